@@ -1,0 +1,43 @@
+# make demo   robots trade in a notebook's double auction; nobody at the keyboard
+# make lab    the same notebook in JupyterLab, for a person
+# make test   everything that is checked before a change is accepted (less than 20 minutes)
+#
+# Each alone is enough on a fresh machine: what is needed is installed into .venv first.
+
+BIN := .venv/bin
+
+.PHONY: demo lab test test-all bench lint vendor clean browser
+.DEFAULT_GOAL := demo
+
+demo: .venv/installed
+	$(BIN)/python tools/demo.py
+
+lab: .venv/installed
+	$(BIN)/python tools/lab.py
+
+test: lint browser
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint browser
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python bench/run.py
+
+vendor: .venv/installed
+	$(BIN)/python tools/vendor.py
+
+browser:
+	bash tools/prepare.sh browser
+
+.venv/installed: setup.cfg pyproject.toml tools/prepare.sh
+	bash tools/prepare.sh environment
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

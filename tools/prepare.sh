@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Prepares a machine for this repository:
+#
+#   bash tools/prepare.sh environment    .venv with the package, its tests' needs, the extension on
+#   bash tools/prepare.sh browser        Chromium, from the system's packages
+#
+# What apt is not allowed to install is asked for in a sentence.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Run apt-get as root, if this account may; never ask for a password.
+apt_get() {
+    command -v apt-get >/dev/null || return 1
+    local as=()
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || return 1
+        as=(sudo -n)
+    fi
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >&2
+}
+
+install_packages() {
+    apt_get install -y --no-install-recommends "$@" ||
+        { apt_get update && apt_get install -y --no-install-recommends "$@"; }
+}
+
+is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python; do
+        if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    say "No Python of version 3.11 or newer was found. Install one, or name it: make PYTHON=/path/to/python3"
+    exit 1
+}
+
+make_environment() {
+    local python
+    [ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
+    python=$(find_python)
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv || true
+    "$python" -m venv .venv || {
+        say "$python cannot make virtual environments. On Debian: apt-get install python3-venv"
+        exit 1
+    }
+}
+
+prepare_environment() {
+    make_environment
+    .venv/bin/python -m pip install --disable-pip-version-check -e '.[test,bench]'
+    # An editable install brings no data files, and it is one of those that switches the
+    # extension on ("jupyter server extension enable" wants it to be there already).
+    mkdir -p .venv/etc/jupyter/jupyter_server_config.d
+    cp jupyter-config/jupyter_server_config.d/uproot_nb.json \
+        .venv/etc/jupyter/jupyter_server_config.d/
+    .venv/bin/python -m jupyter server extension enable --sys-prefix uproot_nb
+}
+
+has_browser() {
+    [ -n "${UPROOT_NB_CHROMIUM:-}" ] && return
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return
+    done
+    return 1
+}
+
+prepare_browser() {
+    has_browser && return
+    install_packages chromium || true
+    has_browser && return
+    say "There is no Chromium, and apt may not install it: the tests in a browser are skipped."
+    say "Install chromium, or set UPROOT_NB_CHROMIUM to a browser's path."
+    if [ -n "${CI:-}" ]; then exit 1; fi
+}
+
+case "${1:-}" in
+    environment) prepare_environment ;;
+    browser) prepare_browser ;;
+    *) say "usage: bash tools/prepare.sh environment|browser"; exit 2 ;;
+esac

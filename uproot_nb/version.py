@@ -1,0 +1,5 @@
+"""The package's version, in one place."""
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"
