@@ -1,0 +1,203 @@
+"""UprootError and its children: what happened, to what, and what to do next."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlienFile",
+    "BadArguments",
+    "BadPage",
+    "BridgeRefused",
+    "ClosedRun",
+    "FrozenCode",
+    "NotLive",
+    "Refused",
+    "ReservedName",
+    "SessionTaken",
+    "StalePage",
+    "TornLog",
+    "UnknownField",
+    "UnknownPlayer",
+    "UnknownSession",
+    "Unstorable",
+    "UprootError",
+    "WrongRecipient",
+]
+
+
+class UprootError(Exception):
+    """Something in the experiment cannot go on as written; the message says what to do."""
+
+
+class Refused(UprootError):
+    """A refusal that the participant may read.
+
+    Raise it in a live method; its message is shown to the caller alone:
+
+        raise Refused("The market has closed.")
+    """
+
+
+class BadArguments(UprootError):
+    """A browser called a live method with arguments that its signature refuses."""
+
+    def __init__(self, method: str, parameter: str, reason: str) -> None:
+        self.method, self.parameter, self.reason = method, parameter, reason
+        super().__init__(f"{method}: {parameter}: {reason}")
+
+
+class NotLive(UprootError):
+    """A browser asked for a method that is not marked with @live."""
+
+    def __init__(self, page: str, method: str) -> None:
+        self.page, self.method = page, method
+        super().__init__(
+            f"{page}.{method} is not a live method.\n"
+            f"Put @live above 'def {method}' and run the cell again."
+        )
+
+
+class StalePage(UprootError):
+    """A browser spoke for a page that its player has left."""
+
+
+class BadPage(UprootError):
+    """A page class is not what the flow can show; says which class, which line, and the remedy."""
+
+    def __init__(self, page: str, what: str, remedy: str, where: str = "") -> None:
+        self.page, self.what, self.remedy, self.where = page, what, remedy, where
+        place = f" ({where})" if where else ""
+        super().__init__(f"{page}{place}: {what}\n{remedy}")
+
+
+class ReservedName(UprootError, AttributeError):
+    """An author assigned to a name that the toolkit keeps for itself."""
+
+    def __init__(self, subject: str, name: str) -> None:
+        self.subject, self.name = subject, name
+        super().__init__(
+            f"{subject}.{name} cannot be set: '{name}' is kept by uproot_nb.\n"
+            f"Choose another name, for example 'my_{name.strip('_')}'."
+        )
+
+
+class UnknownField(UprootError, AttributeError):
+    """A field was read that nobody has set."""
+
+    def __init__(self, subject: str, name: str) -> None:
+        self.subject, self.name = subject, name
+        super().__init__(
+            f"{subject} has no field '{name}'.\n"
+            f"Set it first (for everyone in new_player), or read it with .get('{name}', default)."
+        )
+
+
+class Unstorable(UprootError, TypeError):
+    """A value cannot be kept in the log, so it was refused at the assignment."""
+
+    def __init__(self, value_type: str, reason: str = "", field: str = "") -> None:
+        self.value_type, self.reason, self.field = value_type, reason, field
+        what = f"{field} cannot hold" if field else "The log cannot hold"
+        why = f" ({reason})" if reason else ""
+        super().__init__(
+            f"{what} a value of type {value_type}{why}.\n"
+            "Store numbers, text, dates, lists, dicts, sets, dataclasses, arrays or frames instead."
+        )
+
+    def at(self, field: str) -> Unstorable:
+        """Return the same refusal, naming the *field* that was to hold the value."""
+        return Unstorable(self.value_type, self.reason, field)
+
+
+class WrongRecipient(UprootError, TypeError):
+    """A notification was addressed to something that is not a player."""
+
+    def __init__(self, recipient: object) -> None:
+        self.recipient = recipient
+        super().__init__(
+            f"{recipient!r} ({type(recipient).__name__}) cannot receive a notification.\n"
+            "Give a player, a player's identifier, players(session), or any iterable of these."
+        )
+
+
+class UnknownPlayer(UprootError, KeyError):
+    """No player of that name, label or number is in the session or group."""
+
+    def __init__(self, key: object, where: str) -> None:
+        self.key, self.where = key, where
+        super().__init__(key)
+
+    def __str__(self) -> str:
+        return f"There is no player {self.key!r} in {self.where}. See run.links for who is there."
+
+
+class UnknownSession(UprootError, KeyError):
+    """The log holds no session of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name, self.known = name, known
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return (
+            f"The log holds no session '{self.name}'. It holds: {', '.join(self.known) or 'none'}."
+        )
+
+
+class SessionTaken(UprootError):
+    """Another kernel is serving the session; one session has one writer."""
+
+    def __init__(self, session: str, path: str) -> None:
+        self.session, self.path = session, path
+        super().__init__(
+            f"The session '{session}' in {path} is being served by another kernel.\n"
+            "Close it there (run.close()) or shut that kernel down, or serve under another name."
+        )
+
+
+class AlienFile(UprootError):
+    """A file is not a log of uproot_nb, or of a newer version; it was left untouched."""
+
+    def __init__(self, path: str, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"{path} was not opened: {reason}.\n{remedy}")
+
+
+class TornLog(UprootError):
+    """A log file is damaged beyond what its journal can mend."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} is damaged: {reason}.\n"
+            "Copy the file aside, then try 'sqlite3 FILE .recover' on the copy."
+        )
+
+
+class FrozenCode(UprootError):
+    """A page was redefined while the session is served with code="frozen"."""
+
+    def __init__(self, page: str, session: str) -> None:
+        self.page, self.session = page, session
+        super().__init__(
+            f"{page} was redefined, but the session '{session}' is served with code=\"frozen\".\n"
+            'The old code goes on. Close the run, or serve with code="live" to change it.'
+        )
+
+
+class ClosedRun(UprootError):
+    """A run was used after it was closed."""
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+        super().__init__(
+            f"The run of session '{session}' is closed.\n"
+            f"Call serve(name='{session}') to go on with it."
+        )
+
+
+class BridgeRefused(UprootError):
+    """The participant server did not let the kernel in."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(f"The participant server at {address} refused this kernel: {reason}")
