@@ -1,0 +1,223 @@
+"""Pages: hooks and live methods are taken in, mistakes raise when the cell runs."""
+
+# ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pydantic
+import pytest
+
+from uproot_nb.errors import BadPage
+from uproot_nb.experiment.live import live
+from uproot_nb.experiment.pages import HOOKS, Page, flatten_order
+
+
+def defined(body: str, head: str = "class Market(Page):") -> Any:
+    """Run a cell that defines the page Market and return it."""
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    namespace: dict[str, Any] = {"Page": Page, "live": live, "__name__": "notebook"}
+    exec(f"{head}\n{lines}", namespace)
+    return namespace["Market"]
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+@pytest.mark.parametrize(
+    "form",
+    [
+        "def {0}(page, player): return page.__name__, player",
+        "@classmethod\ndef {0}(page, player): return page.__name__, player",
+        "@staticmethod\ndef {0}(page, player): return page.__name__, player",
+        "def {0}(cls, p): return cls.__name__, p",
+        "def {0}(page, player, *, mine=1): return page.__name__, player",
+        "def {0}(*both): return both[0].__name__, both[1]",
+        "{0} = lambda page, player: (page.__name__, player)",
+    ],
+)
+def test_a_hook_is_a_classmethod_however_it_is_written(hook: str, form: str) -> None:
+    page = defined(form.format(hook))
+    assert getattr(page, hook)("ann") == ("Market", "ann")
+
+
+def test_an_async_hook_stays_async() -> None:
+    page = defined("async def show(page, player): return True")
+    assert inspect.iscoroutinefunction(page.show)
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+@pytest.mark.parametrize(
+    "parameters",
+    ["", "page", "player", "page, player, price", "player, page", "page, *, player", "self, p=1"],
+)
+def test_a_hook_with_other_arguments_is_refused(hook: str, parameters: str) -> None:
+    with pytest.raises(BadPage) as mistake:
+        defined(f"'''Text.'''\ndef {hook}({parameters}): ...")
+    shown = parameters.replace("*, ", "").replace("=1", "")
+    assert str(mistake.value) == (
+        f"Market (line 3): the hook '{hook}' takes ({shown}).\nWrite 'def {hook}(page, player)'."
+    )
+
+
+def test_a_hook_that_is_no_function_is_refused() -> None:
+    with pytest.raises(BadPage, match=r"Market.*'show' is a hook, but not a function.\nWrite 'def"):
+        defined("show = True")
+
+
+@pytest.mark.parametrize(
+    "name", ["show", "template", "source", "live_methods", "before_once", "timeout", "mro"]
+)
+def test_a_live_method_that_hides_the_pages_own_name_is_refused(name: str) -> None:
+    with pytest.raises(BadPage) as mistake:
+        defined(f"\n@live\ndef {name}(page, player): ...")
+    assert str(mistake.value) == (
+        f"Market (line 3): the live method '{name}' hides the page's own '{name}'.\n"
+        "Give the live method another name."
+    )
+
+
+@pytest.mark.parametrize("annotation", ["object()", "open", "'no such syntax'"])
+def test_an_annotation_that_cannot_be_checked_is_refused(annotation: str) -> None:
+    with pytest.raises(BadPage, match=r"Market \(line 2\): the annotations of 'post'"):
+        defined(f"@live\ndef post(page, player, x: {annotation}): ...")
+
+
+@pytest.mark.parametrize("value", ["5", "['a']", "b'x'"])
+def test_a_template_that_is_no_text_is_refused(value: str) -> None:
+    with pytest.raises(BadPage, match=r"its template is .*, which is not text"):
+        defined(f"template = {value}")
+
+
+def test_a_name_with_a_meaning_in_later_versions_is_refused() -> None:
+    with pytest.raises(BadPage, match="'timeout' is not served by this version"):
+        defined("timeout = 30")
+
+
+def test_a_page_is_never_made_into_an_object() -> None:
+    with pytest.raises(BadPage, match="Write Market without parentheses"):
+        defined("pass")()
+
+
+def test_what_is_neither_hook_nor_live_is_the_authors_own() -> None:
+    page = defined("def helper(x): return x + 1\nendowment = 10\nclass Inner: pass")
+    assert (page.helper(1), page.endowment) == (2, 10)
+    assert page.live_methods == {}
+
+
+# ---- inheritance ---------------------------------------------------------------------------
+
+
+class Trading(Page):
+    @live
+    def post(page, player, price: float):
+        return page.__name__, price
+
+    @live
+    def cancel(page, player): ...
+
+    def show(page, player):
+        return page.__name__
+
+
+def test_live_methods_and_hooks_are_inherited() -> None:
+    class Fast(Trading):
+        @live
+        def post(page, player, price: int):
+            return "fast", price
+
+        cancel = None
+
+    class Slow(Trading):
+        """Changes nothing."""
+
+    assert sorted(Slow.live_methods) == ["cancel", "post"]
+    assert sorted(Fast.live_methods) == ["post"]
+    assert Slow.live_methods["post"] is Trading.live_methods["post"]
+    assert Fast.live_methods["post"].accept(["3"], {}) == ((3,), {})
+    assert Slow.post("ann", 1.5) == ("Slow", 1.5)
+    assert (Fast.show("ann"), Slow.show("ann")) == ("Fast", "Slow")
+
+
+def test_a_mixin_brings_hooks_and_live_methods() -> None:
+    class Chatty:
+        @live
+        def say(page, player, text: str): ...
+
+        def show(page, player):
+            return page.__name__, player
+
+    class Talk(Chatty, Page):
+        """A page with a mixin."""
+
+    class Quiet(Chatty, Page):
+        show = classmethod(lambda page, player: False)
+
+    assert list(Talk.live_methods) == ["say"]
+    assert Talk.show("ann") == ("Talk", "ann")
+    assert Quiet.show("ann") is False
+    with pytest.raises(BadPage, match="the hook 'show' takes"):
+        type("Wrong", (type("Mixed", (), {"show": lambda page: True}), Page), {})
+
+
+def test_two_pages_may_share_a_function() -> None:
+    def say(page: Any, player: Any, text: str) -> Any:
+        return page.__name__
+
+    shared = live(say)
+
+    class One(Page):
+        first = shared
+
+    class Two(Page):
+        second = live(say)
+
+    assert (One.first("ann", "x"), Two.second("ann", "x")) == ("One", "Two")
+
+
+def test_models_defined_beside_the_page_are_found() -> None:
+    class Offer(pydantic.BaseModel):
+        price: float
+
+    class Here(Page):
+        @live
+        def post(page, player, offer: Offer, more: list[Offer]): ...
+
+    args, _ = Here.live_methods["post"].accept([{"price": "1"}, [{"price": 2}]], {})
+    assert args == (Offer(price=1), [Offer(price=2)])
+
+
+# ---- the page order ------------------------------------------------------------------------
+
+
+class First(Page):
+    """First."""
+
+
+class Second(Page):
+    """Second."""
+
+
+def test_a_nested_page_order_is_read_from_left_to_right() -> None:
+    assert flatten_order([First, [Second, (First,)], []]) == (First, Second, First)
+
+
+@pytest.mark.parametrize(
+    ("order", "place"),
+    [
+        ([First, "Second"], r"page_order\[1\]"),
+        ([First, [Second, None]], r"page_order\[1\]\[1\]"),
+        ([Page], r"page_order\[0\]"),
+        ([int], r"page_order\[0\]"),
+        ([First, [[], [3]]], r"page_order\[1\]\[1\]\[0\]"),
+    ],
+)
+def test_an_entry_that_is_no_page_is_named_by_its_place(order: Any, place: str) -> None:
+    with pytest.raises(BadPage, match=rf"{place}: .* is not a page.\nList classes that derive"):
+        flatten_order(order)
+
+
+@pytest.mark.parametrize("order", [First, "First", None, {"First": First}])
+def test_a_page_order_that_is_no_list_is_refused(order: Any) -> None:
+    with pytest.raises(BadPage, match="which is not a list of pages"):
+        flatten_order(order)

@@ -1,0 +1,89 @@
+"""What a notebook's namespace says about an experiment."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from uproot_nb.errors import BadPage
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import collect_setup, public_constants
+
+
+class First(Page):
+    """First."""
+
+
+class Second(Page):
+    """Second."""
+
+
+def test_the_namespace_gives_what_is_not_handed_in() -> None:
+    def new_session(session: Any) -> None: ...
+    async def new_player(player: Any) -> None: ...
+    def restart() -> None: ...
+
+    names = {
+        "page_order": [First, [Second]], "new_session": new_session, "new_player": new_player,
+        "restart": restart, "C": 5,
+    }  # fmt: skip
+    setup = collect_setup(None, names)
+    assert setup.pages == (First, Second)
+    assert (setup.new_session, setup.new_player, setup.restart, setup.constants) == (
+        new_session, new_player, restart, 5
+    )  # fmt: skip
+    assert collect_setup([Second], names).pages == (Second,)
+
+
+def test_nothing_but_pages_is_needed() -> None:
+    setup = collect_setup([First], {})
+    assert (setup.new_session, setup.new_player, setup.restart, setup.constants) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("order", "names", "what"),
+    [
+        (None, {}, r"there is no page order"),
+        ([], {}, r"page_order: it has no pages"),
+        ([[]], {}, r"page_order: it has no pages"),
+        ([First], {"new_session": 5}, r"new_session: it is 5.*\nWrite 'def new_session\(session\)"),
+        ([First], {"new_player": lambda: 0}, r"new_player \(line \d+\): it takes \(\)"),
+        ([First], {"new_session": lambda session, n: 0}, r"\nWrite 'def new_session\(session\)'"),
+        ([First], {"restart": lambda run: 0}, r"restart .*\nWrite 'def restart\(\)'"),
+    ],
+)
+def test_a_mistake_raises_when_the_cell_runs(order: Any, names: Any, what: str) -> None:
+    with pytest.raises(BadPage, match=what):
+        collect_setup(order, names)
+
+
+def test_a_builtin_may_be_a_callback() -> None:
+    assert collect_setup([First], {"new_player": print}).new_player is print
+
+
+class C:
+    ENDOWMENT = 10
+    NAMES = ("a", "b")
+    _SECRET = 5
+
+    @staticmethod
+    def helper() -> None: ...
+
+
+@pytest.mark.parametrize(
+    "constants",
+    [
+        C,
+        C(),
+        {"ENDOWMENT": 10, "NAMES": ("a", "b"), "_SECRET": 5, "helper": print},
+        SimpleNamespace(ENDOWMENT=10, NAMES=("a", "b"), _SECRET=5, helper=print),
+    ],
+)
+def test_scripts_see_the_public_constants(constants: Any) -> None:
+    assert public_constants(constants) == {"ENDOWMENT": 10, "NAMES": ("a", "b")}
+
+
+def test_no_constants_are_no_constants() -> None:
+    assert public_constants(None) == {}

@@ -1,0 +1,1 @@
+"""Authors, pure: what an experimenter writes."""

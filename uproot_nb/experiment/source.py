@@ -1,0 +1,116 @@
+"""Source: the text a page class was written as, and its hash."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import linecache
+import sys
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+__all__ = ["Source", "hash_text", "names_around", "source_of_class"]
+
+
+class Source(NamedTuple):
+    """The text of a class, the first 12 hex digits of its SHA-256, its file and its first line."""
+
+    text: str
+    hash: str
+    file: str
+    line: int
+
+
+def hash_text(text: str) -> str:
+    """Return the short hash that events carry: 12 hex digits of SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def source_of_class(cls: type) -> Source:
+    """Find the source of a class that is being defined right now, further up the stack."""
+    frame = _defining_frame(cls.__module__)
+    if frame is None:
+        return _source_from_code(cls, "", 0)
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    linecache.checkcache(file)
+    lines = linecache.getlines(file, frame.f_globals)
+    return _source_from_lines(cls, lines, file, line) or _source_from_code(cls, file, line)
+
+
+def names_around(cls: type) -> dict[str, Any]:
+    """Return the local names where a class is being defined right now, further up the stack."""
+    frame = _defining_frame(cls.__module__)
+    if frame is None or frame.f_locals is frame.f_globals:
+        return {}
+    return dict(frame.f_locals)
+
+
+def _defining_frame(module: str) -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)
+    own = __name__.rpartition(".")[0] + "."
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name == module and not name.startswith(own):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _source_from_lines(cls: type, lines: list[str], file: str, line: int) -> Source | None:
+    text = "".join(lines)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    name = cls.__qualname__.rpartition(".")[2]
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    found = [node for node in classes if node.name == name and _covers(node, line)]
+    if not found:
+        return None
+    innermost = max(found, key=_first_line)
+    start = _first_line(innermost)
+    segment = "".join(lines[start - 1 : innermost.end_lineno])
+    return Source(segment, hash_text(segment), file, start)
+
+
+def _first_line(node: ast.ClassDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _covers(node: ast.ClassDef, line: int) -> bool:
+    return _first_line(node) <= line <= (node.end_lineno or node.lineno)
+
+
+def _source_from_code(cls: type, file: str, line: int) -> Source:
+    """A class without text (made by exec or type()) is told apart by its compiled code."""
+    parts = [cls.__qualname__, *(base.__qualname__ for base in cls.__bases__)]
+    for name, value in sorted(vars(cls).items(), key=lambda item: item[0]):
+        if name.startswith("__") and name != "__doc__":
+            continue  # where the class stands, which is not what it is
+        function = getattr(value, "__func__", value)
+        code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+        if isinstance(code, CodeType):
+            parts.append(f"{name}={type(value).__name__}{_told_apart(code)}")
+        else:
+            parts.append(f"{name}={value!r}" if isinstance(value, _PLAIN) else name)
+    return Source("", hash_text("\n".join(parts)), file, line)
+
+
+_PLAIN = (str, bytes, int, float, bool, type(None))
+
+
+def _told_apart(code: CodeType) -> str:
+    """Describe compiled code in the same words in every process."""
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
+    constants = [_constant(value) for value in code.co_consts]
+    return f"{code.co_code.hex()}{names!r}[{','.join(constants)}]"
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, CodeType):
+        return _told_apart(value)
+    if isinstance(value, tuple):
+        return f"({','.join(map(_constant, value))})"
+    if isinstance(value, frozenset):  # its order differs from process to process
+        return f"{{{','.join(sorted(map(_constant, value)))}}}"
+    return repr(value)
