@@ -1,0 +1,312 @@
+"""State: what replaying the log gives, as latest values."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.state import (
+    KEPT_PAGE_LOADS,
+    CallLedger,
+    State,
+    change_container,
+    split_call_id,
+)
+
+CODEC = Codec()
+
+
+def happening(
+    seq: int, kind: str, subject: str = "session", field: str = "", value: Any = None
+) -> Event:
+    text = CODEC.encode(value)
+    return Event(seq, 1000.0 + seq, "market", kind, subject, field, text, "", "", "", "")
+
+
+def events(*told: tuple[Any, ...]) -> Iterator[Event]:
+    for seq, (kind, *rest) in enumerate(told, 1):
+        yield happening(seq, kind, *rest)
+
+
+def folded(*told: tuple[Any, ...]) -> State:
+    return State(CODEC).apply_all(events(*told))
+
+
+def everything(state: State) -> Any:
+    """Return all that a state tells, in a form that can be compared."""
+    fields = {subject: state.values(subject) for subject in state.fields}
+    return copy.deepcopy((
+        state.seq, state.time, fields, state.players, state.groups, state.opened, state.settings
+    ))  # fmt: skip
+
+
+# ---- fields --------------------------------------------------------------------------------
+
+
+def test_the_latest_value_counts() -> None:
+    state = folded(
+        ("set", "player/a", "bid", 1), ("set", "session", "bid", Decimal("2.5")),
+        ("set", "player/a", "bid", 3), ("set", "player/a", "cash", 5), ("del", "player/a", "cash"),
+    )  # fmt: skip
+    assert state.values("player/a") == {"bid": 3}
+    assert state.value("session", "bid") == Decimal("2.5")
+    assert (state.seq, state.time) == (5, 1005.0)
+    assert (list(state.names("player/b")), state.values("player/b")) == ([], {})
+    for subject, name in (("player/a", "cash"), ("player/b", "bid")):
+        with pytest.raises(KeyError):
+            state.value(subject, name)
+
+
+def test_a_deletion_of_what_is_not_there_is_passed_over() -> None:
+    assert folded(("del", "player/a", "bid")).values("player/a") == {}
+
+
+CHANGES: list[tuple[Any, list[tuple[str, dict[str, Any]]], Any]] = [
+    ([1], [("append", {"path": [], "values": [2, 3]})], [1, 2, 3]),
+    ([1], [("insert", {"path": [], "index": 0, "value": [2]})], [[2], 1]),
+    ([1, 2], [("update", {"path": [], "items": [[1, 5], [0, 6]]})], [6, 5]),
+    ([1, 2], [("remove", {"path": [], "key": 0})], [2]),
+    ([1, 2], [("remove", {"path": [], "all": True})], []),
+    ({}, [("update", {"path": [], "items": [["a", 1], [2, (3,)]]})], {"a": 1, 2: (3,)}),
+    ({"a": 1, 2: 3}, [("remove", {"path": [], "key": 2})], {"a": 1}),
+    ({"a": 1}, [("remove", {"path": [], "all": True})], {}),
+    ({1}, [("insert", {"path": [], "values": [2]})], {1, 2}),
+    ({1, 2}, [("remove", {"path": [], "values": [2, 9]})], {1}),
+    ({1, 2}, [("remove", {"path": [], "all": True})], set()),
+    (({"a": [[1]]},), [("append", {"path": [0, "a", 0], "values": [2]})], ({"a": [[1, 2]]},)),
+    (
+        {(1, 2): []},
+        [("append", {"path": [(1, 2)], "values": [[]]}),
+         ("append", {"path": [(1, 2), 0], "values": [7]})],
+        {(1, 2): [[7]]},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "changes", "end"), CHANGES)
+def test_a_change_in_place_is_repeated(start: Any, changes: Any, end: Any) -> None:
+    told = [(kind, "session", "x", change) for kind, change in changes]
+    state = folded(("set", "session", "x", start), *told)
+    assert state.value("session", "x") == end
+    assert type(state.value("session", "x")) is type(end)
+    assert State(CODEC).load(state.dump()).value("session", "x") == end
+    alone = copy.deepcopy(start)
+    for kind, change in changes:
+        change_container(alone, kind, change)
+    assert alone == end
+
+
+def test_a_value_that_is_read_between_two_changes_is_whole_each_time() -> None:
+    state = folded(("set", "session", "x", [1]))
+    assert state.value("session", "x") == [1]
+    state.apply(happening(2, "append", "session", "x", {"path": [], "values": [2]}))
+    assert state.value("session", "x") == [1, 2]
+    assert State(CODEC).load(state.dump()).value("session", "x") == [1, 2]
+
+
+def test_a_value_is_made_its_readers_own_once_and_whole() -> None:
+    made: list[Any] = []
+
+    def own(subject: str, name: str, value: Any) -> Any:
+        made.append((subject, name, copy.deepcopy(value)))
+        return tuple(value)
+
+    state = State(CODEC, own).apply_all(
+        events(
+            ("set", "session", "x", []),
+            ("append", "session", "x", {"path": [], "values": [[1]]}),
+            ("append", "session", "x", {"path": [0], "values": [2]}),
+            ("set", "session", "n", 5),
+        )
+    )
+    assert made == []
+    assert (state.value("session", "x"), state.value("session", "n")) == (([1, 2],), 5)
+    assert state.value("session", "x") is state.value("session", "x")
+    assert made == [("session", "x", [[1, 2]])]
+
+
+def test_an_object_that_its_reader_changed_is_kept_as_the_log_has_it() -> None:
+    state = folded(("set", "session", "x", np.array([1, 2])))
+    state.value("session", "x")[0] = 9
+    assert State(CODEC).load(state.dump()).value("session", "x").tolist() == [1, 2]
+
+
+def test_an_unknown_kind_of_event_only_counts() -> None:
+    state = folded(("set", "session", "x", 1), ("weather", "session", "x", 2))
+    assert (state.value("session", "x"), state.seq) == (1, 2)
+
+
+def test_taking_events_in_apart_leaves_what_was_read_as_it_was() -> None:
+    state = folded(("set", "session", "x", ([1], {"a": [2]}, 3)))
+    before = state.value("session", "x")
+    state.apply_apart(happening(2, "append", "session", "x", {"path": [1, "a"], "values": [4]}))
+    after = state.value("session", "x")
+    state.apply_apart(happening(3, "append", "session", "x", {"path": [0], "values": [5]}))
+    assert before == ([1], {"a": [2]}, 3)
+    assert after == ([1], {"a": [2, 4]}, 3)
+    assert state.value("session", "x") == ([1, 5], {"a": [2, 4]}, 3)
+    assert after[0] is before[0]
+
+
+# ---- players, groups, calls ----------------------------------------------------------------
+
+JOINED: tuple[tuple[Any, ...], ...] = (
+    ("join", "player/a", "", {"id": 0, "label": None, "claimed": False}),
+    ("join", "player/b", "", {"id": 1, "label": "seat 5", "claimed": True}),
+    ("join", "player/c", "", {"id": 2}),
+)
+
+
+def test_a_place_is_opened_and_claimed() -> None:
+    state = folded(*JOINED, ("join", "player/a", "", {"id": 0, "claimed": True, "label": "x"}))
+    assert [(n, p.id, p.label, p.claimed) for n, p in state.players.items()] == [
+        ("a", 0, "x", True), ("b", 1, "seat 5", True), ("c", 2, None, False)
+    ]  # fmt: skip
+    assert (state.players["c"].position, state.players["c"].page) == (-1, None)
+
+
+def test_a_label_stays_when_the_place_is_claimed() -> None:
+    state = folded(*JOINED, ("join", "player/b", "", {"id": 1, "claimed": True}))
+    assert state.players["b"].label == "seat 5"
+
+
+def test_a_player_moves_and_comes_and_goes() -> None:
+    state = folded(
+        *JOINED, ("enter", "player/a", "First", {"position": 0, "page": "First"}),
+        ("connect", "player/a"), ("once", "player/a", "before_once:First"),
+        ("connect", "player/b"), ("disconnect", "player/b"),
+        ("leave", "player/a", "First", {"position": 0, "page": "First"}),
+        ("enter", "player/a", "", {"position": 1, "page": None}),
+    )  # fmt: skip
+    ann, bob = state.players["a"], state.players["b"]
+    assert (ann.position, ann.page, ann.entered, ann.online, ann.claimed, ann.done) == (
+        1, None, 10, True, True, ["before_once:First"]
+    )  # fmt: skip
+    assert (bob.online, bob.position) == (False, -1)
+
+
+def test_a_group_has_its_members_in_order_and_lets_them_go() -> None:
+    state = folded(
+        *JOINED, ("group", "group/g", "", {"id": 0, "members": ["b", "a"]}),
+        ("group", "group/h", "", {"id": 1, "members": ["c"]}),
+        ("group", "group/g", "", {"id": 0, "members": ["a"]}),
+    )  # fmt: skip
+    assert {n: (p.group, p.member_id) for n, p in state.players.items()} == {
+        "a": ("g", 0), "b": (None, None), "c": ("h", 0)
+    }  # fmt: skip
+    assert [(n, g.id, g.members) for n, g in state.groups.items()] == [
+        ("g", 0, ["a"]), ("h", 1, ["c"])
+    ]  # fmt: skip
+
+
+def test_a_member_who_has_moved_on_stays_where_it_is() -> None:
+    state = folded(
+        *JOINED, ("group", "group/g", "", {"id": 0, "members": ["a", "b"]}),
+        ("group", "group/h", "", {"id": 1, "members": ["a"]}),
+        ("group", "group/g", "", {"id": 0, "members": ["b"]}),
+    )  # fmt: skip
+    assert (state.players["a"].group, state.players["b"].member_id) == ("h", 0)
+
+
+def test_calls_that_ran_are_known() -> None:
+    state = folded(*JOINED, ("call", "player/a", "post", {"id": "load-7"}))
+    calls = state.players["a"].calls
+    assert [calls.is_new(i) for i in ("load-6", "load-7", "load-8", "other-1")] == [
+        False, False, True, True
+    ]  # fmt: skip
+    assert state.players["b"].calls.is_new("load-7")
+
+
+def test_a_call_with_hostile_arguments_does_not_stop_a_replay() -> None:
+    lone = Event(
+        4, 1.0, "market", "call", "player/a", "post",
+        '{"id":"x-1","args":["\\ud800",1e999],"kwargs":{}}', "", "", "", "",
+    )  # fmt: skip
+    state = folded(*JOINED)
+    state.apply(lone)
+    assert not state.players["a"].calls.is_new("x-1")
+
+
+def test_the_call_of_somebody_unknown_is_passed_over() -> None:
+    assert folded(("call", "player/z", "post", {"id": "x-1"})).players == {}
+
+
+@pytest.mark.parametrize(
+    ("call_id", "parts"),
+    [
+        ("load-7", ("load", 7)), ("a-b-7", ("a-b", 7)), ("7", ("7", 0)), ("", ("", 0)),
+        ("load-", ("load-", 0)), ("load-x", ("load-x", 0)), ("load--7", ("load-", 7)),
+        ("load-٣", ("load-٣", 0)), ("load-²", ("load-²", 0)), ("-7", ("", 7)),
+        ("load-" + "9" * 16, ("load-" + "9" * 16, 0)),
+    ],
+)  # fmt: skip
+def test_an_id_has_a_page_load_and_a_number(call_id: str, parts: tuple[str, int]) -> None:
+    assert split_call_id(call_id) == parts
+    ledger = CallLedger()
+    assert ledger.is_new(call_id)
+    ledger.note(call_id)
+    assert not ledger.is_new(call_id)
+
+
+def test_a_ledger_forgets_the_oldest_page_loads() -> None:
+    ledger = CallLedger()
+    for load in range(KEPT_PAGE_LOADS + 1):
+        ledger.note(f"load{load}-5")
+    assert len(ledger.highest) == KEPT_PAGE_LOADS
+    assert ledger.is_new("load0-5")
+    assert not ledger.is_new("load1-5")
+
+
+def test_a_session_is_opened_with_settings() -> None:
+    settings = {"endowment": Decimal(10)}
+    assert not folded(*JOINED).opened
+    state = folded(("open", "session", "", {"settings": settings}))
+    assert (state.opened, state.settings) == (True, settings)
+    assert State(CODEC).load(state.dump()).settings == settings
+
+
+# ---- snapshots -----------------------------------------------------------------------------
+
+TOLD: tuple[tuple[Any, ...], ...] = (
+    *JOINED, ("open", "session", "", {"settings": {"n": 1}}),
+    ("set", "player/a", "bid", 1), ("set", "session", "rows", [[1], {"k": ({2},)}]),
+    ("enter", "player/a", "First", {"position": 0, "page": "First"}),
+    ("append", "session", "rows", {"path": [0], "values": [5]}),
+    ("group", "group/g", "", {"id": 0, "members": ["b", "a"]}),
+    ("call", "player/a", "post", {"id": "load-7"}), ("set", "group/g", "pot", Decimal("1.5")),
+    ("insert", "session", "rows", {"path": [1, "k", 0], "values": [3]}),
+    ("connect", "player/b"), ("once", "player/a", "x"), ("del", "player/a", "bid"),
+    ("update", "session", "rows", {"path": [1], "items": [["z", float("inf")]]}),
+    ("set", "player/b", "unread", {"$tag": b"x"}), ("disconnect", "player/b"),
+    ("remove", "session", "rows", {"path": [], "key": 0}),
+)  # fmt: skip
+
+
+@given(st.lists(st.integers(0, len(TOLD)), max_size=4).map(sorted), st.booleans())
+def test_snapshots_only_shorten_the_replay(places: list[int], read: bool) -> None:
+    """However often a session is saved and loaded on the way, and read or not, it ends the same."""
+    told = list(events(*TOLD))
+    state, last = State(CODEC), 0
+    for place in places:
+        state.apply_all(told[last:place])
+        if read:
+            everything(state)
+        state, last = State(CODEC).load(state.dump()), place
+    state.apply_all(told[last:])
+    assert everything(state) == everything(folded(*TOLD))
+
+
+def test_a_snapshot_is_json_that_says_where_it_ends() -> None:
+    content = json.loads(folded(*TOLD).dump())
+    assert content["seq"] == len(TOLD)
+    assert content["fields"]["group/g"] == {"pot": '{"$decimal":"1.5"}'}

@@ -1,0 +1,1 @@
+"""What happened: events, their codec, where they are kept, the state they fold to."""

@@ -1,0 +1,229 @@
+"""EventLog: where a session's events are kept; MemoryLog keeps them in a list."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from uproot_nb.errors import SessionTaken
+from uproot_nb.log.events import Event
+
+__all__ = [
+    "SECRET_BYTES",
+    "SNAPSHOTS_KEPT",
+    "EventLog",
+    "MemoryLog",
+    "SessionRecord",
+    "Snapshot",
+    "check_succession",
+]
+
+SECRET_BYTES = 32
+SNAPSHOTS_KEPT = 3
+
+
+class SessionRecord(NamedTuple):
+    """A session as the log lists it; times are Unix seconds (0.0 where there is no event)."""
+
+    name: str
+    created: float
+    last_time: float
+    last_seq: int
+
+
+class Snapshot(NamedTuple):
+    """The folded state of a session after event `seq`; `state` is what `State.dump` wrote."""
+
+    session: str
+    seq: int
+    state: bytes
+
+
+class EventLog(Protocol):
+    """An append-only table of events. One writer per session; any number of readers.
+
+    Every method may be called from any thread.
+    """
+
+    path: str
+    """The file, or ":memory:"."""
+
+    def claim(self, session: str) -> bytes:
+        """Become the one writer of *session* (made if new) and return its 32-byte secret.
+
+        The secret is made once per session, kept outside the events, and never changes.
+
+        Raises:
+            SessionTaken: another living process (or another EventLog object) writes it.
+        """
+
+    def release(self, session: str) -> None:
+        """Stop being the writer of *session*. Idempotent."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit *events* (one session, seq following the last) in one transaction."""
+
+    def read(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+        subject: str | None = None,
+        field: str | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Yield the committed events with after < seq <= until, oldest first."""
+
+    def last_seq(self, session: str) -> int:
+        """Return the seq of the last committed event, 0 for none."""
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return every session, oldest first."""
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep *snapshot* (the newest few are kept)."""
+
+    def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
+        """Return the newest snapshot with seq <= until."""
+
+    def close(self) -> None:
+        """Release every session and close the file. Idempotent."""
+
+
+def check_succession(events: Sequence[Event], last: int, path: str) -> None:
+    """Say whether *events* are of one session and go on from seq *last*.
+
+    Raises:
+        SessionTaken: there are events of these numbers already, so there is another writer.
+        ValueError: the events leave a gap, or are of several sessions.
+    """
+    session, first = events[0].session, events[0].seq
+    if any(event.session != session for event in events):
+        raise ValueError("Events of several sessions cannot be appended in one go.")
+    if [event.seq for event in events] != list(range(first, first + len(events))):
+        raise ValueError(f"The events appended to '{session}' are not numbered one by one.")
+    if first <= last:
+        raise SessionTaken(session, path)
+    if first > last + 1:
+        raise ValueError(f"Event {first} was appended to '{session}' right after event {last}.")
+
+
+class MemoryLog:
+    """Keep events in memory, for tests and throw-away runs.
+
+    log = MemoryLog()
+    secret = log.claim("market")
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = ":memory:"
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._events: dict[str, list[Event]] = {}
+        self._secrets: dict[str, bytes] = {}
+        self._created: dict[str, float] = {}
+        self._snapshots: dict[str, dict[int, Snapshot]] = {}
+        self._claimed: set[str] = set()
+        self._closed = False
+
+    def claim(self, session: str) -> bytes:
+        """Become the one writer of *session* and return its secret."""
+        with self._open():
+            if session in self._claimed:
+                raise SessionTaken(session, self.path)
+            self._begin(session)
+            self._claimed.add(session)
+            return self._secrets[session]
+
+    def release(self, session: str) -> None:
+        """Stop being the writer of *session*."""
+        with self._lock:
+            self._claimed.discard(session)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Keep *events*, all or none."""
+        with self._open():
+            if not events:
+                return
+            session = events[0].session
+            check_succession(events, self.last_seq(session), self.path)
+            self._begin(session)
+            self._events[session].extend(events)
+
+    def read(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+        subject: str | None = None,
+        field: str | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Yield the events with after < seq <= until that there are now."""
+        with self._open():
+            events = self._events.get(session, [])
+            last = len(events) if until is None else min(until, len(events))
+        places = range(max(after, 0), last)
+        chosen = (events[place] for place in (reversed(places) if newest_first else places))
+        return (
+            event
+            for event in chosen
+            if (kinds is None or event.kind in kinds)
+            and (subject is None or event.subject == subject)
+            and (field is None or event.field == field)
+        )
+
+    def last_seq(self, session: str) -> int:
+        """Return the seq of the last event, 0 for none."""
+        with self._open():
+            return len(self._events.get(session, ()))
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return every session, oldest first."""
+        with self._open():
+            return sorted(map(self._record, self._created), key=lambda record: record.created)
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep *snapshot* and the newest few before it."""
+        with self._open():
+            kept = self._snapshots.setdefault(snapshot.session, {})
+            kept[snapshot.seq] = snapshot
+            for seq in sorted(kept)[:-SNAPSHOTS_KEPT]:
+                del kept[seq]
+
+    def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
+        """Return the newest snapshot with seq <= until."""
+        with self._open():
+            kept = self._snapshots.get(session, {})
+            seqs = [seq for seq in kept if until is None or seq <= until]
+            return kept[max(seqs)] if seqs else None
+
+    def close(self) -> None:
+        """Release every session; the log answers no more."""
+        with self._lock:
+            self._claimed.clear()
+            self._closed = True
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise ValueError("The log is closed.")
+            yield
+
+    def _begin(self, session: str) -> None:
+        if session not in self._created:
+            self._created[session] = self._clock()
+            self._secrets[session] = secrets.token_bytes(SECRET_BYTES)
+            self._events[session] = []
+
+    def _record(self, session: str) -> SessionRecord:
+        events = self._events[session]
+        last_time = events[-1].time if events else 0.0
+        return SessionRecord(session, self._created[session], last_time, len(events))

@@ -1,0 +1,355 @@
+"""State: what replaying the log gives, as latest values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES, Event
+
+__all__ = [
+    "CallLedger", "GroupState", "PlayerState", "State", "Stored", "UNCHANGING", "change_container",
+]  # fmt: skip
+
+NOWHERE = -1
+"""The position of a player who has not opened the first page."""
+
+KEPT_PAGE_LOADS = 256
+"""Page loads of one player whose calls are remembered."""
+
+UNCHANGING = frozenset({
+    type(None), bool, int, float, str, bytes, frozenset, Decimal, UUID, date, datetime, time,
+    timedelta, PlayerIdentifier, GroupIdentifier, SessionIdentifier, ModelIdentifier,
+})  # fmt: skip
+"""Types whose values nobody can change in place."""
+
+_CONTAINERS = frozenset({list, dict, set, tuple})
+_UNREAD = object()
+
+
+class Stored:
+    """A value as the log has it; `text` is its JSON, decoded when somebody reads it.
+
+    What is read may be an array or another object that its holder changes: the text stays what
+    the log says. A container that a replay has changed has no text any more.
+    """
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, text: str) -> None:
+        self.text: str | None = text
+        self.value: Any = _UNREAD
+
+    def read(self, codec: Codec) -> Any:
+        """Return the value, decoded once."""
+        if self.value is _UNREAD:
+            self.value = codec.decode(self.text or "")
+        return self.value
+
+
+@dataclass(slots=True)
+class CallLedger:
+    """Which calls of one player are known: the highest number by id prefix.
+
+    Ids have the form `<page load>-<number>` with rising numbers, so that one number a page load
+    tells a new call from a repeated one, however many calls there were.
+    """
+
+    highest: dict[str, int] = field(default_factory=dict)
+
+    def is_new(self, call_id: str) -> bool:
+        """Tell whether no call of this id can have run."""
+        prefix, number = split_call_id(call_id)
+        return number > self.highest.get(prefix, -1)
+
+    def note(self, call_id: str) -> None:
+        """Remember that a call of this id has run."""
+        prefix, number = split_call_id(call_id)
+        if number > self.highest.get(prefix, -1):
+            if prefix not in self.highest and len(self.highest) >= KEPT_PAGE_LOADS:
+                del self.highest[next(iter(self.highest))]
+            self.highest[prefix] = number
+
+
+def split_call_id(call_id: str) -> tuple[str, int]:
+    """Return the page load's part and the number of a call's id; an odd id stands for itself."""
+    prefix, dash, number = call_id.rpartition("-")
+    if dash and len(number) <= 15 and number.isascii() and number.isdigit():
+        return prefix, int(number)
+    return call_id, 0
+
+
+@dataclass(slots=True)
+class PlayerState:
+    """What the log tells of a player besides the fields that authors set."""
+
+    id: int
+    label: str | None = None
+    position: int = NOWHERE
+    page: str | None = None
+    entered: int = 0
+    online: bool = False
+    claimed: bool = False
+    group: str | None = None
+    member_id: int | None = None
+    calls: CallLedger = field(default_factory=CallLedger)
+    done: list[str] = field(default_factory=list)
+    """What runs once and has run, as "before_once:Market"."""
+
+
+@dataclass(slots=True)
+class GroupState:
+    """A group's members by name, in the order of their member_id."""
+
+    id: int
+    members: list[str] = field(default_factory=list)
+
+
+Own = Callable[[str, str, Any], Any]
+
+
+class State:
+    """The fold of a session's events: `State(codec).apply(event)` for each, oldest first.
+
+    Args:
+        codec: decodes values, when they are read.
+        own: makes a decoded value the caller's own kind (subject, field, value) → value; the
+            engine hands in what tracks in-place changes.
+    """
+
+    def __init__(self, codec: Codec, own: Own | None = None) -> None:
+        self.codec = codec
+        self.seq = 0
+        self.time = 0.0
+        self.fields: dict[str, dict[str, Any]] = {}
+        self.players: dict[str, PlayerState] = {}
+        self.groups: dict[str, GroupState] = {}
+        self.settings: dict[str, Any] = {}
+        self.opened = False
+        """Whether the session was ever served; until then its new_session is still to run."""
+        self._own = own
+        self._folds: dict[str, Callable[[Event], None]] = {
+            "set": self._set, "del": self._delete, "join": self._join, "enter": self._enter,
+            "connect": self._connect, "disconnect": self._disconnect, "group": self._group,
+            "call": self._call, "once": self._once, "open": self._open,
+            **dict.fromkeys(CHANGES - {"set", "del"}, self._change),
+        }  # fmt: skip
+
+    def apply(self, event: Event) -> None:
+        """Take one more event into the state."""
+        fold = self._folds.get(event.kind)
+        if fold is not None:
+            fold(event)
+        self.seq, self.time = event.seq, event.time
+
+    def apply_apart(self, event: Event) -> None:
+        """Take one more event into the state; values that were read before stay as they were."""
+        if event.kind in CHANGES and event.kind not in ("set", "del"):
+            path = self.codec.decode(event.value)["path"]
+            value = self.value(event.subject, event.field)
+            self.fields[event.subject][event.field] = _copied_along(value, path)
+        self.apply(event)
+
+    def apply_all(self, events: Iterable[Event]) -> State:
+        """Take more events into the state and return it."""
+        for event in events:
+            self.apply(event)
+        return self
+
+    def names(self, subject: str) -> Iterator[str]:
+        """Yield the names of the fields that *subject* has."""
+        yield from self.fields.get(subject, ())
+
+    def value(self, subject: str, name: str) -> Any:
+        """Return the latest value of a field; KeyError if it is not set."""
+        fields = self.fields[subject]
+        stored = fields[name]
+        if type(stored) is not Stored:
+            return stored
+        value = stored.read(self.codec)
+        kind = type(value)
+        if kind in _CONTAINERS and self._own is not None:
+            value = self._own(subject, name, value)
+        if kind in _CONTAINERS or kind in UNCHANGING:
+            fields[name] = value
+        return value
+
+    def values(self, subject: str) -> dict[str, Any]:
+        """Return every field of *subject* with its latest value."""
+        return {name: self.value(subject, name) for name in list(self.names(subject))}
+
+    # ---- how each kind of event changes the state ----
+
+    def _set(self, event: Event) -> None:
+        self.fields.setdefault(event.subject, {})[event.field] = Stored(event.value)
+
+    def _delete(self, event: Event) -> None:
+        self.fields.get(event.subject, {}).pop(event.field, None)
+
+    def _change(self, event: Event) -> None:
+        kept = self.fields[event.subject][event.field]
+        if type(kept) is Stored:
+            container, kept.text = kept.read(self.codec), None
+        else:
+            container = kept
+        change_container(container, event.kind, self.codec.decode(event.value))
+
+    def _join(self, event: Event) -> None:
+        value = self.codec.decode(event.value)
+        name = _name(event.subject)
+        player = self.players.get(name)
+        if player is None:
+            player = self.players[name] = PlayerState(value["id"])
+        player.label = value.get("label", player.label)
+        player.claimed = player.claimed or bool(value.get("claimed"))
+
+    def _enter(self, event: Event) -> None:
+        value = self.codec.decode(event.value)
+        player = self.players[_name(event.subject)]
+        player.position, player.page = value["position"], value["page"]
+        player.entered, player.claimed = event.seq, True
+
+    def _connect(self, event: Event) -> None:
+        self.players[_name(event.subject)].online = True
+
+    def _disconnect(self, event: Event) -> None:
+        self.players[_name(event.subject)].online = False
+
+    def _group(self, event: Event) -> None:
+        value = self.codec.decode(event.value)
+        name = _name(event.subject)
+        group = self.groups.setdefault(name, GroupState(value["id"]))
+        for member in group.members:
+            if self.players[member].group == name:
+                self.players[member].group = self.players[member].member_id = None
+        group.members = list(value["members"])
+        for number, member in enumerate(group.members):
+            self.players[member].group, self.players[member].member_id = name, number
+
+    def _call(self, event: Event) -> None:
+        player = self.players.get(_name(event.subject))
+        if player is not None:
+            player.calls.note(json.loads(event.value)["id"])
+
+    def _once(self, event: Event) -> None:
+        self.players[_name(event.subject)].done.append(event.field)
+
+    def _open(self, event: Event) -> None:
+        self.opened = True
+        self.settings = self.codec.decode(event.value)["settings"]
+
+    # ---- snapshots ----
+
+    def dump(self) -> bytes:
+        """Write the state as bytes that `load` reads."""
+        fields = {
+            subject: {name: self._text(value) for name, value in values.items()}
+            for subject, values in self.fields.items()
+        }
+        content = {
+            "seq": self.seq, "time": self.time, "fields": fields,
+            "players": self.players, "groups": self.groups, "opened": self.opened,
+            "settings": self.codec.encode(self.settings),
+        }  # fmt: skip
+        return orjson.dumps(content)
+
+    def load(self, dumped: bytes) -> State:
+        """Become the state that `dump` wrote, and return it."""
+        content = orjson.loads(dumped)
+        self.seq, self.time = content["seq"], content["time"]
+        self.fields = {
+            subject: {name: Stored(text) for name, text in values.items()}
+            for subject, values in content["fields"].items()
+        }
+        self.players = {name: _load_player(p) for name, p in content["players"].items()}
+        self.opened, self.settings = content["opened"], self.codec.decode(content["settings"])
+        self.groups = {name: GroupState(**g) for name, g in content["groups"].items()}
+        return self
+
+    def _text(self, value: Any) -> str:
+        if type(value) is not Stored:
+            return self.codec.encode(value)
+        return value.text if value.text is not None else self.codec.encode(value.value)
+
+
+def _load_player(content: Mapping[str, Any]) -> PlayerState:
+    return PlayerState(**{**content, "calls": CallLedger(**content["calls"])})
+
+
+def _name(subject: str) -> str:
+    return subject.partition("/")[2]
+
+
+def _copied_along(container: Any, path: list[Any]) -> Any:
+    """Copy the containers that *path* leads through, and the one it leads to; share the rest."""
+    if not path:
+        return container.copy()
+    inner = _copied_along(container[path[0]], path[1:])
+    if isinstance(container, tuple):
+        return (*container[: path[0]], inner, *container[path[0] + 1 :])
+    copy = container.copy()
+    copy[path[0]] = inner
+    return copy
+
+
+def change_container(container: Any, kind: str, change: Mapping[str, Any]) -> None:
+    """Repeat one logged in-place change on the list, dict or set that a field holds.
+
+    `change["path"]` leads from the field's value to the container. Methods of the plain types are
+    called, so that a tracked container is changed without a new event.
+    """
+    for key in change["path"]:
+        container = container[key]
+    if isinstance(container, list):
+        _change_list(container, kind, change)
+    elif isinstance(container, dict):
+        _change_dict(container, kind, change)
+    else:
+        _change_set(container, kind, change)
+
+
+def _change_list(target: list[Any], kind: str, change: Mapping[str, Any]) -> None:
+    if kind == "append":
+        list.extend(target, change["values"])
+    elif kind == "insert":
+        list.insert(target, change["index"], change["value"])
+    elif kind == "update":
+        for index, value in change["items"]:
+            list.__setitem__(target, index, value)
+    elif change.get("all"):
+        list.clear(target)
+    else:
+        list.__delitem__(target, change["key"])
+
+
+def _change_dict(target: dict[Any, Any], kind: str, change: Mapping[str, Any]) -> None:
+    if kind == "update":
+        for key, value in change["items"]:
+            dict.__setitem__(target, key, value)
+    elif change.get("all"):
+        dict.clear(target)
+    else:
+        dict.__delitem__(target, change["key"])
+
+
+def _change_set(target: set[Any], kind: str, change: Mapping[str, Any]) -> None:
+    if kind == "insert":
+        set.update(target, change["values"])
+    elif change.get("all"):
+        set.clear(target)
+    else:
+        set.difference_update(target, change["values"])
