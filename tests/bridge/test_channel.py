@@ -1,0 +1,134 @@
+"""What every channel does, in memory or by stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from uproot_nb.bridge.channel import Channel, memory_pair
+from uproot_nb.bridge.discovery import Discovery
+from uproot_nb.bridge.messages import AddPlayers, Message, Misuse, Reply, SocketClosed
+from uproot_nb.bridge.stream import dial, listen
+
+pytestmark = pytest.mark.asyncio
+
+
+class End:
+    """Hears what one end of a channel hears."""
+
+    def __init__(self) -> None:
+        self.channel: Channel
+        self.reads: list[list[Message]] = []
+        self.gone = 0
+
+    def receive(self, messages: list[Message]) -> None:
+        self.reads.append(messages)
+
+    def left(self) -> None:
+        self.gone += 1
+
+    @property
+    def heard(self) -> list[Message]:
+        return [message for read in self.reads for message in read]
+
+
+async def until(truth: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not truth():
+            await asyncio.sleep(0.001)
+
+
+@pytest_asyncio.fixture(params=["memory", "stream"])
+async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[End, End]]:
+    """The kernel's and the server's end of a new channel."""
+    kernel, server = End(), End()
+
+    def accepted(channel: Channel, name: str) -> tuple[Any, Any]:
+        assert name == "kernel-id"
+        server.channel = channel
+        return server.receive, server.left
+
+    if request.param == "memory":
+        kernel.channel, _ = memory_pair(kernel.receive, kernel.left, accepted, "kernel-id")
+        yield kernel, server
+    else:
+        listener = await listen(tmp_path, "t", accepted)
+        found = Discovery(listener.address, "t", "", 1)
+        kernel.channel = await dial(found, kernel.receive, kernel.left, kernel="kernel-id")
+        yield kernel, server
+        listener.close()
+    kernel.channel.close()
+    server.channel.close()
+
+
+def report(number: int) -> Misuse:
+    return Misuse("s", "ann", "malformed", number)
+
+
+async def test_messages_arrive_in_order_in_both_directions(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    for number in range(100):
+        kernel.channel.send(Reply(number, b"{}"))
+        server.channel.send(report(number))
+    await until(lambda: len(server.heard) == len(kernel.heard) == 100)
+    assert server.heard == [Reply(number, b"{}") for number in range(100)]
+    assert kernel.heard == [report(number) for number in range(100)]
+
+
+async def test_what_one_turn_sends_is_received_at_once(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    for number in range(50):
+        server.channel.send(report(number))
+    await until(lambda: kernel.heard)
+    assert [len(read) for read in kernel.reads] == [50]
+
+
+async def test_closing_is_noticed_once_and_only_by_the_other_side(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    kernel.channel.send(Reply(1, b"last words"))
+    kernel.channel.close()
+    kernel.channel.close()
+    await until(lambda: server.gone)
+    assert server.heard == [Reply(1, b"last words")]
+    assert (server.gone, kernel.gone) == (1, 0)
+    assert kernel.channel.closed
+    assert server.channel.closed
+
+
+async def test_nothing_is_sent_or_said_after_closing(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    server.channel.send(report(1))
+    kernel.channel.close()
+    kernel.channel.send(Reply(1, b""))
+    await until(lambda: server.gone)
+    server.channel.send(report(2))
+    server.channel.close()
+    assert server.heard == kernel.heard == []
+    assert kernel.gone == 0
+
+
+async def test_a_paused_end_hears_nothing_until_it_resumes(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    server.channel.pause()
+    size = 1_000_000
+    for number in range(8):
+        kernel.channel.send(Reply(number, b"x" * size))
+    await until(lambda: kernel.channel.unsent > 0)
+    assert server.heard == []
+    server.channel.resume()
+    await until(lambda: len(server.heard) == 8)
+    await until(lambda: kernel.channel.unsent == 0)
+
+
+async def test_names_of_any_script_pass(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    kernel.channel.send(AddPlayers("s", {"t": "Ünïcødé 玩家"}))
+    server.channel.send(SocketClosed(1, "s", "玩家"))
+    await until(lambda: server.heard and kernel.heard)
+    assert server.heard == [AddPlayers("s", {"t": "Ünïcødé 玩家"})]
+    assert kernel.heard == [SocketClosed(1, "s", "玩家")]

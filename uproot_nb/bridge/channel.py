@@ -1,0 +1,129 @@
+"""Channel: one end of the line between the participant server and a kernel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from uproot_nb.bridge.messages import Message
+
+__all__ = ["Accept", "Channel", "Gone", "MemoryChannel", "Receive", "memory_pair"]
+
+Receive = Callable[[list[Message]], None]
+"""Takes all messages of one read, in order."""
+
+Gone = Callable[[], None]
+"""Called exactly once, when the other side has closed or died."""
+
+Accept = Callable[["Channel", str], tuple[Receive, Gone]]
+"""Takes a new channel and the id of the kernel behind it; says who listens."""
+
+
+class Channel(Protocol):
+    """One end of the line. Use it in its event loop's thread only.
+
+    channel.send(Push("market", 7, ["ann"], b'{"op":"event","seq":7}'))
+    """
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the other side has not taken yet (messages, for a channel in memory)."""
+
+    def send(self, message: Message) -> None:
+        """Send *message* after all that was sent before; never waits, says nothing if closed."""
+
+    def pause(self) -> None:
+        """Stop receiving, so that the other side must keep what it sends."""
+
+    def resume(self) -> None:
+        """Receive again."""
+
+    def close(self) -> None:
+        """Deliver what was sent, then close. Idempotent."""
+
+
+class MemoryChannel:
+    """A channel whose other end is in the same event loop; nothing is encoded."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._other: MemoryChannel | None = None
+        self._receive: Receive = _ignore
+        self._gone: Gone = _forget
+        self._waiting: list[Message] = []
+        self._other_closed = False
+        self._scheduled = False
+        self._paused = False
+        self.closed = False
+
+    @property
+    def unsent(self) -> int:
+        return len(self._other._waiting) if self._other else 0
+
+    def send(self, message: Message) -> None:
+        if self.closed or self._other is None:
+            return
+        self._other._waiting.append(message)
+        self._other._schedule()
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._schedule()
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self._waiting.clear()
+        if self._other is not None:
+            self._other._other_closed = True
+            self._other._schedule()
+            self._other = None
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        if self.closed or self._paused:
+            return
+        messages, self._waiting = self._waiting, []
+        if messages:
+            self._receive(messages)
+        if self._other_closed and not self.closed and not self._waiting and not self._paused:
+            self.closed = True
+            self._other = None
+            self._gone()
+
+
+def memory_pair(
+    receive: Receive, gone: Gone, accepted: Accept, kernel: str = ""
+) -> tuple[MemoryChannel, MemoryChannel]:
+    """Return the kernel's and the server's end of a line within one event loop.
+
+    *receive* and *gone* listen at the kernel's end; *accepted* takes the server's end, as it does
+    for a stream.
+    """
+    near, far = MemoryChannel(), MemoryChannel()
+    near._other, far._other = far, near
+    near._receive, near._gone = receive, gone
+    far._receive, far._gone = accepted(far, kernel)
+    return near, far
+
+
+def _ignore(messages: list[Message]) -> None:
+    return
+
+
+def _forget() -> None:
+    return

@@ -1,0 +1,197 @@
+"""The messages that the participant server and a kernel exchange, one frozen struct per kind."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "Action", "AddPlayers", "Backlog", "CloseSession", "CloseSocket", "FromKernel", "FromServer",
+    "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenSession", "Push", "Refusal",
+    "Reply", "SetState", "SocketClosed", "SocketOpened", "VERSION", "Welcome",
+]  # fmt: skip
+
+VERSION = 1
+"""Version of the bridge; a kernel and a server of different versions refuse each other."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What travels on the bridge."""
+
+
+# ---- from the kernel ----------------------------------------------------------------------
+
+
+class Hello(Message, frozen=True):
+    """The kernel's first message: it knows the token of the discovery file."""
+
+    token: str
+    version: int
+    kernel: str
+
+
+class OpenSession(Message, frozen=True):
+    """The kernel serves a session from now on (again, after a restart).
+
+    `session` is its unguessable key, `name` what people call it, `tokens` player name by token.
+    """
+
+    session: str
+    name: str
+    join_secret: str
+    state: str
+    tokens: dict[str, str]
+
+
+class AddPlayers(Message, frozen=True):
+    """Places were added to a session: player name by token."""
+
+    session: str
+    tokens: dict[str, str]
+
+
+class SetState(Message, frozen=True):
+    """The session is "running", "paused" or "closed"; told to every socket."""
+
+    session: str
+    state: str
+
+
+class CloseSession(Message, frozen=True):
+    """The kernel serves the session no longer; its sockets are closed with 4404."""
+
+    session: str
+
+
+class Reply(Message, frozen=True):
+    """The outcome of an `Invoke`: a whole JSON text frame for the caller's socket."""
+
+    call: int
+    frame: bytes
+
+
+class Push(Message, frozen=True):
+    """A notification: a whole JSON text frame for every open socket of *players*."""
+
+    session: str
+    seq: int
+    players: list[str]
+    frame: bytes
+
+
+class Backlog(Message, frozen=True):
+    """What a newly opened socket has missed, as (seq, frame) pairs, oldest first.
+
+    From this message on the socket takes part in every `Push`.
+    """
+
+    socket: int
+    seq: int
+    frames: list[tuple[int, bytes]]
+
+
+class Action(Message, frozen=True):
+    """Steer browsers (reload, redirect …): a JSON text frame without a seq, for open sockets."""
+
+    session: str
+    players: list[str]
+    frame: bytes
+
+
+class CloseSocket(Message, frozen=True):
+    """Close one socket with a 4xxx code and a reason."""
+
+    socket: int
+    code: int
+    reason: str
+
+
+class HttpReply(Message, frozen=True):
+    """The answer to an `HttpRequest`."""
+
+    request: int
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+# ---- from the server ----------------------------------------------------------------------
+
+
+class Welcome(Message, frozen=True):
+    """The server let the kernel in; `url` is the participant root as browsers reach it."""
+
+    url: str
+    version: int
+
+
+class Refusal(Message, frozen=True):
+    """The server did not let the kernel in; it closes the stream after this."""
+
+    reason: str
+
+
+class HttpRequest(Message, frozen=True):
+    """A participant's browser asks for a page, posts its form, or joins.
+
+    `action` is "page", "submit" or "join"; `player` is empty for "join". `form` and `query` are
+    (name, value) pairs; `languages` is the Accept-Language header.
+    """
+
+    request: int
+    session: str
+    player: str
+    action: str
+    form: list[tuple[str, str]]
+    query: list[tuple[str, str]]
+    languages: str
+
+
+class Invoke(Message, frozen=True):
+    """A browser calls a live method. `args` and `kwargs` are JSON text, checked for form only.
+
+    `call` is the server's number for it, `id` the browser's; `page` the position it speaks for.
+    """
+
+    call: int
+    socket: int
+    session: str
+    player: str
+    page: int
+    id: str
+    method: str
+    args: bytes
+    kwargs: bytes
+
+
+class SocketOpened(Message, frozen=True):
+    """A browser has connected, or still is when a kernel returns; it has all up to `since`."""
+
+    socket: int
+    session: str
+    player: str
+    page: int
+    since: int
+
+
+class SocketClosed(Message, frozen=True):
+    """A browser's socket closed."""
+
+    socket: int
+    session: str
+    player: str
+
+
+class Misuse(Message, frozen=True):
+    """The server refused something: `what` names it, `count` how often in this report."""
+
+    session: str
+    player: str
+    what: str
+    count: int
+
+
+FromKernel = (
+    Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
+    | CloseSocket | HttpReply
+)  # fmt: skip
+FromServer = Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse

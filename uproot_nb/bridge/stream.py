@@ -1,0 +1,376 @@
+"""StreamChannel: a channel over a Unix socket (TCP on Windows), framed and checked.
+
+A frame is a 4-byte big-endian length and a msgpack array of messages: all that one turn of the
+event loop sent travels as one frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from uproot_nb.bridge.channel import Accept, Gone, Receive
+from uproot_nb.bridge.discovery import Discovery
+from uproot_nb.bridge.forks import leave_to_parent, take_back
+from uproot_nb.bridge.messages import (
+    VERSION,
+    FromKernel,
+    FromServer,
+    Hello,
+    Message,
+    Refusal,
+    Welcome,
+)
+from uproot_nb.errors import BridgeRefused
+
+__all__ = ["GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen"]
+
+LARGEST_FRAME = 64 * 1024 * 1024
+"""Bytes; a longer frame closes the stream."""
+
+GREETING_SECONDS = 5.0
+"""How long either side waits for the other's first message."""
+
+_LARGEST_GREETING = 16 * 1024
+_LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+
+_log = logging.getLogger("uproot_nb.bridge")
+_encoder = msgspec.msgpack.Encoder()
+
+
+class StreamChannel(asyncio.Protocol):
+    """One end of a stream; `greet` hears its first message, then `open` names who listens."""
+
+    welcome: Welcome
+
+    def __init__(
+        self, greeting: Any, limit: int, greet: Callable[[StreamChannel, Message | None], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._decoder: msgspec.msgpack.Decoder[list[Message]]
+        self._decoder = msgspec.msgpack.Decoder(list[greeting])
+        self._limit = limit
+        self._greet: Callable[[StreamChannel, Message | None], None] | None = greet
+        self._receive: Receive = _ignore
+        self._gone: Gone | None = None
+        self._transport: asyncio.Transport | None = None
+        self._descriptor = -1
+        self._unread = bytearray()
+        self._outgoing: list[Message] = []
+        self.closed = False
+
+    def open(self, incoming: Any, receive: Receive, gone: Gone) -> None:
+        """Take messages of the type *incoming* from now on."""
+        self._decoder = msgspec.msgpack.Decoder(list[incoming])
+        self._limit = LARGEST_FRAME
+        self._receive, self._gone = receive, gone
+        self._greet = None
+
+    # ---- sending --------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
+    def send(self, message: Message) -> None:
+        if self.closed:
+            return
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(message)
+
+    def _flush(self) -> None:
+        messages, self._outgoing = self._outgoing, []
+        if not messages or self._transport is None or self._transport.is_closing():
+            return
+        self._write(messages)
+
+    def _write(self, messages: list[Message]) -> None:
+        body = _encoder.encode(messages)
+        size = len(body)
+        if size <= LARGEST_FRAME:
+            assert self._transport is not None
+            self._transport.write(size.to_bytes(4, "big") + body)
+        elif len(messages) > 1:
+            middle = len(messages) // 2
+            self._write(messages[:middle])
+            self._write(messages[middle:])
+        else:
+            kind = type(messages[0]).__name__
+            self._fail(f"a {kind} of {size} bytes is longer than {LARGEST_FRAME}")
+
+    def pause(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self._flush()
+        self.closed = True
+        self._gone = self._greet = None
+        if self._transport is not None:
+            self._transport.close()
+
+    # ---- receiving ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        leave_to_parent(self._descriptor)
+        if self.closed:
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        if self._unread:
+            self._unread += data
+            taken = self._read(self._unread)
+            del self._unread[:taken]
+        else:
+            taken = self._read(data)
+            if taken < len(data):
+                self._unread += data[taken:]
+
+    def _read(self, data: bytes | bytearray) -> int:
+        """Hand on every whole frame in *data*; return how many bytes they took."""
+        messages: list[Message] = []
+        start, size = 0, len(data)
+        with memoryview(data) as view:
+            while size - start >= 4 and not self.closed:
+                end = start + 4 + int.from_bytes(view[start : start + 4], "big")
+                if end - start - 4 > self._limit:
+                    self._fail(f"a frame of {end - start - 4} bytes is too long")
+                    return size
+                if end > size:
+                    break
+                try:
+                    messages += self._decoder.decode(view[start + 4 : end])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    self._fail(f"a malformed frame ({error})")
+                    return size
+                start = end
+                if self._greet is not None:
+                    messages = self._first(messages)
+        if messages and not self.closed:
+            self._receive(messages)
+        return start
+
+    def _first(self, messages: list[Message]) -> list[Message]:
+        """Greet with the first message; return those that came along with it."""
+        if messages and self._greet is not None:
+            self._greet(self, messages[0])
+        return messages[1:]
+
+    def _fail(self, reason: str) -> None:
+        _log.warning("The bridge closed a stream: %s.", reason)
+        self._outgoing.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        take_back(self._descriptor)
+        was_closed, self.closed = self.closed, True
+        greet, self._greet = self._greet, None
+        if was_closed:
+            return
+        if greet is not None:
+            greet(self, None)
+        elif self._gone is not None:
+            self._gone()
+
+
+# ---- the kernel's side --------------------------------------------------------------------
+
+
+async def dial(
+    found: Discovery, receive: Receive, gone: Gone, *, kernel: str = ""
+) -> StreamChannel:
+    """Connect this kernel to a participant server; `.welcome` of the result is its greeting.
+
+    *kernel* is the kernel's id, by which the server keeps it from being culled.
+
+    Raises:
+        BridgeRefused: nobody answers there, or the server does not let this kernel in.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Message | None] = loop.create_future()
+
+    def greet(channel: StreamChannel, message: Message | None) -> None:
+        if isinstance(message, Welcome) and message.version == VERSION:
+            channel.welcome = message
+            channel.open(FromServer, receive, gone)
+        if not answer.done():
+            answer.set_result(message)
+
+    channel = StreamChannel(FromServer, LARGEST_FRAME, greet)
+    try:
+        async with asyncio.timeout(GREETING_SECONDS):
+            await _connect(found.address, channel)
+            channel.send(Hello(found.token, VERSION, kernel))
+            reply = await answer
+    except (OSError, ValueError) as error:
+        channel.close()
+        raise BridgeRefused(found.address, str(error) or "no answer.") from error
+    except asyncio.CancelledError:
+        channel.close()
+        raise
+    if not isinstance(reply, Welcome) or reply.version != VERSION:
+        channel.close()
+        raise BridgeRefused(found.address, _why(reply))
+    return channel
+
+
+def _why(reply: Message | None) -> str:
+    match reply:
+        case Refusal(reason=reason):
+            return reason
+        case Welcome(version=version):
+            return f"it speaks version {version}, this kernel {VERSION}."
+        case _:
+            return "it closed the stream."
+
+
+async def _connect(address: str, channel: StreamChannel) -> None:
+    loop = asyncio.get_running_loop()
+    kind, _, place = address.partition(":")
+    if kind == "unix":
+        await loop.create_unix_connection(lambda: channel, place)
+    elif kind == "tcp":
+        host, _, port = place.rpartition(":")
+        await loop.create_connection(lambda: channel, host, int(port))
+    else:
+        raise ValueError(f"{address!r} is no address of a participant server.")
+
+
+# ---- the server's side --------------------------------------------------------------------
+
+
+class Listener:
+    """The socket that kernels dial, and the folder it lies in; whoever listens closes it."""
+
+    def __init__(self, token: str, accepted: Accept, url: str) -> None:
+        self._token, self._accepted, self._url = token, accepted, url
+        self._strangers: dict[StreamChannel, asyncio.TimerHandle] = {}
+        self._server: asyncio.Server | None = None
+        self._folder: Path | None = None
+        self._descriptors: list[int] = []
+        self._path: Path | None = None
+        self.address = ""
+
+    async def start(self, folder: Path) -> None:
+        """Open the socket in *folder*, made for its owner alone."""
+        loop = asyncio.get_running_loop()
+        if hasattr(socket, "AF_UNIX") and hasattr(loop, "create_unix_server"):
+            opened = self._bind(folder)
+            self._server = await loop.create_unix_server(self._greeter, sock=opened)
+            self.address = f"unix:{self._path}"
+        else:
+            self._server = await loop.create_server(self._greeter, "127.0.0.1", 0)
+            self.address = f"tcp:127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._descriptors = [opened.fileno() for opened in self._server.sockets]
+        for descriptor in self._descriptors:
+            leave_to_parent(descriptor)
+
+    def _bind(self, folder: Path) -> socket.socket:
+        self._folder, self._path = _private_place(folder)
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        opened.bind(str(self._path))
+        os.chmod(self._path, 0o600)
+        return opened
+
+    def close(self) -> None:
+        """Take no more kernels, and remove the socket. Idempotent."""
+        for descriptor in self._descriptors:
+            take_back(descriptor)
+        self._descriptors.clear()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for channel in list(self._strangers):
+            self._forget(channel)
+            channel.close()
+        if self._path is not None and self._folder is not None:
+            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+            self._path = None
+
+    def _greeter(self) -> StreamChannel:
+        # Until it has shown the token, little is kept of what it sends.
+        channel = StreamChannel(Hello, _LARGEST_GREETING, self._greet)
+        late = asyncio.get_running_loop().call_later(GREETING_SECONDS, self._late, channel)
+        self._strangers[channel] = late
+        return channel
+
+    def _late(self, channel: StreamChannel) -> None:
+        self._forget(channel)
+        _log.warning("The bridge closed a stream: no greeting within %g s.", GREETING_SECONDS)
+        channel.close()
+
+    def _forget(self, channel: StreamChannel) -> None:
+        timer = self._strangers.pop(channel, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _greet(self, channel: StreamChannel, message: Message | None) -> None:
+        self._forget(channel)
+        if not isinstance(message, Hello):
+            channel.close()
+            return
+        reason = self._objection(message)
+        if reason:
+            _log.warning("The bridge refused a kernel: %s", reason)
+            channel.send(Refusal(reason))
+            channel.close()
+            return
+        channel.send(Welcome(self._url, VERSION))
+        receive, gone = self._accepted(channel, message.kernel)
+        channel.open(FromKernel, receive, gone)
+
+    def _objection(self, hello: Hello) -> str:
+        if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
+            return "its token is not the server's."
+        if hello.version != VERSION:
+            return f"it speaks version {hello.version}, the server {VERSION}."
+        return ""
+
+
+async def listen(folder: Path, token: str, accepted: Accept, *, url: str = "") -> Listener:
+    """Let kernels that know *token* in; *accepted* says who listens to each.
+
+    The socket lies in *folder*, or in a temporary one where that path is too long for a socket.
+    *url* is the participant root that kernels are told.
+    """
+    listener = Listener(token, accepted, url)
+    await listener.start(Path(folder))
+    return listener
+
+
+def _private_place(folder: Path) -> tuple[Path, Path]:
+    """Make a folder for its owner alone; return it and the path of the socket in it."""
+    shortest = min(tempfile.gettempdir(), "/tmp", key=len)
+    for parent in (folder, Path(tempfile.gettempdir()), Path(shortest)):
+        if len(os.fsencode(parent / "uproot_nb-12345678" / "kernels")) <= _LONGEST_SOCKET_PATH:
+            break
+    parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="uproot_nb-", dir=parent))  # mode 0700
+    return made, made / "kernels"
+
+
+def _ignore(messages: list[Message]) -> None:
+    return
