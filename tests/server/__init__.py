@@ -1,0 +1,1 @@
+"""How the participant server behaves."""

@@ -1,0 +1,35 @@
+"""What logs never show."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from uproot_nb.server.redaction import hide_secrets, redact, stop_hiding
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /p/abc123/ws?page=1", "GET /p/…/ws?page=1"),
+        ("http://h:1/x/join/market/s3cret/", "http://h:1/x/join/…/"),
+        ("'/p/abc'", "'/p/…'"),
+        ("nothing here", "nothing here"),
+    ],
+)
+def test_links_lose_their_secrets(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+def test_hiding_ends_when_everyone_who_asked_for_it_has_stopped() -> None:
+    logger = logging.getLogger("tornado.general")
+    before = list(logger.filters)
+    hide_secrets()
+    hide_secrets()
+    stop_hiding()
+    record = logging.LogRecord("x", 10, "f", 1, "see /p/%s/", ("abc",), None)
+    assert logger.filter(record)
+    assert record.getMessage() == "see /p/…/"
+    stop_hiding()
+    assert logger.filters == before

@@ -1,0 +1,270 @@
+"""The WebSocket protocol as such, and arbitrary bytes against it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tornado.iostream import IOStream
+from tornado.tcpserver import TCPServer
+
+from tests.server.worlds import RawBrowser, World, until
+from uproot_nb.bridge.messages import Invoke
+from uproot_nb.server.limits import Limits
+from uproot_nb.server.websocket import StreamTransport, WebSocket, text_frame
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+CALL = b'{"op":"invoke","id":"x","method":"m","args":[1]}'
+
+
+async def _joined(world: World) -> tuple[Any, RawBrowser]:
+    kernel = await world.kernel()
+    await kernel.serve()
+    raw = await world.raw()
+    assert (await raw.read())[0] == TEXT
+    return kernel, raw
+
+
+@pytest.mark.asyncio
+async def test_fragments_are_joined_also_around_a_ping(world: World) -> None:
+    kernel, raw = await _joined(world)
+    raw.send(TEXT, CALL[:10], final=False)
+    raw.send(PING, b"are you there")
+    raw.send(0, CALL[10:20], final=False)
+    raw.send(0, CALL[20:])
+    assert await raw.read() == (PONG, b"are you there")
+    assert (await kernel.expect(Invoke)).args == b"[1]"
+
+
+@pytest.mark.asyncio
+async def test_a_message_that_arrives_byte_by_byte_is_whole(world: World) -> None:
+    kernel, raw = await _joined(world)
+    kept: list[bytes] = []
+    raw.writer, real = _Recorder(kept), raw.writer  # type: ignore[assignment]
+    raw.send(TEXT, CALL)
+    for byte in b"".join(kept):
+        real.write(bytes([byte]))
+        await real.drain()
+        await asyncio.sleep(0)
+    assert (await kernel.expect(Invoke)).id == "x"
+
+
+@pytest.mark.asyncio
+async def test_many_frames_in_one_packet_are_all_taken(world: World) -> None:
+    kernel, raw = await _joined(world)
+    kept: list[bytes] = []
+    raw.writer, real = _Recorder(kept), raw.writer  # type: ignore[assignment]
+    for _ in range(20):
+        raw.send(TEXT, CALL)
+    real.write(b"".join(kept))
+    for _ in range(20):
+        assert (await kernel.expect(Invoke)).id == "x"
+
+
+class _Recorder:
+    def __init__(self, kept: list[bytes]) -> None:
+        self.kept = kept
+
+    def write(self, data: bytes) -> None:
+        self.kept.append(data)
+
+
+@pytest.mark.asyncio
+async def test_a_goodbye_is_answered_with_the_same_code(world: World) -> None:
+    _, raw = await _joined(world)
+    raw.send(CLOSE, (1000).to_bytes(2, "big") + b"bye")
+    assert await raw.read() == (CLOSE, (1000).to_bytes(2, "big"))
+    assert await raw.read() == (-1, b"")
+
+
+@pytest.mark.asyncio
+async def test_after_a_refusal_the_connection_ends_with_the_browsers_goodbye(world: World) -> None:
+    _, raw = await _joined(world)
+    raw.send(TEXT, b"nonsense")
+    assert await raw.close_code() == 4400
+    raw.send(TEXT, CALL)
+    raw.send(CLOSE, (4400).to_bytes(2, "big"))
+    assert await raw.read() == (-1, b"")
+    assert not world.server.sockets
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "break_a_rule",
+    [
+        lambda raw: raw.send(TEXT, CALL, masked=False),
+        lambda raw: raw.send(TEXT, CALL, rsv=0x40),
+        lambda raw: raw.send(TEXT, b"\xff\xfe"),
+        lambda raw: raw.send(BINARY, CALL),
+        lambda raw: raw.send(3, CALL),
+        lambda raw: raw.send(11, b""),
+        lambda raw: raw.send(0, CALL),
+        lambda raw: raw.send(PING, b"x" * 126),
+        lambda raw: raw.send(PING, b"", final=False),
+        lambda raw: (raw.send(TEXT, b"{", final=False), raw.send(TEXT, CALL)),
+    ],
+    ids=range(10),
+)
+async def test_what_the_protocol_forbids_is_malformed(world: World, break_a_rule: Any) -> None:
+    kernel, raw = await _joined(world)
+    break_a_rule(raw)
+    assert await raw.close_code() == 4400
+    assert not [message for message in kernel.heard if isinstance(message, Invoke)]
+
+
+@pytest.mark.asyncio
+async def test_fragments_together_are_not_longer_than_one_frame(world: World) -> None:
+    _, raw = await _joined(world)
+    for _ in range(3):
+        raw.send(TEXT if _ == 0 else 0, b" " * 30_000, final=False)
+    assert await raw.close_code() == 4413
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Upgrade": "h2c"},
+        {"Connection": "close"},
+        {"Sec_WebSocket_Version": "8"},
+        {"Sec_WebSocket_Key": "short"},
+        {"Sec_WebSocket_Key": "*"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+async def test_a_broken_handshake_leads_nowhere(world: World, headers: dict[str, str]) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    await world.raw(**headers)
+    assert world.handshake.startswith(b"HTTP/1.1 404")
+
+
+_frames = st.one_of(
+    st.binary(max_size=200),
+    st.tuples(
+        st.sampled_from([0, 1, 1, 1, 2, 3, 8, 9, 10]),
+        st.one_of(
+            st.binary(max_size=300),
+            st.text(max_size=50).map(str.encode),
+            st.sampled_from([CALL, b'{"op":"ping"}', b'{"op":"ack","seq":1}']),
+            st.recursive(
+                st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+                lambda inner: (
+                    st.lists(inner, max_size=4)
+                    | st.dictionaries(
+                        st.sampled_from(["op", "id", "method", "args", "kwargs", "seq"]), inner
+                    )
+                ),
+            ).map(lambda value: json.dumps(value).encode()),
+        ),
+        st.booleans(),
+        st.sampled_from([True, True, True, False]),
+    ),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sent=st.lists(_frames, max_size=12))
+def test_arbitrary_bytes_disturb_nobody_and_bring_no_call_that_is_not_well_formed(
+    sent: list[Any], tmp_path: Path
+) -> None:
+    asyncio.run(_bombard(sent, tmp_path))
+
+
+async def _bombard(sent: list[Any], folder: Path) -> None:
+    world = World("memory", folder)
+    await world.start()
+    try:
+        kernel = await world.kernel()
+        await kernel.serve()
+        raw, bob = await world.raw("ann"), await world.play("bob")
+        for frame in sent:
+            if isinstance(frame, bytes):
+                raw.writer.write(frame)
+            else:
+                opcode, payload, final, masked = frame
+                raw.send(opcode, payload, final=final, masked=masked)
+        raw.writer.close()
+        await until(lambda: len(world.server.sockets) == 1)
+        await bob.invoke("b")
+        while (invoke := await kernel.expect(Invoke)).player != "bob":
+            assert 1 <= len(invoke.id) <= 64
+            assert 1 <= len(invoke.method) <= 128
+            assert isinstance(json.loads(invoke.args), list)
+            assert isinstance(json.loads(invoke.kwargs), dict)
+        kernel.answer(invoke, 1)
+        assert await bob.read() == {"op": "result", "id": "b", "data": 1}
+    finally:
+        await world.stop()
+
+
+@given(st.binary(max_size=300), st.integers(1, 7))
+def test_however_bytes_are_cut_the_same_is_read(data: bytes, step: int) -> None:
+    whole, pieces = _Reader(), _Reader()
+    whole.data_received(data)
+    for at in range(0, len(data), step):
+        pieces.data_received(data[at : at + step])
+    assert whole.heard == pieces.heard
+
+
+class _Reader(WebSocket):
+    def __init__(self) -> None:
+        super().__init__(1000, 1 << 20)
+        self.heard: list[object] = []
+
+    def on_text(self, payload: bytes) -> None:
+        self.heard.append(payload)
+
+    def on_refusal(self, code: int, what: str) -> None:
+        self.heard.append(code)
+
+
+class _Echo(WebSocket):
+    def __init__(self) -> None:
+        super().__init__(Limits.max_frame_bytes, Limits.max_unsent_bytes)
+        self.gone = asyncio.Event()
+
+    def on_text(self, payload: bytes) -> None:
+        if payload == b"hold":
+            self.hold()
+        else:
+            self.write(text_frame(payload))
+
+    def on_closed(self) -> None:
+        self.gone.set()
+
+
+@pytest.mark.asyncio
+async def test_a_stream_with_tls_is_read_and_written_through_tornado() -> None:
+    made: list[_Echo] = []
+
+    class Server(TCPServer):
+        async def handle_stream(self, stream: IOStream, address: object) -> None:
+            made.append(_Echo())
+            StreamTransport(stream, made[-1]).start()
+
+    server = Server()
+    server.listen(0, "127.0.0.1")
+    (opened,) = server._sockets.values()
+    reader, writer = await asyncio.open_connection("127.0.0.1", opened.getsockname()[1])
+    raw = RawBrowser(reader, writer)
+    raw.send(TEXT, b"one")
+    assert await raw.read() == (TEXT, b"one")
+    raw.send(TEXT, b"hold")
+    raw.send(TEXT, b"two")
+    await until(lambda: made[0]._held)
+    made[0].let_go()
+    assert await raw.read() == (TEXT, b"two")
+    await until(lambda: made[0].unsent == 0)
+    raw.send(CLOSE, (1000).to_bytes(2, "big"))
+    assert await raw.close_code() == 1000
+    await asyncio.wait_for(made[0].gone.wait(), 5)
+    server.stop()
+    writer.close()

@@ -1,0 +1,1 @@
+"""The participants' side; runs in the Jupyter server, or embedded in a kernel."""

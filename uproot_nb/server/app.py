@@ -1,0 +1,136 @@
+"""UprootNB: the Jupyter server extension that lets participants in."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_path_join
+from traitlets import Bool, Float, Integer, Unicode
+
+from uproot_nb.bridge.discovery import VARIABLE, Discovery, publish, withdraw
+from uproot_nb.bridge.stream import Listener, listen
+from uproot_nb.server.limits import Limits
+from uproot_nb.server.mount import MOUNT, mounted
+from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.status import StatusData, StatusPage
+
+__all__ = ["UprootNB"]
+
+
+class UprootNB(ExtensionApp):
+    """Serves participants beside Jupyter, on a port of their own.
+
+    Set its traits in `jupyter_server_config.py`:
+
+        c.UprootNB.participant_address = "0.0.0.0"
+        c.UprootNB.public_url = "https://lab.example.org/"
+    """
+
+    name = "uproot_nb"
+    extension_url = "/uproot_nb/status"
+    load_other_extensions = True
+
+    participant_port = Integer(
+        8600, min=0, max=65535, help="Participants' port; the next free one if it is taken."
+    ).tag(config=True)
+    participant_address = Unicode(
+        "127.0.0.1", help="The address that participants' port is opened on; 0.0.0.0 for all."
+    ).tag(config=True)
+    public_url = Unicode(
+        "", help="The participant server's address as browsers see it, for example behind a proxy."
+    ).tag(config=True)
+    mount = Bool(
+        False,
+        help="""Let participants in below Jupyter's own address, too. For hosts that have one port
+        only. Their pages are sandboxed there: they get an origin of their own.""",
+    ).tag(config=True)
+    max_calls_per_second = Float(
+        200.0, min=0.0, help="Calls of one player, five seconds' worth at once; 0 = no limit."
+    ).tag(config=True)
+    max_frame_bytes = Integer(
+        Limits.max_frame_bytes, min=1024, help="The longest message taken from a browser."
+    ).tag(config=True)
+    max_unsent_bytes = Integer(
+        Limits.max_unsent_bytes,
+        min=65536,
+        help="A browser that leaves more unread is disconnected, and resumes when it can.",
+    ).tag(config=True)
+    max_connections = Integer(
+        Limits.max_connections, min=1, help="Connections open at a time, all players together."
+    ).tag(config=True)
+
+    participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
+    _listener: Listener | None = None
+    _discovery: Path | None = None
+
+    def initialize_settings(self) -> None:
+        """Make the participant server; it opens its port when Jupyter's loop runs."""
+        limits = Limits(
+            max_calls_per_second=self.max_calls_per_second,
+            max_frame_bytes=self.max_frame_bytes,
+            max_unsent_bytes=self.max_unsent_bytes,
+            max_connections=self.max_connections,
+        )
+        self.participants = ParticipantServer(
+            limits, public_url=self.public_url, on_activity=self._note_activity
+        )
+
+    def initialize_handlers(self) -> None:
+        """Add the status page, and the mount where it is wanted."""
+        shared = {"server": self.participants}
+        self.handlers.append((r"uproot_nb/status", StatusPage, shared))
+        self.handlers.append((r"uproot_nb/status\.json", StatusData, shared))
+        if self.mount:
+            self.handlers.extend(mounted(self.participants))
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Open the participants' port and the kernels' socket, and say where they are."""
+        participants, token = self.participants, secrets.token_urlsafe(32)
+        participants.start(self.participant_port, self.participant_address)
+        if self.mount:
+            participants.at_mount(_mount_url(serverapp.public_url))
+        runtime = Path(serverapp.runtime_dir)
+        self._listener = await listen(runtime, token, participants.attach, url=participants.url)
+        found = Discovery(self._listener.address, token, participants.url, os.getpid())
+        self._discovery = publish(found, runtime)
+        os.environ[VARIABLE] = str(self._discovery)  # kernels inherit it
+        self.log.info("Participants reach the experiments at %s", participants.url)
+
+    async def stop_extension(self) -> None:
+        """Let everyone go, and leave nothing behind. Idempotent."""
+        if self._discovery is not None:
+            withdraw(self._discovery)
+            self._discovery = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self.participants is not None:
+            await self.participants.stop()
+
+    def current_activity(self) -> dict[str, int] | None:
+        """Say who is connected, so that an idle Jupyter server does not end an experiment."""
+        opened = len(self.participants.sockets) if self.participants is not None else 0
+        return {"participants": opened} if opened else None
+
+    def _note_activity(self, kernel: str) -> None:
+        """Keep *kernel* from being culled: participants use it, though no cell runs."""
+        if self.serverapp is None:
+            return
+        now = datetime.now(UTC)
+        self.serverapp.web_app.settings["last_activity_times"][self.name] = now
+        kernels = self.serverapp.kernel_manager
+        if kernel and kernel in kernels:
+            # The culler reads this attribute; multi-kernel managers set it in the same way.
+            setattr(kernels.get_kernel(kernel), "last_activity", now)  # noqa: B010
+
+
+def _mount_url(jupyter_url: str) -> str:
+    """Return the mount's address below *jupyter_url*, which may carry Jupyter's own token."""
+    bare = urlsplit(jupyter_url)._replace(query="", fragment="").geturl()
+    return url_path_join(bare, MOUNT)

@@ -1,0 +1,85 @@
+"""Limits: how much a participant's browser may ask, and how often it was refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+__all__ = ["Limits", "Refusals", "TokenBucket"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the participant server takes from browsers and keeps for them.
+
+    Sizes are bytes, times seconds.
+    """
+
+    max_calls_per_second: float = 200.0
+    """Frames and requests of one player; 0 = no limit."""
+    burst_seconds: float = 5.0
+    """So many seconds' worth may come at once: 1,000 calls at 200 a second."""
+    max_frame_bytes: int = 64 * 1024
+    max_unsent_bytes: int = 4 * 1024 * 1024
+    max_connections: int = 4000
+    max_sockets_per_player: int = 32
+    max_unanswered_calls: int = 32
+    max_form_bytes: int = 1024 * 1024
+    page_patience: float = 2.0
+    """How long a page waits for a kernel before it says "paused"."""
+    form_patience: float = 30.0
+    """How long a form waits for a kernel, and any request for its answer."""
+    report_interval: float = 0.5
+    """How often at most a kernel is told of what was refused."""
+    ping_interval: float = 25.0
+    idle_timeout: float = 60.0
+
+    def bucket(self, now: float) -> TokenBucket | None:
+        """Return a full bucket for one player, or None where there is no limit."""
+        if self.max_calls_per_second <= 0:
+            return None
+        burst = max(1.0, self.max_calls_per_second * self.burst_seconds)
+        return TokenBucket(self.max_calls_per_second, burst, now)
+
+
+class TokenBucket:
+    """Lets *rate* calls a second through, and *burst* at once after a rest.
+
+    bucket = TokenBucket(rate=200, burst=1000, now=time.monotonic())
+    bucket.take(time.monotonic())  # False: too fast
+    """
+
+    __slots__ = ("_at", "_burst", "_level", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate, self._burst, self._level, self._at = rate, burst, burst, now
+
+    def take(self, now: float) -> bool:
+        """Say whether one more call may pass at *now* (monotonic seconds)."""
+        level = min(self._level + (now - self._at) * self._rate, self._burst)
+        self._at = now
+        if level < 1.0:
+            self._level = level
+            return False
+        self._level = level - 1.0
+        return True
+
+
+class Refusals:
+    """Counts what was refused: in all for the status page, and per player until reported."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._unreported: Counter[tuple[str, str, str]] = Counter()
+
+    def count(self, what: str, session: str = "", player: str = "") -> None:
+        """Count one refusal; *session* and *player* are empty where nobody is known."""
+        self.counts[what] += 1
+        if session:
+            self._unreported[session, player, what] += 1
+
+    def take(self) -> list[tuple[str, str, str, int]]:
+        """Return (session, player, what, count) since the last time."""
+        taken = [(*key, count) for key, count in self._unreported.items()]
+        self._unreported.clear()
+        return taken

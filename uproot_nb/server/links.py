@@ -1,0 +1,215 @@
+"""KernelLink: the server's side of one kernel's channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.messages import (
+    Action,
+    AddPlayers,
+    Backlog,
+    CloseSession,
+    CloseSocket,
+    HttpReply,
+    HttpRequest,
+    Message,
+    OpenSession,
+    Push,
+    Reply,
+    SetState,
+)
+from uproot_nb.server.sessions import Session
+from uproot_nb.server.sockets import status_frame
+from uproot_nb.server.websocket import text_frame
+
+if TYPE_CHECKING:  # the server makes its links; only the name is needed here
+    from uproot_nb.server.participants import ParticipantServer
+
+__all__ = ["KernelLink"]
+
+_ACTIVITY_SECONDS = 1.0
+
+
+class KernelLink:
+    """Carries out what a kernel says about its own sessions; of others it is not heard."""
+
+    def __init__(self, server: ParticipantServer, channel: Channel, kernel: str) -> None:
+        self.kernel = kernel
+        self.sessions: dict[str, Session] = {}
+        self._server, self._channel = server, channel
+        self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
+        self._active = False
+        self._carry_out: dict[type[Message], Callable[[Any], None]] = {
+            Reply: self._reply,
+            Push: self._push,
+            Backlog: self._backlog,
+            Action: self._action,
+            HttpReply: self._http_reply,
+            CloseSocket: self._close_socket,
+            OpenSession: self._open_session,
+            AddPlayers: self._add_players,
+            SetState: self._set_state,
+            CloseSession: self._close_session,
+        }
+
+    # ---- to the kernel --------------------------------------------------------------------
+
+    def send(self, message: Message) -> None:
+        """Send *message*, and note that the kernel is in use."""
+        self._channel.send(message)
+        if not self._active:
+            self._active = True
+            self._server.touch(self.kernel)
+            asyncio.get_running_loop().call_later(_ACTIVITY_SECONDS, self._rest)
+
+    def _rest(self) -> None:
+        self._active = False
+
+    async def ask(self, request: HttpRequest, patience: float) -> HttpReply | None:
+        """Return the kernel's answer; None if it went away or took more than *patience* s."""
+        answer: asyncio.Future[HttpReply | None] = asyncio.get_running_loop().create_future()
+        self._requests[request.request] = request.session, answer
+        self.send(request)
+        try:
+            async with asyncio.timeout(patience):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            self._requests.pop(request.request, None)
+
+    def close(self) -> None:
+        """Let the kernel go."""
+        self._channel.close()
+        for key in list(self.sessions):
+            self._release(key)
+
+    # ---- from the kernel ------------------------------------------------------------------
+
+    def receive(self, messages: list[Message]) -> None:
+        """Carry out *messages*, then write to every socket that they concern."""
+        for message in messages:
+            carry_out = self._carry_out.get(type(message))
+            if carry_out is not None:
+                carry_out(message)
+        self._server.flush()
+
+    def gone(self) -> None:
+        """The kernel has closed or died: its sessions are paused, its sockets stay open."""
+        for session in list(self.sessions.values()):
+            self._release(session.key)
+            self._tell(session)
+        self._server.links.discard(self)
+        self._server.flush()
+
+    def _release(self, key: str) -> None:
+        """Serve the session *key* no longer; who waits for an answer learns that none comes."""
+        session = self.sessions.pop(key, None)
+        if session is not None and session.link is self:
+            session.serve_by(None)
+        for asked, answer in self._requests.values():
+            if asked == key and not answer.done():
+                answer.set_result(None)
+
+    def _reply(self, message: Reply) -> None:
+        calls = self._server.calls
+        socket = calls.get(message.call)
+        if socket is not None and socket.player.session.link is self:
+            del calls[message.call]
+            socket.answer(message.call, message.frame)
+
+    def _push(self, message: Push) -> None:
+        session = self.sessions.get(message.session)
+        if session is None:
+            return
+        seq, frame = message.seq, text_frame(message.frame)
+        players = session.players
+        for name in message.players:
+            player = players.get(name)
+            if player is None:
+                continue
+            for socket in player.sockets:
+                if socket.written < seq and not socket.resuming:
+                    socket.written = seq
+                    socket.post(frame)
+
+    def _action(self, message: Action) -> None:
+        session = self.sessions.get(message.session)
+        if session is None:
+            return
+        frame = text_frame(message.frame)
+        for name in message.players:
+            if name in session.players:
+                for socket in session.players[name].sockets:
+                    socket.post(frame)
+
+    def _backlog(self, message: Backlog) -> None:
+        socket = self._server.sockets.get(message.socket)
+        if socket is not None and socket.player.session.link is self:
+            socket.catch_up(message.seq, message.frames)
+
+    def _close_socket(self, message: CloseSocket) -> None:
+        socket = self._server.sockets.get(message.socket)
+        if socket is not None and socket.player.session.link is self:
+            socket.flush()  # what was said before comes first
+            socket.shut(message.code if 4000 <= message.code <= 4999 else 4400, message.reason)
+
+    def _http_reply(self, message: HttpReply) -> None:
+        _, answer = self._requests.get(message.request, ("", None))
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def _open_session(self, message: OpenSession) -> None:
+        session, gone = self._server.sessions.open(message)
+        for player in gone:
+            for socket in list(player.sockets):
+                socket.shut(4403)
+        self._server.fill_buckets(session)
+        session.set_state(message.state)
+        if session.link is not self:
+            self._take_over(session)
+        self._tell(session)
+
+    def _take_over(self, session: Session) -> None:
+        """Serve *session* in place of whoever did; offer it the sockets and calls that wait."""
+        if session.link is not None:
+            session.link._release(session.key)
+        self.sessions[session.key] = session
+        session.serve_by(self)
+        sockets = session.sockets()
+        for socket in sockets:
+            socket.announce()
+        waiting = [invoke for socket in sockets for invoke in socket.unanswered.values()]
+        for invoke in sorted(waiting, key=lambda invoke: invoke.call):
+            self.send(invoke)
+
+    def _add_players(self, message: AddPlayers) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            self._server.sessions.add_players(session, message.tokens)
+            self._server.fill_buckets(session)
+
+    def _set_state(self, message: SetState) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            session.set_state(message.state)
+            self._tell(session)
+
+    def _close_session(self, message: CloseSession) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            session.set_state("closed")
+            self._tell(session)
+            self._release(session.key)
+
+    def _tell(self, session: Session) -> None:
+        """Tell every socket the session's state; one that is closed closes them."""
+        frame = status_frame(session.state)
+        for socket in session.sockets():
+            socket.post(frame)
+            if session.closed:
+                socket.flush()
+                socket.shut(4404, "session closed")

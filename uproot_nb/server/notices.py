@@ -1,0 +1,129 @@
+"""Notices: the few pages that the server shows by itself, in the participant's language."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+
+__all__ = ["LANGUAGES", "choose_language", "notice"]
+
+LANGUAGES = ("en", "de", "es", "fr")
+
+_FOLDER = Path(__file__).parent / "pages"
+
+_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
+    "join": {
+        "en": ("Welcome", "Press the button when you are ready to take part."),
+        "de": ("Willkommen", "Drücken Sie den Knopf, sobald Sie teilnehmen möchten."),
+        "es": ("Le damos la bienvenida", "Pulse el botón cuando quiera participar."),
+        "fr": ("Bienvenue", "Appuyez sur le bouton lorsque vous êtes prêt à participer."),
+    },
+    "paused": {
+        "en": ("One moment, please", "The experiment is paused. This page goes on by itself."),
+        "de": (
+            "Einen Moment, bitte",
+            "Das Experiment macht eine Pause. Diese Seite geht von selbst weiter.",
+        ),
+        "es": ("Un momento, por favor", "El experimento está en pausa. Esta página sigue sola."),
+        "fr": (
+            "Un instant, s’il vous plaît",
+            "L’expérience est en pause. Cette page reprendra d’elle-même.",
+        ),
+    },
+    "later": {
+        "en": ("One moment, please", "The experiment is paused. Please try again in a moment."),
+        "de": (
+            "Einen Moment, bitte",
+            "Das Experiment macht eine Pause. Bitte versuchen Sie es gleich noch einmal.",
+        ),
+        "es": (
+            "Un momento, por favor",
+            "El experimento está en pausa. Vuelva a intentarlo dentro de un momento.",
+        ),
+        "fr": (
+            "Un instant, s’il vous plaît",
+            "L’expérience est en pause. Veuillez réessayer dans un instant.",
+        ),
+    },
+    "ended": {
+        "en": ("This session has ended", "Thank you for taking part. You may close this page."),
+        "de": (
+            "Diese Sitzung ist beendet",
+            "Vielen Dank für Ihre Teilnahme. Sie können diese Seite schließen.",
+        ),
+        "es": (
+            "Esta sesión ha terminado",
+            "Gracias por participar. Puede cerrar esta página.",
+        ),
+        "fr": (
+            "Cette session est terminée",
+            "Merci de votre participation. Vous pouvez fermer cette page.",
+        ),
+    },
+    "missing": {
+        "en": ("Nothing is here", "Please check the link that you were given."),
+        "de": ("Hier ist nichts", "Bitte prüfen Sie den Link, den Sie erhalten haben."),
+        "es": ("Aquí no hay nada", "Compruebe el enlace que ha recibido."),
+        "fr": ("Il n’y a rien ici", "Veuillez vérifier le lien que vous avez reçu."),
+    },
+    "refused": {
+        "en": ("That did not work", "Please go back and try again in a moment."),
+        "de": (
+            "Das hat nicht geklappt",
+            "Bitte gehen Sie zurück und versuchen Sie es gleich noch einmal.",
+        ),
+        "es": ("No ha funcionado", "Vuelva atrás e inténtelo de nuevo dentro de un momento."),
+        "fr": ("Cela n’a pas fonctionné", "Veuillez revenir en arrière et réessayer."),
+    },
+}
+_TAKE_PART = {"en": "Take part", "de": "Teilnehmen", "es": "Participar", "fr": "Participer"}
+
+
+def choose_language(accepted: str) -> str:
+    """Return the language for an Accept-Language header: the best liked that there is."""
+    liked = []
+    for place, part in enumerate(accepted[:200].split(",")):
+        tag, _, rest = part.strip().partition(";")
+        language = tag.partition("-")[0].lower()
+        if language in LANGUAGES:
+            liked.append((-_weight(rest), place, language))
+    return min(liked)[2] if liked else "en"
+
+
+@cache
+def notice(kind: str, language: str) -> bytes:
+    """Return the page "join", "paused", "later", "ended", "missing" or "refused" as HTML."""
+    title, text = _TEXTS[kind][language]
+    template = Template((_FOLDER / "notice.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        lang=language,
+        title=escape(title),
+        text=escape(text),
+        head=_head(kind),
+        body=_button(language) if kind in ("join", "later") else "",
+    )
+    return page.encode()
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+def _head(kind: str) -> str:
+    if kind != "paused":
+        return ""
+    script = (_FOLDER / "reopen.js").read_text(encoding="utf-8")
+    # Without scripts nobody can tell the page that the experiment goes on; then it looks again.
+    fallback = '<noscript><meta http-equiv="refresh" content="10"></noscript>'
+    return f"{fallback}\n<script>{script}</script>"
+
+
+def _button(language: str) -> str:
+    # No action: the form is posted to the very address that the page was read from.
+    return f'<form method="post"><button type="submit">{_TAKE_PART[language]}</button></form>'

@@ -1,0 +1,253 @@
+"""ParticipantServer: the web server that participants' browsers talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
+from uproot_nb.bridge.forks import leave_to_parent, take_back
+from uproot_nb.bridge.messages import Misuse
+from uproot_nb.server.handlers import NotFound, routes
+from uproot_nb.server.limits import Limits, Refusals
+from uproot_nb.server.links import KernelLink
+from uproot_nb.server.redaction import hide_secrets, stop_hiding
+from uproot_nb.server.sessions import Player, Session, Sessions
+from uproot_nb.server.sockets import PlayerSocket
+
+__all__ = ["ParticipantServer", "start_embedded"]
+
+_PORTS_TRIED = 100
+
+
+class ParticipantServer:
+    """Admits participants, keeps their sockets, and hands what they do to the kernels.
+
+    It runs no authors' code and needs no Jupyter:
+
+        server = ParticipantServer()
+        server.start(port=8600)
+        receive, gone = server.attach(channel)     # a kernel's channel
+        ...
+        await server.stop()
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        public_url: str = "",
+        on_activity: Callable[[str], None] | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.refusals = Refusals()
+        self.sessions = Sessions()
+        self.links: set[KernelLink] = set()
+        self.sockets: dict[int, PlayerSocket] = {}
+        self.closed_doors = 0
+        self.calls: dict[int, PlayerSocket] = {}
+        self.unflushed: list[PlayerSocket] = []
+        self.numbers = itertools.count(1)
+        self.port = 0
+        self.url = _with_slash(public_url)
+        self._public_url = self.url
+        self._on_activity = on_activity
+        self._http: _BoundedServer | None = None
+        self._descriptors: list[int] = []
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    # ---- opening and closing --------------------------------------------------------------
+
+    def start(self, port: int = 8600, address: str = "127.0.0.1") -> None:
+        """Listen on *port*, or on the next free one; 0 takes any."""
+        sockets = _bind(port, address)
+        hide_secrets()
+        self.port = sockets[0].getsockname()[1]
+        self.url = self._public_url or f"http://{_reachable(address)}:{self.port}/"
+        application = Application(
+            routes(self, "/", sandboxed=False),
+            default_handler_class=NotFound,
+            default_handler_args={"server": self},
+        )
+        self._http = _BoundedServer(
+            application,
+            max_header_size=16 * 1024,
+            max_body_size=self.limits.max_form_bytes,
+            max_buffer_size=self.limits.max_form_bytes + 64 * 1024,
+            idle_connection_timeout=self.limits.idle_timeout,
+            body_timeout=self.limits.idle_timeout,
+        )
+        self._http.admit = self.has_room
+        self._http.add_sockets(sockets)
+        self._descriptors = [opened.fileno() for opened in sockets]
+        for descriptor in self._descriptors:
+            leave_to_parent(descriptor)
+        self._later("ping", self.limits.ping_interval, self._ping)
+
+    async def stop(self) -> None:
+        """Say goodbye to every socket and kernel, and listen no more. Idempotent."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for opened in list(self.sockets.values()):
+            opened.flush()
+            opened.shut(1001, "going away")
+        for link in list(self.links):
+            link.close()
+        self.links.clear()
+        for descriptor in self._descriptors:
+            take_back(descriptor)
+        self._descriptors.clear()
+        if self._http is not None:
+            http, self._http = self._http, None
+            http.stop()
+            stop_hiding()
+            await http.close_all_connections()
+
+    def at_mount(self, url: str) -> None:
+        """Tell participants *url* instead of the own port, unless a public URL was given."""
+        self.url = self._public_url or _with_slash(url)
+
+    # ---- kernels --------------------------------------------------------------------------
+
+    def attach(self, channel: Channel, kernel: str = "") -> tuple[Receive, Gone]:
+        """Take a kernel's channel; return who listens to it."""
+        link = KernelLink(self, channel, kernel)
+        self.links.add(link)
+        return link.receive, link.gone
+
+    def touch(self, kernel: str) -> None:
+        """Note that participants are using *kernel*."""
+        if self._on_activity is not None:
+            self._on_activity(kernel)
+
+    # ---- sockets --------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what was posted to sockets in this turn."""
+        while self.unflushed:
+            unflushed, self.unflushed = self.unflushed, []
+            for opened in unflushed:
+                opened.flush()
+
+    def has_room(self) -> bool:
+        """Say whether one more connection may be opened."""
+        requests = self._http.open_connections if self._http is not None else 0
+        opened = requests + len(self.sockets) + self.closed_doors
+        return opened < self.limits.max_connections
+
+    def origin_allowed(self, origin: str, host: str) -> bool:
+        """Say whether a page of *origin* may open a socket here, asked for under *host*."""
+        parts = urlsplit(origin.lower())
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            return False
+        public = urlsplit(self._public_url.lower())
+        return parts.netloc == host.lower() or (parts.scheme, parts.netloc) == public[:2]
+
+    def _ping(self) -> None:
+        for opened in list(self.sockets.values()):
+            opened.check_alive()
+        self._later("ping", self.limits.ping_interval, self._ping)
+
+    # ---- limits ---------------------------------------------------------------------------
+
+    def fill_buckets(self, session: Session) -> None:
+        """Give a bucket to every player of *session* who has none yet."""
+        now = time.monotonic()
+        for player in session.players.values():
+            player.bucket = player.bucket or self.limits.bucket(now)
+        session.joins = session.joins or self.limits.bucket(now)
+
+    def count_refusal(self, what: str, player: Player | None = None) -> None:
+        """Count a refusal; the kernel hears of it soon, of many at once."""
+        if player is None:
+            self.refusals.count(what)
+            return
+        self.refusals.count(what, player.session.key, player.name)
+        if "report" not in self._timers:
+            self._later("report", self.limits.report_interval, self._report)
+
+    def _report(self) -> None:
+        del self._timers["report"]
+        for key, player, what, count in self.refusals.take():
+            session = self.sessions.get(key)
+            if session is not None and session.link is not None:
+                session.link.send(Misuse(key, player, what, count))
+
+    def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, call)
+
+
+async def start_embedded(
+    receive: Receive,
+    gone: Gone,
+    *,
+    port: int = 8600,
+    address: str = "127.0.0.1",
+    public_url: str = "",
+    limits: Limits | None = None,
+) -> tuple[ParticipantServer, MemoryChannel, str]:
+    """Start a participant server in this loop; return it, the kernel's channel, and its URL."""
+    server = ParticipantServer(limits, public_url=public_url)
+    server.start(port, address)
+    near, _ = memory_pair(receive, gone, server.attach)
+    return server, near, server.url
+
+
+class _BoundedServer(HTTPServer):
+    """Counts its connections, and closes a new one when there are too many."""
+
+    admit: Callable[[], bool]
+    open_connections = 0
+
+    def handle_stream(self, stream: IOStream, address: tuple[object, ...]) -> None:
+        if self.admit():
+            self.open_connections += 1
+            super().handle_stream(stream, address)
+        else:
+            stream.close()
+
+    def on_close(self, server_conn: object) -> None:
+        self.open_connections -= 1
+        super().on_close(server_conn)
+
+
+def _bind(port: int, address: str) -> list[socket.socket]:
+    """Return sockets on *port*, or on the next one that is free."""
+    last = port if port == 0 else min(port + _PORTS_TRIED, 65535)
+    for candidate in range(port, last + 1):
+        try:
+            return bind_sockets(candidate, address)
+        except OSError:
+            if candidate == last:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _reachable(address: str) -> str:
+    """Return the host that goes into a link, for a server that listens on *address*."""
+    if address in ("", "0.0.0.0", "::"):
+        address = _own_address()
+    return f"[{address}]" if ":" in address else address
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent; it only chooses the interface
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def _with_slash(url: str) -> str:
+    return url if not url or url.endswith("/") else url + "/"

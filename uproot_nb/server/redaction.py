@@ -1,0 +1,54 @@
+"""hide_secrets: what tornado and asyncio log never shows a participant's link.
+
+Tokens are in paths. The handlers log routes instead of addresses; this filter is for what tornado
+itself says about requests that never reach a handler.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+__all__ = ["hide_secrets", "redact", "stop_hiding"]
+
+_LINK = re.compile(r"\b(p|join/[^/\s\"']+)/[^/\s\"'?#\\]+")
+_LOGGERS = ("tornado.access", "tornado.application", "tornado.general", "asyncio")
+
+
+def redact(text: str) -> str:
+    """Return *text* without the tokens and secrets of the links in it."""
+    return _LINK.sub(lambda link: f"{link[1].partition('/')[0]}/…", text)
+
+
+class _Redaction(logging.Filter):
+    """Rewrites a record that shows a link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        shown = redact(message)
+        if shown != message:
+            record.msg, record.args = shown, None
+        return True
+
+
+# The loggers belong to the process: so does the one filter on them.
+_redaction = _Redaction()
+
+
+def hide_secrets() -> None:
+    """Keep secrets out of the process's logs until `stop_hiding` was called as often."""
+    _redaction.users += 1
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_redaction)
+
+
+def stop_hiding() -> None:
+    """Undo one `hide_secrets`."""
+    _redaction.users -= 1
+    if _redaction.users <= 0:
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(_redaction)

@@ -1,0 +1,141 @@
+"""Sessions: which players there are, by which token they come, and which kernel serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from uproot_nb.bridge.messages import OpenSession
+from uproot_nb.server.limits import TokenBucket
+
+if TYPE_CHECKING:  # the three know each other; only names are needed here
+    from uproot_nb.server.links import KernelLink
+    from uproot_nb.server.sockets import PlayerSocket
+
+__all__ = ["Player", "Session", "Sessions", "digest"]
+
+_STATES = frozenset({"running", "paused", "closed"})
+
+
+def digest(secret: str) -> bytes:
+    """Return what tables are keyed by, so that looking up tells nothing about a secret."""
+    return blake2b(secret.encode(errors="replace"), digest_size=16).digest()
+
+
+class Player:
+    """A place in a session, and its open sockets."""
+
+    __slots__ = ("bucket", "name", "session", "sockets")
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session, self.name = session, name
+        self.sockets: list[PlayerSocket] = []
+        self.bucket: TokenBucket | None = None
+
+
+class Session:
+    """What the server knows of a session; `link` is None while no kernel serves it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.name = ""
+        self.join_secret = b""
+        self.players: dict[str, Player] = {}
+        self.joins: TokenBucket | None = None
+        self.link: KernelLink | None = None
+        self._state = "paused"
+        self._news = asyncio.Event()
+
+    @property
+    def state(self) -> str:
+        """What participants are told: "running", "paused" or "closed"."""
+        return "paused" if self.link is None and not self.closed else self._state
+
+    @property
+    def closed(self) -> bool:
+        return self._state == "closed"
+
+    def set_state(self, state: str) -> None:
+        """Take the kernel's word; a word that means nothing is taken as "paused"."""
+        self._state = state if state in _STATES else "paused"
+        self._news.set()
+
+    def serve_by(self, link: KernelLink | None) -> None:
+        """Let *link* serve the session from now on."""
+        self.link = link
+        if link is not None:
+            self._news.set()
+
+    async def served(self, patience: float) -> KernelLink | None:
+        """Return the kernel's link, waiting *patience* seconds for one; None if none came."""
+        try:
+            async with asyncio.timeout(patience):
+                while self.link is None and not self.closed:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        return None if self.closed else self.link
+
+    def sockets(self) -> list[PlayerSocket]:
+        """Return every open socket, oldest first."""
+        opened = [socket for player in self.players.values() for socket in player.sockets]
+        return sorted(opened, key=lambda socket: socket.number)
+
+
+class Sessions:
+    """Every session that a kernel has opened since the server started."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._players: dict[bytes, Player] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def get(self, key: str) -> Session | None:
+        """Return the session with the unguessable *key*."""
+        return self._sessions.get(key)
+
+    def player(self, token: str) -> Player | None:
+        """Return whose *token* it is."""
+        return self._players.get(digest(token))
+
+    def joined_by(self, label: str, secret: str) -> Session | None:
+        """Return the session that a join link with *label* (key or name) and *secret* leads to."""
+        shown, found = digest(secret), None
+        for session in self._sessions.values():
+            if hmac.compare_digest(session.join_secret, shown) and label in (
+                session.key,
+                session.name,
+            ):
+                found = session
+        return found
+
+    def open(self, opened: OpenSession) -> tuple[Session, list[Player]]:
+        """Take what a kernel says of a session; return it, and the players that are no more."""
+        session = self._sessions.get(opened.session)
+        if session is None:
+            session = self._sessions[opened.session] = Session(opened.session)
+        session.name = opened.name
+        session.join_secret = digest(opened.join_secret)
+        self._players = {
+            key: player for key, player in self._players.items() if player.session is not session
+        }
+        names = set(opened.tokens.values())
+        gone = [player for name, player in session.players.items() if name not in names]
+        for player in gone:
+            del session.players[player.name]
+        self.add_players(session, opened.tokens)
+        return session, gone
+
+    def add_players(self, session: Session, tokens: dict[str, str]) -> None:
+        """Give *session* more places: player name by token."""
+        for token, name in tokens.items():
+            player = session.players.get(name)
+            if player is None:
+                player = session.players[name] = Player(session, name)
+            self._players[digest(token)] = player
