@@ -1,0 +1,111 @@
+"""A real Chromium, and a small server that speaks the wire, for what runs in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    sync_playwright,
+)
+from playwright.sync_api import TimeoutError as TookTooLong
+from wire_server import WireServer
+
+CHROMIUM = Path(os.environ.get("UPROOT_NB_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"There is no browser at {CHROMIUM}; UPROOT_NB_CHROMIUM names another.")
+        pytest.skip(f"There is no browser at {CHROMIUM}; UPROOT_NB_CHROMIUM names another.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[WireServer]:
+    server = WireServer()
+    yield server
+    server.close()
+
+
+class Visit:
+    """One participant's look at a page, and what went wrong in it."""
+
+    def __init__(self, context: BrowserContext, wire: WireServer) -> None:
+        self.page: Page = context.new_page()
+        self.wire = wire
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._note)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def open(self, template: str, **boot: Any) -> Visit:
+        """Go to a page of this *template*, and wait until it is connected."""
+        sockets = len(self.wire.sockets)
+        shown = type("Market", (), {"template": f"{template}\n", "__doc__": None})
+        self.page.goto(self.wire.serve(shown, **boot))
+        self.wire.wait_for(lambda: len(self.wire.sockets) > sockets)
+        return self
+
+    def loads_again(self) -> None:
+        """Wait until the page was asked for once more, and is connected."""
+        self.wire.wait_for(lambda: self.wire.pages_served == 2 and len(self.wire.sockets) == 2)
+
+    def submits(self, form: dict[str, str]) -> None:
+        """Wait until the page has posted its *form*, and what follows it is there."""
+        self.wire.wait_for(lambda: self.wire.forms == [form])
+        self.loads_again()
+
+    def freeze(self) -> None:
+        """Stop the page's clock: only `page.clock.run_for` moves it from now on."""
+        self.page.clock.install(time=0)
+        self.page.clock.pause_at(1)
+
+    def sees(self, expression: str, value: Any) -> None:
+        """Wait until a JavaScript *expression* has *value*."""
+        wanted = f"JSON.stringify({expression}) === JSON.stringify({json.dumps(value)})"
+        try:
+            self.page.wait_for_function(wanted)
+        except TookTooLong as late:
+            is_now = self.page.evaluate(expression)
+            raise AssertionError(f"{expression} is {is_now!r}, not {value!r}") from late
+
+
+@pytest.fixture
+def visit(context: BrowserContext, wire: WireServer) -> Iterator[Visit]:
+    wire.reset()
+    visit = Visit(context, wire)
+    yield visit
+    visit.page.close()
