@@ -1,0 +1,1 @@
+"""What happens next; runs in the kernel."""

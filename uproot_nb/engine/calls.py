@@ -1,0 +1,326 @@
+"""Calls: browsers' calls of live methods, each run once, a player's in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import orjson
+
+from uproot_nb.bridge.messages import Invoke, Reply
+from uproot_nb.engine.flow import Flow
+from uproot_nb.engine.journal import Unfinished
+from uproot_nb.engine.steps import Cause, Steps, perform
+from uproot_nb.engine.trouble import Trouble, text_of
+from uproot_nb.engine.wire import error_frame, result_frame, to_json
+from uproot_nb.engine.world import World
+from uproot_nb.errors import BadArguments, NotLive, Refused, StalePage, UprootError
+from uproot_nb.experiment.live import LiveMethod
+from uproot_nb.experiment.pages import Page
+
+__all__ = ["CALM", "Calls"]
+
+CALM = "Something went wrong. Please try again, or tell the person who runs this study."
+NO_SUCH_ACTION = "This page has no such action."
+LEFT = "You have left this page."
+
+REMEMBERED = 5_000
+"""Outcomes kept in memory; those of older repeated calls are looked up in the log."""
+LONGEST_REMEMBERED = 4_096
+
+CLOSING_SECONDS = 2.0
+FRUITLESS = 20
+"""Repeated calls of one player that the log does not know; after these it is not asked again."""
+
+Key = tuple[str, str]
+
+
+class Calls:
+    """Runs calls in each player's order, writes their outcomes, and answers after the commit."""
+
+    def __init__(self, world: World, flow: Flow, trouble: Trouble) -> None:
+        self._world, self._flow, self._trouble = world, flow, trouble
+        self._lanes: dict[str, deque[Invoke]] = {}
+        self._busy: set[str] = set()
+        self._asked: dict[Key, list[int]] = {}
+        self._outcomes: OrderedDict[Key, bytes] = OrderedDict()
+        self._scopes: dict[str, asyncio.Lock] = {}
+        self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fruitless: Counter[str] = Counter()
+        self.paused = False
+
+    # ---- in order, once ----
+
+    def receive(self, invoke: Invoke) -> None:
+        """Take a call: run it now, after the player's earlier ones, or answer it again."""
+        player = self._world.state.players.get(invoke.player)
+        if player is None:
+            return
+        key = (invoke.player, invoke.id)
+        asked = self._asked.get(key)
+        if asked is not None:
+            asked.append(invoke.call)
+            return
+        if key in self._outcomes or not player.calls.is_new(invoke.id):
+            self._repeat(invoke)
+            return
+        self._asked[key] = [invoke.call]
+        self._lanes.setdefault(invoke.player, deque()).append(invoke)
+        self._drain(invoke.player)
+
+    def pause(self) -> None:
+        """Let no new call start."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Start the calls that have waited."""
+        self.paused = False
+        for player in list(self._lanes):
+            self._drain(player)
+
+    def _drain(self, player: str) -> None:
+        lane = self._lanes[player]
+        with self._world.lock:  # so that none begins once run.pause() has returned
+            while lane and player not in self._busy and not self.paused:
+                self._start(lane.popleft())
+
+    def _start(self, invoke: Invoke) -> None:
+        started = time.perf_counter()
+        try:
+            page, method = self._find(invoke)
+            cause = self._cause(page, method, invoke)
+            args, kwargs = method.accept(*_arguments(invoke))
+        except _Unreadable as refusal:
+            self._refuse(_without_arguments(invoke), refusal, started)
+            return
+        except UprootError as refusal:
+            self._refuse(invoke, refusal, started)
+            return
+        except Exception as error:  # the border around authors' annotations and validators
+            self._fail(invoke, cause, error, started)
+            return
+        player = self._world.player(invoke.player)
+        act = partial(method.function, page, player, *args, **kwargs)
+        if method.is_async or method.thread or method.exclusive:
+            self._busy.add(invoke.player)
+            self._spawn(self._run(invoke, method, act, cause, started))
+        else:
+            self._run_at_once(invoke, act, cause, started)
+
+    # ---- running ----
+
+    def _run_at_once(
+        self, invoke: Invoke, act: Callable[[], Any], cause: _CallCause, started: float
+    ) -> None:
+        lock = self._world.lock
+        before = lock.begin_step(cause)
+        try:
+            self._finish(invoke, cause, to_json(perform(act)), started)
+        except Exception as error:  # the border around authors' code
+            self._fail(invoke, cause, error, started)
+        finally:
+            lock.end_step(before)
+
+    async def _run(
+        self,
+        invoke: Invoke,
+        method: LiveMethod,
+        act: Callable[[], Any],
+        cause: _CallCause,
+        started: float,
+    ) -> None:
+        try:
+            if method.exclusive:
+                scope = self._scopes.setdefault(self._scope(invoke, method), asyncio.Lock())
+                async with scope:
+                    result = await self._perform(method, act, cause)
+            else:
+                result = await self._perform(method, act, cause)
+            self._finish(invoke, cause, to_json(result), started)
+        except (Exception, asyncio.CancelledError) as error:  # the border around authors' code
+            if self._world.closing:
+                raise
+            self._fail(invoke, cause, error, started)
+        finally:
+            self._busy.discard(invoke.player)
+            self._drain(invoke.player)
+
+    async def _perform(self, method: LiveMethod, act: Callable[[], Any], cause: _CallCause) -> Any:
+        lock = self._world.lock
+        if method.thread:
+            context = contextvars.copy_context()
+            context.run(lock.mark_thread, cause)
+            return await self._world.loop.run_in_executor(None, context.run, perform, act)
+        if method.is_async:
+            return await Steps(act(), lock, cause)
+        before = lock.begin_step(cause)
+        try:
+            return perform(act)
+        finally:
+            lock.end_step(before)
+
+    async def close(self) -> None:
+        """Cancel the calls that still run; they are not answered."""
+        self.paused = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = self._world.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _scope(self, invoke: Invoke, method: LiveMethod) -> str:
+        if method.exclusive == "session":
+            return "session"
+        group = self._world.state.players[invoke.player].group
+        return f"group/{group}" if group is not None else f"player/{invoke.player}"
+
+    # ---- what may run ----
+
+    def _find(self, invoke: Invoke) -> tuple[type[Page], LiveMethod]:
+        position = self._world.state.players[invoke.player].position
+        pages = self._flow.pages
+        if invoke.page != position or not 0 <= position < len(pages):
+            raise StalePage(LEFT)
+        page = pages[position]
+        method = page.live_methods.get(invoke.method)
+        if method is None:
+            raise NotLive(page.__name__, invoke.method)
+        return page, method
+
+    def _cause(self, page: type[Page], method: LiveMethod, invoke: Invoke) -> _CallCause:
+        known = self._causes.get((page, method.name))
+        if known is None:
+            named = (page.__name__, f"{page.__name__}.{method.name}", page.source.hash)
+            known = self._causes[page, method.name] = named
+        cause = _CallCause(invoke.player, *known)
+        cause.world, cause.invoke = self._world, invoke
+        return cause
+
+    # ---- outcomes ----
+
+    def _finish(self, invoke: Invoke, cause: Cause, data: bytes, started: float) -> None:
+        outcome = b'"outcome":"ok","result":' + data
+        self._conclude(invoke, cause, outcome, result_frame(invoke.id, data), started)
+
+    def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
+        if isinstance(error, (ValueError, Refused)):
+            name, message = type(error).__name__, text_of(error)
+        else:
+            name, message = "Error", CALM
+            self._trouble.report(error, cause, f"player/{invoke.player}")
+        self._reject(invoke, cause, "error", name, message, started)
+
+    def _refuse(self, invoke: Invoke, refusal: UprootError, started: float) -> None:
+        message = NO_SUCH_ACTION if isinstance(refusal, NotLive) else str(refusal)
+        if isinstance(refusal, BadArguments):
+            message = f"{refusal.parameter}: {refusal.reason}"
+        name = self._world.state.players[invoke.player].page or ""
+        cause = Cause(invoke.player, name, f"{name}.{invoke.method}", "")
+        kind = "BadArguments" if isinstance(refusal, BadArguments) else type(refusal).__name__
+        self._reject(invoke, cause, "refused", kind, message, started)
+
+    def _reject(
+        self, invoke: Invoke, cause: Cause, outcome: str, kind: str, message: str, started: float
+    ) -> None:
+        told = orjson.dumps({"outcome": outcome, "error": kind, "message": message})[1:-1]
+        self._conclude(invoke, cause, told, error_frame(invoke.id, kind, message), started)
+
+    def _conclude(
+        self, invoke: Invoke, cause: Cause, outcome: bytes, frame: bytes, started: float
+    ) -> None:
+        world = self._world
+        with world.lock:
+            ms = b"%.3f" % ((time.perf_counter() - started) * 1000)
+            text = _record(invoke, outcome + b',"ms":' + ms)
+            world.journal.write_for(cause, "call", f"player/{invoke.player}", invoke.method, text)
+            world.journal.finish(cause)
+            world.state.players[invoke.player].calls.note(invoke.id)
+            world.journal.say(partial(self._answer, (invoke.player, invoke.id), frame))
+
+    def _answer(self, key: Key, frame: bytes) -> None:
+        for call in self._asked.pop(key, ()):
+            self._world.send(Reply(call, frame))
+        if len(frame) <= LONGEST_REMEMBERED:
+            self._outcomes[key] = frame
+            if len(self._outcomes) > REMEMBERED:
+                self._outcomes.popitem(last=False)
+
+    def _repeat(self, invoke: Invoke) -> None:
+        frame = self._outcomes.get((invoke.player, invoke.id)) or self._look_up(invoke)
+        answer = Reply(invoke.call, frame)
+        with self._world.lock:
+            self._world.journal.say(lambda: self._world.send(answer))
+
+    def _look_up(self, invoke: Invoke) -> bytes:
+        if self._fruitless[invoke.player] < FRUITLESS:
+            read = self._world.journal.read
+            for event in read({"call"}, f"player/{invoke.player}", newest_first=True):
+                value = json.loads(event.value)
+                if value["id"] == invoke.id:
+                    return _frame_of(value)
+            self._fruitless[invoke.player] += 1
+        return error_frame(invoke.id, "Error", "This call was not kept. Please try again.")
+
+
+class _Unreadable(BadArguments):
+    """The arguments are JSON in form, but hold what no value can be (a lone surrogate, 1e999)."""
+
+
+class _CallCause(Unfinished):
+    """The cause of what one call changes."""
+
+    world: World
+    invoke: Invoke
+
+    def note_started(self) -> None:
+        """Log that the call has begun to change things, so that no restart runs it twice."""
+        if self.noted:
+            return
+        self.noted = True
+        invoke, journal = self.invoke, self.world.journal
+        text = _record(invoke, b'"outcome":"started"')
+        plain = Cause(*self)
+        journal.write_for(plain, "call", f"player/{invoke.player}", invoke.method, text)
+        self.world.state.players[invoke.player].calls.note(invoke.id)
+
+
+def _arguments(invoke: Invoke) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        return orjson.loads(invoke.args), orjson.loads(invoke.kwargs)
+    except orjson.JSONDecodeError:
+        raise _Unreadable(invoke.method, "arguments", "cannot be read") from None
+
+
+def _record(invoke: Invoke, outcome: bytes) -> str:
+    head = b'{"id":%b,"page":%d,"args":%b,"kwargs":%b,' % (
+        orjson.dumps(invoke.id), invoke.page, invoke.args, invoke.kwargs,
+    )  # fmt: skip
+    return (head + outcome + b"}").decode()
+
+
+def _without_arguments(invoke: Invoke) -> Invoke:
+    return Invoke(
+        invoke.call, invoke.socket, invoke.session, invoke.player, invoke.page, invoke.id,
+        invoke.method, b"[]", b"{}",
+    )  # fmt: skip
+
+
+def _frame_of(value: dict[str, Any]) -> bytes:
+    if value["outcome"] == "ok":
+        return result_frame(value["id"], orjson.dumps(value["result"]))
+    if value["outcome"] == "started":
+        message = "This was interrupted. Please look whether it has taken effect."
+        return error_frame(value["id"], "Interrupted", message)
+    return error_frame(value["id"], value["error"], value["message"])

@@ -1,0 +1,161 @@
+"""Delivery: notifications to browsers, in order, each exactly once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from types import EllipsisType
+from typing import Any, NamedTuple
+
+import orjson
+
+from uproot_nb.bridge.messages import Action, Backlog, CloseSocket, Push, SocketOpened
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.wire import event_frame, to_json
+from uproot_nb.engine.world import World
+from uproot_nb.errors import BadPage, WrongRecipient
+from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.experiment.pages import Page
+
+__all__ = ["Delivery", "Where"]
+
+Where = type[Page] | int | EllipsisType | None
+
+REMEMBERED = 4_000
+"""Notifications kept in memory for browsers that reconnect; older ones are read from the log."""
+
+
+class _Sent(NamedTuple):
+    seq: int
+    players: frozenset[str]
+    frame: bytes
+
+
+class Delivery:
+    """Logs each notification once and releases it after the commit."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._recent: deque[_Sent] = deque(maxlen=REMEMBERED)
+        self._recent_from = world.state.seq
+        """Every notification after this seq is in `_recent`."""
+
+    def notify(
+        self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Where
+    ) -> None:
+        """Push *data* to the recipients who are where it says."""
+        world = self._world
+        if event is not None and not isinstance(event, str):
+            raise TypeError(f"event= takes a name (text), not {type(event).__name__}.")
+        payload = to_json(data)
+        with world.lock:
+            names = self._names(recipients)
+            if where is None:
+                where = self._position_of(sender)
+            present = self._present(names, where)
+            named = orjson.dumps(event)
+            place = where if isinstance(where, int) else getattr(where, "__name__", None)
+            value = b'{"event":%b,"where":%b,"recipients":%b,"data":%b}' % (
+                named, orjson.dumps(place), orjson.dumps(present), payload,
+            )  # fmt: skip
+            subject = "session" if sender is None else sender.subject
+            seq = world.journal.write("notify", subject, event or "", value.decode())
+            self._release(seq, present, event_frame(seq, named, payload))
+
+    def act(self, recipients: Any, action: str, **details: Any) -> None:
+        """Steer the open browsers of the recipients (reload, redirect, submit, message)."""
+        world = self._world
+        with world.lock:
+            names = self._names(recipients)
+            value = world.codec.encode({"action": action, "players": names, **details})
+            subject = f"player/{names[0]}" if len(names) == 1 else "session"
+            world.journal.write("intervention", subject, action, value)
+            frame = to_json({"op": "action", "action": action, **details})
+            message = Action(world.key, names, frame)
+            world.journal.say(lambda: world.send(message))
+
+    def catch_up(self, opened: SocketOpened) -> None:
+        """Send a browser that (re)connects what it has missed."""
+        world = self._world
+        player = world.state.players.get(opened.player)
+        if player is None:
+            world.send(CloseSocket(opened.socket, 4403, "unknown"))
+            return
+        frames: list[tuple[int, bytes]] = []
+        if player.position == opened.page:
+            frames = list(self._missed(opened.player, opened.since))
+        world.send(Backlog(opened.socket, world.journal.committed, frames))
+        if player.position != opened.page and opened.page >= 0:
+            reload = to_json({"op": "action", "action": "reload"})
+            world.send(Action(world.key, [opened.player], reload))
+
+    def _release(self, seq: int, players: list[str], frame: bytes) -> None:
+        if not players:
+            return
+        world = self._world
+        if len(self._recent) == REMEMBERED:
+            self._recent_from = self._recent[0].seq
+        self._recent.append(_Sent(seq, frozenset(players), frame))
+        message = Push(world.key, seq, players, frame)
+        world.journal.say(lambda: world.send(message))
+
+    def _missed(self, player: str, since: int) -> Iterable[tuple[int, bytes]]:
+        committed = self._world.journal.committed
+        if since >= self._recent_from:
+            for sent in self._recent:
+                if since < sent.seq <= committed and player in sent.players:
+                    yield sent.seq, sent.frame
+            return
+        log = self._world.log
+        for event in log.read(self._world.name, after=since, until=committed, kinds={"notify"}):
+            value = orjson.loads(event.value)
+            if player in value["recipients"]:
+                name, data = orjson.dumps(value["event"]), orjson.dumps(value["data"])
+                yield event.seq, event_frame(event.seq, name, data)
+
+    # ---- who, and where ----
+
+    def _names(self, recipients: Any) -> list[str]:
+        return list(dict.fromkeys(self._each_name(recipients)))
+
+    def _each_name(self, recipients: Any) -> Iterable[str]:
+        if isinstance(recipients, (Player, PlayerIdentifier, str)):
+            yield self._name(recipients)
+        elif isinstance(recipients, Iterable) and not isinstance(recipients, (bytes, dict)):
+            for recipient in recipients:
+                yield self._name(recipient)
+        else:
+            raise WrongRecipient(recipients)
+
+    def _name(self, recipient: Any) -> str:
+        world = self._world
+        if isinstance(recipient, Player) and recipient._world is world:
+            return recipient.name
+        if isinstance(recipient, PlayerIdentifier) and recipient.session == world.name:
+            return world.player(recipient.name).name
+        if isinstance(recipient, str):
+            return world.player(recipient).name
+        raise WrongRecipient(recipient)
+
+    def _position_of(self, sender: Player | None) -> int:
+        if sender is None:
+            raise BadPage(
+                "notify",
+                "there is no sender whose page could be meant.",
+                "Say where=PageClass, or where=... for any page.",
+            )
+        return sender.position
+
+    def _present(self, names: list[str], where: Where) -> list[str]:
+        states = self._world.state.players
+        if where is ...:
+            return [name for name in names if states[name].page is not None]
+        if isinstance(where, bool):
+            raise TypeError("where= takes a page class, a position, or ... for any page.")
+        if isinstance(where, int):
+            return [name for name in names if states[name].position == where]
+        if isinstance(where, type) and issubclass(where, Page) and where is not Page:
+            return [name for name in names if states[name].page == where.__name__]
+        raise TypeError(
+            f"where={where!r} is not a page.\nGive a page class, a position, or ... for any page."
+        )

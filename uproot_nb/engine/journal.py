@@ -1,0 +1,242 @@
+"""Journal: a session's writer; it commits what a turn of the loop produced, then speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from sqlite3 import Error as SqliteError
+
+from uproot_nb.engine.steps import Cause, StepLock
+from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import EventLog, Snapshot
+from uproot_nb.log.state import State
+
+__all__ = ["Journal", "Unfinished"]
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_AFTER = 50_000
+"""Events after which a snapshot is taken even if the session is never idle."""
+SNAPSHOT_WHEN_IDLE = 2_000
+"""Events after which a snapshot is taken in a quiet moment."""
+IDLE_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+
+class Unfinished(Cause):
+    """The cause of a call whose outcome is not written yet.
+
+    Its changes are never committed without a trace of the call: `note_started` adds one first.
+    """
+
+    noted = False
+    """Whether the log has a trace of the call."""
+
+    def note_started(self) -> None:
+        """Write, once, that the call has begun to change things."""
+        raise NotImplementedError
+
+
+class Journal:
+    """Buffers events, commits them in one transaction a turn, and only then lets anyone know.
+
+    `write` adds an event, `say` something to do after the commit. Both are called under the lock,
+    from any thread; what is said is done on the loop, in order.
+
+    Args:
+        outside: the cause of changes that no step of authors' code made (a cell).
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        session: str,
+        state: State,
+        lock: StepLock,
+        loop: asyncio.AbstractEventLoop,
+        outside: Callable[[], Cause],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.log, self.session, self.state = log, session, state
+        self.lock, self.loop, self.clock = lock, loop, clock
+        self.outside = outside
+        self.seq = state.seq
+        self.committed = state.seq
+        self.pending: list[Event] = []
+        self._closed = self._failing = self._retrying = False
+        self._unfinished: dict[int, Unfinished] = {}
+        self._said: list[Callable[[], None]] = []
+        self._speaking: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+        self._loop_thread = 0
+        self._last_snapshot = state.seq
+        self._last_write = 0.0
+
+    def start(self) -> None:
+        """Remember the loop's thread; called on it."""
+        self._loop_thread = threading.get_ident()
+
+    def write(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event and return its seq; *value* is JSON text."""
+        return self.write_for(self.lock.cause or self.outside(), kind, subject, field, value)
+
+    def write_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event with a cause of its own."""
+        if self._closed:
+            raise ClosedRun(self.session)
+        self.seq = seq = self.seq + 1
+        now = self.clock()
+        event = Event(seq, now, self.session, kind, subject, field, value, *cause)
+        self.pending.append(event)
+        if isinstance(cause, Unfinished) and not cause.noted:
+            self._unfinished[id(cause)] = cause
+        self.state.seq, self.state.time = seq, now
+        if not self._scheduled:
+            self._schedule()
+        return seq
+
+    def finish(self, cause: Cause) -> None:
+        """Take note that a call's outcome stands behind all that it has written."""
+        if isinstance(cause, Unfinished):
+            cause.noted = True
+            self._unfinished.pop(id(cause), None)
+
+    def fold(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event and let the state take it in."""
+        seq = self.write(kind, subject, field, value)
+        self.state.apply(self.pending[-1])
+        return seq
+
+    def say(self, act: Callable[[], None]) -> None:
+        """Do *act* on the loop once everything written so far is committed."""
+        self._said.append(act)
+        if not self._scheduled:
+            self._schedule()
+
+    def read(
+        self,
+        kinds: Collection[str],
+        subject: str,
+        field: str | None = None,
+        after: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Yield events of this session as `EventLog.read`, those not yet committed included."""
+        with self.lock:
+            committed = self.committed
+            pending = [
+                event
+                for event in self.pending
+                if event.kind in kinds
+                and event.subject == subject
+                and field in (None, event.field)
+                and event.seq > after
+            ]
+        kept = self.log.read(
+            self.session, after, committed, kinds, subject, field, newest_first=newest_first
+        )
+        if newest_first:
+            yield from reversed(pending)
+            yield from kept
+        else:
+            yield from kept
+            yield from pending
+
+    def commit(self) -> None:
+        """Commit what is pending, then do what was said; any thread may call."""
+        with self.lock:
+            self._scheduled = False
+            for call in list(self._unfinished.values()):
+                call.note_started()
+            self._unfinished.clear()
+            if self.pending and not self._append():
+                return
+            if self._said:
+                self._speaking.extend(self._said)
+                self._said.clear()
+        if self._speaking:
+            self._speak_on_loop()
+
+    def close(self) -> None:
+        """Commit and take a last snapshot; writing raises ClosedRun from now on."""
+        with self.lock:
+            if self._closed:
+                return
+            self.commit()
+            self._closed = True
+            if self.pending:
+                raise UprootError(
+                    f"The last {len(self.pending)} events of '{self.session}' could not be written "
+                    f"to {self.log.path}.\nSee the error above; nobody was told of them."
+                )
+            if self.seq > self._last_snapshot:
+                self.take_snapshot()
+
+    def take_snapshot(self) -> None:
+        """Keep the state in the log, so that opening it again need not replay everything."""
+        with self.lock:
+            if self.pending or self.committed != self.state.seq:
+                return
+            snapshot = Snapshot(self.session, self.committed, self.state.dump())
+            self._last_snapshot = self.committed
+        self.log.save_snapshot(snapshot)
+
+    def tick(self) -> None:
+        """Take a snapshot if one is due; the runtime calls this every second or so."""
+        with self.lock:
+            since = self.committed - self._last_snapshot
+            idle = self.clock() - self._last_write > IDLE_SECONDS
+            due = since >= SNAPSHOT_AFTER or (idle and since >= SNAPSHOT_WHEN_IDLE)
+        if due and not self._closed:
+            self.take_snapshot()
+
+    def _append(self) -> bool:
+        events = self.pending
+        try:
+            self.log.append(events)
+        except (OSError, SqliteError, UprootError) as error:
+            self._retry(error)
+            return False
+        if self._failing:
+            self._failing = False
+            logger.warning("Session %r can write its log again.", self.session)
+        self.pending = []
+        self.committed = events[-1].seq
+        self._last_write = events[-1].time
+        return True
+
+    def _retry(self, error: BaseException) -> None:
+        """Nothing is acknowledged until it is on disk; try again, and say once why it waits."""
+        self._scheduled = True
+        if not self._failing:
+            self._failing = True
+            logger.error("Session %r cannot write its log: %s. Trying again.", self.session, error)
+        if not self._retrying:
+            self._retrying = True
+            self.loop.call_soon_threadsafe(self.loop.call_later, RETRY_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retrying = False
+        self.commit()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        if threading.get_ident() == self._loop_thread:
+            self.loop.call_soon(self.commit)
+        else:
+            self.loop.call_soon_threadsafe(self.commit)
+
+    def _speak_on_loop(self) -> None:
+        if threading.get_ident() == self._loop_thread:
+            self._speak()
+        else:
+            self.loop.call_soon_threadsafe(self._speak)
+
+    def _speak(self) -> None:
+        while self._speaking:
+            self._speaking.popleft()()

@@ -1,0 +1,475 @@
+"""Runtime: the thread, loop and connections of one session that is being served."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.messages import (
+    CloseSession,
+    HttpRequest,
+    Invoke,
+    Misuse,
+    OpenSession,
+    SetState,
+    SocketClosed,
+    SocketOpened,
+)
+from uproot_nb.engine.calls import Calls
+from uproot_nb.engine.delivery import Delivery
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.flow import Flow, run_authors
+from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
+from uproot_nb.engine.trouble import Trouble
+from uproot_nb.engine.watchdog import Watchdog
+from uproot_nb.engine.wire import to_json
+from uproot_nb.engine.world import World
+from uproot_nb.errors import BridgeRefused, ClosedRun, UprootError
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import Setup, public_constants
+from uproot_nb.log.codec import Resolve
+from uproot_nb.log.log import EventLog
+
+if TYPE_CHECKING:
+    from uproot_nb.engine.rendering import Templates
+
+__all__ = ["Connect", "Runtime"]
+
+logger = logging.getLogger(__name__)
+
+Connect = Callable[
+    [Callable[[list[Any]], None], Callable[[], None]], Awaitable[tuple[Channel, str]]
+]
+"""Makes the line to a participant server: (receive, gone) → (channel, participant root URL)."""
+
+REDIAL_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
+"""How long a running cell keeps the interpreter while participants wait (see DESIGN.md)."""
+
+
+class _SwitchInterval:
+    """The interpreter's switch interval, short while any run is open: there is but one of it."""
+
+    _open_runs = 0
+    _usual = 0.0
+
+    @classmethod
+    def shorten(cls) -> None:
+        if cls._open_runs == 0:
+            cls._usual = sys.getswitchinterval()
+            sys.setswitchinterval(min(cls._usual, SWITCH_SECONDS))
+        cls._open_runs += 1
+
+    @classmethod
+    def restore(cls) -> None:
+        cls._open_runs -= 1
+        if cls._open_runs == 0:
+            sys.setswitchinterval(cls._usual)
+
+
+class Runtime:
+    """Serves one session from a thread of its own; cells go on beside it.
+
+    Args:
+        connect: makes the line to a participant server, and makes it again if it is lost.
+        disconnect: undoes, at the end, what connect has brought along.
+        outside: the cause of changes that a cell makes.
+        show: shows a text to the researcher in the output of the cell it belongs to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: EventLog,
+        setup: Setup,
+        connect: Connect,
+        outside: Callable[[], Cause],
+        show: Callable[[str, Cause], None],
+        disconnect: Callable[[], Awaitable[None]],
+        make_templates: Callable[[], Templates],
+        settings: Mapping[str, Any] | None = None,
+        seed: Any = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.name, self.setup = name, setup
+        self._connect, self._disconnect = connect, disconnect
+        self._cell = outside
+        self.url = ""
+        self.closed = False
+        self._closing = threading.Lock()
+        self.lock = StepLock()
+        self.loop = StepLoop(self.lock)
+        self.loop.runtime = self
+        self._channel: Channel | None = None
+        self._sockets: dict[str, set[int]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        secret = log.claim(name)
+        try:
+            self.world = World(
+                name, log, secret, self.lock, self.loop, self._outside, settings, seed, resolve
+            )
+        except BaseException:
+            log.release(name)
+            raise
+        self.world.runtime = self
+        self.is_new = not self.world.state.opened
+        self.world.send = self._send
+        self.trouble = Trouble(self.world, show)
+        self.delivery = Delivery(self.world)
+        self.flow = Flow(
+            self.world, setup.pages, make_templates(), self.delivery, self.trouble
+        )  # fmt: skip
+        self.flow.open_place = self.open_place
+        self.calls = Calls(self.world, self.flow, self.trouble)
+        self.world.delivery, self.world.flow = self.delivery, self.flow
+        self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
+        self.watchdog = Watchdog(self.lock, self.loop, self._warn)
+        self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
+        self.lock.who = lambda: outside().cause
+        self._adopt_constants(setup)
+
+    # ---- opening and closing ----
+
+    def open(self, players: int) -> None:
+        """Start the thread, make the places, and let participants in."""
+        _SwitchInterval.shorten()
+        self._thread.start()
+        atexit.register(self.world.journal.commit)
+        try:
+            self.wait_for(self._begin(players))
+        except BaseException:
+            self.close()
+            raise
+        self.watchdog.start()
+
+    def close(self) -> None:
+        """Say goodbye to browsers, commit, and end the thread. Idempotent."""
+        with self._closing:
+            if self.closed:
+                return
+            try:
+                self.wait_for(self._end())
+            finally:
+                self.watchdog.stop()
+                if self.closed:
+                    self._stop()
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the loop and wait for its result.
+
+        Raises:
+            UprootError: called on the loop itself or under the lock, where it would never end.
+            ClosedRun: the run was closed.
+        """
+        if self.lock.owned() or threading.get_ident() == self.lock.thread_of_steps:
+            coroutine.close()
+            raise UprootError(
+                "This waits for the experiment, which waits for the code that called it.\n"
+                "Do it in a cell, outside 'with run.lock'."
+            )
+        if self.loop.is_closed():
+            coroutine.close()
+            raise ClosedRun(self.name)
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        return future.result()
+
+    def _outside(self) -> Cause:
+        """Return the cause of a change that no step made: a thread of authors' code, or a cell."""
+        return self.lock.cause_here() or self._cell()
+
+    def _work(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.lock.thread_of_steps = threading.get_ident()
+        self.world.journal.start()
+        try:
+            self.loop.run_forever()
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
+
+    async def _begin(self, players: int) -> None:
+        self._forget_presence()
+        for page in self.flow.pages:
+            self.note_code(page)
+        cause = Cause("researcher", "", "new_session", "")
+        if self.is_new and self.setup.new_session is not None:
+            await run_authors(self.setup.new_session, self.world, cause, self.world.session)
+        self._note_opened()
+        for player in self.world.players():
+            await self._introduce(player)
+        while len(self.world.state.players) < players:
+            await self.open_place(claimed=False)
+        if not self.is_new and self.setup.restart is not None:
+            await run_authors(self.setup.restart, self.world, cause._replace(cause="restart"))
+        await self._dial()
+        self._spawn(self._tick())
+
+    def _stop(self) -> None:
+        _SwitchInterval.restore()
+        atexit.unregister(self.world.journal.commit)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5.0)
+        self.world.log.release(self.name)
+
+    async def _end(self) -> None:
+        self.closed = self.world.closing = True
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2.0)
+        await self.calls.close()
+        try:
+            self.world.journal.close()
+        finally:
+            if self._channel is not None:
+                self._channel.send(CloseSession(self.world.key))
+                self._channel.close()
+                await asyncio.sleep(0)  # the channel writes what it was given at the turn's end
+            await self._disconnect()
+
+    def _note_opened(self) -> None:
+        pages = [page.__name__ for page in self.flow.pages]
+        value = {"settings": dict(self.world.settings), "pages": pages}
+        with self.lock:
+            self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.world.journal.tick()
+
+    # ---- the line to the participant server ----
+
+    async def _dial(self) -> None:
+        self._channel, self.url = await self._connect(self._receive, self._gone)
+        world = self.world
+        self._send(
+            OpenSession(
+                world.key, self.name, world.join_secret, self.flow.state, world.tokens()
+            )
+        )  # fmt: skip
+
+    def _send(self, message: Any) -> None:
+        if self._channel is not None:
+            self._channel.send(message)
+
+    def _gone(self) -> None:
+        self._channel = None
+        with self.lock:
+            if not self.closed:
+                self._forget_presence()
+        if not self.closed:
+            logger.warning("The participant server is gone; waiting for it to come back.")
+            self._spawn(self._redial())
+
+    async def _redial(self) -> None:
+        while not self.closed:
+            await asyncio.sleep(REDIAL_SECONDS)
+            try:
+                await self._dial()
+            except (BridgeRefused, OSError):
+                continue
+            return
+
+    def _receive(self, messages: list[Any]) -> None:
+        for message in messages:
+            if type(message) is Invoke:
+                self.calls.receive(message)
+            else:
+                self._receive_other(message)
+
+    def _receive_other(self, message: Any) -> None:
+        match message:
+            case HttpRequest():
+                if message.player == "" or message.player in self.world.state.players:
+                    self._spawn(self.flow.answer(message))
+            case SocketOpened():
+                self.delivery.catch_up(message)
+                self._note_presence(message.player, message.socket, True)
+            case SocketClosed():
+                self._note_presence(message.player, message.socket, False)
+            case Misuse():
+                subject = f"player/{message.player}" if message.player else "session"
+                self.trouble.misuse(message.what, message.count, subject)
+            case _:
+                logger.warning("The participant server sent %s unasked.", type(message).__name__)
+
+    # ---- presence ----
+
+    def _note_presence(self, player: str, socket: int, here: bool) -> None:
+        sockets = self._sockets.setdefault(player, set())
+        (sockets.add if here else sockets.discard)(socket)
+        state = self.world.state.players.get(player)
+        if state is not None and state.online != bool(sockets):
+            kind = "connect" if sockets else "disconnect"
+            with self.lock:
+                cause = Cause(player, state.page or "", kind, "")
+                self.world.journal.write_for(cause, kind, f"player/{player}", "", "null")
+                self.world.state.apply(self.world.journal.pending[-1])
+
+    def _forget_presence(self) -> None:
+        """No socket of an earlier line counts; those that are still open are told again."""
+        for name in list(self.world.state.players):
+            self._sockets[name] = set()
+            self._note_presence(name, -1, False)
+
+    # ---- places ----
+
+    async def open_place(self, claimed: bool = True) -> Player:
+        """Open one more place and run the author's new_player for it."""
+        player = self.world.add_player(claimed=claimed)
+        await self._introduce(player)
+        return player
+
+    async def _introduce(self, player: Player) -> None:
+        """Run the author's new_player, once; after a failure it is run again at the next serve."""
+        if self.setup.new_player is None or "new_player" in player._state.done:
+            return
+        cause = Cause(player.name, "", "new_player", "")
+        await run_authors(self.setup.new_player, self.world, cause, player)
+        with self.lock:
+            self.world.journal.write_for(cause, "once", player.subject, "new_player", "null")
+            self.world.state.apply(self.world.journal.pending[-1])
+
+    def add_places(self, players: int) -> None:
+        """Open places until there are at least *players*; waits for them."""
+        missing = players - len(self.world.state.players)
+        for _ in range(missing):
+            self.wait_for(self.open_place(claimed=False))
+
+    # ---- steering ----
+
+    def set_state(self, state: str) -> None:
+        """Pause or go on: "paused", "running"."""
+        if self.closed:
+            raise ClosedRun(self.name)
+        with self.lock:
+            self.flow.state = state
+            self.world.journal.write("intervention", "session", state, "null")
+            message = SetState(self.world.key, state)
+            self.world.journal.say(lambda: self._send(message))
+            if state == "paused":
+                self.calls.pause()
+            else:
+                self.world.journal.say(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.flow.state == "running":
+            self.calls.resume()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a coroutine in the background; what it raises is shown, and it dies with the run."""
+        name = getattr(coroutine, "__qualname__", "task")
+        now = self.lock.cause
+        actor, page, _, code = now or NOBODY
+        cause = Cause(actor, page, f"task {name}", code)
+        steps = drive(Steps(coroutine, self.lock, cause))
+        return self._spawn(steps, cause)
+
+    def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine in the background; for any thread but the run's own, never waits."""
+        if self.closed:
+            coroutine.close()
+            raise ClosedRun(self.name)
+        outcome: Future[Any] = Future()
+
+        def start() -> None:
+            task = self.spawn(coroutine)
+            outcome.add_done_callback(
+                lambda done: done.cancelled() and self.loop.call_soon_threadsafe(task.cancel)
+            )
+            task.add_done_callback(lambda done: _copy_outcome(done, outcome))
+
+        self.loop.call_soon_threadsafe(start)
+        return outcome
+
+    def _spawn(
+        self, coroutine: Coroutine[Any, Any, Any], cause: Cause | None = None
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=self.loop)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, cause))
+        return task
+
+    def _ended(self, task: asyncio.Task[Any], cause: Cause | None) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None or self.closed:
+            return
+        error = task.exception()
+        assert error is not None
+        self.trouble.report(error, cause or Cause("", "", "uproot_nb", ""))
+
+    # ---- code ----
+
+    def note_code(self, page: type[Page]) -> None:
+        """Keep a page's source in the log, under its hash."""
+        source = page.source
+        with self.lock:
+            value = {"hash": source.hash, "source": source.text, "page": page.__name__}
+            cause = Cause("researcher", page.__name__, f"class {page.__name__}", source.hash)
+            text = self.world.codec.encode(value)
+            self.world.journal.write_for(cause, "code", "session", page.__name__, text)
+
+    def redefine(self, page: type[Page]) -> None:
+        """Use a redefined page from now on; those who are on it with another template reload."""
+        with self.lock:
+            old = next((p for p in self.flow.pages if p.__name__ == page.__name__), None)
+            if old is None or old is page or not self.flow.replace(page):
+                return
+            self.note_code(page)
+            if self.flow.looks_different(old, page):
+                self.reload_page(page)
+
+    def reload_page(self, page: type[Page]) -> None:
+        """Reload the browsers that show *page*."""
+        names = [n for n, p in self.world.state.players.items() if p.page == page.__name__]
+        if names:
+            self.delivery.act(names, "reload")
+
+    def adopt(self, setup: Setup) -> None:
+        """Take a new page order and callbacks for a session that is being served."""
+        with self.lock:
+            for page in setup.pages:
+                self.redefine(page)
+            known = [page.__name__ for page in self.flow.pages]
+            if known != [page.__name__ for page in setup.pages]:
+                if any(p.position >= 0 for p in self.world.state.players.values()):
+                    raise UprootError(
+                        f"The page order of '{self.name}' changed while players are on it.\n"
+                        "Close the run first, or serve under another name."
+                    )
+                for page in setup.pages:
+                    if page.__name__ not in known:
+                        self.note_code(page)
+                self.flow.pages = setup.pages
+            self.setup = setup
+            self._adopt_constants(setup)
+
+    def _adopt_constants(self, setup: Setup) -> None:
+        public = {}
+        for name, value in public_constants(setup.constants).items():
+            try:
+                to_json(value)
+            except UprootError:
+                continue  # a constant that no script could read stays on the server
+            public[name] = value
+        self.flow.constants.value, self.flow.constants.public = setup.constants, public
+
+
+def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:
+    if outcome.done():
+        return
+    if task.cancelled():
+        outcome.cancel()
+    elif task.exception() is not None:
+        outcome.set_exception(task.exception())
+    else:
+        outcome.set_result(task.result())

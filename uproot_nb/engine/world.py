@@ -1,0 +1,181 @@
+"""World: one session's live data, and the entities through which authors reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+from uproot_nb.bridge.messages import AddPlayers
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.entities import Group, Player, Session, Settings, own_for
+from uproot_nb.engine.journal import Journal
+from uproot_nb.engine.steps import Cause, StepLock
+from uproot_nb.errors import UnknownPlayer
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.log.codec import Codec, Resolve
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.log import EventLog
+from uproot_nb.log.state import State
+
+__all__ = ["World"]
+
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+_DIGITS = "23456789"
+
+
+class World:
+    """A session's state, journal and entities.
+
+    Args:
+        secret: the session's 32 bytes from the log; every link is derived from it.
+        outside: the cause of changes made outside authors' steps.
+        seed: makes the players' names (and later draws) reproducible.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: EventLog,
+        secret: bytes,
+        lock: StepLock,
+        loop: asyncio.AbstractEventLoop,
+        outside: Callable[[], Cause],
+        settings: Mapping[str, Any] | None,
+        seed: Any = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.name, self.log, self.lock, self.loop = name, log, lock, loop
+        self._secret = secret
+        self.codec = self._new_codec(resolve)
+        self.state = load_state(log, name, self.codec, own_for(self))
+        self.settings = Settings(self.state.settings if settings is None else settings)
+        self.journal = Journal(log, name, self.state, lock, loop, outside)
+        self.send: Callable[[Any], None] = lambda message: None
+        self.runtime: Any = None
+        self.closing = False
+        """Whether the run ends, so that a cancellation is nobody's mistake."""
+        self.delivery: Any = None
+        self.flow: Any = None
+        self.session = Session(self)
+        self._players = {name: Player(self, name) for name in self.state.players}
+        self._groups: dict[str, Group] = {}
+        self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
+
+    # ---- entities ----
+
+    def players(self) -> Bunch[Player]:
+        """Return everybody, in the order of player.id."""
+        return Bunch(list(self._players.values()), f"session '{self.name}'")
+
+    def player(self, name: str) -> Player:
+        """Return the player of that name."""
+        try:
+            return self._players[name]
+        except KeyError:
+            raise UnknownPlayer(name, f"session '{self.name}'") from None
+
+    def group(self, name: str) -> Group:
+        """Return the group of that name."""
+        if name not in self.state.groups:
+            raise LookupError(f"There is no group {name!r} in session '{self.name}'.")
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group(self, name)
+        return group
+
+    def add_player(self, *, claimed: bool = False, label: str | None = None) -> Player:
+        """Open one more place."""
+        with self.lock:
+            name = self._new_name()
+            number = len(self.state.players)
+            value = {"id": number, "label": label, "claimed": claimed}
+            self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
+            player = self._players[name] = Player(self, name)
+            added = AddPlayers(self.key, {self.token(name): name})
+            self.journal.say(lambda: self.send(added))
+            return player
+
+    def claim_place(self) -> Player | None:
+        """Give the next free place to somebody who joins; None if all are taken."""
+        with self.lock:
+            for name, player in self.state.players.items():
+                if not player.claimed:
+                    value = self.codec.encode({"id": player.id, "claimed": True})
+                    self.journal.fold("join", f"player/{name}", "", value)
+                    return self._players[name]
+        return None
+
+    def _new_name(self) -> str:
+        while True:
+            letters = "".join(self._random.choice(_LETTERS) for _ in range(3))
+            name = letters + "".join(self._random.choice(_DIGITS) for _ in range(2))
+            if name not in self.state.players:
+                return name
+
+    # ---- links ----
+
+    @property
+    def key(self) -> str:
+        """The session's key on the bridge; names it and tells nothing."""
+        return self._derive("session key")
+
+    @property
+    def join_secret(self) -> str:
+        """The part of the join link that cannot be guessed."""
+        return self._derive("join link")
+
+    def token(self, player: str) -> str:
+        """Return a player's 128-bit secret, the same after every restart."""
+        return self._derive(f"player/{player}")
+
+    def tokens(self) -> dict[str, str]:
+        """Return every player's name by token."""
+        return {self.token(name): name for name in self.state.players}
+
+    def _derive(self, purpose: str) -> str:
+        return blake2b(purpose.encode(), key=self._secret, digest_size=16).hexdigest()
+
+    # ---- the log ----
+
+    def write(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Log one change (tracked containers call this)."""
+        return self.journal.write(kind, subject, field, value)
+
+    def past_of(self, subject: str) -> Iterator[Event]:
+        """Yield all changes of the fields of *subject*, oldest first."""
+        return self.journal.read(CHANGES, subject)
+
+    def _new_codec(self, resolve: Resolve | None) -> Codec:
+        codec = Codec(resolve)
+        codec.with_type("player-entity", Player, lambda p: ~p, self._as_player)
+        codec.with_type("group-entity", Group, lambda g: ~g, self._as_group)
+        codec.with_type("session-entity", Session, lambda s: ~s, self._as_session)
+        return codec
+
+    def _as_player(self, identifier: PlayerIdentifier) -> Any:
+        here = identifier.session == self.name and identifier.name in self._players
+        return self._players[identifier.name] if here else identifier
+
+    def _as_group(self, identifier: GroupIdentifier) -> Any:
+        here = identifier.session == self.name and identifier.name in self.state.groups
+        return self.group(identifier.name) if here else identifier
+
+    def _as_session(self, identifier: SessionIdentifier) -> Any:
+        return self.session if identifier.session == self.name else identifier
+
+
+def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:
+    """Fold a session's events: the newest snapshot, then what came after it."""
+    state = State(codec, own)
+    snapshot = log.load_snapshot(session)
+    if snapshot is not None:
+        state.load(snapshot.state)
+    return state.apply_all(log.read(session, after=state.seq))
