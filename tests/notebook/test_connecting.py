@@ -1,0 +1,211 @@
+"""Connecting: a run finds the Jupyter server's participants, or brings a server of its own."""
+# ruff: noqa: ANN001, ANN201  (authors' code is written as authors write it)
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser, serving, until
+from uproot_nb import Page, live, send_to, serve
+from uproot_nb.bridge.discovery import Discovery, publish, withdraw
+from uproot_nb.bridge.stream import listen
+from uproot_nb.engine import runtime
+from uproot_nb.errors import BridgeRefused
+from uproot_nb.notebook.connecting import kernel_id
+from uproot_nb.server.participants import ParticipantServer
+
+
+class Market(Page):
+    """A market."""
+
+    @live
+    def echo(page, player, x):
+        return x
+
+    @live
+    def add(page, player):
+        player.count = player.get("count", 0) + 1
+        return player.count
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let no Jupyter server of this machine be found."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.delenv("UPROOT_NB_BRIDGE_FILE", raising=False)
+    return tmp_path / "runtime"
+
+
+def test_where_no_server_runs_a_run_brings_its_own() -> None:
+    """A script, a test, VS Code: the links work at once."""
+    with serving(Market, embedded=None) as run:
+        assert run.url.startswith("http://127.0.0.1:")
+
+
+def test_who_wants_no_server_of_its_own_is_told_that_there_is_none() -> None:
+    """embedded=False."""
+    with pytest.raises(BridgeRefused, match="Jupyter server"):
+        serve([Market], db=":memory:", namespace={}, embedded=False)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"address": 5}', "null"])
+def test_a_discovery_file_that_says_nothing_is_passed_over(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that a dead server left half-written."""
+    file = tmp_path / "bridge.json"
+    file.write_text(content)
+    monkeypatch.setenv("UPROOT_NB_BRIDGE_FILE", str(file))
+    with serving(Market, embedded=None) as run:
+        assert run.url.startswith("http://127.0.0.1:")
+
+
+def test_a_bridge_that_was_asked_for_and_is_not_there_is_refused(tmp_path: Path) -> None:
+    """Nobody is served elsewhere than the researcher said."""
+    with pytest.raises(BridgeRefused):
+        serve([Market], db=":memory:", namespace={}, bridge=str(tmp_path / "gone.json"))
+    file = tmp_path / "dead.json"
+    dead = {"address": f"unix:{tmp_path}/dead", "token": "x", "url": "http://x/", "pid": 1}
+    file.write_text(json.dumps(dead))
+    with pytest.raises(BridgeRefused):
+        serve([Market], db=":memory:", namespace={}, bridge=str(file))
+
+
+def test_outside_a_kernel_there_is_no_kernels_id() -> None:
+    """So the server touches none."""
+    assert kernel_id() == ""
+
+
+# ---- a participant server as the extension runs it ----
+
+
+class Beside:
+    """A participant server with its bridge, in a thread of its own, as in another process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file: Path | None = None
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def start(self) -> None:
+        """Listen for participants and kernels."""
+        self._do(self._start())
+
+    def stop(self) -> None:
+        """Go away, as a Jupyter server that ends."""
+        self._do(self._stop())
+
+    def end(self) -> None:
+        """Stop, and end the thread."""
+        if self.file is not None:
+            self.stop()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+        self.loop.close()
+
+    def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+
+    async def _start(self) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.server = ParticipantServer()
+        self.server.start(0)
+        self.listener = await listen(self.folder, "t" * 32, self.server.attach, url=self.server.url)
+        found = Discovery(self.listener.address, "t" * 32, self.server.url, os.getpid())
+        self.file = publish(found, self.folder)
+
+    async def _stop(self) -> None:
+        assert self.file is not None
+        withdraw(self.file)
+        self.file = None
+        self.listener.close()
+        await self.server.stop()
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Iterator[Beside]:
+    """A running participant server that no variable names yet."""
+    made = Beside(tmp_path / "runtime")
+    made.start()
+    yield made
+    made.end()
+
+
+async def test_a_run_finds_the_server_of_the_environment(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its links lead there, and calls come through the bridge."""
+    monkeypatch.setenv("UPROOT_NB_BRIDGE_FILE", str(beside.file))
+    with serving(Market, embedded=None) as run:
+        assert run.url == beside.server.url
+        ann = await Browser.open(run)
+        assert await ann.call("echo", [1]) == [1]
+
+
+async def test_a_run_finds_the_server_by_argument_and_by_looking(beside: Beside) -> None:
+    """The argument comes first; without a word, the newest living server."""
+    for options in ({"bridge": str(beside.file), "embedded": None}, {"embedded": None}):
+        with serving(Market, **options) as run:
+            assert run.url == beside.server.url
+
+
+async def test_two_runs_share_one_server(beside: Beside) -> None:
+    """Sessions do not mix."""
+    with (
+        serving(Market, embedded=None, name="a") as a,
+        serving(Market, embedded=None, name="b") as b,
+    ):
+        ann, bob = await Browser.open(a), await Browser.open(b)
+        assert await ann.call("echo", 1) == 1
+        assert await bob.call("echo", 2) == 2
+        a.close()
+        assert await bob.call("echo", 3) == 3
+
+
+async def test_a_server_that_went_away_and_came_back_is_dialled_again(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session goes on there, with the same links."""
+    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    with serving(Market, embedded=False) as run:
+        ann = await Browser.open(run)
+        assert await ann.call("echo", 1) == 1
+        token = run.link(run.players[0]).rpartition("/p/")[2]
+        beside.stop()
+        await until(lambda: not run.players[0].online)
+        beside.start()
+        await until(lambda: run.url == beside.server.url and bool(beside.server.links))
+        assert run.link(run.players[0]).rpartition("/p/")[2] == token
+        again = await Browser.open(run)
+        assert await again.call("echo", 2) == 2
+
+
+async def test_browsers_stay_connected_while_another_run_takes_the_session_over(
+    beside: Beside, tmp_path: Path
+) -> None:
+    """As with a restarted kernel: paused, then on; waiting calls and missed pushes arrive."""
+    path = tmp_path / "log.sqlite3"
+    with serving(Market, embedded=None, db=path) as run:
+        ann = await Browser.open(run)
+        assert await ann.call("add", call_id="a-1") == 1
+        run._runtime.loop.call_soon_threadsafe(run._runtime._channel.close)  # as a kernel's death
+        while await ann.status() != "paused":
+            pass
+        await ann.ask("add", call_id="a-2")
+        await ann.ask("add", call_id="a-1")
+    with serving(Market, embedded=None, db=path) as run:
+        assert await ann.answer("a-2") == 2
+        assert await ann.answer("a-1") == 1
+        assert run.players[0].count == 2
+        send_to(run.players, "after")
+        assert await ann.settle() == ["after"]

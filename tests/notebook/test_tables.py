@@ -1,0 +1,45 @@
+"""Tables: events and state as DataFrames."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.notebook.tables import EventTable, decode_value
+
+
+def event(seq: int, kind: str = "set", value: str = "1") -> Event:
+    """Make an event."""
+    return Event(seq, 1.5 * seq, "m", kind, "session", "x", value, "", "", "", "")
+
+
+def test_an_empty_table_has_its_columns_and_types() -> None:
+    """So that code written for a full one works."""
+    table = EventTable(Codec()).df
+    assert [*Event._fields[:2], "timestamp", *Event._fields[2:]] == list(table.columns)
+    assert str(table["seq"].dtype) == "int64"
+    assert str(table["time"].dtype) == "float64"
+    assert len(table) == 0
+
+
+def test_a_table_grows_by_what_it_takes_and_knows_how_far_it_is() -> None:
+    """Rows once given stay; seq tells from where to read on."""
+    table = EventTable(Codec())
+    table.take([event(1), event(2)])
+    first = table.df
+    table.take([])
+    table.take([event(3)])
+    assert (len(first), len(table.df), table.seq) == (2, 3, 3)
+    assert table.df["timestamp"][2].timestamp() == 4.5
+
+
+def test_values_are_what_was_stored() -> None:
+    """Data come back through the codec, what browsers said as plain JSON."""
+    codec = Codec()
+    for value in (Decimal("1.50"), datetime.date(2025, 1, 2), (1, {2}), None, {"__tuple__": [1]}):
+        assert decode_value(codec, event(1, "set", codec.encode(value))) == value
+    said = '{"id":"a-1","args":[{"t":"decimal","v":"1"}],"kwargs":{}}'
+    assert decode_value(codec, event(1, "call", said))["args"] == [{"t": "decimal", "v": "1"}]
+    assert decode_value(codec, event(1, "notify", '{"data":"\\ud83c\\udf88"}')) == {"data": "🎈"}

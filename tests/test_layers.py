@@ -1,0 +1,203 @@
+"""The house rules that can be read off the source: who may import whom, how long, how named."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "uproot_nb"
+
+BELOW = {
+    "errors": set(),
+    "version": set(),
+    "experiment": {"errors"},
+    "log": {"errors", "experiment"},
+    "bridge": {"errors", "experiment", "log"},
+    "server": {"errors", "experiment", "log", "bridge", "version"},
+    "engine": {"errors", "experiment", "log", "bridge", "version"},
+    "analysis": {"errors", "experiment", "log", "engine"},
+    "market": {"errors", "experiment", "log", "engine"},
+    "notebook": {
+        "errors", "experiment", "log", "bridge", "server", "engine", "analysis", "market",
+        "version",
+    },
+}  # fmt: skip
+"""What each floor may import, beside itself. The engine speaks the bridge's messages."""
+
+LONGER_FOR_A_REASON: dict[str, str] = {}
+"""Functions that may be longer than LONGEST, as "module.function", and why."""
+
+LONGEST = 50
+EMPTY_NAMES = re.compile(r"(core|common|utils?|helpers?|types|base|managers?)\Z|.*[0-9]")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def named(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def floor_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+every_module = pytest.mark.parametrize("path", modules(), ids=named)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the package's modules that *path* imports (also inside functions), with the line."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{named(path)}:{node.lineno}: write the import in full"
+            yield node.module or "", node.lineno
+
+
+def functions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield every function with its dotted name."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{prefix}.{node.name}", node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield from functions(node, f"{prefix}.{node.name}")
+        else:
+            yield from functions(node, prefix)
+
+
+@every_module
+def test_imports_point_down(path: Path) -> None:
+    if floor_of(path) == "__init__":
+        return  # the front door opens on every floor
+    allowed = BELOW[floor_of(path)] | {floor_of(path)}
+    wrong = [
+        f"{named(path)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.startswith("uproot_nb.") and name.split(".")[1] not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_floor_is_known_and_no_two_floors_import_each_other() -> None:
+    floors = {floor_of(path) for path in modules()} - {"__init__"}
+    assert floors <= set(BELOW), f"give a place in BELOW to {floors - set(BELOW)}"
+    mutual = {(a, b) for a in BELOW for b in BELOW[a] if a in BELOW.get(b, set())}
+    assert not mutual
+
+
+@every_module
+def test_no_star_is_imported(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name != "*" for alias in node.names), f"line {node.lineno}"
+
+
+@every_module
+def test_an_import_inside_a_function_says_that_it_is_lazy(path: Path) -> None:
+    """The only reason for one is that loading is slow or needless, and it stands beside it.
+
+    Parts of the standard library that a platform may lack need no reason.
+    """
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    for name, function in functions(ast.parse(text), named(path)):
+        for node in ast.walk(function):
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_standard(node):
+                beside = " ".join(lines[max(0, node.lineno - 3) : node.lineno])
+                assert "# lazy" in beside, f"{name}, line {node.lineno}"
+
+
+@every_module
+def test_no_function_is_longer_than_a_short_story(path: Path) -> None:
+    too_long = []
+    for name, function in functions(ast.parse(path.read_text("utf-8")), named(path)):
+        body = [s for s in function.body if not _is_text(s)]  # type: ignore[attr-defined]
+        length = (body[-1].end_lineno - body[0].lineno + 1) if body else 0
+        if length > LONGEST and name not in LONGER_FOR_A_REASON:
+            too_long.append(f"{name}: {length} lines")
+    assert not too_long
+
+
+@every_module
+def test_a_module_opens_with_one_sentence(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert text, "what is in this file?"
+    assert text.splitlines()[0].endswith((".", "?", "!")), text.splitlines()[0]
+
+
+@every_module
+def test_every_public_name_says_what_it_is_for(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    silent = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            silent += [] if ast.get_docstring(node) else [node.name]
+            silent += [f"{node.name}.{name}" for name in _silent_methods(node)]
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_silent(node):
+            silent.append(node.name)
+    assert not silent
+
+
+@every_module
+def test_a_module_is_named_for_what_it_is(path: Path) -> None:
+    for part in path.relative_to(PACKAGE).with_suffix("").parts:
+        assert not EMPTY_NAMES.match(part), part
+
+
+def _is_standard(node: ast.Import | ast.ImportFrom) -> bool:
+    names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    return all(name.split(".")[0] in sys.stdlib_module_names for name in names)
+
+
+def _silent_methods(owner: ast.ClassDef) -> Iterator[str]:
+    """Yield public methods without a docstring, save those that answer a framework by its name."""
+    if any(ast.unparse(base) in FRAMEWORKS for base in owner.bases):
+        return
+    for node in owner.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_silent(node):
+            is_setter = any(_last_name(mark) == "setter" for mark in node.decorator_list)
+            if not is_setter and node.name not in documented_methods():
+                yield node.name
+
+
+FRAMEWORKS = {
+    "RequestHandler", "ExtensionApp", "StaticFileHandler", "HTTPServer", "_Handler",
+    "asyncio.Protocol",
+}  # fmt: skip
+"""Bases whose methods' names and duties others have defined."""
+
+
+@functools.cache
+def documented_methods() -> frozenset[str]:
+    """Return the methods that some class or protocol of the package explains for all others."""
+    return frozenset(
+        node.name
+        for path in modules()
+        for owner in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(owner, ast.ClassDef)
+        for node in owner.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node)
+    )
+
+
+def _is_silent(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    short = (node.end_lineno or 0) - node.lineno < 3
+    overloaded = any(_last_name(d) == "overload" for d in node.decorator_list)
+    private = node.name.startswith("_") or overloaded
+    return not private and not short and ast.get_docstring(node) is None
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

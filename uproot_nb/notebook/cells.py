@@ -1,0 +1,107 @@
+"""Cells: which cell runs, what it defines, and where output of its code belongs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from uproot_nb.engine.steps import Cause
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.source import hash_text
+
+__all__ = ["Cells", "find_shell"]
+
+
+def find_shell() -> Any:
+    """Return IPython's shell if this is a notebook's kernel (or an IPython terminal)."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython  # lazy: a script, or the server, needs no IPython
+
+    return get_ipython()
+
+
+class Cells:
+    """Watches the cells of one kernel for a run: who causes what, and which pages are new.
+
+    Args:
+        namespace: where the pages are looked for after each cell.
+        redefined: is told of each page class that a cell has (re)defined.
+    """
+
+    def __init__(
+        self,
+        shell: Any,
+        namespace: Mapping[str, Any],
+        redefined: Callable[[type[Page]], None],
+    ) -> None:
+        self._shell, self._namespace, self._redefined = shell, namespace, redefined
+        self._hash = ""
+        self._parents: dict[str, Any] = {}
+        self._seen = self._pages()
+
+    def watch(self) -> None:
+        """Be told of every cell from now on."""
+        if self._shell is not None:
+            self._note_cell(None)
+            self._shell.events.register("pre_run_cell", self._note_cell)
+            self._shell.events.register("post_run_cell", self._look_for_pages)
+
+    def leave(self) -> None:
+        """Be told no more. Idempotent."""
+        if self._shell is None:
+            return
+        for event, callback in (
+            ("pre_run_cell", self._note_cell),
+            ("post_run_cell", self._look_for_pages),
+        ):
+            if callback in self._shell.events.callbacks[event]:
+                self._shell.events.unregister(event, callback)
+
+    def cause(self) -> Cause:
+        """Return the cause of a change that no authors' step made: this cell."""
+        if threading.current_thread().name.startswith("uproot_nb"):
+            return Cause("", "", "uproot_nb", "")
+        if self._shell is None:
+            return Cause("researcher", "", "script", "")
+        return Cause("researcher", "", f"cell {self._number()}", self._hash)
+
+    def _number(self) -> int:
+        """Return the running cell's number (IPython's own counter may be ahead of it)."""
+        inputs = self._shell.user_ns.get("In")
+        return len(inputs) - 1 if isinstance(inputs, list) else self._shell.execution_count
+
+    def parent_of(self, page: str) -> Any:
+        """Return the message header of the cell that defined a page last."""
+        return self._parents.get(page)
+
+    def _note_cell(self, info: Any) -> None:
+        text = getattr(info, "raw_cell", None)
+        if text is None:
+            history = self._namespace.get("In")
+            text = history[-1] if isinstance(history, list) and history else ""
+        self._hash = hash_text(text)
+        for name in self._seen:
+            self._parents.setdefault(name, self._parent())
+
+    def _parent(self) -> Any:
+        kernel = getattr(self._shell, "kernel", None)
+        return kernel.get_parent("shell") if kernel is not None else None
+
+    def _look_for_pages(self, result: Any) -> None:
+        pages = self._pages()
+        for name, page in pages.items():
+            if self._seen.get(name) is not page:
+                self._parents[name] = self._parent()
+                self._seen[name] = page
+                self._redefined(page)
+
+    def _pages(self) -> dict[str, type[Page]]:
+        found = [
+            value
+            for value in list(self._namespace.values())
+            if isinstance(value, type) and issubclass(value, Page) and value is not Page
+        ]
+        return {page.__name__: page for page in found}

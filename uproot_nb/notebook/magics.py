@@ -1,0 +1,47 @@
+"""%%template: a cell that holds the template of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from uproot_nb.errors import UprootError
+
+__all__ = ["CELL_TEMPLATES", "install_magics", "listen_for_templates", "stop_listening"]
+
+CELL_TEMPLATES = "_uproot_nb_cell_templates"
+"""Where a notebook's namespace keeps what its `%%template` cells said, by page name."""
+
+LISTENERS = "_uproot_nb_template_listeners"
+
+
+def install_magics(shell: Any) -> None:
+    """Let the notebook use `%%template PageName`. Idempotent."""
+    shell.register_magic_function(_template_magic(shell), "cell", "template")
+
+
+def _template_magic(shell: Any) -> Callable[[str, str], None]:
+    def template(line: str, cell: str) -> None:
+        """Keep the cell's text as the template of a page: `%%template PageName`."""
+        name = line.strip()
+        if not name.isidentifier():
+            raise UprootError(
+                f"%%template {line!r} names no page.\nWrite %%template PageName in the first line."
+            )
+        shell.user_ns.setdefault(CELL_TEMPLATES, {})[name] = cell
+        for listener in list(shell.user_ns.get(LISTENERS, ())):
+            listener(name)
+
+    return template
+
+
+def listen_for_templates(namespace: dict[str, Any], listener: Callable[[str], None]) -> None:
+    """Be told of each page whose template a cell has changed."""
+    namespace.setdefault(LISTENERS, []).append(listener)
+
+
+def stop_listening(namespace: dict[str, Any], listener: Callable[[str], None]) -> None:
+    """Be told no more. Idempotent."""
+    listeners = namespace.get(LISTENERS, [])
+    if listener in listeners:
+        listeners.remove(listener)

@@ -1,0 +1,87 @@
+"""Options: what `serve` is told, checked where the author is looking."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from uproot_nb.errors import UprootError
+from uproot_nb.log.codec import Codec
+
+__all__ = ["check_options"]
+
+
+def check_options(**options: Any) -> None:
+    """Look at every argument of `serve`.
+
+    Raises:
+        UprootError: names the argument, what it is, and what it may be.
+    """
+    for name, value in options.items():
+        remedy = _CHECKS[name](value)
+        if remedy:
+            raise UprootError(f"serve({name}={value!r}): {remedy}.")
+
+
+def _players(value: Any) -> str:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return "" if good else "give a whole number of places, 0 or more"
+
+
+def _name(value: Any) -> str:
+    good = value is None or (isinstance(value, str) and re.fullmatch(r"[\w.-]{1,100}", value))
+    return "" if good else "a session's name has 1 to 100 letters, digits, '_', '-' or '.'"
+
+
+def _code(value: Any) -> str:
+    return "" if value in ("live", "frozen") else 'use code="live" or code="frozen"'
+
+
+def _settings(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        return "give a dict of names and values, or None"
+    for name, setting in value.items():
+        try:
+            Codec().encode(setting)
+        except UprootError as error:
+            return f"the setting {name!r} cannot be kept: {str(error).splitlines()[0]}"
+    return ""
+
+
+def _db(value: Any) -> str:
+    return "" if value is None or isinstance(value, (str, os.PathLike)) else "give a file's path"
+
+
+def _port(value: Any) -> str:
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535
+    return "" if good else "give a port from 0 (any free one) to 65535"
+
+
+def _address(value: Any) -> str:
+    good = isinstance(value, str) and re.fullmatch(r"[0-9A-Za-z.:%-]*", value)
+    return "" if good else 'give an address of this machine, such as "127.0.0.1" or "0.0.0.0"'
+
+
+def _public_url(value: Any) -> str:
+    good = value == "" or (isinstance(value, str) and urlsplit(value).scheme in ("http", "https"))
+    return "" if good else 'give an address that begins with "http://" or "https://"'
+
+
+def _embedded(value: Any) -> str:
+    return "" if value in (None, True, False) else "use True, False, or None to find out"
+
+
+def _bridge(value: Any) -> str:
+    return "" if value is None or isinstance(value, str) else "give the discovery file's path"
+
+
+_CHECKS = {
+    "players": _players, "name": _name, "code": _code, "settings": _settings, "db": _db,
+    "port": _port, "address": _address, "public_url": _public_url, "embedded": _embedded,
+    "bridge": _bridge,
+}  # fmt: skip

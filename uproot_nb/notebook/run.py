@@ -1,0 +1,186 @@
+"""Run: a session being served, in the researcher's hands."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.entities import Player, Session
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.engine.steps import StepLock
+from uproot_nb.notebook.tables import EventTable, state_table
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A session being served; made by `serve`.
+
+    run = serve([Market], players=4)
+    run.links                 # who goes where
+    run.session.price = 12    # change the session from a cell
+    run.close()
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        path: str,
+        closing: Callable[[], None],
+        closed: Callable[[], None],
+    ) -> None:
+        self._runtime, self._closing, self._closed = runtime, closing, closed
+        self.path = path
+        """The database file, or ":memory:"."""
+        self._table = EventTable(runtime.world.codec)
+
+    # ---- what it is ----
+
+    @property
+    def name(self) -> str:
+        """The session's name; `serve(name=...)` goes on with it later."""
+        return self._runtime.name
+
+    @property
+    def session(self) -> Session:
+        """The session, to read and to change."""
+        return self._runtime.world.session
+
+    @property
+    def players(self) -> Bunch[Player]:
+        """Everybody, in the order of player.id."""
+        return self._runtime.world.players()
+
+    @property
+    def lock(self) -> StepLock:
+        """Groups a cell's reads and writes: `with run.lock: ...`."""
+        return self._runtime.lock
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._runtime.closed
+
+    # ---- links ----
+
+    @property
+    def url(self) -> str:
+        """The root of the participants' site."""
+        return self._runtime.url
+
+    @property
+    def join_link(self) -> str:
+        """The link that gives everyone who opens it a place of their own."""
+        world = self._runtime.world
+        return f"{self.url}join/{_quoted(self.name)}/{world.join_secret}/"
+
+    def link(self, player: Player) -> str:
+        """Return one player's own link; whoever has it is that player."""
+        return f"{self.url}p/{self._runtime.world.token(player.name)}/"
+
+    @property
+    def links(self) -> pandas.DataFrame:
+        """A row per player: player, url, page, online."""
+        import pandas  # lazy: see __init__
+
+        with self.lock:
+            rows = [(p.name, self.link(p), p.page, p.online) for p in self.players]
+        frame = pandas.DataFrame(rows, columns=["player", "url", "page", "online"], dtype=object)
+        return frame.astype({"player": str, "url": str, "online": bool})
+
+    # ---- what happened ----
+
+    @property
+    def state(self) -> pandas.DataFrame:
+        """A row per player: the latest value of each field, page, position, online, group."""
+        return state_table(self._runtime.world)
+
+    @property
+    def events(self) -> pandas.DataFrame:
+        """Every event, oldest first; only new rows are read on the next access."""
+        world = self._runtime.world
+        if not self.closed:
+            with self.lock:
+                world.journal.commit()
+        self._table.take(world.log.read(self.name, after=self._table.seq))
+        return self._table.df
+
+    @property
+    def errors(self) -> pandas.DataFrame:
+        """The events of kind `error`: what authors' code raised, and what was refused."""
+        events = self.events
+        return events[events["kind"] == "error"].reset_index(drop=True)
+
+    # ---- steering ----
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine in the background of the run; it ends with the run.
+
+        The future tells its result (`.result()`), and `.cancel()` ends it.
+        """
+        return self._runtime.spawn_from_cell(coroutine)
+
+    def pause(self) -> None:
+        """Let calls wait; participants see a calm notice."""
+        self._runtime.set_state("paused")
+
+    def resume(self) -> None:
+        """Let calls go on."""
+        self._runtime.set_state("running")
+
+    def close(self) -> None:
+        """End the run: participants see that the session has ended. Idempotent."""
+        if not self.closed:
+            self._closing()
+        self._runtime.close()
+        self._closed()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ---- how it looks ----
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else self._runtime.flow.state
+        online = sum(player.online for player in self.players)
+        return f"<Run '{self.name}' {state}: {len(self.players)} players, {online} online>"
+
+    def _repr_html_(self) -> str:
+        if self.closed:
+            return f"<p>{html.escape(repr(self))}</p>"
+        rows = "".join(self._html_row(player) for player in self.players)
+        join = html.escape(self.join_link)
+        return (
+            f"<p><strong>{html.escape(self.name)}</strong> · {self._runtime.flow.state} · "
+            f'join link: <a href="{join}" target="_blank" rel="noreferrer">{join}</a></p>'
+            "<table><thead><tr><th>player</th><th>page</th><th>online</th><th>link</th></tr>"
+            f"</thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _html_row(self, player: Player) -> str:
+        link = html.escape(self.link(player))
+        page = html.escape(player.page or "–")
+        return (
+            f"<tr><td>{player.name}</td><td>{page}</td><td>{'yes' if player.online else 'no'}</td>"
+            f'<td><a href="{link}" target="_blank" rel="noreferrer">open</a></td></tr>'
+        )
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

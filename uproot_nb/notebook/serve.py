@@ -1,0 +1,255 @@
+"""serve: let participants into the experiment that a notebook defines."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.trouble import readable
+from uproot_nb.engine.wire import to_json
+from uproot_nb.errors import FrozenCode
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import Setup, collect_setup
+from uproot_nb.log.log import EventLog, MemoryLog
+from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.notebook.cells import Cells, find_shell
+from uproot_nb.notebook.connecting import Line
+from uproot_nb.notebook.magics import (
+    CELL_TEMPLATES,
+    install_magics,
+    listen_for_templates,
+    stop_listening,
+)
+from uproot_nb.notebook.options import check_options
+from uproot_nb.notebook.output import Output
+from uproot_nb.notebook.run import Run
+from uproot_nb.version import VERSION
+
+if TYPE_CHECKING:
+    from uproot_nb.engine.rendering import Templates
+
+__all__ = ["database_path", "serve"]
+
+OPEN_RUNS = "_uproot_nb_open_runs"
+"""Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
+
+
+def serve(
+    page_order: Sequence[Any] | None = None,
+    *,
+    players: int = 0,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    db: str | os.PathLike[str] | None = None,
+    code: Literal["live", "frozen"] = "live",
+    seed: Any = None,
+    durable: bool = False,
+    bridge: str | None = None,
+    embedded: bool | None = None,
+    port: int = 8600,
+    address: str = "127.0.0.1",
+    public_url: str = "",
+    namespace: dict[str, Any] | None = None,
+) -> Run:
+    """Serve the experiment of this notebook to participants' browsers.
+
+        run = serve([Market], players=4, name="pilot")
+        run
+
+    With a *name* that the database knows, that session goes on: same players, links, pages and
+    data. The same cell may run again.
+
+    Args:
+        page_order: page classes; by default `page_order` of the namespace it is called from, where
+            `new_session`, `new_player`, `restart` and `C` are picked up as well.
+        players: at least so many places are open.
+        settings: read-only for authors' code as `session.settings`.
+        db: the database file; by default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the
+            notebook. ":memory:" keeps nothing.
+        code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions.
+        seed: makes players' names reproducible.
+        durable: let a commit survive a power cut too (slower).
+        bridge, embedded: which participant server to use; by default the Jupyter server's, else
+            one of the run's own at *address* and *port* (or the next free one).
+
+    Raises:
+        BadPage: the page order has no pages, or something that is not a page.
+        SessionTaken: another kernel serves the session.
+        UprootError: an argument makes no sense; names it.
+    """
+    names = sys._getframe(1).f_globals if namespace is None else namespace
+    check_options(
+        players=players, name=name, code=code, settings=settings, db=db, port=port,
+        address=address, public_url=public_url, embedded=embedded, bridge=bridge,
+    )  # fmt: skip
+    setup = collect_setup(page_order, names)
+    session = _fresh_name() if name is None else name
+    path = ":memory:" if db == ":memory:" else str(database_path(db))
+    open_runs = names.setdefault(OPEN_RUNS, {})
+    running: _Serving | None = open_runs.get((path, session))
+    if running is not None and not running.run.closed:
+        return running.again(setup, players)
+    line = Line(bridge, embedded, port, address, public_url)
+    serving = _Serving(names, session, path, setup, line, code, settings, seed, durable)
+    serving.open(players)
+    open_runs[path, session] = serving
+    return serving.run
+
+
+class _Serving:
+    """What belongs together while a run is open: runtime, cells, output, line."""
+
+    def __init__(
+        self,
+        names: dict[str, Any],
+        session: str,
+        path: str,
+        setup: Setup,
+        line: Line,
+        code: str,
+        settings: Mapping[str, Any] | None,
+        seed: Any,
+        durable: bool,
+    ) -> None:
+        shell = find_shell()
+        self._names, self._code, self._shell = names, code, shell
+        self._cells = Cells(shell, names, self._redefined)
+        kept = path != ":memory:"
+        self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
+        try:
+            self._runtime = Runtime(
+                session, self._log, setup, line.connect, self._cells.cause, self._show,
+                line.disconnect, self._templates, settings, seed, _resolver(names),
+            )  # fmt: skip
+        except BaseException:
+            self._log.close()
+            raise
+        self._output = Output(self._runtime.lock.cause_here, self._keep, self._aim)
+        self.run = Run(self._runtime, path, self._output.finish, self._closed)
+
+    def open(self, players: int) -> None:
+        """Start everything."""
+        if self._shell is not None:
+            install_magics(self._shell)
+        self._output.start()
+        try:
+            self._runtime.open(players)
+        except BaseException:
+            self._output.stop()
+            self._log.close()
+            raise
+        self._cells.watch()
+        listen_for_templates(self._names, self._template_changed)
+
+    def again(self, setup: Setup, players: int) -> Run:
+        """Take the same cell's run again: new code, more places."""
+        if self._code == "frozen":
+            self._refuse_new_code(setup)
+        else:
+            self._runtime.adopt(setup)
+        self._runtime.add_places(players)
+        return self.run
+
+    # ---- code ----
+
+    def _redefined(self, page: type[Page]) -> None:
+        known = {old.__name__: old for old in self._runtime.flow.pages}
+        old = known.get(page.__name__)
+        if old is None or self._runtime.closed:
+            return
+        if self._code == "frozen":
+            if old.source.hash != page.source.hash:
+                raise FrozenCode(page.__name__, self.run.name)
+            return
+        self._runtime.redefine(page)
+
+    def _refuse_new_code(self, setup: Setup) -> None:
+        known = [(page.__name__, page.source.hash) for page in self._runtime.flow.pages]
+        for page in setup.pages:
+            if (page.__name__, page.source.hash) not in known:
+                raise FrozenCode(page.__name__, self.run.name)
+        if [page.__name__ for page in setup.pages] != [name for name, _ in known]:
+            raise FrozenCode("page_order", self.run.name)
+
+    def _template_changed(self, name: str) -> None:
+        runtime = self._runtime
+        page = next((p for p in runtime.flow.pages if p.__name__ == name), None)
+        if page is None or runtime.closed:
+            return
+        if self._code == "frozen":
+            raise FrozenCode(f"the template of {name}", self.run.name)
+        with runtime.lock:
+            runtime.reload_page(page)
+
+    def _templates(self) -> Templates:
+        # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
+        from uproot_nb.engine.rendering import Templates
+
+        cells = self._names.setdefault(CELL_TEMPLATES, {})
+        if self._code == "frozen":
+            cells = dict(cells)
+        return Templates([notebook_folder()], VERSION, cells, to_json)
+
+    # ---- output ----
+
+    def _show(self, text: str, cause: Cause) -> None:
+        self._output.tell(text, cause)
+
+    def _keep(self, stream: str, text: str, cause: Cause) -> None:
+        world = self._runtime.world
+        if cause.cause and not self._runtime.closed:
+            value = world.codec.encode({"stream": stream, "text": readable(text)})
+            with world.lock:
+                world.journal.write_for(cause, "output", "session", stream, value)
+
+    def _aim(self, cause: Cause) -> None:
+        """Send this thread's output to the cell that defined the page, where the kernel can."""
+        parent = self._cells.parent_of(cause.page)
+        aim = getattr(self._shell, "set_thread_parent", None)
+        if parent is not None and aim is not None:
+            aim(parent)
+
+    # ---- the end ----
+
+    def _closed(self) -> None:
+        self._output.stop()
+        self._cells.leave()
+        stop_listening(self._names, self._template_changed)
+
+
+def _resolver(names: Mapping[str, Any]) -> Any:
+    """Find classes of the notebook by name first, then those of loaded modules."""
+
+    def resolve(module: str, qualname: str) -> type | None:
+        found: Any = names if module == names.get("__name__") else sys.modules.get(module)
+        for part in qualname.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+        return found if isinstance(found, type) else None
+
+    return resolve
+
+
+def notebook_folder() -> Path:
+    """Return the folder of the notebook (the working folder where there is none)."""
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    folder = Path(notebook).parent
+    return folder if notebook and folder.is_absolute() and folder.is_dir() else Path.cwd()
+
+
+def database_path(db: str | os.PathLike[str] | None) -> Path:
+    """Return the database file: the one given, the environment's, or that beside the notebook."""
+    named = db if db is not None else os.environ.get("UPROOT_NB_DATABASE")
+    return Path(named).absolute() if named else notebook_folder() / "uproot_nb.sqlite3"
+
+
+def _fresh_name() -> str:
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem or "session"
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem)
+    return f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
