@@ -1,0 +1,78 @@
+"""Open notebooks, and people with browsers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+from live_jupyter import LiveJupyter
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.driving.notebooks import OpenNotebook
+from tests.driving.participant import Participant
+from tests.driving.wire import Wire
+
+_FOLDERS = itertools.count(1)
+
+
+@pytest.fixture
+def open_notebook(jupyter: LiveJupyter) -> Iterator[Callable[[str], OpenNotebook]]:
+    """Open a notebook by name: `open_notebook("double_auction")`."""
+    opened: list[OpenNotebook] = []
+
+    def open_one(name: str) -> OpenNotebook:
+        opened.append(OpenNotebook(jupyter, name, f"folder-{next(_FOLDERS)}"))
+        return opened[-1]
+
+    yield open_one
+    for notebook in opened:
+        notebook.close()
+
+
+@pytest.fixture
+def auction(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The double auction, with nobody there yet."""
+    return open_notebook("double_auction")
+
+
+@pytest.fixture
+def diary(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The observed diary, with nobody there yet."""
+    return open_notebook("observed_diary")
+
+
+@pytest.fixture
+def board(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The drawing board, with nobody there yet."""
+    return open_notebook("drawing_board")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser profile."""
+    context = browser.new_context()
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def person(context: BrowserContext) -> Iterator[Callable[[str], Participant]]:
+    """Give a participant a window: `person(link)`; no script may have failed in it at the end."""
+    people: list[Participant] = []
+
+    def come(link: str) -> Participant:
+        people.append(Participant(context, link))
+        return people[-1]
+
+    yield come
+    assert [error for one in people for error in one.errors] == []
+
+
+@pytest.fixture
+def wire(auction: OpenNotebook) -> Iterator[Wire]:
+    """A network between browsers and the double auction that can be cut."""
+    wire = Wire(auction.links[0])
+    yield wire
+    wire.close()

@@ -1,0 +1,106 @@
+"""Our notebooks, executed as Jupyter does it, and held to their form."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from live_jupyter import LiveJupyter
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+FUNCTION_FORMS = {
+    "double_auction": ["players(session)", "others_in_session(player)", "players(session).get("],
+    "observed_diary": ["create_group(", "other_in_group(player)", "others_in_group(player)"],
+    "drawing_board": ["others_in_session(player)", "send_to("],
+}
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def test_every_notebook_is_looked_at() -> None:
+    assert {path.stem for path in NOTEBOOKS} == set(FUNCTION_FORMS)
+
+
+@every_notebook
+def test_it_opens_with_its_title_and_ends_with_what_to_expect(path: Path) -> None:
+    cells = read(path).cells
+    assert cells[0].cell_type == cells[-1].cell_type == "markdown"
+    assert cells[0].source.startswith("# ")
+    assert cells[-1].source.startswith("## What you should see")
+
+
+@every_notebook
+def test_it_carries_no_outputs_and_names_its_kernel(path: Path) -> None:
+    notebook = read(path)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@every_notebook
+def test_how_many_players_there_are_stands_in_the_first_code_cell(path: Path) -> None:
+    codes = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    name = next(line for line in "\n".join(codes).splitlines() if "serve([" in line)
+    variable = name.split("players=")[1].split(",")[0]
+    assert f"\n{variable} = " in codes[0]
+    assert f'name="{path.stem}"' in name
+
+
+@every_notebook
+def test_it_uses_the_function_forms(path: Path) -> None:
+    text = "\n".join(cell.source for cell in read(path).cells)
+    assert [form for form in FUNCTION_FORMS[path.stem] if form not in text] == []
+
+
+@every_notebook
+def test_what_people_write_never_becomes_markup(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for door in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "| safe"):
+        assert door not in text
+
+
+@every_notebook
+def test_it_runs_from_top_to_bottom_twice(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jupyter: LiveJupyter
+) -> None:
+    """In a fresh kernel each time, as after a restart; the second time it finds its session."""
+    monkeypatch.setenv("UPROOT_NB_BRIDGE_FILE", str(jupyter.discovery_file))
+    shutil.copy(path, tmp_path)
+    first, second = (run_all(tmp_path / path.name) for _ in range(2))
+    assert first == second
+    assert first[0].startswith(f"{jupyter.participant_url}join/{path.stem}/")
+    assert len(first) == 1 + players_of(path)
+
+
+def run_all(path: Path) -> list[str]:
+    """Execute a notebook; return the links that it shows."""
+    notebook = read(path)
+    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": path.parent}})
+    client.execute()
+    shown = [
+        output.data.get("text/html", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "execute_result"
+    ]
+    return [link for text in shown for link in re.findall(r'href="([^"]+)"', text)]
+
+
+def players_of(path: Path) -> int:
+    first = next(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    found = re.search(r"^[A-Z]+ = ([0-9]+)  # places to make", first, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
