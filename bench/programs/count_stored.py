@@ -1,0 +1,18 @@
+"""Count the values of the field x that a log holds, while its run may go on."""
+
+from __future__ import annotations
+
+import sys
+
+from uproot_nb.log.sqlite import SqliteLog
+
+
+def main(database: str) -> None:
+    """Print how many there are."""
+    log = SqliteLog(database, readonly=True)
+    print(sum(1 for _ in log.read("bench", kinds={"set"}, field="x")))
+    log.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

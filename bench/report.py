@@ -1,0 +1,139 @@
+"""Report: the figures as a page to read."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+from figures import Figures
+from targets import TARGETS
+
+__all__ = ["bounds", "number", "report"]
+
+_SYSTEMS = ("bare", "uproot_nb", "uproot", "otree")
+_TITLES = {
+    "bare": "bare Tornado", "uproot_nb": "uproot_nb", "uproot": "uproot", "otree": "oTree",
+}  # fmt: skip
+_MEASURES = {
+    "echo": "100 participants, one call in flight each: echoes/s",
+    "store": "the same, the method stores a field: calls/s",
+    "fanout": "one post by each in turn, delivered to all: deliveries/s",
+    "burst": "all post at once, delivered to all: deliveries/s",
+    "p50 idle": "one participant, p50, ms",
+    "p99 idle": "one participant, p99, ms",
+    "p50 while a cell computes": "… while a cell runs `while True: pass`, p50, ms",
+    "p99 while a cell computes": "… while a cell runs `while True: pass`, p99, ms",
+    "p50 while a cell sleeps": "… while a cell sleeps, p50, ms",
+    "p99 while a cell sleeps": "… while a cell sleeps, p99, ms",
+    "kB a socket": "memory of one more connected participant in the server, kB",
+    "s to open, killed": "resume a million events, killed 50,000 after its last snapshot, s",
+    "MB after opening, killed": "… and the memory this adds, MB",
+    "s to open, ended": "resume a million events of a run that had ended, s",
+    "MB after opening, ended": "… and the memory this adds, MB",
+    "s to open, empty": "resume an empty session, s",
+    "MB after opening, empty": "… and the memory this adds, MB",
+    "s to open, without a snapshot": "resume a million events without a snapshot (once), s",
+    "MB after opening, without a snapshot": "… and the memory this adds, MB",
+    "µs for the first appends": "an in-place append, one of the first 500, µs",
+    "µs for the last appends": "an in-place append, one of the last 500 of 10,000, µs",
+    "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
+    "processor s for import uproot_nb": "… processor time of it, s",
+    "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",
+}
+
+
+def report(figures: Figures, peers: dict[str, str], note: str) -> str:
+    """Return the whole page; *peers* has each peer's version or why it is missing."""
+    parts = [
+        "# Results\n",
+        "Written by `python bench/run.py`; nothing here is written by hand save the section",
+        "about what bounds a figure. How each figure comes about: [README.md](README.md).\n",
+        _machine(peers),
+        note + "\n",
+        "## Targets\n",
+        *_targets(figures),
+        "\n## Figures\n",
+        "Medians of the rounds, with the least and the greatest in brackets.\n",
+        *_figures(figures),
+        "\n## Where the processors' time goes\n",
+        "Microseconds of processor time for one call, or for one post with its 100 deliveries.\n",
+        *_processors(figures),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def bounds(page: str, hand_written: Path) -> str:
+    """Return *page* with the section about what bounds the figures, if there is one."""
+    return page + "\n" + hand_written.read_text() if hand_written.exists() else page
+
+
+def _machine(peers: dict[str, str]) -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    lines = [
+        f"- {platform.system()} on {platform.machine()}, {os.cpu_count()} cores, "
+        f"{memory:.0f} GiB, {platform.python_implementation()} {platform.python_version()}",
+        "- " + ", ".join(
+            f"{name} {_version(name)}"
+            for name in ("tornado", "jupyter-server", "ipykernel", "picows", "uproot-nb")
+        ),
+        *(f"- {name}: {found}" for name, found in peers.items()),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "from the source tree"
+
+
+def _targets(figures: Figures) -> list[str]:
+    rows = [
+        f"| {target.what} | {target.shown(figures)} | {target.wording()} "
+        f"| {target.verdict(figures)} |"
+        for target in TARGETS
+    ]
+    return ["| | measured | target | |", "|---|---:|---:|---|", *rows]
+
+
+def _figures(figures: Figures) -> list[str]:
+    header = "| | " + " | ".join(_TITLES[system] for system in _SYSTEMS) + " |"
+    rows = [
+        f"| {title} | " + " | ".join(_cell(figures, name, system) for system in _SYSTEMS) + " |"
+        for name, title in _MEASURES.items()
+        if figures.systems(name)
+    ]
+    return [header, "|---|" + "---:|" * len(_SYSTEMS), *rows]
+
+
+def _cell(figures: Figures, measure: str, system: str) -> str:
+    values = figures.values(measure, system)
+    middle = figures.median(measure, system)
+    if middle is None:
+        return "–"
+    if len(values) == 1:
+        return number(middle)
+    return f"{number(middle)} ({number(min(values))} … {number(max(values))})"
+
+
+def number(value: float) -> str:
+    """Return *value* with the digits that mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _processors(figures: Figures) -> list[str]:
+    rows = []
+    for measure in ("echo", "store", "fanout", "burst"):
+        for system in _SYSTEMS:
+            if not figures.values(measure, system):
+                continue
+            shares = []
+            for process in ("server", "kernel", "load generator"):
+                used = figures.median(f"{measure}, processor µs in the {process}", system)
+                shares.append("–" if used is None else number(used))
+            rows.append(f"| {measure} | {_TITLES[system]} | " + " | ".join(shares) + " |")
+    return ["| | | server | kernel | load generator |", "|---|---|---:|---:|---:|", *rows]

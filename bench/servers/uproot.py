@@ -1,0 +1,83 @@
+"""uproot-science, as `uproot run` serves it, with everybody in a session on the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import sys
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+from peers import PEERS
+from processes import BenchError, Process, free_port
+from servers.system import System, fetch
+
+__all__ = ["start"]
+
+_TITLE = "Live methods, measured."
+_VARS = re.compile(r"uproot\.vars = (\{.*\});")
+
+
+def start(folder: Path, players: int) -> System:
+    """Serve a session of *players* players, with the default database, one process."""
+    package = PEERS["uproot"]
+    package.install()
+    project = folder / "uproot"
+    shutil.copytree(Path(__file__).with_name("uproot_app"), project)
+    key, port = secrets.token_urlsafe(), free_port()
+    uproot = package.programs / ("uproot.exe" if sys.platform == "win32" else "uproot")
+    server = Process(
+        [uproot, "run", "--port", str(port)],
+        folder, "uproot-server", env={"BENCH_API_KEY": key}, cwd=project,
+    )  # fmt: skip
+    try:
+        server.wait_for_port(port)
+        origin = f"http://127.0.0.1:{port}"
+        session = _create_session(origin, key, players)
+        names = _players(origin, key, session)
+        for name in names:
+            _enter(f"{origin}/p/{session}/{name}/")
+    except BaseException:
+        server.close()
+        raise
+    urls = [f"ws://127.0.0.1:{port}/ws/{session}/{name}/" for name in names]
+    return System("uproot", origin, urls, {"server": server.pid}, server.close)
+
+
+def _create_session(origin: str, key: str, players: int) -> str:
+    body = json.dumps({"config": "bench", "n_players": players}).encode()
+    _, text = fetch(
+        f"{origin}/admin/api/v1/sessions/", body,
+        authorization=f"Bearer {key}", content_type="application/json",
+    )  # fmt: skip
+    return str(json.loads(text)["sname"])
+
+
+def _players(origin: str, key: str, session: str) -> list[str]:
+    _, text = fetch(
+        f"{origin}/admin/api/v1/sessions/{session}/players/?fields=id",
+        authorization=f"Bearer {key}",
+    )
+    return list(json.loads(text))
+
+
+def _enter(url: str) -> None:
+    """Open the start page and submit it, as its script does; the answer is the page."""
+    start_page = _page_vars(fetch(url)[1])
+    form = {
+        "_uproot_from": str(start_page["thisis"]),
+        "_uproot_csrf": "+".join(start_page[part] for part in ("sname", "uname", "key")),
+    }
+    if _TITLE not in fetch(url, urllib.parse.urlencode(form).encode())[1]:
+        raise BenchError("an uproot player did not reach the page")
+
+
+def _page_vars(html: str) -> dict[str, Any]:
+    found = _VARS.search(html)
+    if found is None:
+        raise BenchError("an uproot page without its variables")
+    internal: dict[str, Any] = json.loads(found[1])["_uproot_internal"]
+    return internal

@@ -1,0 +1,95 @@
+"""uproot_nb, served from a real kernel under a real Jupyter server with the extension."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from processes import BenchError
+from servers.jupyter import JupyterServer, Kernel
+from servers.system import System, fetch
+
+__all__ = ["ARENA", "NotebookSystem", "start"]
+
+ARENA = """
+from uproot_nb import *
+
+class Arena(Page):
+    "Live methods, measured."
+
+    @live
+    def echo(page, player, x):
+        return x
+
+    @live
+    def store(page, player, x):
+        player.x = x
+        return x
+
+    @live
+    def post(page, player, x):
+        notify(player, players(player.session), x, event="Post")
+"""
+
+_SERVE = """
+{run} = serve([Arena], players={players}, name={name!r}, db={database!r})
+"""
+
+_LINKS = """
+import json
+print(json.dumps(list({run}.links["url"])))
+"""
+
+_START = re.compile(r'<script[^>]*\bid="uproot-page"[^>]*>(.*?)</script>', re.DOTALL)
+
+
+@dataclass(kw_only=True)
+class NotebookSystem(System):
+    """The system with what only a notebook has: a kernel that runs cells, and a log."""
+
+    kernel: Kernel
+    database: Path
+
+    def add(self, players: int) -> list[str]:
+        """Serve a second session of *players* players and return their addresses."""
+        return _serve(self.kernel, "more", players, self.database)
+
+
+def start(folder: Path, players: int) -> NotebookSystem:
+    """Serve a session of *players* players, all on the page, and leave the kernel idle."""
+    home = Path(tempfile.mkdtemp(prefix="notebook-", dir=folder))
+    database = home / "bench.sqlite3"
+    jupyter = JupyterServer(home)
+    try:
+        kernel = jupyter.start_kernel()
+        kernel.execute(ARENA)
+        urls = _serve(kernel, "bench", players, database)
+    except BaseException:
+        jupyter.close()
+        raise
+    pids = {"server": jupyter.process.pid, "kernel": kernel.pid}
+    origin = "http" + "/".join(urls[0].split("/")[:3]).removeprefix("ws")
+    return NotebookSystem(
+        "uproot_nb", origin, urls, pids, jupyter.close, kernel=kernel, database=database
+    )
+
+
+def _serve(kernel: Kernel, name: str, players: int, database: Path) -> list[str]:
+    """Serve a session from a cell, and open everybody's page."""
+    names = {"run": f"run_{name}", "name": name, "players": players, "database": str(database)}
+    kernel.execute(_SERVE.format(**names))
+    return [_enter(link) for link in json.loads(kernel.execute(_LINKS.format(**names)))]
+
+
+def _enter(link: str) -> str:
+    """Open a player's page and return the address of the socket that its script opens."""
+    url, html = fetch(link)
+    found = _START.search(html)
+    if found is None:
+        raise BenchError("a page without its starting point")
+    start_point = json.loads(found[1])
+    root = url.split("?")[0].replace("http", "ws", 1)
+    return f"{root}ws?page={start_point['page']}&since={start_point['since']}"

@@ -1,0 +1,86 @@
+"""Target: what a figure should be, so that met or not met follows from the figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from figures import Figures
+
+__all__ = ["TARGETS", "Target"]
+
+_OURS = "uproot_nb"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One sentence with a figure and its bound; `places` are the decimals shown."""
+
+    what: str
+    figure: Callable[[Figures], float | None]
+    bound: float
+    at_least: bool
+    unit: str = ""
+    places: int = 2
+
+    def wording(self) -> str:
+        """Return the bound as a reader sees it."""
+        return f"{'≥' if self.at_least else '≤'} {self.bound:g}{self.unit}"
+
+    def verdict(self, figures: Figures) -> str:
+        """Return "met", "not met" or "not measured"."""
+        value = self.figure(figures)
+        if value is None:
+            return "not measured"
+        return "met" if (value >= self.bound) == self.at_least or value == self.bound else "not met"
+
+    def shown(self, figures: Figures) -> str:
+        """Return the figure as a reader sees it."""
+        value = self.figure(figures)
+        return "–" if value is None else f"{value:.{self.places}f}{self.unit}"
+
+
+def _ratio(measure: str, other: str, of: str = "") -> Callable[[Figures], float | None]:
+    return lambda figures: figures.ratio((measure, _OURS), (of or measure, other))
+
+
+def _median(measure: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.median(measure)
+
+
+def _memory_above_empty(figures: Figures) -> float | None:
+    long, empty = (figures.median(f"MB after opening, {which}") for which in ("killed", "empty"))
+    return None if long is None or empty is None else long - empty
+
+
+def _append_growth(figures: Figures) -> float | None:
+    return figures.ratio(("µs for the last appends", _OURS), ("µs for the first appends", _OURS))
+
+
+def _sleeping_against_idle(figures: Figures) -> float | None:
+    return figures.ratio(("p50 while a cell sleeps", _OURS), ("p50 idle", _OURS))
+
+
+TARGETS = (
+    Target("echoes per second, of bare Tornado's", _ratio("echo", "bare"), 0.75, True),
+    Target("stored calls per second, of bare Tornado's echoes", _ratio("store", "bare", "echo"),
+           0.65, True),
+    Target("echoes per second, of uproot's", _ratio("echo", "uproot"), 2, True),
+    Target("stored calls per second, of uproot's", _ratio("store", "uproot"), 2, True),
+    Target("deliveries per second, of bare Tornado's", _ratio("fanout", "bare"), 0.75, True),
+    Target("deliveries per second, of uproot's", _ratio("fanout", "uproot"), 4, True),
+    Target("one participant, p50", _median("p50 idle"), 0.4, False, " ms", 3),
+    Target("one participant while a cell computes, p99", _median("p99 while a cell computes"),
+           5, False, " ms"),
+    Target("one participant while a cell sleeps, p50, of idle", _sleeping_against_idle,
+           1.25, False),
+    Target("opening a million events", _median("s to open, killed"), 0.5, False, " s"),
+    Target("memory of a million events, above an empty log's", _memory_above_empty,
+           60, False, " MB", 1),
+    Target("the 10,000th in-place append, of the first", _append_growth, 1.25, False),
+    Target("memory of a connected participant in the server", _median("kB a socket"),
+           25, False, " kB", 1),
+    Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),
+           0.25, False, " s"),
+)  # fmt: skip
+"""The targets in the order of the report. "As" and "what … did" mean: within a quarter."""
