@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +46,8 @@ class LiveJupyter:
         self._process = self._start(app, traits)
         try:
             wait_until(self._answers, 60.0, "the Jupyter server to answer")
+            # Without the extension, runs would bring their own servers, and nobody would notice.
+            wait_until(self._let_participants_in, 20.0, "the extension to open its port")
         except BaseException:
             self.close()
             raise
@@ -69,7 +71,7 @@ class LiveJupyter:
     @property
     def discovery_file(self) -> Path:
         """The file that tells kernels where the extension is."""
-        return next((self.folder / ".jupyter" / "runtime").glob("uproot_nb-*.json"))
+        return next(self._discovery_files())
 
     def start_kernel(self, notebook: str = "notebook.ipynb") -> Kernel:
         """Open a notebook's session as JupyterLab does, and return its kernel when it is ready."""
@@ -151,6 +153,12 @@ class LiveJupyter:
         except (urllib.error.URLError, OSError):
             return False
         return True
+
+    def _let_participants_in(self) -> bool:
+        return next(self._discovery_files(), None) is not None
+
+    def _discovery_files(self) -> Iterator[Path]:
+        return (self.folder / ".jupyter" / "runtime").glob("uproot_nb-*.json")
 
     def _end_politely(self) -> None:
         try:
