@@ -622,8 +622,35 @@ READS: list[tuple[Callable[[Any], Any], Any]] = [
 @pytest.mark.parametrize("number", range(len(READS)))
 def test_a_cell_that_reads_never_sees_half_a_change(changing: World, number: int) -> None:
     read, whole = READS[number]
-    for _ in range(40):
+    for _ in range(15):
         assert read(changing.session) == whole
+
+
+def test_keys_that_are_asked_for_in_the_midst_of_a_change_wait_for_its_end(market: World) -> None:
+    market.session.book = BOOK
+    keys = market.session.book.keys  # what dict(book) takes hold of first, before it reads
+    halfway, asking = threading.Event(), threading.Event()
+
+    def change() -> None:
+        with market.lock:
+            for key in ROWS[:25]:
+                del market.session.book[key]
+            halfway.set()
+            asking.wait()
+            for _ in range(1000):
+                time.sleep(0)  # the other thread has every opportunity to read too early
+            market.session.book.clear()
+            market.session.book.update(BOOK)
+
+    def ask() -> Any:
+        asking.set()
+        return keys
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    halfway.wait()
+    assert list(ask()()) == ROWS
+    thread.join()
 
 
 def test_threads_that_change_the_same_list_lose_nothing(market: World, hasty: None) -> None:

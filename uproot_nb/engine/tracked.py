@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import compress, count, repeat
 from operator import index as as_index
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any, ClassVar, NamedTuple, Protocol, SupportsIndex
 
 from uproot_nb.errors import Unstorable
@@ -455,11 +455,15 @@ class TrackedDict(_Tracked, dict[Any, Any]):
     def keys(self) -> Any:
         """Return the keys; elsewhere than in live methods, as they are this moment."""
         # dict(book) and {**book} call this and then read key by key. No other thread gets a turn
-        # in between, as long as what they call is not written in Python: hence no method here.
-        if self._still():
+        # between the lock's release and the last read, as long as nothing that they call is written
+        # in Python: hence no method here, but a chain of iterators that locks, copies and unlocks.
+        owner = _owner_of(self)
+        if owner is None or owner.writer.lock.owned():
             return partial(dict.keys, self)
-        with self._guard():
-            return map(dict.keys, map(dict, map(dict.items, repeat(self)))).__next__
+        lock = owner.writer.lock
+        copies = map(dict, map(dict.items, repeat(self)))
+        locked = zip(iter(lock.acquire_now, None), copies, iter(lock.release, True), strict=True)
+        return map(dict.keys, map(itemgetter(1), locked)).__next__
 
     def values(self) -> Any:
         """Return the values; elsewhere than in live methods, as they are this moment."""
