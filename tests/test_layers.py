@@ -23,9 +23,10 @@ BELOW = {
     "engine": {"errors", "experiment", "log", "bridge", "version"},
     "analysis": {"errors", "experiment", "log", "engine"},
     "market": {"errors", "experiment", "log", "engine"},
+    "interop": {"errors", "experiment", "log", "engine", "version"},
     "notebook": {
         "errors", "experiment", "log", "bridge", "server", "engine", "analysis", "market",
-        "version",
+        "interop", "version",
     },
 }  # fmt: skip
 """What each floor may import, beside itself. The engine speaks the bridge's messages."""

@@ -16,6 +16,9 @@ FUNCTION_FORMS = {
     "double_auction": ["players(session)", "others_in_session(player)", "players(session).get("],
     "observed_diary": ["create_group(", "other_in_group(player)", "others_in_group(player)"],
     "drawing_board": ["others_in_session(player)", "send_to("],
+    "prisoners_dilemma": ["GroupCreatingWait", "SynchronizingWait", "fields = dict("],
+    "public_goods": ["Rounds(", "watch_for_dropout(", "timeout = "],
+    "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
 }
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

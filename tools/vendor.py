@@ -54,13 +54,30 @@ class Library:
 
 LIBRARIES = (
     Library(
-        "bootstrap", "5.3.9", ("dist/css/bootstrap.min.css", "dist/js/bootstrap.bundle.min.js")
+        "bootstrap",
+        "5.3.9",
+        (
+            "dist/css/bootstrap.min.css",
+            "dist/css/bootstrap.rtl.min.css",
+            "dist/js/bootstrap.bundle.min.js",
+        ),
     ),
     Library(
         "alpinejs",
         "3.17.5",
         ("dist/cdn.min.js",),
         "MIT License\n\nCopyright © 2019-2021 Caleb Porzio and contributors\n\n" + MIT,
+    ),
+    Library(
+        "@fontsource-variable/inter",
+        "5.3.0",
+        (
+            "files/inter-latin-wght-normal.woff2",
+            "files/inter-latin-ext-wght-normal.woff2",
+            "files/inter-greek-wght-normal.woff2",
+            "files/inter-cyrillic-wght-normal.woff2",
+            "files/inter-vietnamese-wght-normal.woff2",
+        ),
     ),
 )
 NEW_NAMES = {"cdn.min.js": "alpine.min.js"}
@@ -93,13 +110,15 @@ def pack(library: Library, folder: Path) -> Path:
 
 def unpack(library: Library, archive: Path) -> None:
     """Write the library's files and licence below the vendor folder."""
-    target = VENDOR / library.name
+    target = VENDOR / library.name.rsplit("/", 1)[-1]
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     with tarfile.open(archive) as package:
         for path in library.files:
             name = path.rsplit("/", 1)[-1]
-            content = without_source_map(read(package, path))
+            content = read(package, path)
+            if name.endswith((".js", ".css")):
+                content = without_source_map(content)
             (target / NEW_NAMES.get(name, name)).write_bytes(content)
         licence = library.licence.encode() or read(package, "LICENSE")
         (target / "LICENSE").write_bytes(licence)

@@ -20,8 +20,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from uproot_nb.engine import chat
+from uproot_nb.engine.contexts import PlayerContext
+from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
 from uproot_nb.engine.entities import Group, Player, Session
+from uproot_nb.engine.formatting import fmtnum, to
 from uproot_nb.engine.groups import add_to_group, create_group, create_groups
+from uproot_nb.engine.models import (
+    add_entry,
+    add_raw_entry,
+    create_model,
+    filter_entries,
+    get_entries,
+    get_field,
+    get_latest_entry,
+    model_exists,
+)
 from uproot_nb.engine.realtime import (
     move_to_end,
     move_to_page,
@@ -37,29 +51,116 @@ from uproot_nb.engine.realtime import (
     send_to_one,
     spawn,
 )
+from uproot_nb.engine.treatments import balanced
 from uproot_nb.errors import Refused, UprootError
+from uproot_nb.experiment.amounts import cu
+from uproot_nb.experiment.csv_files import append_to_csv, read_csv
+from uproot_nb.experiment.embedding import data_uri, safe
+from uproot_nb.experiment.entries import Entry
+from uproot_nb.experiment.fields import (
+    BICField,
+    BooleanField,
+    BoundedChoiceField,
+    DateField,
+    DecimalField,
+    DecimalRangeField,
+    EmailField,
+    FileField,
+    FloatField,
+    FloatRangeField,
+    IBANField,
+    IntegerField,
+    LikertField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from uproot_nb.experiment.live import live
-from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.order import (
+    Between,
+    Bracket,
+    Random,
+    RandomOrder,
+    Repeat,
+    Rounds,
+)
+from uproot_nb.experiment.pages import (
+    GroupCreatingWait,
+    NoshowPage,
+    Page,
+    SynchronizingWait,
+)
 from uproot_nb.experiment.query import F
+from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.interop.apps import load_app
+from uproot_nb.interop.cells import install_names, remove_names
+from uproot_nb.interop.exporting import export_app
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.magics import install_magics
+from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import serve
 from uproot_nb.version import VERSION
 
 __all__ = [
+    "BICField",
+    "Between",
+    "BooleanField",
+    "BoundedChoiceField",
+    "Bracket",
+    "DateField",
+    "DecimalField",
+    "DecimalRangeField",
+    "EmailField",
+    "Entry",
     "F",
+    "FileField",
+    "FloatField",
+    "FloatRangeField",
     "Group",
+    "GroupCreatingWait",
+    "IBANField",
+    "IntegerField",
+    "LikertField",
+    "NoshowPage",
     "Page",
     "Player",
+    "PlayerContext",
+    "RadioField",
+    "Random",
+    "RandomOrder",
     "Refused",
+    "Repeat",
+    "Rounds",
     "Run",
+    "SelectField",
     "Session",
+    "StringField",
+    "SynchronizingWait",
+    "TextAreaField",
     "UprootError",
+    "add_entry",
+    "add_raw_entry",
     "add_to_group",
+    "append_to_csv",
+    "balanced",
+    "chat",
     "create_group",
     "create_groups",
+    "create_model",
+    "cu",
+    "data_uri",
+    "export_app",
+    "filter_entries",
+    "fmtnum",
+    "get_entries",
+    "get_field",
+    "get_latest_entry",
     "live",
+    "load_app",
+    "mark_dropout",
+    "model_exists",
     "move_to_end",
     "move_to_page",
     "notify",
@@ -68,12 +169,19 @@ __all__ = [
     "others_in_group",
     "others_in_session",
     "players",
+    "read_csv",
     "redirect",
     "reload",
+    "rng",
+    "room",
+    "safe",
     "send_to",
     "send_to_one",
     "serve",
     "spawn",
+    "to",
+    "uuid",
+    "watch_for_dropout",
 ]
 
 __version__ = VERSION
@@ -87,8 +195,17 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Let `%load_ext uproot_nb` install the %%template magic; the import alone does so too."""
+    """Let `%load_ext uproot_nb` install the %%template magic, and the names `uproot.*` for cells.
+
+    The magic comes with the import alone; the names only where no package `uproot` is installed.
+    """
     install_magics(shell)
+    install_names()
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Let `%unload_ext uproot_nb` take the names `uproot.*` away again."""
+    remove_names()
 
 
 if (_shell := find_shell()) is not None:

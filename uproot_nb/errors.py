@@ -4,11 +4,20 @@ from __future__ import annotations
 
 __all__ = [
     "AlienFile",
+    "BadApp",
     "BadArguments",
+    "BadEntry",
+    "BadField",
+    "BadLanguage",
+    "BadLanguageFile",
     "BadPage",
     "BridgeRefused",
     "ClosedRun",
     "FrozenCode",
+    "MissingName",
+    "MissingPackage",
+    "NoEntries",
+    "NotExportable",
     "NotLive",
     "Refused",
     "ReservedName",
@@ -16,6 +25,7 @@ __all__ = [
     "StalePage",
     "TornLog",
     "UnknownField",
+    "UnknownModel",
     "UnknownPlayer",
     "UnknownSession",
     "Unstorable",
@@ -45,6 +55,14 @@ class BadArguments(UprootError):
         super().__init__(f"{method}: {parameter}: {reason}")
 
 
+class BadEntry(UprootError):
+    """A type of model entries cannot be what it was written as, or an entry does not fit it."""
+
+    def __init__(self, entry: str, what: str, remedy: str) -> None:
+        self.entry, self.what, self.remedy = entry, what, remedy
+        super().__init__(f"{entry}: {what}\n{remedy}")
+
+
 class NotLive(UprootError):
     """A browser asked for a method that is not marked with @live."""
 
@@ -67,6 +85,81 @@ class BadPage(UprootError):
         self.page, self.what, self.remedy, self.where = page, what, remedy, where
         place = f" ({where})" if where else ""
         super().__init__(f"{page}{place}: {what}\n{remedy}")
+
+
+class BadApp(UprootError):
+    """An app folder cannot be loaded; says which, where, and the remedy."""
+
+    def __init__(self, app: str, what: str, remedy: str, where: str = "") -> None:
+        self.app, self.what, self.remedy, self.where = app, what, remedy, where
+        place = f" ({where})" if where else ""
+        super().__init__(f"The app '{app}'{place}: {what}\n{remedy}")
+
+
+class MissingName(UprootError, ImportError):
+    """An app asks `uproot` for a name that uproot_nb does not offer."""
+
+    def __init__(self, module: str, missing: str, where: str = "") -> None:
+        self.module, self.missing, self.where = module, missing, where
+        place = f" ({where})" if where else ""
+        what = f"{module}.{missing}" if missing else module
+        ImportError.__init__(
+            self,
+            f"uproot_nb offers no '{what}'{place}.\n"
+            "Take the import out, or write what it does in the app; docs/ lists what there is.",
+            name=module,
+        )
+
+
+class MissingPackage(UprootError, ModuleNotFoundError):
+    """An app imports a package that is not installed."""
+
+    def __init__(self, app: str, module: str, package: str, where: str = "") -> None:
+        self.app, self.package, self.where = app, package, where
+        place = f" ({where})" if where else ""
+        ModuleNotFoundError.__init__(
+            self,
+            f"The app '{app}'{place} needs '{module}', which is not installed.\n"
+            f"Install it with '%pip install {package}' and load the app again.",
+            name=module,
+        )
+
+
+class NotExportable(UprootError):
+    """An experiment uses what an app folder cannot say; `problems` lists every obstacle."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        super().__init__(f"The experiment cannot become an app as it stands:\n{listed}")
+
+
+class BadField(UprootError):
+    """A form field is declared in a way that no participant could answer; says what to write."""
+
+    def __init__(self, field: str, what: str, remedy: str) -> None:
+        self.field, self.what, self.remedy = field, what, remedy
+        super().__init__(f"{field}: {what}\n{remedy}")
+
+
+class BadLanguage(UprootError, ValueError):
+    """A language was asked for by something that is no language code."""
+
+    def __init__(self, language: object) -> None:
+        self.language = language
+        super().__init__(
+            f"{language!r} is no language code.\n"
+            "Give an ISO 639 code, with a region if you like: 'de', 'pt-BR', 'yue'."
+        )
+
+
+class BadLanguageFile(UprootError):
+    """A file of translations cannot be read; says which, which line, and the remedy."""
+
+    def __init__(self, path: str, line: int, what: str, remedy: str) -> None:
+        self.path, self.line, self.what, self.remedy = path, line, what, remedy
+        place = f"{path}, line {line}" if line else path
+        super().__init__(f"{place}: {what}\n{remedy}")
 
 
 class ReservedName(UprootError, AttributeError):
@@ -140,6 +233,25 @@ class UnknownSession(UprootError, KeyError):
     def __str__(self) -> str:
         return (
             f"The log holds no session '{self.name}'. It holds: {', '.join(self.known) or 'none'}."
+        )
+
+
+class UnknownModel(UprootError, LookupError):
+    """There is no model of that identifier, or nothing says in which run to look for it."""
+
+    def __init__(self, model: object, what: str, remedy: str) -> None:
+        self.model, self.what, self.remedy = model, what, remedy
+        super().__init__(f"{model!r}: {what}\n{remedy}")
+
+
+class NoEntries(UprootError, LookupError):
+    """The latest entry of a model was asked for, and it has none."""
+
+    def __init__(self, model: str, kind: str) -> None:
+        self.model, self.kind = model, kind
+        super().__init__(
+            f"{model} has no entry of type {kind} yet.\n"
+            "Look first whether get_entries(...) gives any."
         )
 
 

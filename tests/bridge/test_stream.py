@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 from uproot_nb.bridge import stream
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.discovery import Discovery
-from uproot_nb.bridge.messages import Hello, Message, Refusal, Reply, SocketClosed, Welcome
+from uproot_nb.bridge.messages import (
+    VERSION,
+    Hello,
+    Message,
+    Refusal,
+    Reply,
+    SocketClosed,
+    Welcome,
+)
 from uproot_nb.bridge.stream import Listener, dial, listen
 from uproot_nb.errors import BridgeRefused
 
@@ -85,7 +93,7 @@ def framed(*messages: Message) -> bytes:
 @pytest.mark.asyncio
 async def test_the_welcome_tells_where_participants_go(server: Server) -> None:
     channel = await dial(server.found, lambda messages: None, lambda: None)
-    assert channel.welcome == Welcome("http://h/", 1)
+    assert channel.welcome == Welcome("http://h/", VERSION)
     channel.close()
 
 
@@ -115,10 +123,10 @@ async def test_a_wrong_token_is_refused(server: Server) -> None:
 @pytest.mark.asyncio
 async def test_another_version_is_refused(server: Server) -> None:
     reader, writer = await server.connect()
-    writer.write(framed(Hello(TOKEN, 2, "")))
+    writer.write(framed(Hello(TOKEN, VERSION + 1, "")))
     size = int.from_bytes(await reader.readexactly(4), "big")
     (refusal,) = msgspec.msgpack.decode(await reader.readexactly(size), type=list[Refusal])
-    assert "version 2" in refusal.reason
+    assert f"version {VERSION + 1}" in refusal.reason
     assert await reader.read() == b""
     assert not server.channels
     writer.close()
@@ -160,7 +168,7 @@ async def test_whoever_does_not_greet_in_time_is_closed(
     "said",
     [
         framed(Reply(1, b"")),
-        framed(Welcome("", 1)),
+        framed(Welcome("", VERSION)),
         b"\x00\x00\x00\x05junk!",
         b"\xff\xff\xff\xff",
         b"\x00\x01\x00\x00",
@@ -180,7 +188,7 @@ async def test_whoever_says_anything_but_hello_is_closed(server: Server, said: b
 @pytest.mark.parametrize(
     "said",
     [
-        framed(Welcome("", 1)),
+        framed(Welcome("", VERSION)),
         b"\x00\x00\x00\x05junk!",
         (stream.LARGEST_FRAME + 1).to_bytes(4, "big"),
         framed(Reply("x", b"")),  # type: ignore[arg-type]
@@ -191,7 +199,7 @@ async def test_a_malformed_frame_ends_that_stream_alone_and_is_logged(
 ) -> None:
     other = await dial(server.found, lambda messages: None, lambda: None)
     _, writer = await server.connect()
-    writer.write(framed(Hello(TOKEN, 1, "")) + said)
+    writer.write(framed(Hello(TOKEN, VERSION, "")) + said)
     await until(lambda: server.gone == 1)
     assert any("closed a stream" in record.getMessage() for record in caplog.records)
     other.send(Reply(7, b"{}"))
@@ -233,7 +241,7 @@ def test_arbitrary_bytes_do_not_disturb_other_kernels(
         other = await dial(server.found, lambda messages: None, lambda: None)
         _, writer = await server.connect()
         if greeted:
-            writer.write(framed(Hello(TOKEN, 1, "")))
+            writer.write(framed(Hello(TOKEN, VERSION, "")))
         for data in sent:
             writer.write(data)
         writer.close()

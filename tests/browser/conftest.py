@@ -71,11 +71,15 @@ class Visit:
         if message.type == "error":
             self.errors.append(message.text)
 
-    def open(self, template: str, **boot: Any) -> Visit:
+    def open(self, template: str, context: dict[str, Any] | None = None, **boot: Any) -> Visit:
         """Go to a page of this *template*, and wait until it is connected."""
-        sockets = len(self.wire.sockets)
         shown = type("Market", (), {"template": f"{template}\n", "__doc__": None})
-        self.page.goto(self.wire.serve(shown, **boot))
+        return self.open_page(shown, context, **boot)
+
+    def open_page(self, shown: type, context: dict[str, Any] | None = None, **boot: Any) -> Visit:
+        """Go to the page *shown*, and wait until it is connected."""
+        sockets = len(self.wire.sockets)
+        self.page.goto(self.wire.serve(shown, context, **boot))
         self.wire.wait_for(lambda: len(self.wire.sockets) > sockets)
         return self
 
@@ -83,9 +87,10 @@ class Visit:
         """Wait until the page was asked for once more, and is connected."""
         self.wire.wait_for(lambda: self.wire.pages_served == 2 and len(self.wire.sockets) == 2)
 
-    def submits(self, form: dict[str, str]) -> None:
+    def submits(self, form: dict[str, str], page: int = 0) -> None:
         """Wait until the page has posted its *form*, and what follows it is there."""
-        self.wire.wait_for(lambda: self.wire.forms == [form])
+        hidden = {"_uproot_page": str(page), "_uproot_visit": "v0"}
+        self.wire.wait_for(lambda: self.wire.forms == [{**hidden, **form}])
         self.loads_again()
 
     def freeze(self) -> None:

@@ -20,6 +20,13 @@ STATIC = Path(__file__).resolve().parents[2] / "uproot_nb" / "static"
 PATIENCE = 10.0
 """Seconds until a condition that a test waits for counts as missed."""
 
+START: dict[str, Any] = {
+    "page": 0, "since": 0, "end": False, "vars": {}, "C": {}, "state": "running", "visit": "v0",
+    "app": "", "name": "Market", "back": False, "wait": False, "simulate": False, "timeout": None,
+    "language": "en", "texts": {},
+}  # fmt: skip
+"""What a page's script starts from, unless a test says otherwise."""
+
 
 class WireServer:
     """Serves one page below a prefix, keeps what its sockets say, and says what tests tell it."""
@@ -47,11 +54,12 @@ class WireServer:
         self.log: list[dict[str, Any]] = []
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = echo
         self.alive = True
+        self.scripts: dict[str, str] = {}
 
-    def serve(self, shown: type, **boot: Any) -> str:
-        """Show *shown* from now on; return its address."""
-        start = {"page": 0, "since": 0, "end": False, "vars": {}, "C": {}, "state": "running"}
-        self.html = Templates([], version="v1").render(shown, {}, {**start, **boot})
+    def serve(self, shown: type, context: dict[str, Any] | None = None, **boot: Any) -> str:
+        """Show *shown* from now on, with *context* in its template; return its address."""
+        told = {"_": lambda text: boot.get("texts", {}).get(text, text), **(context or {})}
+        self.html = Templates([], version="v1").render(shown, told, {**START, **boot})
         return self.url
 
     # ---- what tests tell it ---------------------------------------------------------------
@@ -112,6 +120,7 @@ class WireServer:
                 [
                     (rf"{root}/", PageHandler, handed),
                     (rf"{root}/ws", Socket, handed),
+                    (rf"{root}/scripts/(.*)", ScriptHandler, handed),
                     (
                         r"/lab/user/ann/static/v1/(.*)",
                         tornado.web.StaticFileHandler,
@@ -159,8 +168,20 @@ class PageHandler(tornado.web.RequestHandler):
 
     def post(self) -> None:
         form = {name: self.get_body_argument(name) for name in self.request.body_arguments}
+        form |= {name: files[0].filename for name, files in self.request.files.items()}
         self.server.note(lambda: self.server.forms.append(form))
         self.redirect("./", status=303)
+
+
+class ScriptHandler(tornado.web.RequestHandler):
+    """Scripts that tests write, as an app's simulate.js."""
+
+    def initialize(self, server: WireServer) -> None:
+        self.server = server
+
+    def get(self, name: str) -> None:
+        self.set_header("Content-Type", "text/javascript")
+        self.finish(self.server.scripts[name])
 
 
 class Socket(tornado.websocket.WebSocketHandler):

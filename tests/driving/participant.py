@@ -67,6 +67,10 @@ class Participant:
         self.find(selector).press_sequentially(text)
         self.find(selector).press("Enter")
 
+    def picks(self, selector: str) -> None:
+        """Choose a radio button or checkbox as people do: by clicking on its label."""
+        self.find(f"label[for='{self.find(selector).get_attribute('id')}']").click()
+
     def sees(self, selector: str, text: str) -> None:
         """Wait until an element contains *text*."""
         expect(self.find(selector)).to_contain_text(text)
@@ -88,5 +92,6 @@ class Participant:
         socket.on("framereceived", lambda text: self.frames.append(json.loads(text)))
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "WebSocket" not in message.text:
-            self.errors.append(message.text)  # a cut line is reported by Chromium itself
+        ours = "WebSocket" not in message.text and "status of 422" not in message.text
+        if message.type == "error" and ours:
+            self.errors.append(message.text)  # cut lines and refused forms are Chromium's own

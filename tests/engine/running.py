@@ -117,7 +117,8 @@ class Browser:
 
     async def submit(self, **fields: Any) -> HTTPResponse:
         """Press Next."""
-        return await self.fetch(body={"page": self.page["page"], **fields})
+        hidden = {"_uproot_page": self.page["page"], "_uproot_visit": self.page["visit"]}
+        return await self.fetch(body={**hidden, **fields})
 
     # ---- the socket ----
 

@@ -146,7 +146,9 @@ def test_buttons_can_be_switched_off_in_a_docstring(templates: Templates) -> Non
 
 
 def test_the_form_says_which_page_it_belongs_to(templates: Templates) -> None:
-    assert '<input type="hidden" name="page" value="2">' in show(templates, page())
+    html = show(templates, page())
+    assert '<input type="hidden" name="_uproot_page" value="2">' in html
+    assert '<input type="hidden" name="_uproot_visit" value="' in html
 
 
 def test_static_files_are_addressed_by_version_below_the_page(templates: Templates) -> None:

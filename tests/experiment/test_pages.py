@@ -12,7 +12,7 @@ import pytest
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.live import live
-from uproot_nb.experiment.pages import HOOKS, Page, flatten_order
+from uproot_nb.experiment.pages import HOOKS, GroupCreatingWait, Page, SynchronizingWait
 
 
 def defined(body: str, head: str = "class Market(Page):") -> Any:
@@ -23,7 +23,10 @@ def defined(body: str, head: str = "class Market(Page):") -> Any:
     return namespace["Market"]
 
 
-@pytest.mark.parametrize("hook", sorted(HOOKS))
+PLAIN = sorted(n for n, p in HOOKS.items() if p == ("player",) and n != "wait_for")
+
+
+@pytest.mark.parametrize("hook", PLAIN)
 @pytest.mark.parametrize(
     "form",
     [
@@ -46,7 +49,7 @@ def test_an_async_hook_stays_async() -> None:
     assert inspect.iscoroutinefunction(page.show)
 
 
-@pytest.mark.parametrize("hook", sorted(HOOKS))
+@pytest.mark.parametrize("hook", PLAIN)
 @pytest.mark.parametrize(
     "parameters",
     ["", "page", "player", "page, player, price", "player, page", "page, *, player", "self, p=1"],
@@ -85,13 +88,45 @@ def test_an_annotation_that_cannot_be_checked_is_refused(annotation: str) -> Non
 
 @pytest.mark.parametrize("value", ["5", "['a']", "b'x'"])
 def test_a_template_that_is_no_text_is_refused(value: str) -> None:
-    with pytest.raises(BadPage, match=r"its template is .*, which is not text"):
+    with pytest.raises(BadPage, match=r"its template is .*\n.*the template itself"):
         defined(f"template = {value}")
 
 
-def test_a_name_with_a_meaning_in_later_versions_is_refused() -> None:
-    with pytest.raises(BadPage, match="'timeout' is not served by this version"):
-        defined("timeout = 30")
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("timeout = -1", "seconds"),
+        ("timeout = 'soon'", "seconds"),
+        ("timeout = True", "seconds"),
+        ("allow_back = 1", "True or False"),
+        ("keep_values = 'yes'", "True or False"),
+        ("stealth_fields = 'iban'", "list of names"),
+        ("fields = ['a']", "dict of fields"),
+        ("fields = dict(a=int)", "dict of fields"),
+        ("key = 'x'", "kept by uproot_nb"),
+        ("wait_for = 3", "only wait pages"),
+        ("def all_here(page, group): pass", "only wait pages"),
+    ],
+)
+def test_an_attribute_that_cannot_be_is_refused(body: str, word: str) -> None:
+    with pytest.raises(BadPage, match=word):
+        defined(body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "word"),
+    [
+        (GroupCreatingWait, "group_size = 0", "1 or more"),
+        (GroupCreatingWait, "def all_here(page, group): pass", "only a SynchronizingWait"),
+        (SynchronizingWait, "group_size = 2", "only a GroupCreatingWait"),
+        (SynchronizingWait, "synchronize = 'world'", '"session"'),
+        (SynchronizingWait, "fields = {}", "wait pages have none"),
+        (SynchronizingWait, "def after_once(page, player): pass", "wait pages have none"),
+    ],
+)
+def test_each_kind_of_wait_page_has_its_own(kind: type[Page], body: str, word: str) -> None:
+    with pytest.raises(BadPage, match=word):
+        exec(f"class Wait(Kind):\n    {body}", {"Kind": kind, "__name__": "notebook"})
 
 
 def test_a_page_is_never_made_into_an_object() -> None:
@@ -188,36 +223,3 @@ def test_models_defined_beside_the_page_are_found() -> None:
 
 
 # ---- the page order ------------------------------------------------------------------------
-
-
-class First(Page):
-    """First."""
-
-
-class Second(Page):
-    """Second."""
-
-
-def test_a_nested_page_order_is_read_from_left_to_right() -> None:
-    assert flatten_order([First, [Second, (First,)], []]) == (First, Second, First)
-
-
-@pytest.mark.parametrize(
-    ("order", "place"),
-    [
-        ([First, "Second"], r"page_order\[1\]"),
-        ([First, [Second, None]], r"page_order\[1\]\[1\]"),
-        ([Page], r"page_order\[0\]"),
-        ([int], r"page_order\[0\]"),
-        ([First, [[], [3]]], r"page_order\[1\]\[1\]\[0\]"),
-    ],
-)
-def test_an_entry_that_is_no_page_is_named_by_its_place(order: Any, place: str) -> None:
-    with pytest.raises(BadPage, match=rf"{place}: .* is not a page.\nList classes that derive"):
-        flatten_order(order)
-
-
-@pytest.mark.parametrize("order", [First, "First", None, {"First": First}])
-def test_a_page_order_that_is_no_list_is_refused(order: Any) -> None:
-    with pytest.raises(BadPage, match="which is not a list of pages"):
-        flatten_order(order)

@@ -9,7 +9,7 @@ import pytest
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import collect_setup, public_constants
+from uproot_nb.experiment.setup import collect_app, public_constants
 
 
 class First(Page):
@@ -29,16 +29,16 @@ def test_the_namespace_gives_what_is_not_handed_in() -> None:
         "page_order": [First, [Second]], "new_session": new_session, "new_player": new_player,
         "restart": restart, "C": 5,
     }  # fmt: skip
-    setup = collect_setup(None, names)
-    assert setup.pages == (First, Second)
+    setup = collect_app(names)
+    assert tuple(setup.pages.values()) == (First, Second)
     assert (setup.new_session, setup.new_player, setup.restart, setup.constants) == (
         new_session, new_player, restart, 5
     )  # fmt: skip
-    assert collect_setup([Second], names).pages == (Second,)
+    assert collect_app(names, page_order=[Second]).pages == {"Second": Second}
 
 
 def test_nothing_but_pages_is_needed() -> None:
-    setup = collect_setup([First], {})
+    setup = collect_app({}, page_order=[First])
     assert (setup.new_session, setup.new_player, setup.restart, setup.constants) == (None,) * 4
 
 
@@ -56,11 +56,11 @@ def test_nothing_but_pages_is_needed() -> None:
 )
 def test_a_mistake_raises_when_the_cell_runs(order: Any, names: Any, what: str) -> None:
     with pytest.raises(BadPage, match=what):
-        collect_setup(order, names)
+        collect_app(names, page_order=order)
 
 
 def test_a_builtin_may_be_a_callback() -> None:
-    assert collect_setup([First], {"new_player": print}).new_player is print
+    assert collect_app({"new_player": print}, page_order=[First]).new_player is print
 
 
 class C:

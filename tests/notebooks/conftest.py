@@ -49,6 +49,24 @@ def board(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
 
 
 @pytest.fixture
+def dilemma(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The prisoner's dilemma, with nobody there yet."""
+    return open_notebook("prisoners_dilemma")
+
+
+@pytest.fixture
+def goods(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The public-goods game, with nobody there yet."""
+    return open_notebook("public_goods")
+
+
+@pytest.fixture
+def survey(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The survey, with nobody there yet."""
+    return open_notebook("survey")
+
+
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh browser profile."""
     context = browser.new_context()

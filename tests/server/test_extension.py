@@ -33,8 +33,8 @@ from uproot_nb.bridge.messages import (
     SocketOpened,
 )
 from uproot_nb.bridge.stream import StreamChannel, dial
+from uproot_nb.server.answers import SANDBOX
 from uproot_nb.server.app import UprootNB
-from uproot_nb.server.handlers import SANDBOX
 
 pytestmark = pytest.mark.asyncio
 

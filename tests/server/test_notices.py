@@ -8,7 +8,7 @@ import pytest
 
 from uproot_nb.server.notices import LANGUAGES, choose_language, notice
 
-KINDS = ("join", "paused", "later", "ended", "missing", "refused")
+KINDS = ("join", "paused", "later", "ended", "missing", "refused", "large")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

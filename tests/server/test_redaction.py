@@ -15,6 +15,8 @@ from uproot_nb.server.redaction import hide_secrets, redact, stop_hiding
         ("GET /p/abc123/ws?page=1", "GET /p/…/ws?page=1"),
         ("http://h:1/x/join/market/s3cret/", "http://h:1/x/join/…/"),
         ("'/p/abc'", "'/p/…'"),
+        ("GET /files/abcdefghij0123456789/a.png", "GET /files/…/a.png"),
+        ("/room/lab/?label=p01&x=1", "/room/lab/?label=…&x=1"),
         ("nothing here", "nothing here"),
     ],
 )

@@ -78,6 +78,23 @@ async def test_frames_of_every_size_arrive_whole(world: World, size: int) -> Non
     assert frame["data"] == "x" * size
 
 
+async def test_a_push_passes_over_a_tab_that_shows_another_page(world: World) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    stale, here = await world.play("ann", page=2), await world.play("ann", page=3)
+    bob = await world.play("bob", page=2)
+    kernel.push("ann", "bob", data="new", positions=(3, 2))
+    for browser in (here, bob):
+        told = await browser.read()
+        assert told is not None
+        assert told["data"] == "new"
+    assert await stale.nothing_more()
+    kernel.push("ann", data="for all")
+    told = await stale.read()
+    assert told is not None
+    assert told["data"] == "for all"
+
+
 async def test_a_push_before_the_backlog_waits_for_it_and_is_written_once(world: World) -> None:
     kernel = await world.kernel()
     kernel.backlogs = False

@@ -102,11 +102,17 @@ class Kernel:
         link = session.link if session else None
         return link is not None and link is self.world.link_of(self)
 
-    def push(self, *players: str, data: Any = None, key: str = "key-market") -> int:
-        """Push *data* to players under the next seq, and return it."""
+    def push(
+        self,
+        *players: str,
+        data: Any = None,
+        key: str = "key-market",
+        positions: tuple[int, ...] = (),
+    ) -> int:
+        """Push *data* to players (who are on the pages *positions*) and return its seq."""
         self.seq += 1
         frame = msgspec.json.encode({"op": "event", "seq": self.seq, "event": None, "data": data})
-        self.send(Push(key, self.seq, list(players), frame))
+        self.send(Push(key, self.seq, list(players), frame, list(positions)))
         return self.seq
 
     def answer(self, invoke: Invoke, data: Any = None) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 
 __all__ = [
-    "Action", "AddPlayers", "Backlog", "CloseSession", "CloseSocket", "FromKernel", "FromServer",
-    "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenSession", "Push", "Refusal",
-    "Reply", "SetState", "SocketClosed", "SocketOpened", "VERSION", "Welcome",
+    "Action", "AddPlayers", "Backlog", "CloseRoom", "CloseSession", "CloseSocket", "FromKernel",
+    "FromServer", "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
+    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomWaiting", "ServeFiles", "SetState",
+    "SocketClosed", "SocketOpened", "VERSION", "Welcome",
 ]  # fmt: skip
 
-VERSION = 1
+VERSION = 2
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
 
 
@@ -70,12 +71,17 @@ class Reply(Message, frozen=True):
 
 
 class Push(Message, frozen=True):
-    """A notification: a whole JSON text frame for every open socket of *players*."""
+    """A notification: a whole JSON text frame for every open socket of *players*.
+
+    `positions` are the pages of *players*, in the same order: a socket of another page, left open
+    in a forgotten tab, gets nothing. Empty: whatever the page.
+    """
 
     session: str
     seq: int
     players: list[str]
     frame: bytes
+    positions: list[int] = []
 
 
 class Backlog(Message, frozen=True):
@@ -103,6 +109,40 @@ class CloseSocket(Message, frozen=True):
     socket: int
     code: int
     reason: str
+
+
+class OpenRoom(Message, frozen=True):
+    """The session serves the room called `name` (again, after a restart).
+
+    `since` is when it began to, in Unix seconds: of several sessions the latest has the room.
+    """
+
+    session: str
+    name: str
+    since: float = 0.0
+
+
+class CloseRoom(Message, frozen=True):
+    """The session serves the room called `name` no longer."""
+
+    session: str
+    name: str
+
+
+class RoomNews(Message, frozen=True):
+    """A whole JSON text frame for every browser that waits in the session's room."""
+
+    session: str
+    name: str
+    frame: bytes
+
+
+class ServeFiles(Message, frozen=True):
+    """Whoever knows `key` may read the files below `folder`, while the session is open."""
+
+    session: str
+    key: str
+    folder: str
 
 
 class HttpReply(Message, frozen=True):
@@ -133,8 +173,12 @@ class Refusal(Message, frozen=True):
 class HttpRequest(Message, frozen=True):
     """A participant's browser asks for a page, posts its form, or joins.
 
-    `action` is "page", "submit" or "join"; `player` is empty for "join". `form` and `query` are
-    (name, value) pairs; `languages` is the Accept-Language header.
+    `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to look at
+    it and "enter" to go in. `player` is empty unless it is about a player's page. `form` and
+    `query` are (name, value) pairs; `languages` is the Accept-Language header; `headers` are others
+    of use to an author, by lower-case name. `files` were sent with the form: field name, file name
+    without any folder, content type, path on this machine, size in bytes. They are removed once
+    the request is answered.
     """
 
     request: int
@@ -144,6 +188,9 @@ class HttpRequest(Message, frozen=True):
     form: list[tuple[str, str]]
     query: list[tuple[str, str]]
     languages: str
+    files: list[tuple[str, str, str, str, int]] = []
+    headers: dict[str, str] = {}
+    room: str = ""
 
 
 class Invoke(Message, frozen=True):
@@ -190,8 +237,18 @@ class Misuse(Message, frozen=True):
     count: int
 
 
+class RoomWaiting(Message, frozen=True):
+    """So many browsers wait in the session's room called `name` now."""
+
+    session: str
+    name: str
+    count: int
+
+
 FromKernel = (
     Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
-    | CloseSocket | HttpReply
+    | CloseSocket | HttpReply | OpenRoom | CloseRoom | RoomNews | ServeFiles
 )  # fmt: skip
-FromServer = Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse
+FromServer = (
+    Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse | RoomWaiting
+)  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -15,6 +18,7 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.experiment.query import Field
 
 if TYPE_CHECKING:
     import pandas
@@ -97,12 +101,20 @@ class Bunch(Sequence[Member], Generic[Member]):
         kept = [m for m in self._members if all(condition(m) for condition in conditions)]
         return Bunch(kept, self._where)
 
-    def find_one(self, *conditions: Callable[[Member], Any], **fields: Any) -> Member:
+    def find_one(self, *conditions: Any, **fields: Any) -> Member:
         """Return the only member with these fields: `find_one(role="buyer")`.
+
+        A field and its value mean the same: `find_one(F.role, "buyer")`.
 
         Raises:
             LookupError: none or several fit.
         """
+        if (
+            len(conditions) == 2
+            and isinstance(conditions[0], Field)
+            and not callable(conditions[1])
+        ):
+            conditions = (conditions[0] == conditions[1],)
         found = [
             m
             for m in self.filter(*conditions)
@@ -113,12 +125,21 @@ class Bunch(Sequence[Member], Generic[Member]):
             raise LookupError(f"{len(found)} in {self._where} have {wanted}, not one.")
         return found[0]
 
-    def each(self, *names: str) -> list[Any]:
-        """Return a field of every member; tuples when several are named. None where not set."""
+    def each(self, *names: str | Field, simplify: bool = True) -> list[Any]:
+        """Return a field of every member; named tuples when several are named. None where not set.
+
+            for row in players(session).each("name", "cash"):
+                print(row.name, row.cash)
+
+        Args:
+            simplify: False gives tuples for a single field too.
+        """
+        paths = [name._path if isinstance(name, Field) else (name,) for name in names]
         with self._lock():
-            if len(names) == 1:
-                return [getattr(m, names[0], None) for m in self._members]
-            return [tuple(getattr(m, name, None) for name in names) for m in self._members]
+            if simplify and len(paths) == 1:
+                return [_value(member, paths[0]) for member in self._members]
+            row = namedtuple("Row", [path[-1] for path in paths], rename=True)  # type: ignore[misc]
+            return [row._make([_value(m, path) for path in paths]) for m in self._members]
 
     def assign(self, key: str, values: Any) -> None:
         """Set a field of every member: one value for all, or a list with one for each.
@@ -154,9 +175,14 @@ class Bunch(Sequence[Member], Generic[Member]):
         world = getattr(self._members[0], "_world", None) if self._members else None
         return nullcontext() if world is None else world.lock
 
-    def apply(self, function: Callable[[Member], Any]) -> list[Any]:
-        """Return what *function* gives for every member, in order."""
-        return [function(member) for member in self._members]
+    def apply(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what *function* gives for every member, in order.
+
+        It is called with the member and the further arguments. An `async` function is awaited with
+        the whole: `await group.players.apply(set_payoff)`.
+        """
+        found = [function(member, *args, **kwargs) for member in self._members]
+        return _all_of(found) if any(map(inspect.isawaitable, found)) else found
 
     @property
     def df(self) -> pandas.DataFrame:
@@ -169,6 +195,19 @@ class Bunch(Sequence[Member], Generic[Member]):
                 fields: dict[str, Any] = plain(getattr(member, "fields", dict)())
                 rows.append({"name": getattr(member, "name", None), "id": _id(member), **fields})
         return pandas.DataFrame(rows, columns=None if rows else ["name", "id"])
+
+
+async def _all_of(results: list[Any]) -> list[Any]:
+    """Wait for all that is still to come; what is there already stays as it is."""
+    coming = [result for result in results if inspect.isawaitable(result)]
+    came = iter(await asyncio.gather(*coming))
+    return [next(came) if inspect.isawaitable(result) else result for result in results]
+
+
+def _value(member: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        member = getattr(member, name, None)
+    return member
 
 
 def _id(member: Any) -> Any:

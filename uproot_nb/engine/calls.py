@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from uproot_nb.bridge.messages import Invoke, Reply
+from uproot_nb.engine.chat import LIVE_METHODS
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.journal import Unfinished
 from uproot_nb.engine.steps import Cause, Steps, perform
@@ -189,12 +190,11 @@ class Calls:
     # ---- what may run ----
 
     def _find(self, invoke: Invoke) -> tuple[type[Page], LiveMethod]:
-        position = self._world.state.players[invoke.player].position
-        pages = self._flow.pages
-        if invoke.page != position or not 0 <= position < len(pages):
+        player = self._world.player(invoke.player)
+        page = self._flow.journeys.page(player, player.position)
+        if page is None or invoke.page != player.position:
             raise StalePage(LEFT)
-        page = pages[position]
-        method = page.live_methods.get(invoke.method)
+        method = page.live_methods.get(invoke.method) or LIVE_METHODS.get(invoke.method)
         if method is None:
             raise NotLive(page.__name__, invoke.method)
         return page, method
@@ -202,7 +202,7 @@ class Calls:
     def _cause(self, page: type[Page], method: LiveMethod, invoke: Invoke) -> _CallCause:
         known = self._causes.get((page, method.name))
         if known is None:
-            named = (page.__name__, f"{page.__name__}.{method.name}", page.source.hash)
+            named = (page.key, f"{page.__name__}.{method.name}", page.source.hash)
             known = self._causes[page, method.name] = named
         cause = _CallCause(invoke.player, *known)
         cause.world, cause.invoke = self._world, invoke

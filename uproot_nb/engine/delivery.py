@@ -50,11 +50,10 @@ class Delivery:
         payload = to_json(data)
         with world.lock:
             names = self._names(recipients)
-            if where is None:
-                where = self._position_of(sender)
-            present = self._present(names, where)
+            at = self._place_of(sender) if where is None else where
+            present = self._present(names, at)
             named = orjson.dumps(event)
-            place = where if isinstance(where, int) else getattr(where, "__name__", None)
+            place = _told(at)
             value = b'{"event":%b,"where":%b,"recipients":%b,"data":%b}' % (
                 named, orjson.dumps(place), orjson.dumps(present), payload,
             )  # fmt: skip
@@ -96,7 +95,8 @@ class Delivery:
         if len(self._recent) == REMEMBERED:
             self._recent_from = self._recent[0].seq
         self._recent.append(_Sent(seq, frozenset(players), frame))
-        message = Push(world.key, seq, players, frame)
+        positions = [world.state.players[name].position for name in players]
+        message = Push(world.key, seq, players, frame, positions)
         world.journal.say(lambda: world.send(message))
 
     def _missed(self, player: str, since: int) -> Iterable[tuple[int, bytes]]:
@@ -137,25 +137,37 @@ class Delivery:
             return world.player(recipient).name
         raise WrongRecipient(recipient)
 
-    def _position_of(self, sender: Player | None) -> int:
+    def _place_of(self, sender: Player | None) -> tuple[str | None, int]:
+        """Return the sender's page, and which of its places in the order it is."""
         if sender is None:
             raise BadPage(
                 "notify",
                 "there is no sender whose page could be meant.",
                 "Say where=PageClass, or where=... for any page.",
             )
-        return sender.position
+        return sender.page, sender._state.nth
 
-    def _present(self, names: list[str], where: Where) -> list[str]:
+    def _present(self, names: list[str], where: Any) -> list[str]:
         states = self._world.state.players
         if where is ...:
             return [name for name in names if states[name].page is not None]
         if isinstance(where, bool):
             raise TypeError("where= takes a page class, a position, or ... for any page.")
+        if isinstance(where, tuple):
+            return [n for n in names if (states[n].page, states[n].nth) == where]
         if isinstance(where, int):
             return [name for name in names if states[name].position == where]
-        if isinstance(where, type) and issubclass(where, Page) and where is not Page:
-            return [name for name in names if states[name].page == where.__name__]
+        if isinstance(where, type) and issubclass(where, Page) and where.may_be_listed():
+            return [name for name in names if states[name].page == where.key]
         raise TypeError(
             f"where={where!r} is not a page.\nGive a page class, a position, or ... for any page."
         )
+
+
+def _told(where: Any) -> Any:
+    """Return what the log tells of the place that a notification was meant for."""
+    if isinstance(where, tuple):
+        return where[0]
+    if isinstance(where, int):
+        return where
+    return getattr(where, "key", None)

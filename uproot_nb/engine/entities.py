@@ -28,7 +28,17 @@ from uproot_nb.log.state import UNCHANGING, PlayerState, State, Stored
 if TYPE_CHECKING:
     from uproot_nb.engine.world import World
 
-__all__ = ["Change", "Entity", "Group", "Player", "Session", "Settings", "View", "own_for"]
+__all__ = [
+    "Change",
+    "Entity",
+    "Group",
+    "Player",
+    "Session",
+    "Settings",
+    "View",
+    "own_for",
+    "reserved_names",
+]
 
 _LIVE = frozenset({TrackedList, TrackedDict, TrackedSet})
 _TRACKABLE = frozenset({list, dict, set, tuple}) | _LIVE
@@ -101,7 +111,7 @@ class Entity:
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[:1] == "_" or name in _reserved(type(self)):
+        if name[:1] == "_" or name in reserved_names(type(self)):
             raise ReservedName(self.subject, name)
         self._set(name, value)
 
@@ -133,7 +143,7 @@ class Entity:
             fields[name] = kept
 
     def __delattr__(self, name: str) -> None:
-        if name[:1] == "_" or name in _reserved(type(self)):
+        if name[:1] == "_" or name in reserved_names(type(self)):
             raise ReservedName(self.subject, name)
         world = self._world
         with world.lock:
@@ -446,6 +456,16 @@ class Player(Entity):
         """Everybody else in the session."""
         return Bunch([p for p in self._world.players() if p != self], "session")
 
+    @property
+    def has_dropped_out(self) -> bool:
+        """Whether the player counts as a dropout: nobody waits for one."""
+        return self._state.dropped
+
+    @property
+    def context(self) -> Any:
+        """The app's `Context` for this player; templates read `player.context.x`."""
+        return self._world.context_of(self)
+
     def __invert__(self) -> PlayerIdentifier:
         return PlayerIdentifier(self._world.name, self.name)
 
@@ -488,6 +508,16 @@ class Group(Entity):
 
     def __invert__(self) -> GroupIdentifier:
         return GroupIdentifier(self._world.name, self.name)
+
+
+class Groups(Bunch[Group]):
+    """The groups of a session."""
+
+    def __call__(self, app: str | None = None) -> Bunch[Group]:
+        """Return the groups that were made in an app; all of them without a name."""
+        if app is None:
+            return self
+        return Bunch([g for g in self if g.get("app") == app], f"groups of '{app}'")
 
 
 class Settings(Mapping[str, Any]):
@@ -542,9 +572,9 @@ class Session(Entity):
         return self._world.players()
 
     @property
-    def groups(self) -> Bunch[Group]:
-        """Every group, oldest first."""
-        return Bunch([self._world.group(name) for name in self._world.state.groups], "session")
+    def groups(self) -> Groups:
+        """Every group, oldest first; `session.groups(app="auction")` only those of one app."""
+        return Groups([self._world.group(name) for name in self._world.state.groups], "session")
 
     @property
     def settings(self) -> Settings:
@@ -558,7 +588,8 @@ class Session(Entity):
 _RESERVED: dict[type, frozenset[str]] = {}
 
 
-def _reserved(kind: type[Entity]) -> frozenset[str]:
+def reserved_names(kind: type[Entity]) -> frozenset[str]:
+    """Return the names that fields of an entity cannot have."""
     names = _RESERVED.get(kind)
     if names is None:
         names = _RESERVED[kind] = frozenset(dir(kind))

@@ -1,84 +1,120 @@
-"""Flow: which page a player is on, and what brings the next one."""
+"""Flow: answers browsers' requests, and moves players from page to page."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.engine.arrivals import Arrivals
 from uproot_nb.engine.delivery import Delivery
 from uproot_nb.engine.entities import Player
-from uproot_nb.engine.steps import Cause, Steps, perform
+from uproot_nb.engine.hooks import attempt_for, cause_of
+from uproot_nb.engine.journeys import Journeys
+from uproot_nb.engine.moves import Moves
+from uproot_nb.engine.showing import MakeTemplates, Showing
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.submitting import Submissions
+from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.trouble import Trouble
-from uproot_nb.engine.wire import to_json
+from uproot_nb.engine.waits import WAIT_EVENT, Waits
 from uproot_nb.engine.world import World
-from uproot_nb.errors import UprootError
 from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import App, Setup
 
-if TYPE_CHECKING:
-    from uproot_nb.engine.rendering import Templates
-
-__all__ = ["Flow", "run_authors"]
-
-HTML = [("Content-Type", "text/html; charset=UTF-8")]
+__all__ = ["Flow", "VisitRequest"]
 
 
-@dataclass
-class Constants:
-    """The experiment's `C`, and those of its values that scripts may see."""
+NEWS_SECONDS = 0.2
+"""How long news of those who wait are held back, so that many become one."""
 
-    value: Any = None
-    public: Mapping[str, Any] = field(default_factory=dict)
+
+@dataclass(frozen=True)
+class VisitRequest:
+    """What a browser asked for, as the hook `early` sees it; header names are in lower case."""
+
+    method: str
+    headers: dict[str, str]
+    query_params: dict[str, str]
 
 
 class Flow:
-    """Answers browsers' requests with pages and moves players along a plain list of pages."""
+    """Lets players go through their page orders.
+
+    Requests of one player, deadlines and releases from wait pages take turns; what they do is
+    done in steps under the run's lock, and answered once it is committed.
+    """
 
     def __init__(
         self,
         world: World,
-        pages: Sequence[type[Page]],
-        templates: Templates,
+        setup: Setup,
         delivery: Delivery,
         trouble: Trouble,
+        templates: MakeTemplates,
+        files: Callable[[App, str], str],
+        spawn: Callable[[Any], Any],
+        language: str = "",
+        simulate: bool = False,
     ) -> None:
-        self.pages = tuple(pages)
-        self.constants = Constants()
         self.open_place: Callable[[], Awaitable[Player]] | None = None
         """Opens one more place for somebody who joins; None: no more than there are."""
-        self.state = "running"
-        self._world, self._templates = world, templates
-        self._delivery, self._trouble = delivery, trouble
+        self._world, self._delivery, self._trouble = world, delivery, trouble
+        self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
+        self._news_of_waiting: dict[Player, dict[str, Any]] = {}
+        self.journeys = Journeys(world, setup)
+        self.moves = Moves(world, self.journeys)
+        self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
+        self.waits = Waits(world, self.journeys, self.moves, self.follow, self._tell_waiting)
+        self._arrivals = Arrivals(self.journeys, self.moves, self.waits, self.timeouts)
+        self._submissions = Submissions(
+            world, self.journeys, self.moves, self.timeouts,
+            lambda *args: self.showing.make_form(*args),
+        )  # fmt: skip
+        self.showing = Showing(
+            world, self.journeys, self._submissions, self.timeouts, self.waits, templates, files,
+            language, simulate,
+        )  # fmt: skip
 
     # ---- requests ----
 
     async def answer(self, request: HttpRequest) -> None:
         """Answer one request; those of one player are answered one after the other."""
         if request.action == "join":
-            self._reply_when_committed(await self._join(request))
+            self.reply(await self._join(request))
             return
-        turn = self._turns.setdefault(request.player, asyncio.Lock())
-        async with turn:
-            self._reply_when_committed(await self._page_or_next(request))
+        async with self._turn(request.player):
+            self.reply(await self._page_or_next(request))
 
     async def _page_or_next(self, request: HttpRequest) -> HttpReply:
         player = self._world.player(request.player)
         try:
             if request.action == "submit":
-                await self._submit(player, request)
-                return _see_other(request, "./")
+                return await self._submit(player, request)
             return await self._show(player, request)
         except (Exception, asyncio.CancelledError) as error:  # the border around authors' hooks
             if self._world.closing:
                 raise
-            self._trouble.report(error, self._cause(player, "page"), player.subject)
-            html = self._templates.render_trouble(self._boot(player, {}))
-            return HttpReply(request.request, 500, HTML, html.encode())
+            self._report(error, player)
+            return self.showing.trouble(player, request)
+
+    async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:
+        form = await self._submissions.take(player, request)
+        if form is None:
+            return _see_other(request, "./")
+        page = self.journeys.page(player, player.position)
+        return await self.showing.show(player, page, request, form)
+
+    async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
+        if self.timeouts.has_passed(player) and self.moves.has_arrived(player):
+            await self._submissions.time_up(player)
+        query = dict(request.query)
+        visited = VisitRequest("GET", dict(request.headers), query)
+        page = await self._arrivals.settle(player, visited)
+        return await self.showing.show(player, page, request, None)
 
     async def _join(self, request: HttpRequest) -> HttpReply:
         player = self._world.claim_place()
@@ -89,169 +125,168 @@ class Flow:
             if self._world.closing:
                 raise
             self._trouble.report(error, Cause("", "", "new_player", ""))
-            return HttpReply(request.request, 500, HTML, self._templates.render_trouble().encode())
+            return self.showing.trouble(None, request)
         if player is None:
-            html = b"<!doctype html><title>Full</title><p>All places are taken. Thank you.</p>"
-            return HttpReply(request.request, 409, HTML, html)
+            return self.showing.full(request)
         return _see_other(request, f"../../../p/{self._world.token(player.name)}/")
 
-    async def _submit(self, player: Player, request: HttpRequest) -> None:
-        spoken_for = dict(request.form).get("page", "")
-        if spoken_for != str(player.position) or player.page is None:
-            return  # the page was left already: a second click, or a tab that slept
-        page = self.pages[player.position]
-        visit = player._state.entered
-        if not await self._hook(page, "may_proceed", player, default=True):
-            return
-        await self._once(page, "after_once", player)
-        with self._world.lock:
-            if player._state.entered != visit:
-                return  # a hook has moved the player; there the player stays
-            self._world.journal.write_for(
-                self._cause(player, "submit"), "submit", player.subject, page.__name__, "null"
-            )
-            self._go(player, player.position + 1)
-
-    async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
-        page = await self._arrive(player)
-        variables = {} if page is None else await self._hook(page, "jsvars", player, default={})
-        context = {} if page is None else await self._hook(page, "templatevars", player, default={})
-        with self._world.lock:
-            boot = self._boot(player, variables)
-            if page is None:
-                html = self._templates.render_end(boot, self._context(player, None))
-            else:
-                told = {**self._context(player, page), **context}
-                html = self._templates.render(page, told, boot)
-        return HttpReply(request.request, 200, HTML, html.encode())
-
-    async def _arrive(self, player: Player) -> type[Page] | None:
-        """Bring the player to a page that is shown, running what runs on the way."""
-        if player.position < 0:
-            self._go(player, 0)
-        while player.page is not None:
-            page = self.pages[player.position]
-            arrival = f"show:{player._state.entered}"
-            if arrival in player._state.done or await self._hook(page, "show", player, True):
-                if arrival not in player._state.done and hasattr(page, "show"):
-                    self._note_done(player, arrival)
-                await self._once(page, "before_once", player)
-                if arrival == f"show:{player._state.entered}":
-                    return page
-            elif arrival == f"show:{player._state.entered}":
-                self._go(player, player.position + 1)
-        return None
-
-    def _reply_when_committed(self, reply: HttpReply) -> None:
+    def reply(self, reply: HttpReply) -> None:
+        """Answer a request once everything that was written so far is committed."""
         with self._world.lock:
             self._world.journal.say(lambda: self._world.send(reply))
+
+    def _turn(self, player: str) -> asyncio.Lock:
+        return self._turns.setdefault(player, asyncio.Lock())
+
+    # ---- what happens without a request ----
+
+    def resume(self) -> None:
+        """Go on where the log stopped: deadlines run again, half-made groups are finished."""
+        self.timeouts.resume()
+        for player in self._world.players():
+            if player.position >= 0 and player.page is not None:
+                self._spawn(self._settle(player, tell=False))
+
+    def note_presence(self, player: Player) -> None:
+        """Take note that a player's browser has come; who waits may be waiting for that."""
+        page = self.journeys.page(player, player.position)
+        if player.online and page is not None and page.waits:
+            self._spawn(self._settle(player, tell=True))
+
+    def follow(self, player: Player) -> None:
+        """Let a player who was moved arrive where they are, and the browser show it."""
+        self._world.loop.call_soon_threadsafe(self._spawn_follow, player)
+
+    def wake_waiting(self) -> None:
+        """Look again whether those who wait may go on: somebody was moved, or has dropped out."""
+        self._world.loop.call_soon_threadsafe(self._wake_waiting)
+
+    def _wake_waiting(self) -> None:
+        for player in self._world.players():
+            page = self.journeys.page(player, player.position)
+            if page is not None and page.waits and self.moves.has_arrived(player):
+                self._spawn(self._settle(player, tell=True))
+
+    def _spawn_follow(self, player: Player) -> None:
+        if not self._world.closing:
+            self._spawn(self._settle(player, tell=True, moved=True))
+
+    async def _settle(self, player: Player, tell: bool, moved: bool = False) -> None:
+        """Bring a player to the next page that is shown, and let an open browser follow."""
+        async with self._turn(player.name):
+            before = player._state.entered
+            try:
+                await self._arrivals.settle(player)
+            except Exception as error:  # the border around authors' hooks
+                self._report(error, player)
+            if tell and (moved or player._state.entered != before):
+                self._delivery.act(player, "reload", entered=player._state.entered)
+
+    def _time_is_up(self, player: Player) -> None:
+        self._spawn(self._go_on_without(player, player._state.entered))
+
+    async def _go_on_without(self, player: Player, visit: int) -> None:
+        """Let a player go on whose time is up and whose browser has sent nothing."""
+        async with self._turn(player.name):
+            if player._state.entered != visit or not self.timeouts.has_passed(player):
+                return
+            try:
+                await self._submissions.time_up(player)
+                await self._arrivals.settle(player)
+            except Exception as error:  # the border around authors' hooks
+                self._report(error, player)
+            self._delivery.act(player, "reload", entered=player._state.entered)
+
+    def _ask_for_form(self, player: Player) -> None:
+        page = self.journeys.page(player, player.position)
+        if page is None or page.waits:
+            self._time_is_up(player)
+        else:
+            self._delivery.act(player, "submit", timeout=True, page=player.position)
+
+    def _tell_waiting(self, players: list[Player], data: dict[str, Any]) -> None:
+        """Tell wait pages how many are here; of many arrivals at once, only the last."""
+        if not self._news_of_waiting:
+            self._world.loop.call_later(NEWS_SECONDS, self._tell_news)
+        for player in players:
+            self._news_of_waiting[player] = data
+
+    def _tell_news(self) -> None:
+        news, self._news_of_waiting = self._news_of_waiting, {}
+        told: dict[tuple[Any, ...], list[Player]] = {}
+        for player, data in news.items():
+            page = self.journeys.page(player, player.position)
+            if player.online and page is not None and page.waits:
+                told.setdefault((data["here"], data["needed"]), []).append(player)
+        for (here, needed), players in told.items():
+            data = {"here": here, "needed": needed}
+            self._delivery.notify(None, players, data, WAIT_EVENT, ...)
+
+    def _report(self, error: BaseException, player: Player) -> None:
+        page = self.journeys.pages.get(player.page or "")
+        cause = cause_of(error) or attempt_for(player, page, "page")
+        self._trouble.report(error, cause, player.subject)
 
     # ---- moving ----
 
     def move_to(self, player: Player, position: int) -> None:
         """Put the player on a page (or past the last) and let an open browser follow."""
-        self._go(player, max(0, min(position, len(self.pages))))
-        self._delivery.act(player, "reload")
+        with self._world.lock:
+            self.moves.go(player, position, "move")
+            self.follow(player)
+            self.wake_waiting()
 
-    def position_of(self, page: type[Page] | int) -> int:
-        """Return where a page stands in the page order."""
-        if isinstance(page, int) and not isinstance(page, bool):
-            if 0 <= page < len(self.pages):
-                return page
-            raise UprootError(
-                f"There is no page at position {page}; there are {len(self.pages)}.\n"
-                "Positions count from 0. For the end, call move_to_end(player)."
-            )
-        if not (isinstance(page, type) and issubclass(page, Page)):
-            raise UprootError(f"{page!r} is not a page.\nGive a page class or its position.")
-        for position, known in enumerate(self.pages):
-            if known.__name__ == page.__name__:
-                return position
-        raise UprootError(f"{page.__name__} is not in the page order.\nAdd it to page_order.")
+    def position_of(self, player: Player, page: type[Page] | int) -> int:
+        """Return where a page stands in a player's order."""
+        return self.journeys.find(player, page)
+
+    def end_of(self, player: Player) -> int:
+        """Return the position past a player's last page."""
+        return self.journeys.finish(player)
+
+    # ---- code ----
+
+    @property
+    def pages(self) -> tuple[type[Page], ...]:
+        """Every page of the session, in the order in which the apps first name it."""
+        known = self.journeys.pages
+        return tuple(known.values())
+
+    @property
+    def state(self) -> str:
+        """What participants are told: "running" or "paused"."""
+        return self.showing.state
+
+    def set_state(self, state: str) -> None:
+        """Pause, or go on; deadlines wait as well."""
+        self.showing.state = state
+        if state == "paused":
+            self.timeouts.pause()
+        else:
+            self.timeouts.go_on()
 
     def replace(self, page: type[Page]) -> bool:
         """Use a redefined page class from now on; tell whether it is in the order."""
-        known = any(old.__name__ == page.__name__ for old in self.pages)
-        self.pages = tuple(page if old.__name__ == page.__name__ else old for old in self.pages)
-        return known
+        if page.key not in self.journeys.pages:
+            return False
+        self.journeys.pages[page.key] = page
+        return True
 
     def looks_different(self, old: type[Page], new: type[Page]) -> bool:
         """Tell whether a browser that shows *old* must reload to show *new*."""
-        cells = self._templates.cells
-        before = self._templates.page_source(old, cells)
-        if before != self._templates.page_source(new, cells):
+        templates = self.showing.templates(self.showing.app_of(new))
+        before = templates.page_source(old, templates.cells)
+        if before != templates.page_source(new, templates.cells):
             return True
-        hooks = ("templatevars", "jsvars")
-        return any(_code_of(old, hook) != _code_of(new, hook) for hook in hooks)
+        hooks = ("templatevars", "jsvars", "fields")
+        if any(_code_of(old, hook) != _code_of(new, hook) for hook in hooks):
+            return True
+        fields = getattr(new, "fields", None)
+        return not callable(fields) and getattr(old, "fields", None) != fields
 
-    def _go(self, player: Player, position: int) -> None:
-        journal = self._world.journal
-        name = self.pages[position].__name__ if position < len(self.pages) else None
-        cause = self._world.lock.cause or self._cause(player, "flow")
-        with self._world.lock:
-            if player.page is not None:
-                text = self._world.codec.encode({"position": player.position, "page": player.page})
-                journal.write_for(cause, "leave", player.subject, player.page, text)
-            text = self._world.codec.encode({"position": position, "page": name})
-            journal.write_for(cause, "enter", player.subject, name or "", text)
-            self._world.state.apply(journal.pending[-1])
-
-    # ---- hooks ----
-
-    async def _once(self, page: type[Page], hook: str, player: Player) -> None:
-        done = f"{hook}:{page.__name__}"
-        if hasattr(page, hook) and done not in player._state.done:
-            await self._hook(page, hook, player)
-            self._note_done(player, done)
-
-    def _note_done(self, player: Player, what: str) -> None:
-        with self._world.lock:
-            cause = self._cause(player, what.partition(":")[0])
-            self._world.journal.write_for(cause, "once", player.subject, what, "null")
-            self._world.state.apply(self._world.journal.pending[-1])
-
-    async def _hook(self, page: type[Page], name: str, player: Player, default: Any = None) -> Any:
-        hook = getattr(page, name, None)
-        if hook is None:
-            return default
-        cause = self._cause(player, name)
-        result = await run_authors(hook, self._world, cause, player)
-        return default if result is None else result
-
-    def _cause(self, player: Player, what: str) -> Cause:
-        position = player.position
-        if player.page is None or not 0 <= position < len(self.pages):
-            return Cause(player.name, "", what, "")
-        page = self.pages[position]
-        return Cause(player.name, page.__name__, f"{page.__name__}.{what}", page.source.hash)
-
-    # ---- what a page is made from ----
-
-    def _context(self, player: Player, page: type[Page] | None) -> dict[str, Any]:
-        return {
-            "player": player, "session": player.session, "group": player.group, "page": page,
-            "C": self.constants.value,
-        }  # fmt: skip
-
-    def _boot(self, player: Player, variables: Mapping[str, Any]) -> dict[str, Any]:
-        to_json(variables)  # what a script cannot read is the author's mistake: say so here
-        return {
-            "page": player.position, "since": self._world.journal.seq, "end": player.page is None,
-            "state": self.state, "vars": variables, "C": self.constants.public,
-        }  # fmt: skip
-
-
-async def run_authors(function: Any, world: World, cause: Cause, *args: Any) -> Any:
-    """Run authors' code, sync or async, in steps under the run's lock."""
-    lock = world.lock
-    before = lock.begin_step(cause)
-    try:
-        result = perform(partial(function, *args))
-    finally:
-        lock.end_step(before)
-    if inspect.iscoroutine(result):
-        return await Steps(result, lock, cause)
-    return result
+    def close(self) -> None:
+        """Forget every timer."""
+        self.timeouts.close()
 
 
 def _code_of(page: type[Page], hook: str) -> Any:

@@ -53,14 +53,15 @@ def create_groups(
 
 
 def add_to_group(group: Group, player: Any, overwrite: bool = False) -> Group:
-    """Add one player to a group.
+    """Add a player, or several, to a group.
 
     Raises:
         UprootError: the player is in a group already, and *overwrite* is not set.
     """
     world = group._world
     with world.lock:
-        names = _member_names(world, [player])
+        one = isinstance(player, (Player, PlayerIdentifier, str))
+        names = _member_names(world, [player] if one else player)
         _check_free(world, names, overwrite)
         _take_out(world, names)
         current = world.state.groups[group.name]

@@ -12,11 +12,11 @@ from sqlite3 import Error as SqliteError
 
 from uproot_nb.engine.steps import Cause, StepLock
 from uproot_nb.errors import ClosedRun, UprootError
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog, Snapshot
 from uproot_nb.log.state import State
 
-__all__ = ["Journal", "Unfinished"]
+__all__ = ["Attempt", "Journal", "Unfinished", "attempt"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ SNAPSHOT_WHEN_IDLE = 2_000
 """Events after which a snapshot is taken in a quiet moment."""
 IDLE_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+UNDONE = CHANGES | {"group"}
+"""What is undone when the hook that did it fails."""
 
 
 class Unfinished(Cause):
@@ -40,6 +42,27 @@ class Unfinished(Cause):
     def note_started(self) -> None:
         """Write, once, that the call has begun to change things."""
         raise NotImplementedError
+
+
+class Attempt(Cause):
+    """The cause of a hook, which may fail: it remembers where its changes begin.
+
+    `first` has, by subject and field, the seq of the first change. Attempts that stand or fall
+    together share it.
+    """
+
+    first: dict[tuple[str, str], int]
+
+    def called(self, what: str) -> Attempt:
+        """Return the cause of another hook of the same attempt."""
+        return attempt(self._replace(cause=what), self.first)
+
+
+def attempt(cause: Cause, first: dict[tuple[str, str], int] | None = None) -> Attempt:
+    """Make a cause one whose changes can be undone."""
+    made = Attempt(*cause)
+    made.first = {} if first is None else first
+    return made
 
 
 class Journal:
@@ -93,7 +116,10 @@ class Journal:
         now = self.clock()
         event = Event(seq, now, self.session, kind, subject, field, value, *cause)
         self.pending.append(event)
-        if isinstance(cause, Unfinished) and not cause.noted:
+        if isinstance(cause, Attempt):
+            if kind in UNDONE:
+                cause.first.setdefault((subject, field), seq)
+        elif isinstance(cause, Unfinished) and not cause.noted:
             self._unfinished[id(cause)] = cause
         self.state.seq, self.state.time = seq, now
         if not self._scheduled:

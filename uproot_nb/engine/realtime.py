@@ -139,14 +139,14 @@ def move_to_page(player: Player, page: type[Page] | int) -> None:
     """Put the player on a page of the page order; an open browser follows."""
     flow = player._world.flow
     with player._world.lock:
-        flow.move_to(player, flow.position_of(page))
+        flow.move_to(player, flow.position_of(player, page))
 
 
 def move_to_end(player: Player) -> None:
     """Put the player past the last page; an open browser follows."""
     flow = player._world.flow
     with player._world.lock:
-        flow.move_to(player, len(flow.pages))
+        flow.move_to(player, flow.end_of(player))
 
 
 def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -6,6 +6,7 @@ import builtins
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +18,11 @@ from jinja2 import nodes
 from markupsafe import Markup
 
 from uproot_nb.engine.formatting import fmtnum, to
+from uproot_nb.engine.language_codes import ENGLISH
+from uproot_nb.engine.languages import Catalogues, Shelf, direction
 from uproot_nb.engine.markdown import Prose, read_prose
-from uproot_nb.errors import BadPage
+from uproot_nb.engine.translating import speak, translate_blocks
+from uproot_nb.errors import BadLanguageFile, BadPage
 
 __all__ = ["TemplateSource", "Templates"]
 
@@ -41,6 +45,8 @@ class TemplateSource:
     text: str
     where: str
     markdown: bool = False
+    frame: str = "Page.html"
+    """Which of our templates goes around prose."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,11 @@ class Templates:
         templates = Templates([notebook_folder], version="0.1.0", cells={})
         html = templates.render(Market, {"player": player}, {"page": 0, "since": 41, "end": False})
 
-    *folders* are searched in order, then the package's own. *cells* holds what `%%template` cells
-    said, by page name, and may change at any time. *encode* writes JSON for the page's script and
-    for the filter `tojson`. Templates address static files of *version* through `static(path)`.
+    *folders* are searched in order, then the package's own; *shelf* has the texts in other
+    languages, which are those folders' as well if it is not given. *cells* holds what
+    `%%template` cells said, by page name, and may change at any time. *encode* writes JSON for the
+    page's script and for the filter `tojson`. Templates address static files of *version* through
+    `static(path)`.
     """
 
     def __init__(
@@ -69,13 +77,16 @@ class Templates:
         version: str,
         cells: Mapping[str, str] | None = None,
         encode: Callable[[Any], bytes] = orjson.dumps,
+        shelf: Shelf | None = None,
     ) -> None:
         self.folders = tuple(folders)
         self.cells = {} if cells is None else cells
         self._version = version
         self._encode = encode
+        self._shelf = Shelf(*self.folders) if shelf is None else shelf
         self._environment = self._new_environment()
         self._compiled: dict[TemplateSource, _Compiled] = {}
+        self._editions: tuple[Catalogues | None, dict[str, Templates]] = (None, {})
         self._files: dict[Path, tuple[tuple[int, int], str]] = {}
 
     # ---- what a page gets -----------------------------------------------------------------
@@ -87,19 +98,42 @@ class Templates:
             BadPage: the template is missing, has a syntax error, or names an unknown variable.
         """
         source = self.page_source(page, self.cells)
-        compiled = self._compiled.get(source) or self._compile(page.__name__, source)
-        return self._fill(page.__name__, compiled, context, boot)
+        edition = self._edition(self.catalogues, boot, context)
+        compiled = edition._compiled.get(source) or edition._compile(page.__name__, source)
+        return edition._fill(page.__name__, compiled, context, boot)
 
     def render_end(self, boot: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> str:
         """Show the page after the last: the session is finished."""
-        return self._fill("End", self._ours("End.html"), context or {}, boot)
+        edition = self._edition(self.catalogues, boot, context)
+        return edition._fill("End", edition._ours("End.html"), context or {}, boot)
 
-    def render_trouble(self, boot: Mapping[str, Any] | None = None) -> str:
+    def render_own(self, name: str, context: Mapping[str, Any]) -> str:
+        """Show one of our own pages to somebody who is no player yet: "Full", or "Room"."""
+        edition = self._edition(self.catalogues, None, context)
+        return edition._fill(name, edition._ours(f"{name}.html"), context, None)
+
+    def render_trouble(
+        self, boot: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None
+    ) -> str:
         """Show the calm page for when an author's code failed.
 
         With *boot*, the page listens, and the researcher can reload it once the code is mended.
         """
-        return self._fill("Trouble", self._ours("Trouble.html"), {}, boot)
+        try:
+            catalogues = self.catalogues
+        except BadLanguageFile:  # perhaps the very trouble
+            catalogues = Catalogues()
+        edition = self._edition(catalogues, boot, context)
+        return edition._fill("Trouble", edition._ours("Trouble.html"), context or {}, boot)
+
+    @property
+    def catalogues(self) -> Catalogues:
+        """The texts of the folders in all languages, as their files have them now.
+
+        Raises:
+            BadLanguageFile: a file of translations is not as it should be.
+        """
+        return self._shelf.read()
 
     def page_source(self, page: type, cell_templates: Mapping[str, str]) -> TemplateSource:
         """Find a page's template: on the class, in a cell, in a file, else its docstring.
@@ -117,7 +151,28 @@ class Templates:
         if path is not None:
             return self._source_in_file(name, path)
         text = inspect.cleandoc(page.__doc__ or "")
-        return TemplateSource(text, f"docstring of {name}", markdown=True)
+        frame = "Wait.html" if getattr(page, "waits", False) else "Page.html"
+        return TemplateSource(text, f"docstring of {name}", True, frame)
+
+    # ---- languages ------------------------------------------------------------------------
+
+    def _edition(
+        self,
+        catalogues: Catalogues,
+        boot: Mapping[str, Any] | None,
+        context: Mapping[str, Any] | None,
+    ) -> Templates:
+        """Return the same templates in the language of a page."""
+        wanted = str((boot or {}).get("language") or (context or {}).get("language") or ENGLISH)
+        language = catalogues.spoken(wanted)
+        if catalogues is not self._editions[0]:
+            self._editions = (catalogues, {})
+        known = self._editions[1].get(language)
+        if known is None:
+            known = self._editions[1][language] = copy(self)
+            known._environment, known._compiled = self._new_environment(), {}
+            speak(known._environment, catalogues, language)
+        return known
 
     # ---- finding --------------------------------------------------------------------------
 
@@ -209,7 +264,7 @@ class Templates:
 
     def _built(self, source: TemplateSource) -> _Compiled:
         environment = self._environment
-        prose = read_prose(environment, source.text, source.where) if source.markdown else None
+        prose = self._prose(source) if source.markdown else None
         try:
             tree = self._prose_page(prose, source) if prose else self._page(source)
             code = environment.compile(tree, source.where, source.where)
@@ -219,6 +274,12 @@ class Templates:
             raise
         made = environment.template_class.from_code(environment, code, environment.make_globals({}))
         return _Compiled(made, prose)
+
+    def _prose(self, source: TemplateSource) -> Prose:
+        environment, where = self._environment, source.where
+        # Translations are Markdown too.
+        text = translate_blocks(environment, source.text, where, where)
+        return read_prose(environment, text, where)
 
     def _page(self, source: TemplateSource) -> nodes.Template:
         tree = self._parse(source.text, source.where)
@@ -235,10 +296,10 @@ class Templates:
             return body
         title = self._parse(prose.title, source.where)
         switches, rest = _split_switches(body.body)
-        blocks = [_block("prose", rest)]
+        blocks = [_block("prose", rest)] if rest or source.frame == "Page.html" else []
         if title.body:
             blocks.append(_block("title", title.body))
-        return self._extending("uproot_nb/Page.html", [*switches, *blocks])
+        return self._extending(f"uproot_nb/{source.frame}", [*switches, *blocks])
 
     def _parse(self, text: str, where: str) -> nodes.Template:
         return self._environment.parse(text, where, where)
@@ -258,7 +319,9 @@ class Templates:
         context: Mapping[str, Any],
         boot: Mapping[str, Any] | None,
     ) -> str:
-        variables = {**context, "uproot_page": boot}
+        language = str((boot or {}).get("language") or ENGLISH)
+        usual = {"language": language, "direction": direction(language)}
+        variables = {**usual, **context, "uproot_page": boot}
         try:
             return compiled.template.render(variables)
         except jinja2.UndefinedError as error:

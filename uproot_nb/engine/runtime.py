@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
@@ -18,27 +19,31 @@ from uproot_nb.bridge.messages import (
     Invoke,
     Misuse,
     OpenSession,
+    RoomWaiting,
+    ServeFiles,
     SetState,
     SocketClosed,
     SocketOpened,
 )
+from uproot_nb.engine.app_files import AppFiles
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.delivery import Delivery
+from uproot_nb.engine.dropouts import Dropouts, Handler
 from uproot_nb.engine.entities import Player
-from uproot_nb.engine.flow import Flow, run_authors
+from uproot_nb.engine.flow import Flow
+from uproot_nb.engine.functions import find_function
+from uproot_nb.engine.hooks import cause_of, run_authors
+from uproot_nb.engine.rooms import Rooms
+from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
 from uproot_nb.engine.trouble import Trouble
 from uproot_nb.engine.watchdog import Watchdog
-from uproot_nb.engine.wire import to_json
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BridgeRefused, ClosedRun, UprootError
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import Setup, public_constants
+from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog
-
-if TYPE_CHECKING:
-    from uproot_nb.engine.rendering import Templates
 
 __all__ = ["Connect", "Runtime"]
 
@@ -93,10 +98,12 @@ class Runtime:
         outside: Callable[[], Cause],
         show: Callable[[str, Cause], None],
         disconnect: Callable[[], Awaitable[None]],
-        make_templates: Callable[[], Templates],
+        make_templates: MakeTemplates,
         settings: Mapping[str, Any] | None = None,
         seed: Any = None,
         resolve: Resolve | None = None,
+        language: str = "",
+        simulate: bool = False,
     ) -> None:
         self.name, self.setup = name, setup
         self._connect, self._disconnect = connect, disconnect
@@ -123,9 +130,19 @@ class Runtime:
         self.world.send = self._send
         self.trouble = Trouble(self.world, show)
         self.delivery = Delivery(self.world)
+        self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
-            self.world, setup.pages, make_templates(), self.delivery, self.trouble
+            self.world, setup, self.delivery, self.trouble, make_templates, self.files.address,
+            self._spawn, language, simulate,
         )  # fmt: skip
+        self.dropouts = Dropouts(
+            self.world, self._call_handler, self.find_function, self.flow.wake_waiting
+        )
+        self.rooms = Rooms(
+            self.world, self.trouble, self._introduce,
+            lambda told, accepted: self.flow.showing.own_page("Room", told, accepted),
+        )  # fmt: skip
+        self.world.dropouts, self.world.make_context = self.dropouts, self._context_of
         self.flow.open_place = self.open_place
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
@@ -133,7 +150,6 @@ class Runtime:
         self.watchdog = Watchdog(self.lock, self.loop, self._warn)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
-        self._adopt_constants(setup)
 
     # ---- opening and closing ----
 
@@ -199,15 +215,20 @@ class Runtime:
         for page in self.flow.pages:
             self.note_code(page)
         cause = Cause("researcher", "", "new_session", "")
-        if self.is_new and self.setup.new_session is not None:
-            await run_authors(self.setup.new_session, self.world, cause, self.world.session)
+        if self.is_new:
+            for app in self.setup.apps:
+                if app.new_session is not None:
+                    await run_authors(app.new_session, self.world, cause, self.world.session)
         self._note_opened()
         for player in self.world.players():
             await self._introduce(player)
         while len(self.world.state.players) < players:
             await self.open_place(claimed=False)
-        if not self.is_new and self.setup.restart is not None:
-            await run_authors(self.setup.restart, self.world, cause._replace(cause="restart"))
+        for app in self.setup.apps:
+            if not self.is_new and app.restart is not None:
+                await run_authors(app.restart, self.world, cause._replace(cause="restart"))
+        self.flow.resume()
+        self.dropouts.resume()
         await self._dial()
         self._spawn(self._tick())
 
@@ -225,6 +246,8 @@ class Runtime:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=2.0)
+        self.flow.close()
+        self.dropouts.close()
         await self.calls.close()
         try:
             self.world.journal.close()
@@ -234,10 +257,11 @@ class Runtime:
                 self._channel.close()
                 await asyncio.sleep(0)  # the channel writes what it was given at the turn's end
             await self._disconnect()
+            self.files.close()
 
     def _note_opened(self) -> None:
-        pages = [page.__name__ for page in self.flow.pages]
-        value = {"settings": dict(self.world.settings), "pages": pages}
+        pages = [page.key for page in self.flow.pages]
+        value = {"settings": dict(self.world.settings), "pages": pages, "seed": self.world.seed}
         with self.lock:
             self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
 
@@ -256,6 +280,9 @@ class Runtime:
                 world.key, self.name, world.join_secret, self.flow.state, world.tokens()
             )
         )  # fmt: skip
+        for app in self.setup.apps:
+            self._offer_files(app)
+        self.rooms.announce()
 
     def _send(self, message: Any) -> None:
         if self._channel is not None:
@@ -288,6 +315,10 @@ class Runtime:
 
     def _receive_other(self, message: Any) -> None:
         match message:
+            case HttpRequest(action="room" | "enter"):
+                self._spawn(self._answer_room(message))
+            case RoomWaiting():
+                self.rooms.note_waiting(message)
             case HttpRequest():
                 if message.player == "" or message.player in self.world.state.players:
                     self._spawn(self.flow.answer(message))
@@ -302,6 +333,9 @@ class Runtime:
             case _:
                 logger.warning("The participant server sent %s unasked.", type(message).__name__)
 
+    async def _answer_room(self, request: HttpRequest) -> None:
+        self.flow.reply(await self.rooms.answer(request))
+
     # ---- presence ----
 
     def _note_presence(self, player: str, socket: int, here: bool) -> None:
@@ -314,6 +348,9 @@ class Runtime:
                 cause = Cause(player, state.page or "", kind, "")
                 self.world.journal.write_for(cause, kind, f"player/{player}", "", "null")
                 self.world.state.apply(self.world.journal.pending[-1])
+                entity = self.world.player(player)
+                self.dropouts.note_presence(entity)
+            self.flow.note_presence(entity)
 
     def _forget_presence(self) -> None:
         """No socket of an earlier line counts; those that are still open are told again."""
@@ -331,13 +368,12 @@ class Runtime:
 
     async def _introduce(self, player: Player) -> None:
         """Run the author's new_player, once; after a failure it is run again at the next serve."""
-        if self.setup.new_player is None or "new_player" in player._state.done:
-            return
         cause = Cause(player.name, "", "new_player", "")
-        await run_authors(self.setup.new_player, self.world, cause, player)
-        with self.lock:
-            self.world.journal.write_for(cause, "once", player.subject, "new_player", "null")
-            self.world.state.apply(self.world.journal.pending[-1])
+        for app in self.setup.apps:
+            what = f"new_player:{app.name}"
+            if app.new_player is not None and what not in player._state.done:
+                note = partial(self.flow.moves.mark, player, what)
+                await run_authors(app.new_player, self.world, cause, player, then=note)
 
     def add_places(self, players: int) -> None:
         """Open places until there are at least *players*; waits for them."""
@@ -352,7 +388,7 @@ class Runtime:
         if self.closed:
             raise ClosedRun(self.name)
         with self.lock:
-            self.flow.state = state
+            self.flow.set_state(state)
             self.world.journal.write("intervention", "session", state, "null")
             message = SetState(self.world.key, state)
             self.world.journal.say(lambda: self._send(message))
@@ -413,24 +449,26 @@ class Runtime:
         """Keep a page's source in the log, under its hash."""
         source = page.source
         with self.lock:
-            value = {"hash": source.hash, "source": source.text, "page": page.__name__}
-            cause = Cause("researcher", page.__name__, f"class {page.__name__}", source.hash)
+            value = {"hash": source.hash, "source": source.text, "page": page.key}
+            cause = Cause("researcher", page.key, f"class {page.__name__}", source.hash)
             text = self.world.codec.encode(value)
-            self.world.journal.write_for(cause, "code", "session", page.__name__, text)
+            self.world.journal.write_for(cause, "code", "session", page.key, text)
 
     def redefine(self, page: type[Page]) -> None:
         """Use a redefined page from now on; those who are on it with another template reload."""
         with self.lock:
-            old = next((p for p in self.flow.pages if p.__name__ == page.__name__), None)
+            old = self.flow.journeys.pages.get(page.key)
             if old is None or old is page or not self.flow.replace(page):
                 return
             self.note_code(page)
             if self.flow.looks_different(old, page):
                 self.reload_page(page)
+            if page.waits:
+                self.flow.wake_waiting()
 
     def reload_page(self, page: type[Page]) -> None:
         """Reload the browsers that show *page*."""
-        names = [n for n, p in self.world.state.players.items() if p.page == page.__name__]
+        names = [n for n, p in self.world.state.players.items() if p.page == page.key]
         if names:
             self.delivery.act(names, "reload")
 
@@ -439,29 +477,50 @@ class Runtime:
         with self.lock:
             for page in setup.pages:
                 self.redefine(page)
-            known = [page.__name__ for page in self.flow.pages]
-            if known != [page.__name__ for page in setup.pages]:
+            known = [page.key for page in self.flow.pages]
+            if describe_order(setup) != describe_order(self.setup):
                 if any(p.position >= 0 for p in self.world.state.players.values()):
                     raise UprootError(
                         f"The page order of '{self.name}' changed while players are on it.\n"
                         "Close the run first, or serve under another name."
                     )
                 for page in setup.pages:
-                    if page.__name__ not in known:
+                    if page.key not in known:
                         self.note_code(page)
-                self.flow.pages = setup.pages
+                self.flow.journeys.pages.clear()
             self.setup = setup
-            self._adopt_constants(setup)
+            self.flow.journeys.adopt(setup)
+            self.flow.showing.forget()
 
-    def _adopt_constants(self, setup: Setup) -> None:
-        public = {}
-        for name, value in public_constants(setup.constants).items():
-            try:
-                to_json(value)
-            except UprootError:
-                continue  # a constant that no script could read stays on the server
-            public[name] = value
-        self.flow.constants.value, self.flow.constants.public = setup.constants, public
+    def find_function(self, name: str) -> Any:
+        """Return the author's function that the log knows by this name; None if there is none."""
+        return find_function(name, [app.namespace for app in self.setup.apps])
+
+    # ---- what apps bring along ----
+
+    def _offer_files(self, app: App) -> None:
+        """Let the participant server hand out the files of an app."""
+        for key, folder in self.files.offered(app):
+            self._send(ServeFiles(self.world.key, key, str(folder)))
+
+    def _context_of(self, player: Player) -> Any:
+        app = self.flow.showing.app_of(self.flow.journeys.pages.get(player.page or ""))
+        if app.context is None:
+            raise UprootError(
+                f"player/{player.name} has no context: the experiment defines no Context.\n"
+                "Write class Context(PlayerContext): ... beside the pages."
+            )
+        return app.context(player)
+
+    def _call_handler(self, handler: Handler, player: Player) -> None:
+        cause = self.flow.moves.cause(player, getattr(handler, "__name__", "dropout"))
+        self._spawn(self._handle(handler, player, cause))
+
+    async def _handle(self, handler: Handler, player: Player, cause: Cause) -> None:
+        try:
+            await run_authors(handler, self.world, cause, player)
+        except Exception as error:  # the border around authors' handlers
+            self.trouble.report(error, cause_of(error) or cause, player.subject)
 
 
 def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:

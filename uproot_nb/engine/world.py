@@ -13,10 +13,12 @@ from uproot_nb.bridge.messages import AddPlayers
 from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Group, Player, Session, Settings, own_for
 from uproot_nb.engine.journal import Journal
+from uproot_nb.engine.ledger import Model, Models
 from uproot_nb.engine.steps import Cause, StepLock
 from uproot_nb.errors import UnknownPlayer
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
+    ModelIdentifier,
     PlayerIdentifier,
     SessionIdentifier,
 )
@@ -64,10 +66,26 @@ class World:
         """Whether the run ends, so that a cancellation is nobody's mistake."""
         self.delivery: Any = None
         self.flow: Any = None
+        self.dropouts: Any = None
+        self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)
+        self.models = Models(self, resolve)
         self._players = {name: Player(self, name) for name in self.state.players}
         self._groups: dict[str, Group] = {}
         self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
+        self.seed = seed if seed is not None else self.state.seed or secrets.token_hex(8)
+        """What every draw is derived from; kept in the log."""
+        self._generators = 0
+
+    def new_rng(self, purpose: str) -> Random:
+        """Return a generator whose draws follow from the session's seed and the purpose."""
+        return Random(f"{self.seed}/{purpose}")
+
+    def next_rng(self) -> Random:
+        """Return a generator of its own for each call, also after a restart."""
+        with self.lock:
+            self._generators += 1
+            return self.new_rng(f"rng/{self.journal.seq}/{self._generators}")
 
     # ---- entities ----
 
@@ -103,12 +121,13 @@ class World:
             self.journal.say(lambda: self.send(added))
             return player
 
-    def claim_place(self) -> Player | None:
+    def claim_place(self, label: str | None = None) -> Player | None:
         """Give the next free place to somebody who joins; None if all are taken."""
         with self.lock:
             for name, player in self.state.players.items():
                 if not player.claimed:
-                    value = self.codec.encode({"id": player.id, "claimed": True})
+                    joined = {"id": player.id, "label": label or player.label, "claimed": True}
+                    value = self.codec.encode(joined)
                     self.journal.fold("join", f"player/{name}", "", value)
                     return self._players[name]
         return None
@@ -119,6 +138,10 @@ class World:
             name = letters + "".join(self._random.choice(_DIGITS) for _ in range(2))
             if name not in self.state.players:
                 return name
+
+    def context_of(self, player: Player) -> Any:
+        """Return the app's Context for a player (the runtime hands in how it is found)."""
+        return self.make_context(player)
 
     # ---- links ----
 
@@ -131,6 +154,15 @@ class World:
     def join_secret(self) -> str:
         """The part of the join link that cannot be guessed."""
         return self._derive("join link")
+
+    def files_key(self, folder: str) -> str:
+        """Return the part of a static file's address that cannot be guessed."""
+        return self._derive(f"files/{folder}")
+
+    @property
+    def visit_key(self) -> bytes:
+        """The key of the tokens that forms carry."""
+        return self._secret
 
     def token(self, player: str) -> str:
         """Return a player's 128-bit secret, the same after every restart."""
@@ -158,6 +190,7 @@ class World:
         codec.with_type("player-entity", Player, lambda p: ~p, self._as_player)
         codec.with_type("group-entity", Group, lambda g: ~g, self._as_group)
         codec.with_type("session-entity", Session, lambda s: ~s, self._as_session)
+        codec.with_type("model-entity", Model, lambda m: ~m, self._as_model)
         return codec
 
     def _as_player(self, identifier: PlayerIdentifier) -> Any:
@@ -170,6 +203,10 @@ class World:
 
     def _as_session(self, identifier: SessionIdentifier) -> Any:
         return self.session if identifier.session == self.name else identifier
+
+    def _as_model(self, identifier: ModelIdentifier) -> Any:
+        found = self.models.get(identifier.name) if identifier.session == self.name else None
+        return identifier if found is None else found
 
 
 def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:

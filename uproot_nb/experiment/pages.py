@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import PydanticUserError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.fields import Field
 from uproot_nb.experiment.live import LiveMethod, takes_first
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
-__all__ = ["HOOKS", "Page", "flatten_order"]
+__all__ = [
+    "HOOKS", "GroupCreatingWait", "NoshowPage", "Page", "SynchronizingWait", "WaitPage",
+]  # fmt: skip
 
 HOOKS: Mapping[str, tuple[str, ...]] = {
     "show": ("player",),
+    "early": ("player", "request"),
     "before_always_once": ("player",),
     "before_once": ("player",),
+    "fields": ("player",),
+    "timeout": ("player",),
     "templatevars": ("player",),
     "jsvars": ("player",),
+    "wait_for": ("player",),
+    "all_here": ("group",),
+    "after_grouping": ("group",),
+    "timeout_reached": ("player",),
+    "validate": ("player", "data"),
+    "before_form_save": ("player", "data"),
+    "stealth_fields": ("player",),
+    "handle_stealth_fields": ("player", "data"),
     "may_proceed": ("player",),
     "after_once": ("player",),
     "after_always_once": ("player",),
 }
 """The hooks of a page and what each takes after `page`, in the order in which they run."""
 
-_NOT_YET = frozenset({
-    "early", "fields", "validate", "before_form_save", "stealth_fields", "handle_stealth_fields",
-    "timeout", "timeout_reached", "wait_for", "all_here", "after_grouping", "allow_back",
-    "keep_values", "synchronize", "group_size",
+ATTRIBUTES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "template": (lambda v: v is None or isinstance(v, str), "the template itself, or its path"),
+    "fields": (lambda v: _are_fields(v), "a dict of fields: dict(age=IntegerField(label=...))"),
+    "timeout": (lambda v: v is None or _is_seconds(v), "seconds, 0 or more, or None"),
+    "stealth_fields": (lambda v: _are_names(v), 'a list of names: ["iban"]'),
+    "allow_back": (lambda v: isinstance(v, bool), "True or False"),
+    "keep_values": (lambda v: isinstance(v, bool), "True or False"),
+    "group_size": (lambda v: _is_size(v), "a whole number, 1 or more"),
+    "synchronize": (lambda v: v in ("group", "session"), '"group" or "session"'),
+}
+"""What a page's plain attributes may be."""
+
+_KEPT = frozenset({"app", "key", "source", "live_methods", "waits", "shown"})
+_ONLY_WAITS = frozenset({"wait_for", "all_here", "after_grouping", "group_size", "synchronize"})
+_NOT_IN_WAITS = frozenset({
+    "fields", "validate", "before_form_save", "stealth_fields", "handle_stealth_fields",
+    "after_once", "after_always_once", "allow_back", "keep_values",
 })  # fmt: skip
 
 
@@ -51,16 +78,37 @@ class Page:
     """
 
     template: ClassVar[str | None] = None
+    allow_back: ClassVar[bool] = False
+    keep_values: ClassVar[bool] = False
+    app: ClassVar[str] = ""
+    """Name of the app that the page belongs to; "" in a notebook."""
+    key: ClassVar[str] = ""
+    """What names the page in a session: "app/Name", or its name alone."""
+    shown: ClassVar[bool] = True
+    waits: ClassVar[bool] = False
     source: ClassVar[Source] = Source("", "", "", 0)
     live_methods: ClassVar[Mapping[str, LiveMethod]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if not cls.may_be_listed():
+            return  # one of the kinds below, which are no author's
         members, names = _members_beyond_pages(cls), {**names_around(cls), **vars(cls)}
         cls.source = source_of_class(cls)
         for name, value in members.items():
             _check_member(cls, name, value, names)
         cls.live_methods = _collect_live_methods(cls)
+        cls.belong_to(cls.app)
+
+    @classmethod
+    def belong_to(cls, app: str) -> None:
+        """Make the page one of an app."""
+        cls.app, cls.key = app, f"{app}/{cls.__name__}" if app else cls.__name__
+
+    @classmethod
+    def may_be_listed(cls) -> bool:
+        """Tell whether a page order may name this class (Page itself is nothing to show)."""
+        return cls.__module__ != __name__
 
     def __init__(self) -> None:
         raise BadPage(
@@ -70,34 +118,48 @@ class Page:
         )
 
 
-def flatten_order(page_order: Sequence[Any]) -> tuple[type[Page], ...]:
-    """Return the pages of a plain (possibly nested) list in order.
+class NoshowPage(Page):
+    """A page that is never shown; its hooks run when a player comes by.
 
-    Raises:
-        BadPage: an entry is not a page class; names the entry and its position.
+    class Draw(NoshowPage):
+        def after_always_once(page, player):
+            player.endowment = rng().choice([10, 20])
     """
-    return tuple(_pages_in(page_order, "page_order"))
+
+    shown: ClassVar[bool] = False
 
 
-def _pages_in(entries: Sequence[Any], place: str) -> Iterator[type[Page]]:
-    if not isinstance(entries, (list, tuple)):
-        raise BadPage(
-            place,
-            f"it is {entries!r}, which is not a list of pages.",
-            "Write page_order = [FirstPage, SecondPage].",
-        )
-    for number, entry in enumerate(entries):
-        where = f"{place}[{number}]"
-        if isinstance(entry, (list, tuple)):
-            yield from _pages_in(entry, where)
-        elif isinstance(entry, type) and issubclass(entry, Page) and entry is not Page:
-            yield entry
-        else:
-            raise BadPage(
-                where,
-                f"{entry!r} is not a page.",
-                "List classes that derive from Page: class Market(Page): ...",
-            )
+class WaitPage(Page):
+    """A page on which players wait for others."""
+
+    waits: ClassVar[bool] = True
+
+
+class GroupCreatingWait(WaitPage):
+    """Waits until `group_size` players who are online are here, and makes them a group.
+
+    class Pair(GroupCreatingWait):
+        group_size = 2
+
+        def after_grouping(page, group):
+            group.players.assign("role", ["buyer", "seller"])
+    """
+
+    group_size: ClassVar[int] = 2
+
+
+class SynchronizingWait(WaitPage):
+    """Waits until everybody of the group (or session) is here; `all_here` then runs once.
+
+    class Sync(SynchronizingWait):
+        def all_here(page, group):
+            group.total = sum(group.players.each("contribution"))
+
+    `synchronize = "session"` waits for the whole session, and `wait_for(page, player)` for the
+    players that it returns.
+    """
+
+    synchronize: ClassVar[str] = "group"
 
 
 def _members_beyond_pages(cls: type[Page]) -> dict[str, Any]:
@@ -115,24 +177,67 @@ def _check_member(cls: type[Page], name: str, value: Any, names: Mapping[str, An
         value = inner
     if isinstance(value, LiveMethod):
         _check_live(cls, name, value, names)
-    elif name in HOOKS:
-        _adopt_hook(cls, name, value)
-    elif name == "template" and not isinstance(value, (str, type(None))):
+    elif name in _KEPT and not isinstance(value, classmethod):
         raise _mistake(
-            cls, value, f"its template is {value!r}, which is not text.",
-            "Write the template itself, or the path of its file.",
-        )  # fmt: skip
-    elif name in _NOT_YET:
-        raise _mistake(
-            cls,
-            value,
-            f"'{name}' is not served by this version of uproot_nb.",
-            f"Rename '{name}' if it is your own, or leave it out.",
+            cls, value, f"'{name}' is kept by uproot_nb.", f"Rename it, for example 'my_{name}'."
         )
+    else:
+        _check_place(cls, name, value)
+        if name in ATTRIBUTES and not _is_function(value):
+            _check_attribute(cls, name, value)
+        elif name in HOOKS:
+            _adopt_hook(cls, name, value)
+
+
+def _check_attribute(cls: type[Page], name: str, value: Any) -> None:
+    fits, allowed = ATTRIBUTES[name]
+    if name in HOOKS and not isinstance(value, (bool, int, float, str, list, tuple, dict, set)):
+        allowed += f", or {_model(name)}"
+    if not fits(value):
+        raise _mistake(cls, value, f"its {name} is {value!r}.", f"'{name}' takes {allowed}.")
+
+
+def _check_place(cls: type[Page], name: str, value: Any) -> None:
+    """Refuse what another kind of page has."""
+    wrong = ""
+    if name in _ONLY_WAITS and not cls.waits:
+        wrong = "only wait pages have one"
+    elif name in _NOT_IN_WAITS and cls.waits:
+        wrong = "wait pages have none"
+    elif name in ("after_grouping", "group_size") and issubclass(cls, SynchronizingWait):
+        wrong = "only a GroupCreatingWait has one"
+    elif name in ("all_here", "wait_for", "synchronize") and issubclass(cls, GroupCreatingWait):
+        wrong = "only a SynchronizingWait has one"
+    if wrong:
+        raise _mistake(cls, value, f"it has '{name}', but {wrong}.", f"Take '{name}' out.")
+
+
+def _is_function(value: Any) -> bool:
+    return inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod))
+
+
+def _is_seconds(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf")
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _are_names(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple, set, frozenset))
+    return listed and all(isinstance(name, str) for name in value)
+
+
+def _are_fields(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    return all(isinstance(n, str) and isinstance(f, Field) for n, f in value.items())
 
 
 def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]) -> None:
-    if name in HOOKS or name in _NOT_YET or hasattr(Page, name):
+    if name in HOOKS or name in ATTRIBUTES or hasattr(WaitPage, name):
         raise _mistake(
             cls,
             method.function,
@@ -167,7 +272,8 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
         )
     given = list(inspect.signature(function).parameters.values())
     wanted = ("page", *HOOKS[name])
-    if not _takes(given, len(wanted)) or not takes_first(function, *wanted):
+    named = ("page",) if name in ("all_here", "after_grouping") else wanted
+    if not _takes(given, len(wanted)) or not takes_first(function, *named):
         raise _mistake(
             cls,
             function,

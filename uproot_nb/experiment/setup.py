@@ -1,35 +1,80 @@
-"""Setup: what a notebook's namespace says about an experiment."""
+"""Setup: what a notebook's namespace, or an app's module, says about an experiment."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import BadPage
-from uproot_nb.experiment.pages import Page, flatten_order
+from uproot_nb.experiment.order import check_order, pages_of
+from uproot_nb.experiment.pages import Page
 
-__all__ = ["Setup", "collect_setup", "public_constants"]
+__all__ = ["App", "Setup", "collect_app", "describe_order", "public_constants"]
 
 _CALLBACKS: Mapping[str, tuple[str, ...]] = {
     "new_session": ("session",), "new_player": ("player",), "restart": (),
+    "language": ("player",), "digest": ("session",), "pipeline": ("session",),
+    "api": ("request", "session"),
 }  # fmt: skip
+
+_OPTIONAL = frozenset({"language", "digest", "pipeline", "api"})
+
+Callback = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class App:
+    """One experiment: its page order, pages, callbacks and constants `C`.
+
+    `order` is what the author wrote: a list, or a function of the player. `pages` are those that
+    are known by now, by key. A notebook is an app without a name.
+    """
+
+    name: str
+    order: Any
+    pages: Mapping[str, type[Page]]
+    folder: Path | None = None
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+    constants: Any = None
+    context: type | None = None
+    new_session: Callback | None = None
+    new_player: Callback | None = None
+    restart: Callback | None = None
+    language: Callback | None = None
+    digest: Callback | None = None
+    pipeline: Callback | None = None
+    api: Callback | None = None
+    description: str = ""
+    suggested_multiple: int = 1
+    landing_page: bool = False
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The pages and callbacks of an experiment, and its constants `C`."""
+    """The apps of a session, in the order in which players go through them."""
 
-    pages: tuple[type[Page], ...]
-    new_session: Callable[[Any], Any] | None = None
-    new_player: Callable[[Any], Any] | None = None
-    restart: Callable[[], Any] | None = None
-    constants: Any = None
+    apps: tuple[App, ...]
+
+    @property
+    def pages(self) -> tuple[type[Page], ...]:
+        """Every page that is known by now, app by app, in the order in which it is first named."""
+        return tuple(page for app in self.apps for page in app.pages.values())
+
+    def app(self, name: str) -> App:
+        """Return the app of that name."""
+        return next(app for app in self.apps if app.name == name)
 
 
-def collect_setup(page_order: Sequence[Any] | None, namespace: Mapping[str, Any]) -> Setup:
-    """Pick up the pages and callbacks from a namespace (a notebook's globals).
+def collect_app(
+    namespace: Mapping[str, Any],
+    name: str = "",
+    folder: Path | None = None,
+    page_order: Any = None,
+) -> App:
+    """Pick up the pages and callbacks from a namespace (a notebook's globals, an app's module).
 
     Raises:
         BadPage: there is no page order, an entry is no page, or a callback cannot be called.
@@ -38,15 +83,55 @@ def collect_setup(page_order: Sequence[Any] | None, namespace: Mapping[str, Any]
         page_order = namespace.get("page_order")
     if page_order is None:
         raise BadPage(
-            "serve()",
+            name or "serve()",
             "there is no page order.",
             "Write serve([FirstPage, SecondPage]), or set page_order before serve().",
         )
-    pages = flatten_order(page_order)
+    pages = _pages(page_order, namespace)
+    for page in pages:
+        page.belong_to(name)
+    known = {page.key: page for page in pages}
+    for page in pages:
+        if known[page.key] is not page:
+            raise BadPage(page.__name__, "two pages have this name.", "Rename one of them.")
+    callbacks = {callback: _callback(namespace, callback) for callback in _CALLBACKS}
+    return App(
+        name, page_order, known, folder, namespace, namespace.get("C"), _context(namespace),
+        description=str(namespace.get("DESCRIPTION", "")),
+        suggested_multiple=_multiple(namespace),
+        landing_page=bool(namespace.get("LANDING_PAGE", False)), **callbacks,
+    )  # fmt: skip
+
+
+def _pages(page_order: Any, namespace: Mapping[str, Any]) -> list[type[Page]]:
+    if callable(page_order):
+        _check_callable(page_order, "page_order", ("player",))
+        found = [v for v in list(namespace.values()) if _is_page(v)]
+        return sorted(dict.fromkeys(found), key=lambda page: page.source.line)
+    check_order(page_order)
+    pages = list(dict.fromkeys(pages_of(page_order)))
     if not pages:
         raise BadPage("page_order", "it has no pages.", "List at least one page class.")
-    callbacks = {name: _callback(namespace, name) for name in _CALLBACKS}
-    return Setup(pages, constants=namespace.get("C"), **callbacks)
+    return pages
+
+
+def _is_page(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Page) and value.may_be_listed()
+
+
+def _context(namespace: Mapping[str, Any]) -> type | None:
+    context = namespace.get("Context")
+    return context if isinstance(context, type) else None
+
+
+def _multiple(namespace: Mapping[str, Any]) -> int:
+    value = namespace.get("SUGGESTED_MULTIPLE", 1)
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not good:
+        raise BadPage(
+            "SUGGESTED_MULTIPLE", f"it is {value!r}.", "Write SUGGESTED_MULTIPLE = 2, for pairs."
+        )
+    return int(value)
 
 
 def public_constants(constants: Any) -> dict[str, Any]:
@@ -61,21 +146,42 @@ def _attributes(constants: Any) -> list[tuple[str, Any]]:
     return [(name, getattr(constants, name)) for name in dir(constants) if name[:1] != "_"]
 
 
-def _callback(namespace: Mapping[str, Any], name: str) -> Callable[..., Any] | None:
-    found: Callable[..., Any] | None = namespace.get(name)
-    if found is None:
-        return None
-    model = f"'def {name}({', '.join(_CALLBACKS[name])})'"
+def _callback(namespace: Mapping[str, Any], name: str) -> Callback | None:
+    found: Callback | None = namespace.get(name)
+    if name in _OPTIONAL and not callable(found):
+        return None  # a variable that happens to have this name
+    if found is not None:
+        _check_callable(found, name, _CALLBACKS[name])
+    return found
+
+
+def _check_callable(found: Any, name: str, parameters: Sequence[str]) -> None:
+    model = f"'def {name}({', '.join(parameters)})'"
     if not callable(found):
         raise BadPage(name, f"it is {found!r}, which cannot be called.", f"Write {model}.")
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
-        return found  # a callable of C, which does not say what it takes
+        return  # a callable of C, which does not say what it takes
     try:
-        signature.bind(*_CALLBACKS[name])
+        signature.bind(*parameters)
     except TypeError:
         code = getattr(found, "__code__", None)
         where = f"line {code.co_firstlineno}" if code else ""
         raise BadPage(name, f"it takes {signature}.", f"Write {model}.", where) from None
-    return found
+
+
+def describe_order(setup: Setup) -> list[str]:
+    """Describe the page orders, so that two can be compared whatever objects their pages are."""
+    return [app.name + _described(app.order) for app in setup.apps]
+
+
+def _described(order: Any) -> str:
+    if isinstance(order, type):
+        return order.__name__
+    if callable(order):
+        return "callable"
+    if isinstance(order, (list, tuple)):
+        return "[" + ",".join(map(_described, order)) + "]"
+    inner = _described(order.entries)
+    return f"{type(order).__name__}{inner}{getattr(order, 'n', '')}{order.block or ''}"

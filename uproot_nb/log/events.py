@@ -10,6 +10,7 @@ CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
     "join", "connect", "disconnect", "dropout", "enter", "leave", "call", "notify", "submit",
     "timeout", "group", "chat", "intervention", "error", "output", "code", "open", "close", "once",
+    "order", "room",
 }  # fmt: skip
 
 

@@ -22,11 +22,15 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 
 __all__ = [
-    "CallLedger", "GroupState", "PlayerState", "State", "Stored", "UNCHANGING", "change_container",
+    "ARRIVED", "CallLedger", "GroupState", "PlayerState", "State", "Stored", "UNCHANGING",
+    "change_container",
 ]  # fmt: skip
 
 NOWHERE = -1
 """The position of a player who has not opened the first page."""
+
+ARRIVED = "arrived"
+"""The field of a `once` event that says that a visit has begun."""
 
 KEPT_PAGE_LOADS = 256
 """Page loads of one player whose calls are remembered."""
@@ -107,8 +111,24 @@ class PlayerState:
     group: str | None = None
     member_id: int | None = None
     calls: CallLedger = field(default_factory=CallLedger)
-    done: list[str] = field(default_factory=list)
-    """What runs once and has run, as "before_once:Market"."""
+    done: dict[str, int] = field(default_factory=dict)
+    """What runs once and has run, as "before_once:Market", and the seq at which it had."""
+    settled: int = 0
+    """The visit (its `entered`) for which everything that comes before showing has run."""
+    nth: int = 0
+    """How often the page stood in the journey before: 0 at its first place."""
+    journey: list[Any] | None = None
+    """The player's own page order, as far as it is decided; None before the first page."""
+    deadline: float | None = None
+    """When the page's time is up, in Unix seconds; None without a timeout."""
+    watch: dict[str, Any] | None = None
+    """Who is to be told when the player drops out, and after how many seconds offline."""
+    offline_since: float | None = None
+    """When the player's last connection closed, in Unix seconds; None while online or before."""
+    dropped: bool = False
+    """Whether the player counts as a dropout."""
+    dropped_by_hand: bool = False
+    """Whether somebody has said so: a connection does not make it undone."""
 
 
 @dataclass(slots=True)
@@ -139,13 +159,20 @@ class State:
         self.players: dict[str, PlayerState] = {}
         self.groups: dict[str, GroupState] = {}
         self.settings: dict[str, Any] = {}
+        self.rooms: dict[str, dict[str, Any]] = {}
+        self.seed: Any = None
+        """What every draw of the session is derived from."""
+        self.done: dict[str, int] = {}
+        """What runs once a session or group and has run, as "all_here:Sync#0:group/g1"."""
         self.opened = False
         """Whether the session was ever served; until then its new_session is still to run."""
         self._own = own
         self._folds: dict[str, Callable[[Event], None]] = {
             "set": self._set, "del": self._delete, "join": self._join, "enter": self._enter,
             "connect": self._connect, "disconnect": self._disconnect, "group": self._group,
-            "call": self._call, "once": self._once, "open": self._open,
+            "call": self._call, "once": self._once, "open": self._open, "chat": self._chat,
+            "order": self._order, "timeout": self._timeout, "dropout": self._dropout,
+            "room": self._room,
             **dict.fromkeys(CHANGES - {"set", "del"}, self._change),
         }  # fmt: skip
 
@@ -221,13 +248,16 @@ class State:
         value = self.codec.decode(event.value)
         player = self.players[_name(event.subject)]
         player.position, player.page = value["position"], value["page"]
+        player.nth, player.deadline = value.get("nth", 0), None
         player.entered, player.claimed = event.seq, True
 
     def _connect(self, event: Event) -> None:
-        self.players[_name(event.subject)].online = True
+        player = self.players[_name(event.subject)]
+        player.online, player.offline_since = True, None
 
     def _disconnect(self, event: Event) -> None:
-        self.players[_name(event.subject)].online = False
+        player = self.players[_name(event.subject)]
+        player.online, player.offline_since = False, event.time
 
     def _group(self, event: Event) -> None:
         value = self.codec.decode(event.value)
@@ -246,11 +276,42 @@ class State:
             player.calls.note(json.loads(event.value)["id"])
 
     def _once(self, event: Event) -> None:
-        self.players[_name(event.subject)].done.append(event.field)
+        if not event.subject.startswith("player/"):
+            self.done[event.field] = event.seq
+            return
+        player = self.players[_name(event.subject)]
+        if event.field == ARRIVED:
+            player.settled = player.entered
+        else:
+            player.done[event.field] = event.seq
+
+    def _chat(self, event: Event) -> None:
+        self._change(event._replace(kind="append"))
+
+    def _order(self, event: Event) -> None:
+        value = self.codec.decode(event.value)
+        player = self.players[_name(event.subject)]
+        journey = player.journey or []
+        player.journey = [*journey[: value["at"]], *value["steps"], *journey[value["to"] :]]
+
+    def _timeout(self, event: Event) -> None:
+        self.players[_name(event.subject)].deadline = self.codec.decode(event.value)["deadline"]
+
+    def _dropout(self, event: Event) -> None:
+        value = self.codec.decode(event.value)
+        player = self.players[_name(event.subject)]
+        if "watch" in value:
+            player.watch = value["watch"]
+        player.dropped = value.get("dropped", player.dropped)
+        player.dropped_by_hand = value.get("by_hand", player.dropped_by_hand)
+
+    def _room(self, event: Event) -> None:
+        self.rooms[event.field] = self.codec.decode(event.value)
 
     def _open(self, event: Event) -> None:
         self.opened = True
-        self.settings = self.codec.decode(event.value)["settings"]
+        value = self.codec.decode(event.value)
+        self.settings, self.seed = value["settings"], value.get("seed", self.seed)
 
     # ---- snapshots ----
 
@@ -263,7 +324,8 @@ class State:
         content = {
             "seq": self.seq, "time": self.time, "fields": fields,
             "players": self.players, "groups": self.groups, "opened": self.opened,
-            "settings": self.codec.encode(self.settings),
+            "settings": self.codec.encode(self.settings), "rooms": self.rooms, "done": self.done,
+            "seed": self.codec.encode(self.seed),
         }  # fmt: skip
         return orjson.dumps(content)
 
@@ -278,6 +340,8 @@ class State:
         self.players = {name: _load_player(p) for name, p in content["players"].items()}
         self.opened, self.settings = content["opened"], self.codec.decode(content["settings"])
         self.groups = {name: GroupState(**g) for name, g in content["groups"].items()}
+        self.rooms, self.done = content.get("rooms", {}), content.get("done", {})
+        self.seed = self.codec.decode(content.get("seed", "null"))
         return self
 
     def _text(self, value: Any) -> str:

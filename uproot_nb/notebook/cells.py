@@ -102,6 +102,6 @@ class Cells:
         found = [
             value
             for value in list(self._namespace.values())
-            if isinstance(value, type) and issubclass(value, Page) and value is not Page
+            if isinstance(value, type) and issubclass(value, Page) and value.may_be_listed()
         ]
         return {page.__name__: page for page in found}

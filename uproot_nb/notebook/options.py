@@ -80,8 +80,17 @@ def _bridge(value: Any) -> str:
     return "" if value is None or isinstance(value, str) else "give the discovery file's path"
 
 
+def _language(value: Any) -> str:
+    good = isinstance(value, str) and re.fullmatch(r"([A-Za-z]{2,3}([_-][A-Za-z0-9]+)*)?", value)
+    return "" if good else 'give a language\'s code, such as "de", or ""'
+
+
+def _simulate(value: Any) -> str:
+    return "" if isinstance(value, bool) else "use True or False"
+
+
 _CHECKS = {
     "players": _players, "name": _name, "code": _code, "settings": _settings, "db": _db,
     "port": _port, "address": _address, "public_url": _public_url, "embedded": _embedded,
-    "bridge": _bridge,
+    "bridge": _bridge, "language": _language, "simulate": _simulate,
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Player, Session
+from uproot_nb.engine.rooms import Room
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.steps import StepLock
+from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.tables import EventTable, state_table
 
 if TYPE_CHECKING:
@@ -119,7 +121,48 @@ class Run:
         events = self.events
         return events[events["kind"] == "error"].reset_index(drop=True)
 
+    def digest(self) -> Any:
+        """Return what the experiment's `digest(session)` tells; by app, if there are several."""
+        return self._told("digest")
+
+    def pipeline(self) -> pandas.DataFrame:
+        """Return the rows of the experiment's `pipeline(session)`; `app` tells whose they are."""
+        import pandas  # lazy: see __init__
+
+        told = self._told("pipeline", alone=False)
+        frames = [pandas.DataFrame(rows).assign(app=app) for app, rows in told.items()]
+        return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+
+    def _told(self, callback: str, alone: bool = True) -> Any:
+        with self.lock:
+            told = {
+                app.name: getattr(app, callback)(self.session)
+                for app in self._runtime.setup.apps
+                if getattr(app, callback) is not None
+            }
+        return next(iter(told.values())) if alone and len(told) == 1 else told
+
     # ---- steering ----
+
+    def room(
+        self,
+        name: str | Room,
+        labels: Sequence[str] | None = None,
+        capacity: int | None = None,
+        open: bool = True,
+    ) -> RoomHandle:
+        """Let participants in through a room, and return its handle.
+
+            lab = run.room("lab", labels=["PC-01", "PC-02"], open=False)
+            lab.url        # for everybody
+            lab.open()     # those who wait come in
+
+        Calling it again for the same name changes the room.
+        """
+        spec = name if isinstance(name, Room) else room(name, labels, capacity, open)
+        rooms = self._runtime.rooms
+        rooms.define(spec)
+        return RoomHandle(rooms, spec.name, lambda: self.url)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine in the background of the run; it ends with the run.

@@ -14,9 +14,10 @@ from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.trouble import readable
 from uproot_nb.engine.wire import to_json
-from uproot_nb.errors import FrozenCode
+from uproot_nb.errors import FrozenCode, UprootError
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import Setup, collect_setup
+from uproot_nb.experiment.setup import App, Setup, collect_app, describe_order
+from uproot_nb.interop.apps import load_app
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells, find_shell
@@ -42,14 +43,18 @@ OPEN_RUNS = "_uproot_nb_open_runs"
 
 
 def serve(
-    page_order: Sequence[Any] | None = None,
+    page_order: Any = None,
     *,
     players: int = 0,
     name: str | None = None,
+    app: Any = None,
+    rooms: Sequence[Any] = (),
     settings: Mapping[str, Any] | None = None,
     db: str | os.PathLike[str] | None = None,
     code: Literal["live", "frozen"] = "live",
     seed: Any = None,
+    language: str = "",
+    simulate: bool = False,
     durable: bool = False,
     bridge: str | None = None,
     embedded: bool | None = None,
@@ -67,14 +72,22 @@ def serve(
     data. The same cell may run again.
 
     Args:
-        page_order: page classes; by default `page_order` of the namespace it is called from, where
-            `new_session`, `new_player`, `restart` and `C` are picked up as well.
+        page_order: page classes, lists and operators, or a function of the player that returns
+            such; by default `page_order` of the namespace it is called from, where `new_session`,
+            `new_player`, `restart`, `language`, `Context` and `C` are picked up as well.
         players: at least so many places are open.
+        app: what `load_app` returned, an app's folder, or a list of these: they are run in order,
+            instead of the notebook's own pages.
+        rooms: what `room(...)` returned; each is a door for everybody.
         settings: read-only for authors' code as `session.settings`.
         db: the database file; by default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the
             notebook. ":memory:" keeps nothing.
         code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions.
-        seed: makes players' names reproducible.
+        seed: makes players' names, page orders and treatments reproducible; without one a seed is
+            drawn and kept in the log.
+        language: of all that we say to participants, such as "de"; by default the experiment's
+            `language(player)`, else what the browser asks for.
+        simulate: let the pages fill themselves in, by each app's simulate.js.
         durable: let a commit survive a power cut too (slower).
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
             one of the run's own at *address* and *port* (or the next free one).
@@ -88,19 +101,39 @@ def serve(
     check_options(
         players=players, name=name, code=code, settings=settings, db=db, port=port,
         address=address, public_url=public_url, embedded=embedded, bridge=bridge,
+        language=language, simulate=simulate,
     )  # fmt: skip
-    setup = collect_setup(page_order, names)
+    setup = _setup(page_order, app, names)
     session = _fresh_name() if name is None else name
     path = ":memory:" if db == ":memory:" else str(database_path(db))
     open_runs = names.setdefault(OPEN_RUNS, {})
     running: _Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
-        return running.again(setup, players)
+        return running.again(setup, players, rooms)
     line = Line(bridge, embedded, port, address, public_url)
-    serving = _Serving(names, session, path, setup, line, code, settings, seed, durable)
-    serving.open(players)
+    serving = _Serving(
+        names, session, path, setup, line, code, settings, seed, durable, language, simulate
+    )
+    serving.open(players, rooms)
     open_runs[path, session] = serving
     return serving.run
+
+
+def _setup(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
+    """Return the experiment: the apps that are given, or that of the notebook."""
+    if app is None:
+        return Setup((collect_app(names, folder=notebook_folder(), page_order=page_order),))
+    if page_order is not None:
+        raise UprootError(
+            "serve() was given a page order and an app.\nGive one of them: an app has its own."
+        )
+    apps = tuple(app) if isinstance(app, (list, tuple)) else (app,)
+    loaded = tuple(a if isinstance(a, App) else load_app(a) for a in apps)
+    twice = [a.name for n, a in enumerate(loaded) if a.name in [b.name for b in loaded[:n]]]
+    if twice or not loaded:
+        what = f"the app '{twice[0]}' twice" if twice else "no app"
+        raise UprootError(f"serve(app=...) was given {what}.\nGive each app once.")
+    return Setup(loaded)
 
 
 class _Serving:
@@ -117,6 +150,8 @@ class _Serving:
         settings: Mapping[str, Any] | None,
         seed: Any,
         durable: bool,
+        language: str,
+        simulate: bool,
     ) -> None:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
@@ -126,7 +161,8 @@ class _Serving:
         try:
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
-                line.disconnect, self._templates, settings, seed, _resolver(names),
+                line.disconnect, self._templates, settings, seed, _resolver(names, setup),
+                language, simulate,
             )  # fmt: skip
         except BaseException:
             self._log.close()
@@ -134,7 +170,7 @@ class _Serving:
         self._output = Output(self._runtime.lock.cause_here, self._keep, self._aim)
         self.run = Run(self._runtime, path, self._output.finish, self._closed)
 
-    def open(self, players: int) -> None:
+    def open(self, players: int, rooms: Sequence[Any] = ()) -> None:
         """Start everything."""
         if self._shell is not None:
             install_magics(self._shell)
@@ -145,23 +181,26 @@ class _Serving:
             self._output.stop()
             self._log.close()
             raise
+        for room in rooms:
+            self.run.room(room)
         self._cells.watch()
         listen_for_templates(self._names, self._template_changed)
 
-    def again(self, setup: Setup, players: int) -> Run:
+    def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
         """Take the same cell's run again: new code, more places."""
         if self._code == "frozen":
             self._refuse_new_code(setup)
         else:
             self._runtime.adopt(setup)
         self._runtime.add_places(players)
+        for room in rooms:
+            self.run.room(room)
         return self.run
 
     # ---- code ----
 
     def _redefined(self, page: type[Page]) -> None:
-        known = {old.__name__: old for old in self._runtime.flow.pages}
-        old = known.get(page.__name__)
+        old = self._runtime.flow.journeys.pages.get(page.key)
         if old is None or self._runtime.closed:
             return
         if self._code == "frozen":
@@ -171,16 +210,17 @@ class _Serving:
         self._runtime.redefine(page)
 
     def _refuse_new_code(self, setup: Setup) -> None:
-        known = [(page.__name__, page.source.hash) for page in self._runtime.flow.pages]
+        known = self._runtime.setup
+        hashes = {(page.key, page.source.hash) for page in known.pages}
         for page in setup.pages:
-            if (page.__name__, page.source.hash) not in known:
+            if (page.key, page.source.hash) not in hashes:
                 raise FrozenCode(page.__name__, self.run.name)
-        if [page.__name__ for page in setup.pages] != [name for name, _ in known]:
+        if describe_order(setup) != describe_order(known):
             raise FrozenCode("page_order", self.run.name)
 
     def _template_changed(self, name: str) -> None:
         runtime = self._runtime
-        page = next((p for p in runtime.flow.pages if p.__name__ == name), None)
+        page = runtime.flow.journeys.pages.get(name)
         if page is None or runtime.closed:
             return
         if self._code == "frozen":
@@ -188,10 +228,12 @@ class _Serving:
         with runtime.lock:
             runtime.reload_page(page)
 
-    def _templates(self) -> Templates:
+    def _templates(self, app: App) -> Templates:
         # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
         from uproot_nb.engine.rendering import Templates
 
+        if app.name and app.folder is not None:
+            return Templates([app.folder, app.folder.parent], VERSION, {}, to_json)
         cells = self._names.setdefault(CELL_TEMPLATES, {})
         if self._code == "frozen":
             cells = dict(cells)
@@ -224,11 +266,13 @@ class _Serving:
         stop_listening(self._names, self._template_changed)
 
 
-def _resolver(names: Mapping[str, Any]) -> Any:
-    """Find classes of the notebook by name first, then those of loaded modules."""
+def _resolver(names: Mapping[str, Any], setup: Setup) -> Any:
+    """Find classes of the notebook and its apps by name first, then those of loaded modules."""
 
     def resolve(module: str, qualname: str) -> type | None:
-        found: Any = names if module == names.get("__name__") else sys.modules.get(module)
+        own = [names, *(app.namespace for app in setup.apps)]
+        known = next((ns for ns in own if ns.get("__name__") == module), None)
+        found: Any = known if known is not None else sys.modules.get(module)
         for part in qualname.split("."):
             found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
         return found if isinstance(found, type) else None

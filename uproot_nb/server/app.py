@@ -65,6 +65,12 @@ class UprootNB(ExtensionApp):
         Limits.max_connections, min=1, help="Connections open at a time, all players together."
     ).tag(config=True)
 
+    max_upload_bytes = Integer(
+        Limits.max_upload_bytes,
+        min=Limits.max_form_bytes,
+        help="The longest form with files that is taken from a browser.",
+    ).tag(config=True)
+
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
     _discovery: Path | None = None
@@ -76,6 +82,8 @@ class UprootNB(ExtensionApp):
             max_frame_bytes=self.max_frame_bytes,
             max_unsent_bytes=self.max_unsent_bytes,
             max_connections=self.max_connections,
+            max_upload_bytes=self.max_upload_bytes,
+            max_file_bytes=self.max_upload_bytes,
         )
         self.participants = ParticipantServer(
             limits, public_url=self.public_url, on_activity=self._note_activity
@@ -115,7 +123,8 @@ class UprootNB(ExtensionApp):
 
     def current_activity(self) -> dict[str, int] | None:
         """Say who is connected, so that an idle Jupyter server does not end an experiment."""
-        opened = len(self.participants.sockets) if self.participants is not None else 0
+        server = self.participants
+        opened = 0 if server is None else len(server.sockets) + len(server.rooms.sockets())
         return {"participants": opened} if opened else None
 
     def _note_activity(self, kernel: str) -> None:

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
+import asyncio
 import time
-import traceback
+from collections.abc import Sequence
 from http.client import responses
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tornado.log import access_log, app_log
-from tornado.web import HTTPError, RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketProtocol13
+from tornado.web import RequestHandler, stream_request_body
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
-from uproot_nb.server.notices import choose_language, notice
-from uproot_nb.server.redaction import redact
+from uproot_nb.server.answers import SANDBOX, Answer
+from uproot_nb.server.doors import PlayerDoor, RoomDoor
+from uproot_nb.server.files import AppFiles, Static
+from uproot_nb.server.forms import MALFORMED, TOO_LARGE, TOO_MANY, FormReader, PostedFile
+from uproot_nb.server.rooms import Visitor
 from uproot_nb.server.sessions import Player, Session
-from uproot_nb.server.sockets import ClosedDoor, PlayerSocket
-from uproot_nb.server.websocket import adopt
+from uproot_nb.server.visits import address_of, told_headers
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
 
-__all__ = ["SANDBOX", "NotFound", "routes"]
-
-SANDBOX = "sandbox allow-scripts allow-forms allow-modals"
-"""The policy for pages on Jupyter's own origin: they get an origin of their own instead."""
+__all__ = ["NotFound", "routes"]
 
 _STATIC = Path(__file__).parent.parent / "static"
-_YEAR = 365 * 24 * 3600
+_UNBOUNDED = 1 << 62
+_REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too many uploads"}
+_UNKNOWN_LABEL = 403
+"""The status by which a kernel tells that it knows no such label."""
 # What the server decides by itself, whatever a kernel says.
 _OWN_HEADERS = frozenset({
     "connection", "content-length", "keep-alive", "server", "set-cookie", "te", "trailer",
     "transfer-encoding", "upgrade", "www-authenticate",
 })  # fmt: skip
-_NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
 
 
 def routes(
@@ -48,82 +44,18 @@ def routes(
     """Return the routes below *prefix*; *sandboxed* where the origin is Jupyter's."""
     shared = {"server": server, "sandboxed": sandboxed}
     return [
-        (rf"{prefix}p/([^/]+)/ws", SocketDoor, shared),
+        (rf"{prefix}p/([^/]+)/ws", PlayerDoor, shared),
         (rf"{prefix}p/([^/]+)/", PlayerPage, shared),
         (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, shared),
+        (rf"{prefix}room/([^/]+)/ws", RoomDoor, shared),
+        (rf"{prefix}room/([^/]+)/", RoomPage, shared),
+        (rf"{prefix}files/([^/]+)/(.+)", AppFiles, shared),
         (rf"{prefix}static/[^/]+/(.+)", Static, {"path": str(_STATIC), **shared}),
         (rf"{prefix}.*", NotFound, shared),
     ]
 
 
-class _Handler(RequestHandler):
-    """What all answers have in common: careful headers, and logs without addresses."""
-
-    route = "…"
-    depth = 0
-
-    def initialize(self, server: ParticipantServer, sandboxed: bool = False) -> None:
-        self.server, self.sandboxed = server, sandboxed
-        if sandboxed:
-            self.set_header("Content-Security-Policy", SANDBOX)
-
-    def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")  # tokens are in paths
-        self.set_header("Cross-Origin-Resource-Policy", "same-site")
-        if getattr(self, "sandboxed", False):
-            self.set_header("Content-Security-Policy", SANDBOX)
-
-    def decode_argument(self, value: bytes, name: str | None = None) -> str:
-        return value.decode("utf-8", "replace")  # what is no text is no token either
-
-    def compute_etag(self) -> str | None:
-        return None  # nothing of this is kept by anyone
-
-    def check_xsrf_cookie(self) -> None:
-        """Nothing: the token in the path is the credential, and there are no cookies."""
-
-    def check_trusted_origin(self, origin: str) -> bool:
-        return True  # as above
-
-    @property
-    def language(self) -> str:
-        return choose_language(self.request.headers.get("Accept-Language", ""))
-
-    def show(self, kind: str, status: int) -> None:
-        """Answer with one of the server's own pages."""
-        self.set_status(status)
-        self.finish(notice(kind, self.language))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        if status_code in (403, 404):
-            self.show("missing", 404)
-        else:
-            self.show("refused", status_code)
-
-    def log_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if isinstance(value, HTTPError):
-            return  # its message may quote the address
-        told = "".join(traceback.format_exception(typ, value, tb))
-        for secret in self.path_args:
-            told = told.replace(str(secret), "…")
-        app_log.error("%s %s failed:\n%s", self.request.method, self.route, redact(told))
-
-    def _log(self) -> None:
-        # Never the address: it holds the token.
-        took = 1000.0 * self.request.request_time()
-        status = self.get_status()
-        access_log.debug("%d %s %s %.1f ms", status, self.request.method, self.route, took)
-
-
-class NotFound(_Handler):
+class NotFound(Answer):
     """All addresses that lead nowhere."""
 
     def get(self, *ignored: str) -> None:
@@ -133,11 +65,24 @@ class NotFound(_Handler):
         self.show("missing", 404)
 
 
-class _KernelPage(_Handler):
+class _KernelPage(Answer):
     """Pages that a kernel makes."""
 
+    depth = 0
+    """How many folders the page is below the participant root."""
+
+    @property
+    def form(self) -> list[tuple[str, str]]:
+        """What was posted, as (name, value) pairs."""
+        return _pairs(self.request.body_arguments)
+
+    @property
+    def posted_files(self) -> Sequence[PostedFile]:
+        """The files that came with the form."""
+        return ()
+
     async def ask_kernel(
-        self, session: Session, player: str, action: str, patience: float
+        self, session: Session, player: str, action: str, patience: float, room: str = ""
     ) -> HttpReply | None:
         """Return the kernel's answer; None if no kernel came, or none answered."""
         link = await session.served(patience)
@@ -148,11 +93,26 @@ class _KernelPage(_Handler):
             session.key,
             player,
             action,
-            _pairs(self.request.body_arguments),
+            self.form,
             _pairs(self.request.query_arguments),
             self.request.headers.get("Accept-Language", ""),
+            list(self.posted_files),
+            told_headers(self.request),
+            room,
         )
         return await link.ask(request, self.server.limits.form_patience)
+
+    async def ask_patiently(
+        self, session: Session, player: str, action: str, room: str = ""
+    ) -> HttpReply | None:
+        """Return the answer to a question that changes nothing; None if it is time to give up."""
+        deadline = time.monotonic() + self.server.limits.page_patience
+        while True:
+            patience = max(0.0, deadline - time.monotonic())
+            reply = await self.ask_kernel(session, player, action, patience, room)
+            if reply is not None or session.closed or time.monotonic() >= deadline:
+                return reply
+            # The kernel went while it made the page: ask the next.
 
     def pass_on(self, reply: HttpReply) -> None:
         """Send the browser what the kernel answered."""
@@ -181,6 +141,14 @@ class _KernelPage(_Handler):
             return "../" * self.depth + location.removeprefix("/")
         return location
 
+    def pause_or_end(self, session: Session) -> None:
+        """Say that there is no page now; the notice goes on by itself."""
+        if session.closed:
+            self.show("ended", 410)
+            return
+        self.set_header("Retry-After", "5")
+        self.show("paused", 503)
+
     def too_long(self) -> bool:
         """Refuse a form that is longer than forms may be (Jupyter's own port lets more in)."""
         if len(self.request.body) <= self.server.limits.max_form_bytes:
@@ -189,45 +157,151 @@ class _KernelPage(_Handler):
         self.show("refused", 413)
         return True
 
+    def too_fast(self) -> None:
+        """Refuse a request for coming too soon after many others."""
+        self.set_header("Retry-After", "1")
+        self.show("refused", 429)
 
+
+@stream_request_body
 class PlayerPage(_KernelPage):
-    """A player's page: shown by GET, submitted by POST."""
+    """A player's page: shown by GET, submitted by POST, with files if need be.
+
+    A form is read as it arrives. One that is too large is read to its end and thrown away, for a
+    browser shows no answer that comes while it is still sending.
+    """
 
     route = "p/…/"
     depth = 2
 
+    _reader: FormReader | None = None
+    _sender: Player | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    @property
+    def form(self) -> list[tuple[str, str]]:
+        return self._reader.fields if self._reader is not None else []
+
+    @property
+    def posted_files(self) -> Sequence[PostedFile]:
+        return self._reader.files if self._reader is not None else ()
+
+    # ---- as the form arrives --------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make ready for a form, if it is a player's."""
+        connection: Any = self.request.connection
+        limits = self.server.limits
+        connection.set_max_body_size(limits.max_form_bytes)
+        player = self.server.sessions.player(self.path_args[0])
+        if self.request.method != "POST" or player is None or player.session.closed:
+            return
+        connection.set_max_body_size(_UNBOUNDED)
+        connection.set_body_timeout(limits.upload_patience)
+        kind = self.request.headers.get("Content-Type", "")
+        self._reader = FormReader(kind, limits, self.server.uploads)
+        if player.uploads >= limits.max_uploads_per_player:
+            self._reader.refuse(TOO_MANY)
+        self._sender = player
+        player.uploads += 1
+        self._expect_more()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Take the next bytes of the form."""
+        if self._reader is not None:
+            self._expect_more()
+            self._reader.feed(chunk)
+
+    def on_connection_close(self) -> None:
+        """Forget the form: the browser is gone."""
+        super().on_connection_close()
+        if self._sender is not None:  # still arriving
+            self._arrived()
+            self._discard()
+
+    def _expect_more(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+        idle = self.server.limits.idle_timeout
+        self._stalled = asyncio.get_running_loop().call_later(idle, self._cut_off)
+
+    def _cut_off(self) -> None:
+        connection: Any = self.request.connection
+        if connection is not None and connection.stream is not None:
+            connection.stream.close()
+
+    def _arrived(self) -> None:
+        """Note that nothing more of the form comes. Idempotent."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        if self._sender is not None:
+            self._sender.uploads -= 1
+            self._sender = None
+
+    def _discard(self) -> None:
+        if self._reader is not None:
+            self._reader.discard()
+
+    # ---- what is answered -----------------------------------------------------------------
+
     async def get(self, token: str) -> None:
+        """Show the page."""
         player = self._admit(token)
         if player is None:
             return
-        session, limits = player.session, self.server.limits
-        deadline = time.monotonic() + limits.page_patience
-        while True:
-            patience = max(0.0, deadline - time.monotonic())
-            reply = await self.ask_kernel(session, player.name, "page", patience)
-            if reply is not None:
-                self.pass_on(reply)
-                return
-            if session.closed or time.monotonic() >= deadline:
-                self._pause_or_end(session)
-                return
-            # The kernel went while it made the page; showing a page changes nothing: ask the next.
+        reply = await self.ask_patiently(player.session, player.name, "page")
+        if reply is not None:
+            self.pass_on(reply)
+        else:
+            self.pause_or_end(player.session)
 
     async def post(self, token: str) -> None:
-        player = self._admit(token)
-        if player is None or self.too_long():
+        """Submit the page's form."""
+        self._arrived()
+        player, reader = self._admit(token), self._reader
+        if player is None or reader is None:
+            self._discard()
+            if player is not None:  # the session was closed while the form came, and is back
+                self.pause_or_end(player.session)
             return
+        try:
+            if reader.finish():
+                await self._submit(player)
+            else:
+                self._refuse(player, reader.refused)
+        finally:
+            self._discard()
+
+    async def _submit(self, player: Player) -> None:
         session, limits = player.session, self.server.limits
         if await session.served(limits.form_patience) is None:
-            self._pause_or_end(session)
+            self.pause_or_end(session)
             return
         reply = await self.ask_kernel(session, player.name, "submit", 0.0)
         if reply is not None:
             self.pass_on(reply)
-        else:  # perhaps it was handled, perhaps not: the page shows where the player is
-            self.set_status(303)
-            self.set_header("Location", "./")
-            self.finish()
+            return
+        self._leave_files()
+        # Perhaps it was handled, perhaps not: the page shows where the player is.
+        self.set_status(303)
+        self.set_header("Location", "./")
+        self.finish()
+
+    def _leave_files(self) -> None:
+        """Leave the files for a while: the kernel, which is slow, may still read them."""
+        assert self._reader is not None
+        left, self._reader.files = self._reader.files, []
+        self.server.uploads.remove_later(
+            [path for _, _, _, path, _ in left], self.server.limits.kept_unanswered
+        )
+
+    def _refuse(self, player: Player, status: int) -> None:
+        self.server.count_refusal(_REFUSALS.get(status, "unkept"), player)
+        if status == TOO_MANY:
+            self.too_fast()
+        else:
+            self.show("large" if status == TOO_LARGE else "refused", status)
 
     def _admit(self, token: str) -> Player | None:
         """Return whose page it is; answer and return None where there is none to show."""
@@ -239,18 +313,10 @@ class PlayerPage(_KernelPage):
             self.show("ended", 410)
         elif player.bucket is not None and not player.bucket.take(time.monotonic()):
             self.server.count_refusal("too fast", player)
-            self.set_header("Retry-After", "1")
-            self.show("refused", 429)
+            self.too_fast()
         else:
             return player
         return None
-
-    def _pause_or_end(self, session: Session) -> None:
-        if session.closed:
-            self.show("ended", 410)
-            return
-        self.set_header("Retry-After", "5")
-        self.show("paused", 503)
 
 
 class JoinPage(_KernelPage):
@@ -296,98 +362,57 @@ class JoinPage(_KernelPage):
         self.show("later", status)
 
 
-class SocketDoor(_Handler):
-    """Upgrades a browser's request to a WebSocket, and seats it."""
+class RoomPage(_KernelPage):
+    """A room: GET shows what there is to do, POST goes in."""
 
-    route = "p/…/ws"
+    route = "room/…/"
+    depth = 2
 
-    async def get(self, token: str) -> None:
-        key = self._handshake_key()
-        if key is None:
+    async def get(self, name: str) -> None:
+        found = self._admit(name)
+        if found is not None:
+            session, visitor = found
+            self._answer(session, visitor, await self.ask_patiently(session, "", "room", name))
+
+    async def post(self, name: str) -> None:
+        found = self._admit(name)
+        if found is None or self.too_long():
+            return
+        session, visitor = found
+        if await session.served(self.server.limits.form_patience) is None:
+            self.pause_or_end(session)
+            return
+        self._answer(session, visitor, await self.ask_kernel(session, "", "enter", 0.0, name))
+
+    def _admit(self, name: str) -> tuple[Session, Visitor] | None:
+        """Return who serves the room, and for whom; answer and return None if it cannot be."""
+        room = self.server.rooms.get(name)
+        if room is None:
+            self.server.count_refusal("unknown room")
             self.show("missing", 404)
-            return
-        player = self.server.sessions.player(token)
-        if not self._origin_allowed():
-            self.server.count_refusal("foreign origin", player)
-            self.show("missing", 404)
-            return
-        if not self.server.has_room():
-            self.server.count_refusal("too many connections", player)
-            self.show("refused", 503)
-            return
-        self.set_status(101)
-        for header in ("Content-Type", "Cache-Control", "Content-Security-Policy"):
-            self.clear_header(header)
-        self.set_header("Upgrade", "websocket")
-        self.set_header("Connection", "Upgrade")
-        self.set_header("Sec-WebSocket-Accept", WebSocketProtocol13.compute_accept_value(key))
-        self.finish()
-        await adopt(self.detach(), self._socket_for(player))
-
-    def _socket_for(self, player: Player | None) -> PlayerSocket | ClosedDoor:
-        """Return the socket for *player*, or one that only says why there is none."""
-        page = self.get_query_argument("page", "")
-        since = self.get_query_argument("since", "0")
-        if player is None:
-            self.server.count_refusal("unknown token")
-            return ClosedDoor(self.server, 4403, "")
-        if player.session.closed:
-            return ClosedDoor(self.server, 4404, "session closed", "closed")
-        if not _NUMBER.match(page) or not _NUMBER.match(since) or since == "-1":
-            self.server.count_refusal("malformed", player)
-            return ClosedDoor(self.server, 4400, "malformed")
-        if len(player.sockets) >= self.server.limits.max_sockets_per_player:
-            self.server.count_refusal("too many sockets", player)
-            return ClosedDoor(self.server, 4429, "too many sockets")
-        return PlayerSocket(self.server, player, int(page), int(since))
-
-    def _handshake_key(self) -> str | None:
-        """Return the handshake's key; None if this is no WebSocket handshake."""
-        headers = self.request.headers
-        offered = [part.strip().lower() for part in headers.get("Connection", "").split(",")]
-        key = headers.get("Sec-WebSocket-Key", "")
-        try:
-            long_enough = len(base64.b64decode(key, validate=True)) == 16
-        except (binascii.Error, ValueError):
             return None
-        if (
-            headers.get("Upgrade", "").lower() != "websocket"
-            or "upgrade" not in offered
-            or headers.get("Sec-WebSocket-Version") != "13"
-            or self.request.version != "HTTP/1.1"
-            or self.request.body
-        ):
+        session = room.session
+        if session is None:
+            self.show("ended", 410)
             return None
-        return key if long_enough else None
+        visitor, now = room.visitor(address_of(self.request)), time.monotonic()
+        if not visitor.may_ask(now) or (self._has_label() and not visitor.may_guess(now)):
+            self.server.count_refusal("too fast")
+            self.too_fast()
+            return None
+        return session, visitor
 
-    def _origin_allowed(self) -> bool:
-        origin = self.request.headers.get("Origin")
-        if origin is None:
-            return True  # not a browser; the token is the secret
-        if self.sandboxed:
-            return origin == "null"  # the sandbox's own origin; Jupyter's has no business here
-        return self.server.origin_allowed(origin, self.request.headers.get("Host", ""))
+    def _has_label(self) -> bool:
+        return any(self.get_arguments("label"))
 
-
-class Static(_Handler, StaticFileHandler):
-    """The package's own scripts and styles, kept by browsers as long as the version stays."""
-
-    route = "static/…"
-
-    def initialize(  # type: ignore[override]
-        self, path: str, server: ParticipantServer, sandboxed: bool = False
-    ) -> None:
-        StaticFileHandler.initialize(self, path)
-        _Handler.initialize(self, server, sandboxed)
-
-    def compute_etag(self) -> str | None:
-        return StaticFileHandler.compute_etag(self)
-
-    def set_extra_headers(self, path: str) -> None:
-        self.set_header("Cache-Control", f"public, max-age={_YEAR}, immutable")
-        # The sandboxed mount's pages have an origin of their own, and need these too.
-        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
-        self.set_header("Access-Control-Allow-Origin", "*")
+    def _answer(self, session: Session, visitor: Visitor, reply: HttpReply | None) -> None:
+        if reply is None:
+            self.pause_or_end(session)
+            return
+        if reply.status == _UNKNOWN_LABEL:
+            self.server.count_refusal("unknown label")
+            visitor.note_wrong_guess(time.monotonic())
+        self.pass_on(reply)
 
 
 def _pairs(arguments: dict[str, list[bytes]]) -> list[tuple[str, str]]:

@@ -25,6 +25,18 @@ class Limits:
     max_sockets_per_player: int = 32
     max_unanswered_calls: int = 32
     max_form_bytes: int = 1024 * 1024
+    """A form without its files."""
+    max_upload_bytes: int = 20 * 1024 * 1024
+    """A form with its files."""
+    max_file_bytes: int = 20 * 1024 * 1024
+    max_files: int = 20
+    max_fields: int = 1000
+    max_uploads_per_player: int = 4
+    """Forms of one player that are on their way at once."""
+    upload_patience: float = 600.0
+    """How long a form may take to arrive; one that stalls for `idle_timeout` is cut off."""
+    kept_unanswered: float = 300.0
+    """How long files are kept that came with a form which no kernel has answered in time."""
     page_patience: float = 2.0
     """How long a page waits for a kernel before it says "paused"."""
     form_patience: float = 30.0
@@ -33,6 +45,9 @@ class Limits:
     """How often at most a kernel is told of what was refused."""
     ping_interval: float = 25.0
     idle_timeout: float = 60.0
+    guesses_per_second: float = 0.5
+    """Unknown labels that one address may try in a room, after `guess_burst` at once."""
+    guess_burst: float = 50.0
 
     def bucket(self, now: float) -> TokenBucket | None:
         """Return a full bucket for one player, or None where there is no limit."""
@@ -63,6 +78,15 @@ class TokenBucket:
             return False
         self._level = level - 1.0
         return True
+
+    def allows(self, now: float) -> bool:
+        """Say whether `take` would let a call pass, and take nothing."""
+        return min(self._level + (now - self._at) * self._rate, self._burst) >= 1.0
+
+    def charge(self, now: float) -> None:
+        """Count a call that passed already, even if that makes a debt."""
+        self._level = min(self._level + (now - self._at) * self._rate, self._burst) - 1.0
+        self._at = now
 
 
 class Refusals:

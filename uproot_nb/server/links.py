@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.bridge.channel import Channel
@@ -11,14 +12,18 @@ from uproot_nb.bridge.messages import (
     Action,
     AddPlayers,
     Backlog,
+    CloseRoom,
     CloseSession,
     CloseSocket,
     HttpReply,
     HttpRequest,
     Message,
+    OpenRoom,
     OpenSession,
     Push,
     Reply,
+    RoomNews,
+    ServeFiles,
     SetState,
 )
 from uproot_nb.server.sessions import Session
@@ -31,6 +36,7 @@ if TYPE_CHECKING:  # the server makes its links; only the name is needed here
 __all__ = ["KernelLink"]
 
 _ACTIVITY_SECONDS = 1.0
+_ANY = repeat(None)
 
 
 class KernelLink:
@@ -53,6 +59,10 @@ class KernelLink:
             AddPlayers: self._add_players,
             SetState: self._set_state,
             CloseSession: self._close_session,
+            OpenRoom: self._open_room,
+            CloseRoom: self._close_room,
+            RoomNews: self._room_news,
+            ServeFiles: self._serve_files,
         }
 
     # ---- to the kernel --------------------------------------------------------------------
@@ -127,12 +137,13 @@ class KernelLink:
             return
         seq, frame = message.seq, text_frame(message.frame)
         players = session.players
-        for name in message.players:
+        for name, position in zip(message.players, message.positions or _ANY, strict=False):
             player = players.get(name)
             if player is None:
                 continue
             for socket in player.sockets:
-                if socket.written < seq and not socket.resuming:
+                here = position is None or socket.page == position
+                if here and socket.written < seq and not socket.resuming:
                     socket.written = seq
                     socket.post(frame)
 
@@ -205,8 +216,32 @@ class KernelLink:
             self._tell(session)
             self._release(session.key)
 
+    def _open_room(self, message: OpenRoom) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            self._server.rooms.open(session, message.name, message.since)
+
+    def _close_room(self, message: CloseRoom) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            self._server.rooms.close(session, message.name)
+
+    def _room_news(self, message: RoomNews) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            self._server.rooms.say(session, message.name, text_frame(message.frame))
+
+    def _serve_files(self, message: ServeFiles) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            self._server.sessions.add_folder(session, message.key, message.folder)
+
     def _tell(self, session: Session) -> None:
         """Tell every socket the session's state; one that is closed closes them."""
+        if session.closed:
+            self._server.rooms.leave(session)
+        else:
+            self._server.rooms.tell_state(session)
         frame = status_frame(session.state)
         for socket in session.sockets():
             socket.post(frame)

@@ -77,6 +77,21 @@ _TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         "es": ("No ha funcionado", "Vuelva atrás e inténtelo de nuevo dentro de un momento."),
         "fr": ("Cela n’a pas fonctionné", "Veuillez revenir en arrière et réessayer."),
     },
+    "large": {
+        "en": ("That was too large", "Please go back and choose smaller files, or fewer."),
+        "de": (
+            "Das war zu groß",
+            "Bitte gehen Sie zurück und wählen Sie kleinere oder weniger Dateien.",
+        ),
+        "es": (
+            "Es demasiado grande",
+            "Vuelva atrás y elija archivos más pequeños, o menos archivos.",
+        ),
+        "fr": (
+            "C’était trop volumineux",
+            "Veuillez revenir en arrière et choisir des fichiers plus petits ou moins nombreux.",
+        ),
+    },
 }
 _TAKE_PART = {"en": "Take part", "de": "Teilnehmen", "es": "Participar", "fr": "Participer"}
 
@@ -94,7 +109,7 @@ def choose_language(accepted: str) -> str:
 
 @cache
 def notice(kind: str, language: str) -> bytes:
-    """Return the page "join", "paused", "later", "ended", "missing" or "refused" as HTML."""
+    """Return a page as HTML: "join", "paused", "later", "ended", "missing", "refused", "large"."""
     title, text = _TEXTS[kind][language]
     template = Template((_FOLDER / "notice.html").read_text(encoding="utf-8"))
     page = template.substitute(

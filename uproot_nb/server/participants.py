@@ -21,8 +21,10 @@ from uproot_nb.server.handlers import NotFound, routes
 from uproot_nb.server.limits import Limits, Refusals
 from uproot_nb.server.links import KernelLink
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
+from uproot_nb.server.rooms import Rooms
 from uproot_nb.server.sessions import Player, Session, Sessions
 from uproot_nb.server.sockets import PlayerSocket
+from uproot_nb.server.uploads import Uploads
 
 __all__ = ["ParticipantServer", "start_embedded"]
 
@@ -51,6 +53,8 @@ class ParticipantServer:
         self.limits = limits or Limits()
         self.refusals = Refusals()
         self.sessions = Sessions()
+        self.rooms = Rooms(self.limits)
+        self.uploads = Uploads()
         self.links: set[KernelLink] = set()
         self.sockets: dict[int, PlayerSocket] = {}
         self.closed_doors = 0
@@ -101,6 +105,7 @@ class ParticipantServer:
         for opened in list(self.sockets.values()):
             opened.flush()
             opened.shut(1001, "going away")
+        self.rooms.stop()
         for link in list(self.links):
             link.close()
         self.links.clear()
@@ -112,6 +117,7 @@ class ParticipantServer:
             http.stop()
             stop_hiding()
             await http.close_all_connections()
+        self.uploads.close()
 
     def at_mount(self, url: str) -> None:
         """Tell participants *url* instead of the own port, unless a public URL was given."""
@@ -142,7 +148,8 @@ class ParticipantServer:
     def has_room(self) -> bool:
         """Say whether one more connection may be opened."""
         requests = self._http.open_connections if self._http is not None else 0
-        opened = requests + len(self.sockets) + self.closed_doors
+        waiting = len(self.rooms.sockets())
+        opened = requests + len(self.sockets) + waiting + self.closed_doors
         return opened < self.limits.max_connections
 
     def origin_allowed(self, origin: str, host: str) -> bool:
@@ -154,7 +161,7 @@ class ParticipantServer:
         return parts.netloc == host.lower() or (parts.scheme, parts.netloc) == public[:2]
 
     def _ping(self) -> None:
-        for opened in list(self.sockets.values()):
+        for opened in (*self.sockets.values(), *self.rooms.sockets()):
             opened.check_alive()
         self._later("ping", self.limits.ping_interval, self._ping)
 

@@ -12,12 +12,15 @@ import re
 __all__ = ["hide_secrets", "redact", "stop_hiding"]
 
 _LINK = re.compile(r"\b(p|join/[^/\s\"']+)/[^/\s\"'?#\\]+")
+_FOLDER = re.compile(r"\bfiles/[\w-]{16,}", re.ASCII)
+_LABEL = re.compile(r"\b(label=)[^&\s\"'#\\]+")
 _LOGGERS = ("tornado.access", "tornado.application", "tornado.general", "asyncio")
 
 
 def redact(text: str) -> str:
-    """Return *text* without the tokens and secrets of the links in it."""
-    return _LINK.sub(lambda link: f"{link[1].partition('/')[0]}/…", text)
+    """Return *text* without the tokens, secrets and labels of the links in it."""
+    shown = _LINK.sub(lambda link: f"{link[1].partition('/')[0]}/…", text)
+    return _LABEL.sub(r"\1…", _FOLDER.sub("files/…", shown))
 
 
 class _Redaction(logging.Filter):

@@ -28,12 +28,14 @@ def digest(secret: str) -> bytes:
 class Player:
     """A place in a session, and its open sockets."""
 
-    __slots__ = ("bucket", "name", "session", "sockets")
+    __slots__ = ("bucket", "name", "session", "sockets", "uploads")
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
         self.sockets: list[PlayerSocket] = []
         self.bucket: TokenBucket | None = None
+        self.uploads = 0
+        """Forms with files that are on their way."""
 
 
 class Session:
@@ -92,6 +94,7 @@ class Sessions:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._players: dict[bytes, Player] = {}
+        self._folders: dict[bytes, tuple[Session, str]] = {}
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())
@@ -103,6 +106,11 @@ class Sessions:
     def player(self, token: str) -> Player | None:
         """Return whose *token* it is."""
         return self._players.get(digest(token))
+
+    def folder(self, key: str) -> str | None:
+        """Return the folder of static files that *key* opens, while its session is open."""
+        session, folder = self._folders.get(digest(key), (None, ""))
+        return folder if session is not None and not session.closed else None
 
     def joined_by(self, label: str, secret: str) -> Session | None:
         """Return the session that a join link with *label* (key or name) and *secret* leads to."""
@@ -131,6 +139,12 @@ class Sessions:
             del session.players[player.name]
         self.add_players(session, opened.tokens)
         return session, gone
+
+    def add_folder(self, session: Session, key: str, folder: str) -> None:
+        """Let whoever knows *key* read the files below *folder*."""
+        known = self._folders.get(digest(key))
+        if known is None or known[0] is session:
+            self._folders[digest(key)] = session, folder
 
     def add_players(self, session: Session, tokens: dict[str, str]) -> None:
         """Give *session* more places: player name by token."""

@@ -15,7 +15,7 @@ from uproot_nb.server.websocket import WebSocket, text_frame
 if TYPE_CHECKING:  # the server makes its sockets; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
 
-__all__ = ["WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame"]
+__all__ = ["PONG", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame"]
 
 WAITING_PAGE = -1
 """The position for which the server's own "paused" page connects; kernels hear nothing of it."""
@@ -41,7 +41,7 @@ class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
 
 
 _decode = msgspec.json.Decoder(_Call | _Ack | _Ping).decode
-_PONG = text_frame(b'{"op":"pong"}')
+PONG = text_frame(b'{"op":"pong"}')
 _STATUS = {
     state: text_frame(b'{"op":"status","state":"%s"}' % state.encode())
     for state in ("running", "paused", "closed")
@@ -125,7 +125,7 @@ class PlayerSocket(WebSocket):
         elif type(frame) is _Ack:
             self.acked = max(self.acked, min(frame.seq, self.written))
         else:
-            self.write(_PONG)
+            self.write(PONG)
 
     def _call(self, asked: _Call) -> None:
         args, kwargs = bytes(asked.args), bytes(asked.kwargs)

@@ -2,26 +2,12 @@
  *
  * It reads <script type="application/json" id="uproot-page">, which stands before it, keeps a
  * WebSocket to the server, sends calls, delivers pushes exactly once and in order, and tells the
- * participant calmly when the connection is lost. Bootstrap draws its dialogs.
+ * participant calmly when the connection is lost. What it says comes from there too, in the
+ * participant's language: `"texts": {"English": "…"}`. Beside it stand dialogs.js, timeouts.js,
+ * simulate.js and, on wait pages, waiting.js; they build on `uproot.inner`, which is ours alone.
  */
 (() => {
     "use strict";
-
-    const TEXTS = {
-        connecting: "Connecting…",
-        reconnecting: "Reconnecting…",
-        slower: "One moment, please…",
-        refused: "This page has lost its connection for good. Please reload it.",
-        paused: "The study is paused. Please stay on this page; it goes on by itself.",
-        closed: "This session has ended. You may close this page.",
-        tooLarge: "This is too large to be sent.",
-        reload: "Reload",
-        close: "Close",
-        message: "Message",
-        problem: "There is a problem",
-        ok: "OK",
-        cancel: "Cancel",
-    };
 
     const PING_EVERY = 20000;       // milliseconds, like all times below
     const PONG_WITHIN = 10000;
@@ -38,6 +24,21 @@
 
     const I = (id) => document.getElementById(id);
     const boot = I("uproot-page") ? JSON.parse(I("uproot-page").textContent) : {};
+    const off = (document.documentElement.dataset.uprootOff || "").split(" ");
+
+    /* ---- Words --------------------------------------------------------------------------- */
+
+    /* Says an English sentence in the participant's language; {name} stands for values.name. */
+    function text(english, values = {}) {
+        const known = boot.texts || {};
+        const sentence = Object.prototype.hasOwnProperty.call(known, english) ? known[english] : String(english);
+        return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+    }
+
+    const STATES = {
+        paused: "The study is paused. Please stay on this page; it goes on by itself.",
+        closed: "This session has ended. You may close this page.",
+    };
 
     /* ---- The link: a WebSocket that comes back ------------------------------------------- */
 
@@ -181,7 +182,7 @@
             const size = ([, call]) => call.message.length;
             const [id, call] = calls.reduce((a, b) => (size(b) > size(a) ? b : a));
             this.waiting.delete(id);
-            call.reject(namedError("TooLarge", TEXTS.tooLarge));
+            call.reject(namedError("TooLarge", text("This is too large to be sent.")));
             return true;
         }
 
@@ -239,11 +240,13 @@
         }
     }
 
-    function attempt(action) {
+    /* Does something that may fail; *loud*: say so in the console. */
+    function attempt(action, loud = true) {
         try {
-            action();
+            return action();
         } catch (error) {
-            console.error(error);
+            if (loud) console.error(error);
+            return null;
         }
     }
 
@@ -251,6 +254,7 @@
 
     const notices = {
         lossTimer: null,
+        worse: null,        // What to say instead, once a loss means more than that.
 
         region(id, role) {
             let region = I(id);
@@ -262,10 +266,16 @@
         },
 
         /* Blips do not flicker: a loss shows only when it has lasted. */
-        showLoss(text, soon = false) {
+        showLoss(words, soon = false) {
+            if (off.includes("connection")) return;
             clearTimeout(this.lossTimer);
             const delay = soon ? 0 : SHOW_LOSS_AFTER;
-            this.lossTimer = setTimeout(() => { this.connection().textContent = text; }, delay);
+            this.lossTimer = setTimeout(() => { this.connection().textContent = this.worse || words; }, delay);
+        },
+
+        showWorse(words) {
+            this.worse = words;
+            this.showLoss(words, true);
         },
 
         hideLoss() {
@@ -277,20 +287,20 @@
             return this.region("uproot-connection", "status");
         },
 
-        banner(text, button) {
+        banner(words, button) {
             const region = this.region("uproot-banner", "status");
-            if (region.firstChild && region.firstChild.textContent === text) return;
+            if (region.firstChild && region.firstChild.textContent === words) return;
             region.replaceChildren();
-            if (text) region.append(build("p", {}, text), ...(button ? [button] : []));
+            if (words) region.append(build("p", {}, words), ...(button ? [button] : []));
         },
 
         showState(state) {
-            this.banner(TEXTS[state] || "");
+            this.banner(STATES[state] ? text(STATES[state]) : "");
         },
 
-        toast(text) {
-            const close = build("button", { type: "button", class: "btn-close", "aria-label": TEXTS.close });
-            const toast = build("div", { class: "uproot-toast" }, build("p", {}, text), close);
+        toast(words) {
+            const close = build("button", { type: "button", class: "btn-close", "aria-label": text("Close") });
+            const toast = build("div", { class: "uproot-toast" }, build("p", {}, words), close);
             close.addEventListener("click", () => toast.remove());
             this.region("uproot-toasts", "log").append(toast);
         },
@@ -303,89 +313,51 @@
         return element;
     }
 
-    /* ---- Dialogs: one after another ------------------------------------------------------ */
-
-    const HARMLESS = "B BR CODE EM I LI OL P SMALL STRONG SUB SUP U UL".split(" ");
-    let lastDialog = Promise.resolve();
-
-    /* Simple markup is shown as such, anything else as its text: nothing in it can run. */
-    function simpleMarkup(content) {
-        if (content instanceof Node) return content;
-        const parsed = new DOMParser().parseFromString(String(content), "text/html").body;
-        const copy = (node) => {
-            if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(node.data);
-            const known = node.nodeType === Node.ELEMENT_NODE && HARMLESS.includes(node.tagName);
-            const target = known ? document.createElement(node.tagName) : document.createDocumentFragment();
-            target.append(...Array.from(node.childNodes, copy));
-            return target;
-        };
-        return copy(parsed);
-    }
-
-    function ask(kind, title, content, value) {
-        const answer = lastDialog.then(() => new Promise((resolve) => showDialog(kind, title, content, value, resolve)));
-        lastDialog = answer.catch(() => {});
-        return answer;
-    }
-
-    function showDialog(kind, title, content, value, resolve) {
-        const id = `uproot-dialog-${randomWord()}`;
-        const input = kind === "prompt" ? build("input", { class: "form-control mt-3", autocomplete: "off", "aria-labelledby": `${id}-text` }) : null;
-        const ok = build("button", { type: "submit", class: "btn btn-primary" }, TEXTS.ok);
-        const cancel = build("button", { type: "button", class: "btn btn-outline-secondary", "data-bs-dismiss": "modal" }, TEXTS.cancel);
-        const text = build("div", { id: `${id}-text`, class: "uproot-dialog-text" }, simpleMarkup(content));
-        const form = build("form", { class: "modal-content", novalidate: "" },
-            build("div", { class: "modal-header" }, build("h2", { id: `${id}-title`, class: "modal-title fs-5" }, title)),
-            build("div", { class: "modal-body" }, text, ...(input ? [input] : [])),
-            build("div", { class: "modal-footer" }, ...(input ? [cancel] : []), ok));
-        const dialog = build("div", { class: `modal fade uproot-${kind}`, tabindex: "-1", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-text` },
-            build("div", { class: "modal-dialog modal-dialog-centered modal-dialog-scrollable" }, form));
-        if (input) input.value = value;
-        openDialog(dialog, form, input || ok, () => (input ? input.value : undefined), () => resolve(input ? null : undefined), resolve);
-    }
-
-    function openDialog(dialog, form, focus, read, dismissed, resolve) {
-        const others = Array.from(document.querySelectorAll(".modal.show"), (element) => bootstrap.Modal.getOrCreateInstance(element));
-        const before = document.activeElement;
-        const modal = new bootstrap.Modal(dialog, { backdrop: "static" });
-        let settle = dismissed;
-        form.addEventListener("submit", (event) => {
-            event.preventDefault();
-            const answer = read();
-            settle = () => resolve(answer);
-            modal.hide();
-        });
-        dialog.addEventListener("shown.bs.modal", () => focus.focus(), { once: true });
-        dialog.addEventListener("hidden.bs.modal", () => {
-            modal.dispose();
-            dialog.remove();
-            if (before && before.focus) before.focus();
-            others.forEach((other) => other.show());
-            settle();
-        }, { once: true });
-        document.body.append(dialog);
-        others.forEach((other) => other.hide());
-        modal.show();
-    }
-
     /* ---- The page: its form, its address, its life -------------------------------------- */
 
     let submitted = false;
 
-    function submit(anyway = false) {
+    /* Sends the form as Next does. *extra* hidden values make it go without any validation;
+     * *insist*: also if the page's own script says no. */
+    function post(extra = null, insist = false) {
         const form = I("uproot-form");
-        if (!form) return;
-        if (anyway) form.noValidate = true;
-        if (form.requestSubmit) form.requestSubmit();
-        else if (form.noValidate || form.reportValidity()) form.submit();      // Safari before 16
+        if (!form || submitted) return;
+        const inputs = Object.entries(extra || {}).map(([name, value]) => build("input", { type: "hidden", name, value }));
+        const strict = !form.noValidate;
+        if (extra !== null) form.noValidate = true;
+        form.append(...inputs);
+        // A field may be called "submit", and hide the form's own method.
+        const { requestSubmit, submit: submitPlainly } = HTMLFormElement.prototype;
+        if (requestSubmit) requestSubmit.call(form);
+        else if (form.noValidate || form.reportValidity()) submitPlainly.call(form);     // Safari before 16
+        if (insist && requestSubmit && !submitted) submitPlainly.call(form);
+        inputs.forEach((input) => input.remove());      // The browser has taken the values by now.
+        if (strict) form.noValidate = false;
+    }
+
+    function submit() {
+        if (boot.wait) console.info("uproot.submit: a wait page goes on by itself.");
+        else post();
+    }
+
+    function goBack() {
+        if (boot.back) post({ _uproot_back: "1" });
+        else console.info("uproot.goBack: this page does not allow it; set allow_back = True.");
     }
 
     /* A second click does no harm, and a submission that got lost can be tried again. */
     function submitOnce(event) {
-        if (event.target !== I("uproot-form") || event.defaultPrevented) return;
+        const form = I("uproot-form");
+        if (event.target !== form || event.defaultPrevented) return;
         if (submitted) event.preventDefault();
-        submitted = true;
-        setTimeout(() => { submitted = false; }, FORGET_SUBMIT_AFTER);
+        if (form.querySelector("input[type=file]")) form.enctype = "multipart/form-data";
+        noteSubmitted(true);
+        setTimeout(() => noteSubmitted(false), FORGET_SUBMIT_AFTER);
+    }
+
+    function noteSubmitted(now) {
+        submitted = now;
+        I("uproot-form").classList.toggle("uproot-sending", now);
     }
 
     /* Asks for the page anew; unlike location.reload() it never sends a form again. */
@@ -411,11 +383,39 @@
         if (window.Alpine && Alpine.store("uproot")) Object.assign(Alpine.store("uproot"), changes);
     }
 
+    /* Light or dark as the device is; paper is light. */
     function followColourScheme() {
         const dark = matchMedia("(prefers-color-scheme: dark)");
-        const follow = () => document.documentElement.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");
+        const show = (scheme) => document.documentElement.setAttribute("data-bs-theme", scheme);
+        const follow = () => show(dark.matches ? "dark" : "light");
         dark.addEventListener("change", follow);
+        window.addEventListener("beforeprint", () => show("light"));
+        window.addEventListener("afterprint", follow);
         follow();
+    }
+
+    /* What scrolls sideways can be scrolled by keyboard. */
+    function reachWideContent() {
+        document.querySelectorAll(".uproot-prose").forEach((prose) => {
+            if (prose.scrollWidth > prose.clientWidth) prose.tabIndex = 0;
+        });
+    }
+
+    /* Small notes for the next page of this tab; a sandboxed page may keep none. */
+    const memory = {
+        keep: (name, value) => attempt(() => sessionStorage.setItem(name, value), false),
+        read: (name) => attempt(() => sessionStorage.getItem(name), false),
+        drop: (name) => attempt(() => sessionStorage.removeItem(name), false),
+    };
+
+    /* Who waited with another tab in front sees by the title that it goes on. */
+    function attract() {
+        const waited = memory.read("uproot-waited");
+        memory.drop("uproot-waited");
+        if (!waited || boot.wait || !document.hidden) return;
+        const title = document.title;
+        document.title = `● ${text("It goes on")}`;
+        document.addEventListener("visibilitychange", () => { document.title = title; }, { once: true });
     }
 
     /* ---- What arrives -------------------------------------------------------------------- */
@@ -428,15 +428,17 @@
         status: ({ state }) => {
             keepStore({ state });
             notices.showState(state);
+            happenings.dispatchEvent(new Event("state"));
         },
         pong: () => {},
     };
 
     const actions = {
-        reload: () => reload(),
+        // Whoever is told to follow may have come here by itself meanwhile.
+        reload: (frame) => (frame.entered === undefined || frame.entered !== boot.entered) && reload(),
         redirect: ({ url }) => redirect(url),
-        submit: () => submit(true),
-        message: ({ data }) => notices.toast(String(data)),
+        submit: ({ timeout }) => (timeout ? happenings.dispatchEvent(new Event("timeout")) : post({})),
+        message: ({ data, text: words = data }) => notices.toast(String(words)),
     };
 
     const link = new Link(address, {
@@ -454,27 +456,32 @@
             if (condition.connected) {
                 keepStore({ connected: false });
                 happenings.dispatchEvent(new Event("disconnect"));
-                if (condition.state !== "closed") notices.showLoss(TEXTS.reconnecting);
+                if (condition.state !== "closed") notices.showLoss(text("Reconnecting…"));
             }
-            if (code === GOOD_BYE.tooFast) notices.showLoss(TEXTS.slower, true);
-            if (code === GOOD_BYE.ended) giveUp("SessionClosed", TEXTS.closed, false);
+            if (code === GOOD_BYE.tooFast) notices.showLoss(text("One moment, please…"), true);
+            if (code === GOOD_BYE.ended) giveUp("SessionClosed", text(STATES.closed), false);
             const hopeless = code === GOOD_BYE.badFrame || code === GOOD_BYE.badToken;
-            if (hopeless || (code === GOOD_BYE.tooLarge && !calls.refuseLargest())) giveUp("Disconnected", TEXTS.refused, true);
+            if (hopeless || (code === GOOD_BYE.tooLarge && !calls.refuseLargest())) giveUp("Disconnected", text("This page has lost its connection for good. Please reload it."), true);
         },
     });
     const calls = new Calls(link);
     const pushes = new Pushes(link, boot.since || 0);
     const happenings = new EventTarget();
-    const condition = { connected: false, state: boot.state || "running" };
+    const condition = {
+        connected: false,
+        state: boot.state || "running",
+        timeout: { active: false, level: "", text: "", compact: "" },
+    };
     let everOpen = false;
+    let begun = false;
 
-    function giveUp(name, text, canReload) {
+    function giveUp(name, words, canReload) {
         link.rest();
         notices.hideLoss();
-        calls.refuseAll(name, text);
-        const button = build("button", { type: "button", class: "btn btn-sm btn-outline-secondary" }, TEXTS.reload);
+        calls.refuseAll(name, words);
+        const button = build("button", { type: "button", class: "btn btn-sm btn-outline-secondary" }, text("Reload"));
         button.addEventListener("click", reload);
-        notices.banner(text, canReload ? button : null);
+        notices.banner(words, canReload ? button : null);
         if (name === "SessionClosed") keepStore({ state: "closed" });
     }
 
@@ -484,6 +491,9 @@
         /* What jsvars returned, and the experiment's public constants. */
         vars: boot.vars || {},
         C: boot.C || {},
+
+        /* Which page this is: "app/Page", or "Page" in a notebook. */
+        currentPage: [boot.app, boot.name].filter(Boolean).join("/"),
 
         /* Gets the pushes without a name: uproot.receive = (data) => … */
         receive: null,
@@ -509,14 +519,20 @@
         onReconnect: (action) => happenings.addEventListener("reconnect", action),
         onDisconnect: (action) => happenings.addEventListener("disconnect", action),
 
-        submit: () => submit(),
+        /* Connect; done by itself, unless the template says disable_auto_start. */
+        init,
+
+        /* As the buttons Next and Back do. */
+        submit,
+        goBack,
         reload,
         redirect,
 
-        /* Dialogs take text or simple markup; the promise is kept when they are closed. */
-        alert: (content) => ask("alert", TEXTS.message, content),
-        error: (content) => ask("error", TEXTS.problem, content),
-        prompt: (content, value = "") => ask("prompt", TEXTS.message, content, value),
+        /* Ask the experiment's api(request, session): fetch with an address relative to it. */
+        api(path = "", options = {}) {
+            if (boot.api) return fetch(new URL(path, new URL(boot.api, location.href)), options);
+            return Promise.reject(namedError("NoApi", "uproot.api: this experiment has no api. Define api(request, session) beside its pages."));
+        },
 
         /* The value chosen in a group of radio buttons or a list, or null. */
         selectedValue(name) {
@@ -540,25 +556,37 @@
 
         I,
     };
+    uproot.inner = { attempt, boot, build, condition, happenings, keepStore, link, memory, namedError, notices, post, randomWord, text };
     window.I = I;
-    // The browser's own dialogs stop everything, pushes too, until they are answered.
-    window.alert = (text) => uproot.alert(document.createTextNode(String(text)));
-    window.prompt = (text = "", value = "") => uproot.prompt(document.createTextNode(String(text)), value);
+    window.C = window.C || uproot.C;
+    if (!off.includes("terms")) window._ = text;
 
     followColourScheme();
     document.addEventListener("alpine:init", () => Alpine.store("uproot", { ...condition }));
     window.addEventListener("submit", submitOnce);
+    uproot.onStart(attract);
+    uproot.onStart(reachWideContent);
+    // Where it went by a button, the browser may show the page as it was, from its memory.
+    window.addEventListener("pageshow", (event) => event.persisted && submitted && reload());
 
-    if (boot.page === undefined) return;    // A page that only shows something.
+    /* Begins after all that the page's scripts do at its start: their handlers miss nothing. */
+    function init() {
+        if (boot.page === undefined || begun) return;      // A page that only shows something.
+        begun = true;
+        uproot.onStart(() => {
+            notices.showLoss(text("Connecting…"));
+            setTimeout(() => link.begin(), 0);
+        });
+    }
+
+    if (boot.page === undefined) return;
 
     uproot.onStart(() => {
         notices.connection();
         notices.region("uproot-toasts", "log");
         notices.showState(condition.state);
-        notices.showLoss(TEXTS.connecting);
-        // After all that the page's scripts do at its start: their handlers miss nothing.
-        setTimeout(() => link.begin(), 0);
     });
+    if (!off.includes("auto-start")) init();
     window.addEventListener("online", () => link.hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && link.hurry());
     window.addEventListener("pagehide", () => {
@@ -567,8 +595,6 @@
         notices.hideLoss();
     });
     window.addEventListener("pageshow", (event) => {
-        if (!event.persisted) return;
-        if (submitted) reload();            // The page that came back is over.
-        else if (!calls.refusal) link.begin();
+        if (event.persisted && begun && !submitted && !calls.refusal) link.begin();
     });
 })();

@@ -1,0 +1,335 @@
+"""How a page's questions look and behave in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe import violations
+from markupsafe import Markup
+from playwright.sync_api import Browser, expect
+
+from uproot_nb.engine.forms import Form, make_form, template_functions
+from uproot_nb.experiment.declarations import Field
+from uproot_nb.experiment.fields import (
+    BICField,
+    BooleanField,
+    BoundedChoiceField,
+    DateField,
+    DecimalField,
+    DecimalRangeField,
+    EmailField,
+    FileField,
+    FloatField,
+    FloatRangeField,
+    IBANField,
+    IntegerField,
+    LikertField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+
+if TYPE_CHECKING:
+    from conftest import Visit
+    from wire_server import WireServer
+
+PAGE = "{% block title %}About you{% endblock %}{% block main %}{{ fields() }}{% endblock %}"
+LONG = "a question whose label is as long as labels get, with a Donaudampfschifffahrtsgesellschaft"
+SCALE = [(1, "Disagree strongly"), (2, "Disagree"), (3, "Neither"), (4, "Agree"), (5, "Strongly")]
+
+EVERY_FIELD: dict[str, Field] = {
+    "text": StringField(label="Your field of study", description="As it is on your diploma."),
+    "floating": StringField(label="Your name", label_floating="First name"),
+    "bare": StringField(),
+    "both": StringField(label=f"Text in {LONG}", addon_start="www.", addon_end=".org"),
+    "area": TextAreaField(label="Why?", optional=True),
+    "area_floating": TextAreaField(label_floating="Anything else?"),
+    "mail": EmailField(label="Email", render_kw={"placeholder": "ann@example.org"}),
+    "iban": IBANField(label="IBAN"),
+    "bic": BICField(label="BIC"),
+    "whole": IntegerField(label="Your age", min=18, max=99, addon_end="years"),
+    "amount": DecimalField(label="Your offer", min=0, max=10, step=0.01, addon_start="€"),
+    "share": FloatField(label="Your share", min=0, max=1),
+    "day": DateField(label="When did you arrive?"),
+    "yes": BooleanField(label="I agree", description="You may leave at any time."),
+    "radio": RadioField(label="Would you lead?"),
+    "radio_h": RadioField(label="Side?", choices=["left", "right"], layout="horizontal"),
+    "radio_o": RadioField(label="Gender?", choices=["f", "m", "x"], optional=True, default="x"),
+    "several": BoundedChoiceField(label="Topics", choices=["a", "b", LONG], min=1, max=2),
+    "list": SelectField(label="Country", choices=[("de", "Germany"), ("fr", f"France, {LONG}")]),
+    "likert": LikertField(label="Happy?", label_min="Not at all happy", label_max="Very happy"),
+    "eleven": LikertField(label="Risk?", min=0, max=10, label_min="Never", label_max="Always"),
+    "twenty": LikertField(label="Rank?", min=1, max=20, label_min="First", label_max="Last"),
+    "words": LikertField(label="It was fair.", choices=SCALE),
+    "slider": DecimalRangeField(label="How sure?", default=65, label_min="Not", label_max="Very"),
+    "untouched": FloatRangeField(label="How much?", max=10, step=0.1, anchoring=False),
+    "silent": DecimalRangeField(label="Where?", hide_popover=True, label_min="", label_max=""),
+    "file": FileField(label="A photo", optional=True),
+    "safe": StringField(label=Markup("Are <em>you</em> sure?")),
+}
+
+WRONG = [("text", "x"), ("whole", "3"), ("radio", "perhaps"), ("slider", "7"), ("untouched", "3.3")]
+
+
+def told(form: Form, **more: Any) -> dict[str, Any]:
+    return {"form": form, **template_functions(form), **more}
+
+
+def open_form(visit: Visit, fields: Mapping[str, Any], page: str = PAGE, **options: Any) -> Visit:
+    """Show the form of *fields*, and wait until its script has run."""
+    visit.open(page, told(make_form(fields, **options)))
+    return visit
+
+
+def data(visit: Visit) -> dict[str, Any]:
+    """Return what the form would post now."""
+    pairs: list[list[str]] = visit.page.evaluate("[...new FormData(I('uproot-form'))]")
+    return {name: text for name, text in pairs if not name.startswith("_uproot")}
+
+
+def wrong_form() -> Form:
+    form = make_form(EVERY_FIELD, pairs=WRONG)
+    form.validate()
+    form.add_errors("What you give and what you keep must add up to 10.")
+    return form
+
+
+# ---- looks ----------------------------------------------------------------------------------
+
+WINDOWS = [(360, "light"), (360, "dark"), (1200, "light"), (1200, "dark")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+def test_axe_finds_nothing_wrong_with_any_field(
+    browser: Browser, wire: WireServer, width: int, scheme: Any
+) -> None:
+    wire.reset()
+    shown = type("Market", (), {"template": PAGE + "\n", "__doc__": None})
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    for form in (make_form(EVERY_FIELD), wrong_form()):
+        page.goto(wire.serve(shown, told(form)))
+        page.wait_for_function("document.documentElement.dataset.bsTheme !== undefined")
+        assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+        assert violations(page, "#uproot-form") == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_grid_of_scales_is_as_accessible(visit: Visit, width: int) -> None:
+    fields = {"likert": EVERY_FIELD["likert"], "words": EVERY_FIELD["words"]}
+    page = "{{ fields() }}{{ likert_grid(form.likert, form.words) }}"
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    open_form(visit, fields, page, pairs=[])
+    assert violations(visit.page, "#uproot-form") == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_large_enough_for_a_thumb(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    open_form(visit, EVERY_FIELD)
+    small: list[str] = visit.page.evaluate("""[
+        ...document.querySelectorAll('.form-control, .form-select, .uproot-choice, .uproot-point')
+    ].filter((e) => {
+        const { width, height } = e.getBoundingClientRect();
+        return width < 24 || height < 44;
+    }).map((e) => e.outerHTML)""")
+    assert small == []
+
+
+def test_right_to_left_a_slider_shows_its_value_above_its_handle(visit: Visit) -> None:
+    form = make_form({"x": DecimalRangeField(default=10)})
+    visit.open(PAGE, told(form, direction="rtl"))
+    at = visit.page.evaluate("""(() => {
+        const frame = document.querySelector('.uproot-slider').getBoundingClientRect();
+        const value = document.querySelector('output').getBoundingClientRect();
+        return (frame.right - (value.left + value.right) / 2) / frame.width;
+    })()""")
+    assert 0.08 < at < 0.16
+
+
+def test_a_scale_of_words_stands_upright_on_a_phone_and_flat_on_a_desk(visit: Visit) -> None:
+    open_form(visit, {"words": EVERY_FIELD["words"], "numbers": EVERY_FIELD["eleven"]})
+    tops = """(name) => new Set([...document.getElementsByName(name)].map(
+        (e) => Math.round(e.getBoundingClientRect().top))).size"""
+    for width, rows in ((360, 5), (1200, 1)):
+        visit.page.set_viewport_size({"width": width, "height": 800})
+        assert visit.page.evaluate(tops, "words") == rows
+        assert visit.page.evaluate(tops, "numbers") == 1
+
+
+# ---- sliders --------------------------------------------------------------------------------
+
+
+def test_a_slider_without_a_handle_posts_nothing_before_it_is_touched(visit: Visit) -> None:
+    open_form(visit, {"x": EVERY_FIELD["untouched"], "y": EVERY_FIELD["slider"]})
+    assert data(visit) == {"y": "65"}
+    slider = visit.page.locator("#x")
+    assert slider.get_attribute("aria-valuetext") == "No answer yet"
+    assert slider.evaluate("e => e.validationMessage") == "Please move the slider."
+    slider.focus()
+    assert data(visit) == {"y": "65"}
+    visit.page.keyboard.press("ArrowRight")
+    assert data(visit) == {"x": "5.1", "y": "65"}
+    assert slider.get_attribute("aria-valuetext") is None
+    assert slider.evaluate("e => e.validationMessage") == ""
+    assert visit.errors == []
+
+
+def test_pressing_a_slider_where_its_handle_would_be_is_an_answer(visit: Visit) -> None:
+    open_form(visit, {"x": EVERY_FIELD["untouched"]})
+    visit.page.locator("#x").click()
+    assert data(visit) == {"x": "5"}
+    expect(visit.page.locator("output")).to_have_text("5")
+
+
+def test_a_slider_that_was_touched_before_stays_so(visit: Visit) -> None:
+    open_form(visit, {"x": EVERY_FIELD["untouched"]}, pairs=[("x", "3.3")])
+    assert data(visit) == {"x": "3.3"}
+    expect(visit.page.locator("output")).to_have_text("3.3")
+
+
+def test_without_our_script_an_untouched_slider_posts_nothing_too(
+    browser: Browser, wire: WireServer
+) -> None:
+    wire.reset()
+    shown = type("Market", (), {"template": PAGE + "\n", "__doc__": None})
+    form = make_form({"x": EVERY_FIELD["untouched"]})
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/forms.js", lambda route: route.abort())
+    page.goto(wire.serve(shown, told(form)))
+    assert page.evaluate("new FormData(document.forms[0]).has('x')") is False
+    context.close()
+
+
+def test_a_slider_shows_its_value_as_the_page_wants_it(visit: Visit) -> None:
+    page = "<script>xFormatter = (value) => `€${value.toFixed(2)}`;</script>{{ fields() }}"
+    open_form(visit, {"x": DecimalRangeField(default=5)}, page)
+    expect(visit.page.locator("output")).to_have_text("€5.00")
+    visit.page.locator("#x").press("ArrowRight")
+    expect(visit.page.locator("output")).to_have_text("€6.00")
+    assert visit.page.locator("#x").get_attribute("aria-valuetext") == "€6.00"
+
+
+def test_a_script_that_fills_a_slider_in_has_touched_it(visit: Visit) -> None:
+    open_form(visit, {"x": EVERY_FIELD["untouched"]})
+    visit.page.evaluate("""() => {
+        const slider = document.querySelector('[name=x]');
+        slider.value = 7;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+    }""")
+    assert data(visit) == {"x": "7"}
+
+
+# ---- options --------------------------------------------------------------------------------
+
+
+def test_an_optional_answer_can_be_taken_back(visit: Visit) -> None:
+    scale = LikertField(label="Happy?", optional=True)
+    slider = FloatRangeField(label="How much?", anchoring=False, optional=True)
+    open_form(visit, {"radio": EVERY_FIELD["radio_o"], "scale": scale, "slider": slider})
+    buttons = visit.page.get_by_role("button", name="Clear my answer")
+    expect(buttons).to_have_count(1)
+    visit.page.get_by_label("4").check()
+    visit.page.locator("#slider").press("ArrowRight")
+    assert data(visit) == {"radio": "x", "scale": "4", "slider": "51"}
+    for left in (2, 1, 0):
+        buttons.first.click()
+        expect(buttons).to_have_count(left)
+    assert data(visit) == {}
+    assert visit.page.evaluate("document.activeElement.id") == "slider"
+
+
+def test_the_whole_row_of_an_option_can_be_pressed(visit: Visit) -> None:
+    open_form(visit, {"radio": EVERY_FIELD["radio"]})
+    row = visit.page.locator(".uproot-choice").nth(1)
+    box = row.bounding_box()
+    assert box is not None
+    row.click(position={"x": box["width"] - 4, "y": 4})
+    assert data(visit) == {"radio": "False"}
+
+
+def test_options_are_chosen_with_the_keyboard(visit: Visit) -> None:
+    open_form(visit, {"likert": EVERY_FIELD["likert"]})
+    visit.page.locator("#likert-0").focus()
+    visit.page.keyboard.press("ArrowRight")
+    visit.page.keyboard.press("ArrowRight")
+    assert data(visit) == {"likert": "3"}
+
+
+def test_too_many_boxes_are_told_before_the_form_is_sent(visit: Visit) -> None:
+    open_form(visit, {"x": BoundedChoiceField(label="T", choices=[1, 2, 3], min=1, max=2)})
+    said = "e => e.validationMessage"
+    first = visit.page.locator("#x-0")
+    assert first.evaluate(said) == "Please choose at least one of the options."
+    first.check()
+    assert first.evaluate(said) == ""
+    for box in ("#x-1", "#x-2"):
+        visit.page.locator(box).check()
+    assert first.evaluate(said) == "Please choose at most 2 of the options."
+    first.uncheck()
+    assert first.evaluate(said) == ""
+
+
+# ---- the rest -------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_is_read_out_first_and_leads_to_the_question(visit: Visit) -> None:
+    fields = {"age": IntegerField(label="Age", min=18), "sure": RadioField(label="Sure?")}
+    form = make_form(fields, pairs=[("age", "3")])
+    form.validate()
+    visit.open(PAGE, told(form))
+    visit.sees("document.activeElement.id", "uproot-errors")
+    for link, target in (("Age", "age"), ("Sure?", "sure-0")):
+        visit.page.get_by_role("link", name=link).click()
+        visit.sees("document.activeElement.id", target)
+    described = visit.page.locator("#age").get_attribute("aria-describedby")
+    expect(visit.page.locator(f"#{described}")).to_have_text(
+        "Please enter a number of at least 18."
+    )
+
+
+def test_scrolling_past_a_number_does_not_change_it(visit: Visit) -> None:
+    open_form(visit, {"x": IntegerField(label="Age", default=30)})
+    number = visit.page.locator("#x")
+    number.focus()
+    number.hover()
+    visit.page.mouse.wheel(0, 100)
+    visit.sees("document.activeElement.id !== 'x'", True)
+    assert data(visit) == {"x": "30"}
+
+
+def test_a_form_works_where_scripts_in_the_page_are_forbidden(visit: Visit) -> None:
+    visit.page.add_init_script("""addEventListener('securitypolicyviolation',
+        (e) => { window.refused = (window.refused || []).concat(e.blockedURI); })""")
+    policy = '<meta http-equiv="Content-Security-Policy" content="script-src \'self\'">'
+    page = "{% block head %}" + policy + "{% endblock %}" + PAGE
+    form = make_form({name: EVERY_FIELD[name] for name in ("untouched", "radio_o", "several")})
+    visit.page.goto(
+        visit.wire.serve(type("Market", (), {"template": page + "\n", "__doc__": None}), told(form))
+    )
+    visit.page.locator("#untouched").press("ArrowRight")
+    expect(visit.page.locator("output")).to_have_text("5.1")
+    assert visit.page.evaluate("window.refused || []") == []
+
+
+def test_a_form_is_posted_as_it_is_filled_in(visit: Visit) -> None:
+    open_form(visit, {"name": StringField(label="Name"), "fair": RadioField(label="Fair?")})
+    visit.page.get_by_label("Name").fill("Ann")
+    visit.page.get_by_label("No").check()
+    visit.page.get_by_role("button", name="Next").click()
+    visit.submits({"name": "Ann", "fair": "False"})
+
+
+def test_a_browser_keeps_what_it_can_see_to_be_missing(visit: Visit) -> None:
+    open_form(visit, {"name": StringField(label="Name"), "x": EVERY_FIELD["untouched"]})
+    visit.page.get_by_role("button", name="Next").click()
+    visit.sees("document.activeElement.id", "name")
+    assert visit.wire.forms == []

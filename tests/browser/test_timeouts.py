@@ -1,0 +1,227 @@
+"""What participants see and hear of a page's deadline, and what happens when it has come."""
+# ruff: noqa: E501  (scripts read better in one line)
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Visit
+
+ACT = {"op": "action", "action": "submit", "timeout": True}
+"""What the server sends at the deadline."""
+
+COLLECT = """
+<input name="price" value="7" required>
+<script>
+window.got = [];
+window.addEventListener("UprootInternalPageTimeoutSet", (e) => got.push(["set", e.detail.durationMs]));
+window.addEventListener("UprootInternalPageTimeout", (e) => got.push([e.detail.text, e.detail.level]));
+</script>
+"""
+
+
+@pytest.fixture
+def clocked(visit: Visit) -> Visit:
+    """A visit whose page has a clock that only the test moves."""
+    visit.freeze()
+    return visit
+
+
+def opened(visit: Visit, milliseconds: float, template: str = COLLECT, **boot: Any) -> Visit:
+    """Open a page that has a deadline; its clock stands still."""
+    shown = type("Market", (), {"template": f"{template}\n", "__doc__": None})
+    visit.page.goto(visit.wire.serve(shown, timeout=milliseconds, **boot))
+    visit.page.clock.run_for(1)
+    visit.sees("Alpine.store('uproot').connected", True)
+    return visit
+
+
+def left(visit: Visit) -> float:
+    remaining: float = visit.page.evaluate("uproot.pageTimeoutRemainingMs()")
+    return remaining
+
+
+def run_until_left(visit: Visit, milliseconds: float) -> None:
+    """Let the page's clock run until so much of the time remains."""
+    visit.page.clock.run_for(round(left(visit) - milliseconds))
+
+
+# ---- the countdown -------------------------------------------------------------------------
+
+
+def test_a_page_without_a_deadline_shows_no_countdown(visit: Visit) -> None:
+    visit.open("<p></p>")
+    assert visit.page.locator("#uproot-timeout").count() == 0
+    assert left(visit) == 0
+    assert visit.page.evaluate("Alpine.store('uproot').timeout.active") is False
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [(3_725_000, "1:02:05"), (65_000, "1:05"), (60_000, "1:00"), (9_000, "0:09"), (1, "0:01")],
+)
+def test_the_remaining_time_reads_as_a_clock(clocked: Visit, milliseconds: int, text: str) -> None:
+    opened(clocked, 4_000_000)
+    run_until_left(clocked, milliseconds)
+    assert clocked.page.locator("#uproot-time-remaining").text_content() == text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "level"),
+    [(61_000, "light"), (60_000, "warning"), (15_000, "warning"), (14_000, "danger")],
+)
+def test_the_level_rises_when_time_gets_short(
+    clocked: Visit, milliseconds: int, level: str
+) -> None:
+    opened(clocked, 90_000)
+    run_until_left(clocked, milliseconds)
+    assert (
+        clocked.page.locator("#uproot-timeout").get_attribute("class") == f"uproot-timeout-{level}"
+    )
+    text = {"light": "1:01", "warning": "1:00" if milliseconds > 15_000 else "0:15"}
+    expected = {"active": True, "level": level, "text": text.get(level, "0:14")}
+    store = clocked.page.evaluate("({...Alpine.store('uproot').timeout})")
+    assert {**store, **expected, "compact": expected["text"]} == store
+
+
+def test_events_tell_the_beginning_once_and_every_second(clocked: Visit) -> None:
+    opened(clocked, 62_000)
+    run_until_left(clocked, 59_000)
+    got = clocked.page.evaluate("got")
+    assert got[0] == ["set", 62_000]
+    assert [entry for entry in got if entry[0] == "set"] == got[:1]
+    ticks = dict(got[1:])
+    assert ticks == {"1:02": "light", "1:01": "light", "1:00": "warning", "0:59": "warning"}
+
+
+def test_setting_the_devices_clock_changes_nothing(clocked: Visit) -> None:
+    opened(clocked, 62_000)
+    before = left(clocked)
+    clocked.page.evaluate("Date.now = () => 1e15")
+    clocked.page.clock.run_for(1000)
+    assert before - left(clocked) == 1000
+
+
+def test_an_author_may_move_the_time_and_remove_the_box(clocked: Visit) -> None:
+    opened(
+        clocked,
+        62_000,
+        """<p>Left: <span id="here"></span></p>
+        {% block late %}<script>
+        I("here").append(I("uproot-time-remaining"));
+        I("uproot-timeout").remove();
+        </script>{% endblock %}{% block main %}<span id="here"></span>{% endblock %}""",
+    )
+    run_until_left(clocked, 42_000)
+    assert clocked.page.locator("#here").text_content() == "0:42"
+    assert clocked.page.locator("#uproot-timeout").count() == 0
+    assert clocked.errors == []
+
+
+def test_a_screen_reader_hears_a_minute_fifteen_and_five_seconds_and_no_more(
+    clocked: Visit,
+) -> None:
+    opened(clocked, 70_000)
+    clocked.page.evaluate("""() => {
+        window.heard = [];
+        new MutationObserver(() => heard.push(I("uproot-announcer").textContent))
+            .observe(I("uproot-announcer"), {childList: true, characterData: true, subtree: true});
+    }""")
+    for moment in (59_000, 30_000, 14_000, 6_000, 4_000, 1_000):
+        run_until_left(clocked, moment)
+    clocked.sees("heard", ["One minute left.", "15 seconds left.", "5 seconds left."])
+    region = clocked.page.locator("#uproot-announcer")
+    assert region.get_attribute("aria-live") == "polite"
+    timer = clocked.page.get_by_role("timer", name="Time remaining")
+    assert timer.get_attribute("aria-live") is None
+
+
+def test_the_countdown_moves_nothing_on_the_page(clocked: Visit) -> None:
+    opened(clocked, 61_000, "<p id='first'>Text</p>")
+    place = "I('first').getBoundingClientRect().top"
+    before = clocked.page.evaluate(place)
+    run_until_left(clocked, 9_000)
+    assert clocked.page.evaluate(place) == before
+    clocked.page.evaluate("I('uproot-timeout').remove()")
+    assert clocked.page.evaluate(place) == before
+
+
+# ---- the deadline --------------------------------------------------------------------------
+
+
+def test_at_the_deadline_the_form_is_posted_as_it_is(visit: Visit) -> None:
+    visit.open('<input name="price" type="number" required><input name="note" value="x">')
+    visit.page.evaluate("void uproot.prompt('Sure?')")
+    visit.page.get_by_role("dialog").wait_for()
+    visit.wire.send(ACT)
+    visit.submits({"price": "", "note": "x", "_uproot_timeout": "1"})
+
+
+def test_at_the_deadline_a_script_that_stops_submissions_stops_nothing(visit: Visit) -> None:
+    visit.open("""<input name="price" value="7"><script>
+        document.addEventListener("submit", (event) => event.preventDefault());
+    </script>""")
+    visit.wire.send(ACT)
+    visit.submits({"price": "7", "_uproot_timeout": "1"})
+
+
+def test_the_deadline_counts_once(visit: Visit) -> None:
+    visit.open('<input name="price" value="7">')
+    visit.wire.send(ACT, ACT, ACT)
+    visit.submits({"price": "7", "_uproot_timeout": "1"})
+
+
+def test_a_server_that_forgets_to_say_so_is_told(clocked: Visit) -> None:
+    opened(clocked, 20_000)
+    run_until_left(clocked, 0)
+    assert clocked.wire.forms == []
+    clocked.page.clock.run_for(3_100)
+    clocked.submits({"price": "7", "_uproot_timeout": "1"})
+
+
+def test_without_a_connection_it_says_calmly_that_the_time_is_up_and_goes_on_later(
+    clocked: Visit,
+) -> None:
+    wire = clocked.wire
+    opened(clocked, 20_000)
+    clocked.page.route("**/timeouts.js", lambda route: route.abort())
+    wire.refuse = 1012
+    wire.drop()
+    clocked.sees("Alpine.store('uproot').connected", False)
+    run_until_left(clocked, 0)
+    clocked.page.clock.run_for(6_000)
+    clocked.page.get_by_text("Time is up. This page goes on as soon").wait_for()
+    assert wire.forms == []
+    wire.refuse = 0
+    clocked.page.clock.resume()
+    wire.wait_for(lambda: wire.forms)
+    assert wire.forms[0]["_uproot_timeout"] == "1"
+
+
+def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
+    wire = clocked.wire
+    opened(clocked, 20_000)
+    wire.refuse = 1012
+    wire.drop()
+    clocked.sees("Alpine.store('uproot').connected", False)
+    run_until_left(clocked, 0)
+    clocked.page.clock.run_for(3_100)
+    wire.wait_for(lambda: wire.forms)
+    assert wire.forms[0]["_uproot_timeout"] == "1"
+
+
+def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None:
+    wire = clocked.wire
+    opened(clocked, 20_000)
+    wire.send({"op": "status", "state": "paused"})
+    clocked.sees("Alpine.store('uproot').state", "paused")
+    run_until_left(clocked, 0)
+    clocked.page.clock.run_for(9_000)
+    assert wire.forms == []
+    wire.send({"op": "status", "state": "running"})
+    clocked.sees("Alpine.store('uproot').state", "running")
+    clocked.page.clock.run_for(5_000)
+    wire.wait_for(lambda: wire.forms)

@@ -1,0 +1,197 @@
+"""Wait pages: nobody polls, nobody is left behind, and what runs once runs once."""
+# ruff: noqa: ANN001, ANN201, ANN202, PT018  (as authors write)
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser, serving, until
+from uproot_nb import (
+    GroupCreatingWait,
+    Page,
+    Rounds,
+    Run,
+    SynchronizingWait,
+    mark_dropout,
+    move_to_end,
+)
+
+
+class Play(Page):
+    """Play."""
+
+
+class After(Page):
+    """After."""
+
+
+class Pair(GroupCreatingWait):
+    group_size = 2
+
+    def after_grouping(page, group):
+        group.formed = group.get("formed", 0) + 1
+        group.players.assign("role", ["first", "second"])
+
+
+class Sync(SynchronizingWait):
+    def all_here(page, group):
+        group.met = group.get("met", 0) + 1
+
+
+class Everybody(SynchronizingWait):
+    synchronize = "session"
+
+    def all_here(page, session):
+        session.met = session.get("met", 0) + 1
+
+
+async def arrive(run: Run, count: int) -> list[Browser]:
+    return list(await asyncio.gather(*[Browser.open(run, n) for n in range(count)]))
+
+
+def pages(run: Run) -> list[str | None]:
+    return [player.page for player in run.players]
+
+
+@pytest.mark.parametrize("size", [2, 4, 20])
+async def test_two_hundred_who_come_at_once_are_all_grouped_once(size: int) -> None:
+    calls: list[str] = []
+
+    class Crowd(GroupCreatingWait):
+        group_size = size
+
+        def after_grouping(page, group):
+            calls.append(group.name)
+
+    with serving(Crowd, Play, players=200) as run:
+        await arrive(run, 200)
+        await until(lambda: pages(run) == ["Play"] * 200, 30.0)
+        groups = run.session.groups
+        members = [player.name for group in groups for player in group.players]
+        assert sorted(members) == sorted(player.name for player in run.players)
+        assert [len(group.players) for group in groups] == [size] * (200 // size)
+        assert sorted(calls) == sorted(group.name for group in groups)
+
+
+async def test_browsers_are_told_to_follow_and_the_last_one_needs_no_reload() -> None:
+    with serving(Pair, Play) as run:
+        ann = await Browser.open(run, 0)
+        assert ann.page["wait"] and "Please wait" in ann.html
+        bob = Browser(run.link(run.players[1]))
+        await bob.load()
+        assert pages(run) == ["Pair", "Pair"]  # bob is not online before his socket is
+        await bob.connect()
+        assert (await ann.action())["action"] == "reload"
+        assert (await bob.action())["action"] == "reload"
+        assert pages(run) == ["Play", "Play"]
+        assert run.players[0].role == "first" and run.players[0].group.formed == 1
+
+
+async def test_who_has_closed_the_tab_is_not_put_into_a_group() -> None:
+    with serving(Pair, Play, players=3) as run:
+        ann = await Browser.open(run, 0)
+        await ann.disconnect()
+        await until(lambda: not run.players[0].online)
+        await Browser.open(run, 1)
+        assert run.players[1].page == "Pair"
+        await Browser.open(run, 2)
+        await until(lambda: pages(run) == ["Pair", "Play", "Play"])
+
+
+async def test_all_here_runs_once_for_each_group_and_round() -> None:
+    with serving(Pair, Rounds(Sync, Play, n=2), After, players=4) as run:
+        people = await arrive(run, 4)
+        for number in (1, 2):
+            await until(lambda: pages(run) == ["Play"] * 4)
+            assert [player.round for player in run.players] == [number] * 4
+            assert [group.met for group in run.session.groups] == [number] * 2
+            for one in people:
+                await one.load()
+                await one.submit()
+                await one.load()
+        await until(lambda: pages(run) == ["After"] * 4)
+
+
+async def test_the_session_waits_for_all_places_but_not_for_dropouts() -> None:
+    with serving(Everybody, Play, players=3) as run:
+        await Browser.open(run, 0)
+        await Browser.open(run, 1)
+        assert pages(run) == ["Everybody", "Everybody", None]
+        mark_dropout(run.players[2])
+        await until(lambda: pages(run)[:2] == ["Play", "Play"])
+        assert run.session.met == 1
+
+
+async def test_who_was_moved_past_a_wait_page_is_not_waited_for() -> None:
+    with serving(Everybody, Play) as run:
+        await Browser.open(run, 0)
+        move_to_end(run.players[1])
+        await until(lambda: run.players[0].page == "Play")
+
+
+async def test_wait_for_says_for_whom() -> None:
+    class Neighbour(SynchronizingWait):
+        def wait_for(page, player):
+            return [p for p in player.session.players if p.id < 2]
+
+    with serving(Neighbour, Play, players=3) as run:
+        await Browser.open(run, 0)
+        assert run.players[0].page == "Neighbour"
+        await Browser.open(run, 1)
+        await until(lambda: pages(run) == ["Play", "Play", None])
+
+
+async def test_a_hook_that_fails_is_mended_and_lets_everybody_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = [True]
+
+    class Fragile(SynchronizingWait):
+        synchronize = "session"
+
+        def all_here(page, session):
+            session.half = True
+            if broken:
+                raise KeyError("not yet")
+            session.whole = True
+
+    with serving(Fragile, Play) as run:
+        await Browser.open(run, 0)
+        bob = Browser(run.link(run.players[1]))
+        assert (await bob.fetch()).code == 500
+        assert "half" not in run.session.fields()
+        assert "not yet" in capsys.readouterr().err
+        assert run.errors.iloc[0]["cause"] == "Fragile.all_here"
+        broken.clear()
+        await bob.load()
+        await until(lambda: pages(run) == ["Play", "Play"])
+        assert run.session.whole
+
+
+async def test_an_async_hook_runs_once_though_many_come_meanwhile() -> None:
+    go_on = asyncio.Event()
+    calls: list[Any] = []
+
+    class Slow(SynchronizingWait):
+        synchronize = "session"
+
+        async def all_here(page, session):
+            calls.append(session)
+            while not session.get("released"):
+                await asyncio.sleep(0.001)
+
+    with serving(Slow, Play) as run:
+        ann = await Browser.open(run, 0)
+        bob = Browser(run.link(run.players[1]))
+        slow = asyncio.ensure_future(bob.load())
+        await until(lambda: calls)
+        again = await ann.fetch()  # a reload in the midst of it
+        assert again.code == 200
+        run.session.released = True
+        await slow
+        await until(lambda: pages(run) == ["Play", "Play"])
+        assert len(calls) == 1
+        go_on.set()

@@ -1,0 +1,150 @@
+"""Hooks: authors' code around a page, in steps; what it changed is undone if it fails."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.journal import UNDONE, Attempt, attempt
+from uproot_nb.engine.steps import Cause, Steps, perform
+from uproot_nb.engine.tracked import release
+from uproot_nb.engine.world import World
+from uproot_nb.experiment.pages import Page
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.state import State, Stored
+
+__all__ = ["attempt_for", "cause_of", "run_authors", "run_hook", "undo", "value_of"]
+
+
+async def run_authors(
+    function: Any, world: World, cause: Cause, *args: Any, then: Callable[[], None] | None = None
+) -> Any:
+    """Run authors' code, sync or async, in steps under the run's lock.
+
+    *then* is done in its last step, so that no kill comes between the two.
+
+    If it raises, the fields it has changed get their earlier values back; not those that somebody
+    else has changed meanwhile, which only happens while an `async` function waits.
+    """
+    lock = world.lock
+    tried = cause if isinstance(cause, Attempt) else attempt(cause)
+    before = lock.begin_step(tried)
+    try:
+        result = perform(partial(function, *args))
+        if then is not None and not inspect.iscoroutine(result):
+            then()
+    except BaseException as error:
+        undo(world, tried)
+        blame(error, tried)
+        raise
+    finally:
+        lock.end_step(before)
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        return await Steps(result if then is None else _both(result, then), lock, tried)
+    except BaseException as error:
+        with lock:
+            undo(world, tried)
+        blame(error, tried)
+        raise
+
+
+async def _both(coroutine: Any, then: Callable[[], None]) -> Any:
+    result = await coroutine
+    then()
+    return result
+
+
+async def run_hook(
+    page: type[Page],
+    name: str,
+    player: Player,
+    tried: Attempt,
+    *args: Any,
+    default: Any = None,
+    then: Callable[[], None] | None = None,
+) -> Any:
+    """Run one hook of a page for a player, if there is one."""
+    hook: Callable[..., Any] | None = getattr(page, name, None)
+    if hook is None:
+        return default
+    cause = tried.called(f"{page.__name__}.{name}")
+    result = await run_authors(hook, player._world, cause, player, *args, then=then)
+    return default if result is None else result
+
+
+async def value_of(page: type[Page], name: str, player: Player, tried: Attempt) -> Any:
+    """Return what a page says of itself: a plain attribute, or what a hook of that name returns."""
+    given = getattr(page, name, None)
+    if callable(given):
+        return await run_hook(page, name, player, tried)
+    return given
+
+
+def attempt_for(player: Player, page: type[Page] | None, what: str) -> Attempt:
+    """Return the cause of hooks that run for a player on a page, and stand or fall together."""
+    if page is None:
+        return attempt(Cause(player.name, "", what, ""))
+    return attempt(Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash))
+
+
+def blame(error: BaseException, cause: Cause) -> None:
+    """Note on an error which of the authors' code raised it."""
+    with suppress(AttributeError, TypeError):
+        error.__uproot_cause__ = Cause(*cause)  # type: ignore[attr-defined]
+
+
+def cause_of(error: BaseException) -> Cause | None:
+    """Return which of the authors' code raised an error; None if it was not theirs."""
+    return getattr(error, "__uproot_cause__", None)
+
+
+# ---- what a failed attempt leaves behind ----------------------------------------------------
+
+
+def undo(world: World, tried: Attempt) -> None:
+    """Give every field that an attempt changed the value it had before; under the lock."""
+    changed = list(tried.first.items())
+    tried.first.clear()
+    cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
+    for (subject, field), first in changed:
+        if subject.startswith("group/") and not field:
+            _regroup(world, cause, subject, first)
+        elif not _foreign(world, tried, subject, field, first):
+            _restore(world, cause, subject, field, first)
+
+
+def _foreign(world: World, tried: Attempt, subject: str, field: str, first: int) -> bool:
+    """Tell whether somebody else has changed the field since."""
+    since = world.journal.read(CHANGES, subject, field, after=first - 1)
+    return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
+
+
+def _restore(world: World, cause: Cause, subject: str, field: str, first: int) -> None:
+    past = State(world.codec)
+    past.apply_all(e for e in world.journal.read(CHANGES, subject, field) if e.seq < first)
+    fields = world.state.fields.setdefault(subject, {})
+    if field in fields:
+        release(fields.pop(field))
+    if field not in past.names(subject):
+        world.journal.write_for(cause, "del", subject, field, "null")
+        return
+    text = world.codec.encode(past.value(subject, field))
+    world.journal.write_for(cause, "set", subject, field, text)
+    fields[field] = Stored(text)
+
+
+def _regroup(world: World, cause: Cause, subject: str, first: int) -> None:
+    before: Event | None = None
+    for event in world.journal.read(UNDONE & {"group"}, subject):
+        if event.seq < first:
+            before = event
+    known = world.state.groups[subject.partition("/")[2]]
+    emptied = world.codec.encode({"id": known.id, "members": []})
+    world.journal.write_for(cause, "group", subject, "", before.value if before else emptied)
+    world.state.apply(world.journal.pending[-1])

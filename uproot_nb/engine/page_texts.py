@@ -1,0 +1,62 @@
+"""TEXTS: every sentence that our own pages and their script say to participants, in English."""
+
+from __future__ import annotations
+
+__all__ = ["SCRIPT_TEXTS", "TEMPLATE_TEXTS", "TEXTS"]
+
+SCRIPT_TEXTS = (
+    "Connecting…",
+    "Reconnecting…",
+    "One moment, please…",
+    "This page has lost its connection for good. Please reload it.",
+    "The study is paused. Please stay on this page; it goes on by itself.",
+    "This session has ended. You may close this page.",
+    "This is too large to be sent.",
+    "Reload",
+    "Close",
+    "Message",
+    "There is a problem",
+    "OK",
+    "Cancel",
+    "One minute left.",
+    "{seconds} seconds left.",
+    "Time is up.",
+    "Time is up. This page goes on as soon as the connection is back.",
+    "Please wait for one more participant.",
+    "Please wait for {count} more participants.",
+    "Everybody is here.",
+    "It goes on",
+)
+"""What `static/*.js` says. A page's boot JSON brings the translations: `"texts": {english: …}`."""
+
+TEMPLATE_TEXTS = (
+    "Study",
+    "Skip to the content",
+    "This page needs JavaScript. Please switch it on and reload the page.",
+    "Next",
+    "Back",
+    "Time remaining",
+    "Please check your answers.",
+    "Thank you",
+    "This session is finished. Thank you for taking part.",
+    "You may close this page.",
+    "Something went wrong",
+    "Something went wrong on this page."
+    " Please tell the person who runs this study; you can try again.",
+    "Try again",
+    "Please wait",
+    "Please wait for the others.",
+    "Please wait for one more participant.",
+    "Please wait for {count} more participants.",
+    "This page goes on by itself. Please keep it open.",
+    "Welcome",
+    "Thank you for taking part in this study. It begins as soon as you are ready.",
+    "Start",
+    "All places are taken",
+    "There is no place left in this session. Thank you for your interest.",
+    "Please check your answers and send them again.",
+)
+"""What `templates/*.html` say through `_()`."""
+
+TEXTS = tuple(dict.fromkeys(SCRIPT_TEXTS + TEMPLATE_TEXTS))
+"""All of them, each once; the shipped languages translate exactly these."""

@@ -1,0 +1,137 @@
+"""Timeouts: pages' deadlines, kept by the server whether or not a browser is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.moves import Moves
+from uproot_nb.engine.world import World
+from uproot_nb.errors import BadPage
+from uproot_nb.experiment.pages import Page
+
+__all__ = ["GRACE", "Timeouts"]
+
+GRACE = 2.0
+"""Seconds that an open browser has, from the deadline on, to send what is in its form."""
+LONGEST = 10 * 365 * 86400.0
+"""Seconds that count as for ever."""
+EARLY = 0.05
+"""Seconds before the deadline from which a form counts as sent at the deadline."""
+
+
+class Timeouts:
+    """Arms each player's deadline and tells when it has passed.
+
+    Args:
+        ask: asks the player's open browser for its form.
+        up: is called, in a task's stead, when a player's time is up and no form came.
+    """
+
+    def __init__(
+        self, world: World, moves: Moves, ask: Callable[[Player], None], up: Callable[[Player], Any]
+    ) -> None:
+        self._world, self._moves, self._ask, self._up = world, moves, ask, up
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._paused_at: float | None = None
+
+    def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
+        """Give a player so many seconds for the page, from now on."""
+        if not _is_seconds(seconds):
+            raise BadPage(
+                page.__name__,
+                f"its timeout is {seconds!r} for player/{player.name}.",
+                "Return a number of seconds, or None for no timeout.",
+            )
+        seconds = min(float(seconds), LONGEST)
+        self._set(player, self._world.journal.clock() + max(0.0, seconds))
+
+    def remaining(self, player: Player) -> float | None:
+        """Return the seconds that are left, 0 or more; None without a timeout."""
+        deadline = player._state.deadline
+        if deadline is None:
+            return None
+        now = self._paused_at if self._paused_at is not None else self._world.journal.clock()
+        return max(0.0, deadline - now)
+
+    def has_passed(self, player: Player) -> bool:
+        """Tell whether the player's deadline is reached."""
+        left = self.remaining(player)
+        return left is not None and left <= EARLY and self._paused_at is None
+
+    def resume(self) -> None:
+        """Arm the deadlines that the log knows of."""
+        for player in self._world.players():
+            if player._state.deadline is not None:
+                self.arm(player)
+
+    def arm(self, player: Player) -> None:
+        """Wake up at the player's deadline."""
+        self.disarm(player)
+        left = self.remaining(player)
+        if left is not None and self._paused_at is None:
+            visit = player._state.entered
+            self._timers[player.name] = self._world.loop.call_later(
+                left, self._reached, player, visit, GRACE
+            )
+
+    def disarm(self, player: Player) -> None:
+        """Forget the player's timer."""
+        timer = self._timers.pop(player.name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def pause(self) -> None:
+        """Stop the clocks."""
+        if self._paused_at is None:
+            self._paused_at = self._world.journal.clock()
+
+    def go_on(self) -> None:
+        """Let the clocks run again: everybody has as much time left as before the pause."""
+        if self._paused_at is None:
+            return
+        lost = self._world.journal.clock() - self._paused_at
+        self._paused_at = None
+        for player in self._world.players():
+            if player._state.deadline is not None:
+                self._set(player, player._state.deadline + lost)
+
+    def close(self) -> None:
+        """Forget every timer."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _set(self, player: Player, deadline: float) -> None:
+        world = self._world
+        with world.lock:
+            text = world.codec.encode({"deadline": deadline})
+            cause = world.lock.cause or self._moves.cause(player, "timeout")
+            world.journal.write_for(cause, "timeout", player.subject, player.page or "", text)
+            world.state.apply(world.journal.pending[-1])
+        world.loop.call_soon_threadsafe(self.arm, player)
+
+    def _reached(self, player: Player, visit: int, grace: float) -> None:
+        self._timers.pop(player.name, None)
+        with self._world.lock:
+            state = player._state
+            if state.entered != visit or state.deadline is None or self._paused_at is not None:
+                return
+            if (self.remaining(player) or 0.0) > EARLY:
+                self.arm(player)  # the clock was set back meanwhile
+            elif grace and state.online:
+                self._ask(player)
+                self._timers[player.name] = self._world.loop.call_later(
+                    grace, self._reached, player, visit, 0.0
+                )
+            else:
+                self._up(player)
+
+
+def _is_seconds(value: Any) -> bool:
+    """Tell whether a value is a number of seconds (of any kind of number, but no NaN)."""
+    return isinstance(value, (Real, Decimal)) and not isinstance(value, bool) and value == value

@@ -1,0 +1,115 @@
+"""load_app: an app folder, written for the `uproot` framework, as it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from uproot_nb.errors import BadApp
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import App, collect_app
+from uproot_nb.interop.importing import FRAMEWORK, Imports
+from uproot_nb.interop.modules import framework_modules
+from uproot_nb.interop.project import ProjectFile
+
+__all__ = ["app_class", "language_folders", "load_app"]
+
+IMPORTS = "__uproot_nb_imports__"
+PROJECT = "__uproot_nb_project__"
+"""Where an app's namespace keeps its modules, and what its code told through them."""
+
+
+def load_app(path: str | os.PathLike[str]) -> App:
+    """Load an app folder that was written for the `uproot` framework, as it stands.
+
+        survey, game = load_app("project/survey"), load_app("project/game")
+        run = serve(app=[survey, game], players=4)
+
+    The app sees uproot_nb wherever it says `uproot`, whichever package of that name is installed;
+    Python's own modules stay as they are. Each call executes the app anew.
+
+    Raises:
+        BadApp: there is no such folder, it is no app, or a file of it is no Python.
+        MissingPackage: the app needs a package that is not installed; says which.
+        MissingName: it asks the framework for something that is not here.
+        BadPage: one of its pages, or its page order, cannot be shown.
+    """
+    folder = _checked(Path(path))
+    name, project = folder.name, folder.parent
+    framework, told = framework_modules(project)
+    imports = Imports(name, project, framework)
+    try:
+        namespace = vars(imports.load(name))
+    except Exception as error:
+        error.add_note(f"This happened while load_app executed the app '{name}' ({folder}).")
+        raise
+    if "page_order" not in namespace:
+        raise BadApp(
+            name, "it has no page_order.", "End its __init__.py with page_order = [FirstPage, …].",
+            f"{name}/__init__.py",
+        )  # fmt: skip
+    namespace.update({IMPORTS: imports, PROJECT: told})
+    _aim_templates(imports)
+    return collect_app(namespace, name, folder)
+
+
+def language_folders(app: App) -> tuple[Path, ...]:
+    """Return the folders with translations that an app's code has loaded beside its own."""
+    told = app.namespace.get(PROJECT)
+    return tuple(told.language_folders) if isinstance(told, ProjectFile) else ()
+
+
+def app_class(app: App, module: str, qualname: str) -> type | None:
+    """Find a class that an app defines, so that its stored objects come back as such."""
+    imports = app.namespace.get(IMPORTS)
+    modules: Mapping[str, Any] = imports.modules if isinstance(imports, Imports) else {}
+    found: Any = modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, type) else None
+
+
+def _checked(path: Path) -> Path:
+    """Return the app's folder, absolute, if it is one."""
+    given = path.expanduser()
+    folder = (given.parent if given.name == "__init__.py" else given).resolve()
+    name = folder.name
+    if not folder.is_dir():
+        raise BadApp(
+            name, f"there is no folder {folder}.", "Give the path of the app's own folder."
+        )
+    if not (folder / "__init__.py").is_file():
+        apps = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
+        hint = f" It holds the apps {', '.join(apps)}: load one of these." if apps else ""
+        raise BadApp(
+            name, f"the folder {folder} has no __init__.py.",
+            f"Give the path of the app's own folder.{hint}",
+        )  # fmt: skip
+    if not name.isidentifier() or name == FRAMEWORK:
+        raise BadApp(
+            name, "this name cannot be imported.",
+            "Rename the folder: letters, digits and '_', no digit first, and not 'uproot'.",
+        )  # fmt: skip
+    return folder
+
+
+def _aim_templates(imports: Imports) -> None:
+    """Let pages that the app has from its neighbours keep the templates that lie beside those."""
+    for name, module in imports.modules.items():
+        home = name.partition(".")[0]
+        if home == imports.app:
+            continue
+        for page in list(vars(module).values()):
+            if _is_page_of(page, name) and page.template is None:
+                page.template = _beside(imports.project, home, page.__name__)
+
+
+def _is_page_of(value: Any, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, Page) and value.__module__ == module
+
+
+def _beside(project: Path, home: str, name: str) -> str | None:
+    candidates = (f"{home}/{name}{suffix}" for suffix in (".html", ".md"))
+    return next((path for path in candidates if (project / path).is_file()), None)

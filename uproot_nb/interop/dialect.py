@@ -1,0 +1,225 @@
+"""Dialect: the framework's functions, where it takes or gives something else than we do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from uproot_nb.engine import dropouts, groups, realtime
+from uproot_nb.engine.entities import Player, Session
+from uproot_nb.engine.models import get_storage
+from uproot_nb.engine.world import World
+from uproot_nb.errors import UprootError
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.experiment.surroundings import runtime_here
+
+__all__ = [
+    "add_to_group", "check_session", "combine", "create_group", "create_groups", "ensure",
+    "ensure_not_none", "find_online", "get_setting", "identify", "materialize", "move_to_end",
+    "move_to_page", "notify", "page2path", "return_or_raise", "send_to", "send_to_one", "sha256",
+    "valid_token", "who_online", "world_here",
+]  # fmt: skip
+
+RECEIVED = "_uproot_Received"
+"""The event that the framework names where an author names none."""
+
+Identifier = SessionIdentifier | PlayerIdentifier | GroupIdentifier | ModelIdentifier
+
+
+def world_here() -> World:
+    """Return the world of the session for which this code runs.
+
+    Raises:
+        UprootError: the code runs for no session, as in a cell.
+    """
+    runtime = runtime_here()
+    if runtime is None:
+        raise UprootError(
+            "This code runs for no session, so nothing can be found by its name.\n"
+            "Call it in a hook, callback or live method; in a cell use run.players or run.session."
+        )
+    world: World = runtime.world
+    return world
+
+
+# ---- identifiers ----
+
+
+def identify(entity: Any) -> Any:
+    """Return the identifier of a player, group, session or model."""
+    return entity if isinstance(entity, Identifier) else ~entity
+
+
+def materialize(identifier: Any) -> Any:
+    """Return what an identifier stands for."""
+    if not isinstance(identifier, Identifier):
+        return identifier
+    check_session(identifier.session)
+    world = world_here()
+    match identifier:
+        case SessionIdentifier():
+            return world.session
+        case PlayerIdentifier():
+            return world.player(identifier.name)
+        case GroupIdentifier():
+            return world.group(identifier.name)
+    return get_storage(identifier)
+
+
+def check_session(name: str) -> None:
+    """Refuse a session other than the one for which this code runs."""
+    own = world_here().name
+    if name != own:
+        raise UprootError(
+            f"There is no session '{name}' here; this is '{own}'.\n"
+            "An app reaches its own session only."
+        )
+
+
+# ---- messages ----
+
+
+def notify(
+    sender: Player, to: Any, data: Any = None, *, event: str | None = None, where: Any = None
+) -> None:
+    """Push *data* to recipients who are on the sender's page."""
+    realtime.notify(sender, to, data, event=_named(event), where=where)
+
+
+def send_to(
+    recipient: Any, data: Any = None, event: str | None = None, *, where: Any = ...
+) -> None:
+    """Push *data* without a sender."""
+    realtime.send_to(recipient, data, event=_named(event), where=where)
+
+
+def send_to_one(
+    recipient: Any, data: Any = None, event: str | None = None, *, where: Any = ...
+) -> None:
+    """Push *data* to one player."""
+    realtime.send_to_one(materialize(recipient), data, event=_named(event), where=where)
+
+
+def _named(event: str | None) -> str | None:
+    return None if event == RECEIVED else event
+
+
+# ---- moving ----
+
+
+def move_to_page(player: Any, target: Any, reload_: bool = True) -> None:
+    """Put the player on a page; an open browser follows by itself."""
+    realtime.move_to_page(materialize(player), target)
+
+
+def move_to_end(player: Any, reload_: bool = True) -> None:
+    """Put the player past the last page."""
+    realtime.move_to_end(materialize(player))
+
+
+def mark_dropout(pid: Any) -> None:
+    """Count a player as a dropout."""
+    dropouts.mark_dropout(materialize(pid))
+
+
+# ---- groups ----
+
+
+def create_group(
+    session: Any, members: Iterable[Any], *, gname: str | None = None, overwrite: bool = False
+) -> GroupIdentifier:
+    """Make a group and return its identifier."""
+    return ~groups.create_group(materialize(session), list(members), gname, overwrite)
+
+
+def create_groups(
+    session: Any, groups_: Iterable[Iterable[Any]], *, overwrite: bool = False
+) -> list[GroupIdentifier]:
+    """Make several groups and return their identifiers."""
+    members = [list(group) for group in groups_]
+    return [~group for group in groups.create_groups(materialize(session), members, overwrite)]
+
+
+def add_to_group(group: Any, members: Any, *, overwrite: bool = False) -> None:
+    """Add one player, or several, to a group."""
+    single = isinstance(members, (Player, PlayerIdentifier))
+    for member in [members] if single else list(members):
+        groups.add_to_group(materialize(group), member, overwrite)
+
+
+# ---- odds and ends ----
+
+
+def get_setting(session: Session, key: str, default: Any = None) -> Any:
+    """Return a setting of the session, or *default* where it has none."""
+    return session.settings.get(key, default)
+
+
+def combine(named_tuples: Sequence[Any]) -> Any:
+    """Turn rows, as `players.each("name", "bid")` gives them, into one value by first field.
+
+    `combine(rows).ann` is the rest of the row that begins with "ann": the second field itself, or
+    a named tuple where there are several.
+    """
+    rests = {str(row[0]): _rest(row) for row in named_tuples}
+    return namedtuple("Combined", rests)(**rests)
+
+
+def _rest(row: Any) -> Any:
+    fields = row._fields[1:]
+    return row[1] if len(fields) == 1 else namedtuple("Rest", fields)(*row[1:])
+
+
+def who_online(tolerance: float | None = None, sname: str | None = None) -> set[PlayerIdentifier]:
+    """Return who is connected right now."""
+    return {~player for player in world_here().players() if player.online}
+
+
+def find_online(pid: Any) -> float | None:
+    """Return 0.0 for a player who is connected right now, and None for another."""
+    return 0.0 if materialize(pid).online else None
+
+
+def page2path(page: Any) -> str:
+    """Return what names a page in a session: "app/Name"."""
+    return str(page.key)
+
+
+def ensure(condition: Any, exctype: type[Exception] = ValueError, msg: str | None = None) -> None:
+    """Raise unless *condition* holds."""
+    if not condition:
+        raise exctype(msg or "A condition of the app does not hold.")
+
+
+def ensure_not_none(val: Any) -> Any:
+    """Return a value that is not None."""
+    ensure(val is not None, ValueError, "A value of the app is None where it must not be.")
+    return val
+
+
+def return_or_raise(
+    value: Any,
+    predicate: Callable[[Any], bool],
+    exctype: type[Exception] = ValueError,
+    msg: str | None = None,
+) -> Any:
+    """Return a value of which *predicate* holds."""
+    ensure(predicate(value), exctype, msg)
+    return value
+
+
+def valid_token(x: str) -> bool:
+    """Tell whether a text may be a name: letters, digits, '.', '_' and '-'."""
+    return bool(x) and all(sign.isascii() and (sign.isalnum() or sign in "._-") for sign in x)
+
+
+def sha256(b: str | bytes) -> str:
+    """Return the SHA-256 of a text or of bytes, in hex digits."""
+    return hashlib.sha256(b.encode() if isinstance(b, str) else b).hexdigest()

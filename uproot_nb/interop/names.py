@@ -1,0 +1,109 @@
+"""Names: what apps find in the modules of the framework, made of our own."""
+
+from __future__ import annotations
+
+import decimal
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from uproot_nb.engine import chat, models, realtime
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.contexts import PlayerContext
+from uproot_nb.engine.dropouts import watch_for_dropout
+from uproot_nb.engine.entities import Entity, Group, Player, Session
+from uproot_nb.engine.formatting import fmtnum, to
+from uproot_nb.engine.ledger import Model
+from uproot_nb.experiment import fields, identifiers, order, pages
+from uproot_nb.experiment.amounts import cu
+from uproot_nb.experiment.csv_files import append_to_csv, read_csv
+from uproot_nb.experiment.embedding import data_uri, safe
+from uproot_nb.experiment.entries import Entry
+from uproot_nb.experiment.live import live
+from uproot_nb.experiment.query import Condition, F, Field
+from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.interop import dialect, openers
+
+__all__ = ["EARLIER", "NAMES"]
+
+
+def _of(module: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in names}
+
+
+_PAGES = _of(pages, "Page", "NoshowPage", "GroupCreatingWait", "SynchronizingWait")
+_IDENTIFIERS = _of(
+    identifiers, "PlayerIdentifier", "SessionIdentifier", "GroupIdentifier", "ModelIdentifier"
+)
+_KINDS = {
+    "PlayerType": Player, "SessionType": Session, "GroupType": Group, "ModelType": Model,
+    "AdminType": Entity, "Storage": Entity,
+}  # fmt: skip
+_OPENERS = _of(openers, "Player", "Session", "Group", "Model", "Admin")
+_REFERENCES = _of(dialect, "identify", "materialize")
+_CHECKS = _of(dialect, "ensure", "ensure_not_none", "return_or_raise", "valid_token")
+_DRAWS = {"rng": rng, "uuid": uuid}
+_TYPING = {"Any": Any, "cast": typing.cast}
+
+EARLIER: Mapping[str, Any] = {
+    "Random": order.Random,
+    **_of(
+        realtime, "other_in_group", "other_in_session", "others_in_group", "others_in_session",
+        "players",
+    ),
+}  # fmt: skip
+"""What `uproot.smithereens` offered in earlier versions; apps that were written then use it."""
+
+_SMITHEREENS = {
+    **_PAGES, **_IDENTIFIERS, **_KINDS, **_OPENERS, **_REFERENCES, **_DRAWS, **_TYPING, **EARLIER,
+    **_of(order, "RandomOrder", "Bracket", "Rounds", "Repeat", "Between"),
+    **_of(
+        dialect, "add_to_group", "combine", "create_group", "create_groups", "get_setting",
+        "mark_dropout", "move_to_end", "move_to_page", "notify", "send_to", "send_to_one",
+    ),
+    "transition_to_page": dialect.move_to_page, "transition_to_end": dialect.move_to_end,
+    **_of(realtime, "reload", "spawn"),
+    "watch_for_dropout": watch_for_dropout, "PlayerContext": PlayerContext, "_": F, "live": live,
+    "cu": cu, "safe": safe, "data_uri": data_uri, "read_csv": read_csv,
+    "append_to_csv": append_to_csv, "fmtnum": fmtnum, "to": to,
+}  # fmt: skip
+
+NAMES: Mapping[str, Mapping[str, Any]] = {
+    "uproot": {
+        **_PAGES, **_of(dialect, "find_online", "who_online"),
+        "PlayerIdentifier": identifiers.PlayerIdentifier,
+    },
+    "uproot.smithereens": _SMITHEREENS,
+    "uproot.fields": {
+        **_of(
+            fields, "BICField", "BooleanField", "BoundedChoiceField", "DateField", "DecimalField",
+            "DecimalRangeField", "EmailField", "Field", "FileField", "FloatField",
+            "FloatRangeField", "IBANField", "IntegerField", "LikertField", "RadioField",
+            "SelectField", "StringField", "TextAreaField",
+        ),
+        "LikertFieldClassic": fields.LikertField, "Decimal": decimal.Decimal, "Any": Any,
+        "Callable": Callable,
+    },
+    "uproot.models": {
+        **_IDENTIFIERS, **_REFERENCES, "Entry": Entry, "uuid": uuid,
+        **_of(
+            models, "create_model", "add_entry", "add_raw_entry", "get_entries", "filter_entries",
+            "get_latest_entry", "get_field", "get_storage", "model_exists",
+        ),
+    },
+    "uproot.types": {
+        **_PAGES, **_IDENTIFIERS, **_KINDS, **_REFERENCES, **_DRAWS, **_CHECKS, **_TYPING,
+        "Bunch": Bunch, "StorageBunch": Bunch, "FieldReferent": Field, "Comparison": Condition,
+        "SmoothOperator": order.Operator, "sha256": dialect.sha256,
+    },
+    "uproot.storage": {**_OPENERS, "Storage": Entity},
+    "uproot.chat": _of(
+        chat, "Message", "add_message", "add_player", "create", "exists", "messages",
+        "on_message", "players",
+    ),
+    "uproot.queries": {"FieldReferent": Field, "Comparison": Condition},
+    "uproot.constraints": _CHECKS,
+    "uproot.jobs": {"spawn": realtime.spawn},
+    "uproot.pages": {"page2path": dialect.page2path},
+}  # fmt: skip
+"""What each of the framework's modules offers."""

@@ -1,0 +1,91 @@
+"""ProjectFile: what a project's code tells the framework's server, kept for whoever asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from uproot_nb.errors import BadApp
+
+__all__ = ["ProjectFile"]
+
+
+class ProjectFile:
+    """Collects languages, configurations and rooms; acts on none of it.
+
+    Sessions, rooms and accounts are the notebook's: serve(), run.room() and Jupyter's own login.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.language_folders: list[Path] = []
+        """Folders with translations that the code loads."""
+        self.configs: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
+        """The apps and settings of each configuration."""
+        self.names: dict[str, dict[str, Any]] = {
+            "uproot.i18n": {"load": self._load, "ISO639": str},
+            "uproot.deployment": self._deployment(),
+            "uproot.cli": {"cli": _nothing},
+            "uproot.server": {"load_config": self._load_config, "uproot_server": None},
+            "uproot.rooms": {"room": _room, "from_file": self._labels},
+        }
+        """What the framework's modules offer for this."""
+
+    def _deployment(self) -> dict[str, Any]:
+        return {
+            "ADMINS": {}, "API_KEYS": set(), "DEFAULT_ROOMS": [], "LANGUAGE": "en",
+            "LOGGER": logging.getLogger("uproot"), "ORIGIN": None, "PATH": str(self.project),
+            "PUBLIC_DEMO": False, "ROOT": "", "TEMPLATE_DEFAULTS": {}, "TIMEOUT_TOLERANCE": 1.0,
+            "UNSAFE": False, "UPSTREAM": False, "UVICORN_KWARGS": {}, "HOST": "127.0.0.1",
+            "PORT": 8000, "auto_login": _auto_login, "project_metadata": _nothing,
+        }  # fmt: skip
+
+    def _load(self, yaml_path: str) -> None:
+        """Take the translations of a file or folder, relative to the project."""
+        path = self.project / yaml_path
+        if not path.exists():
+            raise BadApp(
+                self.project.name, f"there are no translations at '{yaml_path}'.",
+                "Give a folder of YAML files, relative to the project's folder.",
+            )  # fmt: skip
+        folder = path if path.is_dir() else path.parent
+        if folder not in self.language_folders:
+            self.language_folders.append(folder)
+
+    def _load_config(
+        self,
+        server: Any,
+        config: str,
+        apps: Sequence[str],
+        *,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        self.configs[config] = (tuple(apps), dict(settings or {}))
+
+    def _labels(self, filename: str) -> list[str]:
+        lines = (self.project / filename).read_text("utf-8").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+
+def _room(
+    name: str,
+    config: str | None = None,
+    labels: list[str] | None = None,
+    capacity: int | None = None,
+    open: bool = False,
+    sname: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "name": name, "config": config, "labels": labels, "capacity": capacity, "open": open,
+        "sname": sname,
+    }  # fmt: skip
+
+
+def _auto_login() -> Any:
+    return ...
+
+
+def _nothing(*arguments: Any, **keywords: Any) -> None:
+    """What the framework's server would do is the notebook's to do."""

@@ -1,0 +1,168 @@
+"""room and RoomHandle: a room in the researcher's hands."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable
+
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.rooms import LABEL, Room, Rooms
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.errors import ClosedRun, UprootError
+
+__all__ = ["Room", "RoomHandle", "open_room", "room"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
+
+
+def room(
+    name: str, labels: Iterable[str] | None = None, capacity: int | None = None, open: bool = True
+) -> Room:
+    """Describe a room: one address for everybody, who then are let in one by one.
+
+        run.room("lab", labels=["p01", "p02", "p03"], open=False)
+
+    Args:
+        labels: who may come in, each once; a label becomes `player.label`. Without labels everybody
+            may, and `?label=…` in the address is taken if it is there.
+        capacity: how many places the room gives; by default one for each label, else no limit.
+        open: whether people come in at once; else they wait until you open it.
+
+    Raises:
+        UprootError: an argument makes no sense; names it.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.strip(".") == "":
+        raise UprootError(
+            f"room({name!r}): a room's name has 1 to 100 letters, digits, '_', '-' or '.'; it "
+            "becomes a part of the address."
+        )
+    if capacity is not None and (
+        not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1
+    ):
+        raise UprootError(
+            f"room({name!r}, capacity={capacity!r}): give a whole number of places from 1 on, or "
+            "None for no limit."
+        )
+    if not isinstance(open, bool):
+        raise UprootError(f"room({name!r}, open={open!r}): use True or False.")
+    return Room(name, None if labels is None else _checked(name, labels), capacity, open)
+
+
+def open_room(runtime: Runtime, wanted: Room) -> RoomHandle:
+    """Serve a room in a run, or change the one of that name; see `room`."""
+    checked = room(wanted.name, wanted.labels, wanted.capacity, wanted.open)
+    if runtime.closed:
+        raise ClosedRun(runtime.name)
+    runtime.rooms.define(checked)
+    return RoomHandle(runtime.rooms, checked.name, lambda: runtime.url)
+
+
+def _checked(name: str, labels: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        raise UprootError(
+            f"room({name!r}, labels={labels!r}): give a list of labels, each a text: "
+            '["p01", "p02"].'
+        )
+    known: dict[str, None] = {}
+    for label in labels:
+        bare = label.strip() if isinstance(label, str) else label
+        if not isinstance(bare, str) or not LABEL.fullmatch(bare):
+            raise UprootError(
+                f"room({name!r}): {label!r} cannot be a label.\n"
+                "A label is a text of 1 to 128 letters, digits, '_', '-' or '.'."
+            )
+        if bare in known:
+            raise UprootError(
+                f"room({name!r}): the label {bare!r} is there twice.\n"
+                "A label admits once: give each participant another."
+            )
+        known[bare] = None
+    if not known:
+        raise UprootError(
+            f"room({name!r}, labels=[]): without a label nobody could come in.\n"
+            "Leave labels out to let everybody in."
+        )
+    return tuple(known)
+
+
+class RoomHandle:
+    """A room that a run serves; made by `run.room`.
+
+    lab = run.room("lab", labels=["p01", "p02"], open=False)
+    lab.url          # for everybody
+    lab.waiting      # how many are there
+    lab.open()       # let them in
+    """
+
+    def __init__(self, rooms: Rooms, name: str, root: Callable[[], str]) -> None:
+        self._rooms, self._root = rooms, root
+        self.name = name
+
+    @property
+    def url(self) -> str:
+        """The address to hand out; with labels, `?label=…` behind it spares people the typing."""
+        return f"{self._root()}room/{self.name}/"
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Who may come in; None for everybody."""
+        labels = self._room.labels
+        return None if labels is None else list(labels)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many places the room gives; None if there is no limit."""
+        return self._room.places
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people come in at once."""
+        return self._room.open
+
+    @property
+    def waiting(self) -> int:
+        """How many browsers wait for the room to open."""
+        return self._rooms.waiting(self.name)
+
+    @property
+    def admitted(self) -> Bunch[Player]:
+        """Who came in through the room, in the order in which they came."""
+        return self._rooms.admitted(self.name)
+
+    def open(self) -> None:
+        """Let people in: those who wait at once, others as they come."""
+        self._rooms.set_open(self._room.name, True)
+
+    def close(self) -> None:
+        """Let people wait from now on; who is in stays in."""
+        self._rooms.set_open(self._room.name, False)
+
+    def remove(self) -> None:
+        """Take the room away: its address leads nowhere from now on."""
+        self._rooms.remove(self._room.name)
+
+    @property
+    def _room(self) -> Room:
+        room = self._rooms.get(self.name)
+        if room is None:
+            raise UprootError(
+                f"The room '{self.name}' was removed.\nMake it again: run.room({self.name!r})."
+            )
+        return room
+
+    def __repr__(self) -> str:
+        room = self._rooms.get(self.name)
+        if room is None:
+            return f"<Room '{self.name}' removed>"
+        state = "open" if room.open else "closed"
+        limit = "" if room.places is None else f" of {room.places}"
+        admitted = len(self.admitted)
+        return f"<Room '{self.name}' {state}: {admitted}{limit} admitted, {self.waiting} waiting>"
+
+    def _repr_html_(self) -> str:
+        told, url = html.escape(repr(self).strip("<>")), html.escape(self.url)
+        if self._rooms.get(self.name) is None:
+            return f"<p>{told}</p>"
+        return f'<p>{told}<br><a href="{url}" target="_blank" rel="noreferrer">{url}</a></p>'

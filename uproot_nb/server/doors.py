@@ -1,0 +1,121 @@
+"""SocketDoor: upgrades a browser's request to a WebSocket, and seats it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+
+from tornado.websocket import WebSocketProtocol13
+
+from uproot_nb.server.answers import Answer
+from uproot_nb.server.rooms import RoomSocket
+from uproot_nb.server.sessions import Player
+from uproot_nb.server.sockets import WAITING_PAGE, ClosedDoor, PlayerSocket
+from uproot_nb.server.websocket import WebSocket, adopt
+
+__all__ = ["PlayerDoor", "RoomDoor"]
+
+_NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
+
+
+class _SocketDoor(Answer):
+    """Checks the handshake; whose door it is says who is seated."""
+
+    async def enter(self, player: Player | None, find_seat: Callable[[], WebSocket]) -> None:
+        """Seat the browser in the socket that *find_seat* gives, if it asks for one properly."""
+        key = self._handshake_key()
+        if key is None:
+            self.show("missing", 404)
+            return
+        if not self._origin_allowed():
+            self.server.count_refusal("foreign origin", player)
+            self.show("missing", 404)
+            return
+        if not self.server.has_room():
+            self.server.count_refusal("too many connections", player)
+            self.show("refused", 503)
+            return
+        self.set_status(101)
+        for header in ("Content-Type", "Cache-Control", "Content-Security-Policy"):
+            self.clear_header(header)
+        self.set_header("Upgrade", "websocket")
+        self.set_header("Connection", "Upgrade")
+        self.set_header("Sec-WebSocket-Accept", WebSocketProtocol13.compute_accept_value(key))
+        self.finish()
+        await adopt(self.detach(), find_seat())
+
+    def _handshake_key(self) -> str | None:
+        """Return the handshake's key; None if this is no WebSocket handshake."""
+        headers = self.request.headers
+        offered = [part.strip().lower() for part in headers.get("Connection", "").split(",")]
+        key = headers.get("Sec-WebSocket-Key", "")
+        try:
+            long_enough = len(base64.b64decode(key, validate=True)) == 16
+        except (binascii.Error, ValueError):
+            return None
+        if (
+            headers.get("Upgrade", "").lower() != "websocket"
+            or "upgrade" not in offered
+            or headers.get("Sec-WebSocket-Version") != "13"
+            or self.request.version != "HTTP/1.1"
+            or self.request.body
+        ):
+            return None
+        return key if long_enough else None
+
+    def _origin_allowed(self) -> bool:
+        origin = self.request.headers.get("Origin")
+        if origin is None:
+            return True  # not a browser; the token is the secret
+        if self.sandboxed:
+            return origin == "null"  # the sandbox's own origin; Jupyter's has no business here
+        return self.server.origin_allowed(origin, self.request.headers.get("Host", ""))
+
+
+class PlayerDoor(_SocketDoor):
+    """The door to a player's page."""
+
+    route = "p/…/ws"
+
+    async def get(self, token: str) -> None:
+        player = self.server.sessions.player(token)
+        await self.enter(player, lambda: self._socket_for(player))
+
+    def _socket_for(self, player: Player | None) -> PlayerSocket | ClosedDoor:
+        """Return the socket for *player*, or one that only says why there is none."""
+        page = self.get_query_argument("page", "")
+        since = self.get_query_argument("since", "0")
+        if player is None:
+            self.server.count_refusal("unknown token")
+            return ClosedDoor(self.server, 4403, "")
+        if player.session.closed:
+            return ClosedDoor(self.server, 4404, "session closed", "closed")
+        if not _NUMBER.match(page) or not _NUMBER.match(since) or since == "-1":
+            self.server.count_refusal("malformed", player)
+            return ClosedDoor(self.server, 4400, "malformed")
+        if len(player.sockets) >= self.server.limits.max_sockets_per_player:
+            self.server.count_refusal("too many sockets", player)
+            return ClosedDoor(self.server, 4429, "too many sockets")
+        return PlayerSocket(self.server, player, int(page), int(since))
+
+
+class RoomDoor(_SocketDoor):
+    """The door to where people wait until a room opens."""
+
+    route = "room/…/ws"
+
+    async def get(self, name: str) -> None:
+        await self.enter(None, lambda: self._socket_for(name))
+
+    def _socket_for(self, name: str) -> WebSocket:
+        """Return the socket for somebody who waits, or one that only says why there is none."""
+        room = self.server.rooms.get(name)
+        if room is None:
+            self.server.count_refusal("unknown room")
+            return ClosedDoor(self.server, 4403, "")
+        if room.session is None:
+            return ClosedDoor(self.server, 4404, "session closed", "closed")
+        waits = self.get_query_argument("page", "") != str(WAITING_PAGE)
+        return RoomSocket(self.server.rooms, room, waits=waits)

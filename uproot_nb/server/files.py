@@ -1,0 +1,103 @@
+"""Files: what browsers may keep: the package's own, and those of the apps."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tornado.web import HTTPError, StaticFileHandler
+
+from uproot_nb.server.answers import Answer
+
+if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
+    from uproot_nb.server.participants import ParticipantServer
+
+__all__ = ["AppFiles", "Static"]
+
+_YEAR = 365 * 24 * 3600
+_APP_FILE_SECONDS = 60
+_ODD = re.compile(r"[\x00-\x1f\x7f\\]")
+# What systems disagree about, or do not know: a wrong type would keep a script from running.
+_TYPES = {
+    ".avif": "image/avif", ".css": "text/css", ".js": "text/javascript",
+    ".json": "application/json", ".mjs": "text/javascript", ".svg": "image/svg+xml",
+    ".wasm": "application/wasm", ".webp": "image/webp", ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}  # fmt: skip
+
+
+class Static(Answer, StaticFileHandler):
+    """The package's own scripts and styles, kept by browsers as long as the version stays."""
+
+    route = "static/…"
+
+    def initialize(  # type: ignore[override]
+        self, path: str, server: ParticipantServer, sandboxed: bool = False
+    ) -> None:
+        StaticFileHandler.initialize(self, path)
+        Answer.initialize(self, server, sandboxed)
+
+    def compute_etag(self) -> str | None:
+        return StaticFileHandler.compute_etag(self)
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", f"public, max-age={_YEAR}, immutable")
+        # The sandboxed mount's pages have an origin of their own, and need these too.
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        self.set_header("Access-Control-Allow-Origin", "*")
+
+
+class AppFiles(Answer, StaticFileHandler):
+    """The static files of an app, for whoever knows the folder's key."""
+
+    route = "files/…"
+
+    def initialize(  # type: ignore[override]
+        self, server: ParticipantServer, sandboxed: bool = False
+    ) -> None:
+        StaticFileHandler.initialize(self, "")
+        Answer.initialize(self, server, sandboxed)
+
+    async def head(self, key: str, path: str) -> None:  # type: ignore[override]
+        await self.get(key, path, include_body=False)
+
+    async def get(  # type: ignore[override]
+        self, key: str, path: str, include_body: bool = True
+    ) -> None:
+        """Send the file, or the one page for whatever leads nowhere."""
+        folder = self.server.sessions.folder(key)
+        if folder is None:
+            self.server.count_refusal("unknown folder")
+            raise HTTPError(404)
+        self.root = folder
+        await StaticFileHandler.get(self, path, include_body)
+
+    def parse_url_path(self, url_path: str) -> str:
+        if _ODD.search(url_path) or any(part[:1] in ("", ".") for part in url_path.split("/")):
+            raise HTTPError(404)  # hidden files, ways up, and what only Windows understands
+        return StaticFileHandler.parse_url_path(self, url_path)
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str:
+        place, found = Path(root).resolve(), Path(absolute_path).resolve()
+        if not found.is_relative_to(place) or not found.is_file():
+            raise HTTPError(404)  # a link may lead elsewhere
+        return str(found)
+
+    def get_content_type(self) -> str:
+        assert self.absolute_path is not None
+        known = _TYPES.get(Path(self.absolute_path).suffix.lower())
+        kind = known or StaticFileHandler.get_content_type(self)
+        return f"{kind}; charset=UTF-8" if kind.startswith("text/") else kind
+
+    def compute_etag(self) -> str | None:
+        # The author may change the file at any time; tornado's own would stay what it was.
+        assert self.absolute_path is not None
+        told = os.stat(self.absolute_path)
+        return f'"{told.st_mtime_ns:x}-{told.st_size:x}"'
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", f"private, max-age={_APP_FILE_SECONDS}")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")  # as above
+        self.set_header("Access-Control-Allow-Origin", "*")

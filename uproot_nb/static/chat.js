@@ -1,0 +1,105 @@
+/* chat: the widget that chat(id) puts on a page. Whatever people wrote is shown as text only. */
+(() => {
+    "use strict";
+
+    const SEND = "_uproot_chat_send";
+    const PUSHED = "_uproot_chat";
+    const NEAR_THE_END = 80;        // pixels: who reads further up is left there
+    const NOT_SENT = "Your message was not sent. Please try again.";
+
+    if (customElements.get("uproot-chat")) return;      // several chats on a page bring several tags
+
+    function build(tag, className, ...children) {
+        const element = document.createElement(tag);
+        if (className) element.className = className;
+        element.append(...children);    // strings become text, never markup
+        return element;
+    }
+
+    function clock(seconds) {
+        const when = new Date(seconds * 1000);
+        const language = document.documentElement.lang || undefined;
+        const shown = build("time", "uproot-chat-time", when.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" }));
+        shown.dateTime = when.toISOString();
+        return shown;
+    }
+
+    class UprootChat extends HTMLElement {
+        connectedCallback() {
+            if (this.boot) return;
+            this.boot = JSON.parse(this.querySelector("script").textContent);
+            if (this.boot.me === null) return;
+            this.log = this.querySelector("[role=log]");
+            this.list = this.querySelector("ol");
+            this.input = this.querySelector("textarea");
+            this.button = this.querySelector("button");
+            this.problem = this.querySelector("[role=status]");
+            this.seen = new Set();
+            this.boot.messages.forEach((message) => this.add(message));
+            // What was there before is no news; what comes from now on is read aloud.
+            setTimeout(() => this.log.setAttribute("aria-live", "polite"), 0);
+            this.listen();
+        }
+
+        listen() {
+            uproot.onCustomEvent(PUSHED, ({ detail: { data } }) => {
+                if (data.chat === this.boot.chat) this.add(data);
+            });
+            this.button.addEventListener("click", () => this.send());
+            this.input.addEventListener("input", () => this.fit());
+            this.input.addEventListener("keydown", (event) => {
+                if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+                event.preventDefault();
+                this.send();
+            });
+        }
+
+        add(message) {
+            if (this.seen.has(message.id)) return;
+            this.seen.add(message.id);
+            const own = message.from !== null && message.from === this.boot.me;
+            const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR_THE_END;
+            this.list.append(this.shown(message, own));
+            if (own || atEnd) this.log.scrollTop = this.log.scrollHeight;
+        }
+
+        shown(message, own) {
+            const name = own ? this.boot.texts.You : message.name;
+            const sender = build("bdi", "uproot-chat-sender", name);
+            const text = build("p", "uproot-chat-text", message.text);
+            text.dir = "auto";
+            const kind = own ? "own" : message.from === null ? "told" : "other";
+            return build("li", `uproot-chat-message uproot-chat-${kind}`,
+                build("div", "uproot-chat-head", sender, " ", clock(message.time)), text);
+        }
+
+        /* The text stays until the server has it: what is not sent can be sent again. */
+        async send() {
+            const text = this.input.value;
+            if (this.sending || !text.trim()) return;
+            this.sending = true;
+            this.say("");
+            try {
+                await uproot.invoke(SEND, this.boot.chat, text);
+                if (this.input.value === text) this.input.value = "";
+                this.fit();
+            } catch (error) {
+                const { texts } = this.boot;
+                this.say(texts[error.message] || texts[NOT_SENT]);
+            } finally {
+                this.sending = false;
+            }
+        }
+
+        say(text) {
+            this.problem.textContent = text;
+        }
+
+        fit() {
+            this.input.style.blockSize = "auto";
+            this.input.style.blockSize = `${this.input.scrollHeight + 2}px`;
+        }
+    }
+
+    customElements.define("uproot-chat", UprootChat);
+})();

@@ -1,0 +1,139 @@
+/* forms: comfort for the fields of a page. Without it every field still works, and posts the same.
+ *
+ * Sliders show their value, and a slider that starts without a handle posts nothing before it is
+ * touched; answers that are optional can be taken back; boxes say at once when they are too many.
+ */
+(() => {
+    "use strict";
+
+    const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+    /* ---- Sliders -------------------------------------------------------------------------- */
+
+    function fraction(slider) {
+        const [min, max] = [Number(slider.min || 0), Number(slider.max || 100)];
+        return max > min ? (slider.valueAsNumber - min) / (max - min) : 0;
+    }
+
+    /* A page may define `<field>Formatter = (value) => text` for the value that is shown. */
+    function written(slider) {
+        const formatter = window[`${slider.name}Formatter`];
+        return typeof formatter === "function" ? String(formatter(slider.valueAsNumber)) : "";
+    }
+
+    function show(slider) {
+        const frame = slider.closest(".uproot-slider");
+        const untouched = "untouched" in slider.dataset;
+        const text = written(slider);
+        frame.classList.toggle("uproot-untouched", untouched);
+        frame.style.setProperty("--at", fraction(slider));
+        const output = frame.querySelector("output");
+        if (output) output.textContent = untouched ? "" : text || slider.value;
+        if (untouched) {
+            slider.setAttribute("aria-valuetext", slider.dataset.unanswered);
+        } else if (text) {
+            slider.setAttribute("aria-valuetext", text);
+        } else {
+            slider.removeAttribute("aria-valuetext");
+        }
+        slider.setCustomValidity(untouched ? slider.dataset.missing || "" : "");
+        toggleClear(frame, !untouched);
+    }
+
+    function touch(slider) {
+        delete slider.dataset.untouched;
+        show(slider);
+    }
+
+    function prepareSlider(slider) {
+        if ("untouched" in slider.dataset) slider.removeAttribute("form");
+        show(slider);
+    }
+
+    function dropUntouched(event) {
+        for (const slider of all("input[type=range][data-untouched]", event.target)) {
+            event.formData.delete(slider.name);
+        }
+    }
+
+    /* ---- Answers that can be taken back ---------------------------------------------------- */
+
+    function toggleClear(frame, isThere) {
+        const button = frame.querySelector(".uproot-clear")
+            || (frame.parentElement && frame.parentElement.querySelector(":scope > .uproot-clear"));
+        if (button) button.hidden = !isThere;
+    }
+
+    function showClear(group) {
+        toggleClear(group, group.querySelector("input:checked") !== null);
+    }
+
+    function clear(button) {
+        const frame = button.closest(".uproot-slider");
+        const slider = frame && frame.querySelector("input[type=range]");
+        const inputs = slider ? [slider] : all("input", button.parentElement);
+        const changed = slider || inputs.find((input) => input.checked);
+        if (slider) {
+            slider.dataset.untouched = "";
+            slider.value = (Number(slider.min) + Number(slider.max)) / 2;
+            show(slider);
+        }
+        for (const input of inputs) input.checked = false;
+        button.hidden = true;
+        inputs[0].focus();
+        if (changed && !slider) changed.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+
+    /* ---- So many boxes and no more --------------------------------------------------------- */
+
+    function count(group) {
+        const boxes = all("input[type=checkbox]", group);
+        const chosen = boxes.filter((box) => box.checked).length;
+        const { few, many, tooFew, tooMany } = group.dataset;
+        const isTooMany = many !== undefined && chosen > Number(many);
+        const isTooFew = few !== undefined && chosen < Number(few);
+        boxes[0].setCustomValidity(isTooMany ? tooMany : isTooFew ? tooFew : "");
+    }
+
+    /* ---- Everything, now and as it changes ------------------------------------------------- */
+
+    const COUNTED = ".uproot-choices[data-few], .uproot-choices[data-many]";
+    const SLIDER = ".uproot-slider input[type=range]";
+
+    function changed({ target }) {
+        if (!(target instanceof HTMLInputElement)) return;
+        if (target.matches(SLIDER)) touch(target);
+        const counted = target.closest(COUNTED);
+        if (counted) count(counted);
+        const clearable = target.closest("[data-clearable]");
+        if (clearable) showClear(clearable);
+    }
+
+    function clicked({ target }) {
+        if (!(target instanceof Element)) return;
+        const button = target.closest(".uproot-clear");
+        if (button) clear(button);
+        else if (target.matches(SLIDER)) touch(target);     // also where the handle happens to be
+    }
+
+    /* Scrolling past a number that has the focus must not change it. */
+    function scrolled({ target }) {
+        if (target === document.activeElement && target.type === "number") target.blur();
+    }
+
+    function prepare() {
+        all(SLIDER).forEach(prepareSlider);
+        all(COUNTED).forEach(count);
+        all("[data-clearable]").forEach(showClear);
+    }
+
+    document.addEventListener("input", changed);
+    document.addEventListener("change", changed);
+    document.addEventListener("click", clicked);
+    document.addEventListener("wheel", scrolled, { passive: true });
+    document.addEventListener("formdata", dropUntouched);
+    window.addEventListener("pageshow", prepare);   // a page from the browser's memory, too
+    prepare();
+    const summary = document.getElementById("uproot-errors");
+    if (summary) summary.focus();
+})();

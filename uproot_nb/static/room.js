@@ -1,0 +1,103 @@
+/* room: waits before a room, and goes in when it opens. It says calmly when the line is lost. */
+(() => {
+    "use strict";
+
+    const PING_EVERY = 20000;       // milliseconds, like all times below
+    const PONG_WITHIN = 10000;
+    const FIRST_RETRY = 250;
+    const LAST_RETRY = 8000;
+    const SHOW_LOSS_AFTER = 1500;
+
+    const sign = document.getElementById("uproot-room");
+    const form = document.getElementById("uproot-form");
+    const timers = {};
+    let socket = null;
+    let pause = FIRST_RETRY;
+    let gone = false;
+
+    function after(name, delay, action) {
+        clearTimeout(timers[name]);
+        timers[name] = setTimeout(action, delay);
+    }
+
+    function say(words) {
+        if (sign.textContent !== words) sign.textContent = words;
+    }
+
+    function address() {
+        const url = new URL("ws", location.href);
+        url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+        return url;
+    }
+
+    /* The page may be the answer to a form, which "reload" would send again. */
+    function lookAgain() {
+        leave();
+        location.replace(location.pathname + location.search);
+    }
+
+    function enter() {
+        leave();
+        if (form.requestSubmit) form.requestSubmit();
+        else form.submit();
+    }
+
+    function leave() {
+        gone = true;
+        drop();
+    }
+
+    function drop() {
+        ["answer", "ping", "retry"].forEach((name) => clearTimeout(timers[name]));
+        if (socket === null) return;
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.close();
+        socket = null;
+    }
+
+    function connect() {
+        drop();
+        socket = new WebSocket(address());
+        socket.onopen = () => after("ping", PING_EVERY, probe);
+        socket.onmessage = (message) => receive(JSON.parse(message.data));
+        socket.onclose = lose;
+        after("answer", PONG_WITHIN, lose);
+    }
+
+    function probe() {
+        if (socket !== null && socket.readyState === WebSocket.OPEN) socket.send('{"op":"ping"}');
+        after("answer", PONG_WITHIN, lose);
+        after("ping", PING_EVERY, probe);
+    }
+
+    function receive(said) {
+        clearTimeout(timers.answer);        // Whatever arrives shows that the line lives.
+        clearTimeout(timers.loss);
+        delete timers.loss;
+        pause = FIRST_RETRY;
+        say("");
+        if (said.op === "status" && said.state === "closed") lookAgain();
+        if (said.op !== "action") return;
+        if (said.action === "submit") enter();
+        if (said.action === "reload") lookAgain();
+    }
+
+    function lose() {
+        drop();
+        if (timers.loss === undefined) after("loss", SHOW_LOSS_AFTER, () => say(sign.dataset.lost));
+        after("retry", pause * (0.5 + Math.random() / 2), connect);
+        pause = Math.min(pause * 2, LAST_RETRY);
+    }
+
+    function hurry() {
+        if (gone) return;
+        if (socket !== null && socket.readyState === WebSocket.OPEN) probe();
+        else connect();
+    }
+
+    window.addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && hurry());
+    window.addEventListener("pagehide", drop);
+    window.addEventListener("pageshow", (event) => event.persisted && lookAgain());
+    connect();
+})();
