@@ -174,33 +174,6 @@ def test_the_deadline_counts_once(visit: Visit) -> None:
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
-def test_a_server_that_forgets_to_say_so_is_told(clocked: Visit) -> None:
-    opened(clocked, 20_000)
-    run_until_left(clocked, 0)
-    assert clocked.wire.forms == []
-    clocked.page.clock.run_for(3_100)
-    clocked.submits({"price": "7", "_uproot_timeout": "1"})
-
-
-def test_without_a_connection_it_says_calmly_that_the_time_is_up_and_goes_on_later(
-    clocked: Visit,
-) -> None:
-    wire = clocked.wire
-    opened(clocked, 20_000)
-    clocked.page.route("**/timeouts.js", lambda route: route.abort())
-    wire.refuse = 1012
-    wire.drop()
-    clocked.sees("Alpine.store('uproot').connected", False)
-    run_until_left(clocked, 0)
-    clocked.page.clock.run_for(6_000)
-    clocked.page.get_by_text("Time is up. This page goes on as soon").wait_for()
-    assert wire.forms == []
-    wire.refuse = 0
-    clocked.page.clock.resume()
-    wire.wait_for(lambda: wire.forms)
-    assert wire.forms[0]["_uproot_timeout"] == "1"
-
-
 def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
     wire = clocked.wire
     opened(clocked, 20_000)

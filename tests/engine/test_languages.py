@@ -6,8 +6,11 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +18,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 import uproot_nb
+from tests.engine.running import serving
+from uproot_nb import Page
 from uproot_nb.engine.languages import (
     Catalogues,
     Shelf,
@@ -331,6 +336,7 @@ def test_a_shelf_that_met_a_broken_file_reads_it_again_once_it_is_mended(tmp_pat
     for _ in range(2):
         with pytest.raises(BadLanguageFile):
             shelf.read()
+    assert shelf.last_good().languages == ("en",)
     (tmp_path / "de.yml").write_text("Hello.: Hallo.")
     assert shelf.read().translate("Hello.", "de") == "Hallo."
 
@@ -468,6 +474,79 @@ def test_the_page_for_trouble_is_shown_while_a_catalogue_is_broken(
         write(de="Hi.: [")
     html = Templates([tmp_path], "v1").render_trouble({**BOOT, "language": "de"})
     assert "schiefgegangen" in html
+
+
+# ---- served ----------------------------------------------------------------------------------
+
+
+def fetch(url: str, accepted: str = "") -> str:
+    request = Request(url, headers={"Accept-Language": accepted})
+    with urlopen(request) as response:
+        html: str = response.read().decode()
+    return html
+
+
+def test_the_browser_chooses_among_the_languages_of_the_experiment(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hello(Page):
+        """{{ _("Hello world.") }}"""
+
+    monkeypatch.chdir(tmp_path)
+    write(fr="Hello world.: Bonjour.")
+    with serving(Hello) as run:
+        url = run.link(run.players[0])
+        french, german = fetch(url, "ja, fr-CA;q=0.9"), fetch(url, "de")
+    assert '<html lang="fr"' in french
+    assert "<p>Bonjour.</p>" in french
+    assert '"Connecting…":"Connexion en cours…"' in french
+    assert '<html lang="en"' in german  # nobody has written the experiment in German
+    assert "<p>Hello world.</p>" in german
+
+
+def test_while_a_catalogue_is_broken_the_researcher_reads_why_and_participants_a_calm_page(
+    tmp_path: Path,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Hello(Page):
+        """Hello."""
+
+    monkeypatch.chdir(tmp_path)
+    with serving(Hello) as run:
+        url = run.link(run.players[0])
+        write(de="Hello.: Hallo.")
+        assert '<html lang="de"' in fetch(url, "de")
+        with pytest.raises(BadLanguageFile):
+            write(de="Hello.: [")
+        with pytest.raises(HTTPError) as refused:
+            fetch(url, "de")
+        assert refused.value.code == 500
+        assert "schiefgegangen" in refused.value.read().decode()
+        assert "de.yml, line 2: this is not YAML" in capsys.readouterr().err
+        write(de="Hello.: Guten Tag.")
+        assert '<html lang="de"' in fetch(url, "de")
+
+
+def test_the_page_about_languages_runs_and_shows_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(uproot_nb, "serve", partial(uproot_nb.serve, embedded=True, port=0))
+    text = (PACKAGE.parent / "docs" / "languages.md").read_text("utf-8")
+    *snippets, last = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    try:
+        for snippet in snippets:
+            exec(compile(snippet, "languages.md", "exec"), names)
+        html = fetch(names["run"].links.url[0], "fr")
+    finally:
+        exec(compile(last, "languages.md", "exec"), names)
+    for said in ("Willkommen</h1>", "Sie haben 10 Punkte.", "Wie alt sind Sie?", "Weiter"):
+        assert said in html
+    assert names["catalogues"].languages == ("de", "en")
+    assert names["catalogues"].missing("fr") == ["How old are you?", "You have {count} points."]
 
 
 # ---- what we ship ----------------------------------------------------------------------------

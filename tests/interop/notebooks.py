@@ -21,8 +21,10 @@ class Notebook:
     """
 
     def __init__(self, *cells: str, **names: Any) -> None:
-        self.names: dict[str, Any] = {"__name__": "__main__", "In": [""], **names}
-        self.run("from uproot_nb import *", *cells)
+        self.names: dict[str, Any] = {"__name__": "__main__", "In": [""]}
+        self.run("from uproot_nb import *")
+        self.names.update(names)
+        self.run(*cells)
 
     def run(self, *cells: str) -> None:
         """Run more cells."""

@@ -315,6 +315,11 @@ def test_what_cells_say_in_the_frameworks_terms_stays(tmp_path: Path) -> None:
             "not to a position",
         ),
         ("class Hello(Page):\n    def show(page, player): return nowhere", "no cell defines"),
+        ("class Hello(Page):\n    def show(page, player): return player.online", ".online"),
+        (
+            "class Hello(Page):\n    fields = dict(photo=FileField(label='Photo'))",
+            "stealth_fields = ['photo']",
+        ),
         (
             "import uproot_nb\nclass Hello(uproot_nb.Page): ...",
             "write 'from uproot_nb import *'",
@@ -367,13 +372,27 @@ def template(tmp_path: Path, name: str) -> str:
     return (tmp_path / "project" / "game" / name).read_text("utf-8")
 
 
-def test_a_docstring_becomes_a_markdown_template_with_the_fields(tmp_path: Path) -> None:
+def test_a_docstring_becomes_a_template_with_the_fields(tmp_path: Path) -> None:
     exported(
         tmp_path,
-        "class Hello(Page):\n    '''# Welcome\n\n    Be kind.'''\n"
+        "class Hello(Page):\n    '''# Welcome\n\n    Be {{ \"*kind*\" }} & *fair*.'''\n"
         "    fields = dict(age=IntegerField(label='Age'))", ORDER,
     )  # fmt: skip
-    assert template(tmp_path, "Hello.md") == "# Welcome\n\nBe kind.\n\n{{ fields() }}\n"
+    assert template(tmp_path, "Hello.html") == (
+        '{% extends "Base.html" %}\n\n{% block title %}Welcome{% endblock title %}\n\n'
+        '{% block main %}\n<p>Be {{ "*kind*" }} &amp; <em>fair</em>.</p>\n\n{{ fields() }}\n'
+        "{% endblock main %}\n"
+    )
+
+
+def test_a_markdown_file_becomes_a_template(tmp_path: Path, folder: Path) -> None:
+    write_files(folder, {"Hello.md": "Be *kind*: {{ form.age }}"})
+    exported(
+        tmp_path, "class Hello(Page):\n    fields = dict(age=IntegerField(label='Age'))", ORDER
+    )
+    text = template(tmp_path, "Hello.html")
+    assert "<p>Be <em>kind</em>: {{ form.age }}</p>" in text
+    assert "fields()" not in text
 
 
 def test_an_inline_template_becomes_a_file_and_leaves_the_class(tmp_path: Path) -> None:
@@ -439,6 +458,14 @@ def test_static_files_translations_and_bots_go_with_it(tmp_path: Path, folder: P
     assert not (tmp_path / "project" / "game" / "environment.yml").exists()
     assert 'simulate.on("game/Hello"' in template(tmp_path, "simulate.js")
     assert "uproot.i18n.load(" in code
+
+
+def test_a_template_finds_the_group_where_the_framework_has_it(tmp_path: Path) -> None:
+    text = "'{{ group.total }}, {{ my.group.x }}, group. {% if group %}1{% endif %}'"
+    exported(tmp_path, f"class Hello(Page):\n    template = {text}", ORDER)
+    assert "{{ player.group.total }}, {{ my.group.x }}, group. {% if player.group %}" in template(
+        tmp_path, "Hello.html"
+    )
 
 
 def test_wait_pages_look_as_the_framework_lets_them_look(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_a_player_moves_and_comes_and_goes() -> None:
     )  # fmt: skip
     ann, bob = state.players["a"], state.players["b"]
     assert (ann.position, ann.page, ann.entered, ann.online, ann.claimed, ann.done) == (
-        1, None, 10, True, True, ["before_once:First"]
+        1, None, 10, True, True, {"before_once:First": 6}
     )  # fmt: skip
     assert (bob.online, bob.position) == (False, -1)
 

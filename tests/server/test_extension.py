@@ -28,8 +28,10 @@ from uproot_nb.bridge.messages import (
     HttpRequest,
     Invoke,
     Message,
+    OpenRoom,
     OpenSession,
     Reply,
+    ServeFiles,
     SocketOpened,
 )
 from uproot_nb.bridge.stream import StreamChannel, dial
@@ -41,6 +43,7 @@ pytestmark = pytest.mark.asyncio
 ANN = "p/token-of-ann-0123456789/"
 LOGIN = {"Authorization": "token jupyter-token"}
 MOUNT = "base/uproot_nb/participant/"
+FOLDER_KEY = "folder-key-0123456789"
 
 
 class Lab:
@@ -236,11 +239,13 @@ async def test_the_traits_are_the_servers_limits(start: Start) -> None:
         max_frame_bytes=2048,
         max_unsent_bytes=70_000,
         max_connections=9,
+        max_upload_bytes=5_000_000,
         public_url="https://lab.example.org",
     )
     limits = lab.extension.participants.limits
     assert (limits.max_calls_per_second, limits.max_frame_bytes) == (7, 2048)
     assert (limits.max_unsent_bytes, limits.max_connections) == (70_000, 9)
+    assert (limits.max_upload_bytes, limits.max_file_bytes) == (5_000_000, 5_000_000)
     assert lab.extension.participants.url == "https://lab.example.org/"
     assert (await lab.serve()).welcome.url == "https://lab.example.org/"
 
@@ -330,19 +335,59 @@ async def test_mounted_too_long_a_form_is_refused(start: Start) -> None:
     assert answer.code == 413
 
 
+async def test_mounted_rooms_and_files_are_in_the_sandbox_too(start: Start, tmp_path: Path) -> None:
+    lab = await start(mount=True)
+    channel = await lab.serve()
+    (tmp_path / "a.js").write_text("let a;")
+    channel.send(OpenRoom("key-market", "lab", 1.0))
+    channel.send(ServeFiles("key-market", FOLDER_KEY, str(tmp_path)))
+    await until(lambda: lab.extension.participants.sessions.folder(FOLDER_KEY))
+    room = await lab.fetch(MOUNT + "room/lab/")
+    assert (room.code, room.body) == (200, b"room  []")
+    entered = await lab.fetch(MOUNT + "room/lab/", method="POST", body="label=a")
+    assert entered.body == b"enter  [('label', 'a')]"
+    script = await lab.fetch(MOUNT + f"files/{FOLDER_KEY}/a.js")
+    assert script.body == b"let a;"
+    head = await lab.fetch(MOUNT + f"files/{FOLDER_KEY}/a.js", method="HEAD")
+    for answer in (room, entered, script, head):
+        assert answer.headers.get_list("Content-Security-Policy") == [SANDBOX]
+    browser = await lab.connect(MOUNT + "room/lab/ws", origin="null")
+    assert await browser.read() == {"op": "status", "state": "running"}
+    with pytest.raises(HTTPClientError):
+        await lab.connect(MOUNT + "room/lab/ws", origin=f"http://127.0.0.1:{lab.port}")
+
+
+async def test_mounted_files_are_sent_within_the_limit(start: Start) -> None:
+    lab = await start(mount=True, max_upload_bytes=3_000_000)
+    await lab.serve()
+    head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    for size, code in ((2_000_000, 200), (4_000_000, 413)):
+        answer = await lab.fetch(
+            MOUNT + ANN,
+            method="POST",
+            body=head + b"x" * size + b"\r\n--b--",
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+        )
+        assert answer.code == code
+        assert answer.headers["Content-Security-Policy"] == SANDBOX
+
+
 async def test_mounted_no_log_shows_a_token(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(1)
     lab = await start(mount=True)
     lab.app.log.setLevel(1)
     logging.getLogger("tornado.access").setLevel(1)
     await lab.serve()
-    for path in (ANN, f"join/market/{SECRET}/", "p/secret-guess/"):
+    for path in (
+        ANN, f"join/market/{SECRET}/", "p/secret-guess/", f"files/{FOLDER_KEY}/a.js",
+        "room/lab/?label=secret-label",
+    ):  # fmt: skip
         await lab.fetch(MOUNT + path)
         await lab.fetch(MOUNT + path, method="POST", body="a=1")
         await lab.fetch(MOUNT + path, method="DELETE")
     ann = await lab.connect(MOUNT + ANN + "ws?page=0&since=0", origin="null")
     await ann.send("nonsense")
     await ann.closed()
-    for secret in (*TOKENS, SECRET, "secret-guess"):
+    for secret in (*TOKENS, SECRET, "secret-guess", FOLDER_KEY, "secret-label"):
         assert secret not in caplog.text
     assert caplog.records

@@ -136,6 +136,10 @@ NOWHERE = [
     "lab",
     "tree",
     "login",
+    "room/none/",
+    "room/none/ws",
+    "files/unknown-key-0123456789/a.js",
+    "files/unknown-key-0123456789/",
     "static/1/none.js",
     "static/1/../../errors.py",
     "static/1/%2e%2e/errors.py",
@@ -279,7 +283,10 @@ async def test_no_log_ever_shows_a_token(
     ann = await world.play()
     await ann.send("nonsense")
     await ann.closed()
-    for path in (ANN, JOIN, "p/secret-guess/", f"join/market/{SECRET}", "p/%FFsecret-guess/"):
+    for path in (
+        ANN, JOIN, "p/secret-guess/", f"join/market/{SECRET}", "p/%FFsecret-guess/",
+        "files/secret-guess-0123456789/a.js", "room/lab/?label=secret-guess",
+    ):  # fmt: skip
         await world.fetch(path)
         await world.fetch(path, "a=1")
         await world.fetch(path, method="PUT", body="")

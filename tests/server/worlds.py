@@ -245,7 +245,9 @@ class World:
     def link_of(self, kernel: Kernel) -> Any:
         return self._links[kernel]
 
-    async def fetch(self, path: str, body: str | None = None, **options: Any) -> HTTPResponse:
+    async def fetch(
+        self, path: str, body: str | bytes | None = None, **options: Any
+    ) -> HTTPResponse:
         """Ask for *path* below the root; POST if there is a *body*."""
         options = {"follow_redirects": False, "raise_error": False, **options}
         if body is not None:
@@ -260,6 +262,13 @@ class World:
         token = token or f"token-of-{player}-0123456789"
         path = f"p/{token}/ws?page={page}&since={since}"
         connection = await websocket_connect(f"ws://127.0.0.1:{self.server.port}/{path}")
+        self._browsers.append(connection)
+        return Browser(connection)
+
+    async def wait_in(self, room: str, query: str = "") -> Browser:
+        """Open the socket of somebody who waits in a room."""
+        url = f"ws://127.0.0.1:{self.server.port}/room/{room}/ws{query}"
+        connection = await websocket_connect(url)
         self._browsers.append(connection)
         return Browser(connection)
 

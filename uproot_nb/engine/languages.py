@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -203,6 +204,12 @@ class Shelf:
         if stamps != self._stamps:
             self._catalogues = _read_all([path for path, *_ in reversed(stamps)])
             self._stamps = stamps
+        return self._catalogues
+
+    def last_good(self) -> Catalogues:
+        """Return the catalogues as they were when all files were last as they should be."""
+        with suppress(BadLanguageFile):
+            self.read()
         return self._catalogues
 
     def _paths(self, folder: Path) -> list[Path]:

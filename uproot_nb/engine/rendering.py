@@ -22,7 +22,7 @@ from uproot_nb.engine.language_codes import ENGLISH
 from uproot_nb.engine.languages import Catalogues, Shelf, direction
 from uproot_nb.engine.markdown import Prose, read_prose
 from uproot_nb.engine.translating import speak, translate_blocks
-from uproot_nb.errors import BadLanguageFile, BadPage
+from uproot_nb.errors import BadPage
 
 __all__ = ["TemplateSource", "Templates"]
 
@@ -96,9 +96,10 @@ class Templates:
 
         Raises:
             BadPage: the template is missing, has a syntax error, or names an unknown variable.
+            BadLanguageFile: a file of translations is not as it should be.
         """
         source = self.page_source(page, self.cells)
-        edition = self._edition(self.catalogues, boot, context)
+        edition = self._edition(self._shelf.read(), boot, context)
         compiled = edition._compiled.get(source) or edition._compile(page.__name__, source)
         return edition._fill(page.__name__, compiled, context, boot)
 
@@ -119,21 +120,16 @@ class Templates:
 
         With *boot*, the page listens, and the researcher can reload it once the code is mended.
         """
-        try:
-            catalogues = self.catalogues
-        except BadLanguageFile:  # perhaps the very trouble
-            catalogues = Catalogues()
-        edition = self._edition(catalogues, boot, context)
+        edition = self._edition(self.catalogues, context, boot)
         return edition._fill("Trouble", edition._ours("Trouble.html"), context or {}, boot)
 
     @property
     def catalogues(self) -> Catalogues:
-        """The texts of the folders in all languages, as their files have them now.
+        """The texts of the folders in all languages; while a file is broken, as they were before.
 
-        Raises:
-            BadLanguageFile: a file of translations is not as it should be.
+        So our own pages can always be shown; an author's page says what is wrong with the file.
         """
-        return self._shelf.read()
+        return self._shelf.last_good()
 
     def page_source(self, page: type, cell_templates: Mapping[str, str]) -> TemplateSource:
         """Find a page's template: on the class, in a cell, in a file, else its docstring.
@@ -156,15 +152,12 @@ class Templates:
 
     # ---- languages ------------------------------------------------------------------------
 
-    def _edition(
-        self,
-        catalogues: Catalogues,
-        boot: Mapping[str, Any] | None,
-        context: Mapping[str, Any] | None,
-    ) -> Templates:
-        """Return the same templates in the language of a page."""
-        wanted = str((boot or {}).get("language") or (context or {}).get("language") or ENGLISH)
-        language = catalogues.spoken(wanted)
+    def _edition(self, catalogues: Catalogues, *told: Mapping[str, Any] | None) -> Templates:
+        """Return the same templates in the language that is told first."""
+        wanted = (
+            variables["language"] for variables in told if variables and "language" in variables
+        )
+        language = catalogues.spoken(str(next(wanted, ENGLISH)))
         if catalogues is not self._editions[0]:
             self._editions = (catalogues, {})
         known = self._editions[1].get(language)

@@ -117,10 +117,9 @@ class Showing:
     def language(self, player: Player, page: type[Page] | None, accepted: str) -> str:
         """Return the language in which a player reads a page."""
         app = self.app_of(page)
-        if app.language is not None:
-            return str(app.language(player) or self._language or "en")
+        wanted = app.language(player) if app.language is not None else None
         available = self.templates(app).catalogues.languages
-        return choose(self._language, accepted, available)
+        return choose(wanted or self._language, accepted, available)
 
     # ---- pages ----
 
@@ -149,9 +148,9 @@ class Showing:
 
     def trouble(self, player: Player | None, request: HttpRequest) -> HttpReply:
         """Render the calm page for when an author's code failed."""
-        boot = None if player is None else self._boot(player, None, {}, "en")
         templates = self.templates(self._journeys.setup.apps[0])
         language = choose(self._language, request.languages, templates.catalogues.languages)
+        boot = None if player is None else self._boot(player, None, {}, language)
         html = templates.render_trouble(boot, self._common(language))
         return HttpReply(request.request, 500, HTML, html.encode())
 

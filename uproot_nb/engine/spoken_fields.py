@@ -13,7 +13,7 @@ from uproot_nb.experiment.fields import LikertField
 
 __all__ = ["SpokenFields"]
 
-TEXTS = (
+READ_PARTS = (
     "label", "description", "label_min", "label_max", "label_floating", "addon_start", "addon_end",
 )  # fmt: skip
 """The parts of a field that participants read, besides its choices."""
@@ -52,7 +52,7 @@ def _translated(field: Field, language: str, catalogues: Catalogues) -> Field:
     changed: dict[str, Any] = {}
     for part in parts_of(field):
         text = getattr(field, part.name)
-        if part.name in TEXTS and isinstance(text, str) and text:
+        if part.name in READ_PARTS and isinstance(text, str) and text:
             changed[part.name] = catalogues.translate(text, language)
     choices = getattr(field, "choices", None)
     if choices is not None and not isinstance(field, LikertField):

@@ -10,7 +10,7 @@ from pydantic import PydanticUserError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from uproot_nb.errors import BadPage
-from uproot_nb.experiment.fields import Field
+from uproot_nb.experiment.declarations import is_field
 from uproot_nb.experiment.live import LiveMethod, takes_first
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
@@ -233,7 +233,7 @@ def _are_names(value: Any) -> bool:
 def _are_fields(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
-    return all(isinstance(n, str) and isinstance(f, Field) for n, f in value.items())
+    return all(isinstance(name, str) and is_field(field) for name, field in value.items())
 
 
 def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]) -> None:

@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from jinja2 import Environment
+
+from uproot_nb.engine.markdown import Prose, read_prose
 from uproot_nb.engine.rendering import BLOCKS, Templates, TemplateSource
 from uproot_nb.experiment.pages import Page
 from uproot_nb.version import VERSION
@@ -21,7 +24,10 @@ SWITCH = re.compile(
 OTHERS = re.compile(r"(\{%-?\s*(?:extends|include|import|from)\s+)([\"'])([^\"']+)\2")
 FIELDS = re.compile(r"\bfields?\s*\(|\bform\b")
 OURS = re.compile(r"(?<![\w.])static\s*\(")
+TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+GROUP = re.compile(r"(?<![\w.\"'])group(?=\s*[.|\[)}%])")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?\.ya?ml")
+HEAD = '{% extends "Base.html" %}\n'
 SHIPPED = frozenset({"Base.html", "Page.html", "Wait.html", "Landing.html", "End.html"})
 
 
@@ -80,13 +86,12 @@ class ExportFiles:
         return not named and not (self._folder / f"{page.__name__}.html").is_file()
 
     def _take_page(self, page: type[Page], source: TemplateSource) -> None:
-        suffix = ".md" if source.markdown else ".html"
         text = self._with_own_names(source.text, f"the template of {page.__name__}")
         if source.markdown:
-            text = _with_fields(page, text)
+            text = _from_prose(page, read_prose(Environment(), text, source.where))
         elif not EXTENDS.search(text):
             text = _extending_base(text)
-        self.texts[f"{page.__name__}{suffix}"] = text.rstrip() + "\n"
+        self.texts[f"{page.__name__}.html"] = text.rstrip() + "\n"
 
     def _with_own_names(self, text: str, whose: str) -> str:
         """Let a template name others as the framework finds them, and take those, too."""
@@ -97,6 +102,7 @@ class ExportFiles:
             start, quote, name = found.groups()
             return f"{start}{quote}{self._other(name, whose)}{quote}"
 
+        text = TAG.sub(lambda tag: GROUP.sub("player.group", tag[0]), text)
         return OTHERS.sub(renamed, text).replace("projectstatic(", "appstatic(")
 
     def _other(self, name: str, whose: str) -> str:
@@ -130,21 +136,25 @@ class ExportFiles:
             self.problems.append(problem)
 
 
-def _with_fields(page: type[Page], text: str) -> str:
-    """Show a page's fields after its prose, where the prose does not."""
-    if getattr(page, "fields", None) is None or FIELDS.search(text):
-        return text
-    return f"{text.rstrip()}\n\n{{{{ fields() }}}}\n"
+def _from_prose(page: type[Page], prose: Prose) -> str:
+    """Write prose as HTML, with the page's fields after it where it does not show them itself.
+
+    The framework would turn Jinja's own quotation marks into HTML's, in Markdown with Jinja.
+    """
+    body = prose.body.strip("\n")
+    if getattr(page, "fields", None) is not None and not FIELDS.search(body):
+        body += "\n\n{{ fields() }}"
+    title = f"{{% block title %}}{prose.title}{{% endblock title %}}\n\n" if prose.title else ""
+    return f"{HEAD}\n{title}{{% block main %}}\n{body}\n{{% endblock main %}}\n"
 
 
 def _extending_base(text: str) -> str:
     """Write out what a template that is only a page's inside leaves to us."""
-    head = '{% extends "Base.html" %}\n'
     if BLOCKS.intersection(_blocks(text)):
-        return f"{head}\n{text.lstrip()}"
+        return f"{HEAD}\n{text.lstrip()}"
     switches = "".join(found.strip() + "\n" for found in SWITCH.findall(text))
     rest = SWITCH.sub("", text).strip("\n")
-    return f"{head}{switches}\n{{% block main %}}\n{rest}\n{{% endblock main %}}\n"
+    return f"{HEAD}{switches}\n{{% block main %}}\n{rest}\n{{% endblock main %}}\n"
 
 
 def _blocks(text: str) -> Iterator[str]:

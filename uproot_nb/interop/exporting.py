@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadApp, NotExportable, UprootError
+from uproot_nb.experiment.fields import FileField
 from uproot_nb.experiment.setup import App, collect_app
 from uproot_nb.interop.names import NAMES
 from uproot_nb.interop.rewriting import CALLBACK_NAMES, Rewriter
@@ -100,9 +101,10 @@ class _Export:
     def code(self) -> str:
         """Return the text of __init__.py."""
         self._look_for_unknown_names()
+        self._look_for_files()
         pieces = [self._rewriter.rewritten(statement) for statement in self._chosen]
         body = _joined(list(zip(self._chosen, pieces, strict=True)))
-        return f"{MARK}\n\n{self._imports()}\n{body}"
+        return f"{MARK}\n\n{self._imports()}\n\n{body}"
 
     def files(self) -> ExportFiles:
         """Return the files beside __init__.py."""
@@ -130,6 +132,17 @@ class _Export:
 
     def _uses_underscore(self) -> bool:
         return any("_" in s.binds or _mentions_underscore(s) for s in self._chosen)
+
+    def _look_for_files(self) -> None:
+        """The framework stores every field that is not named as stealthy, and no file can be."""
+        for page in self._app.pages.values():
+            fields, kept = getattr(page, "fields", None), getattr(page, "stealth_fields", ())
+            if isinstance(fields, Mapping) and not callable(kept):
+                files = [name for name, field in fields.items() if isinstance(field, FileField)]
+                if set(files) - set(kept):
+                    self._rewriter.object(
+                        f"{page.__name__}: name its files: stealth_fields = {[*kept, *files]}"
+                    )
 
     def _look_for_unknown_names(self) -> None:
         bound = {name for statement in self._chosen for name in statement.binds}

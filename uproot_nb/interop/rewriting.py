@@ -42,6 +42,9 @@ NOT_THERE: Mapping[str, str] = {
 ENTITIES = ("player", "group", "session", "other_in_group", "other_in_session", "sender")
 """What `~` gives the identifier of, by the names that authors use."""
 
+OUR_ATTRIBUTES = ("has_dropped_out", "online", "position")
+"""What players have here alone."""
+
 PACKAGE = __name__.partition(".")[0]
 
 CALLBACK_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -313,6 +316,8 @@ class _Visitor(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if node.attr == "is_in" and self._speaks_of_fields(node.value):
             self._object(node, "fields have no is_in() there")
+        elif node.attr in OUR_ATTRIBUTES and _last_name(node.value) in (*ENTITIES, "p", "other"):
+            self._object(node, f".{node.attr} is of uproot_nb alone")
         self.generic_visit(node)
 
     def _speaks_of_fields(self, node: ast.AST) -> bool:

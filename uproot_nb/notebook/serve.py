@@ -17,7 +17,7 @@ from uproot_nb.engine.wire import to_json
 from uproot_nb.errors import FrozenCode, UprootError
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, collect_app, describe_order
-from uproot_nb.interop.apps import load_app
+from uproot_nb.interop.apps import language_folders, load_app
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells, find_shell
@@ -230,10 +230,13 @@ class _Serving:
 
     def _templates(self, app: App) -> Templates:
         # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
+        from uproot_nb.engine.languages import Shelf
         from uproot_nb.engine.rendering import Templates
 
         if app.name and app.folder is not None:
-            return Templates([app.folder, app.folder.parent], VERSION, {}, to_json)
+            folders = [app.folder, app.folder.parent]
+            shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
+            return Templates(folders, VERSION, {}, to_json, shelf)
         cells = self._names.setdefault(CELL_TEMPLATES, {})
         if self._code == "frozen":
             cells = dict(cells)

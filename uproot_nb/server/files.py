@@ -80,10 +80,10 @@ class AppFiles(Answer, StaticFileHandler):
         return StaticFileHandler.parse_url_path(self, url_path)
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str:
-        place, found = Path(root).resolve(), Path(absolute_path).resolve()
-        if not found.is_relative_to(place) or not found.is_file():
+        place, found = os.path.realpath(root), os.path.realpath(absolute_path)
+        if not Path(found).is_relative_to(place) or not os.path.isfile(found):
             raise HTTPError(404)  # a link may lead elsewhere
-        return str(found)
+        return found
 
     def get_content_type(self) -> str:
         assert self.absolute_path is not None
