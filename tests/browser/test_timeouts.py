@@ -100,7 +100,7 @@ def test_events_tell_the_beginning_once_and_every_second(clocked: Visit) -> None
 def test_setting_the_devices_clock_changes_nothing(clocked: Visit) -> None:
     opened(clocked, 62_000)
     before = left(clocked)
-    clocked.page.evaluate("Date.now = () => 1e15")
+    clocked.page.evaluate("void (Date.now = () => 1e15)")
     clocked.page.clock.run_for(1000)
     assert before - left(clocked) == 1000
 
@@ -174,16 +174,50 @@ def test_the_deadline_counts_once(visit: Visit) -> None:
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
-def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
-    wire = clocked.wire
+def test_a_server_that_forgets_to_say_so_is_told(clocked: Visit) -> None:
     opened(clocked, 20_000)
-    wire.refuse = 1012
-    wire.drop()
-    clocked.sees("Alpine.store('uproot').connected", False)
+    run_until_left(clocked, 0)
+    assert clocked.wire.forms == []
+    clocked.page.clock.run_for(3_100)
+    clocked.page.clock.resume()
+    clocked.submits({"price": "7", "_uproot_timeout": "1"})
+
+
+def lose_sockets(visit: Visit) -> None:
+    """Let no socket through from now on, as some networks do."""
+    visit.page.evaluate("""() => {
+        window.Sockets = window.WebSocket;
+        window.WebSocket = class {
+            constructor() { setTimeout(() => this.onclose && this.onclose({code: 1006}), 0); }
+            close() {}
+        };
+    }""")
+    visit.wire.drop()
+    visit.sees("Alpine.store('uproot').connected", False)
+
+
+def test_without_a_connection_it_says_calmly_that_the_time_is_up_and_goes_on_later(
+    clocked: Visit,
+) -> None:
+    opened(clocked, 20_000)
+    clocked.page.evaluate("void (window.fetch = () => Promise.reject(new Error()))")
+    lose_sockets(clocked)
+    run_until_left(clocked, 0)
+    clocked.page.clock.run_for(9_000)
+    clocked.page.get_by_text("Time is up. This page goes on as soon").wait_for()
+    assert clocked.wire.forms == []
+    clocked.page.evaluate("void (window.WebSocket = window.Sockets)")
+    clocked.page.clock.resume()
+    clocked.submits({"price": "7", "_uproot_timeout": "1"})
+
+
+def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
+    opened(clocked, 20_000)
+    lose_sockets(clocked)
     run_until_left(clocked, 0)
     clocked.page.clock.run_for(3_100)
-    wire.wait_for(lambda: wire.forms)
-    assert wire.forms[0]["_uproot_timeout"] == "1"
+    clocked.wire.wait_for(lambda: clocked.wire.forms)
+    assert clocked.wire.forms[0]["_uproot_timeout"] == "1"
 
 
 def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.interop.notebooks import Notebook, notebook_in
 from tests.interop.projects import write_files
-from uproot_nb.errors import BadApp, BadPage, NotExportable
+from uproot_nb import Run, serve
+from uproot_nb.errors import BadApp, BadPage, NotExportable, UprootError
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.exporting import MARK, export_app
 
@@ -141,6 +142,43 @@ def test_callbacks_and_what_describes_the_app_are_taken(tmp_path: Path) -> None:
     assert "def digest" in code
 
 
+def serving(**options: Any) -> Run:
+    return serve(players=1, db=":memory:", embedded=True, port=0, **options)
+
+
+def test_a_run_is_exported_as_its_notebook(tmp_path: Path) -> None:
+    names = Notebook(HELLO, ORDER).names
+    with serving(namespace=names) as run:
+        assert list(load_app(export_app(run, tmp_path / "game")).pages) == ["game/Hello"]
+
+
+def test_a_run_of_apps_has_nothing_to_export(tmp_path: Path) -> None:
+    app = load_app(export_app(Notebook(HELLO, ORDER).names, tmp_path / "game"))
+    with serving(app=app, namespace={}) as run, pytest.raises(UprootError, match="apps already"):
+        export_app(run, tmp_path / "again")
+
+
+@pytest.mark.parametrize("given", [None, "run", 3])
+def test_what_is_no_experiment_is_refused(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(UprootError, match="Give the run"):
+        export_app(given, tmp_path / "game")
+
+
+def test_a_namespace_without_cells_or_file_is_refused(tmp_path: Path) -> None:
+    names = {**Notebook(HELLO, ORDER).names}
+    del names["In"]
+    with pytest.raises(UprootError, match="source of the experiment is not known"):
+        export_app(names, tmp_path / "game")
+
+
+def test_a_script_is_exported_too(tmp_path: Path) -> None:
+    code = "from uproot_nb import *\n\nclass Hello(Page):\n    'Hi.'\n\npage_order = [Hello]\n"
+    write_files(tmp_path, {"study.py": code})
+    names: dict[str, Any] = {"__name__": "study", "__file__": str(tmp_path / "study.py")}
+    exec(compile(code, names["__file__"], "exec", dont_inherit=True), names)
+    assert list(load_app(export_app(names, tmp_path / "game")).pages) == ["game/Hello"]
+
+
 def test_a_callable_page_order_is_taken(tmp_path: Path) -> None:
     code = exported(
         tmp_path, HELLO, "def page_order(player):\n    return [Hello] * player.session.n"
@@ -238,6 +276,18 @@ def test_fields_and_models_are_imported_from_their_modules(tmp_path: Path) -> No
     assert "from uproot.fields import *" in code
     assert "from uproot.models import Entry, add_entry, create_model" in code
     assert "class Offer(metaclass=Entry):" in code
+
+
+def test_constants_that_scripts_read_are_named_for_the_framework(tmp_path: Path) -> None:
+    constants = "class C:\n    HIGH = 10\n    LOW = 3  # points"
+    page = "class Hello(Page):\n    template = '<script>alert(uproot.C.HIGH)</script>'"
+    code = exported(tmp_path, constants, page, "def new_player(player): player.x = C.LOW", ORDER)
+    assert "    LOW = 3  # points\n\n    __export__ = ['HIGH', 'LOW']\n" in code
+
+
+def test_constants_that_no_script_reads_stay_with_the_server(tmp_path: Path) -> None:
+    code = exported(tmp_path, HELLO, "class C:\n    HIGH = 10", ORDER)
+    assert "__export__" not in code
 
 
 def test_hooks_that_are_class_methods_already_stay_as_they_are(tmp_path: Path) -> None:

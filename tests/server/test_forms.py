@@ -125,10 +125,13 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_what_is_no_form_is_refused_and_leaves_no_file(uploads: Uploads, case: str) -> None:
+def test_what_is_no_form_is_refused_and_leaves_no_file_and_no_word(
+    uploads: Uploads, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
     kind, body = MALFORMED[case]
     reader = read(uploads, body, kind)
     assert reader.refused == 400
+    assert not caplog.records
     assert (reader.fields, reader.files, left(uploads)) == ([], [], [])
 
 

@@ -27,7 +27,7 @@ def test_a_notice_stands_alone_and_fits_a_phone(kind: str, language: str) -> Non
 def test_only_join_and_later_offer_a_button_that_works_without_scripts() -> None:
     for kind in KINDS:
         page = notice(kind, "en")
-        assert (b'<form method="post"><button' in page) == (kind in ("join", "later"))
+        assert (b'<form method="post"' in page) == (kind in ("join", "later"))
         assert (b"<script>" in page) == (kind == "paused")
 
 

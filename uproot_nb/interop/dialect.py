@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
-from uproot_nb.engine import dropouts, groups, realtime
+from uproot_nb.engine import dropouts, formatting, groups, realtime
 from uproot_nb.engine.entities import Player, Session
 from uproot_nb.engine.models import get_storage
 from uproot_nb.engine.world import World
@@ -22,9 +23,9 @@ from uproot_nb.experiment.surroundings import runtime_here
 
 __all__ = [
     "add_to_group", "check_session", "combine", "create_group", "create_groups", "ensure",
-    "ensure_not_none", "find_online", "get_setting", "identify", "materialize", "move_to_end",
-    "move_to_page", "notify", "page2path", "return_or_raise", "send_to", "send_to_one", "sha256",
-    "valid_token", "who_online", "world_here",
+    "ensure_not_none", "find_online", "fmtnum", "get_setting", "identify", "mark_dropout",
+    "materialize", "move_to_end", "move_to_page", "notify", "page2path", "return_or_raise",
+    "send_to", "send_to_one", "sha256", "valid_token", "who_online", "world_here",
 ]  # fmt: skip
 
 RECEIVED = "_uproot_Received"
@@ -175,6 +176,20 @@ def combine(named_tuples: Sequence[Any]) -> Any:
 def _rest(row: Any) -> Any:
     fields = row._fields[1:]
     return row[1] if len(fields) == 1 else namedtuple("Rest", fields)(*row[1:])
+
+
+def fmtnum(
+    value: float | Decimal,
+    pre: str = "",
+    post: str = "",
+    places: int = 2,
+    use_nbsp: bool = True,
+    sep: str = ",",
+    decsep: str = ".",
+) -> str:
+    """Show an amount as the framework does: thousands apart, and no line break inside."""
+    shown = formatting.fmtnum(value, pre, post, places, sep, decsep)
+    return shown.replace(" ", "\N{NO-BREAK SPACE}") if use_nbsp else shown
 
 
 def who_online(tolerance: float | None = None, sname: str | None = None) -> set[PlayerIdentifier]:

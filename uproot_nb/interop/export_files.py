@@ -66,6 +66,12 @@ class ExportFiles:
         """Whether there are translations."""
         return any(name.endswith((".yml", ".yaml")) for name in self.copies)
 
+    def mentions(self, words: str) -> bool:
+        """Tell whether a template, a script of the app or its bots say something."""
+        scripts = [p for folder in self.copies.values() for p in folder.rglob("*.js")]
+        texts = [*self.texts.values(), *(path.read_text("utf-8", "replace") for path in scripts)]
+        return any(words in text for text in texts)
+
     def write(self, folder: Path) -> None:
         """Write everything."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadApp, NotExportable, UprootError
 from uproot_nb.experiment.fields import FileField
-from uproot_nb.experiment.setup import App, collect_app
+from uproot_nb.experiment.setup import App, collect_app, public_constants
 from uproot_nb.interop.names import NAMES
 from uproot_nb.interop.rewriting import CALLBACK_NAMES, Rewriter
 from uproot_nb.interop.statements import (
@@ -102,6 +102,8 @@ class _Export:
         """Return the text of __init__.py."""
         self._look_for_unknown_names()
         self._look_for_files()
+        if self._files.mentions("uproot.C"):
+            self._rewriter.constants = tuple(public_constants(self._app.constants))
         pieces = [self._rewriter.rewritten(statement) for statement in self._chosen]
         body = _joined(list(zip(self._chosen, pieces, strict=True)))
         return f"{MARK}\n\n{self._imports()}\n\n{body}"

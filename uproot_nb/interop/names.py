@@ -12,7 +12,7 @@ from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.contexts import PlayerContext
 from uproot_nb.engine.dropouts import watch_for_dropout
 from uproot_nb.engine.entities import Entity, Group, Player, Session
-from uproot_nb.engine.formatting import fmtnum, to
+from uproot_nb.engine.formatting import to
 from uproot_nb.engine.ledger import Model
 from uproot_nb.experiment import fields, identifiers, order, pages
 from uproot_nb.experiment.amounts import cu
@@ -58,14 +58,15 @@ _SMITHEREENS = {
     **_PAGES, **_IDENTIFIERS, **_KINDS, **_OPENERS, **_REFERENCES, **_DRAWS, **_TYPING, **EARLIER,
     **_of(order, "RandomOrder", "Bracket", "Rounds", "Repeat", "Between"),
     **_of(
-        dialect, "add_to_group", "combine", "create_group", "create_groups", "get_setting",
-        "mark_dropout", "move_to_end", "move_to_page", "notify", "send_to", "send_to_one",
+        dialect, "add_to_group", "combine", "create_group", "create_groups", "fmtnum",
+        "get_setting", "mark_dropout", "move_to_end", "move_to_page", "notify", "send_to",
+        "send_to_one",
     ),
     "transition_to_page": dialect.move_to_page, "transition_to_end": dialect.move_to_end,
     **_of(realtime, "reload", "spawn"),
     "watch_for_dropout": watch_for_dropout, "PlayerContext": PlayerContext, "_": F, "live": live,
     "cu": cu, "safe": safe, "data_uri": data_uri, "read_csv": read_csv,
-    "append_to_csv": append_to_csv, "fmtnum": fmtnum, "to": to,
+    "append_to_csv": append_to_csv, "to": to,
 }  # fmt: skip
 
 NAMES: Mapping[str, Mapping[str, Any]] = {

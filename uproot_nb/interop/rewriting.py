@@ -73,6 +73,8 @@ class Rewriter:
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     """The names of ours that the rewritten code still uses, as the framework calls them."""
+    constants: tuple[str, ...] = ()
+    """The names of `C` that scripts see; the framework shows them those in `__export__` alone."""
     neighbours: frozenset[str] = frozenset()
     """Modules that lie beside the notebook and go into the app."""
 
@@ -166,6 +168,8 @@ class _Visitor(ast.NodeVisitor):
             self.visit(outside)
         if not self._where:
             self._entry_class(node)
+            if node.name == "C" and self._rewriter.constants:
+                self._export_constants(node)
             if self._is_page(node.name):
                 self._page_class(node)
         self._inside(node.name, set(), node.body)
@@ -372,6 +376,15 @@ class _Visitor(ast.NodeVisitor):
         marked = any(self._our(decorator) == "live" for decorator in node.decorator_list)
         if marked and node.args.kwarg is not None:
             self._object(node, f"the live method '{node.name}' takes **{node.args.kwarg.arg}")
+
+    def _export_constants(self, node: ast.ClassDef) -> None:
+        if any(_assigns(statement, "__export__") for statement in node.body):
+            return
+        last = node.body[-1]
+        _, end = self._offsets.whole_lines(last.lineno, last.end_lineno or last.lineno)
+        text = f"{self._margin(last)}__export__ = {list(self._rewriter.constants)}\n"
+        before = "" if self._offsets.text[:end].endswith("\n") else "\n"
+        self.edits.append((end, end, f"{before}\n{text}"))
 
     def _entry_class(self, node: ast.ClassDef) -> None:
         """`class Offer(Entry)` becomes `class Offer(metaclass=Entry)`."""

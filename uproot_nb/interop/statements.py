@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Statement", "choose_statements", "read_cells"]
+__all__ = ["Statement", "choose_statements", "is_builtin", "read_cells"]
 
 AUTHORED = (list, dict, set, type)
 """What an author's own statements change in place: containers and classes."""

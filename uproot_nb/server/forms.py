@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from urllib.parse import parse_qsl
@@ -27,6 +28,8 @@ MALFORMED, TOO_LARGE, TOO_MANY, UNKEPT = 400, 413, 429, 503
 _LONGEST_BOUNDARY = 200
 _LONGEST_HEAD = 8 * 1024
 _LONGEST_FILE_NAME = 255
+# A stranger's mistakes are counted, not printed: in a notebook they would land under some cell.
+_UNHEARD = logging.Logger("forms", logging.CRITICAL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 
@@ -152,6 +155,7 @@ class _Parts:
                 "on_end": self._on_end,
             },
         )
+        self._parser.logger = _UNHEARD
 
     def feed(self, chunk: bytes) -> None:
         """Cut *chunk* into parts."""

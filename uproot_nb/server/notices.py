@@ -141,4 +141,9 @@ def _head(kind: str) -> str:
 
 def _button(language: str) -> str:
     # No action: the form is posted to the very address that the page was read from.
-    return f'<form method="post"><button type="submit">{_TAKE_PART[language]}</button></form>'
+    # A second click would take a second place; much later it may be meant.
+    once = (
+        "if (this.sent) return false; this.sent = true; setTimeout(() => this.sent = false, 8000)"
+    )
+    button = f'<button type="submit">{_TAKE_PART[language]}</button>'
+    return f'<form method="post" onsubmit="{escape(once)}">{button}</form>'

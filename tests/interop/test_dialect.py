@@ -1,0 +1,194 @@
+"""The framework's functions, called by an app that is being served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser
+from tests.interop.projects import HEAD, write_app
+from uproot_nb import Player, Run, serve
+from uproot_nb.errors import UprootError
+from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.interop import dialect, openers
+
+PAGES = """
+    class Hello(Page):
+        @live
+        def do(page, player):
+            return work(player)
+
+    page_order = [Hello]
+"""
+
+
+@contextmanager
+def serving(tmp_path: Path, body: str, head: str = HEAD) -> Iterator[Run]:
+    """Serve an app whose live method `do` runs *body* with `player` and `session`."""
+    lines = "".join(f"        {line.strip()}\n" for line in body.strip().splitlines())
+    work = f"\n    def work(player):\n        session = player.session\n{lines}\n"
+    app = write_app(tmp_path, "game", work + PAGES, head=head)
+    run = serve(app=app, players=3, db=":memory:", name="s1", embedded=True, port=0, namespace={})
+    with run:
+        yield run
+
+
+async def done(run: Run) -> Any:
+    return await (await Browser.open(run, 0)).call("do")
+
+
+needs_short_names = pytest.mark.skipif(
+    not hasattr(Player, "pid"), reason="entities have no pid, gid and sid yet"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("return materialize(identify(player)) == player", True),
+        ("return identify(identify(player)) == identify(player)", True),
+        ("return Player(session.name, player.name) == player", True),
+        ("with Player(session.name, player.name) as p: p.x = 3\nreturn player.x", 3),
+        ("return Session('s1') == session", True),
+        ("return isinstance(player, Player) and isinstance(player, Storage)", True),
+        ("return isinstance(player, Group)", False),
+        (
+            "g = create_group(session, [player, player.others_in_session[0]], gname='pair')\n"
+            "return [len(materialize(g).players), Group('s1', 'pair') == player.group,"
+            " identify(player.group) == g]",
+            [2, True, True],
+        ),
+        (
+            "session.kept = create_group(session, [identify(player)])\n"
+            "add_to_group(materialize(session.kept), list(player.others_in_session))\n"
+            "return len(player.group.players)",
+            3,
+        ),
+        ("return len(create_groups(session, [[p] for p in session.players]))", 3),
+        ("return session.players.filter(_.id > 0, _.id < 2).each('id')", [1]),
+        ("return get_setting(session, 'n', 7)", 7),
+        ("return uproot.find_online(identify(player))", 0.0),
+        ("return uproot.who_online() == {identify(player)}", True),
+        ("move_to_end(player, reload_=False)\nreturn player.page", None),
+        ("transition_to_end(player)\nreturn player.page", None),
+        ("mark_dropout(identify(player))\nreturn 1", 1),
+        pytest.param(
+            "return [player.pid.sname, player.pid.uname == player.name, player.pid in"
+            " {identify(player)}, session.sid.sname]",
+            ["s1", True, True, "s1"], marks=needs_short_names,
+        ),
+        pytest.param(
+            "g = create_group(session, [player], gname='solo')\n"
+            "return [g.gname, player.group.gid == g, session.group(g) == player.group]",
+            ["solo", True, True], marks=needs_short_names,
+        ),
+    ],
+)  # fmt: skip
+async def test_an_app_calls_what_the_framework_has(tmp_path: Path, body: str, answer: Any) -> None:
+    with serving(tmp_path, body, HEAD + "import uproot\n") as run:
+        assert await done(run) == answer
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "send_to(player, 7, 'Go')",
+        "send_to(identify(player), 7, event='Go')",
+        "send_to([player], data=7, event='Go', where=...)",
+        "send_to_one(player, 7, 'Go')",
+        "notify(player, player, 7, event='Go')",
+        "notify(sender=player, to=[player], data=7, event='Go')",
+    ],
+)
+async def test_messages_are_sent_as_the_framework_sends_them(tmp_path: Path, call: str) -> None:
+    with serving(tmp_path, call) as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("do")
+        event = await ann.event()
+        assert (event["event"], event["data"]) == ("Go", 7)
+
+
+async def test_a_message_without_an_event_goes_to_receive(tmp_path: Path) -> None:
+    with serving(tmp_path, "notify(player, player, 7, event='_uproot_Received')") as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("do")
+        assert (await ann.event())["event"] is None
+
+
+async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> None:
+    head = HEAD + (
+        "import uproot.models as um\n\n"
+        "class Note(metaclass=um.Entry):\n    player: PlayerIdentifier\n    text: str\n"
+    )
+    body = """
+        session.notes = um.create_model(session, tag="notes")
+        um.add_entry(session.notes, identify(player), Note, text="hello")
+        found = um.filter_entries(session.notes, Note, player=identify(player))
+        room = chat.create(session)
+        chat.add_player(room, player, pseudonym="Ann")
+        chat.add_message(room, identify(player), "hi")
+        texts = [m.text for _, _, m in chat.messages(room)]
+        return [found[0][2].text, um.model_exists(session.notes), chat.exists(room), texts]
+    """
+    with serving(tmp_path, body, head) as run:
+        assert await done(run) == ["hello", True, True, ["hi"]]
+
+
+def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
+    with serving(tmp_path, "return 1"), pytest.raises(UprootError, match="runs for no session"):
+        dialect.materialize(PlayerIdentifier("s1", "ann"))
+
+
+async def test_another_session_cannot_be_opened(tmp_path: Path) -> None:
+    body = """
+        try: Session("s2")
+        except Exception as error: return str(error).splitlines()[0]
+    """
+    with serving(tmp_path, body) as run:
+        assert await done(run) == "There is no session 's2' here; this is 's1'."
+
+
+def test_there_is_no_admin() -> None:
+    with pytest.raises(UprootError, match="no admin storage"):
+        openers.Admin()
+
+
+def test_combining_rows_gives_a_value_by_first_field() -> None:
+    from collections import namedtuple
+
+    pair, triple = namedtuple("pair", "name bid"), namedtuple("triple", "name bid ask")
+    assert dialect.combine([pair("ann", 1), pair("bob", 2)]).bob == 2
+    assert dialect.combine([triple("ann", 1, 3)]).ann.ask == 3
+
+
+@pytest.mark.parametrize(("text", "good"), [("a.b-c_1", True), ("", False), ("ä", False)])
+def test_names_are_made_of_plain_signs(text: str, good: bool) -> None:
+    assert dialect.valid_token(text) is good
+
+
+def test_conditions_of_an_app_raise_what_it_says() -> None:
+    dialect.ensure(True)
+    with pytest.raises(KeyError, match="gone"):
+        dialect.ensure(False, KeyError, "gone")
+    with pytest.raises(ValueError, match="is None"):
+        dialect.ensure_not_none(None)
+    assert dialect.return_or_raise(3, lambda x: x > 2) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ({}, "1,234.50"),
+        ({"post": " €"}, "1,234.50\N{NO-BREAK SPACE}€"),
+        ({"pre": "EUR ", "use_nbsp": False}, "EUR 1,234.50"),
+        ({"sep": " ", "decsep": ",", "places": 0}, "1\N{NO-BREAK SPACE}234"),
+    ],
+)
+def test_amounts_are_shown_as_the_framework_shows_them(
+    arguments: dict[str, Any], shown: str
+) -> None:
+    assert dialect.fmtnum(1234.5, **arguments) == shown
