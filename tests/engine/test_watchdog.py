@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 
 import pytest
 
@@ -76,58 +78,38 @@ def beats_of(run: Run, count: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("method", ["sync", "coroutine", "alone"])
 async def test_a_slow_live_method_is_named_while_it_still_holds_everybody_up(
-    method: str, capsys: pytest.CaptureFixture[str]
+    method: str,
 ) -> None:
     """The researcher reads it before the method ends (it may never end), and once."""
-    with serving(Slow) as run:
+    with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
         ann = await Browser.open(run)
-        shown = ""
-
-        def look() -> bool:
-            nonlocal shown
-            shown += capsys.readouterr().err
-            return f"Slow.{method}" in shown
-
         asked = await ann.ask(method)
-        await until(look)
+        await until(lambda: f"Slow.{method}" in stderr.getvalue())
         RELEASE.set()
         await ann.answer(asked)
         await until(lambda: warnings(run))
         assert await ann.call("echo", 1) == 1
         assert len(warnings(run)) == 1
         assert f"Slow.{method}" in warnings(run)[0]
-        look()
+        shown = stderr.getvalue()
         assert shown.count("held up") + shown.count("busy") == 1
 
 
-async def test_a_slow_hook_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_slow_hook_is_named() -> None:
     """Hooks hold the lock as live methods do."""
-    with serving(Slow) as run:
+    with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
         ann = await Browser.open(run)
         run.session.slow_page = True
         loading = asyncio.create_task(ann.fetch())
-        shown = ""
-
-        def look() -> bool:
-            nonlocal shown
-            shown += capsys.readouterr().err
-            return "Slow.templatevars" in shown
-
-        await until(look)
+        await until(lambda: "Slow.templatevars" in stderr.getvalue())
         RELEASE.set()
         assert (await loading).code == 200
 
 
-async def test_a_cell_that_keeps_the_lock_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_cell_that_keeps_the_lock_is_named() -> None:
     """The warning comes while the cell holds it, and once."""
-    with serving(Slow) as run:
+    with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
         ann = await Browser.open(run)
-        shown = ""
-
-        def look() -> bool:
-            nonlocal shown
-            shown += capsys.readouterr().err
-            return "held up" in shown
 
         def cell() -> None:
             with run.lock:
@@ -135,7 +117,7 @@ async def test_a_cell_that_keeps_the_lock_is_named(capsys: pytest.CaptureFixture
 
         thread = threading.Thread(target=cell)
         thread.start()
-        await until(look)
+        await until(lambda: "held up" in stderr.getvalue())
         RELEASE.set()
         thread.join()
         assert await ann.call("echo", 1) == 1

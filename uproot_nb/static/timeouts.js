@@ -48,7 +48,7 @@
         speak(left);
         before = left;
         tell("UprootInternalPageTimeout", { ...timeout, remainingMs: left });
-        if (left > 0) setTimeout(tick, left % 1000 || 1000);
+        if (left > 0) setTimeout(tick, Math.ceil(left % 1000) || 1000);
         else end();
     }
 
