@@ -76,6 +76,12 @@ from uproot_nb.experiment.fields import (
     StringField,
     TextAreaField,
 )
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.order import (
     Between,
@@ -120,13 +126,16 @@ __all__ = [
     "FloatRangeField",
     "Group",
     "GroupCreatingWait",
+    "GroupIdentifier",
     "IBANField",
     "IntegerField",
     "LikertField",
+    "ModelIdentifier",
     "NoshowPage",
     "Page",
     "Player",
     "PlayerContext",
+    "PlayerIdentifier",
     "RadioField",
     "Random",
     "RandomOrder",
@@ -136,6 +145,7 @@ __all__ = [
     "Run",
     "SelectField",
     "Session",
+    "SessionIdentifier",
     "StringField",
     "SynchronizingWait",
     "TextAreaField",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from uproot_nb.engine.page_texts import INTERRUPTED
+
 if TYPE_CHECKING:
     from conftest import Visit
 
@@ -84,6 +86,15 @@ def test_a_call_that_is_refused_rejects_with_name_message_and_parameter(visit: V
         "uproot.invoke('bid').catch(e => [e instanceof Error, e.name, e.message, e.parameter])"
     )
     assert caught == [True, "BadArguments", "price: must be positive", "price"]
+
+
+def test_a_call_that_failed_says_so_in_the_participants_language(visit: Visit) -> None:
+    visit.wire.answer = lambda call: {
+        "op": "error", "id": call["id"], "error": "Interrupted", "message": INTERRUPTED,
+    }  # fmt: skip
+    visit.open("<p></p>", {"language": "de"}, texts={INTERRUPTED: "Das wurde unterbrochen."})
+    caught = visit.page.evaluate("uproot.invoke('bid').catch(e => e.message)")
+    assert caught == "Das wurde unterbrochen."
 
 
 def test_what_json_cannot_hold_rejects_and_sends_nothing(visit: Visit) -> None:

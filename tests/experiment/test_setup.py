@@ -9,7 +9,7 @@ import pytest
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import collect_app, public_constants
+from uproot_nb.experiment.setup import App, collect_app, public_constants
 
 
 class First(Page):
@@ -72,6 +72,10 @@ class C:
     def helper() -> None: ...
 
 
+def app_with(constants: Any, name: str = "") -> App:
+    return App(name, [], {}, constants=constants)
+
+
 @pytest.mark.parametrize(
     "constants",
     [
@@ -82,8 +86,29 @@ class C:
     ],
 )
 def test_scripts_see_the_public_constants(constants: Any) -> None:
-    assert public_constants(constants) == {"ENDOWMENT": 10, "NAMES": ("a", "b")}
+    assert public_constants(app_with(constants)) == {"ENDOWMENT": 10, "NAMES": ("a", "b")}
 
 
 def test_no_constants_are_no_constants() -> None:
-    assert public_constants(None) == {}
+    assert public_constants(app_with(None)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "exported", "seen"),
+    [
+        ("quiz", None, {}),
+        ("quiz", ["PRICE"], {"PRICE": 3}),
+        ("quiz", ..., {"PRICE": 3, "ANSWER": 42}),
+        ("", ["PRICE"], {"PRICE": 3}),
+        ("", [], {}),
+    ],
+)
+@pytest.mark.parametrize("kind", [dict, SimpleNamespace])
+def test_an_app_names_the_constants_that_scripts_see(
+    name: str, exported: Any, seen: dict[str, Any], kind: Any
+) -> None:
+    """What is not named, such as the right answers of a quiz, stays on the server."""
+    constants = {"PRICE": 3, "ANSWER": 42}
+    if exported is not None:
+        constants["__export__"] = exported
+    assert public_constants(app_with(kind(**constants), name)) == seen

@@ -11,10 +11,12 @@ from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from tests.interop.projects import write_app, write_files
+from uproot_nb import serve
 from uproot_nb.errors import BadApp, BadPage, MissingName, MissingPackage
 from uproot_nb.experiment.pages import GroupCreatingWait, Page
 from uproot_nb.experiment.query import F
@@ -521,3 +523,32 @@ def test_the_framework_is_found_even_if_another_uproot_can_be_imported(tmp_path:
     )
     assert done.returncode == 0, done.stderr
     assert "another package 'uproot' is installed" in done.stdout
+
+
+def test_amounts_in_an_apps_templates_read_as_in_the_framework(tmp_path: Path) -> None:
+    page = write_app(tmp_path, "pay", SMALL, Hello_html="{{ 1234.5 | fmtnum(post=' Ft') }}")
+    with (
+        serve(
+            app=page, players=1, name="pay", db=":memory:", embedded=True, port=0, namespace={}
+        ) as run,
+        urlopen(run.link(run.players[0])) as answer,
+    ):
+        assert "1,234.50\N{NO-BREAK SPACE}Ft" in answer.read().decode()
+
+
+def test_what_an_app_stores_of_a_class_in_another_of_its_files_comes_back(tmp_path: Path) -> None:
+    """After a restart of the kernel, too: the class is found where the app has it."""
+    code = """
+    from .goods import Basket
+
+    def new_player(player):
+        player.basket = Basket(3)
+    """
+    goods = "from dataclasses import dataclass\n@dataclass\nclass Basket:\n    apples: int\n"
+    body = dedent(code) + dedent(SMALL)
+    app = load_app(write_app(tmp_path, "shop", body, goods_py=goods))
+    told: dict[str, Any] = {"name": "shop", "db": tmp_path / "s.sqlite3", "namespace": {}}
+    with serve(app=app, players=1, embedded=True, port=0, **told):
+        pass
+    with serve(app=app, players=1, embedded=True, port=0, **told) as run:
+        assert run.players[0].basket == app.namespace["Basket"](3)

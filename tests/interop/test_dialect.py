@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.running import Browser
 from tests.interop.projects import HEAD, write_app
-from uproot_nb import Player, Run, serve
+from uproot_nb import Run, serve
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.interop import dialect, openers
@@ -39,11 +39,6 @@ def serving(tmp_path: Path, body: str, head: str = HEAD) -> Iterator[Run]:
 
 async def done(run: Run) -> Any:
     return await (await Browser.open(run, 0)).call("do")
-
-
-needs_short_names = pytest.mark.skipif(
-    not hasattr(Player, "pid"), reason="entities have no pid, gid and sid yet"
-)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +74,12 @@ needs_short_names = pytest.mark.skipif(
         pytest.param(
             "return [player.pid.sname, player.pid.uname == player.name, player.pid in"
             " {identify(player)}, session.sid.sname]",
-            ["s1", True, True, "s1"], marks=needs_short_names,
+            ["s1", True, True, "s1"],
         ),
         pytest.param(
             "g = create_group(session, [player], gname='solo')\n"
             "return [g.gname, player.group.gid == g, session.group(g) == player.group]",
-            ["solo", True, True], marks=needs_short_names,
+            ["solo", True, True],
         ),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ __all__ = [
     "SocketClosed", "SocketOpened", "VERSION", "Welcome",
 ]  # fmt: skip
 
-VERSION = 2
+VERSION = 3
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
 
 
@@ -174,11 +174,12 @@ class HttpRequest(Message, frozen=True):
     """A participant's browser asks for a page, posts its form, or joins.
 
     `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to look at
-    it and "enter" to go in. `player` is empty unless it is about a player's page. `form` and
-    `query` are (name, value) pairs; `languages` is the Accept-Language header; `headers` are others
-    of use to an author, by lower-case name. `files` were sent with the form: field name, file name
-    without any folder, content type, path on this machine, size in bytes. They are removed once
-    the request is answered.
+    it and "enter" to go in; or "api" for the experiment's own api, with `method`, the `path` below
+    its address and the `content` that was sent. `player` is empty unless it is about a player's
+    page. `form` and `query` are (name, value) pairs; `languages` is the Accept-Language header;
+    `headers` are others of use to an author, by lower-case name. `files` were sent with the form:
+    field name, file name without any folder, content type, path on this machine, size in bytes.
+    They are removed once the request is answered.
     """
 
     request: int
@@ -191,6 +192,9 @@ class HttpRequest(Message, frozen=True):
     files: list[tuple[str, str, str, str, int]] = []
     headers: dict[str, str] = {}
     room: str = ""
+    method: str = ""
+    path: str = ""
+    content: bytes = b""
 
 
 class Invoke(Message, frozen=True):

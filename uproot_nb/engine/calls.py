@@ -17,6 +17,7 @@ from uproot_nb.bridge.messages import Invoke, Reply
 from uproot_nb.engine.chat import LIVE_METHODS
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.journal import Unfinished
+from uproot_nb.engine.page_texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
 from uproot_nb.engine.steps import Cause, Steps, perform
 from uproot_nb.engine.trouble import Trouble, text_of
 from uproot_nb.engine.wire import error_frame, result_frame, to_json
@@ -25,11 +26,7 @@ from uproot_nb.errors import BadArguments, NotLive, Refused, StalePage, UprootEr
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
 
-__all__ = ["CALM", "Calls"]
-
-CALM = "Something went wrong. Please try again, or tell the person who runs this study."
-NO_SUCH_ACTION = "This page has no such action."
-LEFT = "You have left this page."
+__all__ = ["Calls"]
 
 REMEMBERED = 5_000
 """Outcomes kept in memory; those of older repeated calls are looked up in the log."""
@@ -271,7 +268,7 @@ class Calls:
                 if value["id"] == invoke.id:
                     return _frame_of(value)
             self._fruitless[invoke.player] += 1
-        return error_frame(invoke.id, "Error", "This call was not kept. Please try again.")
+        return error_frame(invoke.id, "Error", NOT_KEPT)
 
 
 class _Unreadable(BadArguments):
@@ -321,6 +318,5 @@ def _frame_of(value: dict[str, Any]) -> bytes:
     if value["outcome"] == "ok":
         return result_frame(value["id"], orjson.dumps(value["result"]))
     if value["outcome"] == "started":
-        message = "This was interrupted. Please look whether it has taken effect."
-        return error_frame(value["id"], "Interrupted", message)
+        return error_frame(value["id"], "Interrupted", INTERRUPTED)
     return error_frame(value["id"], value["error"], value["message"])

@@ -466,6 +466,11 @@ class Player(Entity):
         """The app's `Context` for this player; templates read `player.context.x`."""
         return self._world.context_of(self)
 
+    @property
+    def pid(self) -> PlayerIdentifier:
+        """The same as `~player`."""
+        return ~self
+
     def __invert__(self) -> PlayerIdentifier:
         return PlayerIdentifier(self._world.name, self.name)
 
@@ -505,6 +510,11 @@ class Group(Entity):
         """The members, in the order of their member_id."""
         members = self._world.state.groups[self.name].members
         return Bunch([self._world.player(name) for name in members], self.name)
+
+    @property
+    def gid(self) -> GroupIdentifier:
+        """The same as `~group`."""
+        return ~self
 
     def __invert__(self) -> GroupIdentifier:
         return GroupIdentifier(self._world.name, self.name)
@@ -576,10 +586,28 @@ class Session(Entity):
         """Every group, oldest first; `session.groups(app="auction")` only those of one app."""
         return Groups([self._world.group(name) for name in self._world.state.groups], "session")
 
+    def group(self, name: str | GroupIdentifier) -> Group:
+        """Return a group by its name or identifier.
+
+        Raises:
+            LookupError: the session has no such group.
+        """
+        known = name if isinstance(name, str) else name.name
+        if known not in self._world.state.groups:
+            raise LookupError(
+                f"The session '{self.name}' has no group '{known}'.\nsession.groups lists all."
+            )
+        return self._world.group(known)
+
     @property
     def settings(self) -> Settings:
         """What `serve(settings={...})` was given; read-only."""
         return self._world.settings
+
+    @property
+    def sid(self) -> SessionIdentifier:
+        """The same as `~session`."""
+        return ~self
 
     def __invert__(self) -> SessionIdentifier:
         return SessionIdentifier(self._world.name)

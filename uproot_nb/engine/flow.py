@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.engine.api_answers import ApiAnswers
 from uproot_nb.engine.arrivals import Arrivals
 from uproot_nb.engine.delivery import Delivery
 from uproot_nb.engine.entities import Player
@@ -78,6 +79,7 @@ class Flow:
             world, self.journeys, self._submissions, self.timeouts, self.waits, templates, files,
             language, simulate,
         )  # fmt: skip
+        self._api = ApiAnswers(world, self.showing, trouble)
 
     # ---- requests ----
 
@@ -85,6 +87,11 @@ class Flow:
         """Answer one request; those of one player are answered one after the other."""
         if request.action == "join":
             self.reply(await self._join(request))
+            return
+        if request.action == "api":  # may take its time: the player's pages do not wait for it
+            player = self._world.player(request.player)
+            page = self.journeys.page(player, player.position)
+            self.reply(await self._api.answer(request, page))
             return
         async with self._turn(request.player):
             self.reply(await self._page_or_next(request))

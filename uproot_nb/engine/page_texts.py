@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["SCRIPT_TEXTS", "TEMPLATE_TEXTS", "TEXTS"]
+__all__ = [
+    "CALL_TEXTS", "CALM", "INTERRUPTED", "LEFT", "NOT_KEPT", "NO_SUCH_ACTION", "SCRIPT_TEXTS",
+    "TEMPLATE_TEXTS", "TEXTS",
+]  # fmt: skip
+
+CALM = "Something went wrong. Please try again, or tell the person who runs this study."
+NO_SUCH_ACTION = "This page has no such action."
+LEFT = "You have left this page."
+NOT_KEPT = "This call was not kept. Please try again."
+INTERRUPTED = "This was interrupted. Please look whether it has taken effect."
+
+CALL_TEXTS = (CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED)
+"""What a call of a live method that failed is answered with; the script says it translated."""
 
 SCRIPT_TEXTS = (
     "Connecting…",

@@ -67,8 +67,8 @@ class Templates:
     *folders* are searched in order, then the package's own; *shelf* has the texts in other
     languages, which are those folders' as well if it is not given. *cells* holds what
     `%%template` cells said, by page name, and may change at any time. *encode* writes JSON for the
-    page's script and for the filter `tojson`. Templates address static files of *version* through
-    `static(path)`.
+    page's script and for the filter `tojson`; *filters* are added to ours. Templates address
+    static files of *version* through `static(path)`.
     """
 
     def __init__(
@@ -78,11 +78,13 @@ class Templates:
         cells: Mapping[str, str] | None = None,
         encode: Callable[[Any], bytes] = orjson.dumps,
         shelf: Shelf | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> None:
         self.folders = tuple(folders)
         self.cells = {} if cells is None else cells
         self._version = version
         self._encode = encode
+        self._filters = filters or {}
         self._shelf = Shelf(*self.folders) if shelf is None else shelf
         self._environment = self._new_environment()
         self._compiled: dict[TemplateSource, _Compiled] = {}
@@ -227,6 +229,7 @@ class Templates:
         environment.globals.update({name: getattr(builtins, name) for name in BUILTINS})
         environment.globals["static"] = self.static
         environment.filters.update(to=to, fmtnum=fmtnum, tojson=self._json, repr=repr)
+        environment.filters.update(self._filters)
         return environment
 
     def static(self, path: str) -> str:

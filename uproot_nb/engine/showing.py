@@ -15,7 +15,7 @@ from uproot_nb.engine.forms import Form, make_form, save_values, template_functi
 from uproot_nb.engine.hooks import attempt_for, run_hook, value_of
 from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.languages import choose, direction
-from uproot_nb.engine.page_texts import SCRIPT_TEXTS
+from uproot_nb.engine.page_texts import CALL_TEXTS, SCRIPT_TEXTS
 from uproot_nb.engine.spoken_fields import SpokenFields
 from uproot_nb.engine.submitting import Submissions, visit_token
 from uproot_nb.engine.timeouts import Timeouts
@@ -23,6 +23,7 @@ from uproot_nb.engine.waits import Waits
 from uproot_nb.engine.wire import to_json
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage, UprootError
+from uproot_nb.experiment.declarations import check_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, public_constants
 
@@ -96,12 +97,7 @@ class Showing:
         accepted: str = "",
     ) -> Form:
         """Return a page's form, filled with what was posted, or with what the player has."""
-        if not isinstance(fields, Mapping):
-            raise BadPage(
-                page.__name__,
-                f"its fields are {fields!r}.",
-                "Return a dict of fields: dict(age=IntegerField(label=...)).",
-            )
+        fields = check_fields(fields, f"{page.__name__}.fields")
         values = {name: player.get(name) for name in fields} if page.keep_values else None
         language = self.language(player, page, request.languages if request else accepted)
         catalogues = self.templates(self.app_of(page)).catalogues
@@ -228,10 +224,12 @@ class Showing:
             "timeout": None if left is None else round(left * 1000),
             "simulate": self._simulate, "app": app.name, "name": page.__name__ if page else "",
             "back": self._submissions.position_before(player) is not None,
-            "wait": bool(page and page.waits),
+            "wait": bool(page and page.waits), "api": "api/" if app.api else None,
         }  # fmt: skip
         if language.partition("-")[0] != "en":
-            boot["texts"] = {text: catalogues.translate(text, language) for text in SCRIPT_TEXTS}
+            boot["texts"] = {
+                text: catalogues.translate(text, language) for text in (*SCRIPT_TEXTS, *CALL_TEXTS)
+            }
         to_json(variables)  # what a script cannot read is the author's mistake: say so here
         return boot
 
@@ -239,7 +237,7 @@ class Showing:
         known = self._constants.get(app.name)
         if known is None or known[0] is not app.constants:
             readable = {}
-            for name, value in public_constants(app.constants).items():
+            for name, value in public_constants(app).items():
                 try:
                     to_json(value)
                 except UprootError:

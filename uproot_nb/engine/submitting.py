@@ -125,7 +125,7 @@ class Submissions:
         if not form.validate():
             return False
         told = await self._hook(page, "validate", player, tried, dict(form.data))
-        return not form.add_errors(told)
+        return not form.add_errors(told, f"{page.__name__}.validate")
 
     async def _save(self, form: Form, page: type[Page], player: Player, tried: Attempt) -> bool:
         """Keep the form's values; tell whether those that the author keeps are good, too."""
@@ -138,7 +138,7 @@ class Submissions:
         if not hidden:
             return True
         told = await self._hook(page, "handle_stealth_fields", player, tried, hidden)
-        return not form.add_errors(told, "handle_stealth_fields")
+        return not form.add_errors(told, f"{page.__name__}.handle_stealth_fields")
 
     async def _keep_valid(
         self, player: Player, page: type[Page], request: HttpRequest, tried: Attempt

@@ -12,12 +12,27 @@ class SessionIdentifier(NamedTuple):
 
     session: str
 
+    @property
+    def sname(self) -> str:
+        """The session's name."""
+        return self.session
+
 
 class PlayerIdentifier(NamedTuple):
     """A reference to a player: `~player`. Good as a value, a dict key, or a recipient."""
 
     session: str
     name: str
+
+    @property
+    def sname(self) -> str:
+        """The session's name."""
+        return self.session
+
+    @property
+    def uname(self) -> str:
+        """The player's name."""
+        return self.name
 
 
 class GroupIdentifier(NamedTuple):
@@ -26,9 +41,29 @@ class GroupIdentifier(NamedTuple):
     session: str
     name: str
 
+    @property
+    def sname(self) -> str:
+        """The session's name."""
+        return self.session
+
+    @property
+    def gname(self) -> str:
+        """The group's name."""
+        return self.name
+
 
 class ModelIdentifier(NamedTuple):
     """A reference to a model (a typed, append-only table)."""
 
     session: str
     name: str
+
+    @property
+    def sname(self) -> str:
+        """The session's name."""
+        return self.session
+
+    @property
+    def mname(self) -> str:
+        """The model's name."""
+        return self.name

@@ -24,6 +24,9 @@ _OPTIONAL = frozenset({"language", "digest", "pipeline", "api"})
 
 Callback = Callable[..., Any]
 
+EXPORT = "__export__"
+"""What in `C` names the constants that scripts may see."""
+
 
 @dataclass(frozen=True)
 class App:
@@ -50,6 +53,8 @@ class App:
     description: str = ""
     suggested_multiple: int = 1
     landing_page: bool = False
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    """Template filters that this app knows by another meaning than a notebook."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def collect_app(
         name, page_order, known, folder, namespace, namespace.get("C"), _context(namespace),
         description=str(namespace.get("DESCRIPTION", "")),
         suggested_multiple=_multiple(namespace),
-        landing_page=bool(namespace.get("LANDING_PAGE", False)), **callbacks,
+        landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, **callbacks,
     )  # fmt: skip
 
 
@@ -134,16 +139,29 @@ def _multiple(namespace: Mapping[str, Any]) -> int:
     return int(value)
 
 
-def public_constants(constants: Any) -> dict[str, Any]:
-    """Return the values of `C` that scripts may see: those without a leading underscore."""
-    if constants is None:
+def public_constants(app: App) -> dict[str, Any]:
+    """Return the values of `C` that scripts may see as `uproot.C`.
+
+    `C.__export__` names them; `...` stands for all. Without it they are, in a notebook, those
+    without a leading underscore, and none in an app's folder: an app that was written for the
+    framework may keep the right answers there.
+    """
+    if app.constants is None:
         return {}
-    items = constants.items() if isinstance(constants, Mapping) else _attributes(constants)
-    return {str(k): v for k, v in items if not str(k).startswith("_") and not callable(v)}
+    values = _constants(app.constants)
+    exported = values.get(EXPORT, () if app.name else ...)
+    return {
+        name: value
+        for name, value in values.items()
+        if (name in exported if exported is not ... else name[:1] != "_" and not callable(value))
+    }
 
 
-def _attributes(constants: Any) -> list[tuple[str, Any]]:
-    return [(name, getattr(constants, name)) for name in dir(constants) if name[:1] != "_"]
+def _constants(constants: Any) -> dict[str, Any]:
+    if isinstance(constants, Mapping):
+        return {str(name): value for name, value in constants.items()}
+    names = [name for name in dir(constants) if name == EXPORT or name[:2] != "__"]
+    return {name: getattr(constants, name) for name in names}
 
 
 def _callback(namespace: Mapping[str, Any], name: str) -> Callback | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import BadApp
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, collect_app
+from uproot_nb.interop.dialect import fmtnum
 from uproot_nb.interop.importing import FRAMEWORK, Imports
 from uproot_nb.interop.modules import framework_modules
 from uproot_nb.interop.project import ProjectFile
@@ -52,7 +54,7 @@ def load_app(path: str | os.PathLike[str]) -> App:
         )  # fmt: skip
     namespace.update({IMPORTS: imports, PROJECT: told})
     _aim_templates(imports)
-    return collect_app(namespace, name, folder)
+    return replace(collect_app(namespace, name, folder), filters={"fmtnum": fmtnum})
 
 
 def language_folders(app: App) -> tuple[Path, ...]:

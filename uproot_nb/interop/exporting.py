@@ -103,7 +103,7 @@ class _Export:
         self._look_for_unknown_names()
         self._look_for_files()
         if self._files.mentions("uproot.C"):
-            self._rewriter.constants = tuple(public_constants(self._app.constants))
+            self._rewriter.constants = tuple(public_constants(self._app))
         pieces = [self._rewriter.rewritten(statement) for statement in self._chosen]
         body = _joined(list(zip(self._chosen, pieces, strict=True)))
         return f"{MARK}\n\n{self._imports()}\n\n{body}"

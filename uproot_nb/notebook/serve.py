@@ -17,7 +17,7 @@ from uproot_nb.engine.wire import to_json
 from uproot_nb.errors import FrozenCode, UprootError
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, collect_app, describe_order
-from uproot_nb.interop.apps import language_folders, load_app
+from uproot_nb.interop.apps import app_class, language_folders, load_app
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells, find_shell
@@ -236,7 +236,7 @@ class _Serving:
         if app.name and app.folder is not None:
             folders = [app.folder, app.folder.parent]
             shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
-            return Templates(folders, VERSION, {}, to_json, shelf)
+            return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
         cells = self._names.setdefault(CELL_TEMPLATES, {})
         if self._code == "frozen":
             cells = dict(cells)
@@ -278,7 +278,10 @@ def _resolver(names: Mapping[str, Any], setup: Setup) -> Any:
         found: Any = known if known is not None else sys.modules.get(module)
         for part in qualname.split("."):
             found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
-        return found if isinstance(found, type) else None
+        if isinstance(found, type):
+            return found
+        beside = (app_class(app, module, qualname) for app in setup.apps)  # an app's other files
+        return next((known for known in beside if known is not None), None)
 
     return resolve
 

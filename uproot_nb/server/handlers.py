@@ -46,6 +46,7 @@ def routes(
     return [
         (rf"{prefix}p/([^/]+)/ws", PlayerDoor, shared),
         (rf"{prefix}p/([^/]+)/", PlayerPage, shared),
+        (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, shared),
         (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, shared),
         (rf"{prefix}room/([^/]+)/ws", RoomDoor, shared),
         (rf"{prefix}room/([^/]+)/", RoomPage, shared),
@@ -81,10 +82,34 @@ class _KernelPage(Answer):
         """The files that came with the form."""
         return ()
 
+    def admit(self, token: str) -> Player | None:
+        """Return whose address it is; answer and return None where nobody is let in."""
+        player = self.server.sessions.player(token)
+        if player is None:
+            self.server.count_refusal("unknown token")
+            self.show("missing", 404)
+        elif player.session.closed:
+            self.show("ended", 410)
+        elif player.bucket is not None and not player.bucket.take(time.monotonic()):
+            self.server.count_refusal("too fast", player)
+            self.too_fast()
+        else:
+            return player
+        return None
+
     async def ask_kernel(
-        self, session: Session, player: str, action: str, patience: float, room: str = ""
+        self,
+        session: Session,
+        player: str,
+        action: str,
+        patience: float,
+        room: str = "",
+        asked: tuple[str, str, bytes] = ("", "", b""),
     ) -> HttpReply | None:
-        """Return the kernel's answer; None if no kernel came, or none answered."""
+        """Return the kernel's answer; None if no kernel came, or none answered.
+
+        *asked* is what its api is asked for: method, path and content.
+        """
         link = await session.served(patience)
         if link is None:
             return None
@@ -99,6 +124,7 @@ class _KernelPage(Answer):
             list(self.posted_files),
             told_headers(self.request),
             room,
+            *asked,
         )
         return await link.ask(request, self.server.limits.form_patience)
 
@@ -247,7 +273,7 @@ class PlayerPage(_KernelPage):
 
     async def get(self, token: str) -> None:
         """Show the page."""
-        player = self._admit(token)
+        player = self.admit(token)
         if player is None:
             return
         reply = await self.ask_patiently(player.session, player.name, "page")
@@ -259,7 +285,7 @@ class PlayerPage(_KernelPage):
     async def post(self, token: str) -> None:
         """Submit the page's form."""
         self._arrived()
-        player, reader = self._admit(token), self._reader
+        player, reader = self.admit(token), self._reader
         if player is None or reader is None:
             self._discard()
             if player is not None:  # the session was closed while the form came, and is back
@@ -303,20 +329,47 @@ class PlayerPage(_KernelPage):
         else:
             self.show("large" if status == TOO_LARGE else "refused", status)
 
-    def _admit(self, token: str) -> Player | None:
-        """Return whose page it is; answer and return None where there is none to show."""
-        player = self.server.sessions.player(token)
-        if player is None:
-            self.server.count_refusal("unknown token")
-            self.show("missing", 404)
-        elif player.session.closed:
-            self.show("ended", 410)
-        elif player.bucket is not None and not player.bucket.take(time.monotonic()):
-            self.server.count_refusal("too fast", player)
-            self.too_fast()
+
+class PlayerApi(_KernelPage):
+    """What the experiment's own api answers to the scripts of a player's pages."""
+
+    route = "p/…/api/…"
+
+    @property
+    def form(self) -> list[tuple[str, str]]:
+        return []  # the author reads the body
+
+    def set_default_headers(self) -> None:
+        """Let pages in a sandbox ask, which have no origin: the token in the path lets them in."""
+        super().set_default_headers()
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+
+    def options(self, *ignored: str) -> None:
+        """Tell a browser that scripts of a sandboxed page may send JSON."""
+        self.set_header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+        self.set_header("Access-Control-Allow-Headers", "Content-Type")
+        self.set_header("Access-Control-Max-Age", "3600")
+        self.set_status(204)
+
+    async def get(self, token: str, path: str) -> None:
+        """Ask the experiment."""
+        player = self.admit(token)
+        if player is None or self.too_long():
+            return
+        if await player.session.served(self.server.limits.form_patience) is None:
+            self.pause_or_end(player.session)
+            return
+        method = self.request.method or "GET"
+        reply = await self.ask_kernel(
+            player.session, player.name, "api", 0.0, asked=(method, path, self.request.body)
+        )
+        if reply is not None:
+            self.pass_on(reply)
         else:
-            return player
-        return None
+            self.pause_or_end(player.session)
+
+    post = put = patch = delete = get
 
 
 class JoinPage(_KernelPage):

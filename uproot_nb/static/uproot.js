@@ -172,7 +172,7 @@
             this.waiting.delete(frame.id);
             if (!call) return;
             if (frame.op === "result") call.resolve(frame.data);
-            else call.reject(namedError(frame.error, frame.message, frame.parameter));
+            else call.reject(namedError(frame.error, text(frame.message), frame.parameter));
         }
 
         /* Say no to the largest call, so that the others can go on; false if there is none. */
