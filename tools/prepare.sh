@@ -68,15 +68,16 @@ prepare_environment() {
 has_browser() {
     [ -n "${UPROOT_NB_CHROMIUM:-}" ] && return
     local name
-    for name in chromium chromium-browser google-chrome; do
+    [ $# -gt 0 ] || set -- chromium-headless-shell chromium chromium-browser google-chrome
+    for name in "$@"; do
         command -v "$name" >/dev/null && return
     done
     return 1
 }
 
 prepare_browser() {
-    has_browser && return
-    install_packages chromium || true
+    has_browser chromium-headless-shell && return
+    install_packages chromium-headless-shell || has_browser || install_packages chromium || true
     has_browser && return
     say "There is no Chromium, and apt may not install it: the tests in a browser are skipped."
     say "Install chromium, or set UPROOT_NB_CHROMIUM to a browser's path."

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,32 +12,9 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
-    sync_playwright,
 )
 from playwright.sync_api import TimeoutError as TookTooLong
 from wire_server import WireServer
-
-CHROMIUM = Path(os.environ.get("UPROOT_NB_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"There is no browser at {CHROMIUM}; UPROOT_NB_CHROMIUM names another.")
-        pytest.skip(f"There is no browser at {CHROMIUM}; UPROOT_NB_CHROMIUM names another.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -109,8 +84,6 @@ class Visit:
 
 
 @pytest.fixture
-def visit(context: BrowserContext, wire: WireServer) -> Iterator[Visit]:
+def visit(context: BrowserContext, wire: WireServer) -> Visit:
     wire.reset()
-    visit = Visit(context, wire)
-    yield visit
-    visit.page.close()
+    return Visit(context, wire)

@@ -31,7 +31,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
     """
     file = Path(path)
     try:
-        text = file.read_text("utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")  # every line end as it is
     except FileNotFoundError:
         raise UprootError(
             f"There is no file {str(path)!r} in {Path.cwd()}.\n"
@@ -91,7 +91,7 @@ def _names_in(file: IO[bytes]) -> list[str]:
 def _append(file: IO[bytes], lines: list[list[str]]) -> None:
     """Write whole lines in one stroke, after a last one that may lack its end."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    csv.writer(text).writerows(lines)  # as RFC 4180 has it: what holds a lone "\r" is quoted, too
     written = text.getvalue().encode("utf-8", "backslashreplace")
     if file.seek(0, os.SEEK_END):
         file.seek(-1, os.SEEK_END)

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -104,6 +105,7 @@ def serve(
         language=language, simulate=simulate,
     )  # fmt: skip
     setup = _setup(page_order, app, names)
+    _warn_of_odd_places(setup, players)
     session = _fresh_name() if name is None else name
     path = ":memory:" if db == ":memory:" else str(database_path(db))
     open_runs = names.setdefault(OPEN_RUNS, {})
@@ -117,6 +119,18 @@ def serve(
     serving.open(players, rooms)
     open_runs[path, session] = serving
     return serving.run
+
+
+def _warn_of_odd_places(setup: Setup, players: int) -> None:
+    """Say so if somebody would be left without a partner."""
+    for app in setup.apps:
+        if players % app.suggested_multiple:
+            where = f"The app '{app.name}'" if app.name else "This experiment"
+            warnings.warn(
+                f"{players} places: {where[0].lower()}{where[1:]} is made for multiples of "
+                f"{app.suggested_multiple} (SUGGESTED_MULTIPLE); somebody may wait in vain.",
+                stacklevel=3,
+            )
 
 
 def _setup(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
