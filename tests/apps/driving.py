@@ -7,29 +7,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
 
+from tests.apps.looking import Looks, boot_of
 from uproot_nb import Run, serve
+from uproot_nb.engine.watchdog import Watchdog
 
 __all__ = ["APPS", "Walk", "finished", "walk", "walking"]
 
 APPS = Path(__file__).resolve().parent
 """The folder of the apps."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which participants who have not reached the end count as stuck."""
 
 LOOK_EVERY = 50
 """Milliseconds between two looks at who is where."""
+
+DESK, PHONE = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
+"""The windows of tabs with even numbers, and of those with odd ones."""
 
 
 class Walk:
     """A run in which every player has a browser, and pages fill themselves in.
 
     `run` is the run, `pages` are the players' tabs in the order of player.id, and `complaints`
-    collects what browsers' consoles and the authors' code had to complain about.
+    collects what browsers' consoles and axe-core had to complain about. Forms go off only in
+    `until` and `until_all_ended`, when their pages were looked at.
     """
 
     def __init__(self, run: Run, browser: Browser) -> None:
@@ -37,7 +44,19 @@ class Walk:
         self.contexts: list[BrowserContext] = []
         self.pages: list[Page] = []
         self.complaints: list[str] = []
-        """Errors of the pages' scripts, with the player's number."""
+        """Errors of the pages' scripts, and what keeps people from using them, by tab."""
+        self._looks = Looks(self._complain)
+
+    @property
+    def seen(self) -> set[str]:
+        """The pages that axe-core has looked at, as "app/Name"; what comes last is "app/End"."""
+        return self._looks.seen
+
+    @property
+    def unseen(self) -> set[str]:
+        """The pages of all apps that can be shown, and that nobody has looked at yet."""
+        pages = {page.key for page in self.run._runtime.flow.pages if page.shown}
+        return pages - self.seen
 
     def open(self, **options: Any) -> None:
         """Open a browser for every player who has none; *options* are those of a new context."""
@@ -47,14 +66,16 @@ class Walk:
     def enter(self, address: str, **options: Any) -> Page:
         """Open an address in a browser of its own: a player's link, or a room."""
         number = len(self.pages)
-        context = self._browser.new_context(**options)
+        context = self._browser.new_context(**{"viewport": PHONE if number % 2 else DESK} | options)
         context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: self._complain(number, str(error)))
         page.on("console", lambda message: self._listen(number, message))
         self.contexts.append(context)
         self.pages.append(page)
+        self._looks.watch(page)
         page.goto(address)
+        self._looks.look_at_waits()
         return page
 
     def until(self, condition: Any, patience: float = PATIENCE) -> None:
@@ -66,12 +87,14 @@ class Walk:
         end = time.monotonic() + patience
         while not condition():
             assert time.monotonic() < end, self.report()
-            self.pages[0].wait_for_timeout(LOOK_EVERY)
+            self._looks.tend()
+            self._rest()
 
     def until_all_ended(self, patience: float = PATIENCE) -> None:
         """Wait until every player is past the last page, and sees so."""
         self.until(lambda: all(map(finished, self.run.players)), patience)
         self.until(lambda: all(map(_shows_end, self.pages)), patience)
+        self._looks.look_at_all()
 
     def close(self) -> None:
         """Close the browsers."""
@@ -85,8 +108,15 @@ class Walk:
         errors = [str(value) for value in self.run.errors["value"].tolist()]
         return "\n".join(["", *where, *tabs, *self.complaints, *errors])
 
+    def _rest(self) -> None:
+        """Let the browsers tell what has happened there."""
+        tab = next(page for page in self.pages if not page.is_closed())
+        tab.wait_for_timeout(LOOK_EVERY)
+
     def _listen(self, number: int, message: ConsoleMessage) -> None:
-        if message.type == "error" and "favicon" not in message.text:
+        if message.type != "error" or "favicon" in message.text:
+            return
+        if "status of 422" not in message.text:  # how a form with a mistake in it is answered
             self._complain(number, f"{message.text} ({message.location.get('url', '')})")
 
     def _complain(self, number: int, text: str) -> None:
@@ -107,7 +137,8 @@ def walking(
         "namespace": {},
     }  # fmt: skip
     with ExitStack() as stack:
-        run = serve(app=[APPS / name for name in names], players=players, **{**usual, **options})
+        with patch.object(Watchdog, "start"):  # that a machine is slow is no fault of an app
+            run = serve(app=[APPS / name for name in names], players=players, **usual | options)
         stack.callback(run.close)
         walk = Walk(run, browser)
         stack.callback(walk.close)
@@ -140,16 +171,8 @@ def finished(player: Any) -> bool:
 
 
 def _shows_end(page: Page) -> bool:
-    try:
-        return bool(page.evaluate(_IS_THE_END))
-    except Error:
-        return False  # the tab is on its way to another page
-
-
-_IS_THE_END = """() => {
-    const boot = document.getElementById("uproot-page");
-    return boot !== null && JSON.parse(boot.textContent).end;
-}"""
+    boot = boot_of(page)
+    return boot is not None and bool(boot["end"])
 
 
 def _shown(page: Page) -> str:

@@ -125,6 +125,49 @@ def test_an_experiment_for_pairs_says_nothing_when_everybody_has_a_partner(
 
 
 def test_an_experiment_for_pairs_says_when_somebody_has_none() -> None:
-    with pytest.warns(UserWarning, match="3 places.*multiples of 2"):
-        with served(Ask, players=3, SUGGESTED_MULTIPLE=2):
-            pass
+    warned = pytest.warns(UserWarning, match=r"3 places.*multiples of 2")
+    with warned, served(Ask, players=3, SUGGESTED_MULTIPLE=2):
+        pass
+
+
+async def test_what_hooks_return_may_be_written_down_as_it_is() -> None:
+    class Offer(Page):
+        template = "<p>{{ price }}</p>{# - #}"
+        templatevars = {"price": 7}
+        jsvars = {"price": 8}
+        show = True
+
+    class Hidden(Page):
+        show = False
+
+    class Stop(Page):
+        may_proceed = False
+
+    with served(Offer, Hidden, Stop, Told) as run:
+        ann = await Browser.open(run)
+        assert "<p>7</p>" in ann.html
+        assert ann.page["vars"] == {"price": 8}
+        await ann.submit()
+        await ann.load()
+        assert run.players[0].page == "Stop"
+        await ann.submit()
+        assert run.players[0].page == "Stop"
+
+
+async def test_the_way_back_may_depend_on_the_player() -> None:
+    class Draft(Page):
+        """First."""
+
+    class Check(Page):
+        def allow_back(page, player):
+            return player.id == 0
+
+    with served(Draft, Check) as run:
+        for number, after in [(0, "Draft"), (1, "Check")]:
+            browser = await Browser.open(run, number)
+            await browser.submit()
+            await browser.load()
+            assert browser.page["back"] is (after == "Draft")
+            await browser.submit(_uproot_back="1")
+            page = run.players[number].page
+            assert page == after

@@ -68,11 +68,13 @@ def test_rounds_of_one_block_count_on_and_nested_ones_belong_to_it() -> None:
         Rounds(A, Rounds(D, n=2), n=1, block="blue"),
     )  # fmt: skip
     walk = steps(*order, decided=(True, False))
-    told = [(s.block, s.page, s.rounds[-1]) for s in walk if s.page]
+    told = [(s.block, s.page, s.round, s.rounds) for s in walk if s.page]
     assert told == [
-        ("red", "A", 1), ("red", "A", 2), ("blue", "A", 1), ("red", "B", 3), ("red", "B", 4),
-        ("blue", "A", 2), ("blue", "D", 3), ("blue", "D", 4),
+        ("red", "A", 1, (1,)), ("red", "A", 2, (2,)), ("blue", "A", 1, (1,)),
+        ("red", "B", 3, (3,)), ("red", "B", 4, (4,)),
+        ("blue", "A", 2, (2,)), ("blue", "D", 3, (2, 1)), ("blue", "D", 4, (2, 2)),
     ]  # fmt: skip
+    assert [Step.load(step.dump()) for step in walk] == walk
 
 
 def test_repeat_stops_where_something_is_to_be_decided() -> None:

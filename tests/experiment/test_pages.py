@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.fields import IntegerField
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import HOOKS, GroupCreatingWait, Page, SynchronizingWait
 
@@ -64,8 +65,9 @@ def test_a_hook_with_other_arguments_is_refused(hook: str, parameters: str) -> N
 
 
 def test_a_hook_that_is_no_function_is_refused() -> None:
-    with pytest.raises(BadPage, match=r"Market.*'show' is a hook, but not a function.\nWrite 'def"):
-        defined("show = True")
+    wanted = r"Market.*'before_once' is a hook, but not a function.\nWrite 'def"
+    with pytest.raises(BadPage, match=wanted):
+        defined("before_once = True")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_a_template_that_is_no_text_is_refused(value: str) -> None:
         ("keep_values = 'yes'", "True or False"),
         ("stealth_fields = 'iban'", "list of names"),
         ("fields = ['a']", "dict of fields"),
-        ("fields = dict(a=int)", "dict of fields"),
+        ("fields = dict(a=int)", "is not a field"),
         ("key = 'x'", "kept by uproot_nb"),
         ("wait_for = 3", "only wait pages"),
         ("def all_here(page, group): pass", "only wait pages"),
@@ -223,3 +225,35 @@ def test_models_defined_beside_the_page_are_found() -> None:
 
 
 # ---- the page order ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("def before_onec(page, player): pass", "before_once"),
+        ("time_out = 60", "timeout"),
+        ("def template_vars(page, player): return {}", "templatevars"),
+    ],
+)
+def test_what_looks_like_a_misspelt_hook_is_asked_about(wrong: str, meant: str) -> None:
+    names: dict[str, Any] = {"Page": Page}
+    with pytest.warns(UserWarning, match=f"(?s)Ask.*means nothing.*Did you mean '{meant}'"):
+        exec(f"class Ask(Page):\n    {wrong}", names)
+    assert names["Ask"]
+
+
+def test_an_authors_own_names_are_not_asked_about(recwarn: pytest.WarningsRecorder) -> None:
+    names: dict[str, Any] = {"Page": Page, "live": live}
+    own = "    PRICE = 3\n    def total(page, player): pass\n    def _shown(page, player): pass\n"
+    exec(f"class Ask(Page):\n{own}    @live\n    def shows(page, player): pass", names)
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_a_field_that_is_none_is_named_with_its_place() -> None:
+    with pytest.raises(BadPage, match=r"(?s)Ask .*fields\['age'\].*the class.*Write age="):
+        type("Ask", (Page,), {"fields": {"age": IntegerField}})
+
+
+def test_back_that_would_have_to_wait_is_refused() -> None:
+    with pytest.raises(BadPage, match="without async"):
+        defined("async def allow_back(page, player): return True")

@@ -69,10 +69,12 @@ async def run_hook(
     default: Any = None,
     then: Callable[[], None] | None = None,
 ) -> Any:
-    """Run one hook of a page for a player, if there is one."""
-    hook: Callable[..., Any] | None = getattr(page, name, None)
+    """Run one hook of a page for a player, if there is one; a plain value is its own answer."""
+    hook: Any = getattr(page, name, None)
     if hook is None:
         return default
+    if not callable(hook):
+        return hook
     cause = tried.called(f"{page.__name__}.{name}")
     result = await run_authors(hook, player._world, cause, player, *args, then=then)
     return default if result is None else result

@@ -80,7 +80,7 @@ class Moves:
         """Let the player's fields say what the step knows."""
         told: dict[str, Any] = {}
         if step.rounds:
-            told = {"round": step.rounds[-1], "round_nested": list(step.rounds)}
+            told = {"round": step.round, "round_nested": list(step.rounds)}
         if step.block:
             told["block"] = step.block
         app = step.page.rpartition("/")[0]

@@ -209,7 +209,7 @@ class Submissions:
     def position_before(self, player: Player) -> int | None:
         """Return where Back leads from the player's page; None if nowhere."""
         page = self._journeys.page(player, player.position)
-        if page is None or not page.allow_back:
+        if page is None or not _allows_back(page, player):
             return None
         for position in range(player.position - 1, -1, -1):
             earlier = self._journeys.page(player, position)
@@ -232,3 +232,8 @@ def visit_token(world: World, player: Player) -> str:
     """Return what proves that a form was made for this visit of this player."""
     text = f"visit/{player.name}/{player._state.entered}"
     return blake2b(text.encode(), key=world.visit_key, digest_size=12).hexdigest()
+
+
+def _allows_back(page: type[Page], player: Player) -> bool:
+    wish: Any = page.allow_back
+    return bool(wish(player) if callable(wish) else wish)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random as Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
@@ -22,24 +22,31 @@ class Step:
     """One stop of a player's journey: a page, or a place where the order is decided.
 
     `page` is the page's key. `rounds` counts the rounds around it from 1, outermost first, and
-    `block` names them. `between` tells how many `Between` have chosen what begins here. At a place
-    without a page, `again` says whether a `Repeat` went on (None while that is open), and `app`
-    that the next app begins there.
+    `block` names them; `number` is the round's number in its block, where nested rounds count too,
+    if that is another than the innermost. `between` tells how many `Between` have chosen what
+    begins here. At a place without a page, `again` says whether a `Repeat` went on (None while
+    that is open), and `app` that the next app begins there.
     """
 
     page: str = ""
     rounds: tuple[int, ...] = ()
     block: str = ""
+    number: int = 0
     between: int = 0
     again: bool | None = None
     app: bool = False
+
+    @property
+    def round(self) -> int:
+        """What `player.round` is here; 0 outside of rounds."""
+        return self.number or (self.rounds[-1] if self.rounds else 0)
 
     def dump(self) -> Any:
         """Return the step as the log keeps it: a plain key where there is no more to say."""
         if not self.page:
             return {"again": self.again, "app": True} if self.app else {"again": self.again}
         told: dict[str, Any] = {"page": self.page, "rounds": list(self.rounds), "block": self.block}
-        told["between"] = self.between
+        told |= {"number": self.number, "between": self.between}
         kept = {name: value for name, value in told.items() if value}
         return self.page if len(kept) == 1 else kept
 
@@ -166,7 +173,7 @@ def expand(
         for number, part in enumerate(parts):
             if number:
                 expansion.decide(app=True)
-            expansion.sequence(part(), (), "")
+            expansion.sequence(part(), _Around())
     except _Undecided:
         pass
     return expansion.steps
@@ -176,6 +183,14 @@ class _Undecided(Exception):
     """The order goes on only when a player is there."""
 
 
+class _Around(NamedTuple):
+    """The rounds around an entry, outermost first, their block, and the round's number in it."""
+
+    rounds: tuple[int, ...] = ()
+    block: str = ""
+    number: int = 0
+
+
 class _Expansion:
     """Walks an order once and collects the steps."""
 
@@ -183,6 +198,9 @@ class _Expansion:
         self.steps: list[Step] = []
         self._rng, self._decided = rng, decided
         self._counts: Counter[str] = Counter()
+        """How many rounds each block had, nested ones included."""
+        self._outermost: Counter[str] = Counter()
+        """How many of them were not nested."""
         self._chosen = 0
         """How many `Between` have just chosen what comes next."""
 
@@ -195,46 +213,48 @@ class _Expansion:
         self.steps.append(Step(again=decision, app=app))
         return decision
 
-    def sequence(self, entries: Sequence[Any], rounds: tuple[int, ...], block: str) -> None:
+    def sequence(self, entries: Sequence[Any], around: _Around) -> None:
         for entry in entries:
-            self._entry(entry, rounds, block)
+            self._entry(entry, around)
 
-    def _entry(self, entry: Any, rounds: tuple[int, ...], block: str) -> None:
+    def _entry(self, entry: Any, around: _Around) -> None:
         match entry:
             case Rounds():
                 for number in range(1, entry.n + 1):
-                    self._round(entry, number, rounds, block)
+                    self._round(entry, number, around)
             case Repeat():
                 number = 1
-                self._round(entry, number, rounds, block)
+                self._round(entry, number, around)
                 while self.decide():
                     number += 1
-                    self._round(entry, number, rounds, block)
+                    self._round(entry, number, around)
             case Random():
                 shuffled = list(entry.entries)
                 self._rng.shuffle(shuffled)
-                self.sequence(shuffled, rounds, block)
+                self.sequence(shuffled, around)
             case Between():
-                self._between(entry, rounds, block)
+                self._between(entry, around)
             case Operator():
-                self.sequence(entry.entries, rounds, block)
+                self.sequence(entry.entries, around)
             case list() | tuple():
-                self.sequence(entry, rounds, block)
+                self.sequence(entry, around)
             case _:
-                self.steps.append(Step(entry.key, rounds, block, self._chosen))
+                self.steps.append(Step(entry.key, *around, self._chosen))
                 self._chosen = 0
 
-    def _round(self, entry: _Rounded, number: int, rounds: tuple[int, ...], block: str) -> None:
-        block = entry.block or block
-        if block:
-            self._counts[block] += 1
-            number = self._counts[block]
-        self.sequence(entry.entries, (*rounds, number), block)
+    def _round(self, entry: _Rounded, number: int, around: _Around) -> None:
+        block = entry.block or around.block
+        if entry.block:
+            self._outermost[block] += 1
+            number = self._outermost[block]
+        self._counts[block] += 1
+        told = self._counts[block] if block and self._counts[block] != number else 0
+        self.sequence(entry.entries, _Around((*around.rounds, number), block, told))
 
-    def _between(self, entry: Between, rounds: tuple[int, ...], block: str) -> None:
+    def _between(self, entry: Between, around: _Around) -> None:
         before, steps = self._chosen, len(self.steps)
         self._chosen += 1
-        self._entry(self._rng.choice(entry.entries), rounds, block)
+        self._entry(self._rng.choice(entry.entries), around)
         if len(self.steps) == steps:
             self._chosen = before  # what was chosen shows nothing
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import PydanticUserError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from uproot_nb.errors import BadPage
-from uproot_nb.experiment.declarations import is_field
+from uproot_nb.errors import BadField, BadPage
+from uproot_nb.experiment.declarations import check_fields
 from uproot_nb.experiment.live import LiveMethod, takes_first
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
@@ -27,6 +29,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "timeout": ("player",),
     "templatevars": ("player",),
     "jsvars": ("player",),
+    "allow_back": ("player",),
     "wait_for": ("player",),
     "all_here": ("group",),
     "after_grouping": ("group",),
@@ -43,12 +46,19 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 
 ATTRIBUTES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "template": (lambda v: v is None or isinstance(v, str), "the template itself, or its path"),
-    "fields": (lambda v: _are_fields(v), "a dict of fields: dict(age=IntegerField(label=...))"),
+    "fields": (
+        lambda v: isinstance(v, Mapping),
+        "a dict of fields: dict(age=IntegerField(label=...))",
+    ),
     "timeout": (lambda v: v is None or _is_seconds(v), "seconds, 0 or more, or None"),
     "stealth_fields": (lambda v: _are_names(v), 'a list of names: ["iban"]'),
     "allow_back": (lambda v: isinstance(v, bool), "True or False"),
     "keep_values": (lambda v: isinstance(v, bool), "True or False"),
     "group_size": (lambda v: _is_size(v), "a whole number, 1 or more"),
+    "show": (lambda v: isinstance(v, bool), "True or False"),
+    "may_proceed": (lambda v: isinstance(v, bool), "True or False"),
+    "templatevars": (lambda v: isinstance(v, Mapping), "a dict of names and values"),
+    "jsvars": (lambda v: isinstance(v, Mapping), "a dict of names and values"),
     "synchronize": (lambda v: v in ("group", "session"), '"group" or "session"'),
 }
 """What a page's plain attributes may be."""
@@ -187,10 +197,28 @@ def _check_member(cls: type[Page], name: str, value: Any, names: Mapping[str, An
             _check_attribute(cls, name, value)
         elif name in HOOKS:
             _adopt_hook(cls, name, value)
+        else:
+            _warn_of_misspelling(cls, name, value)
+
+
+def _warn_of_misspelling(cls: type[Page], name: str, value: Any) -> None:
+    """Say so if what is neither hook nor attribute looks as if it were meant to be one."""
+    meant = difflib.get_close_matches(name, {*HOOKS, *ATTRIBUTES}, 1, 0.85)
+    if meant and name[:1] != "_" and not isinstance(value, type):
+        mistake = _mistake(
+            cls, value, f"'{name}' means nothing to uproot_nb.",
+            f"Did you mean '{meant[0]}'? If not, another name spares the next reader the question.",
+        )  # fmt: skip
+        warnings.warn(str(mistake), stacklevel=4)
 
 
 def _check_attribute(cls: type[Page], name: str, value: Any) -> None:
     fits, allowed = ATTRIBUTES[name]
+    if name == "fields" and isinstance(value, Mapping):
+        try:
+            check_fields(value)
+        except BadField as error:
+            raise _mistake(cls, value, f"{error.field}: {error.what}", error.remedy) from None
     if name in HOOKS and not isinstance(value, (bool, int, float, str, list, tuple, dict, set)):
         allowed += f", or {_model(name)}"
     if not fits(value):
@@ -230,12 +258,6 @@ def _are_names(value: Any) -> bool:
     return listed and all(isinstance(name, str) for name in value)
 
 
-def _are_fields(value: Any) -> bool:
-    if not isinstance(value, Mapping):
-        return False
-    return all(isinstance(name, str) and is_field(field) for name, field in value.items())
-
-
 def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]) -> None:
     if name in HOOKS or name in ATTRIBUTES or hasattr(WaitPage, name):
         raise _mistake(
@@ -270,6 +292,8 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
         raise _mistake(
             cls, value, f"'{name}' is a hook, but not a function.", f"Write {_model(name)}."
         )
+    if name == "allow_back" and inspect.iscoroutinefunction(function):
+        raise _mistake(cls, function, "'allow_back' is async.", "Write it without async.")
     given = list(inspect.signature(function).parameters.values())
     wanted = ("page", *HOOKS[name])
     named = ("page",) if name in ("all_here", "after_grouping") else wanted

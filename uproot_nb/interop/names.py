@@ -6,6 +6,7 @@ import decimal
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from uproot_nb.engine import chat, models, realtime
 from uproot_nb.engine.bunches import Bunch
@@ -86,7 +87,8 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         "Callable": Callable,
     },
     "uproot.models": {
-        **_IDENTIFIERS, **_REFERENCES, "Entry": Entry, "uuid": uuid,
+        **_IDENTIFIERS, **_REFERENCES, "Entry": Entry, "uuid": uuid, "UUID": UUID,
+        **_TYPING, "Callable": Callable,
         **_of(
             models, "create_model", "add_entry", "add_raw_entry", "get_entries", "filter_entries",
             "get_latest_entry", "get_field", "get_storage", "model_exists",
@@ -99,7 +101,7 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     },
     "uproot.storage": {**_OPENERS, "Storage": Entity},
     "uproot.chat": _of(
-        chat, "Message", "add_message", "add_player", "create", "exists", "messages",
+        chat, "Message", "add_message", "add_player", "create", "exists", "messages", "notify",
         "on_message", "players",
     ),
     "uproot.queries": {"FieldReferent": Field, "Comparison": Condition},

@@ -33,8 +33,12 @@
 
         /* ---- what there is ---- */
 
+        /* isPage("my_app/Offer"): a key, a pattern or a function of the key, or a list of these. */
         isPage(key) {
-            return Boolean(boot.name) && (key === this.page || key === boot.name);
+            return Boolean(boot.name) && asList(key).some((one) => {
+                if (one instanceof RegExp) return one.test(this.page);
+                return typeof one === "function" ? Boolean(one(this.page)) : one === this.page || one === boot.name;
+            });
         }
 
         assertPage(key) {
