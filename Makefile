@@ -1,12 +1,13 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
+# make docs   the documentation, built into site/
 # make test   everything that is checked before a change is accepted (less than 20 minutes)
 #
 # Each alone is enough on a fresh machine: what is needed is installed into .venv first.
 
 BIN := .venv/bin
 
-.PHONY: demo lab test test-all bench lint vendor clean browser
+.PHONY: demo lab docs test test-all bench lint vendor clean browser
 .DEFAULT_GOAL := demo
 
 demo: .venv/installed
@@ -14,6 +15,9 @@ demo: .venv/installed
 
 lab: .venv/installed
 	$(BIN)/python tools/lab.py
+
+docs: .venv/installed
+	$(BIN)/python -m mkdocs build --strict
 
 test: lint browser
 	$(BIN)/python -m pytest -m "not slow"
@@ -40,4 +44,4 @@ browser:
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ FUNCTION_FORMS = {
     "drawing_board": ["others_in_session(player)", "send_to("],
     "prisoners_dilemma": ["GroupCreatingWait", "SynchronizingWait", "fields = dict("],
     "public_goods": ["Rounds(", "watch_for_dropout(", "timeout = "],
+    "tutorial": ["GroupCreatingWait", "SynchronizingWait", "group.players.assign("],
     "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
 }
 

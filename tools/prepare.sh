@@ -56,7 +56,7 @@ make_environment() {
 
 prepare_environment() {
     make_environment
-    .venv/bin/python -m pip install --disable-pip-version-check -e '.[test,bench]'
+    .venv/bin/python -m pip install --disable-pip-version-check -e '.[test,bench,docs]'
     # An editable install brings no data files, and it is one of those that switches the
     # extension on ("jupyter server extension enable" wants it to be there already).
     mkdir -p .venv/etc/jupyter/jupyter_server_config.d

@@ -1,0 +1,159 @@
+"""Reader: somebody who tries out, on one page of the documentation, everything that it shows."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import subprocess
+import sys
+import urllib.request
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import pytest
+import yaml
+
+import uproot_nb
+from tests.docs.fences import Fence
+from uproot_nb import Page, Run, create_group, move_to_page
+from uproot_nb.experiment.order import Step
+
+__all__ = ["Reader"]
+
+PATIENCE = 30.0
+SCRIPT = (
+    '{% extends "Base.html" %}\n{% block main %}{{ player.page }} {{ fields() if form }}'
+    "{% endblock %}\n{% block late %}<script>\n%s</script>{% endblock %}\n"
+)
+
+
+class Reader:
+    """Runs the fences of a page in order, as a notebook in the folder would.
+
+    with Reader("forms", folder) as reader:
+        reader.follow(fences_of(page))
+    """
+
+    def __init__(self, name: str, folder: Path, look: Callable[[str], None] | None = None) -> None:
+        self.module = ModuleType(f"documentation_{name}")
+        self.folder, self.look = folder, look or _fetch
+        self.visited: list[str] = []
+        """The pages that were rendered."""
+
+    def __enter__(self) -> Self:
+        sys.modules[self.module.__name__] = self.module
+        self.patch = pytest.MonkeyPatch()
+        self.patch.chdir(self.folder)
+        close = Run.close
+
+        def look_and_close(run: Run) -> None:
+            if not run.closed:
+                try:
+                    self.visit(run)
+                finally:
+                    close(run)
+
+        self.patch.setattr(Run, "close", look_and_close)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        try:
+            for run in [v for v in vars(self.module).values() if isinstance(v, Run)]:
+                run.close()
+        finally:
+            self.patch.undo()
+            del sys.modules[self.module.__name__]
+
+    def follow(self, fences: list[Fence]) -> None:
+        """Do what the page shows, from top to bottom."""
+        for fence in fences:
+            getattr(self, f"_{fence.language}")(fence)
+
+    def visit(self, run: Run) -> None:
+        """Look at every page of the run as its first player, in whose browser nothing may fail."""
+        if not len(run.players):
+            return
+        before = len(run.errors)
+        run.resume()
+        if run.players[0].group is None and any(p.waits for p in run._runtime.setup.pages):
+            create_group(run.session, run.players)
+        for page in run._runtime.setup.pages:
+            if page.shown and not page.waits and self._is_on_the_way(run, page):
+                move_to_page(run.players[0], page)
+                self.look(run.link(run.players[0]))
+                self.visited.append(page.__name__)
+        told = run.errors
+        assert len(told) == before, told.iloc[before:].to_dict("records")
+
+    def _is_on_the_way(self, run: Run, page: type[Page]) -> bool:
+        """A page order that is a function may lead the first player past the page."""
+        kept = run._runtime.flow.journeys.steps(run.players[0])
+        return page.key in {Step.load(step).page for step in kept if _names_a_page(step)}
+
+    # ---- one kind of fence each ----
+
+    def _python(self, fence: Fence) -> None:
+        file = f"<{fence}>"
+        lines = fence.text.splitlines(keepends=True)
+        linecache.cache[file] = (len(fence.text), None, lines, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if fence.raises is None:
+                self._execute(fence, file)
+                return
+            expected: Any = getattr(uproot_nb.errors, fence.raises, None) or getattr(
+                builtins, fence.raises, None
+            )
+            assert expected is not None, f"{fence}: there is no {fence.raises}"
+            with pytest.raises(expected):
+                self._execute(fence, file)
+
+    def _execute(self, fence: Fence, file: str) -> None:
+        exec(compile(fence.text, file, "exec"), vars(self.module))
+
+    def _html(self, fence: Fence) -> None:
+        self._write(fence)
+
+    def _yaml(self, fence: Fence) -> None:
+        yaml.safe_load(fence.text)
+        self._write(fence)
+
+    def _css(self, fence: Fence) -> None:
+        self._write(fence)
+
+    def _js(self, fence: Fence) -> None:
+        if fence.script is None:
+            self._write(fence)
+            return
+        text = SCRIPT.replace("%s", fence.text)
+        (self.folder / f"{fence.script}.html").write_text(text, "utf-8")
+
+    def _write(self, fence: Fence) -> None:
+        assert fence.file is not None, f"{fence}: say which file it is, <!-- file: … -->"
+        path = self.folder / fence.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(fence.text, "utf-8")
+
+    def _bash(self, fence: Fence) -> None:
+        subprocess.run(["bash", "-n"], input=fence.text, text=True, check=True)
+
+    def _text(self, fence: Fence) -> None:
+        """What is shown as the outcome of something is only to be read."""
+
+
+def _names_a_page(step: Any) -> bool:
+    """The places where a `Repeat` decides, and where an app begins, have no page."""
+    return isinstance(step, str) or "page" in step
+
+
+def _fetch(url: str) -> None:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+        assert answer.status == 200, url

@@ -1,0 +1,116 @@
+"""The documentation: it builds, every snippet on it runs, and it covers what there is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser
+
+import uproot_nb
+from tests.docs.fences import LANGUAGES, Fence, fences_of
+from tests.docs.reader import Reader
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*DOCS, ROOT / "README.md"]
+SCRIPTED = {"html", "js"}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def scripted(page: Path) -> bool:
+    return any(fence.language in SCRIPTED for fence in fences_of(page))
+
+
+@pytest.fixture(autouse=True)
+def no_database_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UPROOT_NB_DATABASE", raising=False)
+
+
+@every_page
+def test_every_snippet_on_a_page_is_of_a_kind_that_is_tried_out(page: Path) -> None:
+    text = page.read_text("utf-8")
+    fences = fences_of(page)
+    assert len(re.findall(r"^ *```", text, re.MULTILINE)) == 2 * len(fences)
+    assert len(re.findall(r"^<!--", text, re.MULTILINE)) == sum(map(marked, fences))
+    assert {fence.language for fence in fences} <= LANGUAGES
+
+
+def marked(fence: Fence) -> bool:
+    return any((fence.raises, fence.file, fence.script))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if not scripted(p)], ids=lambda p: p.stem)
+def test_every_snippet_on_a_page_runs_after_those_before_it(page: Path, tmp_path: Path) -> None:
+    with Reader(page.stem, tmp_path) as reader:
+        reader.follow(fences_of(page))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if scripted(p)], ids=lambda p: p.stem)
+def test_every_script_and_template_on_a_page_works_in_a_browser(
+    page: Path, tmp_path: Path, browser: Browser
+) -> None:
+    context = browser.new_context()
+    failures: list[str] = []
+
+    def look(url: str) -> None:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: failures.append(str(error)))
+        assert tab.goto(url).ok, url  # type: ignore[union-attr]
+        tab.wait_for_function("window.Alpine && Alpine.store('uproot').connected")
+        tab.close()
+
+    with Reader(page.stem, tmp_path, look) as reader:
+        reader.follow(fences_of(page))
+    context.close()
+    assert failures == []
+    templates = {Path(f.file).stem for f in fences_of(page) if f.language == "html" and f.file}
+    scripts = {f.script for f in fences_of(page) if f.script}
+    assert templates | scripts <= {*reader.visited, "Base", "Layout"}
+
+
+def test_the_site_builds_strictly_and_asks_no_other_site_for_anything(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout + built.stderr
+    loads = re.compile(r"<(?:script|img|link)[^>]*(?:src|href)=\"?(?:https?:)?//[^>]*")
+    for path in tmp_path.rglob("*.html"):
+        found = [load for load in loads.findall(path.read_text("utf-8")) if "canonical" not in load]
+        assert found == [], path.name
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    told = (ROOT / "mkdocs.yml").read_text("utf-8")
+    listed = set(re.findall(r"[\w-]+\.md", told.split("nav:")[1]))
+    assert listed == {path.name for path in DOCS}
+    assert yaml.safe_load(told)["plugins"]
+
+
+def test_the_reference_has_every_name() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    told = re.findall(r"^::: uproot_nb\.(\w+)$", text, re.MULTILINE)
+    assert sorted(told) == sorted(uproot_nb.__all__)
+
+
+def test_the_reference_has_everything_that_scripts_see(browser: Browser, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "javascript.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `uproot\.(\w+)", text, re.MULTILINE))
+    names: list[str] = []
+
+    def look(url: str) -> None:
+        tab = browser.new_page()
+        tab.goto(url)
+        names.extend(tab.evaluate("Object.keys(uproot)"))
+        tab.close()
+
+    with Reader("scripts", tmp_path, look) as reader:
+        page = type("Empty", (uproot_nb.Page,), {"__doc__": "Empty."})
+        vars(reader.module)["run"] = uproot_nb.serve([page], players=1, db=":memory:")
+    assert told == set(names) - {"inner"}
