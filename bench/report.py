@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 from figures import Figures
+from measures.waits import SIZES, WAYS
 from targets import TARGETS
 
 __all__ = ["bounds", "number", "report"]
@@ -17,7 +18,7 @@ _SYSTEMS = ("bare", "uproot_nb", "uproot", "otree")
 _TITLES = {
     "bare": "bare Tornado", "uproot_nb": "uproot_nb", "uproot": "uproot", "otree": "oTree",
 }  # fmt: skip
-_MEASURES = {
+_MEASURES: dict[str, str] = {
     "echo": "100 participants, one call in flight each: echoes/s",
     "store": "the same, the method stores a field: calls/s",
     "fanout": "one post by each in turn, delivered to all: deliveries/s",
@@ -28,6 +29,22 @@ _MEASURES = {
     "p99 while a cell computes": "… while a cell runs `while True: pass`, p99, ms",
     "p50 while a cell sleeps": "… while a cell sleeps, p50, ms",
     "p99 while a cell sleeps": "… while a cell sleeps, p99, ms",
+    "forms": "50 participants, a form of three fields each page: pages/s",
+    "p50 forms": "… from the click to the next page, p50, ms",
+    "p99 forms": "… from the click to the next page, p99, ms",
+    **{
+        f"p{share} waits, {size}, {way}": f"200 arrive {way}, groups of {size}: from the group's "
+        f"last click to the next page, p{share}, ms"
+        for way in WAYS
+        for size in SIZES
+        for share in (50, 99)
+    },
+    "ms to filter 100,000": "an equality filter that finds 10 of 100,000 entries, ms",
+    "ms to filter 1,000": "… 10 of 1,000, ms",
+    "µs to add, at 1,000": "adding an entry to a model of 1,000, µs",
+    "µs to add, at 100,000": "… of 100,000, µs",
+    "bytes an entry": "memory of an entry of three fields, bytes",
+    "s to open, model": "resume a session with a model of 100,000 entries, s",
     "kB a socket": "memory of one more connected participant in the server, kB",
     "s to open, killed": "resume a million events, killed 50,000 after its last snapshot, s",
     "MB after opening, killed": "… and the memory this adds, MB",
@@ -59,7 +76,8 @@ def report(figures: Figures, peers: dict[str, str], note: str) -> str:
         "Medians of the rounds, with the least and the greatest in brackets.\n",
         *_figures(figures),
         "\n## Where the processors' time goes\n",
-        "Microseconds of processor time for one call, or for one post with its 100 deliveries.\n",
+        "Microseconds of processor time for one call, for one post with its 100 deliveries, or for",
+        "one form and the page that comes after it.\n",
         *_processors(figures),
     ]
     return "\n".join(parts) + "\n"
@@ -127,7 +145,7 @@ def number(value: float) -> str:
 
 def _processors(figures: Figures) -> list[str]:
     rows = []
-    for measure in ("echo", "store", "fanout", "burst"):
+    for measure in ("echo", "store", "fanout", "burst", "forms"):
         for system in _SYSTEMS:
             if not figures.values(measure, system):
                 continue

@@ -1,7 +1,7 @@
 """Run every bench, round by round, and write what came out to RESULTS.md.
 
 Usage:
-    python bench/run.py                      all of it, about ten minutes
+    python bench/run.py                      all of it, about a quarter of an hour
     python bench/run.py --quick              two short rounds, printed and not written
     python bench/run.py --only echo,fanout   some of it, printed and not written
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from figures import Figures
-from measures import appends, imports, latency, opening, sockets, throughput
+from measures import appends, forms, imports, latency, models, opening, sockets, throughput, waits
 from participants import Participants
 from peers import PEERS
 from processes import BenchError, Others
@@ -40,8 +40,8 @@ _DISTURBED = 0.2
 """A round is measured again, if there is time, when other programs took more of the processors."""
 _LONG_ENOUGH = 400.0
 """Seconds after which no such round is begun."""
-_PAIRED = (*throughput.JOBS, "latency")
-_ALONE = ("sockets", "opening", "appends", "imports")
+_PAIRED = (*throughput.JOBS, "latency", "forms")
+_ALONE = ("waits", "models", "sockets", "opening", "appends", "imports")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Plan:
 
     rounds: int
     seconds: float
+    pages: int
     spare: int
     repeats: int
     events: int
@@ -74,6 +75,8 @@ class Bench:
             with ExitStack() as up:
                 self._measure_rounds(self._start_systems(up))
         alone: dict[str, Callable[[], None]] = {
+            "waits": lambda: waits.measure(self.folder, self.plan.repeats, self.figures),
+            "models": lambda: models.measure(self.folder, self.plan.repeats, self.figures),
             "sockets": lambda: sockets.measure(self.folder, self.figures),
             "opening": lambda: opening.measure(
                 self.folder, self.plan.events, self.plan.repeats, self.figures
@@ -150,6 +153,9 @@ class Bench:
         if measure == "latency":
             latency.measure_round(order, self.plan.seconds, figures)
             shown, unit = "p50 idle", " in ms"
+        elif measure == "forms":
+            forms.measure_round(order, self.plan.pages, figures)
+            shown, unit = measure, "/s"
         else:
             throughput.measure_round(measure, order, self.plan.seconds, figures)
             shown, unit = measure, "/s"
@@ -212,6 +218,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(
         rounds=options.rounds or (2 if options.quick else 5),
         seconds=options.seconds or (0.7 if options.quick else 3.0),
+        pages=6 if options.quick else 20,
         spare=0 if options.quick else 2,
         repeats=1 if options.quick else 3,
         events=1_000_000,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from figures import Figures
+from measures.waits import SIZES
 
 __all__ = ["TARGETS", "Target"]
 
@@ -53,6 +54,15 @@ def _memory_above_empty(figures: Figures) -> float | None:
     return None if long is None or empty is None else long - empty
 
 
+def _longest_wait(figures: Figures) -> float | None:
+    found = [figures.median(f"p99 waits, {size}, in one second") for size in SIZES]
+    return max((value for value in found if value is not None), default=None)
+
+
+def _model_growth(figures: Figures) -> float | None:
+    return figures.ratio(("µs to add, at 100,000", _OURS), ("µs to add, at 1,000", _OURS))
+
+
 def _append_growth(figures: Figures) -> float | None:
     return figures.ratio(("µs for the last appends", _OURS), ("µs for the first appends", _OURS))
 
@@ -74,6 +84,14 @@ TARGETS = (
            5, False, " ms"),
     Target("one participant while a cell sleeps, p50, of idle", _sleeping_against_idle,
            1.25, False),
+    Target("pages with a form per second, of bare Tornado's", _ratio("forms", "bare"), 0.5, True),
+    Target("pages with a form per second, of uproot's", _ratio("forms", "uproot"), 1, True),
+    Target("pages with a form per second, of oTree's", _ratio("forms", "otree"), 1, True),
+    Target("200 arrive in a second: from a group's last click to the next page, p99",
+           _longest_wait, 1000, False, " ms", 0),
+    Target("an equality filter for 10 of 100,000 entries", _median("ms to filter 100,000"),
+           1, False, " ms", 3),
+    Target("adding the 100,000th entry, of the 1,000th", _model_growth, 1.25, False),
     Target("opening a million events", _median("s to open, killed"), 0.5, False, " s"),
     Target("memory of a million events, above an empty log's", _memory_above_empty,
            60, False, " MB", 1),

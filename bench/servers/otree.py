@@ -45,17 +45,24 @@ def start(folder: Path, players: int) -> System:
         origin = f"http://127.0.0.1:{port}"
         urls = [
             f"ws://127.0.0.1:{port}" + _enter(f"{origin}/InitializeParticipant/{code}")
-            for code in _create_session(origin, key, players)
+            for code in _create_session(origin, key, "bench", players)
         ]
     except BaseException:
         server.close()
         raise
-    return System("otree", origin, urls, {"server": server.pid}, server.close)
+
+    def open_forms(players: int) -> list[str]:
+        codes = _create_session(origin, key, "forms", players)
+        return [f"{origin}/InitializeParticipant/{code}" for code in codes]
+
+    return System(
+        "otree", origin, urls, {"server": server.pid}, server.close, open_forms=open_forms
+    )
 
 
-def _create_session(origin: str, key: str, players: int) -> list[str]:
+def _create_session(origin: str, key: str, app: str, players: int) -> list[str]:
     """Create a session and return its participants' codes."""
-    body = json.dumps({"session_config_name": "bench", "num_participants": players}).encode()
+    body = json.dumps({"session_config_name": app, "num_participants": players}).encode()
     as_json = {"otree_rest_key": key, "content_type": "application/json"}
     session = json.loads(fetch(f"{origin}/api/sessions", body, **as_json)[1])["code"]
     details = json.loads(fetch(f"{origin}/api/get_session/{session}", b"{}", **as_json)[1])

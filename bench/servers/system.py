@@ -14,7 +14,8 @@ __all__ = ["System", "fetch"]
 class System:
     """A running system; `pids` names its processes, `urls` has one WebSocket address a participant.
 
-    `methods` are the live methods it has; `close` ends it.
+    `methods` are the live methods it has; `close` ends it. `open_forms` makes a session of so many
+    participants, whose first page has the form of three fields, and returns their links.
     """
 
     name: str
@@ -23,6 +24,7 @@ class System:
     pids: dict[str, int]
     close: Callable[[], None]
     methods: frozenset[str] = field(default=frozenset({"echo", "store", "post"}))
+    open_forms: Callable[[int], list[str]] = field(kw_only=True)
 
     def __enter__(self) -> Self:
         return self

@@ -36,7 +36,7 @@ def start(folder: Path, players: int) -> System:
     try:
         server.wait_for_port(port)
         origin = f"http://127.0.0.1:{port}"
-        session = _create_session(origin, key, players)
+        session = _create_session(origin, key, "bench", players)
         names = _players(origin, key, session)
         for name in names:
             _enter(f"{origin}/p/{session}/{name}/")
@@ -44,11 +44,18 @@ def start(folder: Path, players: int) -> System:
         server.close()
         raise
     urls = [f"ws://127.0.0.1:{port}/ws/{session}/{name}/" for name in names]
-    return System("uproot", origin, urls, {"server": server.pid}, server.close)
+
+    def open_forms(players: int) -> list[str]:
+        made = _create_session(origin, key, "forms", players)
+        return [f"{origin}/p/{made}/{name}/" for name in _players(origin, key, made)]
+
+    return System(
+        "uproot", origin, urls, {"server": server.pid}, server.close, open_forms=open_forms
+    )
 
 
-def _create_session(origin: str, key: str, players: int) -> str:
-    body = json.dumps({"config": "bench", "n_players": players}).encode()
+def _create_session(origin: str, key: str, config: str, players: int) -> str:
+    body = json.dumps({"config": config, "n_players": players}).encode()
     _, text = fetch(
         f"{origin}/admin/api/v1/sessions/", body,
         authorization=f"Bearer {key}", content_type="application/json",

@@ -7,6 +7,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from processes import BenchError
 from servers.jupyter import JupyterServer, Kernel
@@ -38,6 +39,35 @@ _SERVE = """
 {run} = serve([Arena], players={players}, name={name!r}, db={database!r})
 """
 
+QUESTION = """
+class Question(Page):
+    "Three questions, measured."
+
+    template = "<p>Question number {{ player.round }}.</p>{{ fields() }}"
+    fields = dict(
+        age=IntegerField(label="How old are you?", min=18, max=99),
+        colour=RadioField(label="Which one?", choices=["red", "green", "blue"]),
+        reason=StringField(label="Why?"),
+    )
+"""
+
+_SERVE_FORMS = """
+{run} = serve([Rounds(Question, n=100)], players={players}, name={name!r}, db={database!r})
+"""
+
+_WAITS = """
+class Ready(Page):
+    "Ready?"
+
+class Crowd{size}(GroupCreatingWait):
+    group_size = {size}
+
+class Play(Page):
+    template = "<p>Play in {{{{ group.name }}}}.</p>"
+
+{run} = serve([Ready, Crowd{size}, Play], players={players}, name={name!r}, db={database!r})
+"""
+
 _LINKS = """
 import json
 print(json.dumps(list({run}.links["url"])))
@@ -52,10 +82,27 @@ class NotebookSystem(System):
 
     kernel: Kernel
     database: Path
+    sessions: int = 0
 
     def add(self, players: int) -> list[str]:
         """Serve a second session of *players* players and return their addresses."""
         return _serve(self.kernel, "more", players, self.database)
+
+    def serve_forms(self, players: int) -> list[str]:
+        """Serve one more session, of pages with a form, and return the links."""
+        self.sessions += 1
+        name = f"forms{self.sessions}"
+        names = {"run": f"run_{name}", "name": name, "players": players}
+        return self._serve(_SERVE_FORMS, names)
+
+    def serve_waits(self, name: str, players: int, size: int) -> list[str]:
+        """Serve one more session, which makes groups of *size*, and return the links."""
+        names = {"run": f"run_{name}", "name": name, "players": players, "size": size}
+        return self._serve(_WAITS, names)
+
+    def _serve(self, cell: str, names: dict[str, Any]) -> list[str]:
+        self.kernel.execute(cell.format(**names, database=str(self.database)))
+        return list(json.loads(self.kernel.execute(_LINKS.format(**names))))
 
 
 def start(folder: Path, players: int) -> NotebookSystem:
@@ -66,15 +113,18 @@ def start(folder: Path, players: int) -> NotebookSystem:
     try:
         kernel = jupyter.start_kernel()
         kernel.execute(ARENA)
+        kernel.execute(QUESTION)
         urls = _serve(kernel, "bench", players, database)
     except BaseException:
         jupyter.close()
         raise
     pids = {"server": jupyter.process.pid, "kernel": kernel.pid}
     origin = "http" + "/".join(urls[0].split("/")[:3]).removeprefix("ws")
-    return NotebookSystem(
-        "uproot_nb", origin, urls, pids, jupyter.close, kernel=kernel, database=database
-    )
+    system = NotebookSystem(
+        "uproot_nb", origin, urls, pids, jupyter.close, kernel=kernel, database=database,
+        open_forms=lambda players: system.serve_forms(players),
+    )  # fmt: skip
+    return system
 
 
 def _serve(kernel: Kernel, name: str, players: int, database: Path) -> list[str]:

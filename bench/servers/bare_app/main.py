@@ -1,14 +1,22 @@
-"""Bare Tornado: a WebSocket server that echoes, or sends what it gets to everybody; the limit."""
+"""Bare Tornado, the limit: sockets that echo or send to everybody, and a page with a form.
+
+The page is uproot_nb's own template with the same fields; nothing is checked, stored or logged.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from types import SimpleNamespace
 from typing import ClassVar
 
 from tornado.httpserver import HTTPServer
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
+
+from uproot_nb import IntegerField, Page, RadioField, StringField
+from uproot_nb.engine.forms import make_form, template_functions
+from uproot_nb.engine.rendering import Templates
 
 
 class Echo(WebSocketHandler):
@@ -34,9 +42,43 @@ class Echo(WebSocketHandler):
         """Leave compression off."""
 
 
+class Question(Page):
+    """Three questions, measured."""
+
+    template = "<p>Question number {{ player.round }}.</p>{{ fields() }}"
+
+
+FIELDS = {
+    "age": IntegerField(label="How old are you?", min=18, max=99),
+    "colour": RadioField(label="Which one?", choices=["red", "green", "blue"]),
+    "reason": StringField(label="Why?"),
+}
+TEMPLATES = Templates([], version="bench")
+
+
+class Form(RequestHandler):
+    """Shows the page whose number a participant has come to."""
+
+    numbers: ClassVar[dict[str, int]] = {}
+
+    def get(self, who: str) -> None:
+        number = self.numbers.setdefault(who, 1)
+        form = make_form(FIELDS, values=None, pairs=None, translate=str)
+        boot = {"page": number, "visit": who, "since": 0, "end": False, "vars": {}, "C": {}}
+        context = {"form": form, "player": SimpleNamespace(round=number)}
+        self.finish(TEMPLATES.render(Question, {**context, **template_functions(form)}, boot))
+
+    def post(self, who: str) -> None:
+        if all(self.get_body_argument(name) for name in FIELDS):
+            self.numbers[who] += 1
+        self.redirect(self.request.path, status=303)
+
+
 async def serve(port: int) -> None:
     """Serve on *port* of the loopback until the process is ended."""
-    HTTPServer(Application([("/ws", Echo)])).listen(port, address="127.0.0.1")
+    HTTPServer(Application([("/ws", Echo), (r"/form/(\w+)/", Form)])).listen(
+        port, address="127.0.0.1"
+    )
     await asyncio.Event().wait()
 
 

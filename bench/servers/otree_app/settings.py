@@ -2,7 +2,10 @@
 
 from os import environ
 
-SESSION_CONFIGS = [{"name": "bench", "app_sequence": ["arena"], "num_demo_participants": 1}]
+SESSION_CONFIGS = [
+    {"name": "bench", "app_sequence": ["arena"], "num_demo_participants": 1},
+    {"name": "forms", "app_sequence": ["forms"], "num_demo_participants": 1},
+]
 SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 1.0,
     "participation_fee": 0.0,

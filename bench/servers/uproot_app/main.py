@@ -7,6 +7,7 @@ from uproot.cli import cli
 from uproot.server import load_config, uproot_server
 
 load_config(uproot_server, config="bench", apps=["arena"])
+load_config(uproot_server, config="forms", apps=["forms"])
 
 upd.ADMINS["admin"] = upd.auto_login()
 upd.API_KEYS.add(os.environ["BENCH_API_KEY"])
