@@ -21,9 +21,10 @@ BELOW = {
     "bridge": {"errors", "experiment", "log"},
     "server": {"errors", "experiment", "log", "bridge", "version"},
     "engine": {"errors", "experiment", "log", "bridge", "version"},
-    "analysis": {"errors", "experiment", "log", "engine"},
+    "analysis": {"errors", "experiment", "log", "engine", "version"},
     "market": {"errors", "experiment", "log", "engine"},
     "interop": {"errors", "experiment", "log", "engine", "version"},
+    "cli": {"errors", "analysis", "notebook", "version"},
     "notebook": {
         "errors", "experiment", "log", "bridge", "server", "engine", "analysis", "market",
         "interop", "version",

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from uproot_nb.analysis.recording import Recording, open_log
 from uproot_nb.engine import chat
 from uproot_nb.engine.contexts import PlayerContext
 from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
@@ -103,6 +104,7 @@ from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.cells import install_names, remove_names
 from uproot_nb.interop.exporting import export_app
 from uproot_nb.notebook.cells import find_shell
+from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
 from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
@@ -139,6 +141,7 @@ __all__ = [
     "RadioField",
     "Random",
     "RandomOrder",
+    "Recording",
     "Refused",
     "Repeat",
     "Rounds",
@@ -174,6 +177,7 @@ __all__ = [
     "move_to_end",
     "move_to_page",
     "notify",
+    "open_log",
     "other_in_group",
     "other_in_session",
     "others_in_group",
@@ -184,6 +188,7 @@ __all__ = [
     "reload",
     "rng",
     "room",
+    "runs",
     "safe",
     "send_to",
     "send_to_one",

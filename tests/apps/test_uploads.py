@@ -65,7 +65,7 @@ def assert_accounts_were_not_kept(run: Run) -> None:
     for player in run.players:
         assert (player.owner, player.country) == ("Ann", "DE")
         assert not {"account", "receipt", "portrait"} & set(player.fields())
-    kept = run.events.to_csv()
+    kept = run.events.drop(columns=["seq", "time", "timestamp"]).to_csv(index=False)
     assert "Ann" in kept
     assert "3704" not in kept
 

@@ -219,6 +219,10 @@ class State:
         """Return every field of *subject* with its latest value."""
         return {name: self.value(subject, name) for name in list(self.names(subject))}
 
+    def text(self, subject: str, name: str) -> str:
+        """Return the latest value of a field as JSON; KeyError if it is not set."""
+        return self._text(self.fields[subject][name])
+
     # ---- how each kind of event changes the state ----
 
     def _set(self, event: Event) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from uproot_nb.analysis.entries import models_named
+from uproot_nb.analysis.export import file_name
+from uproot_nb.analysis.recording import Tables
 from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Player, Session
 from uproot_nb.engine.rooms import Room
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.steps import StepLock
+from uproot_nb.log.state import State
+from uproot_nb.notebook.meanings import meanings_of
 from uproot_nb.notebook.rooms import RoomHandle, room
-from uproot_nb.notebook.tables import EventTable, state_table
 
 if TYPE_CHECKING:
     import pandas
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 
-class Run:
+class Run(Tables):
     """A session being served; made by `serve`.
 
     run = serve([Market], players=4)
@@ -42,7 +48,7 @@ class Run:
         self._runtime, self._closing, self._closed = runtime, closing, closed
         self.path = path
         """The database file, or ":memory:"."""
-        self._table = EventTable(runtime.world.codec)
+        super().__init__(runtime.world.log, runtime.name)
 
     # ---- what it is ----
 
@@ -100,26 +106,34 @@ class Run:
 
     # ---- what happened ----
 
-    @property
-    def state(self) -> pandas.DataFrame:
-        """A row per player: the latest value of each field, page, position, online, group."""
-        return state_table(self._runtime.world)
-
-    @property
-    def events(self) -> pandas.DataFrame:
-        """Every event, oldest first; only new rows are read on the next access."""
-        world = self._runtime.world
+    def _refresh(self) -> None:
         if not self.closed:
             with self.lock:
-                world.journal.commit()
-        self._table.take(world.log.read(self.name, after=self._table.seq))
-        return self._table.df
+                self._runtime.world.journal.commit()
 
-    @property
-    def errors(self) -> pandas.DataFrame:
-        """The events of kind `error`: what authors' code raised, and what was refused."""
-        events = self.events
-        return events[events["kind"] == "error"].reset_index(drop=True)
+    def _now(self) -> State:
+        return self._runtime.world.state
+
+    def _lock_state(self) -> StepLock:
+        return self.lock
+
+    def _meanings(self) -> dict[tuple[str, str], dict[str, Any]]:
+        world, apps = self._runtime.world, self._runtime.setup.apps
+        models: dict[str, list[type]] = {}
+        with self.lock:
+            for name, tag in models_named(world.state, self._codec).items():
+                model, known = world.models.get(name), world.models.types
+                kinds = () if model is None else model.types
+                models[file_name(tag or name)] = [known[kind] for kind in kinds if kind in known]
+            pages = list(self._runtime.flow.journeys.pages.values())
+        return meanings_of(pages, models, [app.namespace for app in apps])
+
+    def _sources(self, last: int) -> dict[str, bytes]:
+        found = super()._sources(last)
+        notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))
+        if notebook.suffix == ".ipynb" and notebook.is_file():
+            found[notebook.name] = notebook.read_bytes()
+        return found
 
     def digest(self) -> Any:
         """Return what the experiment's `digest(session)` tells; by app, if there are several."""

@@ -1,13 +1,13 @@
-"""Tables: events and state as DataFrames."""
+"""EventTable: the log as a DataFrame that grows with it."""
 
 from __future__ import annotations
 
 import datetime
 from decimal import Decimal
 
+from uproot_nb.analysis.event_table import EventTable
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
-from uproot_nb.notebook.tables import EventTable, decode_value
 
 
 def event(seq: int, kind: str = "set", value: str = "1") -> Event:
@@ -35,11 +35,17 @@ def test_a_table_grows_by_what_it_takes_and_knows_how_far_it_is() -> None:
     assert table.df["timestamp"][2].timestamp() == 4.5
 
 
+def one_value(kind: str, text: str) -> object:
+    table = EventTable(Codec())
+    table.take([event(1, kind, text)])
+    return table.df["value"].iloc[0]
+
+
 def test_values_are_what_was_stored() -> None:
     """Data come back through the codec, what browsers said as plain JSON."""
     codec = Codec()
     for value in (Decimal("1.50"), datetime.date(2025, 1, 2), (1, {2}), None, {"__tuple__": [1]}):
-        assert decode_value(codec, event(1, "set", codec.encode(value))) == value
-    said = '{"id":"a-1","args":[{"t":"decimal","v":"1"}],"kwargs":{}}'
-    assert decode_value(codec, event(1, "call", said))["args"] == [{"t": "decimal", "v": "1"}]
-    assert decode_value(codec, event(1, "notify", '{"data":"\\ud83c\\udf88"}')) == {"data": "🎈"}
+        assert one_value("set", codec.encode(value)) == value
+    said = '{"id":"a-1","args":[{"$decimal":"1"}],"kwargs":{}}'
+    assert one_value("call", said)["args"] == [{"$decimal": "1"}]  # type: ignore[index]
+    assert one_value("notify", '{"data":"\\ud83c\\udf88"}') == {"data": "🎈"}

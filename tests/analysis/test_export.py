@@ -1,0 +1,301 @@
+"""Export: tables that agree with the log and with each other, in every format."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+
+from tests.analysis.lives import STEPS, Live
+from uproot_nb import UprootError
+from uproot_nb.analysis.cells import common, kind_of, plain, readable
+from uproot_nb.analysis.recording import Tables
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.state import State
+
+Row = dict[str, Any]
+
+
+def exported(live: Live, folder: Path, format: str, **options: Any) -> Path:
+    return Tables(live.worlds.log, "market").export(folder / format, format, **options)
+
+
+def names_in(folder: Path) -> set[str]:
+    kinds = {".csv", ".jsonl", ".parquet"}
+    found = (path for path in folder.rglob("*") if path.suffix in kinds)
+    return {path.relative_to(folder).with_suffix("").as_posix() for path in found}
+
+
+def codebook(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    told: dict[str, dict[str, dict[str, Any]]] = json.loads((folder / "codebook.json").read_text())
+    return told
+
+
+def lines(folder: Path, name: str) -> list[Row]:
+    """Read a table of JSON lines; numbers keep all their digits."""
+    text = (folder / f"{name}.jsonl").read_text("utf-8")
+    return [json.loads(line, parse_float=Decimal) for line in text.split("\n")[:-1]]
+
+
+def as_csv(value: Any, kind: str) -> str:
+    """Return a value as the README says that CSV has it."""
+    if value is None:
+        return ""
+    if kind == "JSON":
+        return json.dumps(_floats(value), sort_keys=True)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return str(value)
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_floats(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _floats(part) for name, part in value.items()}
+    return value
+
+
+def same(cell: str, value: Any, kind: str) -> bool:
+    wanted = as_csv(value, kind)
+    if not cell or not wanted:
+        return cell == wanted
+    if kind == "JSON":
+        return json.dumps(json.loads(cell), sort_keys=True) == wanted
+    if kind == "number":
+        return Decimal(cell) == Decimal(str(value))
+    return cell == wanted
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_every_format_says_the_same(steps: Any) -> None:
+    with Live() as live, tempfile.TemporaryDirectory() as made:
+        live.go(steps)
+        folders = {f: exported(live, Path(made), f) for f in ("csv", "jsonl", "parquet")}
+        tables = names_in(folders["csv"])
+        assert tables == names_in(folders["jsonl"]) == names_in(folders["parquet"])
+        told = codebook(folders["csv"])
+        assert told == codebook(folders["jsonl"]) == codebook(folders["parquet"])
+        assert set(told) == tables
+        for name in tables:
+            _compare(folders, name, {c: about["type"] for c, about in told[name].items()})
+
+
+def _compare(folders: dict[str, Path], name: str, kinds: dict[str, str]) -> None:
+    rows = lines(folders["jsonl"], name)
+    with (folders["csv"] / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        assert next(reader) == list(kinds)
+        told = list(reader)
+    arrow = pyarrow.parquet.read_table(folders["parquet"] / f"{name}.parquet").to_pylist()
+    assert len(told) == len(rows) == len(arrow)
+    for row, cells, typed in zip(rows, told, arrow, strict=True):
+        for (column, kind), cell in zip(kinds.items(), cells, strict=True):
+            value = row.get(column)
+            if column in row and value is None:  # it was set to None: not the same as no value
+                assert (cell, typed[column]) == ("null", "null")
+                continue
+            assert same(cell, value, kind), (column, kind, cell, value)
+            assert _typed(value, kind) == typed[column], (column, kind)
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """Return a value as the README says that Parquet has it, JSON read back."""
+    if value is None:
+        return None
+    if kind == "JSON":
+        return _Json(value)
+    return float(value) if kind == "number" else value
+
+
+class _Json:
+    def __init__(self, value: Any) -> None:
+        self.value = _floats(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and bool(json.loads(other) == self.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_the_wide_and_the_long_table_lead_to_the_latest_values(steps: Any) -> None:
+    with Live() as live, tempfile.TemporaryDirectory() as made:
+        live.go(steps)
+        folder = exported(live, Path(made), "jsonl", filters=False)
+        state = live.world.state
+        for player in state.players:
+            subject = f"player/{player}"
+            values = {n: state.text(subject, n) for n in state.names(subject)}
+            wanted = {n: json.loads(readable(t, Codec()) or "null") for n, t in values.items()}
+            assert _floats(dict(_replayed(folder, player))) == wanted
+            told = _floats(_last_told(folder, player))
+            columns = {"player": "player_", "time": "time_", "seq": "seq_"}
+            there = {columns.get(n, n): v for n, v in wanted.items() if v is not None}
+            assert there.items() <= told.items()
+
+
+def _replayed(folder: Path, player: str) -> Iterator[tuple[str, Any]]:
+    """Replay ultralong: what any reader could do with it."""
+    if not (folder / "ultralong/players.jsonl").exists():
+        return
+    fields: dict[str, Any] = {}
+    for row in lines(folder, "ultralong/players"):
+        if row["player"] != player:
+            continue
+        value, change, name = row.get("value"), row["change"], row["field"]
+        if change == "set":
+            fields[name] = value
+        elif change == "del":
+            del fields[name]
+        else:
+            assert value["path"] == []
+            if change == "append":
+                fields[name] += value["values"]
+            else:
+                for place, new in value["items"]:
+                    fields[name][place] = new
+    yield from fields.items()
+
+
+def _last_told(folder: Path, player: str) -> Row:
+    if not (folder / "sparse/players.jsonl").exists():
+        return {}
+    told: Row = {}
+    for row in lines(folder, "sparse/players"):
+        if row["player"] == player:
+            told |= row
+    return told
+
+
+def test_the_checksums_hold_and_nothing_is_without_one(tmp_path: Path) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("entry", 1, "noon", 2)])
+        folder = exported(live, tmp_path, "csv")
+    sums = dict(reversed(line.split("  ")) for line in _text(folder, "SHA256SUMS").splitlines())
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert set(sums) == files - {"SHA256SUMS"}
+    for name, digest in sums.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def _text(folder: Path, name: str) -> str:
+    return (folder / name).read_text("utf-8")
+
+
+def test_a_field_of_one_kind_is_never_a_column_of_another(tmp_path: Path) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("set", 3, "note", "x"), ("entry", 0, "noon", 2)])
+        told = codebook(exported(live, tmp_path, "csv"))
+    assert "note" not in told["latest/players"]
+    assert "note" not in told["sparse/players"]
+    assert "bid" not in told["latest/session"]
+    assert not {"bid", "note"} & set(told["models/offers"])
+    assert "ultralong/models" not in told
+
+
+def test_the_bookkeeping_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("set", 0, "round_nested", [1])])
+        assert "round_nested" not in codebook(exported(live, tmp_path, "csv"))["sparse/players"]
+        kept = codebook(exported(live, tmp_path, "csv", filters=False))
+        assert "round_nested" in kept["sparse/players"]
+        mine = codebook(exported(live, tmp_path, "csv", filters=lambda kind, name: name != "bid"))
+        assert "bid" not in mine["latest/players"]
+        assert "bid" not in _text(tmp_path / "csv", "ultralong/players.csv")
+
+
+def test_a_zip_holds_one_folder_that_is_called_like_it(tmp_path: Path) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1)])
+        path = Tables(live.worlds.log, "market").export(tmp_path / "market.zip")
+    assert path == tmp_path / "market.zip"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert {name.split("/")[0] for name in archive.namelist()} == {"market"}
+        assert "market/latest/players.csv" in archive.namelist()
+
+
+def test_an_older_export_is_replaced_and_anything_else_is_left_alone(tmp_path: Path) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1)])
+        exported(live, tmp_path, "csv")
+        live.go([("set", 0, "bid", 2)])
+        assert "2" in _text(exported(live, tmp_path, "csv"), "latest/players.csv")
+        (tmp_path / "thesis").mkdir()
+        (tmp_path / "thesis/text").write_text("years of work")
+        frames = Tables(live.worlds.log, "market")
+        with pytest.raises(UprootError, match="no export"):
+            frames.export(tmp_path / "thesis")
+        assert (tmp_path / "thesis/text").read_text() == "years of work"
+        with pytest.raises(FileNotFoundError):
+            frames.export(tmp_path / "nowhere" / "x.zip")
+        with pytest.raises(UprootError, match="Choose one of csv"):
+            frames.export(tmp_path / "x", format="xlsx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["csv", "thesis"]
+
+
+def test_an_export_that_fails_leaves_the_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1)])
+        folder = exported(live, tmp_path, "csv")
+        before = _text(folder, "SHA256SUMS")
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(State, "names", full)
+        with pytest.raises(OSError, match="No space"):
+            exported(live, tmp_path, "csv")
+    assert _text(folder, "SHA256SUMS") == before
+    assert os.listdir(tmp_path) == ["csv"]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell", "kind"),
+    [
+        (Decimal("12.50"), "12.50", "number"), (7, "7", "integer"), (2**70, str(2**70), "json"),
+        (True, "true", "boolean"), (None, None, "empty"), ("a", '"a"', "text"),
+        ({3}, "[3]", "json"), (b"ab", '"YWI="', "text"), (float("nan"), None, "empty"),
+        ((1, 2), "[1,2]", "json"), ({(1, 2): 3}, '{"$', "json"),
+    ],
+)  # fmt: skip
+def test_a_value_is_written_for_any_program(value: Any, cell: str | None, kind: str) -> None:
+    codec = Codec()
+    made = readable(codec.encode(value), codec)
+    assert made == cell or (cell == '{"$' and str(made).startswith(cell))
+    assert kind_of(made) == kind
+    assert plain(value, "") == made or kind == "json"
+
+
+def test_whole_numbers_and_others_make_numbers_and_all_else_makes_json() -> None:
+    assert common(["integer", "empty", "number"]) == "number"
+    assert common(["integer", "text"]) == "json"
+    assert common(["boolean", "integer"]) == "json"
+    assert common([]) == "empty"
+
+
+def test_texts_of_participants_stay_texts(tmp_path: Path) -> None:
+    nasty = 'a,"b"\r\n\\c\tß=1+1 \x1b</script>'
+    with Live() as live:
+        live.go([("set", 0, "note", nasty)])
+        folder = exported(live, tmp_path, "csv")
+    with (folder / "latest/players.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["note"] == nasty

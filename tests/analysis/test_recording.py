@@ -1,0 +1,207 @@
+"""Tables: what a log says at any moment, and after."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.analysis.lives import STEPS, Live
+from uproot_nb import UprootError, open_log, runs, serve
+from uproot_nb.analysis.recording import Tables
+from uproot_nb.experiment.pages import Page
+from uproot_nb.log.sqlite import SqliteLog
+
+
+class Ask(Page):
+    """A question."""
+
+
+def tables(live: Live) -> Tables:
+    return Tables(live.worlds.log, "market")
+
+
+def texts(live: Live) -> dict[str, dict[str, str]]:
+    """Return the fields of every player as JSON."""
+    encode = live.world.codec.encode
+    players = live.world.session.players
+    return {p.name: {name: encode(v) for name, v in p.fields().items()} for p in players}
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.data())
+def test_the_latest_state_is_the_state_at_the_last_event(steps: Any, data: Any) -> None:
+    with Live() as live:
+        live.go(steps)
+        frames, last = tables(live), live.world.journal.committed
+        for of, now in (("players", frames.state), ("groups", frames.groups),
+                        ("session", frames.session_state)):  # fmt: skip
+            pd.testing.assert_frame_equal(now, frames.at(seq=last, of=of))  # type: ignore[arg-type]
+        assert len(frames.diff(last)) == 0
+        some = data.draw(st.integers(0, last))
+        pd.testing.assert_frame_equal(frames.at(some), tables(live).at(some))
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, STEPS)
+def test_a_difference_names_each_field_that_is_not_the_same(first: Any, second: Any) -> None:
+    with Live() as live:
+        live.go(first)
+        then = live.world.journal.committed
+        before = texts(live)
+        live.go(second)
+        told = tables(live).diff(then)
+        after = texts(live)
+        wanted = {
+            (f"player/{name}", field)
+            for name in after
+            for field in before[name].keys() | after[name].keys()
+            if before[name].get(field) != after[name].get(field)
+        }
+        fields = ("group", "label", "page", "position", "online")
+        players = told[told["subject"].str.startswith("player/") & ~told["field"].isin(fields)]
+        assert set(zip(players["subject"], players["field"], strict=True)) == wanted
+
+
+def test_a_moment_may_be_told_as_a_time_in_any_form() -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("set", 0, "bid", 2)])
+        frames = tables(live)
+        events = frames.events
+        seq = int(events.loc[events["field"] == "bid", "seq"].iloc[0])
+        unix, stamp = float(events["time"][seq - 1]), events["timestamp"][seq - 1]
+        clear = next(iter(events["time"][seq:]), unix + 1) > unix
+        assert clear, "the clock stood still"
+        moments = [unix, stamp, stamp.isoformat(), stamp.to_pydatetime(),
+                   stamp.tz_convert("Asia/Tokyo")]  # fmt: skip
+        for moment in moments[:1]:
+            assert frames.at(time=moment)["bid"].iloc[0] == 1
+        later = unix + 3600
+        naive = dt.datetime.fromtimestamp(later, dt.UTC).replace(tzinfo=None)
+        for moment in (later, naive, naive.isoformat(), naive.isoformat() + "Z"):
+            assert frames.at(time=moment)["bid"].iloc[0] == 2
+        assert "bid" not in frames.at(time=0.0).columns
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"seq": -1}, {"seq": 10**6}, {"seq": True}, {"seq": 1, "time": 3.0}, {"time": "tomorrow"},
+     {"time": object()}, {"seq": 1, "of": "pets"}],
+)  # fmt: skip
+def test_a_moment_that_is_none_is_refused_with_advice(told: dict[str, Any]) -> None:
+    with Live() as live, pytest.raises(UprootError):
+        tables(live).at(**told)
+
+
+def test_whole_numbers_stay_whole_where_some_are_missing() -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("set", 1, "note", "x"), ("set", 0, "round", 0.5)])
+        state = tables(live).state
+        kinds = {
+            name: str(state[name].dtype) for name in ("bid", "note", "round", "page", "online")
+        }
+        assert kinds == {"bid": "Int64", "note": "string", "round": "Float64", "page": "category",
+                         "online": "bool"}  # fmt: skip
+        assert state["bid"].isna().tolist() == [False, True, True]
+
+
+def test_a_panel_carries_nothing_over_from_round_to_round() -> None:
+    steps = [("set", 0, "note", "treated"), ("set", 0, "round", 1), ("set", 0, "bid", 5),
+             ("set", 0, "round", 2), ("set", 0, "round", 3), ("set", 0, "bid", 7)]  # fmt: skip
+    with Live() as live:
+        live.go(steps)
+        panel = tables(live).panel("round")
+        assert panel["round"].tolist() == [1, 2, 3]
+        assert panel["bid"].isna().tolist() == [False, True, False]
+        assert panel["note"].tolist() == ["treated"] * 3
+        with pytest.raises(UprootError, match="No player has a field 'period'"):
+            tables(live).panel("period")
+
+
+def test_a_panel_keeps_what_a_list_was_in_its_round() -> None:
+    steps = [("set", 0, "round", 1), ("append", 0, "bids", 1), ("set", 0, "round", 2),
+             ("append", 0, "bids", 2)]  # fmt: skip
+    with Live() as live:
+        live.go(steps)
+        assert tables(live).panel("round")["bids"].tolist() == [[1], [1, 2]]
+
+
+def test_entries_are_found_by_model_tag_or_name_and_keep_all_their_fields() -> None:
+    with Live() as live:
+        live.go([("entry", 0, "noon", 3), ("entry", 1, "late", 4.5)])
+        frames = tables(live)
+        model = live.world.models.get("offers")
+        for named in (model, "offers"):
+            frame = frames.frame(named)
+            assert frame["price"].tolist() == [3.0, 4.5]
+            assert frame["time_"].tolist() == ["noon", "late"]
+            assert frame["player"].tolist() == [p.name for p in live.world.session.players][:2]
+        with pytest.raises(UprootError, match=r"no model or tag 'bids'.\nThere are: offers"):
+            frames.frame("bids")
+
+
+def test_frames_belong_to_who_asked_for_them() -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", 1)])
+        frames = tables(live)
+        mine = frames.events
+        mine.loc[:, "seq"] = 0
+        mine["kind"] = "nothing"
+        live.go([("set", 0, "bid", 2)])
+        assert frames.events["seq"].is_monotonic_increasing
+        values = frames.events["value"]
+        values.iloc[0] = 3
+        assert values.iloc[0] == 3
+        assert frames.events["value"].iloc[0] != 3
+
+
+def test_a_log_is_read_beside_the_run_and_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "lab.sqlite3"
+    with serve([Ask], players=2, db=path, name="market", embedded=True, port=0) as run:
+        run.players[0].bid = 3
+        pd.testing.assert_frame_equal(run.state, run.at())
+        with open_log(path) as beside:
+            pd.testing.assert_frame_equal(beside.state, run.state)
+            run.players[0].bid = 4
+            len(run.events)
+            assert beside.state["bid"].iloc[0] == 4
+    with open_log(path, "market") as later:
+        pd.testing.assert_frame_equal(later.state, run.state)
+        assert len(later.events) == len(run.events)
+        assert later.name in repr(later)
+    listed = runs(path)
+    assert listed["name"].tolist() == ["market"]
+    assert listed["events"].tolist() == [len(run.events)]
+
+
+def test_a_session_must_be_named_where_there_are_several(tmp_path: Path) -> None:
+    path = tmp_path / "lab.sqlite3"
+    log = SqliteLog(path)
+    for name in ("one", "two"):
+        log.claim(name)
+        log.release(name)
+    with pytest.raises(UprootError, match=r"Say which session.*\n.*'one', 'two'"):
+        open_log(path)
+    with pytest.raises(UprootError, match="There is no session 'three'"):
+        open_log(path, "three")
+    assert open_log(path, "two").state.empty
+    log.close()
+    with pytest.raises(FileNotFoundError):
+        open_log(tmp_path / "none.sqlite3")
+
+
+def test_states_on_the_way_are_kept_so_that_a_long_log_is_not_read_twice() -> None:
+    with Live() as live:
+        live.go([("set", 0, "bid", number) for number in range(200)])
+        frames = tables(live)
+        frames._past._every = 50
+        last = live.world.journal.committed
+        assert frames.at(last)["bid"].iloc[0] == 199
+        assert len(frames._past._kept) >= 3
+        for seq in range(last - 60, last, 7):
+            pd.testing.assert_frame_equal(frames.at(seq), tables(live).at(seq))

@@ -1,0 +1,112 @@
+"""Cells: values of the log as JSON that any program reads, and what kind each column is.
+
+Every file of an export is made from such cells, so that CSV, JSONL and Parquet say the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Literal
+
+import orjson
+
+from uproot_nb.engine.wire import Unsendable, to_json
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.unresolved import Unresolved
+
+__all__ = ["Cell", "Kind", "common", "kind_of", "plain", "readable"]
+
+Cell = str | None
+"""JSON, or None where there is no value."""
+Kind = Literal["empty", "boolean", "integer", "number", "text", "json"]
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_IDENTIFIERS = (PlayerIdentifier, GroupIdentifier, ModelIdentifier)
+_INT64 = range(-(2**63), 2**63)
+_LONGEST_INT = 20
+
+
+def readable(text: str, codec: Codec) -> Cell:
+    """Return a logged value as JSON without our tags; None for null.
+
+    Decimals become numbers with all their digits, times ISO texts, sets lists, players their
+    names, bytes base64. What has no such form keeps its tags.
+    """
+    if text == "null":
+        return None
+    if '"$' not in text:
+        return text
+    return plain(codec.decode(text), text)
+
+
+def plain(value: Any, otherwise: str | None = None) -> Cell:
+    """Return any value as JSON, None for what is none; *otherwise* is for what has no JSON."""
+    try:
+        text = orjson.dumps(value, _told, _OPTIONS).decode()
+    except orjson.JSONEncodeError:
+        text = _spelled_out(value, otherwise)
+    return None if text == "null" else text
+
+
+def _spelled_out(value: Any, otherwise: str | None) -> str:
+    """Return JSON as Python writes it, with whole numbers of any size."""
+    try:
+        return json.dumps(value, default=_told_again, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError):
+        return json.dumps(str(value)) if otherwise is None else otherwise
+
+
+def _told_again(value: Any) -> Any:
+    return json.loads(orjson.dumps(value, _told, _OPTIONS))
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(f"{value:f}") if value.is_finite() else None
+    if isinstance(value, _IDENTIFIERS):
+        return value.name
+    if isinstance(value, SessionIdentifier):
+        return value.session
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Unresolved):
+        return value.content
+    try:
+        return orjson.Fragment(to_json(value))
+    except Unsendable as refusal:
+        raise TypeError(str(refusal)) from refusal
+
+
+def kind_of(cell: Cell) -> Kind:
+    """Return what kind of value a cell holds."""
+    if cell is None:
+        return "empty"
+    first = cell[0]
+    if first == '"':
+        return "text"
+    if first in "tf":
+        return "boolean"
+    if first in "{[":
+        return "json"
+    if any(sign in cell for sign in ".eE"):
+        return "number"
+    return "integer" if len(cell) < _LONGEST_INT and int(cell) in _INT64 else "json"
+
+
+def common(kinds: Iterable[Kind]) -> Kind:
+    """Return the kind of a column that holds cells of these kinds; "json" if they do not mix."""
+    found = set(kinds) - {"empty"}
+    if not found:
+        return "empty"
+    if len(found) == 1:
+        return found.pop()
+    return "number" if found == {"integer", "number"} else "json"

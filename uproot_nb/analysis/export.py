@@ -1,0 +1,285 @@
+"""Export: a session as a folder or ZIP of tables that anybody can read, and check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.analysis.cells import Cell, Kind, common, kind_of, plain
+from uproot_nb.analysis.changes import (
+    LONG,
+    SUBJECTS,
+    Changes,
+    Keeps,
+    WideRows,
+    head_of,
+    subject_kind,
+)
+from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
+from uproot_nb.analysis.codebook import README, Meanings, codebook_of
+from uproot_nb.analysis.columns import beside
+from uproot_nb.analysis.writers import FORMATS, Writer, open_writer
+from uproot_nb.errors import UprootError
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.version import VERSION
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Export", "Progress", "all_but_bookkeeping", "everything"]
+
+Progress = Callable[[int, int], None]
+"""(events done, events in all) → nothing."""
+
+_ROWS_AT_ONCE = 512
+"""As many as a processor's cache holds: more at once take longer."""
+_OURS = frozenset({"entries", "types", "tag"})
+"""The fields of a model that its own table is made from."""
+_SUMS = "SHA256SUMS"
+_BOOKKEEPING = frozenset({"between_showed", "round_nested"})
+
+
+def all_but_bookkeeping(kind: str, name: str) -> bool:
+    """Keep every field but those by which the page flow remembers where a player is."""
+    return kind != "player" or name not in _BOOKKEEPING
+
+
+def everything(kind: str, name: str) -> bool:
+    """Keep every field."""
+    return True
+
+
+@dataclass
+class Export:
+    """One export: where its tables come from, and what is to be in it.
+
+        Export("market", codec, read, frames, last=1200).write(Path("market.zip"))
+
+    Attributes:
+        read: kinds of events → these events, oldest first, up to *last*.
+        frames: by the table's name: other tables, as DataFrames, made when they are written.
+        keeps: (kind of subject, field) → whether the field belongs to it.
+        sources: by file name: code to keep with the data.
+    """
+
+    session: str
+    codec: Codec
+    read: Callable[[Iterable[str]], Iterable[Event]]
+    frames: Mapping[str, Callable[[], pandas.DataFrame]]
+    last: int
+    format: str = "csv"
+    keeps: Keeps = all_but_bookkeeping
+    meanings: Meanings = field(default_factory=dict)
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise UprootError(
+                f"There is no format {self.format!r}.\nChoose one of {', '.join(FORMATS)}."
+            )
+        self._tables: dict[str, dict[str, Kind]] = {}
+
+    def write(self, target: Path) -> Path:
+        """Write the export, whole or not at all; return where it is.
+
+        A name that ends in ".zip" makes a ZIP, any other a folder. An export that is there
+        already is replaced.
+
+        Raises:
+            UprootError: there is something else of that name.
+            OSError: it cannot be written.
+        """
+        target = target.absolute()
+        _check_target(target)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.stem}.", suffix=".unfinished", dir=target.parent
+        ) as made:
+            folder = Path(made) / "export"
+            folder.mkdir()
+            self._fill(folder)
+            if target.suffix == ".zip":
+                packed = Path(made) / "export.zip"
+                _pack(folder, packed, target.stem)
+                os.replace(packed, target)
+            else:
+                _put(folder, target)
+        return target
+
+    def _fill(self, folder: Path) -> None:
+        self._write_changes(folder)
+        for name, made in self.frames.items():
+            self._write_frame(folder, name, made())
+        told = codebook_of(self._tables, self.meanings)
+        text = json.dumps(told, indent=1, ensure_ascii=False)
+        (folder / "codebook.json").write_text(text + "\n", "utf-8")
+        (folder / "README.txt").write_text(self._readme(), "utf-8")
+        for name, code in self.sources.items():
+            path = folder / "source" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(code)
+        _write_sums(folder)
+
+    def _readme(self) -> str:
+        return README.format(
+            session=self.session, version=VERSION, last=self.last,
+            now=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            format=FORMAT_NOTES[self.format],
+        )  # fmt: skip
+
+    # ---- tables of changes ----
+
+    def _keeps(self, kind: str, name: str) -> bool:
+        if kind == "model" and name in _OURS:
+            return False
+        return self.keeps(kind, name)
+
+    def _write_changes(self, folder: Path) -> None:
+        changes = Changes(self._changes(0), self.codec, self._keeps)
+        wide = WideRows(changes, self.codec)
+        with ExitStack() as open_files:
+            files: dict[tuple[str, str], Writer] = {}
+            for kind, fields in changes.fields.items():
+                columns = {"ultralong": _long_columns(kind), "sparse": _wide_columns(kind, fields)}
+                for table, told in columns.items():
+                    writer = self._open(folder, f"{table}/{SUBJECTS[kind]}", told)
+                    files[table, kind] = open_files.enter_context(writer)
+            events = changes.kept(self._changes(1))
+            while batch := list(islice(events, _ROWS_AT_ONCE)):
+                self._write_batch(batch, changes, wide, files)
+            _write_grouped(files, "sparse", wide.rest())
+
+    def _write_batch(
+        self,
+        batch: Sequence[Event],
+        changes: Changes,
+        wide: WideRows,
+        files: Mapping[tuple[str, str], Writer],
+    ) -> None:
+        long = ((subject_kind(event.subject), changes.long_row(event)) for event in batch)
+        _write_grouped(files, "ultralong", long)
+        _write_grouped(files, "sparse", (row for event in batch for row in wide.rows(event)))
+
+    def _changes(self, half: int) -> Iterator[Event]:
+        """Yield the changes, and say how far it is; they are read twice."""
+        events = iter(self.read(CHANGES))
+        while batch := list(islice(events, _ROWS_AT_ONCE)):
+            yield from batch
+            if self.progress is not None:
+                self.progress(half * self.last + batch[-1].seq, 2 * self.last)
+
+    # ---- other tables ----
+
+    def _write_frame(self, folder: Path, name: str, frame: pandas.DataFrame) -> None:
+        kind = name.partition("/")[2].removesuffix("s")
+        names = [str(column) for column in frame.columns]
+        kept = [place for place, column in enumerate(names) if self._keeps(kind, column)]
+        columns = [[_cell(value) for value in frame.iloc[:, place]] for place in kept]
+        kinds = {
+            names[place]: common(map(kind_of, cells))
+            for place, cells in zip(kept, columns, strict=True)
+        }
+        with self._open(folder, name, kinds) as writer:
+            writer.write(zip(*columns, strict=True))
+
+    def _open(self, folder: Path, name: str, columns: dict[str, Kind]) -> Writer:
+        self._tables[name] = columns
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open_writer(path, self.format, columns)
+
+
+def _long_columns(kind: str) -> dict[str, Kind]:
+    when = dict(islice(LONG.items(), 3))
+    return when | ({} if kind == "session" else {kind: "text"}) | LONG
+
+
+def _wide_columns(kind: str, fields: Mapping[str, Kind]) -> dict[str, Kind]:
+    head = head_of(kind)
+    columns = beside(head, fields)
+    return head | {columns[name]: told for name, told in fields.items()}
+
+
+def _write_grouped(
+    files: Mapping[tuple[str, str], Writer], table: str, rows: Iterable[tuple[str, list[Cell]]]
+) -> None:
+    grouped: dict[str, list[list[Cell]]] = {}
+    for kind, row in rows:
+        grouped.setdefault(kind, []).append(row)
+    for kind, found in grouped.items():
+        files[table, kind].write(found)
+
+
+def _cell(value: Any) -> Cell:
+    """Return a cell of a DataFrame as JSON."""
+    import pandas  # lazy: `import uproot_nb` is to be quick
+
+    if value is None or value is pandas.NA or value is pandas.NaT:
+        return None
+    if isinstance(value, pandas.Timestamp):
+        zoned = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
+        return f'"{zoned.isoformat(timespec="microseconds")}{"Z" if value.tzinfo else ""}"'
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return plain(value)
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def _check_target(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent}. Make it first.")
+    if target.suffix == ".zip":
+        if target.is_dir():
+            raise UprootError(f"{target} is a folder.\nGive another name for the ZIP.")
+    elif target.exists() and not (target / _SUMS).is_file():
+        raise UprootError(
+            f"{target} is there already, and is no export.\nGive another name, or remove it first."
+        )
+
+
+def _put(folder: Path, target: Path) -> None:
+    """Move a folder into place; an older export goes out of the way first."""
+    if target.exists():
+        older = folder.with_name("older")
+        os.replace(target, older)
+    shutil.move(folder, target)
+
+
+def _pack(folder: Path, packed: Path, name: str) -> None:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in _files(folder):
+            archive.write(path, f"{name}/{path.relative_to(folder).as_posix()}")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _write_sums(folder: Path) -> None:
+    lines = []
+    for path in _files(folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    (folder / _SUMS).write_text("".join(lines), "utf-8")
+
+
+def file_name(text: str) -> str:
+    """Return *text* as the name of a file on any system."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"

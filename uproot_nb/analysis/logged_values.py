@@ -1,0 +1,150 @@
+"""LoggedArray: a column of values as the log has them, decoded when somebody looks at one.
+
+A million values cost a million short texts, and no time until they are read.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas
+from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype, take
+
+from uproot_nb.analysis.reading import read_codec
+from uproot_nb.log.codec import Codec
+
+__all__ = ["LoggedArray", "LoggedDtype", "Said"]
+
+
+class Said(str):
+    """JSON as browsers speak it, in which our tags mean nothing."""
+
+    __slots__ = ()
+
+
+@register_extension_dtype
+class LoggedDtype(ExtensionDtype):
+    """The dtype of values of any type that are kept as JSON; `logged`."""
+
+    name = "logged"
+    type: ClassVar[Any] = object
+    kind = "O"
+    na_value = None
+
+    @classmethod
+    def construct_array_type(cls) -> builtins.type[LoggedArray]:
+        """Return the class of the columns."""
+        return LoggedArray
+
+
+class LoggedArray(ExtensionArray):
+    """Values of any type. Indexing and iterating give them as they were when they were logged.
+
+    events["value"].iloc[0]        # the value
+    events["value"].array.texts    # the JSON of all
+    """
+
+    def __init__(self, texts: np.ndarray[Any, Any], codec: Codec) -> None:
+        self._texts, self._codec = texts, codec
+        self._is_mine = False
+
+    @property
+    def texts(self) -> np.ndarray[Any, Any]:
+        """The JSON of each value, as the log has it; None where there is no value."""
+        return self._texts
+
+    @property
+    def dtype(self) -> LoggedDtype:
+        """The dtype."""
+        return LoggedDtype()
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the column itself takes, without its texts."""
+        return int(self._texts.nbytes)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, item: Any) -> Any:
+        if isinstance(item, (int, np.integer)):
+            return self._decoded(self._texts[item])
+        found = item if isinstance(item, slice) else np.asarray(item)
+        if not isinstance(found, slice) and not len(found):
+            found = found.astype(np.intp)
+        return type(self)(self._texts[found], self._codec)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not self._is_mine:  # what is logged stays as it is: the holder gets a copy
+            self._texts, self._is_mine = self._texts.copy(), True
+        if isinstance(key, (int, np.integer)) or not isinstance(value, (LoggedArray, list)):
+            self._texts[key] = None if value is None else self._codec.encode(value)
+        else:
+            self._texts[key] = self._from_sequence(value)._texts
+
+    def _decoded(self, text: str | None) -> Any:
+        if text is None:
+            return None
+        return json.loads(text) if type(text) is Said else self._codec.decode(text)
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (self._texts,)
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, (LoggedArray, Sequence)) and not isinstance(other, (str, bytes)):
+            return np.array([a == b for a, b in zip(self, other, strict=True)], dtype=bool)
+        return np.array([value == other for value in self], dtype=bool)
+
+    def isna(self) -> np.ndarray[Any, Any]:
+        """Tell where there is no value, or None."""
+        return np.array([text is None or text == "null" for text in self._texts], dtype=bool)
+
+    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> Self:
+        """Return the values at *indices*."""
+        fill = None if fill_value is None else self._codec.encode(fill_value)
+        texts = take(self._texts, np.asarray(indices), allow_fill=allow_fill, fill_value=fill)
+        made = np.asarray(texts, dtype=object)
+        if allow_fill and fill is None:
+            made[np.asarray(indices) == -1] = None
+        return type(self)(made, self._codec)
+
+    def unique(self) -> Self:
+        """Return the values that differ in the log, in the order of their first appearance."""
+        return type(self)(pandas.unique(self._texts), self._codec)
+
+    def copy(self) -> Self:
+        """Return a copy."""
+        return type(self)(self._texts.copy(), self._codec)
+
+    @classmethod
+    def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> LoggedArray:
+        codec = scalars._codec if isinstance(scalars, LoggedArray) else Codec()
+        texts = np.empty(len(scalars), dtype=object)
+        texts[:] = [None if value is None else codec.encode(value) for value in scalars]
+        return cls(texts, codec)
+
+    @classmethod
+    def _from_factorized(cls, values: Any, original: LoggedArray) -> LoggedArray:
+        return cls(values, original._codec)
+
+    def _values_for_factorize(self) -> tuple[np.ndarray[Any, Any], Any]:
+        return self._texts, None
+
+    @classmethod
+    def _concat_same_type(cls, to_concat: Sequence[LoggedArray]) -> LoggedArray:
+        return cls(np.concatenate([a._texts for a in to_concat]), to_concat[0]._codec)
+
+    def _cast_pointwise_result(self, values: Any) -> Any:
+        """Take what a function made of each value as it is."""
+        return pandas.Series(values, dtype=object).infer_objects().array
+
+    def _formatter(self, boxed: bool = False) -> Any:
+        return repr
+
+
+def _rebuilt(texts: np.ndarray[Any, Any]) -> LoggedArray:
+    return LoggedArray(texts, read_codec())

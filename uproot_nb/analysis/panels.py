@@ -1,0 +1,89 @@
+"""Panels: a row per player and value of a field, as per round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.analysis.columns import MISSING, beside, table
+from uproot_nb.errors import UprootError
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.state import State
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["panel_table"]
+
+_HEAD = {"player": "category", "id": "int64", "label": "string"}
+
+
+class _History:
+    """One player's rows: what was set while the field had each of its values."""
+
+    def __init__(self, by: str, subject: str, codec: Codec) -> None:
+        self._by, self._subject, self._codec = by, subject, codec
+        self._past = State(codec)
+        self._within: dict[str, dict[str, Any]] = {}
+        self._outside: dict[str, Any] = {}
+        self.keys: dict[str, Any] = {}
+
+    def take(self, event: Event) -> None:
+        self._past.apply(event)
+        value = self._value(event.field)
+        key = self._value(self._by)
+        if key is MISSING:
+            self._outside[event.field] = value
+            return
+        text = self._codec.encode(key)
+        self.keys.setdefault(text, key)
+        row = self._within.setdefault(text, {})
+        if event.field != self._by:
+            row[event.field] = value
+
+    def _value(self, field: str) -> Any:
+        if field not in self._past.names(self._subject):
+            return MISSING
+        # Changes in place must not reach what a row holds already.
+        return self._codec.decode(self._past.text(self._subject, field))
+
+    def rows(self) -> list[dict[str, Any]]:
+        varying = {field for row in self._within.values() for field in row}
+        fixed = {
+            field: value for field, value in self._outside.items()
+            if field not in varying and field != self._by and value is not MISSING
+        }  # fmt: skip
+        return [{self._by: self.keys[text], **fixed, **row} for text, row in self._within.items()]
+
+
+def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) -> pandas.DataFrame:
+    """Return a row per player and value of *by*, in the order in which players took them.
+
+    A field's value is the last that was set while *by* had this value; it is missing where it was
+    not set then, and is never carried over from an earlier row. A field that was only ever set
+    before *by* was there (a treatment, say) stands in every row.
+
+    Raises:
+        UprootError: no player has such a field.
+    """
+    histories = {
+        name: _History(by, f"player/{name}", codec) for name in state.players
+    }  # fmt: skip
+    for event in events:
+        kind, _, name = event.subject.partition("/")
+        if kind == "player" and name in histories:
+            histories[name].take(event)
+    if not any(history.keys for history in histories.values()):
+        raise UprootError(f"No player has a field '{by}'.\nName one, for example panel('round').")
+    rows = []
+    for name, history in histories.items():
+        player = state.players[name]
+        head = {"player": name, "id": player.id, "label": player.label}
+        rows += [head | _renamed(row, by) for row in history.rows()]
+    return table(rows, {**_HEAD, by: "typed"})
+
+
+def _renamed(row: dict[str, Any], by: str) -> dict[str, Any]:
+    columns = beside(_HEAD, row)
+    return {columns[name] if name != by else by: value for name, value in row.items()}

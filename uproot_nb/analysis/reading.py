@@ -1,0 +1,134 @@
+"""Reading a session's log without serving it: values, and the state at any moment."""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+from itertools import islice
+from typing import Any, Protocol
+
+from uproot_nb.errors import UprootError
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import EventLog
+from uproot_nb.log.state import State
+
+__all__ = ["Moment", "Past", "read_codec", "seconds_of"]
+
+_EVERY = 50_000
+"""Events between two states that are kept to start from."""
+_KEPT = 32
+
+
+class _Dated(Protocol):
+    def timestamp(self) -> float: ...
+
+
+Moment = float | str | dt.datetime | _Dated
+"""A time: Unix seconds, a datetime or Timestamp, or ISO text; UTC where no zone is told."""
+
+
+def read_codec() -> Codec:
+    """Return a codec that reads players, groups and sessions as their identifiers."""
+    codec = Codec()
+    for tag in ("player", "group", "session", "model"):
+        codec.with_type(f"{tag}-entity", type(tag, (), {}), _refuse, _as_it_is)
+    return codec
+
+
+def _refuse(value: Any) -> Any:
+    raise UprootError("A log that is only read takes nothing.")
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def seconds_of(moment: Moment) -> float:
+    """Return a time as Unix seconds.
+
+    Raises:
+        UprootError: it is no time.
+    """
+    try:
+        if isinstance(moment, str):
+            moment = dt.datetime.fromisoformat(moment)
+        if isinstance(moment, dt.datetime) and moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return float(moment if isinstance(moment, (int, float)) else moment.timestamp())
+    except (ValueError, TypeError, AttributeError):
+        raise UprootError(
+            f"{moment!r} is no time.\n"
+            "Give Unix seconds, a datetime, or a text such as '2026-11-24T10:30:00Z'."
+        ) from None
+
+
+class Past:
+    """The states of one session that were, from its log.
+
+        past = Past(log, "market", read_codec())
+        past.state(seq=100).players
+
+    Between two snapshots of the log, states to start from are kept as they are passed.
+    """
+
+    def __init__(self, log: EventLog, session: str, codec: Codec) -> None:
+        self._log, self._session, self._codec = log, session, codec
+        self._kept: dict[int, bytes] = {}
+        self._every = _EVERY
+
+    @property
+    def last(self) -> int:
+        """The last committed event."""
+        return self._log.last_seq(self._session)
+
+    def state(self, seq: int | None = None, time: Moment | None = None) -> State:
+        """Return the state after event *seq*, or after the last event up to *time*, or now.
+
+        Raises:
+            UprootError: both are given, or there was no such event yet.
+        """
+        if seq is not None and time is not None:
+            raise UprootError("Give either seq= or time=, not both.")
+        last = self.last
+        if time is not None:
+            seq = self._seq_at(seconds_of(time), last)
+        if seq is None:
+            seq = last
+        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= last:
+            raise UprootError(
+                f"There is no event {seq!r} in session '{self._session}'.\n"
+                f"Its events are numbered from 1 to {last}; 0 is before the first."
+            )
+        return self._folded(seq)
+
+    def _folded(self, seq: int) -> State:
+        state = self._start(seq)
+        events = self._log.read(self._session, after=state.seq, until=seq)
+        while state.seq < seq:
+            state.apply_all(islice(events, self._every - state.seq % self._every))
+            if state.seq < seq:
+                self._keep(state)
+        return state
+
+    def _start(self, seq: int) -> State:
+        """Return the newest state that is known and not too new."""
+        state = State(self._codec)
+        snapshot = self._log.load_snapshot(self._session, until=seq)
+        kept = [number for number in self._kept if number <= seq]
+        if kept and (snapshot is None or snapshot.seq < max(kept)):
+            return state.load(self._kept[max(kept)])
+        return state if snapshot is None else state.load(snapshot.state)
+
+    def _keep(self, state: State) -> None:
+        while len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[state.seq] = state.dump()
+
+    def _seq_at(self, seconds: float, last: int) -> int:
+        """Find the last event up to a time; a clock that was set back may blur it."""
+        return bisect.bisect_right(range(1, last + 1), seconds, key=self._time_of)
+
+    def _time_of(self, seq: int) -> float:
+        event: Event = next(iter(self._log.read(self._session, after=seq - 1, until=seq)))
+        return event.time

@@ -1,0 +1,374 @@
+"""Recording: a session's log as tables, while it is served and ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from uproot_nb.analysis.changes import Keeps
+from uproot_nb.analysis.codebook import Meanings
+from uproot_nb.analysis.columns import stamps
+from uproot_nb.analysis.entries import entries_table, models_named
+from uproot_nb.analysis.event_table import EventTable
+from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything, file_name
+from uproot_nb.analysis.panels import panel_table
+from uproot_nb.analysis.progress import LONG_EXPORT, bar
+from uproot_nb.analysis.reading import Moment, Past, read_codec, seconds_of
+from uproot_nb.analysis.subjects import (
+    differences,
+    groups_table,
+    players_table,
+    session_table,
+)
+from uproot_nb.analysis.views import (
+    CALLS,
+    NOTIFICATIONS,
+    PAGE_TIMES,
+    PRESENCE,
+    calls_table,
+    notifications_table,
+    page_times_table,
+    presence_table,
+)
+from uproot_nb.errors import UprootError
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.log import EventLog
+from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.state import State
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Recording", "Tables", "list_sessions", "open_log"]
+
+Kind = Literal["players", "groups", "session"]
+
+
+class Tables:
+    """What a session's log says, as pandas DataFrames; a Run has these, and a Recording."""
+
+    def __init__(self, log: EventLog, session: str) -> None:
+        self._log, self._session_name = log, session
+        self._codec = read_codec()
+        self._table = EventTable(self._codec)
+        self._past = Past(log, session, self._codec)
+
+    def _refresh(self) -> None:
+        """Let the log have all that has happened; what is only read has it."""
+
+    def _now(self) -> State:
+        """Return the state after the last event."""
+        return self._past.state()
+
+    def _lock_state(self) -> Any:
+        """Return what keeps `_now` from changing while it is read."""
+        return nullcontext()
+
+    def _read(self, kinds: Collection[str], subject: str | None = None) -> Iterator[Event]:
+        self._refresh()
+        return self._log.read(self._session_name, kinds=kinds, subject=subject)
+
+    # ---- the latest values ----
+
+    @property
+    def state(self) -> pandas.DataFrame:
+        """A row per player: id, label, page, position, online, group, then every field.
+
+        Whole numbers, numbers, texts, times and truth values have columns of these types, with
+        gaps where a player has no value; other fields are columns of objects.
+        """
+        with self._lock_state():
+            return players_table(self._now(), self._codec)
+
+    @property
+    def groups(self) -> pandas.DataFrame:
+        """A row per group: id, members (names, in order), then every field."""
+        with self._lock_state():
+            return groups_table(self._now(), self._codec)
+
+    @property
+    def session_state(self) -> pandas.DataFrame:
+        """One row: every field of the session."""
+        with self._lock_state():
+            return session_table(self._now(), self._session_name, self._codec)
+
+    def frame(self, model: Any) -> pandas.DataFrame:
+        """Return the entries of a model, or of all models with a tag: a column per field.
+
+            run.frame("offers")
+            run.frame(run.session.offers)
+
+        Columns `model`, `type`, `id`, `time` (Unix seconds) and `timestamp` (UTC) come first; a
+        field that is called like one of them gets a `_` behind its name. Identifiers of players
+        are their names.
+
+        Raises:
+            UprootError: there is no such model or tag; the message names those there are.
+        """
+        with self._lock_state():
+            return entries_table(self._now(), self._codec, model)
+
+    def panel(self, by: str = "round") -> pandas.DataFrame:
+        """Return a row per player and value of a field, as per round.
+
+            run.panel("round").pivot(index="player", columns="round", values="contribution")
+
+        A value is the last that was set in that round, and missing where none was set then:
+        nothing is carried over from the round before. Fields that were only ever set before the
+        first round stand in every row.
+
+        Raises:
+            UprootError: no player has such a field.
+        """
+        events = list(self._read(CHANGES))
+        with self._lock_state():
+            return panel_table(events, self._now(), by, self._codec)
+
+    # ---- what happened ----
+
+    @property
+    def events(self) -> pandas.DataFrame:
+        """Every event, oldest first; only new rows are read on the next access.
+
+        Columns: `seq`, `time` (Unix seconds on the server), `timestamp` (UTC), `session`, `kind`,
+        `subject`, `field`, `value` (an object, made when you look at it; its JSON is in
+        `events["value"].array.texts`), `actor`, `page`, `cause`, `code` (the hash of the source).
+        """
+        self._refresh()
+        self._table.take(self._log.read(self._session_name, after=self._table.seq))
+        return self._table.df
+
+    @property
+    def calls(self) -> pandas.DataFrame:
+        """A row per call of a live method: who, what with, outcome, ms.
+
+        `outcome` is "started" for a call that the end of the kernel has cut short.
+        """
+        return calls_table(self._read(CALLS))
+
+    @property
+    def notifications(self) -> pandas.DataFrame:
+        """A row per push: sender, cause, event, recipients (names), data."""
+        return notifications_table(self._read(NOTIFICATIONS))
+
+    @property
+    def page_times(self) -> pandas.DataFrame:
+        """A row per visit of a player to a page: entered, left, seconds, how it ended."""
+        return page_times_table(self._read(PAGE_TIMES), self._codec)
+
+    @property
+    def presence(self) -> pandas.DataFrame:
+        """A row per stretch of time in which a player was online."""
+        return presence_table(self._read(PRESENCE))
+
+    @property
+    def errors(self) -> pandas.DataFrame:
+        """The events of kind `error`, with `type`, `message` and `traceback` as columns."""
+        table = EventTable(self._codec)
+        table.take(self._read({"error"}))
+        frame = table.df
+        values = frame["value"].tolist()
+        for name in ("type", "message", "traceback"):
+            texts = [value.get(name) for value in values]
+            frame[name] = _pandas().array(texts, dtype="string")
+        return frame
+
+    # ---- at any moment ----
+
+    def at(
+        self, seq: int | None = None, time: Moment | None = None, of: Kind = "players"
+    ) -> pandas.DataFrame:
+        """Return the state as it was: after event *seq*, or after the last event up to *time*.
+
+            run.at(seq=100)
+            run.at(time="2026-11-24T10:30:00Z", of="groups")
+
+        Args:
+            time: Unix seconds, a datetime or Timestamp, or ISO text; UTC where no zone is told.
+            of: "players", "groups" or "session".
+
+        Raises:
+            UprootError: there is no such event; both or a strange *time* or *of* were given.
+        """
+        self._refresh()
+        state = self._past.state(seq, time)
+        if of == "players":
+            return players_table(state, self._codec)
+        if of == "groups":
+            return groups_table(state, self._codec)
+        if of == "session":
+            return session_table(state, self._session_name, self._codec)
+        raise UprootError(f"There is no table of {of!r}.\nAsk for players, groups or session.")
+
+    def diff(self, a: Moment, b: Moment | None = None) -> pandas.DataFrame:
+        """Return what changed from moment *a* to moment *b* (by default: now).
+
+            run.diff(100, 200)                      # events
+            run.diff("2026-11-24T10:30:00Z")        # from that time on
+
+        A whole number is the number of an event, anything else a time.
+
+        Columns: subject, field, change ("added", "changed", "removed"), before, after.
+        """
+        self._refresh()
+        before, after = self._state_at(a), self._past.state() if b is None else self._state_at(b)
+        return differences(before, after, self._codec)
+
+    def _state_at(self, moment: Moment) -> State:
+        is_seq = isinstance(moment, int) and not isinstance(moment, bool)
+        if is_seq:
+            return self._past.state(seq=int(moment))  # type: ignore[arg-type]
+        return self._past.state(time=seconds_of(moment))
+
+    # ---- to take away ----
+
+    def export(
+        self,
+        path: str | Path,
+        format: str = "csv",
+        filters: bool | Keeps = True,
+        progress: bool = True,
+    ) -> Path:
+        """Write the session's data as a ZIP, or as a folder, and return where it is.
+
+            run.export("market.zip")
+            run.export("market", format="parquet")
+
+        In it are `latest/`, `sparse/` and `ultralong/` with a table for players, groups and the
+        session each, `models/` with a table per model or tag, `page_times`, `calls`, `presence`,
+        a `codebook.json`, a `README.txt`, the code in `source/`, and `SHA256SUMS`. It is what the
+        log holds at this moment; the session may go on meanwhile.
+
+        Args:
+            path: ends in ".zip" for a ZIP; any other name makes a folder. An earlier export of
+                that name is replaced, when the new one is whole.
+            format: "csv", "parquet" (needs pyarrow) or "jsonl".
+            filters: leave out the fields by which the page flow remembers where a player is
+                (`round_nested`, `between_showed`). False keeps all; a function is asked for each:
+                (kind, field) → whether to keep it, with the kinds "player", "group", "session"
+                and "model".
+            progress: show a bar for long ones.
+
+        Raises:
+            UprootError: there is something else of that name, or no such format.
+        """
+        self._refresh()
+        last = self._past.last
+        keeps = filters if callable(filters) else all_but_bookkeeping if filters else everything
+        with bar(progress and last > LONG_EXPORT, f"exporting {self._session_name}") as shown:
+            state = self._past.state(last)
+            made = Export(
+                self._session_name, self._codec, lambda kinds: self._until(last, kinds),
+                self._exported(state, last), last, format, keeps, self._meanings(),
+                self._sources(last), shown,
+            )  # fmt: skip
+            return made.write(Path(path))
+
+    def _until(self, last: int, kinds: Iterable[str]) -> Iterator[Event]:
+        return self._log.read(self._session_name, until=last, kinds=frozenset(kinds))
+
+    def _exported(self, state: State, last: int) -> dict[str, Callable[[], pandas.DataFrame]]:
+        codec = self._codec
+        made: dict[str, Callable[[], pandas.DataFrame]] = {
+            "latest/players": lambda: players_table(state, codec).reset_index(),
+            "latest/groups": lambda: groups_table(state, codec).reset_index(),
+            "latest/session": lambda: session_table(state, self._session_name, codec).reset_index(),
+            "page_times": lambda: page_times_table(self._until(last, PAGE_TIMES), codec),
+            "calls": lambda: calls_table(self._until(last, CALLS)),
+            "presence": lambda: presence_table(self._until(last, PRESENCE)),
+        }
+        for name, tag in models_named(state, codec).items():
+            model = tag or name
+            made[f"models/{file_name(model)}"] = partial(entries_table, state, codec, model)
+        return made
+
+    def _meanings(self) -> Meanings:
+        """Return what the experiment says of its fields; a log alone says nothing."""
+        return {}
+
+    def _sources(self, last: int) -> dict[str, bytes]:
+        found = {}
+        for event in self._until(last, {"code"}):
+            value = self._codec.decode(event.value)
+            name = f"{file_name(value['page'])}-{value['hash']}.py"
+            found[name] = str(value["source"]).encode()
+        return found
+
+
+class Recording(Tables):
+    """A session in a database that is only read: `open_log("uproot_nb.sqlite3", "market")`.
+
+    It has every table of a Run. The session may be running meanwhile, in another process.
+    """
+
+    def __init__(self, log: EventLog, session: str) -> None:
+        super().__init__(log, session)
+        self.name = session
+        self.path = log.path
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Recording of session '{self.name}' in {self.path}>"
+
+
+def open_log(path: str | Path, name: str | None = None) -> Recording:
+    """Read a session of a database without serving it.
+
+        market = open_log("uproot_nb.sqlite3", "market")
+        market.state
+
+    Args:
+        name: which session; not needed where there is only one.
+
+    Raises:
+        UprootError: there is no such session, or there are several and none is named.
+        AlienFile: the file is no database of ours, or of a newer version.
+        FileNotFoundError: there is no such file.
+    """
+    log = SqliteLog(path, readonly=True)
+    try:
+        return Recording(log, _choose(log, name))
+    except BaseException:
+        log.close()
+        raise
+
+
+def _choose(log: EventLog, name: str | None) -> str:
+    names = [record.name for record in log.sessions()]
+    if name in names:
+        return str(name)
+    if name is None and len(names) == 1:
+        return names[0]
+    there = ", ".join(f"'{n}'" for n in names) or "none"
+    what = f"There is no session '{name}'" if name is not None else "Say which session"
+    raise UprootError(f"{what} in {log.path}.\nIts sessions: {there}.")
+
+
+def list_sessions(log: EventLog) -> pandas.DataFrame:
+    """Return a row per session, oldest first: name, created and last (UTC), events."""
+    records = log.sessions()
+    frame: pandas.DataFrame = _pandas().DataFrame({
+        "name": _pandas().array([record.name for record in records], dtype="string"),
+        "created": stamps([record.created for record in records]),
+        "last": stamps([record.last_time or None for record in records]),
+        "events": _pandas().array([record.last_seq for record in records], dtype="int64"),
+    })  # fmt: skip
+    return frame
+
+
+def _pandas() -> Any:
+    import pandas  # lazy: `import uproot_nb` is to be quick
+
+    return pandas

@@ -1,0 +1,94 @@
+"""State tables: a row per player, per group, or for the session, from one state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.analysis.columns import beside, table
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.state import State
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["differences", "groups_table", "players_table", "session_table", "values_of"]
+
+_PLAYER = {
+    "player": "object", "id": "int64", "label": "string", "page": "category", "position": "int64",
+    "online": "bool", "group": "category", "member_id": "Int64",
+}  # fmt: skip
+_SESSION = {"session": "object"}
+_GROUP = {"group": "object", "id": "int64", "members": "object"}
+
+
+def values_of(state: State, subject: str, codec: Codec) -> dict[str, Any]:
+    """Return every field of a subject, as objects that are nobody else's."""
+    return {name: codec.decode(state.text(subject, name)) for name in state.names(subject)}
+
+
+def _fields(state: State, subject: str, codec: Codec, head: Mapping[str, str]) -> dict[str, Any]:
+    """Return every field of a subject, by the name of its column."""
+    values = values_of(state, subject, codec)
+    columns = beside(head, values)
+    return {columns[name]: value for name, value in values.items()}
+
+
+def players_table(state: State, codec: Codec) -> pandas.DataFrame:
+    """Return a row per player: id, label, page, position, online, group, then each field.
+
+    A field that is named like one of our columns gets a `_` behind its name.
+    """
+    rows = []
+    for name, player in state.players.items():
+        row = {
+            "player": name, "id": player.id, "label": player.label, "page": player.page,
+            "position": player.position, "online": player.online, "group": player.group,
+            "member_id": player.member_id,
+        }  # fmt: skip
+        rows.append(row | _fields(state, f"player/{name}", codec, _PLAYER))
+    return table(rows, _PLAYER).set_index("player")
+
+
+def groups_table(state: State, codec: Codec) -> pandas.DataFrame:
+    """Return a row per group: id, members (their names, in order), then each field."""
+    rows = []
+    for name, group in state.groups.items():
+        row = {"group": name, "id": group.id, "members": list(group.members)}
+        rows.append(row | _fields(state, f"group/{name}", codec, _GROUP))
+    return table(rows, _GROUP).set_index("group")
+
+
+def session_table(state: State, name: str, codec: Codec) -> pandas.DataFrame:
+    """Return one row: each field of the session."""
+    row = {"session": name} | _fields(state, "session", codec, _SESSION)
+    return table([row], _SESSION).set_index("session")
+
+
+def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:
+    """Return a row per field that two states do not share: subject, field, before, after.
+
+    What a state does not have is None; `change` says whether it was added, changed or removed.
+    Players' page, position, online and group are among the fields.
+    """
+    old, new = dict(_texts(before, codec)), dict(_texts(after, codec))
+    rows = []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            change = "added" if key not in old else "removed" if key not in new else "changed"
+            values = (codec.decode(side[key]) if key in side else None for side in (old, new))
+            rows.append(dict(zip(("subject", "field", "change", "before", "after"),
+                                 (*key, change, *values), strict=True)))  # fmt: skip
+    kinds = {"subject": "string", "field": "string", "change": "category"}
+    return table(rows, {**kinds, "before": "typed", "after": "typed"})
+
+
+def _texts(state: State, codec: Codec) -> Iterator[tuple[tuple[str, str], str]]:
+    for subject in state.fields:
+        for name in state.names(subject):
+            yield (subject, name), state.text(subject, name)
+    for name, player in state.players.items():
+        for field in ("label", "page", "position", "online", "group"):
+            yield (f"player/{name}", field), codec.encode(getattr(player, field))
+    for name, group in state.groups.items():
+        yield (f"group/{name}", "members"), codec.encode(list(group.members))
