@@ -18,6 +18,10 @@ _SYSTEMS = ("bare", "uproot_nb", "uproot", "otree")
 _TITLES = {
     "bare": "bare Tornado", "uproot_nb": "uproot_nb", "uproot": "uproot", "otree": "oTree",
 }  # fmt: skip
+_JOBS = {
+    "events": "as a DataFrame", "at": "the state at a moment", "csv": "exported to CSV",
+    "jsonl": "exported to JSON lines", "parquet": "exported to Parquet",
+}  # fmt: skip
 _MEASURES: dict[str, str] = {
     "echo": "100 participants, one call in flight each: echoes/s",
     "store": "the same, the method stores a field: calls/s",
@@ -45,6 +49,12 @@ _MEASURES: dict[str, str] = {
     "µs to add, at 100,000": "… of 100,000, µs",
     "bytes an entry": "memory of an entry of three fields, bytes",
     "s to open, model": "resume a session with a model of 100,000 entries, s",
+    **{
+        f"{what}{job} of a million": f"a million events, {told}{unit}"
+        for job, told in _JOBS.items()
+        for what, unit in (("s for ", ", s"), ("MB peak, ", ": peak memory, MB"))
+    },
+    "ms for 100 new events": "a million events, the next look with 100 new ones, ms",
     "kB a socket": "memory of one more connected participant in the server, kB",
     "s to open, killed": "resume a million events, killed 50,000 after its last snapshot, s",
     "MB after opening, killed": "… and the memory this adds, MB",

@@ -21,7 +21,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from figures import Figures
-from measures import appends, forms, imports, latency, models, opening, sockets, throughput, waits
+from measures import (
+    appends,
+    forms,
+    imports,
+    latency,
+    models,
+    opening,
+    sockets,
+    tables,
+    throughput,
+    waits,
+)
 from participants import Participants
 from peers import PEERS
 from processes import BenchError, Others
@@ -41,7 +52,7 @@ _DISTURBED = 0.2
 _LONG_ENOUGH = 400.0
 """Seconds after which no such round is begun."""
 _PAIRED = (*throughput.JOBS, "latency", "forms")
-_ALONE = ("waits", "models", "sockets", "opening", "appends", "imports")
+_ALONE = ("waits", "models", "tables", "sockets", "opening", "appends", "imports")
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ class Bench:
         alone: dict[str, Callable[[], None]] = {
             "waits": lambda: waits.measure(self.folder, self.plan.repeats, self.figures),
             "models": lambda: models.measure(self.folder, self.plan.repeats, self.figures),
+            "tables": lambda: tables.measure(self.folder, self.plan.events, self.figures),
             "sockets": lambda: sockets.measure(self.folder, self.figures),
             "opening": lambda: opening.measure(
                 self.folder, self.plan.events, self.plan.repeats, self.figures

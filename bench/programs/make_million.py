@@ -1,0 +1,48 @@
+"""Make a log of a million changes: 200 players, twenty fields, numbers and texts."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.sqlite import SqliteLog
+
+_SESSION, _PLAYERS, _FIELDS, _BATCH = "million", 200, 20, 5_000
+
+
+def main(database: str, length: int) -> None:
+    """Append the events; the players join first."""
+    log, codec = SqliteLog(database), Codec()
+    log.claim(_SESSION)
+    batch = [_joined(codec, number) for number in range(1, _PLAYERS + 1)]
+    for seq in range(_PLAYERS + 1, length + 1):
+        batch.append(_changed(seq))
+        if len(batch) >= _BATCH:
+            log.append(batch)
+            batch = []
+    log.append(batch)
+    log.release(_SESSION)
+    print(json.dumps({"events": log.last_seq(_SESSION)}))
+    log.close()
+
+
+def _joined(codec: Codec, number: int) -> Event:
+    text = codec.encode({"id": number - 1})
+    return _event(number, "join", f"player/p{number - 1:04d}", "", text)
+
+
+def _changed(seq: int) -> Event:
+    value = f'"value-{seq:09d}"' if seq % 2 else str(seq)
+    return _event(seq, "set", f"player/p{seq % _PLAYERS:04d}", f"field{seq % _FIELDS}", value)
+
+
+def _event(seq: int, kind: str, subject: str, field: str, value: str) -> Event:
+    clock, actor = 1.76e9 + seq * 0.01, subject.partition("/")[2]
+    cause, code = "Market.post_offer", "5f2a9c31d0e4"
+    return Event(seq, clock, _SESSION, kind, subject, field, value, actor, "Market", cause, code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,72 @@
+"""Read a million events as an analyst does: one job a process; say how long and how much memory."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas  # noqa: F401  an analyst has it already
+
+from uproot_nb import Recording, open_log
+
+
+def main(job: str, database: str) -> None:
+    """Do one job and print its figures."""
+    with open_log(database) as log:
+        told = JOBS[job](log, Path(database).parent)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**told, "peak": peak}))
+
+
+def events(log: Recording, folder: Path) -> dict[str, float]:
+    """Read everything, and then what is new."""
+    table, last = log._table, log._past.last
+    started = time.perf_counter()
+    table.take(log._log.read(log.name, until=last - 100))
+    rows = len(table.df)
+    cold = time.perf_counter() - started
+    started = time.perf_counter()
+    rows = len(log.events) - rows
+    following = time.perf_counter() - started
+    if rows != 100:
+        raise SystemExit(f"{rows} new rows instead of 100")
+    return {"seconds": cold, "next": following * 1000}
+
+
+def at(log: Recording, folder: Path) -> dict[str, float]:
+    """Look at moments here and there, each from a log that was just opened."""
+    drawn, times = random.Random(1), []
+    for seq in islice(iter(lambda: drawn.randrange(1, log._past.last), 0), 9):
+        with open_log(log.path) as fresh:
+            started = time.perf_counter()
+            fresh.at(seq)
+            times.append(time.perf_counter() - started)
+    return {"seconds": max(times)}
+
+
+def export(format: str) -> Callable[[Recording, Path], dict[str, float]]:
+    """Return the job of an export to a folder."""
+
+    def job(log: Recording, folder: Path) -> dict[str, float]:
+        started = time.perf_counter()
+        log.export(folder / f"export-{format}", format, progress=False)
+        return {"seconds": time.perf_counter() - started}
+
+    return job
+
+
+JOBS: dict[str, Any] = {
+    "events": events, "at": at, "csv": export("csv"), "jsonl": export("jsonl"),
+    "parquet": export("parquet"),
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
