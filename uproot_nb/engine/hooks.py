@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.state import State, Stored
 
-__all__ = ["attempt_for", "cause_of", "run_authors", "run_hook", "undo", "value_of"]
+__all__ = ["attempt_for", "blame", "cause_of", "run_authors", "run_hook", "undo", "value_of"]
 
 
 async def run_authors(
@@ -116,14 +116,22 @@ def undo(world: World, tried: Attempt) -> None:
     cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
     for (subject, field), first in changed:
         if subject.startswith("group/") and not field:
-            _regroup(world, cause, subject, first)
+            if not _foreign(world, tried, subject, field, first, {"group"}):
+                _regroup(world, cause, subject, first)
         elif not _foreign(world, tried, subject, field, first):
             _restore(world, cause, subject, field, first)
 
 
-def _foreign(world: World, tried: Attempt, subject: str, field: str, first: int) -> bool:
+def _foreign(
+    world: World,
+    tried: Attempt,
+    subject: str,
+    field: str,
+    first: int,
+    kinds: Collection[str] = CHANGES,
+) -> bool:
     """Tell whether somebody else has changed the field since."""
-    since = world.journal.read(CHANGES, subject, field, after=first - 1)
+    since = world.journal.read(kinds, subject, field, after=first - 1)
     return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
 
 

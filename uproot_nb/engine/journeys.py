@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from uproot_nb.engine.entities import Player, reserved_names
-from uproot_nb.engine.hooks import attempt_for
+from uproot_nb.engine.hooks import attempt_for, blame, undo
 from uproot_nb.engine.landing import landing_page
 from uproot_nb.engine.steps import perform
 from uproot_nb.engine.world import World
@@ -160,9 +160,8 @@ class Journeys:
         parts = [partial(self._order, player, number) for number in range(len(self.setup.apps))]
         drawn = expand(parts, rng, decided)
         known = player._state.journey or []
-        start = max(0, len(known) - 1)
-        steps = [step.dump() for step in drawn[start:]]
-        value = {"at": start, "to": len(known), "steps": steps}
+        steps = [step.dump() for step in drawn[_open_end(drawn, known, len(decided)) :]]
+        value = {"at": max(0, len(known) - 1), "to": len(known), "steps": steps}
         with world.lock:
             cause = attempt_for(player, None, "page_order")
             text = world.codec.encode(value)
@@ -182,10 +181,14 @@ class Journeys:
         return known
 
     def _called(self, app: App, player: Player) -> Sequence[Any]:
-        lock = self._world.lock
-        before = lock.begin_step(attempt_for(player, None, "page_order"))
+        lock, tried = self._world.lock, attempt_for(player, None, "page_order")
+        before = lock.begin_step(tried)
         try:
             order = perform(partial(app.order, player))
+        except BaseException as error:
+            undo(self._world, tried)
+            blame(error, tried)
+            raise
         finally:
             lock.end_step(before)
         check_order(order, "page_order(player)")
@@ -194,6 +197,18 @@ class Journeys:
                 page.belong_to(app.name)
             self.pages.setdefault(page.key, page)
         return list(order)
+
+
+def _open_end(drawn: Sequence[Step], known: Sequence[Any], decided: int) -> int:
+    """Return where in newly drawn steps the known ones go on: at the decision made last.
+
+    A page_order(player) that is asked again after a restart may say something else by then. What
+    the player has behind them stays, and the rest is taken from that decision on.
+    """
+    places = [place for place, step in enumerate(drawn) if not step.page]
+    if known and 0 < decided <= len(places):
+        return places[decided - 1]
+    return max(0, len(known) - 1)
 
 
 def _check_names(page: type[Page]) -> None:
