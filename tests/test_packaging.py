@@ -76,7 +76,7 @@ def test_the_version_stands_in_one_place(wheel: Path) -> None:
     assert wheel.name.startswith(f"uproot_nb-{uproot_nb.__version__}-")
 
 
-OPTIONAL = {"schwifty"}
+OPTIONAL = {"pyarrow", "schwifty"}
 """What one field alone needs, and asks for where it is written: the extra `iban`."""
 
 
