@@ -33,6 +33,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.functions import find_function
 from uproot_nb.engine.hooks import cause_of, run_authors
+from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.rooms import Rooms
 from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
@@ -144,6 +145,7 @@ class Runtime:
         )  # fmt: skip
         self.world.dropouts, self.world.make_context = self.dropouts, self._context_of
         self.flow.open_place = self.open_place
+        self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
         self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
@@ -514,7 +516,9 @@ class Runtime:
 
     def _call_handler(self, handler: Handler, player: Player) -> None:
         cause = self.flow.moves.cause(player, getattr(handler, "__name__", "dropout"))
-        self._spawn(self._handle(handler, player, cause))
+        self.loop.call_soon_threadsafe(
+            lambda: self._spawn(self._handle(handler, player, cause))
+        )  # a cell may have marked the player
 
     async def _handle(self, handler: Handler, player: Player, cause: Cause) -> None:
         try:

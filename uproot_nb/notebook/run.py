@@ -22,6 +22,7 @@ from uproot_nb.engine.steps import StepLock
 from uproot_nb.log.state import State
 from uproot_nb.notebook.meanings import meanings_of
 from uproot_nb.notebook.rooms import RoomHandle, room
+from uproot_nb.notebook.steering import Steering
 
 if TYPE_CHECKING:
     import pandas
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 
-class Run(Tables):
+class Run(Steering, Tables):
     """A session being served; made by `serve`.
 
     run = serve([Market], players=4)
