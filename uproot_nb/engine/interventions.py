@@ -29,9 +29,7 @@ class Interventions:
     browsers are told after it. Cells, threads and the monitor may call.
     """
 
-    def __init__(
-        self, world: World, flow: Flow, delivery: Delivery, dropouts: Dropouts
-    ) -> None:
+    def __init__(self, world: World, flow: Flow, delivery: Delivery, dropouts: Dropouts) -> None:
         self._world, self._flow = world, flow
         self._delivery, self._dropouts = delivery, dropouts
 
@@ -75,7 +73,7 @@ class Interventions:
         with self._world.lock:
             self._do("message", named, {"text": text}, cause, None)
             self._delivery.tell([player.name for player in named], "message", text=text)
-            return Bunch(player for player in named if player.online)
+            return Bunch([player for player in named if player.online])
 
     def set(
         self, players: Any, fields: Mapping[str, Any], cause: Cause | None = None
@@ -116,7 +114,7 @@ class Interventions:
                     f"run.{what}(...) was given no players.\n"
                     "Name them: run.players, one of them, or a list."
                 )
-            return Bunch(world.player(name) for name in names)
+            return Bunch([world.player(name) for name in names])
 
     def _move(
         self,
@@ -127,7 +125,7 @@ class Interventions:
         may: Callable[[Player], bool],
     ) -> Bunch[Player]:
         with self._world.lock:
-            moved = Bunch(player for player in self._named(players, what) if may(player))
+            moved = Bunch([player for player in self._named(players, what) if may(player)])
             targets = {player.name: place(player) for player in moved}
             self._do(
                 what, moved, {}, cause, lambda p: self._flow.move_to(p, targets[p.name]), targets

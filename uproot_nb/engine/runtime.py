@@ -429,6 +429,13 @@ class Runtime:
         self.loop.call_soon_threadsafe(start)
         return outcome
 
+    def beside(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine of our own on the loop, on which this is called; it ends with the run."""
+        if self.closed:
+            coroutine.close()
+        else:
+            self._spawn(coroutine)
+
     def _spawn(
         self, coroutine: Coroutine[Any, Any, Any], cause: Cause | None = None
     ) -> asyncio.Task[Any]:
