@@ -47,8 +47,9 @@ class Retelling(Runtime):
         language: str = "",
     ) -> None:
         super().__init__(
-            name, MemoryLog(), setup, _connect, lambda: _OUTSIDE, self._hear, _disconnect, templates,
-            settings, seed, resolve, language, make_loop=lambda lock: RecordedLoop(lock, now),
+            name, MemoryLog(), setup, _connect, lambda: _OUTSIDE, self._hear, _disconnect,
+            templates, settings, seed, resolve, language,
+            make_loop=lambda lock: RecordedLoop(lock, now),
         )  # fmt: skip
         self.time: RecordedLoop = self.loop  # type: ignore[assignment]
         self.world.journal.clock = self.loop.time
@@ -77,10 +78,10 @@ class Retelling(Runtime):
         await self.time.advance(time)
         self.world.shift = seq - 1 - self.world.journal.seq
         name = event.subject.partition("/")[2]
-        if event.subject.startswith("player/") and act not in ("claim", "place", "apply"):
-            if name not in self.world.state.players:
-                self.told["left out"] += 1
-                return
+        meant = event.subject.startswith("player/") and act not in ("claim", "place", "apply")
+        if meant and name not in self.world.state.players:
+            self.told["left out"] += 1
+            return
         self.told[act] += 1
         await getattr(self, f"_tell_{act}")(event, name, more)
         await self.time.settle()

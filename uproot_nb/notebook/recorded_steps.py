@@ -54,7 +54,7 @@ def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
         for place in range(opened + 1, len(events))
         if (step := _step(events, times, place)) is not None
     ]
-    return sorted(found, key=lambda step: step.seq)
+    return sorted(found, key=lambda step: step[:2])
 
 
 def by_cell(event: Event) -> bool:
@@ -114,7 +114,7 @@ def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
         first -= 1
     begun = event.time - told.get("ms", 0.0) / 1000
     first = min(first, max(bisect.bisect_left(times, begun), 0))
-    return RecordedStep(events[first].seq, events[first].time, "call", event)
+    return RecordedStep(events[first].seq, min(begun, events[first].time), "call", event)
 
 
 def _is_part(event: Event) -> bool:
