@@ -64,7 +64,7 @@ class Market(Page):
         await asyncio.sleep(0.02)
         player.thought = rng().random()
 
-        async def later():
+        async def later() -> None:
             await asyncio.sleep(0.01)
             player.later = 1
 

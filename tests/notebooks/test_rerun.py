@@ -66,7 +66,7 @@ def test_the_prisoners_dilemma(open_notebook: Open) -> None:
     async def play() -> None:
         people = await arrive(dilemma.links)
         await settle_on(people, "Your choice")
-        for one, choice in zip(people, ("true", "false", "true", "true"), strict=True):
+        for one, choice in zip(people, ("True", "False", "True", "True"), strict=True):
             await one.submit(cooperate=choice)
             await one.load()
             await one.disconnect()
