@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -18,13 +19,20 @@ from uproot_nb import (
     Run,
     SynchronizingWait,
     UprootError,
+    add_raw_entry,
+    create_model,
     live,
+    mark_dropout,
+    move_to_page,
     notify,
     players,
     replay,
     rerun,
     rng,
+    room,
     spawn,
+    uuid,
+    watch_for_dropout,
 )
 
 RULE = {"factor": 2}
@@ -216,3 +224,55 @@ async def test_replay_gives_a_state_every_so_many_seconds() -> None:
         assert steps == pytest.approx([0.01] * len(steps), abs=1e-5)
         with pytest.raises(UprootError, match="above 0"):
             replay(run, every=0)
+
+
+class Desk(Page):
+    """A page with a model, and a watch for those who leave."""
+
+    @live
+    def note(page, player, text: str):
+        player.session.notes = [*player.session.get("notes", []), uuid()]
+        add_raw_entry(player.session.diary, {"text": text})
+        print("noted", text)
+        return rng().random()
+
+
+def left(player):
+    player.gone = True
+
+
+def desk_session(session):
+    session.diary = create_model(session, tag="diary")
+
+
+def desk_player(player):
+    player.draw = rng().random()
+    watch_for_dropout(player, left, tolerance=0.05)
+
+
+DESK: dict[str, Any] = {"new_session": desk_session, "new_player": desk_player, "left": left}
+
+
+async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
+    with serving(Desk, Tell, names=DESK, players=1) as run:
+        await Browser(run.join_link).fetch(body={})
+        lab = run.room(room("lab", labels=["p1", "p2"]))
+        visitor = Browser(f"{lab.url}")
+        shown = await visitor.fetch("?label=p1")
+        visit = re.search(r'name="_uproot_visit" value="([^"]+)"', shown.body.decode())
+        assert visit is not None
+        await visitor.fetch(body={"label": "p1", "_uproot_visit": visit[1]})
+        assert len(run.players) == 2
+        ann = await Browser.open(run, 0)
+        await ann.call("note", "one")
+        run.pause()
+        waiting = await ann.ask("note", "two")
+        run.resume()
+        await ann.answer(waiting)
+        move_to_page(run.players[1], Tell)
+        mark_dropout(run.players[1])
+        await ann.disconnect()
+        await until(lambda: all(p.get("gone") for p in run.players))
+        again = rerun(run, [Desk, Tell], namespace=DESK)
+        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        assert again.told["room"] == 1

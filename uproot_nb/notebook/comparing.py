@@ -18,8 +18,8 @@ from uproot_nb.log.events import CHANGES, Event
 __all__ = ["Difference", "comparable", "first_difference"]
 
 _COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "join"}
-_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_TIME = re.compile(r'("time":)\d+(?:\.\d+)?')
+_UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+_TIME = re.compile(r'("time":)\d{10}(?:\.\d+)?')
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
 
 _Key = tuple[str, str, str]

@@ -73,6 +73,9 @@ def _step(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
         return _from(events, place, act, _LEAVING, {"call", "connect", "disconnect", "enter"})
     if act == "look":
         return _from(events, place, act, _LOOKING, {"call", "connect", "disconnect", "submit"})
+    if act == "room":  # the join before it is of the same step
+        joined = events[place - 1]
+        return RecordedStep(joined.seq, joined.time, act, event, (joined,))
     if not act and event.kind in _RAW and by_cell(event):
         act = "apply"
     elif not act and event.kind in CHANGES and what in _RENDERING:

@@ -146,13 +146,11 @@ def rerun(
 def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, int]]:
     """Tell everything; return which event of today came first in which recorded step."""
     marks: list[tuple[int, int]] = []
-    by_seq = {event.seq: event for event in events}
     retelling.open(0)
     try:
         for step in _without_room_joins(steps_of(events)):
-            more = [by_seq[step.seq - 1]] if step.act == "room" else step.caused
             marks.append((retelling.world.journal.seq + 1, step.seq))
-            retelling.tell(step.act, step.event, step.seq, step.time, more)
+            retelling.tell(step.act, step.event, step.seq, step.time, step.caused)
         retelling.pass_time(events[-1].time)
     finally:
         retelling.close()
@@ -161,7 +159,7 @@ def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, 
 
 def _without_room_joins(steps: list[RecordedStep]) -> list[RecordedStep]:
     """Leave out the joins that came through a room: the room's own step makes them."""
-    rooms = {step.seq - 1 for step in steps if step.act == "room"}
+    rooms = {step.seq for step in steps if step.act == "room"}
     return [step for step in steps if not (step.act == "claim" and step.event.seq in rooms)]
 
 
