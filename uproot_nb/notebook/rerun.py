@@ -6,12 +6,15 @@ import bisect
 import html
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.reading import read_codec
 from uproot_nb.analysis.recording import Recording, Tables
 from uproot_nb.analysis.subjects import texts_of
 from uproot_nb.engine.retelling import Retelling
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.trouble import readable
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
@@ -19,6 +22,7 @@ from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import State
 from uproot_nb.notebook.comparing import Difference, comparable, first_difference
 from uproot_nb.notebook.magics import CELL_TEMPLATES
+from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.recorded_steps import RecordedStep, steps_of
 from uproot_nb.notebook.serve import resolver, setup_of, templates_for
 
@@ -146,15 +150,27 @@ def rerun(
 def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, int]]:
     """Tell everything; return which event of today came first in which recorded step."""
     marks: list[tuple[int, int]] = []
-    retelling.open(0)
+    output = Output(retelling.lock.cause_here, partial(_keep, retelling), lambda cause: None)
+    output.start()
     try:
+        retelling.open(0)
         for step in _without_room_joins(steps_of(events)):
             marks.append((retelling.world.journal.seq + 1, step.seq))
             retelling.tell(step.act, step.event, step.seq, step.time, step.caused)
         retelling.pass_time(events[-1].time)
     finally:
         retelling.close()
+        output.stop()
     return marks
+
+
+def _keep(retelling: Retelling, stream: str, text: str, cause: Cause) -> None:
+    """Keep what code prints: it is an event, and draws go by the numbers of events."""
+    world = retelling.world
+    if cause.cause and not retelling.closed:
+        value = world.codec.encode({"stream": stream, "text": readable(text)})
+        with world.lock:
+            world.journal.write_for(cause, "output", "session", stream, value)
 
 
 def _without_room_joins(steps: list[RecordedStep]) -> list[RecordedStep]:
