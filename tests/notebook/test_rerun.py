@@ -276,3 +276,25 @@ async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
         again = rerun(run, [Desk, Tell], namespace=DESK)
         assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
         assert again.told["room"] == 1
+
+
+class Pay(Page):
+    """An account number that is not to be kept."""
+
+    fields = {"age": IntegerField(label="Age", min=1, max=99), "pin": IntegerField(label="PIN")}
+    stealth_fields = ["pin"]
+
+    def handle_stealth_fields(page, player, pin):
+        player.paid = True
+
+
+async def test_a_form_with_stealth_fields_is_not_kept_and_taken_as_it_came_out() -> None:
+    with serving(Pay, Tell, names={}, players=1) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(age="30", pin="4711")
+        await until(lambda: run.players[0].page == "Tell")
+        assert not any("4711" in str(text) for text in run.events["value"].array.texts)
+        again = rerun(run, [Pay, Tell], namespace={})
+        assert again.told["not kept"] == 1
+        assert again.state["age"].tolist() == [30]
+        assert again.same, again

@@ -182,7 +182,8 @@ class Retelling(Runtime):
             with self.lock:
                 if event.kind == "enter":
                     position = orjson.loads(event.value)["position"]
-                    self.flow.moves.go(self.world.player(event.actor), position)
+                    why = event.cause.rpartition(".")[2]
+                    self.flow.moves.go(self.world.player(event.actor), position, why)
                 elif event.kind not in ("leave", "output", "error"):
                     cause = Cause(*event[7:])
                     journal.write_for(
