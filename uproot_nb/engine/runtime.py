@@ -105,6 +105,7 @@ class Runtime:
         resolve: Resolve | None = None,
         language: str = "",
         simulate: bool = False,
+        make_loop: Callable[[StepLock], StepLoop] = StepLoop,
     ) -> None:
         self.name, self.setup = name, setup
         self._connect, self._disconnect = connect, disconnect
@@ -113,7 +114,7 @@ class Runtime:
         self.closed = False
         self._closing = threading.Lock()
         self.lock = StepLock()
-        self.loop = StepLoop(self.lock)
+        self.loop = make_loop(self.lock)
         self.loop.runtime = self
         self._channel: Channel | None = None
         self._sockets: dict[str, set[int]] = {}
