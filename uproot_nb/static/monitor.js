@@ -415,7 +415,7 @@ function monitor({ model, el }) {
         build("header", {}, title, counts, build("span", { class: "unb-grow" }), pause), tablist,
         ...panels.map(([, part], at) => build("div", { role: "tabpanel", "aria-label": tabs[at].textContent }, part.panel)), question, answer);
     // A notebook's own keys must not move the cell while somebody types here.
-    root.addEventListener("keydown", (event) => event.stopPropagation());
+    root.addEventListener("keydown", (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation());
     root.dataset.lmSuppressShortcuts = "true";
     el.append(root);
     open(0);
