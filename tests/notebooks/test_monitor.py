@@ -59,6 +59,8 @@ run = serve([Market], players=1, name="long", db="long.sqlite3")
 run
 """
 MILLION = 1_000_000
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+"""The kernel is there and waits for a cell."""
 
 
 class Desk:
@@ -74,11 +76,26 @@ class Desk:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(f"{self.url}?token={jupyter.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.wait_for_selector(IDLE, timeout=60_000)
 
     def run_cell(self, number: int) -> None:
-        """Run a cell, and do not wait for its end."""
-        self.page.locator(".jp-Cell").nth(number).locator(".cm-content").click()
-        self.page.keyboard.press("Shift+Enter")
+        """Run a cell, and do not wait for its end: only until the kernel has it.
+
+        A page that has just opened can lose the first request, before its kernel is there.
+        """
+        cell = self.page.locator(".jp-Cell").nth(number)
+        prompt = cell.locator(".jp-InputPrompt")
+
+        def begun() -> bool:
+            cell.locator(".cm-line").first.click()
+            self.page.keyboard.press("Control+Enter")
+            try:
+                expect(prompt).not_to_have_text("[ ]:", timeout=3_000)
+            except AssertionError:
+                return False
+            return True
+
+        wait_until(begun, 60.0, f"cell {number} to begin")
 
     def tab(self, name: str) -> None:
         """Open one of the monitor's panels."""
