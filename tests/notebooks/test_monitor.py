@@ -178,7 +178,7 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     page = room.page
     expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
     links = json.loads((room.jupyter.folder / "links.json").read_text("utf-8"))
-    ann = person(links[0])
+    ann = person(links[0]).arrive()
     room.run_cell(1)
     line = page.locator(".unb tr[data-player]").first
     expect(line.locator("[data-status=online]")).to_be_visible(timeout=15_000)
