@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -33,7 +34,7 @@ class Market(Page):
 
     @live
     def fail(page, player):
-        raise ValueError("<img src=x onerror=alert(1)>")
+        raise KeyError("<img src=x onerror=alert(1)>")
 
 
 class Thanks(Page):
@@ -59,6 +60,7 @@ run = serve([Market], players=1, name="long", db="long.sqlite3")
 run
 """
 MILLION = 1_000_000
+SIZE: Any = {"width": 1200, "height": 1000}
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 """The kernel is there and waits for a cell."""
 
@@ -70,13 +72,19 @@ class Desk:
         self.jupyter, self.page, self.name = jupyter, page, name
         self.file = jupyter.folder / f"{name}.ipynb"
         self.file.write_text(json.dumps(notebook_of(cells)), "utf-8")
-        place = "lab/tree" if app == "lab" else "notebooks"
+        # Each notebook in a workspace of its own: Lab would bring the last one's tabs back.
+        place = f"lab/workspaces/{name}/tree" if app == "lab" else "notebooks"
         self.url = f"{jupyter.url}{place}/{name}.ipynb"
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._note)
         page.goto(f"{self.url}?token={jupyter.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.wait_for_selector(IDLE, timeout=60_000)
+
+    def _note(self, error: Any) -> None:
+        """Notebook 7 has an error of its own whenever it opens; ours are in other files."""
+        if "/static/notebook/notebook_core" not in (error.stack or ""):
+            self.errors.append(f"{error}")
 
     def run_cell(self, number: int) -> None:
         """Run a cell, and do not wait for its end: only until the kernel has it.
@@ -115,8 +123,16 @@ class Desk:
         before = self.file.stat().st_mtime_ns
         self.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
         self.page.keyboard.press("Control+s")
-        wait_until(lambda: self.file.stat().st_mtime_ns > before, 20.0, "the notebook to be saved")
-        saved: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
+        saved: dict[str, Any] = {}
+
+        def is_whole() -> bool:
+            if self.file.stat().st_mtime_ns == before:
+                return False
+            with contextlib.suppress(json.JSONDecodeError):  # half of it is written
+                saved.update(json.loads(self.file.read_text("utf-8")))
+            return bool(saved)
+
+        wait_until(is_whole, 20.0, "the notebook to be saved")
         return saved
 
     def keep_picture(self, name: str) -> None:
@@ -147,7 +163,10 @@ def app(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def desk_jupyter(app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
     """A Jupyter server that people look at."""
-    with LiveJupyter(tmp_path_factory.mktemp(app), app=app) as jupyter:
+    folder = tmp_path_factory.mktemp(app)
+    if app == "notebook":
+        write_dark_theme(folder / ".jupyter" / "config" / "labconfig")
+    with LiveJupyter(folder, app=app) as jupyter:
         yield jupyter
 
 
@@ -156,9 +175,8 @@ def desk(desk_jupyter: LiveJupyter, app: str, browser: Browser) -> Iterator[Call
     """Open a notebook: `desk("market", MARKET, BUSY)`."""
     contexts: list[BrowserContext] = []
 
-    def open_desk(name: str, *cells: str, dark: bool = False) -> Desk:
-        size = {"width": 1200, "height": 1000}
-        context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
+    def open_desk(name: str, *cells: str) -> Desk:
+        context = browser.new_context(viewport=SIZE)
         contexts.append(context)
         return Desk(desk_jupyter, context.new_page(), app, name, *cells)
 
@@ -182,9 +200,10 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     room.run_cell(1)
     line = page.locator(".unb tr[data-player]").first
     expect(line.locator("[data-status=online]")).to_be_visible(timeout=15_000)
-    ann.call("bid", 42)
+    for price in (17, 58, 35, 42):
+        ann.call("bid", price)
     expect(line).to_contain_text("42", timeout=15_000)
-    assert "ValueError" not in str(ann.refused("fail"))
+    assert "KeyError" not in str(ann.refused("fail"))
     expect(page.get_by_role("tab", name="Errors (1)")).to_be_visible(timeout=15_000)
     line.get_by_role("checkbox").check()
     room.act("message", "Five <b>minutes</b>")
@@ -202,6 +221,10 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
     room.keep_picture("chart")
     room.tab("Players")
+    page.set_viewport_size({"width": 520, "height": 900})
+    expect(line.get_by_role("checkbox")).to_be_visible()
+    room.keep_picture("narrow")
+    page.set_viewport_size(SIZE)
     expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[*]:")  # it was busy all the time
     room.act("set", "bid = 101")
     expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:", timeout=15_000)
@@ -266,6 +289,13 @@ def test_a_million_events_scroll(desk: Callable[..., Desk], app: str) -> None:
     assert rows.count() <= 30
     room.keep_picture("filtered")
     assert room.errors == []
+
+
+def write_dark_theme(folder: Path) -> None:
+    """Let one of the two programs be dark, so that both themes are seen."""
+    folder.mkdir(parents=True)
+    theme = {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}
+    (folder / "default_setting_overrides.json").write_text(json.dumps(theme), "utf-8")
 
 
 def write_million(path: Path) -> None:
