@@ -79,6 +79,7 @@ LIBRARIES = (
             "files/inter-vietnamese-wght-normal.woff2",
         ),
     ),
+    Library("uplot", "1.6.32", ("dist/uPlot.iife.min.js", "dist/uPlot.min.css")),
 )
 NEW_NAMES = {"cdn.min.js": "alpine.min.js"}
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from uproot_nb.analysis.recording import Recording, open_log
+from uproot_nb.analysis.replay import replay
 from uproot_nb.engine import chat
 from uproot_nb.engine.contexts import PlayerContext
 from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
@@ -106,6 +107,7 @@ from uproot_nb.interop.exporting import export_app
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
+from uproot_nb.notebook.rerun import Rerun, rerun
 from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import serve
@@ -144,6 +146,7 @@ __all__ = [
     "Recording",
     "Refused",
     "Repeat",
+    "Rerun",
     "Rounds",
     "Run",
     "SelectField",
@@ -186,6 +189,8 @@ __all__ = [
     "read_csv",
     "redirect",
     "reload",
+    "replay",
+    "rerun",
     "rng",
     "room",
     "runs",

@@ -12,7 +12,7 @@ from uproot_nb.log.state import State
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["differences", "groups_table", "players_table", "session_table", "values_of"]
+__all__ = ["differences", "groups_table", "players_table", "session_table", "texts_of", "values_of"]
 
 _PLAYER = {
     "player": "object", "id": "int64", "label": "string", "page": "category", "position": "int64",
@@ -71,7 +71,7 @@ def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:
     What a state does not have is None; `change` says whether it was added, changed or removed.
     Players' page, position, online and group are among the fields.
     """
-    old, new = dict(_texts(before, codec)), dict(_texts(after, codec))
+    old, new = dict(texts_of(before, codec)), dict(texts_of(after, codec))
     rows = []
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
@@ -83,7 +83,8 @@ def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:
     return table(rows, {**kinds, "before": "typed", "after": "typed"})
 
 
-def _texts(state: State, codec: Codec) -> Iterator[tuple[tuple[str, str], str]]:
+def texts_of(state: State, codec: Codec) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield (subject, field) and the value as JSON, of every field of a state."""
     for subject in state.fields:
         for name in state.names(subject):
             yield (subject, name), state.text(subject, name)

@@ -49,7 +49,7 @@ class Delivery:
             raise TypeError(f"event= takes a name (text), not {type(event).__name__}.")
         payload = to_json(data)
         with world.lock:
-            names = self._names(recipients)
+            names = self.names(recipients)
             at = self._place_of(sender) if where is None else where
             present = self._present(names, at)
             named = orjson.dumps(event)
@@ -65,12 +65,18 @@ class Delivery:
         """Steer the open browsers of the recipients (reload, redirect, submit, message)."""
         world = self._world
         with world.lock:
-            names = self._names(recipients)
+            names = self.names(recipients)
             value = world.codec.encode({"action": action, "players": names, **details})
             subject = f"player/{names[0]}" if len(names) == 1 else "session"
             world.journal.write("intervention", subject, action, value)
-            frame = to_json({"op": "action", "action": action, **details})
-            message = Action(world.key, names, frame)
+            self.tell(names, action, **details)
+
+    def tell(self, names: list[str], action: str, **details: Any) -> None:
+        """Steer open browsers as `act`, once what is written so far is committed; log nothing."""
+        world = self._world
+        frame = to_json({"op": "action", "action": action, **details})
+        message = Action(world.key, names, frame)
+        with world.lock:
             world.journal.say(lambda: world.send(message))
 
     def catch_up(self, opened: SocketOpened) -> None:
@@ -115,7 +121,12 @@ class Delivery:
 
     # ---- who, and where ----
 
-    def _names(self, recipients: Any) -> list[str]:
+    def names(self, recipients: Any) -> list[str]:
+        """Return the names of players: of one, of an identifier, or of any iterable of these.
+
+        Raises:
+            WrongRecipient: something is not a player of this session.
+        """
         return list(dict.fromkeys(self._each_name(recipients)))
 
     def _each_name(self, recipients: Any) -> Iterable[str]:

@@ -52,6 +52,8 @@ class Attempt(Cause):
     """
 
     first: dict[tuple[str, str], int]
+    posted: list[tuple[str, str]] | None = None
+    """What a browser has sent, as far as it may be kept; None if that is not all of it."""
 
     def called(self, what: str) -> Attempt:
         """Return the cause of another hook of the same attempt."""

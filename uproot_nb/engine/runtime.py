@@ -33,6 +33,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.functions import find_function
 from uproot_nb.engine.hooks import cause_of, run_authors
+from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.rooms import Rooms
 from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
@@ -104,6 +105,7 @@ class Runtime:
         resolve: Resolve | None = None,
         language: str = "",
         simulate: bool = False,
+        make_loop: Callable[[StepLock], StepLoop] = StepLoop,
     ) -> None:
         self.name, self.setup = name, setup
         self._connect, self._disconnect = connect, disconnect
@@ -112,7 +114,7 @@ class Runtime:
         self.closed = False
         self._closing = threading.Lock()
         self.lock = StepLock()
-        self.loop = StepLoop(self.lock)
+        self.loop = make_loop(self.lock)
         self.loop.runtime = self
         self._channel: Channel | None = None
         self._sockets: dict[str, set[int]] = {}
@@ -144,6 +146,7 @@ class Runtime:
         )  # fmt: skip
         self.world.dropouts, self.world.make_context = self.dropouts, self._context_of
         self.flow.open_place = self.open_place
+        self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
         self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
@@ -427,6 +430,13 @@ class Runtime:
         self.loop.call_soon_threadsafe(start)
         return outcome
 
+    def beside(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine of our own on the loop, on which this is called; it ends with the run."""
+        if self.closed:
+            coroutine.close()
+        else:
+            self._spawn(coroutine)
+
     def _spawn(
         self, coroutine: Coroutine[Any, Any, Any], cause: Cause | None = None
     ) -> asyncio.Task[Any]:
@@ -514,7 +524,9 @@ class Runtime:
 
     def _call_handler(self, handler: Handler, player: Player) -> None:
         cause = self.flow.moves.cause(player, getattr(handler, "__name__", "dropout"))
-        self._spawn(self._handle(handler, player, cause))
+        self.loop.call_soon_threadsafe(
+            lambda: self._spawn(self._handle(handler, player, cause))
+        )  # a cell may have marked the player
 
     async def _handle(self, handler: Handler, player: Player, cause: Cause) -> None:
         try:

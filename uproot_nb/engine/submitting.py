@@ -8,6 +8,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from uproot_nb.bridge.messages import HttpRequest
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.forms import Form, save_values, say
@@ -20,7 +22,7 @@ from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
 
-__all__ = ["POSITION", "Submissions", "VISIT", "visit_token"]
+__all__ = ["BACK", "POSITION", "Submissions", "VISIT", "visit_token"]
 
 POSITION, VISIT = "_uproot_page", "_uproot_visit"
 BACK, TIMEOUT = "_uproot_back", "_uproot_timeout"
@@ -94,6 +96,7 @@ class Submissions:
             return form
         if player._state.entered != visit:
             return None
+        tried.posted = _posted(request)
         if form is not None and not await self._save(form, page, player, tried):
             undo(self._world, tried)
             return form
@@ -130,6 +133,7 @@ class Submissions:
     async def _save(self, form: Form, page: type[Page], player: Player, tried: Attempt) -> bool:
         """Keep the form's values; tell whether those that the author keeps are good, too."""
         stealthy = await self._stealthy(page, player, tried)
+        tried.posted = None if stealthy else tried.posted
         data = MappingProxyType(dict(form.data))
         await self._hook(page, "before_form_save", player, tried, data)
         values = save_values(form, stealthy)
@@ -144,11 +148,13 @@ class Submissions:
         self, player: Player, page: type[Page], request: HttpRequest, tried: Attempt
     ) -> None:
         """Keep the values that are good of a form that came when time was up."""
+        tried.posted = _posted(request)
         form = await self._form(player, page, request, tried)
         if form is None:
             return
         good = form.validate()
         stealthy = await self._stealthy(page, player, tried)
+        tried.posted = None if stealthy else tried.posted
         values = save_values(form, stealthy)
         self._store(player, {n: v for n, v in values.items() if n not in form.errors}, tried)
         hidden = {name: value for name, value in form.data.items() if name not in values}
@@ -196,7 +202,7 @@ class Submissions:
             if player._state.entered != visit:
                 return  # a hook has moved the player; there the player stays
             cause = self._moves.cause(player, why)
-            self._world.journal.write_for(cause, why, player.subject, page.key, _LEFT[why])
+            self._world.journal.write_for(cause, why, player.subject, page.key, _left(why, tried))
             self._moves.go(player, player.position + 1, why)
 
     def go_back(self, player: Player) -> None:
@@ -225,7 +231,19 @@ class Submissions:
         return await run_hook(page, name, player, tried, *args, **more)
 
 
-_LEFT = {"submit": "null", "timeout": '{"deadline":null,"reached":true}'}
+def _left(why: str, tried: Attempt) -> str:
+    """Return what the log keeps of how a page was left: its form, too, so that it can be rerun."""
+    told: dict[str, Any] = {"deadline": None, "reached": True} if why == "timeout" else {}
+    if tried.posted is not None:
+        told["form"] = tried.posted
+    return orjson.dumps(told).decode() if told else "null"
+
+
+def _posted(request: HttpRequest) -> list[tuple[str, str]] | None:
+    """Return what was sent, without our own fields; None if files came along."""
+    if request.files:
+        return None
+    return [(name, text) for name, text in request.form if not name.startswith("_uproot_")]
 
 
 def visit_token(world: World, player: Player) -> str:

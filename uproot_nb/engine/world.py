@@ -75,7 +75,12 @@ class World:
         self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
         self.seed = seed if seed is not None else self.state.seed or secrets.token_hex(8)
         """What every draw is derived from; kept in the log."""
-        self._generators = 0
+        self._drawn = (0, 0)
+        """The event after which generators were made last, and how many."""
+        self.new_name: Callable[[], str] = self._new_name
+        """Names the next player; a rerun has the names of the recording."""
+        self.shift = 0
+        """How many more events the recording of a rerun has by now; draws go by its numbers."""
 
     def new_rng(self, purpose: str) -> Random:
         """Return a generator whose draws follow from the session's seed and the purpose."""
@@ -84,8 +89,11 @@ class World:
     def next_rng(self) -> Random:
         """Return a generator of its own for each call, also after a restart."""
         with self.lock:
-            self._generators += 1
-            return self.new_rng(f"rng/{self.journal.seq}/{self._generators}")
+            seq, made = self.journal.seq, 1
+            if self._drawn[0] == seq:
+                made = self._drawn[1] + 1
+            self._drawn = seq, made
+            return self.new_rng(f"rng/{seq + self.shift}/{made}")
 
     # ---- entities ----
 
@@ -112,7 +120,7 @@ class World:
     def add_player(self, *, claimed: bool = False, label: str | None = None) -> Player:
         """Open one more place."""
         with self.lock:
-            name = self._new_name()
+            name = self.new_name()
             number = len(self.state.players)
             value = {"id": number, "label": label, "claimed": claimed}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))

@@ -20,16 +20,21 @@ from uproot_nb.engine.rooms import Room
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.steps import StepLock
 from uproot_nb.log.state import State
+from uproot_nb.notebook.cells import find_shell
+from uproot_nb.notebook.display import show_html
 from uproot_nb.notebook.meanings import meanings_of
 from uproot_nb.notebook.rooms import RoomHandle, room
+from uproot_nb.notebook.steering import Steering
 
 if TYPE_CHECKING:
     import pandas
 
+    from uproot_nb.notebook.windows import Windows
+
 __all__ = ["Run"]
 
 
-class Run(Tables):
+class Run(Steering, Tables):
     """A session being served; made by `serve`.
 
     run = serve([Market], players=4)
@@ -48,6 +53,7 @@ class Run(Tables):
         self._runtime, self._closing, self._closed = runtime, closing, closed
         self.path = path
         """The database file, or ":memory:"."""
+        self._windows: Windows | None = None
         super().__init__(runtime.world.log, runtime.name)
 
     # ---- what it is ----
@@ -197,6 +203,8 @@ class Run(Tables):
         """End the run: participants see that the session has ended. Idempotent."""
         if not self.closed:
             self._closing()
+            if self._windows is not None:
+                self._windows.close()
         self._runtime.close()
         self._closed()
 
@@ -212,6 +220,42 @@ class Run(Tables):
         self.close()
 
     # ---- how it looks ----
+
+    def monitor(self, fields: Sequence[str] = ()) -> None:
+        """Show the session as it goes on, and let it be steered: players, events, errors, links.
+
+            run.monitor(fields=["cash", "bid"])
+
+        A run at the end of a cell shows the same. The saved notebook keeps a table without links.
+        """
+        if isinstance(fields, str):
+            fields = [fields]
+        self._shown.monitor(fields)
+
+    def view(self, *players: Player | str) -> Any:
+        """Show participants' pages side by side in the notebook, so that one person plays all.
+
+        run.view()                      # the first four
+        run.view(*run.players[2:4])
+        """
+        named = players or tuple(self.players[:4])
+        world = self._runtime.world
+        return self._shown.view([world.player(n) for n in self._runtime.delivery.names(named)])
+
+    @property
+    def _shown(self) -> Windows:
+        from uproot_nb.notebook.windows import Windows  # lazy: a script shows no widgets
+
+        if self._windows is None:
+            self._windows = Windows(self)
+        return self._windows
+
+    def _ipython_display_(self) -> None:
+        shell = find_shell()
+        if self.closed or shell is None or getattr(shell, "kernel", None) is None:
+            show_html(self._repr_html_(), f"uproot-nb-run-{self.name}")
+        else:
+            self.monitor()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else self._runtime.flow.state

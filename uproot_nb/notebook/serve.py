@@ -37,7 +37,7 @@ from uproot_nb.version import VERSION
 if TYPE_CHECKING:
     from uproot_nb.engine.rendering import Templates
 
-__all__ = ["database_path", "serve"]
+__all__ = ["database_path", "resolver", "serve", "setup_of", "templates_for"]
 
 OPEN_RUNS = "_uproot_nb_open_runs"
 """Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
@@ -104,7 +104,7 @@ def serve(
         address=address, public_url=public_url, embedded=embedded, bridge=bridge,
         language=language, simulate=simulate,
     )  # fmt: skip
-    setup = _setup(page_order, app, names)
+    setup = setup_of(page_order, app, names)
     _warn_of_odd_places(setup, players)
     session = _fresh_name() if name is None else name
     path = ":memory:" if db == ":memory:" else str(database_path(db))
@@ -133,7 +133,7 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
             )
 
 
-def _setup(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
+def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
     """Return the experiment: the apps that are given, or that of the notebook."""
     if app is None:
         return Setup((collect_app(names, folder=notebook_folder(), page_order=page_order),))
@@ -175,7 +175,7 @@ class _Serving:
         try:
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
-                line.disconnect, self._templates, settings, seed, _resolver(names, setup),
+                line.disconnect, self._templates, settings, seed, resolver(names, setup),
                 language, simulate,
             )  # fmt: skip
         except BaseException:
@@ -243,18 +243,8 @@ class _Serving:
             runtime.reload_page(page)
 
     def _templates(self, app: App) -> Templates:
-        # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
-        from uproot_nb.engine.languages import Shelf
-        from uproot_nb.engine.rendering import Templates
-
-        if app.name and app.folder is not None:
-            folders = [app.folder, app.folder.parent]
-            shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
-            return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
         cells = self._names.setdefault(CELL_TEMPLATES, {})
-        if self._code == "frozen":
-            cells = dict(cells)
-        return Templates([notebook_folder()], VERSION, cells, to_json)
+        return templates_for(app, dict(cells) if self._code == "frozen" else cells)
 
     # ---- output ----
 
@@ -283,8 +273,21 @@ class _Serving:
         stop_listening(self._names, self._template_changed)
 
 
-def _resolver(names: Mapping[str, Any], setup: Setup) -> Any:
-    """Find classes of the notebook and its apps by name first, then those of loaded modules."""
+def templates_for(app: App, cells: dict[str, str]) -> Templates:
+    """Return the templates of an app, or of the notebook with its %%template cells."""
+    # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
+    from uproot_nb.engine.languages import Shelf
+    from uproot_nb.engine.rendering import Templates
+
+    if app.name and app.folder is not None:
+        folders = [app.folder, app.folder.parent]
+        shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
+        return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
+    return Templates([notebook_folder()], VERSION, cells, to_json)
+
+
+def resolver(names: Mapping[str, Any], setup: Setup) -> Any:
+    """Return what finds a class by name: those of the notebook and its apps come first."""
 
     def resolve(module: str, qualname: str) -> type | None:
         own = [names, *(app.namespace for app in setup.apps)]

@@ -1,0 +1,300 @@
+"""replay and rerun: a recorded session once more, with its own code and with another."""
+# ruff: noqa: ANN001, ANN201, RUF012  (authors' code is written as authors write it)
+
+from __future__ import annotations
+
+import asyncio
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser, serving, until
+from uproot_nb import (
+    GroupCreatingWait,
+    IntegerField,
+    Page,
+    Random,
+    Run,
+    SynchronizingWait,
+    UprootError,
+    add_raw_entry,
+    create_model,
+    live,
+    mark_dropout,
+    move_to_page,
+    notify,
+    players,
+    replay,
+    rerun,
+    rng,
+    room,
+    spawn,
+    uuid,
+    watch_for_dropout,
+)
+
+RULE = {"factor": 2}
+"""The payoff rule; a test changes it between recording and rerun."""
+
+
+@pytest.fixture(autouse=True)
+def two_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RULE, "factor", 2)
+
+
+def new_session(session):
+    session.trades = []
+    session.luck = rng().random()
+
+
+def new_player(player):
+    player.cash = 100
+    player.draw = rng().randint(1, 10**9)
+
+
+NAMES: dict[str, Any] = {"new_session": new_session, "new_player": new_player}
+
+
+class Market(Page):
+    """A market."""
+
+    @live
+    def buy(page, player, price: int):
+        player.cash -= price * RULE["factor"]
+        player.session.trades.append({"buyer": player.id, "price": price, "luck": rng().random()})
+        notify(player, players(player.session), price, event="Trade")
+        return player.cash
+
+    @live
+    async def think(page, player):
+        await asyncio.sleep(0.02)
+        player.thought = rng().random()
+
+        async def later() -> None:
+            await asyncio.sleep(0.01)
+            player.later = 1
+
+        spawn(later())
+        return "done"
+
+
+class Pair(GroupCreatingWait):
+    """Two make a group."""
+
+    group_size = 2
+
+
+class Ask(Page):
+    """A question."""
+
+    fields = {"number": IntegerField(label="Number", min=0, max=9)}
+
+
+class Sum(SynchronizingWait):
+    """Who was quick waits."""
+
+    def all_here(page, group):
+        for player in group.players:
+            player.payoff = RULE["factor"] * sum(p.number for p in group.players)
+
+
+class Timed(Page):
+    """A page with little time."""
+
+    timeout = 0.1
+
+    def timeout_reached(page, player):
+        player.late = True
+
+
+class Tell(Page):
+    """The result."""
+
+
+GAME = [Pair, Ask, Sum, Random(Tell, Timed)]
+
+
+async def trade(run: Run) -> None:
+    ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+    await ann.call("buy", 3)
+    await bob.call("buy", 5)
+    await asyncio.gather(ann.call("think"), bob.call("buy", 1))
+    await until(lambda: run.players[0].get("later") == 1)
+    with pytest.raises(Exception, match="price"):
+        await bob.call("buy", "much")
+    run.session.tax = 3
+    await ann.disconnect()
+    await until(lambda: not run.players[0].online)
+
+
+async def test_the_same_code_makes_no_difference_to_live_calls() -> None:
+    with serving(Market, names=NAMES) as run:
+        await trade(run)
+        again = rerun(run, [Market], namespace=NAMES)
+        assert again.differences.empty, again
+        assert again.first is None
+        assert again.same
+        assert again.told["call"] == 5
+        assert "no difference" in repr(again)
+        assert again.state["cash"].tolist() == run.state["cash"].tolist() == [94, 88]
+
+
+async def test_another_rule_is_named_with_the_first_call_that_feels_it() -> None:
+    with serving(Market, names=NAMES) as run:
+        await trade(run)
+        RULE["factor"] = 3
+        again = rerun(run, [Market], namespace=NAMES)
+        first = again.first
+        assert first is not None
+        assert not again.same
+        assert (first.what, first.args, first.player) == ("Market.buy", [3], run.players[0].name)
+        assert (first.field, first.recorded, first.now) == ("cash", 94, 91)
+        assert again.differences["field"].tolist() == ["cash", "cash"]
+        assert "Market.buy(3)" in again._repr_html_()
+
+
+async def submitted(run: Run) -> None:
+    ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+    await until(lambda: run.players[0].page == run.players[1].page == "Ask")
+    for number, one in enumerate((ann, bob)):
+        await one.load()
+        await one.disconnect()
+        await one.connect()
+        await one.submit(number=str(4 + number))
+        await one.fetch()
+    await until(lambda: all(p.page in ("Tell", "Timed") for p in run.players))
+    for one, player in zip((ann, bob), run.players, strict=True):
+        if player.page == "Tell":
+            await one.load()
+            await one.submit()
+            await one.load()
+        await one.disconnect()
+    await until(lambda: all(p.get("late") for p in run.players))
+
+
+async def test_the_same_code_makes_no_difference_to_forms_waits_and_timeouts() -> None:
+    with serving(*GAME, names=NAMES) as run:
+        await submitted(run)
+        again = rerun(run, GAME, namespace=NAMES)
+        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        assert again.told["submit"] >= 2
+        assert again.state["payoff"].tolist() == [18, 18]
+
+
+async def test_another_rule_is_named_with_the_hook_that_feels_it() -> None:
+    with serving(*GAME, names=NAMES) as run:
+        await submitted(run)
+        RULE["factor"] = 3
+        again = rerun(run, GAME, namespace=NAMES)
+        assert again.first is not None
+        assert again.first.what == "Sum.all_here"
+        assert (again.first.field, again.first.recorded, again.first.now) == ("payoff", 18, 27)
+        assert set(again.differences["field"]) == {"payoff"}
+
+
+async def test_replay_gives_the_states_that_at_gives() -> None:
+    with serving(Market, names=NAMES) as run:
+        await trade(run)
+        moments = list(replay(run))
+        assert moments[-1].state.equals(run.state)
+        for moment in moments:
+            assert moment.state.equals(run.at(moment.seq))
+
+
+async def test_replay_waits_as_participants_did_and_so_many_times_as_fast() -> None:
+    with serving(Market, names=NAMES) as run:
+        await trade(run)
+        now, waits = [0.0], []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += seconds
+
+        moments = list(replay(run, speed=10, clock=lambda: now[0], sleep=sleep))
+        assert sum(waits) == pytest.approx((moments[-1].time - moments[0].time) / 10)
+
+
+async def test_replay_gives_a_state_every_so_many_seconds() -> None:
+    with serving(Market, names=NAMES) as run:
+        await trade(run)
+        times = [moment.time for moment in replay(run, every=0.01)]
+        steps = [b - a for a, b in pairwise(times[:-1])]
+        assert steps == pytest.approx([0.01] * len(steps), abs=1e-5)
+        with pytest.raises(UprootError, match="above 0"):
+            replay(run, every=0)
+
+
+class Desk(Page):
+    """A page with a model, and a watch for those who leave."""
+
+    @live
+    def note(page, player, text: str):
+        player.session.notes = [*player.session.get("notes", []), uuid()]
+        add_raw_entry(player.session.diary, {"text": text})
+        print("noted", text)
+        return rng().random()
+
+
+def left(player):
+    player.gone = True
+
+
+def desk_session(session):
+    session.diary = create_model(session, tag="diary")
+
+
+def desk_player(player):
+    player.draw = rng().random()
+    watch_for_dropout(player, left, tolerance=0.05)
+
+
+DESK: dict[str, Any] = {"new_session": desk_session, "new_player": desk_player, "left": left}
+
+
+async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
+    with serving(Desk, Tell, names=DESK, players=1) as run:
+        await Browser(run.join_link).fetch(body={})
+        lab = run.room(room("lab", labels=["p1", "p2"]))
+        visitor = Browser(f"{lab.url}")
+        shown = await visitor.fetch("?label=p1")
+        visit = re.search(r'name="_uproot_visit" value="([^"]+)"', shown.body.decode())
+        assert visit is not None
+        await visitor.fetch(body={"label": "p1", "_uproot_visit": visit[1]})
+        assert len(run.players) == 2
+        ann = await Browser.open(run, 0)
+        await ann.call("note", "one")
+        run.pause()
+        waiting = await ann.ask("note", "two")
+        run.resume()
+        await ann.answer(waiting)
+        move_to_page(run.players[1], Tell)
+        mark_dropout(run.players[1])
+        await ann.disconnect()
+        await until(lambda: all(p.get("gone") for p in run.players))
+        again = rerun(run, [Desk, Tell], namespace=DESK)
+        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        assert again.told["room"] == 1
+
+
+class Pay(Page):
+    """An account number that is not to be kept."""
+
+    fields = {"age": IntegerField(label="Age", min=1, max=99), "pin": IntegerField(label="PIN")}
+    stealth_fields = ["pin"]
+
+    def handle_stealth_fields(page, player, pin):
+        player.paid = True
+
+
+async def test_a_form_with_stealth_fields_is_not_kept_and_taken_as_it_came_out() -> None:
+    with serving(Pay, Tell, names={}, players=1) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(age="30", pin="4711")
+        await until(lambda: run.players[0].page == "Tell")
+        assert not any("4711" in str(text) for text in run.events["value"].array.texts)
+        again = rerun(run, [Pay, Tell], namespace={})
+        assert again.told["not kept"] == 1
+        assert again.state["age"].tolist() == [30]
+        assert again.same, again

@@ -1,0 +1,140 @@
+"""Steering: what a researcher does to players from a cell."""
+# ruff: noqa: ANN001, ANN202  (authors' code is written as authors write it)
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser, serving, until, until_true
+from uproot_nb import Page, SynchronizingWait, UprootError, mark_dropout, watch_for_dropout
+from uproot_nb.errors import ClosedRun
+
+
+class First(Page):
+    """First."""
+
+
+class Second(Page):
+    """Second."""
+
+
+class Meet(SynchronizingWait):
+    """Wait."""
+
+    synchronize = "session"
+
+
+def interventions(run: Any, what: str) -> Any:
+    """The events of one kind of intervention by hand."""
+    events = run.events
+    return events[
+        (events["kind"] == "intervention")
+        & (events["field"] == what)
+        & (events["actor"] == "researcher")
+    ]
+
+
+def test_players_go_forth_and_back_and_stop_at_the_ends() -> None:
+    """Those who cannot go further stay, and nothing is written for them."""
+    with serving(First, Second) as run:
+        ann, bob = run.players
+        assert list(run.advance(run.players)) == [ann, bob]
+        assert [ann.page, bob.page] == ["First", "First"]
+        assert list(run.revert(ann)) == []
+        run.advance(ann.name)
+        assert ann.page == "Second"
+        run.revert([ann])
+        assert ann.page == "First"
+        run.move_to_end(run.players)
+        assert [ann.page, bob.page] == [None, None]
+        assert list(run.advance(run.players)) == list(run.move_to_end(run.players)) == []
+        run.revert(bob)
+        assert bob.page == "Second"
+        assert len(interventions(run, "advance")) == 3
+        assert len(interventions(run, "revert")) == 2
+        assert interventions(run, "advance")["value"].tolist()[0]["to"] == 0
+
+
+async def test_an_open_browser_follows() -> None:
+    """It is told to reload."""
+    with serving(First, Second) as run:
+        ann = await Browser.open(run)
+        run.advance(run.players[0])
+        assert (await ann.action())["action"] == "reload"
+        assert "Second" in await ann.load()
+
+
+async def test_a_message_reaches_who_is_online_as_text() -> None:
+    """And names them."""
+    with serving(First) as run:
+        ann = await Browser.open(run)
+        await until(lambda: run.players[0].online)
+        assert list(run.message(run.players, "<b>Hello</b>")) == [run.players[0]]
+        frame = await ann.action()
+        assert (frame["action"], frame["text"]) == ("message", "<b>Hello</b>")
+
+
+def test_fields_are_set_for_all_or_for_none() -> None:
+    """What cannot be kept, or belongs to us, is refused before anything changes."""
+    with serving(First) as run:
+        run.set(run.players, cash=10, note="x")
+        assert [player.cash for player in run.players] == [10, 10]
+        for wrong in ({"cash": lambda: 1}, {"id": 3}, {"_x": 1}, {"page": "End"}, {}):
+            with pytest.raises((UprootError, TypeError)):
+                run.set(run.players, **{"other": 1, **wrong} if wrong else {})
+        assert not any(hasattr(player, "other") for player in run.players)
+        assert len(interventions(run, "set")) == 2
+
+
+@pytest.mark.parametrize("what", ["advance", "revert", "move_to_end", "reload", "mark_dropout"])
+def test_nobody_and_strangers_are_refused(what: str) -> None:
+    """With a sentence that says what to do; nothing is written."""
+    with serving(First) as run:
+        act = getattr(run, what)
+        for wrong in ([], "nobody", [run.players[0], "nobody"], 3, None):
+            with pytest.raises((UprootError, TypeError)):
+                act(wrong)
+        assert len(interventions(run, what)) == 0
+        players = run.players
+    with pytest.raises(ClosedRun):
+        act(players)
+
+
+def test_a_message_must_be_a_text_of_reasonable_length() -> None:
+    """And says who is there to read it."""
+    with serving(First) as run:
+        for wrong in ("", "  ", "x" * 2001, 5, None):
+            with pytest.raises(UprootError):
+                run.message(run.players, wrong)  # type: ignore[arg-type]
+        assert list(run.message(run.players, "<b>Hello</b>")) == []
+        values = interventions(run, "message")["value"].tolist()
+        assert [value["text"] for value in values] == ["<b>Hello</b>"] * 2
+
+
+def test_a_dropout_by_hand_runs_its_handler_and_frees_those_who_wait() -> None:
+    """From any thread."""
+    seen = []
+
+    def gone(player):
+        seen.append(player.name)
+
+    with serving(Meet, Second, names={"gone": gone}) as run:
+        ann, bob = run.players
+        run.advance(ann)
+        watch_for_dropout(bob, gone, tolerance=1000.0)
+        thread = threading.Thread(target=run.mark_dropout, args=(bob,))
+        thread.start()
+        thread.join()
+        assert bob.has_dropped_out
+        until_true(lambda: seen == [bob.name] and ann.page == "Second")
+
+
+def test_mark_dropout_from_a_cell_still_works_without_the_run() -> None:
+    """The function of the same name leaves no intervention by hand."""
+    with serving(First) as run:
+        mark_dropout(run.players[0])
+        assert run.players[0].has_dropped_out
+        assert len(interventions(run, "mark_dropout")) == 0

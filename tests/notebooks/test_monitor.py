@@ -1,0 +1,312 @@
+"""The monitor in JupyterLab and in Notebook 7, with a kernel, a participant and a long log."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_jupyter import LiveJupyter, wait_until
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.driving.participant import Participant
+from uproot_nb.log.events import Event
+from uproot_nb.log.sqlite import SqliteLog
+
+MARKET = """\
+from uproot_nb import *
+import json, threading, time
+
+busy = threading.Event()
+
+
+class Market(Page):
+    "Bid."
+
+    @live
+    def bid(page, player, price: int):
+        player.bid = price
+
+    @live
+    def fail(page, player):
+        raise KeyError("<img src=x onerror=alert(1)>")
+
+
+class Thanks(Page):
+    "Thank you."
+
+
+run = serve([Market, Thanks], players=3, name="market")
+with open("links.json", "w") as file:
+    json.dump(list(run.links["url"]), file)
+run.monitor(fields=["bid"])
+"""
+BUSY = "while not run.players[0].get('bid', 0) > 100: pass"
+VIEW = "run.view(*run.players[:2])"
+LONG = """\
+from uproot_nb import *
+
+
+class Market(Page):
+    "Bid."
+
+
+run = serve([Market], players=1, name="long", db="long.sqlite3")
+run
+"""
+MILLION = 1_000_000
+SIZE: Any = {"width": 1200, "height": 1000}
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+"""The kernel is there and waits for a cell."""
+
+
+class Desk:
+    """A researcher's window on a notebook: it runs cells and looks at what they show."""
+
+    def __init__(self, jupyter: LiveJupyter, page: Page, app: str, name: str, *cells: str) -> None:
+        self.jupyter, self.page, self.name = jupyter, page, name
+        self.file = jupyter.folder / f"{name}.ipynb"
+        self.file.write_text(json.dumps(notebook_of(cells)), "utf-8")
+        # Each notebook in a workspace of its own: Lab would bring the last one's tabs back.
+        place = f"lab/workspaces/{name}/tree" if app == "lab" else "notebooks"
+        self.url = f"{jupyter.url}{place}/{name}.ipynb"
+        self.errors: list[str] = []
+        page.on("pageerror", self._note)
+        page.goto(f"{self.url}?token={jupyter.token}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.wait_for_selector(IDLE, timeout=60_000)
+
+    def _note(self, error: Any) -> None:
+        """Notebook 7 has an error of its own whenever it opens; ours are in other files."""
+        if "/static/notebook/notebook_core" not in (error.stack or ""):
+            self.errors.append(f"{error}")
+
+    def run_cell(self, number: int) -> None:
+        """Run a cell, and do not wait for its end: only until the kernel has it.
+
+        A page that has just opened can lose the first request, before its kernel is there.
+        """
+        cell = self.page.locator(".jp-Cell").nth(number)
+        prompt = cell.locator(".jp-InputPrompt")
+
+        def begun() -> bool:
+            cell.locator(".cm-line").first.click()
+            self.page.keyboard.press("Control+Enter")
+            try:
+                expect(prompt).not_to_have_text("[ ]:", timeout=3_000)
+            except AssertionError:
+                return False
+            return True
+
+        wait_until(begun, 60.0, f"cell {number} to begin")
+
+    def tab(self, name: str) -> None:
+        """Open one of the monitor's panels."""
+        self.page.get_by_role("tab", name=name).click()
+
+    def act(self, what: str, answer: str = "") -> None:
+        """Ask for an action on those who are selected, and say yes."""
+        self.page.locator(f"[data-action={what}]").click()
+        question = self.page.get_by_role("alertdialog")
+        if answer:
+            question.get_by_role("textbox").fill(answer)
+        question.get_by_role("button", name="Yes").click()
+        expect(question).to_be_hidden()
+
+    def save(self) -> dict[str, Any]:
+        """Save the notebook, and return what is in the file."""
+        before = self.file.stat().st_mtime_ns
+        self.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
+        self.page.keyboard.press("Control+s")
+        saved: dict[str, Any] = {}
+
+        def is_whole() -> bool:
+            if self.file.stat().st_mtime_ns == before:
+                return False
+            with contextlib.suppress(json.JSONDecodeError):  # half of it is written
+                saved.update(json.loads(self.file.read_text("utf-8")))
+            return bool(saved)
+
+        wait_until(is_whole, 20.0, "the notebook to be saved")
+        return saved
+
+    def keep_picture(self, name: str) -> None:
+        """Keep a screenshot for the documentation, if a folder for them is named."""
+        folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
+        if folder:
+            shown = self.page.locator(".unb").first
+            shown.screenshot(path=str(Path(folder) / f"{self.name}_{name}.png"))
+
+
+def notebook_of(cells: tuple[str, ...]) -> dict[str, Any]:
+    """Return a notebook as its file has it."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = [
+        {"cell_type": "code", "id": f"cell{at}", "metadata": {}, "execution_count": None,
+         "outputs": [], "source": text}
+        for at, text in enumerate(cells)
+    ]  # fmt: skip
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": made}
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def app(request: pytest.FixtureRequest) -> str:
+    """Which of Jupyter's two programs."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def desk_jupyter(app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
+    """A Jupyter server that people look at."""
+    folder = tmp_path_factory.mktemp(app)
+    if app == "notebook":
+        write_dark_theme(folder / ".jupyter" / "config" / "labconfig")
+    with LiveJupyter(folder, app=app) as jupyter:
+        yield jupyter
+
+
+@pytest.fixture
+def desk(desk_jupyter: LiveJupyter, app: str, browser: Browser) -> Iterator[Callable[..., Desk]]:
+    """Open a notebook: `desk("market", MARKET, BUSY)`."""
+    contexts: list[BrowserContext] = []
+
+    def open_desk(name: str, *cells: str) -> Desk:
+        context = browser.new_context(viewport=SIZE)
+        contexts.append(context)
+        return Desk(desk_jupyter, context.new_page(), app, name, *cells)
+
+    yield open_desk
+    for context in contexts:
+        context.close()
+    for session in desk_jupyter.request("GET", "api/sessions"):
+        desk_jupyter.request("DELETE", f"api/sessions/{session['id']}")
+
+
+def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
+    desk: Callable[..., Desk], person: Callable[[str], Participant], app: str
+) -> None:
+    """Players, an action that moves a real browser, a message, errors, and what is saved."""
+    room = desk(f"market_{app}", MARKET, BUSY, VIEW)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    links = json.loads((room.jupyter.folder / "links.json").read_text("utf-8"))
+    ann = person(links[0]).arrive()
+    room.run_cell(1)
+    line = page.locator(".unb tr[data-player]").first
+    expect(line.locator("[data-status=online]")).to_be_visible(timeout=15_000)
+    for price in (17, 58, 35, 42):
+        ann.call("bid", price)
+    expect(line).to_contain_text("42", timeout=15_000)
+    assert "KeyError" not in str(ann.refused("fail"))
+    expect(page.get_by_role("tab", name="Errors (1)")).to_be_visible(timeout=15_000)
+    line.get_by_role("checkbox").check()
+    room.act("message", "Five <b>minutes</b>")
+    ann.sees(".uproot-toast", "Five <b>minutes</b>")
+    room.keep_picture("players")
+    room.act("advance")
+    ann.sees("body", "Thank you.")
+    expect(line).to_contain_text("Thanks", timeout=15_000)
+    for name in ("Events", "Errors (1)", "Presence", "Links"):
+        room.tab(name)
+        room.keep_picture(name.split(" ")[0].lower())
+    room.tab("Chart")
+    page.get_by_label("Field to draw").fill("bid")
+    page.get_by_label("Field to draw").press("Enter")
+    expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
+    room.keep_picture("chart")
+    room.tab("Players")
+    page.set_viewport_size({"width": 520, "height": 900})
+    expect(line.get_by_role("checkbox")).to_be_visible()
+    room.keep_picture("narrow")
+    page.set_viewport_size(SIZE)
+    expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[*]:")  # it was busy all the time
+    room.act("set", "bid = 101")
+    expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:", timeout=15_000)
+    room.run_cell(2)
+    expect(page.locator("iframe[title^='The page of']")).to_have_count(2, timeout=15_000)
+    frame = page.frame_locator("iframe[title^='The page of']").nth(1)
+    expect(frame.locator("body")).to_contain_text("Bid.", timeout=15_000)
+    assert room.errors == []
+    assert not [link for link in links if link.rstrip("/").rpartition("/")[2] in str(room.save())]
+
+
+def test_a_saved_notebook_opens_again_with_its_snapshot(
+    desk: Callable[..., Desk], app: str
+) -> None:
+    """Also without a kernel; while the monitor lives the snapshot hides."""
+    ended = "run.players[0].bid = '<i>last</i>'\nrun.close()"
+    room = desk(f"saved_{app}", MARKET.replace('"market"', '"saved"'), ended)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    old = page.locator("[class^=uproot-nb-]")
+    expect(old).to_be_hidden()
+    room.run_cell(1)
+    expect(page.locator(".unb")).to_contain_text("closed", timeout=15_000)
+    saved = room.save()
+    html = str(saved["cells"][0]["outputs"])
+    assert "&lt;i&gt;last&lt;/i&gt;" in html
+    assert "http" not in html
+    for session in room.jupyter.request("GET", "api/sessions"):
+        room.jupyter.request("DELETE", f"api/sessions/{session['id']}")
+    page.goto(room.url)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    table = page.locator(".jp-OutputArea table")
+    expect(table).to_be_visible(timeout=30_000)
+    expect(table).to_contain_text("<i>last</i>")
+
+
+def test_a_million_events_scroll(desk: Callable[..., Desk], app: str) -> None:
+    """To both ends, through the middle, and filtered; the page has few rows at any time."""
+    if app != "lab":
+        pytest.skip("a million events once are enough")
+    room = desk("long", LONG)
+    write_million(room.jupyter.folder / "long.sqlite3")
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(1, timeout=90_000)
+    room.tab("Events")
+    rows = page.locator(".unb-window tbody tr")
+    page.locator(".unb-window").press("Home")
+    expect(rows.first.locator("td").first).to_have_text("1", timeout=15_000)
+    page.locator(".unb-window").press("PageDown")
+    expect(rows.first.locator("td").first).not_to_have_text("1", timeout=15_000)
+    page.evaluate(
+        "(() => { const w = document.querySelector('.unb-window');"
+        " w.scrollTop = (w.scrollHeight - w.clientHeight) / 2; })()"
+    )
+    middle = re.compile("^[45][0-9]{5}$")
+    expect(rows.first.locator("td").first).to_have_text(middle, timeout=15_000)
+    page.get_by_label("Only this field").fill("rare")
+    page.get_by_label("Only this field").press("Enter")
+    expect(page.locator(".unb")).to_contain_text("10 events", timeout=30_000)
+    assert rows.count() <= 30
+    room.keep_picture("filtered")
+    assert room.errors == []
+
+
+def write_dark_theme(folder: Path) -> None:
+    """Let one of the two programs be dark, so that both themes are seen."""
+    folder.mkdir(parents=True)
+    theme = {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}
+    (folder / "default_setting_overrides.json").write_text(json.dumps(theme), "utf-8")
+
+
+def write_million(path: Path) -> None:
+    """Write a session of a million changes of prices, ten of which are rare ones."""
+    log = SqliteLog(path)
+    log.claim("long")
+    for first in range(1, MILLION + 1, 20_000):
+        log.append([
+            Event(seq, 1.7e9 + seq / 100, "long", "set", "session",
+                  "price" if seq % 100_000 else "rare", str(seq % 997), "", "", "", "")
+            for seq in range(first, first + 20_000)
+        ])  # fmt: skip
+    log.release("long")
+    log.close()

@@ -1,0 +1,182 @@
+"""Interventions: what a researcher does to players by hand, each noted in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.delivery import Delivery
+from uproot_nb.engine.dropouts import Dropouts
+from uproot_nb.engine.entities import Player, reserved_names
+from uproot_nb.engine.flow import Flow
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.world import World
+from uproot_nb.errors import ClosedRun, UprootError
+
+__all__ = ["LONGEST_MESSAGE", "Interventions"]
+
+LONGEST_MESSAGE = 2_000
+"""Characters of a message to participants."""
+
+Change = Callable[[Player], None]
+
+
+class Interventions:
+    """Does what a researcher asks for, to all players who are named or to none.
+
+    Each player's `intervention` event is written before anything changes, in the same commit;
+    browsers are told after it. Cells, threads and the monitor may call.
+    """
+
+    def __init__(self, world: World, flow: Flow, delivery: Delivery, dropouts: Dropouts) -> None:
+        self._world, self._flow = world, flow
+        self._delivery, self._dropouts = delivery, dropouts
+
+    def advance(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
+        """Put players on the next place of their page order; who has finished stays there."""
+        journeys = self._flow.journeys
+
+        def may_advance(player: Player) -> bool:
+            return player.position < len(journeys.steps(player))
+
+        return self._move("advance", players, lambda p: p.position + 1, cause, may_advance)
+
+    def revert(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
+        """Put players on the page before; who is on the first stays there."""
+        return self._move("revert", players, self._before, cause, lambda p: self._before(p) >= 0)
+
+    def move_to_end(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
+        """Put players past their last page; who is there already stays there."""
+        flow = self._flow
+        return self._move(
+            "move_to_end", players, flow.end_of, cause, lambda p: p.position < flow.end_of(p)
+        )
+
+    def reload(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
+        """Let players' browsers load their page again."""
+        named = self._named(players, "reload")
+        self._do("reload", named, {}, cause, None)
+        self._delivery.tell([player.name for player in named], "reload")
+        return named
+
+    def message(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
+        """Show players a text; return those who are online, for nobody else sees it."""
+        if not isinstance(text, str) or not text.strip():
+            raise UprootError(f"run.message(players, {text!r}): give the text to show.")
+        if len(text) > LONGEST_MESSAGE:
+            raise UprootError(
+                f"The message has {len(text)} characters; at most {LONGEST_MESSAGE} are shown.\n"
+                "Shorten it."
+            )
+        named = self._named(players, "message")
+        with self._world.lock:
+            self._do("message", named, {"text": text}, cause, None)
+            self._delivery.tell([player.name for player in named], "message", text=text)
+            return Bunch([player for player in named if player.online])
+
+    def set(
+        self, players: Any, fields: Mapping[str, Any], cause: Cause | None = None
+    ) -> Bunch[Player]:
+        """Give players' fields new values."""
+        self._check_fields(fields)
+        named = self._named(players, "set")
+
+        def change(player: Player) -> None:
+            for name, value in fields.items():
+                setattr(player, name, value)
+
+        self._do("set", named, {"fields": dict(fields)}, cause, change)
+        return named
+
+    def mark_dropout(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
+        """Count players as dropouts, and run the handlers that watch for it."""
+        named = self._named(players, "mark_dropout")
+        self._do("mark_dropout", named, {}, cause, self._dropouts.mark)
+        return named
+
+    # ---- how ----
+
+    def _named(self, players: Any, what: str) -> Bunch[Player]:
+        """Return the players who are meant.
+
+        Raises:
+            ClosedRun: the run was closed.
+            UprootError: nobody is meant, or somebody who is not in the session.
+        """
+        world = self._world
+        if world.closing:
+            raise ClosedRun(world.name)
+        with world.lock:
+            names = self._delivery.names(players)
+            if not names:
+                raise UprootError(
+                    f"run.{what}(...) was given no players.\n"
+                    "Name them: run.players, one of them, or a list."
+                )
+            return Bunch([world.player(name) for name in names])
+
+    def _move(
+        self,
+        what: str,
+        players: Any,
+        place: Callable[[Player], int],
+        cause: Cause | None,
+        may: Callable[[Player], bool],
+    ) -> Bunch[Player]:
+        with self._world.lock:
+            moved = Bunch([player for player in self._named(players, what) if may(player)])
+            targets = {player.name: place(player) for player in moved}
+            self._do(
+                what, moved, {}, cause, lambda p: self._flow.move_to(p, targets[p.name]), targets
+            )
+            return moved
+
+    def _do(
+        self,
+        what: str,
+        players: Iterable[Player],
+        told: Mapping[str, Any],
+        cause: Cause | None,
+        change: Change | None,
+        targets: Mapping[str, int] | None = None,
+    ) -> None:
+        """Note what is done to each player, and do it."""
+        world = self._world
+        with world.lock:
+            acting = cause or world.lock.cause or world.journal.outside()
+            before = world.lock.begin_step(acting)
+            try:
+                for player in players:
+                    moved = {} if targets is None else _moved(player, targets)
+                    value = world.codec.encode({**told, **moved, "online": player.online})
+                    world.journal.write("intervention", player.subject, what, value)
+                    if change is not None:
+                        change(player)
+            finally:
+                world.lock.end_step(before)
+
+    def _before(self, player: Player) -> int:
+        """Return the position of the page before a player's place; -1 if there is none."""
+        journeys = self._flow.journeys
+        for position in range(min(player.position, len(journeys.steps(player))) - 1, -1, -1):
+            page = journeys.page(player, position)
+            if page is not None and page.shown:
+                return position
+        return -1
+
+    def _check_fields(self, fields: Mapping[str, Any]) -> None:
+        """Refuse, before anything changes, what could not be set."""
+        if not fields:
+            raise UprootError("run.set(...) was given no fields.\nWrite run.set(players, cash=10).")
+        for name, value in fields.items():
+            if not name.isidentifier() or name.startswith("_") or name in reserved_names(Player):
+                raise UprootError(
+                    f"'{name}' cannot be set by hand: it is no name of a field, or one that "
+                    "uproot_nb keeps for itself on players.\nChoose another."
+                )
+            self._world.codec.encode(value)
+
+
+def _moved(player: Player, targets: Mapping[str, int]) -> dict[str, int]:
+    return {"from": player.position, "to": targets[player.name]}

@@ -1,0 +1,237 @@
+"""Retelling: a session in memory that is told again what has come to a recorded one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.messages import HttpRequest, Invoke
+from uproot_nb.engine.hooks import run_authors
+from uproot_nb.engine.recorded_time import RecordedLoop
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.engine.showing import MakeTemplates
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.submitting import BACK, POSITION, VISIT, visit_token
+from uproot_nb.experiment.setup import Setup
+from uproot_nb.log.codec import Resolve
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import MemoryLog
+
+__all__ = ["Retelling"]
+
+_OUTSIDE = Cause("", "", "uproot_nb", "")
+
+
+class Retelling(Runtime):
+    """Runs a session without a participant server, at the recorded times.
+
+    Args:
+        name, settings, seed: as recorded.
+        now: when the session began, in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        setup: Setup,
+        templates: MakeTemplates,
+        settings: dict[str, Any],
+        seed: Any,
+        now: float,
+        resolve: Resolve,
+        language: str = "",
+    ) -> None:
+        super().__init__(
+            name, MemoryLog(), setup, _connect, lambda: _OUTSIDE, self._hear, _disconnect,
+            templates, settings, seed, resolve, language,
+            make_loop=lambda lock: RecordedLoop(lock, now),
+        )  # fmt: skip
+        self.time: RecordedLoop = self.loop  # type: ignore[assignment]
+        self.world.journal.clock = self.loop.time
+        self.told: Counter[str] = Counter()
+        """How many of each kind were told again; "left out" where today's players are elsewhere."""
+        self.troubles: list[str] = []
+        self._draw_name = self.world.new_name
+
+    def tell(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
+        """Let something come in again, and wait for all that it causes."""
+        self.wait_for(self._tell(act, event, seq, time, more))
+
+    def pass_time(self, until: float) -> None:
+        """Let timers go off up to a time."""
+        self.wait_for(self.time.advance(until))
+
+    async def _tick(self) -> None:
+        """Take no snapshots."""
+
+    def _hear(self, text: str, cause: Cause) -> None:
+        self.troubles.append(text)
+
+    async def _tell(
+        self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]
+    ) -> None:
+        await self.time.advance(time)
+        self.world.shift = seq - 1 - self.world.journal.seq
+        name = event.subject.partition("/")[2]
+        meant = event.subject.startswith("player/") and act not in ("claim", "place", "apply")
+        if meant and name not in self.world.state.players:
+            self.told["left out"] += 1
+            return
+        self.told[act] += 1
+        await getattr(self, f"_tell_{act}")(event, name, more)
+        await self.time.settle()
+
+    # ---- what browsers do ----
+
+    async def _tell_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        told = orjson.loads(event.value)
+        self.calls.receive(Invoke(
+            event.seq, 1, self.world.key, name, told["page"], told["id"], event.field,
+            orjson.dumps(told["args"]), orjson.dumps(told["kwargs"]),
+        ))  # fmt: skip
+
+    async def _tell_submit(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if player.page != event.field:
+            self.told["left out"] += 1
+            return
+        form = (orjson.loads(event.value) or {}).get("form")
+        page = self.flow.journeys.pages.get(event.field)
+        if form is None and getattr(page, "fields", None):
+            self.told["not kept"] += 1
+            await self._repeat(more)
+            return
+        await self._post(name, [(key, text) for key, text in form or ()])
+
+    async def _tell_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._post(name, [(BACK, "1")])
+
+    async def _post(self, name: str, form: list[tuple[str, str]]) -> None:
+        player = self.world.player(name)
+        hidden = [(POSITION, str(player.position)), (VISIT, visit_token(self.world, player))]
+        await self._ask("submit", name, [*hidden, *form])
+
+    async def _tell_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if event.kind == "enter":
+            there = player.position == orjson.loads(event.value)["position"]
+        else:
+            there = self.flow.moves.has_arrived(player)
+        if not there:
+            await self._ask("page", name)
+
+    async def _tell_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if player.page == event.field and self.flow.timeouts.has_passed(player):
+            await self._ask("page", name)
+
+    async def _tell_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player, known = self.world.player(event.actor), self.world.state.fields
+        now = known.get(event.subject, {}).get(event.field)
+        if now is None or self.world.state.text(event.subject, event.field) != event.value:
+            await self._ask("page", player.name)
+
+    async def _tell_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._note_presence(name, 1, True)
+
+    async def _tell_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._note_presence(name, 1, False)
+
+    # ---- those who come ----
+
+    async def _tell_place(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(name)
+        await self.open_place(claimed=False)
+
+    async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(name)
+        await self._ask("join", "")
+
+    async def _tell_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(event.field)
+        label = orjson.loads(more[0].value).get("label") or ""
+        visit = self.world.codec.decode(event.value)
+        form = [("label", label), ("_uproot_visit", visit)]
+        await self._ask("enter", "", form, room=name)
+
+    def _names(self, name: str) -> Any:
+        fresh = name not in self.world.state.players
+        return (lambda: name) if fresh else self._draw_name
+
+    async def _ask(
+        self, action: str, name: str, form: list[tuple[str, str]] | None = None, room: str = ""
+    ) -> None:
+        self._receive([HttpRequest(
+            0, self.world.key, name, action, form or [], [], "", room=room
+        )])  # fmt: skip
+
+    # ---- what cells do ----
+
+    async def _tell_apply(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._repeat([event])
+
+    async def _repeat(self, events: Sequence[Event]) -> None:
+        """Change what the recorded events have changed, as they have."""
+        journal, state = self.world.journal, self.world.state
+        for event in events:
+            with self.lock:
+                if event.kind == "enter":
+                    position = orjson.loads(event.value)["position"]
+                    why = event.cause.rpartition(".")[2]
+                    self.flow.moves.go(self.world.player(event.actor), position, why)
+                elif event.kind not in ("leave", "output", "error"):
+                    cause = Cause(*event[7:])
+                    journal.write_for(
+                        cause, event.kind, event.subject, event.field, event.value
+                    )  # fmt: skip
+                    state.apply(journal.pending[-1])
+
+    async def _tell_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        position = orjson.loads(event.value)["position"]
+        if self.world.player(name).position != position:
+            self.flow.move_to(self.world.player(name), position)
+
+    async def _tell_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.dropouts.mark(self.world.player(name))
+
+    async def _tell_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.set_state(event.field)
+
+    async def _tell_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        cause = Cause("researcher", "", "restart", "")
+        for app in self.setup.apps:
+            if app.restart is not None:
+                await run_authors(app.restart, self.world, cause)
+
+
+class _Nobody:
+    """A line with nobody at its other end."""
+
+    closed = False
+    unsent = 0
+
+    def send(self, message: Any) -> None:
+        return
+
+    def pause(self) -> None:
+        return
+
+    def resume(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+async def _connect(*_: Any) -> tuple[Channel, str]:
+    await asyncio.sleep(0)
+    return _Nobody(), ""
+
+
+async def _disconnect() -> None:
+    return

@@ -1,0 +1,146 @@
+"""Difference: the first thing that came out otherwise, of two logs of the same session."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import orjson
+
+from uproot_nb.engine.waits import WAIT_EVENT
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES, Event
+
+__all__ = ["Difference", "comparable", "first_difference"]
+
+_COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "join"}
+_UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+_TIME = re.compile(r'("time":)\d{10}(?:\.\d+)?')
+_CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A call, submission or hook that came out otherwise, and in what first.
+
+    `what` is like "Market.post_offer", `args` and `kwargs` what it was called with. `field` of
+    `subject` was `recorded` and is `now`; the field "result" is what a call came to, "push" what
+    was notified. What is not there at all is None.
+    """
+
+    seq: int
+    player: str
+    page: str
+    what: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    subject: str
+    field: str
+    recorded: Any
+    now: Any
+    reason: str = ""
+
+    def __str__(self) -> str:
+        given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
+        called = f"{self.what}({', '.join(given)})"
+        who = f" of player/{self.player}" if self.player else ""
+        text = (
+            f"event {self.seq}: {called}{who}: {self.field} of {self.subject} was "
+            f"{self.recorded!r}, and is {self.now!r} now"
+        )
+        return f"{text}\n{self.reason}" if self.reason else text
+
+
+def comparable(text: str) -> str:
+    """Return a value's JSON without what no rerun can repeat: identifiers, times of entries."""
+    return _TIME.sub(r"\g<1>0", _UUID.sub("uuid", text))
+
+
+def first_difference(
+    recorded: Sequence[Event],
+    now: Sequence[Event],
+    place: Callable[[Event], int],
+    codec: Codec,
+) -> Difference | None:
+    """Return what came out otherwise first; None if nothing did.
+
+    What each cause has done is compared in its own order, as several may take turns.
+
+    Args:
+        place: the recorded event before which an event of today came.
+    """
+    before, after = _effects(recorded), _effects(now)
+    found: tuple[int, Event | None, Event | None] | None = None
+    for key in before.keys() | after.keys():
+        for was, is_now in zip_longest(before[key], after[key]):
+            if was is None or is_now is None or _told(was) != _told(is_now):
+                seq = was.seq if was is not None else place(is_now)
+                if found is None or seq < found[0]:
+                    found = seq, was, is_now
+                break
+    return None if found is None else _described(*found, recorded, codec)
+
+
+def _effects(events: Iterable[Event]) -> defaultdict[_Key, list[Event]]:
+    found: defaultdict[_Key, list[Event]] = defaultdict(list)
+    for event in events:
+        ours = event.kind == "notify" and event.field == WAIT_EVENT
+        if event.kind not in _COMPARED or ours or '"outcome":"started"' in event.value:
+            continue
+        found[event.actor, event.page, event.cause].append(event)
+    return found
+
+
+def _told(event: Event) -> tuple[Any, ...]:
+    value = event.value
+    if event.kind == "call":
+        value = orjson.dumps(_outcome(event)).decode()
+    elif event.kind == "submit":
+        value = ""  # what was sent is what the recording has
+    return event.kind, event.subject, event.field, comparable(value)
+
+
+def _outcome(event: Event) -> Any:
+    told = orjson.loads(event.value)
+    return {key: told[key] for key in ("outcome", "result", "error", "message") if key in told}
+
+
+def _described(
+    seq: int, was: Event | None, is_now: Event | None, recorded: Sequence[Event], codec: Codec
+) -> Difference:
+    one = was or is_now
+    assert one is not None
+    known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
+    call = next(known, one if one.kind == "call" else None)
+    told = {} if call is None else orjson.loads(call.value)
+    field = {"call": "result", "notify": "push", "enter": "page"}.get(one.kind, one.field)
+    return Difference(
+        seq, one.actor, one.page, one.cause, told.get("args", []), told.get("kwargs", {}),
+        one.subject, field, _value(was, codec), _value(is_now, codec), _reason(one, recorded),
+    )  # fmt: skip
+
+
+def _value(event: Event | None, codec: Codec) -> Any:
+    if event is None:
+        return None
+    if event.kind == "call":
+        told = _outcome(event)
+        return told.get("result") if told["outcome"] == "ok" else told
+    return codec.decode(event.value)
+
+
+def _reason(event: Event, recorded: Sequence[Event]) -> str:
+    """Name the likely reason if the code draws or tells the time on its own."""
+    sources = [e.value for e in recorded if e.kind == "code" and e.field == event.page]
+    if any(_CHANCE.search(source) for source in sources):
+        return (
+            "Its code draws or tells the time without the session (random, time.time, uuid …): "
+            "that may be why. Use rng()."
+        )
+    return ""

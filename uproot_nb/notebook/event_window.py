@@ -1,0 +1,111 @@
+"""EventWindow: the rows of a long log that somebody looks at just now."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from array import array
+from typing import Any, NamedTuple
+
+from uproot_nb.log.events import KINDS, Event
+from uproot_nb.log.log import EventLog
+
+__all__ = ["EventWindow", "Wanted"]
+
+LONGEST_VALUE = 240
+"""Characters of a value that a row shows."""
+LONGEST_WINDOW = 500
+"""Rows that are given at once."""
+
+
+class Wanted(NamedTuple):
+    """Which events to show; "" is any. A player is meant by name, others as `group/abc12`."""
+
+    subject: str = ""
+    kind: str = ""
+    field: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return not any(self)
+
+    def query(self) -> dict[str, Any]:
+        """Return what `EventLog.read` is asked for."""
+        plain = "/" in self.subject or self.subject == "session"
+        return {
+            "kinds": {self.kind} if self.kind else None,
+            "subject": (self.subject if plain else f"player/{self.subject}") or None
+            if self.subject
+            else None,
+            "field": self.field or None,
+        }
+
+
+class EventWindow:
+    """Gives rows [a, b) of the events that are wanted, without holding the log.
+
+        window = EventWindow(log, "market")
+        rows, total = window.rows(0, 50, Wanted(kind="call"))
+
+    Any thread may call. What is kept of a filter is the numbers of its events, 8 bytes each.
+    """
+
+    def __init__(self, log: EventLog, session: str) -> None:
+        self._log, self._session = log, session
+        self._lock = threading.Lock()
+        self._wanted = Wanted()
+        self._seqs = array("Q")
+        self._seen = 0
+
+    def rows(self, a: int, b: int, wanted: Wanted) -> tuple[list[list[Any]], int]:
+        """Return the rows from *a* to before *b* (at most 500), and how many there are in all.
+
+        A row is [seq, time, kind, subject, field, value (JSON, shortened), actor, page, cause].
+        """
+        with self._lock:
+            total = self._total(wanted)
+            a = max(0, min(a, total))
+            b = max(a, min(b, total, a + LONGEST_WINDOW))
+            if a == b:
+                return [], total
+            first, last = (a + 1, b) if wanted.is_all else (self._seqs[a], self._seqs[b - 1])
+            read = self._log.read(self._session, after=first - 1, until=last, **wanted.query())
+            return [_row(event) for event in read], total
+
+    def place_of(self, seconds: float, wanted: Wanted) -> int:
+        """Return the row of the first event at or after a time (Unix seconds)."""
+        with self._lock:
+            total = self._total(wanted)
+            return bisect.bisect_left(
+                range(total), seconds, key=lambda place: self._time_at(place, wanted)
+            )
+
+    def _time_at(self, place: int, wanted: Wanted) -> float:
+        seq = place + 1 if wanted.is_all else self._seqs[place]
+        event: Event = next(iter(self._log.read(self._session, after=seq - 1, until=seq)))
+        return event.time
+
+    def _total(self, wanted: Wanted) -> int:
+        last = self._log.last_seq(self._session)
+        if wanted.is_all:
+            return last
+        if wanted.kind and wanted.kind not in KINDS:
+            return 0
+        if wanted != self._wanted:
+            self._wanted, self._seqs, self._seen = wanted, array("Q"), 0
+        if last > self._seen:
+            new = self._log.read(self._session, after=self._seen, until=last, **wanted.query())
+            self._seqs.extend(event.seq for event in new)
+            self._seen = last
+        return len(self._seqs)
+
+
+def _row(event: Event) -> list[Any]:
+    value = event.value
+    if len(value) > LONGEST_VALUE:
+        value = value[:LONGEST_VALUE] + "…"
+    return [
+        event.seq, event.time, event.kind, event.subject, event.field, value, event.actor,
+        event.page, event.cause,
+    ]  # fmt: skip

@@ -1,0 +1,234 @@
+"""Monitor: tells a widget what happens in a session, and does what its researcher asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.steps import Cause
+from uproot_nb.errors import UprootError
+from uproot_nb.log.events import Event
+from uproot_nb.notebook.event_window import EventWindow, Wanted
+from uproot_nb.notebook.monitor_rows import PlayerRows
+from uproot_nb.notebook.qr import qr_code
+
+if TYPE_CHECKING:
+    from uproot_nb.notebook.run import Run
+
+__all__ = ["Monitor"]
+
+SECONDS = 0.2
+"""Between two looks at the session."""
+UNACKNOWLEDGED = 2
+"""Messages that may be on their way to a browser; a slow one gets fewer."""
+POINTS = 20_000
+"""Points of a chart that are told at first; of a longer history, evenly chosen ones."""
+BY_HAND = Cause("researcher", "", "monitor", "")
+
+
+class Monitor:
+    """One monitor's side in the kernel; all of it happens on the run's loop.
+
+    The browser says `ready` and gets everything, then what is new, at most five times a second;
+    it acknowledges each message. Rows of the log are given when it asks for them.
+
+    Args:
+        send: gives a message to the browser; called on the run's loop.
+        fields: the players' fields that are shown at first.
+    """
+
+    def __init__(
+        self, run: Run, send: Callable[[dict[str, Any]], None], fields: Sequence[str] = ()
+    ) -> None:
+        self._run, self._runtime, self._send = run, run._runtime, send
+        world = self._runtime.world
+        self._window = EventWindow(world.log, world.name)
+        self._rows = PlayerRows(self._runtime.flow.journeys, fields)
+        self._chart = ""
+        self._sent = self._acked = self._seen = 0
+        self._told: tuple[Any, ...] | None = None
+        self._is_watched = self._is_reading = False
+        self._past: list[Event] = []
+        self._points: list[tuple[str, float, float]] = []
+
+    # ---- the browser's side ----
+
+    def receive(self, message: Any) -> None:
+        """Take a message of the browser; any thread may call."""
+        if self._runtime.closed:
+            self._send({"op": "closed"})
+        else:
+            self._runtime.loop.call_soon_threadsafe(self._take, message)
+
+    def _take(self, message: Any) -> None:
+        match message:
+            case {"op": "ready"}:
+                self._runtime.beside(self._begin())
+            case {"op": "ack", "n": int(n)}:
+                self._acked = max(self._acked, min(n, self._sent))
+            case {"op": "rows" | "find"}:
+                self._runtime.beside(self._give_rows(message))
+            case {"op": "fields", "fields": list(fields)}:
+                self._rows.fields = tuple(str(field) for field in fields)
+                self._rows.forget()
+            case {"op": "chart", "field": str(field)}:
+                self._runtime.beside(self._begin_chart(field))
+            case {"op": "do", "id": number, "what": str(what)}:
+                self._send({"op": "done", "id": number, **self._do(what, message)})
+
+    def close(self) -> None:
+        """Say that the run has ended; called before it does."""
+        self._send({"op": "closed"})
+
+    # ---- telling what is new ----
+
+    async def _begin(self) -> None:
+        self._sent = self._acked = 0
+        self._told = None
+        self._rows.forget()
+        last = self._runtime.world.journal.committed
+        events = await asyncio.to_thread(self._read, 0, last, {"error", "connect", "disconnect"})
+        self._seen = last
+        self._past = events
+        self._points = []
+        self._note_presence(events)
+        if self._chart:
+            await self._begin_chart(self._chart)
+        self._tell(everything=True)
+        if not self._is_watched:
+            self._is_watched = True
+            self._runtime.beside(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
+                self._look()
+                self._tell()
+
+    def _look(self) -> None:
+        """Read those new events that are told of one by one."""
+        last = self._runtime.world.journal.committed
+        kinds = {"error", "connect", "disconnect"} | ({"set"} if self._chart else set())
+        if last > self._seen:
+            new = self._read(self._seen, last, kinds)
+            self._past += [event for event in new if event.kind != "set"]
+            self._points += _points(new, self._chart)
+            self._note_presence(new)
+            self._seen = last
+
+    def _read(self, after: int, until: int, kinds: set[str]) -> list[Event]:
+        world = self._runtime.world
+        return list(world.log.read(world.name, after=after, until=until, kinds=kinds))
+
+    def _note_presence(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.kind != "error":
+                self._rows.since[event.subject.partition("/")[2]] = event.time
+
+    def _tell(self, everything: bool = False) -> None:
+        world = self._runtime.world
+        with world.lock:
+            players = world.players()
+            changed = self._rows.changed(players)
+            told = (world.journal.committed, self._runtime.flow.state, len(players))
+        if told == self._told and not changed and not self._points:
+            return
+        self._told = told
+        self._sent += 1
+        message = {
+            "op": "news", "n": self._sent, "total": told[0], "state": told[1],
+            "players": [self._with_link(row, everything) for row in changed],
+            "errors": [_error(event) for event in self._past if event.kind == "error"][-100:],
+            "presence": [_presence(event) for event in self._past if event.kind != "error"],
+            "points": self._points, "everything": everything,
+        }  # fmt: skip
+        if everything:
+            join = self._run.join_link
+            message |= {"name": world.name, "join": join, "qr": qr_code(join)}
+            message |= {"fields": self._rows.fields, "chart": self._chart}
+        self._past, self._points = [], []
+        self._send(message)
+
+    def _with_link(self, row: tuple[Any, ...], everything: bool) -> list[Any]:
+        player = self._runtime.world.player(row[0])
+        return [*row, self._run.link(player), player.id]
+
+    # ---- a chart ----
+
+    async def _begin_chart(self, field: str) -> None:
+        self._chart = field
+        self._is_reading = True
+        try:
+            events = await asyncio.to_thread(self._history, field, self._seen)
+        finally:
+            self._is_reading = False
+        points = _points(events, field)
+        self._points = points[:: max(1, -(-len(points) // POINTS))]
+        self._send({"op": "chart", "field": field})
+
+    def _history(self, field: str, until: int) -> list[Event]:
+        world = self._runtime.world
+        if not field:
+            return []
+        return list(world.log.read(world.name, until=until, kinds={"set"}, field=field))
+
+    # ---- rows of the log ----
+
+    async def _give_rows(self, message: Mapping[str, Any]) -> None:
+        """Answer a question for rows; `find` asks from a time on."""
+        wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
+        a, count = int(message.get("a", 0)), int(message.get("count", 50))
+        if message["op"] == "find":
+            a = await asyncio.to_thread(self._window.place_of, float(message["time"]), wanted)
+        rows, total = await asyncio.to_thread(self._window.rows, a, a + count, wanted)
+        answer = {"op": "rows", "id": message.get("id"), "a": a, "rows": rows, "total": total}
+        self._send({**answer, "found": message["op"] == "find"})
+
+    # ---- doing what is asked for ----
+
+    def _do(self, what: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do it, and return what to tell: `text`, or `error`."""
+        try:
+            return {"text": self._done(what, message)}
+        except (UprootError, TypeError, ValueError) as error:
+            return {"error": str(error)}
+
+    def _done(self, what: str, message: Mapping[str, Any]) -> str:
+        if what in ("pause", "resume"):
+            self._runtime.set_state("paused" if what == "pause" else "running")
+            return "Paused." if what == "pause" else "Running."
+        acts = self._runtime.interventions
+        who = list(message.get("players", ()))
+        match what:
+            case "advance" | "revert" | "move_to_end" | "reload" | "mark_dropout":
+                done: Sequence[Player] = getattr(acts, what)(who, BY_HAND)
+            case "message":
+                done = acts.message(who, message.get("text", ""), BY_HAND)
+            case "set":
+                done = acts.set(who, dict(message.get("values", {})), BY_HAND)
+            case _:
+                raise UprootError(f"The monitor knows nothing called {what!r}.")
+        return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
+
+
+def _points(events: Sequence[Event], field: str) -> list[tuple[str, float, float]]:
+    """Return (player, time, value) of those changes of a field that are numbers."""
+    found = []
+    for event in events:
+        if event.kind == "set" and event.field == field and event.subject.startswith("player/"):
+            try:
+                found.append((event.subject[7:], event.time, float(event.value)))
+            except ValueError:
+                continue
+    return found
+
+
+def _presence(event: Event) -> tuple[str, float, bool]:
+    return event.subject.partition("/")[2], event.time, event.kind == "connect"
+
+
+def _error(event: Event) -> list[Any]:
+    return [event.seq, event.time, event.subject, event.page, event.value]

@@ -1,0 +1,65 @@
+"""What the monitor tells of players: a row each, and which rows are new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.journeys import Journeys
+
+__all__ = ["COLUMNS", "PlayerRows"]
+
+COLUMNS = ("name", "label", "page", "round", "status", "since", "fields")
+LONGEST_VALUE = 80
+
+
+class PlayerRows:
+    """Knows which rows were told already, so that only what is new is told."""
+
+    def __init__(self, journeys: Journeys, fields: Sequence[str] = ()) -> None:
+        self._journeys = journeys
+        self.fields = tuple(fields)
+        self.since: dict[str, float] = {}
+        """When each player last came or went, Unix seconds."""
+        self._told: dict[str, tuple[Any, ...]] = {}
+
+    def forget(self) -> None:
+        """Tell everything anew."""
+        self._told.clear()
+
+    def changed(self, players: Sequence[Player]) -> list[tuple[Any, ...]]:
+        """Return the rows that differ from what was told before; called under the lock."""
+        new = []
+        for player in players:
+            row = self.row(player)
+            if self._told.get(player.name) != row:
+                self._told[player.name] = row
+                new.append(row)
+        return new
+
+    def row(self, player: Player) -> tuple[Any, ...]:
+        """Return one player's row, as COLUMNS names it."""
+        values = tuple(_short(player.get(name, "")) for name in self.fields)
+        label = player.get("label", None) or ""
+        return (
+            player.name, str(label), player.page or "", player.get("round", None),
+            self.status(player), self.since.get(player.name), values,
+        )  # fmt: skip
+
+    def status(self, player: Player) -> str:
+        """Return "open", "dropped", "finished", "offline", "waiting" or "online"."""
+        state = player._state
+        if state.dropped:
+            return "dropped"
+        if state.page is None and state.position >= 0:
+            return "finished"
+        if not state.online:
+            return "offline" if state.claimed or state.position >= 0 else "open"
+        page = self._journeys.pages.get(state.page or "")
+        return "waiting" if page is not None and page.waits else "online"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

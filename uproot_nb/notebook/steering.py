@@ -1,0 +1,68 @@
+"""Steering: what a researcher does to players while a session runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.entities import Player
+from uproot_nb.engine.runtime import Runtime
+
+__all__ = ["Steering"]
+
+
+class Steering:
+    """The interventions of a run; each is an event of kind `intervention` for every player.
+
+    *players* is a player, a name, an identifier, or any iterable of these. Nothing is done unless
+    everybody named is in the session. Each returns those to whom it was done.
+
+        run.advance(run.players[0])
+        run.message(run.players, "Five minutes left.")
+        run.set(run.players, endowment=20)
+
+    All raise UprootError if nobody is named, and ClosedRun after `run.close()`.
+    """
+
+    _runtime: Runtime
+
+    def advance(self, players: Any) -> Bunch[Player]:
+        """Put players on the next page; open browsers follow.
+
+        The form of the page is not asked for, and its `after_once` does not run. Those who have
+        finished stay where they are.
+        """
+        return self._runtime.interventions.advance(players)
+
+    def revert(self, players: Any) -> Bunch[Player]:
+        """Put players back on the page before; open browsers follow.
+
+        What they answered there stays until they answer again. Who is on the first page stays.
+        """
+        return self._runtime.interventions.revert(players)
+
+    def move_to_end(self, players: Any) -> Bunch[Player]:
+        """Put players past their last page; open browsers follow."""
+        return self._runtime.interventions.move_to_end(players)
+
+    def reload(self, players: Any) -> Bunch[Player]:
+        """Let players' browsers load their page again."""
+        return self._runtime.interventions.reload(players)
+
+    def message(self, players: Any, text: str) -> Bunch[Player]:
+        """Show players a text on whatever page they are; return those who are online to see it.
+
+        It is shown as text, never as markup, and stays until they close it.
+        """
+        return self._runtime.interventions.message(players, text)
+
+    def set(self, players: Any, /, **fields: Any) -> Bunch[Player]:
+        """Give players' fields new values: `run.set(run.players, cash=10)`.
+
+        Pages that are open show them when they load again (`run.reload`).
+        """
+        return self._runtime.interventions.set(players, fields)
+
+    def mark_dropout(self, players: Any) -> Bunch[Player]:
+        """Count players as dropouts: others no longer wait for them, their handlers run."""
+        return self._runtime.interventions.mark_dropout(players)

@@ -1,0 +1,51 @@
+"""The widgets: the browser's part of monitors and views, and the line to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["make_widget"]
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+@cache
+def _widget_class() -> type[Any]:
+    import anywidget  # lazy: only monitors and views need ipywidgets
+    import traitlets
+
+    class Window(anywidget.AnyWidget):
+        """A window on a session; what it shows comes by messages, so none of it is saved."""
+
+        _esm = _script()
+        _css = "\n".join(
+            (STATIC / name).read_text() for name in ("vendor/uplot/uPlot.min.css", "monitor.css")
+        )
+        kind = traitlets.Unicode().tag(sync=True)
+        snapshot = traitlets.Unicode().tag(sync=True)
+
+    return Window
+
+
+def _script() -> str:
+    """Return monitor.js, with uPlot in front of it: nothing is fetched from anywhere."""
+    chart = (STATIC / "vendor/uplot/uPlot.iife.min.js").read_text()
+    return f"{chart}\n{(STATIC / 'monitor.js').read_text()}"
+
+
+def make_widget(kind: str, snapshot: str, receive: Callable[[Any], None]) -> Any:
+    """Return a widget of a kind ("monitor", "view"); *receive* gets what its browsers say."""
+    widget = _widget_class()(kind=kind, snapshot=snapshot)
+    widget.on_msg(lambda _widget, content, _buffers: receive(content))
+    _answer_beside_cells(widget)
+    return widget
+
+
+def _answer_beside_cells(widget: Any) -> None:
+    """Keep ipykernel 7.4 from sending what browsers say to the shell that a cell keeps busy."""
+    comm = getattr(widget, "comm", None)
+    if comm is not None and hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _details, default: default

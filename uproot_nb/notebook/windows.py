@@ -1,0 +1,83 @@
+"""Windows: the monitors and views of one run that a notebook shows."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.engine.entities import Player
+from uproot_nb.notebook.display import show, show_html
+from uproot_nb.notebook.monitor import Monitor
+from uproot_nb.notebook.monitor_rows import PlayerRows
+from uproot_nb.notebook.snapshot import snapshot
+from uproot_nb.notebook.widget import make_widget
+
+if TYPE_CHECKING:
+    from uproot_nb.notebook.run import Run
+
+__all__ = ["Windows"]
+
+SECONDS = 10.0
+"""Between two snapshots for the saved notebook."""
+
+
+class Windows:
+    """Shows them, keeps the saved notebook's snapshots fresh, and tells them of the end."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._monitors: list[Monitor] = []
+        self._snapshots: dict[str, tuple[PlayerRows, str]] = {}
+        self._is_watching = False
+
+    def monitor(self, fields: Sequence[str]) -> None:
+        """Display a monitor below the cell, and its snapshot, which hides while it lives."""
+        run, mark = self._run, f"uproot-nb-{uuid.uuid4().hex[:12]}"
+        rows = PlayerRows(run._runtime.flow.journeys, fields)
+        box: list[Any] = []
+        monitor = Monitor(run, lambda message: box[0].send(message), fields)
+        box.append(make_widget("monitor", mark, monitor.receive))
+        self._monitors.append(monitor)
+        text = snapshot(run, rows)
+        self._snapshots[mark] = (rows, text)
+        show(box[0])
+        show_html(_wrapped(mark, text), mark)
+        if not self._is_watching and not run.closed:
+            self._is_watching = True
+            run._runtime.loop.call_soon_threadsafe(lambda: run._runtime.beside(self._watch()))
+
+    def view(self, players: Sequence[Player]) -> Any:
+        """Return a widget with the pages of *players* side by side; links are not saved."""
+        frames = [{"name": p.name, "url": self._run.link(p)} for p in players]
+        box: list[Any] = []
+        box.append(make_widget("view", "", lambda _: box[0].send({"op": "view", "frames": frames})))
+        return box[0]
+
+    def close(self) -> None:
+        """Tell the monitors that the run has ended, and leave its last state in the notebook."""
+        for monitor in self._monitors:
+            monitor.close()
+        self._refresh()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        for mark, (rows, before) in list(self._snapshots.items()):
+            text = snapshot(self._run, rows)
+            if _undated(text) != _undated(before):
+                self._snapshots[mark] = (rows, text)
+                show_html(_wrapped(mark, text), mark, update=True)
+
+
+def _wrapped(mark: str, text: str) -> str:
+    return f'<div class="{mark}">{text}</div>'
+
+
+def _undated(text: str) -> str:
+    head, _, rest = text.partition(" · as of ")
+    return head + rest.partition("</p>")[2]

@@ -1,0 +1,451 @@
+/* monitor.js: what a researcher sees of a running session, and does to it. An anywidget module;
+ * texts reach the document as text only. Python's side is uproot_nb/notebook/monitor.py. */
+
+const ROW = 24;
+const LOOKS = 12;   // lines of a chart
+const TALLEST = 4e6;   // pixels that every browser can scroll
+const ACTIONS = [
+    ["advance", "Advance", "Put {n} on the next page?"],
+    ["revert", "Back", "Put {n} on the page before?"],
+    ["move_to_end", "To the end", "Move {n} to the end?"],
+    ["reload", "Reload", "Reload the pages of {n}?"],
+    ["message", "Message…", "Show this to {n}:"],
+    ["set", "Set field…", "Set for {n} (name = value):"],
+    ["mark_dropout", "Dropout", "Mark {n} as dropped out?"],
+];
+
+function build(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    Object.entries(attributes).forEach(([name, value]) => {
+        if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+        else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+    });
+    element.append(...children.filter((child) => child !== null));
+    return element;
+}
+
+const clock = (seconds) => seconds ? new Date(seconds * 1000).toLocaleTimeString([], { hour12: false }) : "";
+
+async function copy(words, button) {
+    try {
+        await navigator.clipboard.writeText(words);
+    } catch {    // no permission: the old way
+        const area = build("textarea", {}, words);
+        button.after(area);
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+    }
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1200);
+}
+
+const copier = (words, label = "Copy", name = null) =>
+    build("button", { type: "button", "aria-label": name, onclick: (event) => copy(words, event.currentTarget) }, label);
+
+/* ---- The players ------------------------------------------------------------------------ */
+
+function playersPanel(tell, ask) {
+    const chosen = new Set();
+    const lines = new Map();
+    const people = new Map();
+    let fields = [];
+    const all = build("input", { type: "checkbox", "aria-label": "Select all players", onchange: () => {
+        people.forEach((_, name) => choose(name, all.checked && !lines.get(name).hidden));
+    } });
+    const head = build("tr");
+    const body = build("tbody");
+    const count = build("span", { class: "unb-quiet", "aria-live": "polite" });
+    const search = build("input", { type: "search", placeholder: "Find players", "aria-label": "Find players", oninput: sift });
+    const picked = build("input", { placeholder: "Fields: cash, bid", "aria-label": "Fields to show, with commas", onchange: () =>
+        tell({ op: "fields", fields: (fields = picked.value.split(",").map((name) => name.trim()).filter(Boolean)) }) && heading() });
+    const buttons = ACTIONS.map(([what, label, question]) =>
+        build("button", { type: "button", disabled: true, "data-action": what, onclick: () => ask(what, question, [...chosen]) }, label));
+    const panel = build("div", {},
+        build("div", { class: "unb-bar" }, search, picked, count),
+        build("div", { class: "unb-scroll", tabindex: "0", role: "region", "aria-label": "Players" }, build("table", {}, build("thead", {}, head), body)),
+        build("div", { class: "unb-bar", role: "toolbar", "aria-label": "Actions on the selected players" }, ...buttons));
+
+    function heading() {
+        const names = ["Player", "Label", "Page", "Round", "Status", "Since"].map((name) =>
+            build("th", { scope: "col", class: ["Label", "Since"].includes(name) ? "unb-wide" : null }, name));
+        head.replaceChildren(build("th", { scope: "col" }, all), ...names, ...fields.map((name) => build("th", { scope: "col" }, name)));
+    }
+
+    function choose(name, is) {
+        chosen[is ? "add" : "delete"](name);
+        lines.get(name).querySelector("input").checked = is;
+        count.textContent = chosen.size ? `${chosen.size} selected` : "";
+        buttons.forEach((button) => { button.disabled = chosen.size === 0; });
+    }
+
+    function sift() {
+        const words = search.value.toLowerCase();
+        lines.forEach((line) => { line.hidden = !line.textContent.toLowerCase().includes(words); });
+    }
+
+    function show(person) {
+        const [name, label, page, round, status, since, values] = person;
+        let line = lines.get(name);
+        if (!line) {
+            const box = build("input", { type: "checkbox", "aria-label": `Select ${name}`, onchange: () => choose(name, box.checked) });
+            line = build("tr", { "data-player": name }, build("td", {}, box));
+            lines.set(name, line);
+            body.append(line);
+        }
+        people.set(name, person);
+        const cells = [name, label, page || "–", round ?? "", null, clock(since), ...values].map((words, at) => {
+            if (at === 4) return build("td", {}, build("span", { class: "unb-status", "data-status": status }, status));
+            return build("td", { class: [1, 5].includes(at) ? "unb-wide" : null, title: String(words) }, String(words));
+        });
+        line.replaceChildren(line.firstChild, ...cells);
+    }
+
+    heading();
+    return {
+        panel, people, chosen,
+        news(message) {
+            if (message.fields) {
+                fields = message.fields;
+                picked.value = fields.join(", ");
+                heading();
+            }
+            message.players.forEach(show);
+            if (search.value) sift();
+        },
+    };
+}
+
+/* ---- The events: only the rows in view are ever here -------------------------------------- */
+
+function eventsPanel(tell) {
+    const me = Math.random().toString(36).slice(2);
+    let top = 0, total = 0, asked = false, again = false, mine = false;
+    const filters = ["Player", "Kind", "Field"].map((name) =>
+        build("input", { placeholder: name, "aria-label": `Only this ${name.toLowerCase()}`, size: 10, onchange: () => { total = 0; top = 0; look(); } }));
+    const follow = build("input", { type: "checkbox", checked: true, onchange: () => look() });
+    const when = build("input", { type: "datetime-local", step: "1", "aria-label": "Jump to a time", onchange: () => {
+        follow.checked = false;
+        tell({ op: "find", id: me, time: new Date(when.value).getTime() / 1000, count: visible(), wanted: wanted() });
+    } });
+    const told = build("span", { class: "unb-quiet" });
+    const body = build("tbody");
+    const space = build("div");
+    const table = build("table", {}, build("thead", {}, build("tr", {}, ...["#", "Time", "Kind", "Subject", "Field", "Value"].map((name, at) =>
+        build("th", { scope: "col", style: `width:${[13, 13, 13, 17, 14, 30][at]}%` }, name)))), body);
+    const port = build("div", { class: "unb-window", tabindex: "0", role: "region", "aria-label": "Events" }, table, space);
+    const panel = build("div", {}, build("div", { class: "unb-bar" }, ...filters, build("label", {}, follow, " follow"), when, told), port);
+
+    const visible = () => Math.max(5, Math.floor((port.clientHeight || 344) / ROW) - 1);
+    const wanted = () => filters.map((input) => input.value.trim());
+    const last = () => Math.max(0, total - visible());
+
+    function look() {
+        if (follow.checked) top = last();
+        top = Math.max(0, Math.min(top, last()));
+        if (asked) { again = true; return; }
+        asked = true;
+        tell({ op: "rows", id: me, a: Math.floor(top), count: visible(), wanted: wanted() });
+    }
+
+    function move(rows) {
+        follow.checked = false;
+        top += rows;
+        look();
+        place();
+    }
+
+    function place() {
+        const height = Math.min(TALLEST, total * ROW);
+        space.style.height = `${Math.max(0, height - table.offsetHeight)}px`;
+        mine = true;
+        port.scrollTop = last() ? top / last() * (port.scrollHeight - port.clientHeight) : 0;
+        requestAnimationFrame(() => { mine = false; });
+    }
+
+    port.addEventListener("wheel", (event) => { event.preventDefault(); move(event.deltaY / ROW); }, { passive: false });
+    port.addEventListener("scroll", () => {
+        if (mine) return;
+        follow.checked = false;
+        top = port.scrollTop / Math.max(1, port.scrollHeight - port.clientHeight) * last();
+        look();
+    });
+    port.addEventListener("keydown", (event) => {
+        const far = { ArrowUp: -1, ArrowDown: 1, PageUp: -visible(), PageDown: visible(), Home: -total, End: total }[event.key];
+        if (far === undefined) return;
+        event.preventDefault();
+        move(far);
+    });
+
+    return {
+        panel, look,
+        news(message) { if (!panel.hidden && !panel.closest("[hidden]")) { if (follow.checked || message.everything) look(); } },
+        rows(message) {
+            if (message.id !== me) return;
+            if (!message.found) asked = false;
+            const grown = message.total !== total;
+            total = message.total;
+            if (message.found) top = message.a;
+            told.textContent = `${total.toLocaleString()} events`;
+            body.replaceChildren(...message.rows.map(([seq, time, kind, subject, field, value, actor, page, cause]) =>
+                build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, subject, field, value].map((words) => build("td", {}, String(words))))));
+            place();
+            if (again || (grown && follow.checked && message.a !== last())) { again = false; look(); }
+        },
+    };
+}
+
+/* ---- Errors, presence, chart, links --------------------------------------------------------- */
+
+function errorsPanel(badge) {
+    const list = build("div", { class: "unb-scroll", tabindex: "0", role: "log", "aria-label": "Errors", style: "padding:.5rem .7rem" }, build("p", { class: "unb-quiet" }, "No errors."));
+    let count = 0;
+    return {
+        panel: list,
+        news(message) {
+            if (message.everything) { count = 0; list.replaceChildren(build("p", { class: "unb-quiet" }, "No errors.")); }
+            message.errors.forEach(([seq, time, subject, page, value]) => {
+                const { type = "Error", message: words = "", traceback = "" } = JSON.parse(value) || {};
+                if (count++ === 0) list.replaceChildren();
+                list.prepend(build("details", {}, build("summary", {}, `${clock(time)} · ${subject} · ${page} · ${type}: ${words}`), build("pre", {}, traceback)));
+            });
+            badge.textContent = count ? `Errors (${count})` : "Errors";
+            badge.classList.toggle("unb-bad", count > 0);
+        },
+    };
+}
+
+function presencePanel() {
+    const stays = new Map();
+    const body = build("tbody");
+    let from = Infinity;
+    const panel = build("div", { class: "unb-scroll", tabindex: "0", role: "region", "aria-label": "Presence" }, build("table", {}, build("thead", {}, build("tr", {}, build("th", { scope: "col" }, "Player"), build("th", { scope: "col" }, "Online"), build("th", { scope: "col", style: "width:70%" }, "Over time"))), body));
+    function draw() {
+        const now = Date.now() / 1000, span = Math.max(1, now - from);
+        const percent = (seconds) => 100 * seconds / span;
+        body.replaceChildren(...[...stays].map(([name, list]) => {
+            const parts = list.map(([a, b]) => build("span", { style: `left:${percent(a - from)}%;width:${percent((b ?? now) - a)}%`, title: `${clock(a)} – ${b ? clock(b) : "now"}` }));
+            const sum = Math.round(list.reduce((all, [a, b]) => all + (b ?? now) - a, 0));
+            return build("tr", {}, build("td", {}, name), build("td", {}, `${sum} s`), build("td", {}, build("div", { class: "unb-track" }, ...parts)));
+        }));
+    }
+    return {
+        panel, look: draw,
+        news(message) {
+            if (message.everything) stays.clear();
+            message.presence.forEach(([name, time, here]) => {
+                from = Math.min(from, time);
+                const list = stays.get(name) || stays.set(name, []).get(name);
+                const open = list.length && list[list.length - 1][1] === null ? list[list.length - 1] : null;
+                if (here && !open) list.push([time, null]);
+                else if (!here && open) open[1] = time;
+            });
+            if (message.presence.length && !panel.closest("[hidden]")) draw();
+        },
+    };
+}
+
+function chartPanel(tell, chosen) {
+    const field = build("input", { placeholder: "Field, such as cash", "aria-label": "Field to draw", onchange: () => tell({ op: "chart", field: field.value.trim() }) });
+    const note = build("span", { class: "unb-quiet" });
+    const place = build("div", { role: "img", "aria-label": "Chart of a field over time", style: "padding:.3rem" });
+    const panel = build("div", {}, build("div", { class: "unb-bar" }, field, note), place);
+    const lines = new Map();
+    let plot = null, late = null;
+    function draw() {
+        late = null;
+        if (panel.closest("[hidden]")) return;
+        plot?.destroy();
+        plot = null;
+        const names = [...lines.keys()].filter((name) => !chosen.size || chosen.has(name)).slice(0, LOOKS);
+        note.textContent = names.length ? `${names.length} of ${lines.size} players` : "No numbers yet.";
+        if (!names.length) return;
+        const times = [...new Set(names.flatMap((name) => lines.get(name).map(([time]) => time)))].sort((a, b) => a - b);
+        const columns = names.map((name) => {
+            const known = new Map(lines.get(name));
+            let value = null;
+            return times.map((time) => (value = known.get(time) ?? value));
+        });
+        const ink = getComputedStyle(panel).color;
+        const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,.25)" }, ticks: { stroke: "rgba(128,128,128,.25)" } };
+        plot = new uPlot({
+            width: Math.max(280, place.clientWidth - 12), height: 260, axes: [axis, axis],
+            // At least a minute: a single point would be drawn into years.
+            scales: { x: { range: (_, first, last) => [Math.min(first, last - 60), last] } },
+            series: [{}, ...names.map((name, at) => ({ label: name, stroke: `hsl(${at * 360 / names.length} 65% 45%)`, width: 1.5, paths: uPlot.paths.stepped({ align: 1 }) }))],
+        }, [times, ...columns], place);
+    }
+    return {
+        panel, look: draw,
+        chart(message) { lines.clear(); field.value = message.field; draw(); },
+        news(message) {
+            if (message.everything) { lines.clear(); field.value = message.chart; }
+            message.points.forEach(([name, time, value]) => (lines.get(name) || lines.set(name, []).get(name)).push([time, value]));
+            if ((message.points.length || message.everything) && late === null) late = setTimeout(draw, 500);
+        },
+    };
+}
+
+function linksPanel(people) {
+    const join = build("div", { class: "unb-bar" });
+    const body = build("tbody");
+    const panel = build("div", {}, join, build("div", { class: "unb-scroll", tabindex: "0", role: "region", "aria-label": "Links" }, build("table", {}, body)));
+    const link = (url, words) => build("a", { href: url, target: "_blank", rel: "noreferrer" }, words);
+    return {
+        panel,
+        look() {
+            body.replaceChildren(...[...people.values()].map(([name, label, , , , , , url]) =>
+                build("tr", {}, build("td", {}, name), build("td", {}, label), build("td", {}, copier(url, "Copy", `Copy the link of ${name}`), " ", link(url, "open")))));
+        },
+        news(message) {
+            if (!message.join) return;
+            join.replaceChildren(build("img", { class: "unb-qr", src: message.qr, alt: "QR code of the join link" }),
+                build("div", {}, build("p", {}, "Everyone who opens this link gets a place of their own:"), link(message.join, message.join), " ", copier(message.join, "Copy", "Copy the join link")));
+        },
+    };
+}
+
+/* ---- The monitor ------------------------------------------------------------------------------ */
+
+function monitor({ model, el }) {
+    const tell = (message) => { model.send(message); return true; };
+    const waiting = new Map();
+    let number = 0, state = "", closed = false;
+    const title = build("strong");
+    const counts = build("span", { class: "unb-quiet", "aria-live": "polite" });
+    const pause = build("button", { type: "button", onclick: () =>
+        ask(state === "paused" ? "resume" : "pause", state === "paused" ? "Let the session go on?" : "Pause the session? Participants see a calm notice.", []) }, "Pause");
+    const question = build("div", { class: "unb-bar unb-ask", role: "alertdialog", "aria-label": "Question", hidden: true });
+    const answer = build("div", { class: "unb-bar", role: "status", hidden: true });
+    const badge = build("button", { type: "button" }, "Errors");
+
+    function does(what, players, more) {
+        number += 1;
+        waiting.set(number, what);
+        tell({ op: "do", id: number, what, players, ...more });
+    }
+
+    function ask(what, words, players) {
+        const back = document.activeElement;
+        const input = ["message", "set"].includes(what) ? build("input", { "aria-label": words, size: 30 }) : null;
+        const yes = build("button", { type: "button", onclick: () => {
+            const more = details(what, input?.value ?? "");
+            if (more === null) { input.focus(); return; }
+            away();
+            does(what, players, more);
+        } }, "Yes");
+        const away = () => { question.hidden = true; back?.focus?.(); };
+        const no = build("button", { type: "button", onclick: away }, "No");
+        const who = players.length === 1 ? players[0] : `${players.length} players`;
+        question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no);
+        question.onkeydown = (event) => {
+            if (event.key === "Escape") away();
+            if (event.key === "Enter" && event.target === input) yes.click();
+            event.stopPropagation();
+        };
+        question.hidden = false;
+        (input || yes).focus();
+    }
+
+    function details(what, words) {
+        if (what === "message") return words.trim() ? { text: words } : null;
+        if (what !== "set") return {};
+        const [name, ...rest] = words.split("=");
+        if (!rest.length || !name.trim()) return null;
+        const text = rest.join("=").trim();
+        try { return { values: { [name.trim()]: JSON.parse(text) } }; } catch { return { values: { [name.trim()]: text } }; }
+    }
+
+    const players = playersPanel(tell, ask);
+    const events = eventsPanel(tell);
+    const panels = [
+        ["Players", players], ["Events", events], [badge, errorsPanel(badge)], ["Presence", presencePanel()],
+        ["Chart", chartPanel(tell, players.chosen)], ["Links", linksPanel(players.people)],
+    ];
+    const tabs = panels.map(([name, part], at) => {
+        const tab = name instanceof Element ? name : build("button", { type: "button" }, name);
+        tab.setAttribute("role", "tab");
+        tab.addEventListener("click", () => open(at));
+        part.panel.setAttribute("data-panel", String(at));
+        return tab;
+    });
+    const tablist = build("div", { role: "tablist", "aria-label": "What to see" }, ...tabs);
+    tablist.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        if (!step) return;
+        const at = (tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length;
+        open(at);
+        tabs[at].focus();
+    });
+
+    function open(at) {
+        tabs.forEach((tab, here) => {
+            tab.setAttribute("aria-selected", String(here === at));
+            tab.tabIndex = here === at ? 0 : -1;
+            panels[here][1].panel.parentElement.hidden = here !== at;
+        });
+        panels[at][1].look?.();
+    }
+
+    function news(message) {
+        tell({ op: "ack", n: message.n });
+        if (message.name) { title.textContent = message.name; root.setAttribute("aria-label", `Session ${message.name}`); }
+        state = message.state;
+        panels.forEach(([, part]) => part.news(message));
+        const all = [...players.people.values()].map((person) => person[4]);
+        const number = (...kinds) => all.filter((status) => kinds.includes(status)).length;
+        counts.textContent = `${state} · ${all.length} places · ${number("online", "waiting")} online · ${number("waiting")} waiting · ${number("finished")} finished · ${message.total.toLocaleString()} events`;
+        pause.textContent = state === "paused" ? "Resume" : "Pause";
+    }
+
+    function done({ id, text, error }) {
+        if (!waiting.delete(id)) return;
+        answer.hidden = false;
+        answer.classList.toggle("unb-bad", Boolean(error));
+        answer.textContent = error || text;
+    }
+
+    function end() {
+        closed = true;
+        counts.textContent = "closed: participants see that the session has ended.";
+        root.querySelectorAll("[role=toolbar] button, header button").forEach((button) => { button.disabled = true; });
+    }
+
+    const hide = build("style", {}, `.${model.get("snapshot")} { display: none; }`);
+    const root = build("section", { class: "unb", "aria-label": "Session" }, hide,
+        build("header", {}, title, counts, build("span", { class: "unb-grow" }), pause), tablist,
+        ...panels.map(([, part], at) => build("div", { role: "tabpanel", "aria-label": tabs[at].textContent }, part.panel)), question, answer);
+    // A notebook's own keys must not move the cell while somebody types here.
+    root.addEventListener("keydown", (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation());
+    root.dataset.lmSuppressShortcuts = "true";
+    el.append(root);
+    open(0);
+    const take = (message) => {
+        if (closed) return;
+        ({ news, done, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
+    };
+    model.on("msg:custom", take);
+    tell({ op: "ready" });
+    return () => model.off("msg:custom", take);
+}
+
+/* ---- The view: participants' pages side by side -------------------------------------------------- */
+
+function view({ model, el }) {
+    const root = build("section", { class: "unb unb-frames", "aria-label": "Participants' pages" });
+    el.append(root);
+    const take = ({ op, frames }) => {
+        if (op !== "view" || root.firstChild) return;
+        root.append(...frames.map(({ name, url }) => {
+            const frame = build("iframe", { src: url, title: `The page of ${name}` });
+            return build("figure", {}, build("figcaption", { class: "unb-bar" }, name,
+                build("button", { type: "button", onclick: () => { frame.src = url; } }, "Reload"), build("a", { href: url, target: "_blank", rel: "noreferrer" }, "open")), frame);
+        }));
+    };
+    model.on("msg:custom", take);
+    model.send({ op: "ready" });
+    return () => model.off("msg:custom", take);
+}
+
+export default { render: (window) => (window.model.get("kind") === "view" ? view(window) : monitor(window)) };
