@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import sys
 
+from uproot_nb.engine.journal import SNAPSHOT_AFTER
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
+from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.state import State
 
 _SESSION, _PLAYERS, _FIELDS, _BATCH = "million", 200, 20, 5_000
 
 
 def main(database: str, length: int) -> None:
-    """Append the events; the players join first."""
+    """Append the events, and snapshots as a run takes them; the players join first."""
     log, codec = SqliteLog(database), Codec()
+    state, snapshot = State(codec), 0
     log.claim(_SESSION)
     batch = [_joined(codec, number) for number in range(1, _PLAYERS + 1)]
     for seq in range(_PLAYERS + 1, length + 1):
         batch.append(_changed(seq))
         if len(batch) >= _BATCH:
             log.append(batch)
+            state.apply_all(batch)
             batch = []
+        if state.seq - snapshot >= SNAPSHOT_AFTER:
+            snapshot = state.seq
+            log.save_snapshot(Snapshot(_SESSION, snapshot, state.dump()))
     log.append(batch)
+    state.apply_all(batch)
+    log.save_snapshot(Snapshot(_SESSION, state.seq, state.dump()))  # as when a run is closed
     log.release(_SESSION)
     print(json.dumps({"events": log.last_seq(_SESSION)}))
     log.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError, open_log, runs, serve
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.experiment.pages import Page
+from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import SqliteLog
 
 
@@ -193,6 +196,39 @@ def test_a_session_must_be_named_where_there_are_several(tmp_path: Path) -> None
     log.close()
     with pytest.raises(FileNotFoundError):
         open_log(tmp_path / "none.sqlite3")
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, STEPS, st.data())
+def test_a_moment_is_the_same_with_and_without_snapshots(first: Any, then: Any, data: Any) -> None:
+    with Live() as live:
+        live.go(first)
+        live.go(then)
+        log, last = live.worlds.log, live.world.journal.committed
+        moments = data.draw(st.lists(st.integers(0, last), min_size=1, max_size=3))
+        without = [tables(live).at(seq) for seq in moments]
+        for seq in sorted(data.draw(st.sets(st.integers(0, last), max_size=6))):
+            log.save_snapshot(Snapshot("market", seq, tables(live)._past.state(seq).dump()))
+        for seq, table in zip(moments, without, strict=True):
+            pd.testing.assert_frame_equal(tables(live).at(seq), table)
+
+
+def test_the_snapshots_of_an_older_database_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "older.sqlite3"
+    with Live() as live:
+        live.go([("set", 0, "bid", number) for number in range(40)])
+        whole = tables(live)
+        log = SqliteLog(file)
+        log.claim("market")
+        log.append(list(live.worlds.log.read("market")))
+        with closing(sqlite3.connect(file)) as older, older:  # it kept the newest three alone
+            for seq in (20, 30, whole._past.last):
+                state = whole._past.state(seq).dump()
+                older.execute("INSERT INTO snapshots VALUES ('market', ?, ?)", (seq, state))
+        log.close()
+        with open_log(file) as market:
+            for seq in (0, 19, 20, 25, 31, whole._past.last):
+                pd.testing.assert_frame_equal(market.at(seq), whole.at(seq))
 
 
 def test_states_on_the_way_are_kept_so_that_a_long_log_is_not_read_twice() -> None:

@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from uproot_nb.errors import SessionTaken
 from uproot_nb.log.events import Event
-from uproot_nb.log.log import SNAPSHOTS_KEPT, EventLog, MemoryLog, SessionRecord, Snapshot
+from uproot_nb.log.log import (
+    SNAPSHOT_BLOCK,
+    SNAPSHOTS_KEPT,
+    EventLog,
+    MemoryLog,
+    SessionRecord,
+    Snapshot,
+    snapshots_to_keep,
+)
 from uproot_nb.log.sqlite import SqliteLog
 
 
@@ -183,15 +193,36 @@ def test_the_newest_snapshot_up_to_a_seq_is_loaded(log: EventLog) -> None:
     assert log.load_snapshot("other") is None
 
 
-def test_only_the_newest_few_snapshots_are_kept(log: EventLog) -> None:
+def test_the_newest_few_snapshots_and_the_first_of_a_block_are_kept(log: EventLog) -> None:
     log.save_snapshot(Snapshot("other", 1, b"kept"))
     for seq in range(1, 10):
         log.save_snapshot(Snapshot("market", seq, b""))
         log.save_snapshot(Snapshot("market", seq, b"again"))
-    kept = [seq for seq in range(10) if (log.load_snapshot("market", seq) or (0, 0))[1] == seq]
-    assert kept[-SNAPSHOTS_KEPT:] == [7, 8, 9]
-    assert log.load_snapshot("market", 6) is None
+    kept = [seq for seq in range(1, 10) if log.load_snapshot("market", seq).seq == seq]  # type: ignore[union-attr]
+    assert kept == [1, 7, 8, 9]
+    assert log.load_snapshot("market", 6) == Snapshot("market", 1, b"again")
     assert log.load_snapshot("other") == Snapshot("other", 1, b"kept")
+
+
+def test_a_snapshot_of_every_block_of_events_is_kept(log: EventLog) -> None:
+    taken = range(SNAPSHOT_BLOCK // 2, 10 * SNAPSHOT_BLOCK, SNAPSHOT_BLOCK // 5)
+    for seq in taken:
+        log.save_snapshot(Snapshot("market", seq, b""))
+    for seq in taken:
+        nearest = log.load_snapshot("market", seq)
+        assert nearest is not None
+        assert nearest.seq // SNAPSHOT_BLOCK == seq // SNAPSHOT_BLOCK
+    kept = {found.seq for seq in taken if (found := log.load_snapshot("market", seq))}
+    assert len(kept) == 10 + SNAPSHOTS_KEPT
+
+
+@given(st.lists(st.integers(1, 5 * SNAPSHOT_BLOCK), min_size=1, unique=True))
+def test_what_is_kept_does_not_depend_on_when_the_rest_was_dropped(seqs: list[int]) -> None:
+    kept: set[int] = set()
+    for seq in sorted(seqs):
+        kept = snapshots_to_keep({*kept, seq})
+    assert kept == snapshots_to_keep(seqs)
+    assert {seq // SNAPSHOT_BLOCK for seq in kept} == {seq // SNAPSHOT_BLOCK for seq in seqs}
 
 
 def test_a_closed_log_refuses_to_answer(log: EventLog) -> None:

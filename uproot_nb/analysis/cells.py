@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -23,10 +23,19 @@ from uproot_nb.experiment.identifiers import (
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.unresolved import Unresolved
 
-__all__ = ["Cell", "Kind", "common", "kind_of", "plain", "readable"]
+__all__ = ["Cell", "Column", "Kind", "common", "kind_of", "plain", "readable"]
 
 Cell = str | None
 """JSON, or None where there is no value."""
+
+
+class Column(NamedTuple):
+    """Some rows of one column: cells or, if plain, what they hold (int, float, str or None)."""
+
+    values: Sequence[Any]
+    plain: bool = False
+
+
 Kind = Literal["empty", "boolean", "integer", "number", "text", "json"]
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS

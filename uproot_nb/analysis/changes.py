@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import orjson
 
-from uproot_nb.analysis.cells import Cell, Kind, common, kind_of, readable
+from uproot_nb.analysis.cells import Cell, Column, Kind, common, kind_of, readable
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import State
 
 __all__ = [
-    "LONG", "SUBJECTS", "Changes", "Keeps", "WideRows", "head_of", "iso", "quoted", "subject_kind",
+    "LONG", "SUBJECTS", "Changes", "Keeps", "WideRows", "head_columns", "head_of", "quoted",
+    "subject_kind",
 ]  # fmt: skip
 
 SUBJECTS = {"player": "players", "group": "groups", "session": "session", "model": "models"}
@@ -24,12 +23,16 @@ LONG: dict[str, Kind] = {
     "seq": "integer", "time": "number", "timestamp": "text", "field": "text", "change": "text",
     "value": "json", "actor": "text", "page": "text", "cause": "text", "code": "text",
 }  # fmt: skip
+_KEY = slice(Event._fields.index("subject"), Event._fields.index("field") + 1)
+_SHORT = 18
+"""Whole numbers of fewer digits are surely 64 bits long at most."""
 _WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "text"}
 
 Keeps = Callable[[str, str], bool]
 """(kind of subject, field) → whether the field belongs into the export."""
 
 
+@lru_cache(65_536)
 def subject_kind(subject: str) -> str:
     """Return "player", "group", "session" or "model"."""
     return subject.partition("/")[0]
@@ -49,40 +52,71 @@ class Changes:
 
     def __init__(self, events: Iterable[Event], codec: Codec, keeps: Keeps) -> None:
         self._codec, self._keeps = codec, keeps
-        found: dict[str, dict[str, set[Kind]]] = defaultdict(lambda: defaultdict(set))
-        for event in self.kept(events):
-            kinds = found[subject_kind(event.subject)][event.field]
+        self._known: dict[tuple[str, str], set[Kind] | None] = {}
+        self._found: dict[str, dict[str, set[Kind]]] = {}
+        self.in_place: set[tuple[str, str]] = set()
+        """(kind of subject, field) of those that were not only set."""
+        known = self._known
+        for event in events:
+            kinds = known[key] if (key := event[_KEY]) in known else self._meet(*key)
+            if kinds is None:
+                continue
             if event.kind == "set":
-                kinds.add(kind_of(readable(event.value, codec)))
+                kinds.add(_kind_of_logged(event.value, codec))
             elif event.kind != "del":
                 kinds.add("json")
+                self.in_place.add((subject_kind(event.subject), event.field))
         self.fields: dict[str, dict[str, Kind]] = {
             kind: {name: common(kinds) for name, kinds in fields.items()}
-            for kind, fields in found.items()
+            for kind, fields in self._found.items()
         }
         """By kind of subject: the fields in the order of their first change."""
 
-    def kept(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield the changes of fields that belong into the export."""
-        known: dict[tuple[str, str], bool] = {}
-        for event in events:
-            key = (event.subject, event.field)
-            kept = known.get(key)
-            if kept is None:
-                kind = subject_kind(event.subject)
-                kept = known[key] = kind in SUBJECTS and self._keeps(kind, event.field)
-            if kept:
-                yield event
+    def kept(self, events: Iterable[Event]) -> list[Event]:
+        """Return the changes of fields that belong into the export, all of which it has seen."""
+        known = self._known
+        return [event for event in events if known[event[_KEY]] is not None]
 
-    def long_row(self, event: Event) -> list[Cell]:
-        """Return a change as it was: the new value, or what was done to the list or dict."""
-        value = None if event.kind == "del" else readable(event.value, self._codec)
-        if value is None and event.kind == "set":
-            value = "null"
+    def _meet(self, subject: str, field: str) -> set[Kind] | None:
+        kind = subject_kind(subject)
+        kinds: set[Kind] | None = None
+        if kind in SUBJECTS and self._keeps(kind, field):
+            kinds = self._found.setdefault(kind, {}).setdefault(field, set())
+        self._known[subject, field] = kinds
+        return kinds
+
+    def long_columns(self, events: Sequence[Event], head: list[Column]) -> list[Column]:
+        """Return changes as they were: the new value, or what was done to the list or dict."""
+        values = [_told(event, self._codec) for event in events]
+        repeated = [
+            Column([getattr(event, name) or None for event in events], plain=True)
+            for name in ("actor", "page", "cause", "code")
+        ]
         return [
-            *when(event), *named(event), quoted(event.field), quoted(event.kind), value,
-            quoted(event.actor), quoted(event.page), quoted(event.cause), quoted(event.code),
+            *head, Column([event.field for event in events], plain=True),
+            Column([event.kind for event in events], plain=True), Column(values), *repeated,
         ]  # fmt: skip
+
+
+def _kind_of_logged(text: str, codec: Codec) -> Kind:
+    """Return the kind of a logged value; the usual ones at a glance."""
+    if '"$' not in text:
+        if text[0] == '"':
+            return "text"
+        if len(text) < _SHORT and text.isdecimal() and text.isascii():
+            return "integer"
+    return kind_of(readable(text, codec))
+
+
+def _told(event: Event, codec: Codec) -> Cell:
+    if event.kind == "del":
+        return None
+    value = event.value if '"$' not in event.value else readable(event.value, codec)
+    return "null" if value is None and event.kind == "set" else _unless_null(value, event.kind)
+
+
+def _unless_null(value: Cell, kind: str) -> Cell:
+    return None if value == "null" and kind != "set" else value
 
 
 class WideRows:
@@ -94,64 +128,71 @@ class WideRows:
 
     def __init__(self, changes: Changes, codec: Codec) -> None:
         self._codec, self._past = codec, State(codec)
-        self._places = {
+        self._in_place = changes.in_place
+        self.places = {
             kind: {name: place for place, name in enumerate(fields)}
             for kind, fields in changes.fields.items()
         }
+        """By kind of subject: where each field's column is, from 0."""
         self._open: dict[str, Event] = {}
 
-    def rows(self, event: Event) -> Iterator[tuple[str, list[Cell]]]:
-        """Yield the rows that are complete now, with their kind of subject."""
-        before = self._open.get(event.subject)
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was changed in place, so that each change is a row."""
+        return not self._in_place
+
+    def batch(self, events: Sequence[Event]) -> list[tuple[Event, Cell]]:
+        """Return the rows that are complete now."""
+        if self.is_plain:
+            return [self._row(event) for event in events]
+        return [row for event in events for row in self.rows(event)]
+
+    def rows(self, event: Event) -> Iterator[tuple[Event, Cell]]:
+        """Yield the rows that are complete now: the change, and the whole value after it."""
         in_place = event.kind not in ("set", "del")
+        before = self._open.get(event.subject) if self._open else None
         if before is not None and not (in_place and before.field == event.field):
             yield self._row(self._open.pop(event.subject))
-        self._past.apply(event)
+        if self._in_place and (subject_kind(event.subject), event.field) in self._in_place:
+            self._past.apply(event)
         if in_place:
             self._open[event.subject] = event
         else:
             yield self._row(event)
 
-    def rest(self) -> Iterator[tuple[str, list[Cell]]]:
+    def rest(self) -> Iterator[tuple[Event, Cell]]:
         """Yield the rows that were still open."""
         for event in sorted(self._open.values()):
             yield self._row(event)
 
-    def _row(self, event: Event) -> tuple[str, list[Cell]]:
-        kind = subject_kind(event.subject)
-        places = self._places[kind]
-        cells: list[Cell] = [None] * len(places)
+    def _row(self, event: Event) -> tuple[Event, Cell]:
         if event.kind == "set":
-            cells[places[event.field]] = readable(event.value, self._codec)
-        elif event.kind != "del":
-            text = self._past.text(event.subject, event.field)
-            cells[places[event.field]] = readable(text, self._codec)
-        return kind, [*when(event), *named(event), *cells]
+            text = event.value
+            if '"$' in text or text == "null":
+                return event, readable(text, self._codec)
+            return event, text
+        if event.kind == "del":
+            return event, None
+        return event, readable(self._past.text(event.subject, event.field), self._codec)
 
 
-def when(event: Event) -> list[Cell]:
-    """Return the cells that tell when an event was."""
-    return [str(event.seq), repr(event.time), f'"{iso(event.time)}"']
+def head_columns(events: Sequence[Event]) -> list[Column]:
+    """Return the columns that tell when changes were, and of whom: nobody, for the session."""
+    when = [
+        Column([event.seq for event in events], plain=True),
+        Column([event.time for event in events], plain=True),
+        Column(_stamps([event.time for event in events]), plain=True),
+    ]
+    names = [event.subject.partition("/")[2] for event in events]
+    return [*when, Column(names, plain=True)] if names[0] else when
 
 
-def named(event: Event) -> list[Cell]:
-    """Return the cell with the subject's name; nothing for the session."""
-    name = event.subject.partition("/")[2]
-    return [quoted(name)] if name else []
-
-
-_EPOCH = dt.datetime(1970, 1, 1)
-
-
-@lru_cache(1024)
-def _second(seconds: int) -> str:
-    return (_EPOCH + dt.timedelta(seconds=seconds)).isoformat(timespec="seconds")
-
-
-def iso(seconds: float) -> str:
+def _stamps(times: list[float]) -> list[str]:
     """Return Unix seconds as ISO 8601 in UTC, to the microsecond."""
-    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
-    return f"{_second(whole)}.{micros:06d}Z"
+    import numpy as np  # lazy: see __init__
+
+    micros = np.rint(np.array(times) * 1e6).astype("int64").view("datetime64[us]")
+    return [f"{stamp}Z" for stamp in np.datetime_as_string(micros, unit="us").tolist()]
 
 
 @lru_cache(65_536)

@@ -19,6 +19,7 @@ _ROWS_AT_ONCE = 512
 """As many as a processor's cache holds: more at once take longer."""
 _FIRST_ROOM = 1024
 _WIRE_KINDS = frozenset({"call", "notify"})
+_NUMBERS = ("seq", "time")
 _REPEATED = ("session", "kind", "subject", "field", "actor", "page", "cause", "code")
 
 
@@ -52,6 +53,7 @@ class EventTable:
         self._codes = {name: _Codes() for name in _REPEATED}
         self._room, self._rows = 0, 0
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
+        self._shared: pandas.DataFrame | None = None
         self.seq = 0
         """The last event that is in the table."""
 
@@ -71,13 +73,15 @@ class EventTable:
         columns["value"] = _told(columns["kind"], columns["value"])
         for name, column in columns.items():
             codes = self._codes.get(name)
-            if codes is not None:
-                numbers = map(codes.__getitem__, column)
-                self._columns[name][start:end] = np.fromiter(numbers, "int32", len(batch))
+            place = self._columns[name][start:end]
+            if codes is None:
+                place[:] = column
+            elif column.count(column[0]) == len(batch):  # as the session always is
+                place[:] = codes[column[0]]
             else:
-                self._columns[name][start:end] = column
+                place[:] = np.fromiter(map(codes.__getitem__, column), "int32", len(batch))
         micros = np.rint(self._columns["time"][start:end] * 1e6).astype("int64")
-        self._columns["timestamp"][start:end] = micros.view("datetime64[us]")
+        self._columns["timestamp"][start:end] = micros
         self._rows, self.seq = end, batch[-1].seq
 
     def _make_room(self, rows: int) -> None:
@@ -86,9 +90,9 @@ class EventTable:
 
         if rows <= self._room:
             return
-        self._room = max(rows, 2 * self._room, _FIRST_ROOM)
+        self._room, self._shared = max(rows, 2 * self._room, _FIRST_ROOM), None
         kinds = dict.fromkeys(_REPEATED, "int32") | {
-            "seq": "int64", "time": "float64", "timestamp": "datetime64[us]", "value": "object",
+            "seq": "int64", "time": "float64", "timestamp": "int64", "value": "object",
         }  # fmt: skip
         for name, kind in kinds.items():
             wider = np.empty(self._room, dtype=kind)
@@ -105,17 +109,51 @@ class EventTable:
 
         if not self._columns:
             self._make_room(1)
+        numbers = self._numbers().iloc[: self._rows]
+        if not _copies_on_write():
+            numbers = numbers.copy()
         columns: dict[str, Any] = {}
         for name in (*Event._fields[:2], "timestamp", *Event._fields[2:]):
-            column = self._columns[name][: self._rows]
             if name in self._codes:
-                codes, texts = column.copy(), pandas.Index(list(self._codes[name]), dtype="str")
-                made: Any = pandas.Categorical.from_codes(codes, texts, validate=False)
-            elif name == "timestamp":
-                made = pandas.array(column.copy(), dtype="datetime64[us, UTC]", copy=False)
-            elif name == "value":
-                made = LoggedArray(column, self._codec)  # it cannot be written to
+                columns[name] = self._category(name)
+            elif name == "value":  # it cannot be written to
+                columns[name] = LoggedArray(self._columns[name][: self._rows], self._codec)
             else:
-                made = column.copy()
-            columns[name] = made
+                columns[name] = numbers[name]
         return pandas.DataFrame(columns, copy=False)
+
+    def _numbers(self) -> pandas.DataFrame:
+        """Return the columns of numbers, with all their room, as one frame.
+
+        Frames that are handed out are parts of it: pandas copies such a part when it is written
+        to, and not before. So this frame lives as long as the arrays below it.
+        """
+        import pandas  # lazy: see __init__
+
+        if self._shared is None:
+            moments = pandas.DatetimeIndex(self._columns["timestamp"].view("datetime64[us]"))
+            stamps = moments.tz_localize("UTC")
+            self._columns["timestamp"] = stamps.asi8  # newer events are written there
+            told = {name: pandas.Series(self._columns[name], copy=False) for name in _NUMBERS}
+            told["timestamp"] = pandas.Series(stamps, copy=False)
+            self._shared = pandas.DataFrame(told, copy=False)
+        return self._shared
+
+    def _category(self, name: str) -> pandas.Categorical:
+        import pandas  # lazy: see __init__
+
+        texts = pandas.Index(list(self._codes[name]), dtype="str")
+        codes = self._columns[name][: self._rows].astype(_narrowest(len(texts)))
+        return pandas.Categorical.from_codes(codes, texts, validate=False)
+
+
+def _narrowest(texts: int) -> str:
+    """Return the numbers that pandas takes for that many categories: it need not copy them."""
+    return "int8" if texts < 2**7 else "int16" if texts < 2**15 else "int32"
+
+
+def _copies_on_write() -> bool:
+    """Tell whether this pandas copies what two frames share when one is written to."""
+    import pandas  # lazy: see __init__
+
+    return int(pandas.__version__.partition(".")[0]) >= 3

@@ -6,13 +6,14 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 import orjson
 
-from uproot_nb.analysis.cells import Cell, Kind
+from uproot_nb.analysis.cells import Cell, Column, Kind
 from uproot_nb.errors import UprootError
 
 __all__ = ["FORMATS", "Columns", "Writer", "open_writer"]
@@ -27,6 +28,14 @@ class Writer(Protocol):
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows; each has a cell for each column."""
+
+    def write_columns(self, columns: Sequence[Column]) -> None:
+        """Add rows that are told column by column."""
+
+    def write_sparse(
+        self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
+    ) -> None:
+        """Add rows with one cell each behind the *head*: in the column of that place after it."""
 
     def __enter__(self) -> Self: ...
 
@@ -86,6 +95,42 @@ class _Csv(_Text):
             for row in rows
         )
 
+    def write_columns(self, columns: Sequence[Column]) -> None:
+        """Add rows that are told column by column."""
+        texts = map(_csv_texts, columns, self._columns.values(), self._shown)
+        self._file.writelines([f"{line}\r\n" for line in map(",".join, zip(*texts, strict=True))])
+
+    def write_sparse(
+        self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
+    ) -> None:
+        """Add rows with one cell each behind the *head*."""
+        first = len(head)
+        shown, width = self._shown[first:], len(self._shown) - first
+        kinds = list(self._columns.values())[:first]
+        texts = map(_csv_texts, head, kinds, self._shown[:first])
+        heads = map(",".join, zip(*texts, strict=True))
+        before = ["," * (place + 1) for place in range(width)]
+        after = ["," * (width - place - 1) + "\r\n" for place in range(width)]
+        self._file.writelines([
+            f"{told}{before[place]}{'' if cell is None else shown[place](cell)}{after[place]}"
+            for told, place, cell in zip(heads, places, cells, strict=True)
+        ])  # fmt: skip
+
+
+def _csv_texts(column: Column, kind: Kind, shown: Callable[[str], str]) -> Iterable[str]:
+    if not column.plain:
+        return ["" if cell is None else shown(cell) for cell in column.values]
+    if kind == "integer":
+        return map(str, column.values)
+    if kind == "number":
+        return map(repr, column.values)
+    return map(_shown_plain, column.values)
+
+
+@lru_cache(65_536)
+def _shown_plain(text: str | None) -> str:
+    return "" if text is None else _protected(text)
+
 
 _SHOWN = {"true": "TRUE", "false": "FALSE"}
 _TO_PROTECT = re.compile('[",\r\n]')
@@ -126,6 +171,35 @@ class _JsonLines(_Text):
             told = [n + cell for n, cell in zip(names, row, strict=True) if cell is not None]
             put("{" + ",".join(told) + "}\n")
 
+    def write_columns(self, columns: Sequence[Column]) -> None:
+        """Add rows that are told column by column."""
+        self.write(zip(*map(_json_texts, columns, self._columns.values()), strict=True))
+
+    def write_sparse(
+        self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
+    ) -> None:
+        """Add rows with one cell each behind the *head*."""
+        texts = map(_json_texts, head, self._columns.values())
+        rest = self._names[len(head) :]
+        for row, place, cell in zip(zip(*texts, strict=True), places, cells, strict=True):
+            told = [n + text for n, text in zip(self._names, row, strict=False) if text is not None]
+            if cell is not None:
+                told.append(rest[place] + cell)
+            self._file.write("{" + ",".join(told) + "}\n")
+
+
+def _json_texts(column: Column, kind: Kind) -> Iterable[Cell]:
+    if not column.plain:
+        return column.values
+    if kind in ("integer", "number"):
+        return map(str if kind == "integer" else repr, column.values)
+    return map(_quoted, column.values)
+
+
+@lru_cache(65_536)
+def _quoted(text: str | None) -> Cell:
+    return None if text is None else orjson.dumps(text).decode()
+
 
 class _Parquet:
     """Parquet with a type for each column; nested and mixed values are texts of JSON."""
@@ -140,26 +214,60 @@ class _Parquet:
             [(name, types.get(kind, arrow.string())) for name, kind in columns.items()]
         )
         self._file = parquet.ParquetWriter(str(path), self._schema, compression="zstd")
-        self._waiting: list[Row] = []
+        self._waiting: list[Any] = []
+        self._rows = 0
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows."""
-        for row in rows:
-            self._waiting.append(row)
-            if len(self._waiting) >= _ROWS_A_GROUP:
-                self._flush()
+        rows = iter(rows)
+        while batch := list(islice(rows, _ROWS_A_GROUP)):
+            self.write_columns([Column(cells) for cells in zip(*batch, strict=True)])
+
+    def write_columns(self, columns: Sequence[Column]) -> None:
+        """Add rows that are told column by column."""
+        kinds = self._columns.values()
+        self._add([
+            self._array(column, kind, field.type)
+            for column, kind, field in zip(columns, kinds, self._schema, strict=True)
+        ])  # fmt: skip
+
+    def write_sparse(
+        self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
+    ) -> None:
+        """Add rows with one cell each behind the *head*."""
+        rows, first = len(places), len(head)
+        kinds = list(self._columns.values())
+        told = [self._array(c, kinds[n], self._schema.field(n).type) for n, c in enumerate(head)]
+        there: dict[int, list[int]] = {}
+        for row, place in enumerate(places):
+            there.setdefault(place, []).append(row)
+        for place, kind in enumerate(kinds[first:]):
+            type_of = self._schema.field(first + place).type
+            filled = there.get(place)
+            if filled is None:
+                told.append(self._arrow.nulls(rows, type_of))
+                continue
+            read, values = _READ[kind], [None] * rows
+            for row in filled:
+                values[row] = read(cells[row])
+            told.append(self._arrow.array(values, type=type_of))
+        self._add(told)
+
+    def _array(self, column: Column, kind: Kind, type_of: Any) -> Any:
+        values = column.values if column.plain else list(map(_READ[kind], column.values))
+        return self._arrow.array(values, type=type_of)
+
+    def _add(self, arrays: Sequence[Any]) -> None:
+        batch = self._arrow.record_batch(arrays, schema=self._schema)
+        self._waiting.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= _ROWS_A_GROUP:
+            self._flush()
 
     def _flush(self) -> None:
-        if not self._waiting:
-            return
-        made = [
-            self._arrow.array(list(map(_READ[kind], cells)), type=field.type)
-            for cells, kind, field in zip(
-                zip(*self._waiting, strict=True), self._columns.values(), self._schema, strict=True
-            )
-        ]
-        self._file.write_batch(self._arrow.record_batch(made, schema=self._schema))
-        self._waiting.clear()
+        if self._waiting:
+            self._file.write_table(self._arrow.Table.from_batches(self._waiting))
+        self._waiting, self._rows = [], 0
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -15,15 +15,20 @@ from uproot_nb.log.events import Event
 __all__ = [
     "SECRET_BYTES",
     "SNAPSHOTS_KEPT",
+    "SNAPSHOT_BLOCK",
     "EventLog",
     "MemoryLog",
     "SessionRecord",
     "Snapshot",
     "check_succession",
+    "snapshots_to_keep",
 ]
 
 SECRET_BYTES = 32
 SNAPSHOTS_KEPT = 3
+"""How many of the newest snapshots are kept, to go on from."""
+SNAPSHOT_BLOCK = 50_000
+"""The first snapshot in each block of that many events is kept too, to look back from."""
 
 
 class SessionRecord(NamedTuple):
@@ -86,7 +91,7 @@ class EventLog(Protocol):
         """Return every session, oldest first."""
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot* (the newest few are kept)."""
+        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
@@ -111,6 +116,16 @@ def check_succession(events: Sequence[Event], last: int, path: str) -> None:
         raise SessionTaken(session, path)
     if first > last + 1:
         raise ValueError(f"Event {first} was appended to '{session}' right after event {last}.")
+
+
+def snapshots_to_keep(seqs: Iterable[int]) -> set[int]:
+    """Return which snapshots stay: the newest few, and the first of each block of events.
+
+    So a state of long ago is never more than about two blocks of events away from a snapshot.
+    """
+    rising = sorted(seqs)
+    first = {seq // SNAPSHOT_BLOCK: seq for seq in reversed(rising)}
+    return {*first.values(), *rising[-SNAPSHOTS_KEPT:]}
 
 
 class MemoryLog:
@@ -190,11 +205,11 @@ class MemoryLog:
             return sorted(map(self._record, self._created), key=lambda record: record.created)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot* and the newest few before it."""
+        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
         with self._open():
             kept = self._snapshots.setdefault(snapshot.session, {})
             kept[snapshot.seq] = snapshot
-            for seq in sorted(kept)[:-SNAPSHOTS_KEPT]:
+            for seq in kept.keys() - snapshots_to_keep(kept):
                 del kept[seq]
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:

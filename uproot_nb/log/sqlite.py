@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache, partial
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 from weakref import WeakSet
@@ -25,10 +26,10 @@ from uproot_nb.errors import AlienFile, SessionTaken, TornLog, UprootError
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import (
     SECRET_BYTES,
-    SNAPSHOTS_KEPT,
     SessionRecord,
     Snapshot,
     check_succession,
+    snapshots_to_keep,
 )
 
 __all__ = ["APPLICATION", "VERSION", "SqliteLog"]
@@ -42,6 +43,7 @@ Row: TypeAlias = tuple[Any, ...]
 """A row as SQLite gives it; its columns are typed where it becomes an Event or a record."""
 
 _Fetched = TypeVar("_Fetched")
+_Signature: TypeAlias = tuple[int, int, int]
 
 _COLUMNS = Event._fields
 _LAYOUT = """
@@ -93,6 +95,7 @@ class SqliteLog:
     _refusal: str
     _writer: sqlite3.Connection | None
     _readers: list[sqlite3.Connection]
+    _read_as: _Signature | None
     _claims: dict[str, IO[bytes]]
     _last: dict[str, int]
     _write_lock: threading.RLock
@@ -187,7 +190,9 @@ class SqliteLog:
         order = "DESC" if newest_first else "ASC"
         query = f"{_SELECT}{conditions} ORDER BY seq {order}"
         whole = not conditions
-        return self._read_pages(query, session, (max(after, 0), high), values, newest_first, whole)
+        bounds = max(after, 0), high
+        pages = self._read_pages(query, session, bounds, values, newest_first, whole)
+        return chain.from_iterable(pages)
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -200,18 +205,19 @@ class SqliteLog:
             return [SessionRecord(*row) for row in self._fetch(_SESSIONS)]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot* and the newest few before it."""
+        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
         with (
             self._writing(snapshot.session) as writer,
             _naming_damage(self.path),
             _transaction(writer),
         ):
             writer.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", snapshot)
-            writer.execute(
-                "DELETE FROM snapshots WHERE session = ?1 AND seq NOT IN ("
-                "SELECT seq FROM snapshots WHERE session = ?1 ORDER BY seq DESC LIMIT ?2)",
-                (snapshot.session, SNAPSHOTS_KEPT),
-            )
+            there = "SELECT seq FROM snapshots WHERE session = ?"
+            seqs = {seq for (seq,) in writer.execute(there, (snapshot.session,))}
+            for seq in seqs - snapshots_to_keep(seqs):
+                writer.execute(
+                    "DELETE FROM snapshots WHERE session = ? AND seq = ?", (snapshot.session, seq)
+                )
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
@@ -242,6 +248,7 @@ class SqliteLog:
         self._refusal = ""
         self._writer = None
         self._readers = []
+        self._read_as = None
         self._claims = {}
         self._last = {}
         self._write_lock = threading.RLock()
@@ -305,7 +312,7 @@ class SqliteLog:
         values: Sequence[str],
         newest_first: bool,
         whole: bool,
-    ) -> Iterator[Event]:
+    ) -> Iterator[list[Event]]:
         low, high = bounds
         while low < high:
             with _naming_damage(self.path):
@@ -314,7 +321,7 @@ class SqliteLog:
             first, last = (high, low + 1) if newest_first else (low + 1, high)
             if whole:  # no filter leaves out events: every number must be there
                 _check_gapless(page, first, page[-1].seq if more else last, self.path)
-            yield from page
+            yield page
             if not more:
                 return
             low, high = (low, page[-1].seq - 1) if newest_first else (page[-1].seq, high)
@@ -347,23 +354,36 @@ class SqliteLog:
             if _has_journal(self._file):
                 with closing(_connect(self._file, "mode=ro")) as reader:
                     return fetch(reader)
-            with closing(_connect(self._file, "mode=ro&immutable=1")) as reader:
+            reader = self._take_reader("mode=ro&immutable=1", before)
+            try:
                 fetched = fetch(reader)
+            except BaseException:
+                reader.close()
+                raise
             # A writer that came meanwhile may have changed pages under us: read again.
             if not _has_journal(self._file) and _signature(self._file) == before:
+                self._give_back(reader, before)
                 return fetched
+            reader.close()
 
-    def _take_reader(self) -> sqlite3.Connection:
+    def _take_reader(
+        self, options: str = "mode=ro", file: _Signature | None = None
+    ) -> sqlite3.Connection:
+        """Return a reader; those of the file as it was before a change are closed."""
         with self._pool_lock:
             if self._refusal:
                 raise ValueError(self._refusal)
+            if self._read_as != file:
+                while self._readers:
+                    self._readers.pop().close()
+                self._read_as = file
             if self._readers:
                 return self._readers.pop()
-        return _connect(self._file, "mode=ro")
+        return _connect(self._file, options)
 
-    def _give_back(self, reader: sqlite3.Connection) -> None:
+    def _give_back(self, reader: sqlite3.Connection, file: _Signature | None = None) -> None:
         with self._pool_lock:
-            if not self._refusal:
+            if not self._refusal and self._read_as == file:
                 self._readers.append(reader)
                 return
         reader.close()
@@ -505,7 +525,7 @@ def _has_journal(file: str) -> bool:
     return os.path.exists(f"{file}-wal")
 
 
-def _signature(file: str) -> tuple[int, int, int]:
+def _signature(file: str) -> _Signature:
     now = os.stat(file)
     return now.st_ino, now.st_size, now.st_mtime_ns
 
@@ -543,11 +563,11 @@ def _page(reader: sqlite3.Connection, query: str, values: Sequence[Any]) -> tupl
             if not fetched:
                 return rows, False
             rows += fetched
-            characters += sum([len(row[_VALUE]) for row in fetched])
+            characters += sum(map(len, map(_value_of, fetched)))
     return rows, True
 
 
-_VALUE = _COLUMNS.index("value")
+_value_of: Callable[[Row], str] = itemgetter(_COLUMNS.index("value"))
 
 
 def _check_gapless(page: list[Event], first: int, last: int, path: str) -> None:
