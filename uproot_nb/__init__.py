@@ -22,6 +22,7 @@ from typing import Any
 
 from uproot_nb.analysis.recording import Recording, open_log
 from uproot_nb.analysis.replay import replay
+from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine import chat
 from uproot_nb.engine.contexts import PlayerContext
 from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
@@ -107,6 +108,7 @@ from uproot_nb.interop.exporting import export_app
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
+from uproot_nb.notebook.rehearsal import Rehearsal, rehearse
 from uproot_nb.notebook.rerun import Rerun, rerun
 from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
@@ -145,6 +147,7 @@ __all__ = [
     "RandomOrder",
     "Recording",
     "Refused",
+    "Rehearsal",
     "Repeat",
     "Rerun",
     "Rounds",
@@ -186,8 +189,10 @@ __all__ = [
     "others_in_group",
     "others_in_session",
     "players",
+    "random_forms",
     "read_csv",
     "redirect",
+    "rehearse",
     "reload",
     "replay",
     "rerun",

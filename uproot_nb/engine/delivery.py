@@ -91,8 +91,7 @@ class Delivery:
             frames = list(self._missed(opened.player, opened.since))
         world.send(Backlog(opened.socket, world.journal.committed, frames))
         if player.position != opened.page and opened.page >= 0:
-            reload = to_json({"op": "action", "action": "reload"})
-            world.send(Action(world.key, [opened.player], reload))
+            self.tell([opened.player], "reload", entered=player.entered)
 
     def _release(self, seq: int, players: list[str], frame: bytes) -> None:
         if not players:

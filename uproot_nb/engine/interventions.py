@@ -95,6 +95,14 @@ class Interventions:
         self._do("mark_dropout", named, {}, cause, self._dropouts.mark)
         return named
 
+    def note_bot(
+        self, players: Any, bot: str, plays: bool, cause: Cause | None = None
+    ) -> Bunch[Player]:
+        """Note that a bot begins to play for players, or ends; their fields are as ever."""
+        named = self._named(players, "bots")
+        self._do("bot", named, {"bot": bot, "plays": plays}, cause, None)
+        return named
+
     # ---- how ----
 
     def _named(self, players: Any, what: str) -> Bunch[Player]:

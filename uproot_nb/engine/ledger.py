@@ -210,6 +210,8 @@ class Models:
         self._handles: dict[str, Model] = {}
         self._numbers: Counter[str] = Counter()
         self.types: dict[str, type] = {}
+        self.bound: dict[str, Any] = {}
+        """What others have made of a model's entries and keep beside it, by the model's name."""
         self.listeners: dict[str, Any] = {}
         """Functions that hear chats' messages, by the name that the log has."""
 

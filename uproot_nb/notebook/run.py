@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from urllib.parse import quote
 from uproot_nb.analysis.entries import models_named
 from uproot_nb.analysis.export import file_name
 from uproot_nb.analysis.recording import Tables
+from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Player, Session
 from uproot_nb.engine.rooms import Room
@@ -23,12 +24,14 @@ from uproot_nb.log.state import State
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.display import show_html
 from uproot_nb.notebook.meanings import meanings_of
+from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
 
 if TYPE_CHECKING:
     import pandas
 
+    from uproot_nb.bots.crowd import Bot, Bots
     from uproot_nb.notebook.windows import Windows
 
 __all__ = ["Run"]
@@ -54,6 +57,7 @@ class Run(Steering, Tables):
         self.path = path
         """The database file, or ":memory:"."""
         self._windows: Windows | None = None
+        self._bots: list[Bots] = []
         super().__init__(runtime.world.log, runtime.name)
 
     # ---- what it is ----
@@ -191,6 +195,34 @@ class Run(Steering, Tables):
         """
         return self._runtime.spawn_from_cell(coroutine)
 
+    def bots(
+        self,
+        who: int | Mapping[Any, Bot] | Sequence[Bot],
+        fill: Bot = random_forms,
+        *,
+        seed: Any = None,
+    ) -> Bots:
+        """Let bots take part: they load pages, send forms and make calls as browsers do.
+
+            run.bots(8)                               # eight free places; forms at random
+            run.bots([buyer, seller])                 # each gets a free place
+            run.bots({run.players[3]: my_bot})        # takes a place over, as of a dropout
+
+        A bot is any `async def my_bot(client)`. Where places are missing, more are opened. The log
+        says who is played by a bot (`intervention` events with the field `bot`).
+
+        Args:
+            who: how many; or bots; or bots by player, name, label or number of the place.
+            fill: the bot of those who are only counted.
+            seed: makes what bots draw from `client.rng` reproducible.
+
+        Raises:
+            UprootError: something is no bot, or nobody's place; or a bot plays there already.
+        """
+        bots = start_bots(self, who, fill, seed)
+        self._bots.append(bots)
+        return bots
+
     def pause(self) -> None:
         """Let calls wait; participants see a calm notice."""
         self._runtime.set_state("paused")
@@ -205,6 +237,8 @@ class Run(Steering, Tables):
             self._closing()
             if self._windows is not None:
                 self._windows.close()
+            for bots in self._bots:
+                bots.stop()
         self._runtime.close()
         self._closed()
 

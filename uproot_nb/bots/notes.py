@@ -1,0 +1,56 @@
+"""Notes: the pushes of a page, each once and in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["Note", "Notes"]
+
+MOST_UNREAD = 100_000
+OURS = "_uproot_"
+"""How the events begin that are for our own scripts, such as news on wait pages."""
+
+
+class Note(NamedTuple):
+    """A push that came to the page: `notify(..., data, event="Trade")`."""
+
+    event: str | None
+    data: Any
+    seq: int
+    """Its number in the log."""
+
+
+class Notes:
+    """Keeps a page's pushes until they are read; of very many that nobody reads, the newest."""
+
+    def __init__(self) -> None:
+        self.since = self.acknowledged = 0
+        """The number of the last push that came, and of the last of which the server knows it."""
+        self._unread: deque[Note] = deque(maxlen=MOST_UNREAD)
+
+    def begin(self, since: int) -> None:
+        """Begin with a new page, which has in it all that was pushed until then."""
+        self.since = self.acknowledged = since
+        self._unread.clear()
+
+    def take(self, frame: Mapping[str, Any]) -> Note | None:
+        """Keep a push; return it if it is new, and none of our own."""
+        note = Note(frame.get("event"), frame.get("data"), int(frame["seq"]))
+        if note.seq <= self.since:
+            return None
+        self.since = note.seq
+        if (note.event or "").startswith(OURS):
+            return None
+        self._unread.append(note)
+        return note
+
+    def find(self, event: str | None = None) -> Note | None:
+        """Return the oldest that is unread, or the oldest of that name."""
+        return next((note for note in self._unread if event in (None, note.event)), None)
+
+    def read(self, note: Note) -> Note:
+        """Count a note as read, and return it."""
+        self._unread.remove(note)
+        return note

@@ -1,0 +1,239 @@
+"""Rehearsal: an experiment played to its end by bots, and what that tells of code and machine."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.bots.random_forms import random_forms
+from uproot_nb.errors import UprootError
+from uproot_nb.notebook.playing import start_bots
+from uproot_nb.notebook.serve import serve
+
+if TYPE_CHECKING:
+    import pandas
+
+    from uproot_nb.bots.crowd import Bot, Bots
+    from uproot_nb.bots.timings import Timings
+    from uproot_nb.notebook.run import Run
+
+__all__ = ["Rehearsal", "rehearse"]
+
+LOOK_EVERY = 0.25
+_KINDS = ["page", "submission", "call", "push"]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What `rehearse` has found; shows itself as a report."""
+
+    name: str
+    """The session's name while it lasted; nothing of it is kept."""
+    players: pandas.DataFrame
+    """A row per player: player, bot, state, page, submissions, calls, error."""
+    latencies: pandas.DataFrame
+    """A row per kind (page, submission, call, push): count, p50, p95, p99, max in milliseconds.
+
+    From asking to the last byte, as the bots have seen it; of a push, from its place in the log.
+    """
+    waits: pandas.DataFrame
+    """Every single one of these: kind, what (page or live method), ms."""
+    stuck: pandas.DataFrame
+    """A row per player who did not get to the end, though no bot failed: player, page, why."""
+    errors: pandas.DataFrame
+    """A row per failure, of a bot or of the experiment's code: where, player, page, error,
+    traceback."""
+    seconds: float
+    """How long the bots have played."""
+    interactions: int
+    """How many pages, submissions and calls were answered."""
+    engine_ms: float
+    """Processor milliseconds of the engine's thread for one interaction."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all have come to the end, and nothing failed."""
+        return self.stuck.empty and self.errors.empty
+
+    @property
+    def per_second(self) -> float:
+        """Interactions a second that one processor could bear: 1000 / engine_ms. An estimate.
+
+        The engine is one thread, so that is its limit, however many processors there are. Not in it
+        are the bots, the network, the browsers, and a Jupyter server that passes things on (an
+        embedded participant server is in it). It errs on the low side: an engine that is really
+        busy handles many calls in one turn, and commits them together.
+        """
+        return 1000.0 / self.engine_ms if self.engine_ms else float("nan")
+
+    def __str__(self) -> str:
+        states = self.players["state"].value_counts()
+        told = ", ".join(f"{count} {state}" for state, count in states.items())
+        lines = [
+            f"Rehearsal of {len(self.players)} players in {self.seconds:.1f} s: {told}.",
+            *[f"Stuck: {r.player} on {r.page}: {r.why}" for r in self.stuck.itertuples()],
+            *[f"Error: {r.player} on {r.page}: {r.error}" for r in self.errors.itertuples()],
+            self.latencies.round(1).to_string(),
+            self._estimate,
+        ]
+        return "\n".join(lines)
+
+    @property
+    def _estimate(self) -> str:
+        rate = self.interactions / self.seconds if self.seconds else 0.0
+        return (
+            f"{self.interactions} interactions, {rate:.0f} a second; each took the engine "
+            f"{self.engine_ms:.2f} ms of processor time, so that it would bear about "
+            f"{self.per_second:.0f} a second (estimate)."
+        )
+
+    def _repr_html_(self) -> str:
+        first = html.escape(str(self).partition("\n")[0])
+        parts = [f"<p><strong>{first}</strong></p>"]
+        for title, frame in (("Stuck", self.stuck), ("Errors", self.errors)):
+            if not frame.empty:
+                table = frame.drop(columns="traceback", errors="ignore")
+                parts.append(f"<p>{title}</p>{table.to_html(index=False, na_rep='')}")
+        for row in self.errors.itertuples():
+            traceback = html.escape(str(row.traceback))
+            title = html.escape(f"{row.player}: {row.error}")
+            parts.append(f"<details><summary>{title}</summary><pre>{traceback}</pre></details>")
+        parts += [self.latencies.round(1).to_html(), f"<p>{html.escape(self._estimate)}</p>"]
+        return "".join(parts)
+
+
+def rehearse(
+    page_order: Any = None,
+    players: int = 40,
+    *,
+    bot: Bot = random_forms,
+    seconds: float | None = None,
+    patience: float = 30.0,
+    seed: Any = None,
+    namespace: dict[str, Any] | None = None,
+    **options: Any,
+) -> Rehearsal:
+    """Let bots play an experiment to its end, in a session of its own, and report how it went.
+
+        report = rehearse([Consent, Market, Thanks], players=40)
+        report                # latencies, errors, who is stuck where
+        report.stuck
+
+    The bots load pages, send forms and make calls over real connections, without a pause to think.
+    The session is called `rehearsal-…`; its database is temporary, and never that of the data.
+
+    What the machine would bear (`report.per_second`) is an estimate: the processor time that the
+    engine's thread has used while the bots played, divided by the number of interactions.
+
+    Args:
+        page_order: as for `serve`.
+        players: how many bots.
+        bot: what each does; `random_forms` answers all forms and makes no calls.
+        seconds: how long at most; those who are not done then count as stuck.
+        patience: seconds after which they count as stuck if nothing comes to any of them, and no
+            page's time will be up.
+        seed: makes players' names, treatments and the bots' draws reproducible.
+        options: more for `serve`, such as `app`, `settings` or `embedded`.
+
+    Raises:
+        UprootError: an argument makes no sense.
+    """
+    # lazy: the bots' parts need Tornado
+    from uproot_nb.bots.timings import Timings
+
+    for own in ("name", "db"):
+        if own in options:
+            raise UprootError(f"rehearse({own}=...): a rehearsal has a {own} of its own.")
+    names = sys._getframe(1).f_globals if namespace is None else namespace
+    name = f"rehearsal-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+    timings = Timings()
+    with tempfile.TemporaryDirectory(prefix="uproot_nb-", ignore_cleanup_errors=True) as folder:
+        run = serve(
+            page_order, players=players, name=name, db=Path(folder, f"{name}.sqlite3"),
+            seed=seed, namespace=dict(names), **{"port": 0, **options},
+        )  # fmt: skip
+        with run:
+            used, begun = _engine_seconds(run), time.monotonic()
+            with start_bots(run, players, bot, seed, timings) as bots:
+                why = _wait(bots, seconds, patience)
+                took = time.monotonic() - begun
+                used = _engine_seconds(run) - used
+            return _report(run, bots, timings, why, took, used)
+
+
+def _wait(bots: Bots, seconds: float | None, patience: float) -> str:
+    """Wait until all have ended, or there is no point in waiting; return why."""
+    begun = time.monotonic()
+    while not bots.wait(LOOK_EVERY):
+        if seconds is not None and time.monotonic() - begun > seconds:
+            return f"not at the end after {seconds:g} s"
+        if bots.quiet_for > patience:
+            return f"nothing came for {patience:g} s"
+    return ""
+
+
+def _engine_seconds(run: Run) -> float:
+    """Return the processor seconds that the engine's thread has used so far."""
+
+    async def used() -> float:
+        await asyncio.sleep(0)
+        return time.thread_time()
+
+    return float(run._runtime.wait_for(used()))
+
+
+def _report(
+    run: Run, bots: Bots, timings: Timings, why: str, took: float, used: float
+) -> Rehearsal:
+    told = run._runtime.world.log.read(run.name, kinds={"notify"})
+    waits = timings.latencies({event.seq: event.time for event in told})
+    interactions = len(timings.rows)
+    return Rehearsal(
+        run.name, bots.status, _quantiles(waits), waits, _stuck(bots, why), _errors(run, bots),
+        took, interactions, 1000.0 * used / interactions if interactions else 0.0,
+    )  # fmt: skip
+
+
+def _quantiles(waits: pandas.DataFrame) -> pandas.DataFrame:
+    spans = waits.groupby("kind")["ms"]
+    shares: Mapping[str, float] = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    found = spans.count().to_frame("count")
+    for name, share in shares.items():
+        found[name] = spans.quantile(share)
+    found["max"] = spans.max()
+    return found.reindex([kind for kind in _KINDS if kind in found.index])
+
+
+def _stuck(bots: Bots, why: str) -> pandas.DataFrame:
+    frame = bots.status
+    frame = frame[frame["state"].isin(["stuck", "stopped"])]
+    frame = frame.assign(why=frame["error"].fillna(why))
+    return frame[["player", "page", "why"]].reset_index(drop=True)
+
+
+def _errors(run: Run, bots: Bots) -> pandas.DataFrame:
+    """Return what failed: bots that raised, and the experiment's own code."""
+    import pandas  # lazy: see uproot_nb/__init__.py
+
+    failed = set(bots.status.query("state == 'failed'")["player"])
+    own = bots.errors[bots.errors["player"].isin(failed)].assign(where="bot").drop(columns="bot")
+    told = run.errors
+    theirs = pandas.DataFrame(
+        {
+            "where": "experiment",
+            "player": told["subject"].astype("string").str.removeprefix("player/"),
+            "page": told["page"].astype("string"),
+            "error": told["type"] + ": " + told["message"],
+            "traceback": told["traceback"],
+        }
+    )
+    both = pandas.concat([theirs, own], ignore_index=True).astype("string")
+    return both[["where", "player", "page", "error", "traceback"]]
