@@ -1,5 +1,6 @@
-"""The command `uproot-nb`: what a database has, and its export, without a notebook.
+"""The command `uproot-nb`: serve a notebook, list a database's sessions, export one.
 
+uproot-nb run market.ipynb --players 8
 uproot-nb sessions uproot_nb.sqlite3
 uproot-nb export uproot_nb.sqlite3 market market.zip --format parquet
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from uproot_nb.analysis.recording import open_log
 from uproot_nb.errors import UprootError
+from uproot_nb.headless.command import add_options
 from uproot_nb.notebook.databases import runs
 from uproot_nb.version import VERSION
 
@@ -34,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="uproot-nb", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--version", action="version", version=f"uproot_nb {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    add_options(commands.add_parser("run", help="serve a notebook, without JupyterLab"))
 
     sessions = commands.add_parser("sessions", help="list the sessions of a database")
     sessions.add_argument("db", metavar="DB", help="the database, as uproot_nb.sqlite3")

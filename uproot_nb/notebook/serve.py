@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,13 +32,22 @@ from uproot_nb.notebook.magics import (
 )
 from uproot_nb.notebook.options import check_options
 from uproot_nb.notebook.output import Output
+from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.run import Run
 from uproot_nb.version import VERSION
 
 if TYPE_CHECKING:
     from uproot_nb.engine.rendering import Templates
 
-__all__ = ["database_path", "resolver", "serve", "setup_of", "templates_for"]
+__all__ = [
+    "OPEN_RUNS",
+    "database_path",
+    "fresh_name",
+    "resolver",
+    "serve",
+    "setup_of",
+    "templates_for",
+]
 
 OPEN_RUNS = "_uproot_nb_open_runs"
 """Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
@@ -93,22 +103,28 @@ def serve(
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
             one of the run's own at *address* and *port* (or the next free one).
 
+    `uproot-nb run` overrides players, name, code and db (see `Overrides`), and is the server.
+
     Raises:
         BadPage: the page order has no pages, or something that is not a page.
         SessionTaken: another kernel serves the session.
         UprootError: an argument makes no sense; names it.
     """
     names = sys._getframe(1).f_globals if namespace is None else namespace
+    overrides = Overrides.of()
+    told = overrides.apply(
+        players=players, name=name, code=code, db=db, embedded=embedded, bridge=bridge
+    )
     check_options(
-        players=players, name=name, code=code, settings=settings, db=db, port=port,
-        address=address, public_url=public_url, embedded=embedded, bridge=bridge,
+        **told, settings=settings, port=port, address=address, public_url=public_url,
         language=language, simulate=simulate,
     )  # fmt: skip
+    players, name, code, db, embedded, bridge = told.values()
     setup = setup_of(page_order, app, names)
     _warn_of_odd_places(setup, players)
-    session = _fresh_name() if name is None else name
     path = ":memory:" if db == ":memory:" else str(database_path(db))
     open_runs = names.setdefault(OPEN_RUNS, {})
+    session = _session_name(overrides.fresh, path, open_runs) if name is None else name
     running: _Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
         return running.again(setup, players, rooms)
@@ -316,7 +332,17 @@ def database_path(db: str | os.PathLike[str] | None) -> Path:
     return Path(named).absolute() if named else notebook_folder() / "uproot_nb.sqlite3"
 
 
-def _fresh_name() -> str:
-    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem or "session"
+def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str]]) -> str:
+    """Return a name for a session that has none: of many in one notebook, the same each time."""
+    if fresh is None:
+        return fresh_name()
+    names = (fresh if n == 1 else f"{fresh}-{n}" for n in itertools.count(1))
+    return next(name for name in names if (path, name) not in taken)
+
+
+def fresh_name(notebook: str | None = None) -> str:
+    """Return a name that no session has: the notebook's, and the time."""
+    named = os.environ.get("JPY_SESSION_NAME", "") if notebook is None else notebook
+    stem = Path(named).stem or "session"
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem)
     return f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"

@@ -28,8 +28,6 @@ from uproot_nb.server.uploads import Uploads
 
 __all__ = ["ParticipantServer", "start_embedded"]
 
-_PORTS_TRIED = 100
-
 
 class ParticipantServer:
     """Admits participants, keeps their sockets, and hands what they do to the kernels.
@@ -71,9 +69,13 @@ class ParticipantServer:
 
     # ---- opening and closing --------------------------------------------------------------
 
-    def start(self, port: int = 8600, address: str = "127.0.0.1") -> None:
-        """Listen on *port*, or on the next free one; 0 takes any."""
-        sockets = _bind(port, address)
+    def start(self, port: int = 8600, address: str = "127.0.0.1", tries: int = 101) -> None:
+        """Listen on *port*, or on one of the next that is free; 0 takes any.
+
+        Raises:
+            OSError: none of *tries* ports in a row is free.
+        """
+        sockets = _bind(port, address, tries)
         hide_secrets()
         self.port = sockets[0].getsockname()[1]
         self.url = self._public_url or f"http://{_reachable(address)}:{self.port}/"
@@ -228,9 +230,9 @@ class _BoundedServer(HTTPServer):
         super().on_close(server_conn)
 
 
-def _bind(port: int, address: str) -> list[socket.socket]:
+def _bind(port: int, address: str, tries: int) -> list[socket.socket]:
     """Return sockets on *port*, or on the next one that is free."""
-    last = port if port == 0 else min(port + _PORTS_TRIED, 65535)
+    last = port if port == 0 else min(port + tries - 1, 65535)
     for candidate in range(port, last + 1):
         try:
             return bind_sockets(candidate, address)

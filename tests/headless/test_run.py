@@ -1,0 +1,220 @@
+"""`uproot-nb run`: a real process, a real kernel, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from live_jupyter import free_port
+from waiting import wait_until
+
+from uproot_nb import open_log
+
+EXPERIMENT = """\
+from uproot_nb import *
+
+
+class Question(Page):
+    "Your age, please."
+
+    fields = dict(age=IntegerField(label="Age"))
+
+
+class Thanks(Page):
+    "Thank you very much."
+
+
+run = serve([Question, Thanks], players=2, name="study")
+print("the notebook says hello")
+"""
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    """Write a notebook."""
+    made = [
+        {"cell_type": "code", "id": f"c{at}", "metadata": {}, "execution_count": None,
+         "outputs": [], "source": text}
+        for at, text in enumerate(cells)
+    ]  # fmt: skip
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = folder / "study.ipynb"
+    told = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": made}
+    path.write_text(json.dumps(told), "utf-8")
+    return path
+
+
+class Headless:
+    """The command in a process of its own, and what it has said so far."""
+
+    def __init__(self, path: Path, *options: str) -> None:
+        self.said = path.with_suffix(".txt")
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "uproot_nb.cli", "run", str(path), "--plain", *options],
+                stdout=said, stderr=subprocess.STDOUT, cwd=path.parent,
+                env={**os.environ, "JUPYTER_RUNTIME_DIR": str(path.parent / "runtime")},
+            )  # fmt: skip
+
+    @property
+    def text(self) -> str:
+        return self.said.read_text("utf-8", "replace")
+
+    def says(self, words: str, seconds: float = 60.0) -> str:
+        """Wait until it has said *words*; return all that it has said."""
+
+        def there() -> bool:
+            if self.process.poll() is not None and words not in self.text:
+                raise AssertionError(f"it ended:\n{self.text}")
+            return words in self.text
+
+        wait_until(there, seconds, f"it to say {words!r}")
+        return self.text
+
+    def ends(self, seconds: float = 40.0) -> int:
+        return self.process.wait(seconds)
+
+    @property
+    def links(self) -> list[str]:
+        return re.findall(r"^player +\S+ +(\S+)$", self.text, re.MULTILINE)
+
+    @property
+    def kernel(self) -> psutil.Process:
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return next(child for child in children if "ipykernel" in " ".join(child.cmdline()))
+
+    def close(self) -> None:
+        """End it and its kernel, whatever it does."""
+        family = []
+        if self.process.poll() is None:
+            family = psutil.Process(self.process.pid).children(recursive=True)
+            self.process.kill()
+        for one in family:
+            one.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def headless(tmp_path: Path) -> Iterator[Any]:
+    started: list[Headless] = []
+
+    def start(*cells: str, options: tuple[str, ...] = ()) -> Headless:
+        port = () if "--port" in options else ("--port", "0")
+        started.append(Headless(notebook(tmp_path, *cells), *port, *options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def page(link: str) -> str:
+    """Return what is at a link."""
+    with urllib.request.urlopen(link, timeout=20) as response:
+        return str(response.read().decode())
+
+
+def test_it_serves_until_it_is_interrupted(headless: Any, tmp_path: Path) -> None:
+    run = headless(EXPERIMENT, options=("--players", "3"))
+    run.says("the notebook says hello")
+    assert len(run.links) == 3
+    assert "Your age, please." in page(run.links[0])
+    run.says("enters Question")
+    run.process.send_signal(signal.SIGINT)
+    assert run.ends() == 0
+    assert "Closed." in run.text
+    with open_log(tmp_path / "uproot_nb.sqlite3", "study") as log:
+        assert list(log.state["page"].dropna()) == ["Question"]
+    assert not list((tmp_path / "runtime").glob("uproot_nb-*"))
+
+
+def test_a_killed_kernel_is_followed_by_another(headless: Any, tmp_path: Path) -> None:
+    """The links stay, and so does what was answered."""
+    run = headless(EXPERIMENT)
+    run.says("the notebook says hello")
+    link = run.links[0]
+    shown = page(link)
+    hidden = dict(re.findall(r'name="(_uproot_\w+)" value="([^"]*)"', shown))
+    form = urllib.parse.urlencode({**hidden, "age": "41"}).encode()
+    with urllib.request.urlopen(link, form, timeout=20) as answer:
+        assert "Thank you very much." in answer.read().decode()
+    run.kernel.kill()
+    run.says("The kernel died")
+    wait_until(lambda: run.text.count("says hello") == 2, 60.0, "the notebook to run again")
+    assert "Thank you very much." in page(link)
+    assert len(run.links) == 2
+    run.process.send_signal(signal.SIGTERM)
+    assert run.ends() == 0
+    with open_log(tmp_path / "uproot_nb.sqlite3", "study") as log:
+        assert 41 in list(log.state["age"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (("x = 1\n1 / 0",), "Cell 1 failed: x = 1"),
+        (("x = 1",), "No cell of this notebook has called serve()"),
+        ((EXPERIMENT, "import os\nraise SystemExit"), "Cell 2 failed"),
+    ],
+)
+def test_what_fails_ends_it_with_one(headless: Any, cells: tuple[str, ...], words: str) -> None:
+    run = headless(*cells)
+    assert run.ends(60.0) == 1
+    assert words in run.text
+
+
+def test_a_cells_traceback_is_shown(headless: Any) -> None:
+    run = headless("x = 1\n1 / 0")
+    assert run.ends(60.0) == 1
+    assert "ZeroDivisionError" in run.text
+    assert "\x1b" not in run.text
+
+
+def test_what_cannot_even_begin_ends_with_two(headless: Any, tmp_path: Path) -> None:
+    missing = Headless(tmp_path / "nowhere.ipynb")
+    assert missing.ends() == 2
+    assert "cannot be read" in missing.text
+    (tmp_path / "text.ipynb").write_text("not a notebook", "utf-8")
+    other = Headless(tmp_path / "text.ipynb")
+    assert other.ends() == 2
+    assert "not a Jupyter notebook" in other.text
+
+
+def test_a_port_that_somebody_has_is_named(headless: Any) -> None:
+    port = free_port()
+    first = headless(EXPERIMENT, options=("--port", str(port)))
+    first.says("the notebook says hello")
+    second = headless(EXPERIMENT, options=("--port", str(port)))
+    assert second.ends() == 2
+    assert f"Port {port}" in second.text
+
+
+def test_frozen_code_and_another_name_and_database(headless: Any, tmp_path: Path) -> None:
+    run = headless(
+        EXPERIMENT, "print(run._runtime.code if hasattr(run._runtime, 'code') else '')",
+        options=("--frozen", "--name", "monday", "--db", "data.sqlite3"),
+    )  # fmt: skip
+    run.says("Session monday")
+    run.says("the notebook says hello")
+    run.process.send_signal(signal.SIGINT)
+    assert run.ends() == 0
+    with open_log(tmp_path / "data.sqlite3", "monday") as log:
+        assert len(log.state) == 2
+
+
+def test_a_blocking_cell_does_not_keep_participants_out(headless: Any) -> None:
+    run = headless(EXPERIMENT, "import time\nwhile True: time.sleep(0.1)")
+    run.says("the notebook says hello")
+    assert "Your age, please." in page(run.links[1])
+    run.process.send_signal(signal.SIGINT)
+    assert run.ends() == 0

@@ -1,0 +1,1 @@
+"""Headless: a notebook served from a terminal, or by systemd, without JupyterLab."""

@@ -1,0 +1,77 @@
+"""The command `uproot-nb run`: serve a notebook from a terminal, without JupyterLab."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from uproot_nb.headless.doors import Doors
+from uproot_nb.headless.notebook_file import CannotStart, NotebookFile
+from uproot_nb.headless.screens import Lines, Picture, Screen
+from uproot_nb.headless.service import Service
+from uproot_nb.notebook.overrides import Overrides
+from uproot_nb.notebook.serve import fresh_name
+
+__all__ = ["add_options", "run_notebook"]
+
+
+def add_options(run: argparse.ArgumentParser) -> None:
+    """Tell the parser what `uproot-nb run` takes."""
+    run.add_argument("notebook", metavar="NOTEBOOK", help="its cells are run from top to bottom")
+    run.add_argument("--players", type=_whole, metavar="N", help="at least so many places")
+    run.add_argument("--port", type=_whole, default=8600, metavar="P", help="8600; 0 takes any")
+    run.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 for all"
+    )
+    run.add_argument(
+        "--public-url", default="", metavar="URL", help="as browsers see it, by a proxy"
+    )
+    run.add_argument("--name", help="the session's name, instead of the notebook's")
+    run.add_argument("--db", help="the database, instead of the notebook's")
+    run.add_argument("--frozen", action="store_true", help="no page may be redefined")
+    run.add_argument("--plain", action="store_true", help="lines instead of a picture")
+    run.set_defaults(do=run_notebook)
+
+
+def run_notebook(told: argparse.Namespace) -> int:
+    """Serve a notebook until Ctrl-C; return the exit code: 1 if it failed, 2 if it cannot start."""
+    screen = _screen(told.plain)
+    try:
+        notebook = NotebookFile.read(told.notebook)
+        overrides = Overrides(
+            players=told.players, name=told.name, code="frozen" if told.frozen else None,
+            db=None if told.db is None else str(Path(told.db).absolute()),
+            fresh=fresh_name_of(notebook),
+        )  # fmt: skip
+        doors = Doors(told.host, told.port, told.public_url)
+        return asyncio.run(_serve(notebook, doors, overrides, screen))
+    except CannotStart as refusal:
+        print(f"uproot-nb: {refusal}", file=sys.stderr)
+        return 2
+
+
+async def _serve(notebook: NotebookFile, doors: Doors, overrides: Overrides, screen: Screen) -> int:
+    return await Service(notebook, doors, overrides, screen).run()
+
+
+def fresh_name_of(notebook: NotebookFile) -> str:
+    """Return a name for a session that the notebook does not name."""
+    return fresh_name(notebook.path.name)
+
+
+def _screen(plain: bool) -> Screen:
+    console = Console()
+    if plain or not console.is_terminal:
+        return Lines(lambda line: print(line, flush=True))
+    return Picture(console)
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number

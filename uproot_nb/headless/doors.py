@@ -1,0 +1,68 @@
+"""Doors: the participant server of a headless run; it outlives the kernels."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from uproot_nb.bridge.discovery import Discovery, publish, withdraw
+from uproot_nb.bridge.stream import Listener, listen
+from uproot_nb.headless.notebook_file import CannotStart
+from uproot_nb.server.participants import ParticipantServer
+
+__all__ = ["Doors"]
+
+
+class Doors:
+    """Lets participants in, and kernels find it by a file that only their owner can read.
+
+    doors = Doors("0.0.0.0", 8600, "https://lab.example.org/")
+    await doors.open()
+    doors.file      # for UPROOT_NB_BRIDGE_FILE
+    """
+
+    def __init__(self, host: str, port: int, public_url: str = "") -> None:
+        self._host, self._port = host, port
+        self._server = ParticipantServer(public_url=public_url)
+        self._listener: Listener | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.file = Path()
+
+    @property
+    def url(self) -> str:
+        """The root of the participants' site."""
+        return self._server.url
+
+    async def open(self) -> None:
+        """Open the port, and nothing but this port.
+
+        Raises:
+            CannotStart: somebody else has it, or this machine has no such address.
+        """
+        try:
+            self._server.start(self._port, self._host, tries=1)
+        except OSError as error:
+            raise CannotStart(
+                f"Port {self._port} of {self._host} cannot be opened: {error.strerror or error}.\n"
+                "Give another one with --port, or end the program that uses it."
+            ) from error
+        token = secrets.token_urlsafe(32)
+        self._folder = tempfile.TemporaryDirectory(prefix="uproot_nb-run-")
+        folder = Path(self._folder.name)
+        self._listener = await listen(folder, token, self._server.attach, url=self._server.url)
+        self.file = publish(
+            Discovery(self._listener.address, token, self._server.url, os.getpid()), folder
+        )
+
+    async def close(self) -> None:
+        """Let everyone go, and leave nothing behind. Idempotent."""
+        if self._listener is not None:
+            withdraw(self.file)
+            self._listener.close()
+            self._listener = None
+            await self._server.stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

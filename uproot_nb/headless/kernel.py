@@ -1,0 +1,145 @@
+"""NotebookKernel: a kernel that runs a notebook's cells, and tells what they print."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+
+__all__ = ["CellFailed", "KernelDied", "NotebookKernel"]
+
+_READY_SECONDS = 60.0
+_CLOSE_SECONDS = 20.0
+_LOOK_SECONDS = 0.5
+_OPEN_RUNS = "__import__('uproot_nb.notebook.open_runs', fromlist=['open_runs'])"
+_DESCRIBE = f"__import__('json').dumps({_OPEN_RUNS}.describe_runs())"
+
+
+class KernelDied(Exception):
+    """The kernel's process has ended by itself."""
+
+
+class CellFailed(Exception):
+    """A cell has raised; `traceback` is what the kernel says of it."""
+
+    def __init__(self, number: int, traceback: str) -> None:
+        self.number, self.traceback = number, traceback
+        super().__init__(f"cell {number}")
+
+
+class NotebookKernel:
+    """One kernel's process.
+
+    Args:
+        say: takes what cells print, and what is printed later.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._folder, self._environment, self._say = folder, dict(environment), say
+        # Sockets in a private folder where the system has them, so that nobody else can listen.
+        transport = "ipc" if os.name == "posix" else "tcp"
+        self._manager = AsyncKernelManager(kernel_name="python3", transport=transport)
+        self._client: Any = None
+        self._pump: asyncio.Task[None] | None = None
+        self._count = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The kernel's process."""
+        provisioner = self._manager.provisioner
+        return None if provisioner is None else getattr(provisioner, "pid", None)
+
+    async def start(self) -> None:
+        """Start the process, and wait until it listens."""
+        await self._manager.start_kernel(cwd=str(self._folder), env=self._environment)
+        self._client = self._manager.client()
+        self._client.start_channels()
+        await self._while_alive(self._client.wait_for_ready(timeout=_READY_SECONDS))
+        self._pump = asyncio.create_task(self._listen())
+
+    async def run_cell(self, code: str) -> None:
+        """Run a cell to its end.
+
+        Raises:
+            CellFailed: it has raised.
+            KernelDied: the process has ended.
+        """
+        self._count += 1
+        content = await self._execute(code)
+        if content["status"] != "ok":
+            raise CellFailed(self._count, "\n".join(content.get("traceback") or ("interrupted",)))
+
+    async def runs(self) -> list[dict[str, Any]]:
+        """Return the open runs: see `describe_runs`."""
+        content = await self._execute("", {"runs": _DESCRIBE})
+        told = content.get("user_expressions", {}).get("runs", {}).get("data", {})
+        text = told.get("text/plain")
+        return [] if text is None else list(json.loads(ast.literal_eval(text)))
+
+    async def wait_for_death(self) -> None:
+        """Return when the process has ended."""
+        while await self._manager.is_alive():
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Close the runs, and end the process; a busy cell is interrupted. Idempotent."""
+        if self._client is not None and await self._manager.is_alive():
+            await self._manager.interrupt_kernel()
+            with contextlib.suppress(KernelDied, asyncio.TimeoutError):
+                closing = self._execute(f"{_OPEN_RUNS}.close_runs()", silent=True)
+                await asyncio.wait_for(closing, _CLOSE_SECONDS)
+        await self.end()
+
+    async def end(self) -> None:
+        """End the process at once, and forget it. Idempotent."""
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
+        if self._client is not None:
+            self._client.stop_channels()
+            self._client = None
+            await self._manager.shutdown_kernel(now=not await self._manager.is_alive())
+
+    async def _execute(
+        self, code: str, asked: Mapping[str, str] | None = None, silent: bool = False
+    ) -> dict[str, Any]:
+        number = self._client.execute(
+            code, silent=silent, user_expressions=dict(asked or {}), allow_stdin=False
+        )
+        return dict(await self._while_alive(self._reply(number)))
+
+    async def _reply(self, number: str) -> dict[str, Any]:
+        while True:
+            message = await self._client.get_shell_msg()
+            if message["parent_header"].get("msg_id") == number:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    async def _while_alive(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for something of the kernel, or for its end."""
+        task, death = asyncio.ensure_future(waiting), asyncio.ensure_future(self.wait_for_death())
+        try:
+            await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise KernelDied
+            return task.result()
+        finally:
+            for one in (task, death):
+                one.cancel()
+                with contextlib.suppress(BaseException):
+                    await one
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._client.get_iopub_msg()
+            if message["msg_type"] == "stream":
+                self._say(message["content"]["text"])

@@ -1,0 +1,116 @@
+"""Screens: what a terminal shows of a run, as a picture that changes or line by line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from uproot_nb.headless.harmless import harmless, one_line
+from uproot_nb.headless.watch import PlayerLine, Watch, told_of
+from uproot_nb.log.events import Event
+
+__all__ = ["Lines", "Picture", "Screen", "picture"]
+
+_COLOURS = {
+    "online": "green", "finished": "blue", "dropped": "red", "offline": "yellow", "open": "dim",
+}  # fmt: skip
+_SHOWN_EVENTS = 6
+
+
+class Screen(Protocol):
+    """Shows what happens."""
+
+    def say(self, text: str) -> None:
+        """Tell something to the researcher, or what the notebook prints."""
+
+    def show(self, watches: Sequence[Watch], new: Sequence[Event]) -> None:
+        """Show the sessions, in which *new* has happened."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was. Idempotent."""
+
+
+class Lines:
+    """One line per happening, as a system's journal wants it."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+
+    def say(self, text: str) -> None:
+        """Write the lines of a text."""
+        for line in harmless(text).rstrip("\n").split("\n"):
+            self._write(line)
+
+    def show(self, watches: Sequence[Watch], new: Sequence[Event]) -> None:
+        """Write what is new."""
+        for event in new:
+            clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+            self._write(f"{clock} {one_line(event.session, 40)}: {one_line(told_of(event), 300)}")
+
+    def close(self) -> None:
+        """Nothing is to be done."""
+
+
+class Picture:
+    """Tables that are drawn anew in place; what is said goes above them."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._begun = False
+
+    def say(self, text: str) -> None:
+        """Write above the picture."""
+        self._live.console.print(Text(harmless(text).rstrip("\n")), soft_wrap=True)
+
+    def show(self, watches: Sequence[Watch], new: Sequence[Event]) -> None:
+        """Draw it anew."""
+        if not self._begun:
+            self._live.start()
+            self._begun = True
+        room = max(3, self._live.console.height - 10 - _SHOWN_EVENTS * len(watches))
+        self._live.update(Group(*(picture(watch, room) for watch in watches)), refresh=True)
+
+    def close(self) -> None:
+        """Leave the last picture in the terminal."""
+        if self._begun:
+            self._live.stop()
+            self._begun = False
+
+
+def picture(watch: Watch, room: int = 50) -> Group:
+    """Return a session's picture; of more than *room* players only those who are there."""
+    lines = watch.players()
+    counts = {status: sum(line.status == status for line in lines) for status in _COLOURS}
+    head = Text(f"{one_line(watch.session, 60)}  ", style="bold")
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    head.append(f"{told or 'no places'}; {watch.events:,} events", style="not bold")
+    if watch.errors:
+        head.append(f"; {watch.errors} errors", style="bold red")
+    shown = lines if len(lines) <= room else [line for line in lines if line.status != "open"]
+    happened = [Text(_dated(event), style="dim", no_wrap=True) for event in watch.last]
+    left = len(lines) - len(shown[:room])
+    more = [Text(f"… and {left} more", style="dim")] if left else []
+    return Group(head, _table(shown[:room]), *more, *happened[-_SHOWN_EVENTS:])
+
+
+def _table(lines: Sequence[PlayerLine]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("player", "label", "page", "round", "status", "since"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for line in lines:
+        since = "" if line.since is None else time.strftime("%H:%M", time.localtime(line.since))
+        texts = (line.name, line.label, line.page, line.round)
+        cells = [Text(one_line(text, 30)) for text in texts]
+        table.add_row(*cells, Text(line.status, style=_COLOURS[line.status]), Text(since))
+    return table
+
+
+def _dated(event: Event) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+    return f"{clock} {one_line(told_of(event), 100)}"

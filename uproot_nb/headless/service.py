@@ -1,0 +1,156 @@
+"""Service: a notebook that is served until it is told to end, whatever happens to its kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+from uproot_nb.headless.doors import Doors
+from uproot_nb.headless.harmless import one_line
+from uproot_nb.headless.kernel import CellFailed, KernelDied, NotebookKernel
+from uproot_nb.headless.notebook_file import NotebookFile
+from uproot_nb.headless.screens import Screen
+from uproot_nb.headless.watch import Watch
+from uproot_nb.notebook.overrides import Overrides
+
+__all__ = ["Service"]
+
+_LOOK_SECONDS = 0.5
+_RESTARTS, _WITHIN = 5, 60.0
+
+
+class Service:
+    """Runs a notebook's cells in a kernel, and again in a new one if that dies.
+
+    code = asyncio.run(Service(notebook, doors, Overrides(players=8), screen).run())
+    """
+
+    def __init__(
+        self, notebook: NotebookFile, doors: Doors, overrides: Overrides, screen: Screen
+    ) -> None:
+        self._notebook, self._doors, self._screen = notebook, doors, screen
+        self._overrides = overrides
+        self._kernel: NotebookKernel | None = None
+        self._watches: dict[tuple[str, str], Watch] = {}
+        self._deaths: deque[float] = deque(maxlen=_RESTARTS)
+        self._told_links: set[str] = set()
+        self._stop = asyncio.Event()
+        self._asked_twice = False
+
+    async def run(self) -> int:
+        """Serve until SIGINT or SIGTERM; return the process's exit code.
+
+        Raises:
+            CannotStart: the port cannot be opened.
+        """
+        await self._doors.open()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end)
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return serving.result() if serving.done() else 0
+        finally:
+            for task in (serving, stopping):
+                task.cancel()
+            await asyncio.gather(serving, stopping, return_exceptions=True)
+            await self._close()
+
+    def _end(self) -> None:
+        if self._stop.is_set():
+            os._exit(130)  # asked again: at once; the log is whole after any end
+        self._screen.say("Closing … (once more: at once)")
+        self._stop.set()
+
+    async def _serve(self) -> int:
+        while True:
+            try:
+                await self._start_kernel()
+                if not self._told_links:
+                    self._screen.say("No cell of this notebook has called serve().")
+                    return 1
+                await self._watch_until_death()
+            except CellFailed as failure:
+                self._tell_failure(failure)
+                return 1
+            except KernelDied:
+                pass
+            if not self._may_restart():
+                self._screen.say(f"The kernel died {_RESTARTS} times within a minute: giving up.")
+                return 1
+            self._screen.say("The kernel died. A new one goes on with the session …")
+
+    async def _start_kernel(self) -> None:
+        if self._kernel is not None:
+            await self._kernel.end()
+        path = self._notebook.path
+        told = replace(self._overrides, bridge=str(self._doors.file)).environment()
+        environment = {**os.environ, **told, "JPY_SESSION_NAME": str(path)}
+        self._kernel = NotebookKernel(path.parent, environment, self._screen.say)
+        await self._kernel.start()
+        for code in self._notebook.cells:
+            await self._kernel.run_cell(code)
+            await self._note_runs()
+
+    async def _note_runs(self) -> None:
+        assert self._kernel is not None
+        for run in await self._kernel.runs():
+            key = run["path"], run["name"]
+            if key in self._watches:
+                continue
+            self._tell_links(run)
+            if run["path"] == ":memory:":
+                self._screen.say("Nothing of this session is kept: it has no database.")
+            else:
+                self._watches[key] = Watch(*key)
+            self._look()
+
+    def _tell_links(self, run: dict[str, Any]) -> None:
+        if run["name"] in self._told_links:
+            return
+        self._told_links.add(run["name"])
+        self._screen.say(f"Session {run['name']} in {run['path']}")
+        for kind, who, url in run["links"]:
+            self._screen.say(f"{kind:>6}  {who:<12} {url}")
+
+    async def _watch_until_death(self) -> None:
+        assert self._kernel is not None
+        death = asyncio.create_task(self._kernel.wait_for_death())
+        try:
+            while not death.done():
+                self._look()
+                await asyncio.wait({death}, timeout=_LOOK_SECONDS)
+        finally:
+            death.cancel()
+
+    def _look(self) -> None:
+        watches = list(self._watches.values())
+        new = [event for watch in watches for event in watch.look()]
+        self._screen.show(watches, new)
+
+    def _may_restart(self) -> bool:
+        now = time.monotonic()
+        self._deaths.append(now)
+        return len(self._deaths) < _RESTARTS or now - self._deaths[0] > _WITHIN
+
+    def _tell_failure(self, failure: CellFailed) -> None:
+        first = self._notebook.cells[failure.number - 1].strip().splitlines()[0]
+        self._screen.say(failure.traceback)
+        self._screen.say(f"Cell {failure.number} failed: {one_line(first, 70)}")
+
+    async def _close(self) -> None:
+        if self._kernel is not None:
+            await self._kernel.close()
+        for watch in self._watches.values():
+            watch.close()
+        await self._doors.close()
+        self._screen.close()
+        if self._stop.is_set():
+            self._screen.say("Closed. Everything is in the database.")

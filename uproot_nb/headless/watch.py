@@ -1,0 +1,110 @@
+"""Watch: what a session's log says now, for a terminal; it needs no kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from uproot_nb.analysis.reading import read_codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.state import State
+
+__all__ = ["PlayerLine", "Watch"]
+
+_LAST = 12
+_TOLD = frozenset({"join", "connect", "disconnect", "enter", "submit", "error", "dropout"})
+
+
+@dataclass(frozen=True)
+class PlayerLine:
+    """One player, as the terminal shows it; all of it texts that nobody has looked at yet."""
+
+    name: str
+    label: str
+    page: str
+    round: str
+    status: str
+    since: float | None
+
+
+class Watch:
+    """Follows a log as it grows.
+
+    watch = Watch("uproot_nb.sqlite3", "market")
+    for event in watch.look(): …
+    watch.players()
+    """
+
+    def __init__(self, path: str, session: str) -> None:
+        self.session, self.errors, self.events = session, 0, 0
+        self.last: list[Event] = []
+        """The newest of what happened to participants."""
+        self._log = SqliteLog(path, readonly=True)
+        self._codec = read_codec()
+        self._state = State(self._codec)
+        self._since: dict[str, float] = {}
+        self._begun = False
+
+    def look(self) -> list[Event]:
+        """Take in what is new; return what is worth telling, nothing of the past at first."""
+        new: list[Event] = []
+        for event in self._log.read(self.session, after=self._state.seq):
+            self._state.apply(event)
+            if event.kind in ("connect", "disconnect"):
+                self._since[event.subject.partition("/")[2]] = event.time
+            self.errors += event.kind == "error"
+            if event.kind in _TOLD:
+                new.append(event)
+        self.events = self._state.seq
+        self.last = [*self.last, *new][-_LAST:]
+        told, self._begun = new if self._begun else [], True
+        return told
+
+    def players(self) -> list[PlayerLine]:
+        """Return a line per player, in the order of player.id."""
+        return [self._line(name, player) for name, player in self._state.players.items()]
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._log.close()
+
+    def _line(self, name: str, player: Any) -> PlayerLine:
+        page = str(player.page or "")
+        if player.dropped:
+            status = "dropped"
+        elif player.page is None and player.position >= 0:
+            status = "finished"
+        elif player.online:
+            status = "online"
+        else:
+            status = "offline" if player.claimed or player.position >= 0 else "open"
+        return PlayerLine(
+            name, self._field(name, "label"), page, self._field(name, "round"), status,
+            self._since.get(name),
+        )  # fmt: skip
+
+    def _field(self, name: str, field: str) -> str:
+        subject = f"player/{name}"
+        if field == "label":
+            return str(getattr(self._state.players[name], "label", None) or "")
+        if field not in self._state.fields.get(subject, ()):
+            return ""
+        value = self._codec.decode(self._state.text(subject, field))
+        return "" if value is None else str(value)
+
+
+def told_of(event: Event) -> str:
+    """Return an event in a few words, as its participant wrote them: make it harmless."""
+    who = event.subject.partition("/")[2] or "session"
+    if event.kind == "error":
+        value = orjson.loads(event.value)
+        return f"{who}: ERROR {value.get('type', '')}: {value.get('message', '')}"
+    words = {
+        "join": "has a place", "connect": "is online", "disconnect": "is offline",
+        "enter": f"enters {event.field}", "submit": f"submits {event.field}",
+        "dropout": "dropped out",
+    }  # fmt: skip
+    return f"{who} {words[event.kind]}"
