@@ -66,6 +66,10 @@ _MEASURES: dict[str, str] = {
     "MB after opening, without a snapshot": "… and the memory this adds, MB",
     "µs for the first appends": "an in-place append, one of the first 500, µs",
     "µs for the last appends": "an in-place append, one of the last 500 of 10,000, µs",
+    "book commands per second": "an order book with 100,000 resting orders, in memory: commands/s",
+    "book commands per second, 1,000 resting": "… with 1,000 resting orders: commands/s",
+    "a command with 10^5 resting, of one with 10^3": "… time of a command with 100,000 resting "
+    "orders, of one with 1,000",
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",
     "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",

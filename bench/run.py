@@ -23,10 +23,12 @@ from typing import NoReturn
 from figures import Figures
 from measures import (
     appends,
+    books,
     forms,
     imports,
     latency,
     models,
+    monitor,
     opening,
     sockets,
     tables,
@@ -52,7 +54,17 @@ _DISTURBED = 0.2
 _LONG_ENOUGH = 400.0
 """Seconds after which no such round is begun."""
 _PAIRED = (*throughput.JOBS, "latency", "forms")
-_ALONE = ("waits", "models", "tables", "sockets", "opening", "appends", "imports")
+_ALONE = (
+    "waits",
+    "models",
+    "tables",
+    "sockets",
+    "opening",
+    "appends",
+    "books",
+    "monitor",
+    "imports",
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,10 @@ class Bench:
                 self.folder, self.plan.events, self.plan.repeats, self.figures
             ),
             "appends": lambda: appends.measure(self.folder, self.plan.repeats, self.figures),
+            "books": lambda: books.measure(self.folder, self.plan.repeats, self.figures),
+            "monitor": lambda: monitor.measure(
+                self.folder, self.plan.repeats, self.plan.seconds, self.figures
+            ),
             "imports": lambda: imports.measure(self.folder, 2 * self.plan.repeats, self.figures),
         }
         for measure in _ALONE:

@@ -72,6 +72,11 @@ def _append_growth(figures: Figures) -> float | None:
     return figures.ratio(("µs for the last appends", _OURS), ("µs for the first appends", _OURS))
 
 
+def _watched(figures: Figures) -> float | None:
+    names = ("calls per second, a monitor watches", "calls per second, nobody watches")
+    return figures.ratio(*((name, _OURS) for name in names))
+
+
 def _sleeping_against_idle(figures: Figures) -> float | None:
     return figures.ratio(("p50 while a cell sleeps", _OURS), ("p50 idle", _OURS))
 
@@ -113,6 +118,12 @@ TARGETS = (
     Target("memory of a million events, above an empty log's", _memory_above_empty,
            60, False, " MB", 1),
     Target("the 10,000th in-place append, of the first", _append_growth, 1.25, False),
+    Target("book commands per second", _median("book commands per second"), 100_000, True,
+           places=0),
+    Target("a command with 10^5 resting, of one with 10^3",
+           _median("a command with 10^5 resting, of one with 10^3"), 1.25, False),
+    Target("calls of 500 participants while a monitor watches, of those while none does",
+           _watched, 0.95, True, places=3),
     Target("memory of a connected participant in the server", _median("kB a socket"),
            25, False, " kB", 1),
     Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),

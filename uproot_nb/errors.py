@@ -10,6 +10,7 @@ __all__ = [
     "BadField",
     "BadLanguage",
     "BadLanguageFile",
+    "BadMarket",
     "BadPage",
     "BridgeRefused",
     "ClosedRun",
@@ -19,6 +20,7 @@ __all__ = [
     "NoEntries",
     "NotExportable",
     "NotLive",
+    "OrderRefused",
     "Refused",
     "ReservedName",
     "SessionTaken",
@@ -45,6 +47,25 @@ class Refused(UprootError):
 
         raise Refused("The market has closed.")
     """
+
+
+class OrderRefused(Refused):
+    """A market does not take an order; the book is as it was.
+
+    `code` is the reason in one word for scripts and data; the message is for the participant.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class BadMarket(UprootError):
+    """A market cannot be what it was set up as."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}\n{remedy}")
 
 
 class BadArguments(UprootError):

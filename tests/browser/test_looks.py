@@ -157,7 +157,7 @@ def test_all_that_we_say_is_listed_for_translation() -> None:
     from uproot_nb.engine.rendering import OUR_FOLDER
 
     said = {UNPROVEN}
-    for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Full"):
+    for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Full", "Market"):
         text = (OUR_FOLDER / f"{name}.html").read_text("utf-8")
         said |= {found[1] for found in re.finditer(r"""_\(["'](.+?)["']\)""", text)}
     assert said - set(TEMPLATE_TEXTS) == set()

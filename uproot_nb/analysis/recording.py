@@ -42,6 +42,8 @@ from uproot_nb.log.state import State
 if TYPE_CHECKING:
     import pandas
 
+    from uproot_nb.analysis.market_tables import MarketTables
+
 __all__ = ["Recording", "Tables", "list_sessions", "open_log"]
 
 Kind = Literal["players", "groups", "session"]
@@ -110,6 +112,23 @@ class Tables:
         """
         with self._lock_state():
             return entries_table(self._now(), self._codec, model)
+
+    def market(self, name: str | None = None) -> MarketTables:
+        """Return a market's tables: order_events, trades, book, induced_values, periods, traders.
+
+            run.market().periods[["period", "efficiency", "alpha"]]
+
+        Args:
+            name: which market; not needed where there is only one.
+
+        Raises:
+            UprootError: there is no such market; the message names those there are.
+        """
+        # lazy: most sessions have no market
+        from uproot_nb.analysis.market_tables import market_tables
+
+        with self._lock_state():
+            return market_tables(self._now(), self._codec, name)
 
     def panel(self, by: str = "round") -> pandas.DataFrame:
         """Return a row per player and value of a field, as per round.
@@ -283,6 +302,19 @@ class Tables:
         for name, tag in models_named(state, codec).items():
             model = tag or name
             made[f"models/{file_name(model)}"] = partial(entries_table, state, codec, model)
+        if any("market" in state.names(f"model/{name}") for name in models_named(state, codec)):
+            made |= self._exported_markets(state)
+        return made
+
+    def _exported_markets(self, state: State) -> dict[str, Callable[[], pandas.DataFrame]]:
+        # lazy: most sessions have no market
+        from uproot_nb.analysis.market_tables import MARKET_TABLES, market_tables, markets_in
+
+        made: dict[str, Callable[[], pandas.DataFrame]] = {}
+        for name in markets_in(state, self._codec):
+            tables = market_tables(state, self._codec, name)
+            for table in MARKET_TABLES:
+                made[f"markets/{file_name(name)}/{table}"] = partial(getattr, tables, table)
         return made
 
     def _meanings(self) -> Meanings:

@@ -1,0 +1,253 @@
+"""MarketPage in Chromium: two people trade, one of them misses something, and time runs out."""
+# ruff: noqa: ANN001, ANN201, RUF012  (as authors write)
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe import violations
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
+
+from tests.engine.running import serving
+from uproot_nb import Page as ExperimentPage
+from uproot_nb import Run
+from uproot_nb.market import InducedValues, MarketPage, Rules
+
+
+class Trading(MarketPage):
+    """Trade."""
+
+    rules = Rules(no_loss=True)
+    texts = {"no_price": "Please write a number."}
+
+    def open_market(page, market, traders):
+        ann, bob = (trader.name for trader in traders)
+        market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 40, 60]}))
+
+
+class Assets(MarketPage):
+    """Trade."""
+
+    rules = Rules(budget=True, short_sales=False)
+    market_names = ("red", "blue")
+
+    def open_market(page, market, traders):
+        for trader in traders:
+            market.endow(trader, cash=100, units=2)
+
+
+class Short(MarketPage):
+    """Trade."""
+
+    seconds = 600
+
+
+class Over(ExperimentPage):
+    """It is over."""
+
+
+class Window:
+    """A trader's browser."""
+
+    def __init__(self, context: BrowserContext, link: str) -> None:
+        self.page: Page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(link)
+        expect(self.page.locator(".uproot-market").first).to_be_visible(timeout=15_000)
+
+    def part(self, name: str, market: int = 0) -> Any:
+        """Return one of the lists: Bids, Asks, Your orders, Trades."""
+        section = self.page.locator(".uproot-market").nth(market)
+        return section.locator(".uproot-market-grid > div").filter(
+            has=self.page.get_by_role("heading", name=name, exact=True)
+        )
+
+    def order(self, side: str, price: str, quantity: str = "1", market: int = 0) -> None:
+        section = self.page.locator(".uproot-market").nth(market)
+        section.get_by_label("Price", exact=True).fill(price)
+        section.get_by_label("Quantity").fill(quantity)
+        section.locator(".uproot-market-order").get_by_role("button", name=side, exact=True).click()
+
+    def amount(self, name: str) -> Any:
+        return self.page.locator(".uproot-market-mine div").filter(has_text=name).locator("dd")
+
+
+@pytest.fixture
+def windows(browser: Browser) -> Iterator[Any]:
+    contexts: list[BrowserContext] = []
+    opened: list[Window] = []
+
+    def open_window(link: str, **options: Any) -> Window:
+        context = browser.new_context(**{"viewport": {"width": 390, "height": 844}, **options})
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        opened.append(Window(context, link))
+        return opened[-1]
+
+    yield open_window
+    assert [window.errors for window in opened] == [[] for _ in opened]
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with serving(Trading, Over) as run:
+        yield run
+
+
+def links_of(run: Run) -> list[str]:
+    return list(run.links["url"])
+
+
+def test_two_people_trade(run: Run, windows: Any) -> None:
+    """An ask is posted, seen, taken; both see the trade and what they have earned."""
+    ann, bob = map(windows, links_of(run))
+    expect(ann.amount("worth")).to_have_text("90")
+    expect(ann.page.get_by_role("button", name="Sell")).to_have_count(0)
+    bob.order("Sell", "60")
+    expect(bob.part("Your orders")).to_contain_text("Sell 60")
+    expect(bob.part("Asks")).to_contain_text("60Yours")
+    ann.part("Asks").get_by_role("button", name="Buy: 60").click()
+    for window, profit in ((ann, "30"), (bob, "40")):
+        expect(window.part("Trades")).to_contain_text("1.60")
+        expect(window.amount("Profit")).to_have_text(profit)
+        expect(window.part("Asks")).to_contain_text("Nothing yet.")
+    expect(bob.amount("costs")).to_have_text("40")
+    keep_picture(ann, "traded")
+    tables = run.market()
+    assert list(tables.trades["price"]) == [60]
+    assert list(tables.periods["surplus"]) == [70]
+    assert tables.order_events["client_time"].notna().all()
+
+
+def test_an_order_is_changed_and_taken_back(run: Run, windows: Any) -> None:
+    ann = windows(links_of(run)[0])
+    ann.order("Buy", "30", "2")
+    ann.part("Your orders").get_by_role("button", name="Change").click()
+    expect(ann.page.get_by_label("Price", exact=True)).to_have_value("30")
+    ann.page.get_by_label("Price", exact=True).fill("35")
+    ann.page.get_by_label("Price", exact=True).press("Enter")
+    expect(ann.part("Your orders")).to_contain_text("Buy 35 × 2")
+    expect(ann.part("Bids")).to_contain_text("35 × 2")
+    ann.part("Your orders").get_by_role("button", name="Withdraw").click()
+    expect(ann.part("Bids")).to_contain_text("Nothing yet.")
+
+
+def test_refusals_are_read_where_one_looks(run: Run, windows: Any) -> None:
+    """Also those for which the page has words of its own; all are in the data."""
+    ann = windows(links_of(run)[0])
+    problem = ann.page.get_by_role("alert")
+    for price, quantity, words in (
+        ("a lot", "1", "Please write a number."),
+        ("91", "1", "value|worth|loss"),
+        ("-3", "1", "Please write a number."),
+        ("1,5", "1", "multiple of 1"),
+        ("10", "4", "no more units"),
+        ("", "1", "Nobody else"),
+    ):
+        ann.order("Buy", price, quantity)
+        expect(problem).to_have_text(re.compile(words))
+    events = run.market().order_events
+    assert set(events["event"]) == {"reject"}
+    assert len(events) == 6
+    keep_picture(ann, "refused")
+
+
+def test_what_was_missed_is_asked_for(run: Run, windows: Any, browser: Browser) -> None:
+    """A push is lost on the way: the next one does not fit, so the page asks for all of it."""
+    first, second = links_of(run)
+    bob = windows(second)
+    lost: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+
+    def between(near: WebSocketRoute) -> None:
+        far = near.connect_to_server()
+
+        def pass_on(message: Any) -> None:
+            text = message if isinstance(message, str) else message.decode()
+            if "UprootMarket" in text and not lost:
+                lost.append(text)
+            else:
+                near.send(message)
+
+        far.on_message(pass_on)
+
+    page.route_web_socket(re.compile(".*"), between)
+    page.goto(first)
+    expect(page.locator(".uproot-market")).to_be_visible(timeout=15_000)
+    bob.order("Sell", "80")
+    expect(bob.part("Your orders")).to_contain_text("Sell 80")
+    bob.order("Sell", "75")
+    asks = page.locator(".uproot-market-grid > div").filter(has_text="Asks")
+    expect(asks).to_contain_text("75")
+    expect(asks).to_contain_text("80")
+    assert lost
+    context.close()
+
+
+def test_a_reload_shows_the_same(run: Run, windows: Any) -> None:
+    ann, bob = map(windows, links_of(run))
+    bob.order("Sell", "60", "2")
+    ann.part("Asks").get_by_role("button", name="Buy: 60").click()
+    expect(ann.part("Trades")).to_contain_text("1.60")
+    ann.page.reload()
+    expect(ann.part("Trades")).to_contain_text("1.60")
+    expect(ann.part("Asks")).to_contain_text("60")
+    expect(ann.amount("Profit")).to_have_text("30")
+
+
+def test_two_markets_side_by_side(windows: Any) -> None:
+    """Each with its own book; cash and units are those of each market."""
+    with serving(Assets) as run:
+        ann, bob = map(windows, links_of(run))
+        bob.order("Sell", "40", market=0)
+        bob.order("Buy", "30", market=1)
+        expect(ann.part("Asks", 0)).to_contain_text("40")
+        expect(ann.part("Bids", 1)).to_contain_text("30")
+        ann.part("Asks", 0).get_by_role("button", name="Buy: 40").click()
+        expect(ann.amount("Cash").first).to_have_text("60")
+        expect(ann.amount("Units").first).to_have_text("3")
+        expect(ann.amount("Cash").nth(1)).to_have_text("100")
+        ann.order("Buy", "61", market=0)
+        expect(ann.page.get_by_role("alert").first).not_to_be_empty()
+        assert list(run.market("red").trades["price"]) == [40]
+        assert list(run.market("blue").trades["price"]) == []
+        keep_picture(ann, "two")
+
+
+def test_everybody_has_the_same_end(windows: Any) -> None:
+    """Who comes later has less time; when it is up, everybody leaves and nothing is taken."""
+    with serving(Short, Over) as run:
+        links = links_of(run)
+        ann = windows(links[0])
+        timer = ann.page.get_by_role("timer")
+        expect(timer).to_contain_text(re.compile("9:[0-9]{2}"))
+        bob = windows(links[1])
+        expect(bob.page.get_by_role("timer")).to_contain_text("9:")
+        deadlines = {player._state.deadline for player in run.players}
+        assert max(deadlines) - min(deadlines) < 1.0
+        run.advance(run.players[0])
+        expect(ann.page.locator("body")).to_contain_text("It is over.")
+
+
+def test_no_barrier_for_a_screen_reader(run: Run, windows: Any) -> None:
+    ann, bob = map(windows, links_of(run))
+    bob.order("Sell", "60")
+    ann.order("Buy", "30")
+    expect(ann.part("Asks")).to_contain_text("60")
+    assert violations(ann.page) == []
+
+
+def keep_picture(window: Window, name: str) -> None:
+    """Keep a screenshot for the documentation, if a folder for them is named."""
+    folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
+    if folder:
+        window.page.screenshot(path=str(Path(folder) / f"trading_{name}.png"), full_page=True)

@@ -1,0 +1,71 @@
+"""Account: what a trader has, and how much of it is bound by standing orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from uproot_nb.market.orders import Order, Side
+from uproot_nb.market.prices import Price, PriceGrid
+
+__all__ = ["Account", "UnitValue"]
+
+UnitValue = Callable[[str, Side, int], Price | None]
+"""Says what a player's unit (the first is 1) is worth to a buyer or costs a seller; None: no such
+unit."""
+
+
+class Account:
+    """One trader's cash, units and standing orders."""
+
+    __slots__ = (
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "earned", "initial_cash",
+        "initial_units", "orders", "player", "sold",
+    )  # fmt: skip
+
+    def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
+        self.player, self._grid = player, grid
+        self.initial_cash, self.initial_units = cash, units
+        self.bought = self.sold = 0
+        self.earned = 0
+        """Ticks received less ticks paid."""
+        self.bid_ticks = self.bid_units = self.ask_units = 0
+        """What standing orders bind."""
+        self.orders: dict[int, Order] = {}
+        """The standing orders by number, oldest first."""
+
+    @property
+    def cash(self) -> Price:
+        """Money in hand, bound or not."""
+        return self._grid.sum(self.initial_cash, self.earned)
+
+    @property
+    def units(self) -> int:
+        """Units in hand, bound or not; negative after short sales."""
+        return self.initial_units + self.bought - self.sold
+
+    @property
+    def free_ticks(self) -> int:
+        """Money that no standing bid binds, in ticks."""
+        return self._grid.affordable(self.initial_cash) + self.earned - self.bid_ticks
+
+    @property
+    def free_units(self) -> int:
+        """Units that no standing ask binds."""
+        return self.units - self.ask_units
+
+    def bind(self, order: Order, quantity: int) -> None:
+        """Set aside what *quantity* of a standing order needs; a negative one sets it free."""
+        if order.side == "buy":
+            self.bid_ticks -= order.key * quantity
+            self.bid_units += quantity
+        else:
+            self.ask_units += quantity
+
+    def trade(self, side: Side, ticks: int, quantity: int) -> None:
+        """Take part in a trade."""
+        if side == "buy":
+            self.earned -= ticks * quantity
+            self.bought += quantity
+        else:
+            self.earned += ticks * quantity
+            self.sold += quantity

@@ -1,0 +1,315 @@
+"""Market: a book that belongs to a session, with every command and what came of it in the log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from uproot_nb.engine.entities import Group, Player, Session
+from uproot_nb.engine.ledger import Model, find_world
+from uproot_nb.engine.models import create_model
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.experiment.identifiers import SessionIdentifier
+from uproot_nb.market import commands
+from uproot_nb.market.book import Book
+from uproot_nb.market.commands import Command, carry_out
+from uproot_nb.market.depth import Depth
+from uproot_nb.market.orders import Order, Side
+from uproot_nb.market.outcomes import Outcome, Trade
+from uproot_nb.market.prices import Price, from_plain, plain
+from uproot_nb.market.records import command_in, new_record, new_refusal
+from uproot_nb.market.rules import Rules
+from uproot_nb.market.values import InducedValues
+
+__all__ = ["Market"]
+
+Trader = Player | str
+"""A player, or a trader's name."""
+
+
+class Market:
+    """A limit order book in a session: what happens in it is in the log, and outlives the kernel.
+
+        market = Market.in_session(player.session, period=1, rules=Rules(improvement=True))
+        market.endow(player, cash=100, units=2)
+        market.limit(player, "buy", 12)
+
+    A command and its consequences are one entry of the model `market.model`, committed with all
+    else that the live method does. A command that is refused is an entry, too. After a restart the
+    book is made anew from the commands, and is the same book.
+    """
+
+    def __init__(self, model: Model) -> None:
+        told = model.market
+        self.model = model
+        self.name: str = told["name"]
+        self.period: int = told["period"]
+        self.rules = Rules.from_plain(dict(told["rules"]))
+        self._raw_values: Any = None
+        self._values: InducedValues | None = None
+        self._forget()
+
+    @classmethod
+    def in_session(
+        cls, session: Session | SessionIdentifier, *, name: str = "market", period: int = 1,
+        group: Group | None = None, rules: Rules | None = None,
+        values: InducedValues | None = None,
+    ) -> Market:  # fmt: skip
+        """Return a session's market of that name, period and group; the first time it is made.
+
+        Args:
+            group: whose market it is; by default the whole session's.
+            rules: what it allows; only the first time, and the same ever after.
+            values: see `induce`.
+
+        Raises:
+            BadMarket: it was made with other rules.
+        """
+        world = find_world(session)
+        place = name if group is None else f"{name}-{group.name}"
+        tag = f"{place}-{period}"
+        with world.lock:
+            market: Market | None = world.models.bound.get(tag)
+            if market is None:
+                model = world.models.get(tag)
+                model = _new(world.session, tag, place, period, rules) if model is None else model
+                market = world.models.bound[tag] = cls(model)
+                if values is not None and market.values is None:
+                    market.induce(values)
+            if rules is not None and rules != market.rules:
+                raise BadMarket(
+                    f"The market {tag!r} was made with other rules.",
+                    "A new period, or a new name, may have new ones.",
+                )
+        return market
+
+    def __repr__(self) -> str:
+        return f"<Market {self.name!r}, period {self.period}: {len(self.book.orders)} orders stand>"
+
+    # What is there
+
+    @property
+    def book(self) -> Book:
+        """The book as it is now; only this market's commands may change it."""
+        with self.model._world.lock:
+            self._catch_up()
+            return self._book
+
+    @property
+    def trades(self) -> list[tuple[float, Trade]]:
+        """Every trade, oldest first, with its time in Unix seconds."""
+        with self.model._world.lock:
+            self._catch_up()
+            return list(self._trades)
+
+    @property
+    def values(self) -> InducedValues | None:
+        """What units are worth and cost; None where nothing was induced."""
+        raw = self.model.get("values")
+        if raw is not self._raw_values:
+            self._raw_values = raw
+            self._values = None if raw is None else _read_values(raw)
+        return self._values
+
+    @property
+    def is_open(self) -> bool:
+        """Whether orders are taken."""
+        return not self.model.get("closed", False)
+
+    def depth(self, levels: int | None = None) -> Depth:
+        """Return what everybody may see; with *levels*, so many of the best prices."""
+        return Depth.of(self.book, levels)
+
+    def orders_of(self, trader: Trader) -> list[Order]:
+        """Return a trader's standing orders, oldest first."""
+        return list(self.book.account(_name(trader)).orders.values())
+
+    def holdings(self, trader: Trader) -> dict[str, Any]:
+        """Return what a trader alone may know, as JSON has it.
+
+        orders (rows number, side, price, remaining), cash, units, bought, sold, value and cost (of
+        the next unit; null where there is none), profit (null where nothing was induced).
+        """
+        name, book, values = _name(trader), self.book, self.values
+        account = book.account(name)
+        told: dict[str, Any] = {
+            "orders": [[o.number, o.side, plain(o.price), o.remaining]
+                       for o in account.orders.values()],
+            "cash": plain(account.cash), "units": account.units, "bought": account.bought,
+            "sold": account.sold, "value": None, "cost": None, "profit": None,
+        }  # fmt: skip
+        if values is not None:
+            told["value"] = plain(values.value_of(name, "buy", account.bought + 1))
+            told["cost"] = plain(values.value_of(name, "sell", account.sold + 1))
+            worth = sum(list(values.values.get(name, ()))[: account.bought])
+            cost = sum(list(values.costs.get(name, ()))[: account.sold])
+            told["profit"] = plain(book.grid.sum(worth - cost, account.earned))
+        return told
+
+    # Setting up
+
+    def again(self) -> Market:
+        """Return this market as the log has it, made anew."""
+        bound: dict[str, Any] = self.model._world.models.bound
+        bound[self.model.name] = made = type(self)(self.model)
+        return made
+
+    def induce(self, values: InducedValues) -> None:
+        """Say what units are worth to buyers and cost sellers; before the first order.
+
+        Raises:
+            BadMarket: somebody has sent an order already.
+        """
+        if self.book.next_order > 1:
+            raise BadMarket("Orders have been sent already.", "Induce values before the first.")
+        self.model.values = {
+            "values": _plain_schedules(values.values), "costs": _plain_schedules(values.costs),
+        }  # fmt: skip
+
+    def endow(self, trader: Trader, cash: Price = 0, units: int = 0) -> None:
+        """Give a trader cash and units to begin with. See `Book.endow`."""
+        self._do(commands.Endow(_name(trader), cash, units), None)
+
+    def close(self) -> None:
+        """Take no more orders. What stands in the book is left there. Idempotent."""
+        if self.is_open:
+            self.model.closed = True
+
+    # Commands
+
+    def limit(
+        self, trader: Trader, side: Side, price: Price, quantity: int = 1,
+        client_time: float | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Buy or sell at *price* or better; what is not traded at once stands in the book.
+
+        Args:
+            client_time: when the trader's browser sent it, in Unix seconds by its own clock.
+
+        Raises:
+            OrderRefused: the rules do not take it, or the market is closed.
+        """
+        return self._order(commands.Limit(_name(trader), side, price, quantity), client_time)
+
+    def market(
+        self, trader: Trader, side: Side, quantity: int = 1, client_time: float | None = None
+    ) -> Outcome:
+        """Buy or sell at once at the best prices there are. See `Book.market`."""
+        return self._order(commands.Market(_name(trader), side, quantity), client_time)
+
+    def cancel(self, trader: Trader, order: int, client_time: float | None = None) -> Outcome:
+        """Take one's own order out of the book. See `Book.cancel`."""
+        return self._order(commands.Cancel(_name(trader), order), client_time)
+
+    def cancel_all(self, trader: Trader | None = None, client_time: float | None = None) -> Outcome:
+        """Take all of a trader's orders out of the book, or everybody's."""
+        who = None if trader is None else _name(trader)
+        return self._order(commands.CancelAll(who), client_time)
+
+    def replace(
+        self, trader: Trader, order: int, price: Price | None = None, quantity: int | None = None,
+        client_time: float | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Change one's own order's price, or what remains of it. See `Book.replace`."""
+        return self._order(commands.Replace(_name(trader), order, price, quantity), client_time)
+
+    def refuse(
+        self, command: Command, code: str, message: str, client_time: float | None = None
+    ) -> OrderRefused:
+        """Log that a rule of your own does not take a command, and return what to raise.
+
+        raise market.refuse(Limit(player.name, "buy", price), "too_soon", "Please wait a moment.")
+        """
+        refusal = OrderRefused(code, message)
+        with self.model._world.lock:
+            self._catch_up()
+            self._note(new_refusal(command, refusal, _seconds(client_time)))
+        return refusal
+
+    # How it is done
+
+    def _order(self, command: Command, client_time: float | None) -> Outcome:
+        if not self.is_open:
+            raise self.refuse(command, "closed", "The market is closed.", client_time)
+        outcome = self._do(command, client_time)
+        assert outcome is not None
+        return outcome
+
+    def _do(self, command: Command, client_time: float | None) -> Outcome | None:
+        sent = _seconds(client_time)
+        with self.model._world.lock:
+            self._catch_up()
+            try:
+                outcome = carry_out(self._book, command)
+            except OrderRefused as refusal:
+                self._note(new_refusal(command, refusal, sent))
+                raise
+            try:
+                self._note(new_record(command, outcome, sent))
+            except BaseException:
+                self._forget()  # the book is ahead of the log
+                raise
+            self._note_trades(outcome, self.model._records()[-1]["time"])
+            return outcome
+
+    def _note(self, record: dict[str, Any]) -> None:
+        """Log an entry that the book has already."""
+        self.model._keep(record)
+        self._applied += 1
+        self._last = self.model._records()[-1]["id"]
+
+    def _note_trades(self, outcome: Outcome | None, time: float) -> None:
+        if outcome is not None and outcome.trades:
+            self._trades.extend((time, trade) for trade in outcome.trades)
+
+    def _forget(self) -> None:
+        self._book = Book(self.rules, self._value_of)
+        self._trades: list[tuple[float, Trade]] = []
+        self._applied, self._last = 0, ""
+
+    def _catch_up(self) -> None:
+        """Carry out what the log has and the book has not; all of it where something was undone."""
+        records = self.model._records()
+        done = self._applied
+        if done > len(records) or (done and records[done - 1]["id"] != self._last):
+            self._forget()
+        for record in records[self._applied :] if self._applied < len(records) else ():
+            command = command_in(self.model._world.codec.decode(record["fields"]))
+            if command is not None:
+                self._note_trades(carry_out(self._book, command), record["time"])
+            self._applied, self._last = self._applied + 1, record["id"]
+
+    def _value_of(self, player: str, side: Side, unit: int) -> Price | None:
+        values = self.values
+        return None if values is None else values.value_of(player, side, unit)
+
+
+def _new(session: Session, tag: str, name: str, period: int, rules: Rules | None) -> Model:
+    if not isinstance(period, int) or isinstance(period, bool):
+        raise BadMarket(f"period={period!r} is no whole number.", "Count periods: 1, 2, 3 …")
+    model = create_model(session, tag)
+    model.market = {"name": name, "period": period, "rules": (rules or Rules()).plain()}
+    return model
+
+
+def _name(trader: Trader) -> str:
+    return trader if isinstance(trader, str) else trader.name
+
+
+def _seconds(told: Any) -> float | None:
+    """Return a browser's time if it is one."""
+    number = isinstance(told, (int, float)) and not isinstance(told, bool)
+    return float(told) if number and math.isfinite(told) else None
+
+
+def _plain_schedules(schedules: Mapping[str, Iterable[Price]]) -> dict[str, list[Any]]:
+    return {name: [plain(value) for value in units] for name, units in schedules.items()}
+
+
+def _read_values(raw: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
+    values, costs = (
+        {name: [from_plain(value) for value in units] for name, units in raw[side].items()}
+        for side in ("values", "costs")
+    )
+    return InducedValues(values, costs)

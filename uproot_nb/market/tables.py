@@ -1,0 +1,202 @@
+"""The tables of a market, made of `order_events` and `induced_values` alone.
+
+`order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`. Where
+several markets run beside each other, make the tables for each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.market import statistics
+from uproot_nb.market.equilibrium import equilibrium
+from uproot_nb.market.quotes import quotes
+from uproot_nb.market.units import Units, units_by_period
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["book_table", "period_table", "trade_table", "trader_table"]
+
+_TRADES = {
+    "trade": "int64", "seq": "int64", "time": "float64", "period": "int64", "price": "float64",
+    "quantity": "int64", "buyer": "string", "seller": "string", "maker_order": "int64",
+    "taker_order": "int64", "initiator": "string", "value": "float64", "cost": "float64",
+    "buyer_surplus": "float64", "seller_surplus": "float64",
+}  # fmt: skip
+_BOOK = {
+    "seq": "int64", "time": "float64", "period": "int64", "bid": "float64", "ask": "float64",
+    "spread": "float64", "midpoint": "float64", "bid_depth": "int64", "ask_depth": "int64",
+}  # fmt: skip
+_PERIODS = {
+    "period": "int64", "trades": "int64", "volume": "int64", "mean_price": "float64",
+    "equilibrium_quantity_low": "int64", "equilibrium_quantity_high": "int64",
+    "equilibrium_price_low": "float64", "equilibrium_price_high": "float64",
+    "maximum_surplus": "float64", "surplus": "float64", "buyer_surplus": "float64",
+    "seller_surplus": "float64", "efficiency": "float64", "lost_surplus": "float64",
+    "displaced_surplus": "float64", "alpha": "float64", "rmsd": "float64",
+    "volatility": "float64", "profit_dispersion": "float64", "volume_ratio": "float64",
+    "mean_spread": "float64",
+}  # fmt: skip
+_TRADERS = {
+    "period": "int64", "player": "string", "side": "string", "units": "int64", "cash": "float64",
+    "surplus": "float64", "equilibrium_surplus": "float64",
+}  # fmt: skip
+
+
+def trade_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `trades`, a row per trade, oldest first.
+
+    Columns: trade, seq and time (of the taker's fill), period, price (per unit), quantity, buyer,
+    seller, maker_order, taker_order, initiator (buy or sell: what the taker did), value and cost
+    (of all the units traded, NaN where one has none), buyer_surplus (value - price * quantity),
+    seller_surplus (price * quantity - cost).
+    """
+    return _table(_trades(order_events, units_by_period(induced_values)), _TRADES)
+
+
+def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the table `book`: the best quotes after each event that changed what stands.
+
+    Columns: seq, time, period, bid, ask, spread (ask - bid), midpoint ((bid + ask) / 2), bid_depth
+    and ask_depth (units that stand at the bid and at the ask). Prices are NaN while a side is
+    empty. A period begins with an empty book.
+    """
+    return _table(quotes(_rows(order_events)), _BOOK)
+
+
+def period_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `periods`, a row per period with its statistics.
+
+    Columns: period, trades, volume (units), mean_price (volume-weighted),
+    equilibrium_quantity_low/high, equilibrium_price_low/high, maximum_surplus, surplus,
+    buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
+    rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
+    over the rows of `traders`, volume_ratio, mean_spread (time-weighted, until the period's last
+    event). The formulas are in `uproot_nb.market.statistics`.
+    """
+    units = units_by_period(induced_values)
+    trades = list(_trades(order_events, units))
+    books = list(quotes(_rows(order_events)))
+    ends = {int(p): float(t) for p, t in zip(order_events.period, order_events.time, strict=True)}
+    rows = [
+        _period(
+            period, [t for t in trades if t["period"] == period],
+            [b for b in books if b["period"] == period], units[period], ends.get(period, math.nan),
+        )
+        for period in sorted({*units, *ends})
+    ]  # fmt: skip
+    return _table(rows, _PERIODS)
+
+
+def trader_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `traders`, a row per period, player and side.
+
+    Columns: period, player, side, units (traded on that side), cash (received less paid on that
+    side), surplus, equilibrium_surplus (what the player's units would earn at the middle of the
+    interval of equilibrium prices). There is a row for whoever has units there or has traded.
+    """
+    units = units_by_period(induced_values)
+    trades = list(_trades(order_events, units))
+    rows = [
+        row
+        for period in sorted(units)
+        for row in _traders(period, [t for t in trades if t["period"] == period], units[period])
+    ]
+    return _table(rows, _TRADERS)
+
+
+def _trades(order_events: pandas.DataFrame, units: Mapping[int, Units]) -> Iterator[dict[str, Any]]:
+    """Yield the trades, and count in *units* what was traded."""
+    makers: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in _rows(order_events):
+        if row["event"] not in ("fill", "partial_fill"):
+            continue
+        key = int(row["period"]), int(row["trade"])
+        if key not in makers:
+            makers[key] = row
+            continue
+        yield _trade(makers.pop(key), row, units[key[0]])
+
+
+def _trade(maker: Mapping[str, Any], taker: Mapping[str, Any], units: Units) -> dict[str, Any]:
+    buys, sells = (taker, maker) if taker["side"] == "buy" else (maker, taker)
+    quantity, price = int(taker["quantity"]), float(taker["price"])
+    value = units.take(buys["player"], "buy", quantity)
+    cost = units.take(sells["player"], "sell", quantity)
+    return {
+        "trade": taker["trade"], "seq": taker["seq"], "time": taker["time"],
+        "period": int(taker["period"]), "price": price, "quantity": quantity,
+        "buyer": buys["player"], "seller": sells["player"], "maker_order": maker["order"],
+        "taker_order": taker["order"], "initiator": taker["side"], "value": value, "cost": cost,
+        "buyer_surplus": value - price * quantity, "seller_surplus": price * quantity - cost,
+    }  # fmt: skip
+
+
+def _period(
+    period: int, trades: list[dict[str, Any]], book: list[dict[str, Any]], units: Units, end: float
+) -> dict[str, Any]:
+    values, costs = units.all_of("buy"), units.all_of("sell")
+    at = equilibrium(values, costs)
+    prices, quantities = _column(trades, "price"), _column(trades, "quantity")
+    bought, sold = (math.fsum(_column(trades, f"{who}_surplus")) for who in ("buyer", "seller"))
+    traders = list(_traders(period, trades, units))
+    loss = statistics.efficiency_loss(
+        values, costs, units.traded_of("buy"), units.traded_of("sell")
+    )
+    return {
+        "period": period, "trades": len(trades), "volume": sum(quantities),
+        "mean_price": statistics.mean(prices, quantities),
+        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
+        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
+        "maximum_surplus": at.maximum_surplus, "surplus": bought + sold, "buyer_surplus": bought,
+        "seller_surplus": sold, "efficiency": statistics.efficiency(bought + sold,
+        at.maximum_surplus), "lost_surplus": loss.lost, "displaced_surplus": loss.displaced,
+        "alpha": statistics.alpha(prices, at.price), "rmsd": statistics.rmsd(prices, at.price),
+        "volatility": statistics.volatility(prices),
+        "profit_dispersion": statistics.profit_dispersion(
+            _column(traders, "surplus"), _column(traders, "equilibrium_surplus")),
+        "volume_ratio": statistics.volume_ratio(
+            sum(quantities), at.quantity_low, at.quantity_high),
+        "mean_spread": statistics.time_weighted_mean(
+            _column(book, "spread"), _column(book, "time"), end),
+    }  # fmt: skip
+
+
+def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterator[dict[str, Any]]:
+    price = equilibrium(units.all_of("buy"), units.all_of("sell")).price
+    sides = (("buy", "buyer", -1), ("sell", "seller", 1))
+    for side, role, sign in sides:
+        players = [player for player, its in units.values if its == side]
+        for player in dict.fromkeys([*players, *_column(trades, role)]):
+            mine = [trade for trade in trades if trade[role] == player]
+            yield {
+                "period": period, "player": player, "side": side,
+                "units": sum(_column(mine, "quantity")),
+                "cash": sign * math.fsum(t["price"] * t["quantity"] for t in mine),
+                "surplus": math.fsum(_column(mine, f"{role}_surplus")),
+                "equilibrium_surplus": units.surplus_at(player, side, price),
+            }  # fmt: skip
+
+
+def _column(rows: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows]
+
+
+def _rows(frame: pandas.DataFrame) -> list[dict[str, Any]]:
+    rows = frame.sort_values("seq").to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pandas.DataFrame:
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    return pandas.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))

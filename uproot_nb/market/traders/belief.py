@@ -1,0 +1,89 @@
+"""GD: a trader who believes that what was accepted before will be accepted again."""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+
+from uproot_nb.market.orders import Side
+from uproot_nb.market.prices import Price
+from uproot_nb.market.traders.rounding import on_grid
+from uproot_nb.market.traders.trader import Shout, View
+
+__all__ = ["GD"]
+
+
+class GD:
+    """Quotes where belief times gain is largest (Gjerstad and Dickhaut 1998, GEB 22).
+
+    A seller believes that an ask at a is accepted with probability
+
+        (TA(>= a) + B(>= a)) / (TA(>= a) + B(>= a) + RA(<= a))
+
+    where TA are asks that were taken, B all bids and RA asks that were rejected; a buyer, that a
+    bid at b is accepted with (TB(<= b) + A(<= b)) / (TB(<= b) + A(<= b) + RB(>= b)). Between prices
+    that were heard the belief is a cubic with slope 0 at both. Beyond the outstanding quote of its
+    own side the belief is 0 (spread reduction).
+
+    Args:
+        memory: only shouts since so many trades ago count; the paper has 5 to 8.
+    """
+
+    def __init__(self, memory: int = 5) -> None:
+        self._shouts: deque[Shout] = deque()
+        self._memory = memory
+
+    def quote(self, view: View, chance: Random) -> Price | None:
+        """Return the price of the greatest expected gain; None if no price has one."""
+        sells, limit = view.side == "sell", float(view.limit)
+        best, gain = None, 0.0
+        for price in self._candidates(view):
+            expected = self.belief(view.side, price, float(view.highest)) * (
+                price - limit if sells else limit - price
+            )
+            if expected > gain:
+                best, gain = price, expected
+        return None if best is None else on_grid(best, view)
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Remember it, and forget what is older than the last *memory* trades."""
+        self._shouts.append(shout)
+        trades = sum(one.accepted for one in self._shouts)
+        while trades > self._memory or len(self._shouts) > 500:
+            trades -= self._shouts.popleft().accepted
+
+    def belief(self, side: Side, price: float, highest: float) -> float:
+        """Return the believed probability that a quote of that side at *price* is accepted."""
+        known = sorted({0.0, highest, *(float(one.price) for one in self._shouts)})
+        above = next((p for p in known if p >= price), highest)
+        below = next((p for p in reversed(known) if p <= price), 0.0)
+        high, low = self._at(side, above, highest), self._at(side, below, highest)
+        if above <= below:
+            return low
+        share = (price - below) / (above - below)
+        return low + (high - low) * (3 - 2 * share) * share * share
+
+    def _at(self, side: Side, price: float, highest: float) -> float:
+        if price <= 0 or price >= highest:
+            return float((price <= 0) == (side == "sell"))
+        good = bad = 0
+        for one in self._shouts:
+            heard, own = float(one.price), one.side == side
+            reachable = heard >= price if side == "sell" else heard <= price
+            dearer = heard <= price if side == "sell" else heard >= price
+            if reachable and (not own or one.accepted):
+                good += 1
+            elif own and not one.accepted and dearer:
+                bad += 1
+        return good / (good + bad) if good + bad else 0.5
+
+    def _candidates(self, view: View) -> list[float]:
+        """Return the prices on the grid from the limit to the outstanding quotes."""
+        tick, limit = float(view.tick), float(view.limit)
+        ask = float(view.highest if view.ask is None else view.ask)
+        bid = 0.0 if view.bid is None else float(view.bid)
+        low, high = (max(limit, bid), ask - tick) if view.side == "sell" else (
+            bid + tick, min(limit, ask))  # fmt: skip
+        count = int((high - low) / tick + 1e-9) + 1
+        step = max(1, count // 200)
+        return [low + tick * n for n in range(0, max(0, count), step)]

@@ -1,0 +1,192 @@
+"""market_bot: a robot trader who trades on a MarketPage, over real connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from uproot_nb.bots.random_forms import random_forms
+from uproot_nb.market.orders import Side
+from uproot_nb.market.prices import Price, from_plain, plain
+from uproot_nb.market.traders.trader import Shout, Trader, View
+
+__all__ = ["market_bot"]
+
+_SIDES: tuple[Side, Side] = ("buy", "sell")
+
+
+def market_bot(
+    trader: Trader,
+    *,
+    pace: float = 1.0,
+    seconds: float | None = None,
+    on_trade: Callable[[list[Any]], None] | None = None,
+) -> Callable[[Any], Awaitable[None]]:
+    """Return a bot for `run.bots` that trades by a rule on every MarketPage it comes to.
+
+        run.bots([market_bot(ZIC()) for _ in range(8)])
+        run.bots({dropout: market_bot(ZIP(Random(1)))})
+
+    Args:
+        pace: seconds between two acts, on average; the gaps are exponential.
+        seconds: how long a period lasts, for traders who look at the clock.
+        on_trade: is called with each trade that the page tells of: number, time, price, quantity,
+            initiator.
+
+    Other pages are left to `random_forms`, and what follows them too. Where the page has no end of
+    its own, the bot has done its part when it has no unit left to trade. A trader who stands by its
+    price sends nothing; nobody hears it again, as in `simulate_market`.
+    """
+
+    async def play(client: Any) -> None:
+        # lazy: `import uproot_nb` needs no Tornado
+        from uproot_nb.bots.refusals import CallRefused, PageLeft
+
+        while not client.at_end:
+            try:
+                seed = await client.call("seed_markets")
+            except CallRefused as refusal:
+                if refusal.error != "NotLive":
+                    raise
+                await random_forms(client)
+                return
+            except PageLeft:
+                continue
+            try:
+                seat = _Seat(client, trader, seed["markets"][0], pace, seconds, on_trade)
+                await seat.trade(CallRefused)
+                if not seat.timed:
+                    return
+                await client.proceeded()  # the period's end, or whatever moves the player
+            except PageLeft:
+                continue
+
+    return play
+
+
+class _Seat:
+    """A bot's place in one market: what the page tells, and what the trader makes of it."""
+
+    def __init__(
+        self, client: Any, trader: Trader, told: dict[str, Any], pace: float,
+        seconds: float | None, on_trade: Callable[[list[Any]], None] | None,
+    ) -> None:  # fmt: skip
+        self._on_trade, self._last_trade = on_trade, 0
+        self._client, self._trader, self._pace, self._seconds = client, trader, pace, seconds
+        self._begun = time.monotonic()
+        self._seed(told)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the page has an end of its own."""
+        return bool(self._told["timed"])
+
+    def _seed(self, told: dict[str, Any]) -> None:
+        self._told, self._mine, self._seq = told, told["mine"], told["depth"]["seq"]
+        rows = {"buy": told["depth"]["bids"], "sell": told["depth"]["asks"]}
+        self._levels = {side: {from_plain(row[0]) for row in rows[side]} for side in _SIDES}
+        self._tell(told["trades"])
+
+    def _tell(self, trades: list[list[Any]]) -> None:
+        for trade in trades:
+            if trade[0] > self._last_trade:
+                self._last_trade = trade[0]
+                if self._on_trade is not None:
+                    self._on_trade(trade)
+
+    async def trade(self, refused: type[Exception]) -> None:
+        """Act until there is nothing left to trade, or the page is left."""
+        while self._has_units():
+            await self._listen(self._client.rng.expovariate(1 / self._pace))
+            view = self._view()
+            price = None if view is None else self._trader.quote(view, self._client.rng)
+            if view is None or price is None:
+                continue
+            try:
+                await self._send(view, price)
+            except refused as refusal:
+                if getattr(refusal, "error", "") == "BadArguments":
+                    raise
+                await self._ask_again()  # somebody was faster, or the rules do not take it
+
+    async def _send(self, view: View, price: Price) -> None:
+        own = next((row for row in self._mine["orders"] if row[1] == view.side), None)
+        market, sent = self._told["market"], time.time()
+        if own is None:
+            reply = await self._client.call("send_order", market, view.side, plain(price), 1, sent)
+        elif from_plain(own[2]) == price:
+            return
+        else:
+            reply = await self._client.call(
+                "replace_order", market, own[0], plain(price), None, sent
+            )
+        self._mine = reply["mine"]
+
+    async def _listen(self, seconds: float) -> None:
+        """Hear the market for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                note = await self._client.next_note(timeout=left)
+            except TimeoutError:
+                return
+            if isinstance(note.data, dict) and note.data.get("market") == self._told["market"]:
+                await self._take(note.event, note.data)
+
+    async def _take(self, event: str | None, data: dict[str, Any]) -> None:
+        if event == "UprootMarketMine":
+            self._mine = data["mine"]
+        elif event == "UprootMarket" and data["seq"] > self._seq:
+            if data["before"] != self._seq:
+                await self._ask_again()
+                return
+            self._seq = data["seq"]
+            self._change(data)
+
+    def _change(self, data: dict[str, Any]) -> None:
+        for side, price, quantity, _ in data["changes"]:
+            level = self._levels[side]
+            (level.add if quantity else level.discard)(from_plain(price))
+            if quantity and not data["trades"]:
+                self._hear(Shout(side, from_plain(price), False))
+        self._tell(data["trades"])
+        for _, _, price, _, initiator in data["trades"]:
+            self._hear(Shout(initiator, from_plain(price), True))
+
+    def _hear(self, shout: Shout) -> None:
+        self._trader.observe(shout, self._view(), self._client.rng)
+
+    async def _ask_again(self) -> None:
+        told = await self._client.call("seed_markets")
+        name = self._told["market"]
+        self._seed(next(one for one in told["markets"] if one["market"] == name))
+
+    def _has_units(self) -> bool:
+        mine = self._mine
+        return mine["profit"] is None or mine["value"] is not None or mine["cost"] is not None
+
+    def _view(self) -> View | None:
+        """Return what the trader sees; None if it can do nothing now."""
+        side = self._side()
+        if side is None or not self._told["open"]:
+            return None
+        limit = self._mine["value" if side == "buy" else "cost"]
+        own = next((row for row in self._mine["orders"] if row[1] == side), None)
+        left = 1.0
+        if self._seconds:
+            left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
+        highest = from_plain(self._told["max_price"])
+        return View(
+            side, highest // 2 if limit is None else from_plain(limit),
+            max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
+            None if own is None else from_plain(own[2]), from_plain(self._told["tick"]), highest,
+            left, self._told["period"], self._told["period"],
+        )  # fmt: skip
+
+    def _side(self) -> Side | None:
+        able: list[Side] = [side for side in _SIDES if side in self._told["sides"]]
+        if self._mine["profit"] is not None:
+            held = {"buy": self._mine["value"], "sell": self._mine["cost"]}
+            able = [side for side in able if held[side] is not None]
+        return self._client.rng.choice(able) if able else None

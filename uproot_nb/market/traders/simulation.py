@@ -1,0 +1,133 @@
+"""simulate_market: robot traders in a market without sockets, for many periods at full speed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.book import Book
+from uproot_nb.market.order_events import order_event_rows, order_event_table
+from uproot_nb.market.orders import Side
+from uproot_nb.market.outcomes import Outcome
+from uproot_nb.market.results import MarketTables
+from uproot_nb.market.rules import Rules
+from uproot_nb.market.traders.trader import Shout, Trader, View
+from uproot_nb.market.values import InducedValues
+
+__all__ = ["simulate_market"]
+
+
+def simulate_market(
+    traders: Mapping[str, Trader],
+    values: InducedValues,
+    *,
+    periods: int = 1,
+    steps: int = 1_000,
+    rules: Rules | None = None,
+    seed: int | str = 0,
+    clear_after_trade: bool = False,
+) -> MarketTables:
+    """Let traders trade for some periods, each with new units, and return the market's tables.
+
+        values = InducedValues.symmetric(["b1", "b2"], ["s1", "s2"], highest=90, lowest=10, step=10)
+        tables = simulate_market({name: ZIC() for name in ["b1", "b2", "s1", "s2"]}, values, seed=1)
+        tables.periods["efficiency"]
+
+    In each step one of those who still have units is drawn, all alike, and may shout one price for
+    one unit. The same seed gives the same market. `time` counts the steps of all periods.
+
+    Args:
+        traders: by name; each is there for all periods, and may learn from one to the next.
+        steps: how many shouts (or chances to shout) a period has.
+        clear_after_trade: take all standing orders away after each trade (Gode and Sunder 1993).
+
+    Raises:
+        BadMarket: a trader has no units, or units have no trader.
+    """
+    named = {*values.values, *values.costs}
+    if named != set(traders):
+        odd = ", ".join(sorted(named ^ set(traders)))
+        raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
+    rows: list[dict[str, Any]] = []
+    for period in range(1, periods + 1):
+        chance = Random(f"{seed}/{period}")
+        one = _Period(traders, values, rules or Rules(), period, periods, clear_after_trade, chance)
+        for step in range(steps):
+            if not one.step(1 - step / steps, (period - 1) * steps + step, rows):
+                break
+    frame = values.frame(range(1, periods + 1))
+    return MarketTables("simulation", order_event_table(rows), frame)
+
+
+class _Period:
+    """One period: a book, and who may still trade."""
+
+    def __init__(
+        self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
+        periods: int, clears: bool, chance: Random,
+    ) -> None:  # fmt: skip
+        self._traders, self._values, self._chance = traders, values, chance
+        self._period, self._periods, self._clears = period, periods, clears
+        self._book = Book(rules, values.value_of)
+        self._active = sorted(traders)
+        self._sides: dict[str, Side] = {
+            name: "buy" if values.values.get(name) else "sell" for name in traders
+        }
+
+    def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> bool:
+        """Let one trader act; return whether anybody is left who could."""
+        if not self._active:
+            return False
+        name = self._chance.choice(self._active)
+        view = self._view(name, time_left)
+        if view is None:
+            self._active.remove(name)
+            return True
+        price = self._traders[name].quote(view, self._chance)
+        if price is None:
+            return True
+        if price == view.own:
+            self._tell(view, price, None, time_left)  # said again, and heard again
+            return True
+        try:
+            outcome = self._shout(name, view, price, lambda o: self._keep(o, time, rows))
+        except OrderRefused:
+            return True  # as an improvement rule refuses what is no improvement
+        self._tell(view, price, outcome, time_left)
+        if outcome.trades and self._clears:
+            self._keep(self._book.cancel_all(), time, rows)
+        return True
+
+    def _shout(self, name: str, view: View, price: Any, keep: Callable[[Outcome], None]) -> Outcome:
+        own = next(iter(self._book.account(name).orders.values()), None)
+        if own is None:
+            outcome = self._book.limit(name, view.side, price)
+        else:
+            outcome = self._book.replace(name, own.number, price)
+        keep(outcome)
+        return outcome
+
+    def _keep(self, outcome: Outcome, time: int, rows: list[dict[str, Any]]) -> None:
+        rows.extend(order_event_rows(outcome, float(time), self._period))
+
+    def _tell(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
+        trades = [] if outcome is None else outcome.trades
+        heard = Shout(view.side, trades[0].price if trades else price, bool(trades))
+        for name, trader in self._traders.items():
+            trader.observe(heard, self._view(name, time_left), self._chance)
+
+    def _view(self, name: str, time_left: float) -> View | None:
+        """Return what a trader sees; None when its units are traded."""
+        book, side = self._book, self._sides[name]
+        account = book.account(name)
+        done = account.bought if side == "buy" else account.sold
+        limit = self._values.value_of(name, side, done + 1)
+        if limit is None:
+            return None
+        own = next(iter(account.orders.values()), None)
+        return View(
+            side, limit, book.best_bid, book.best_ask, None if own is None else own.price,
+            book.rules.tick, book.rules.max_price, time_left, self._period, self._periods,
+        )  # fmt: skip

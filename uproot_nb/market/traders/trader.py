@@ -1,0 +1,64 @@
+"""Trader: what every robot trader is given and asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from uproot_nb.market.orders import Side
+from uproot_nb.market.prices import Price
+
+__all__ = ["Shout", "Trader", "View"]
+
+
+@dataclass(frozen=True)
+class View:
+    """What one trader may know of a market at one moment; prices are in money.
+
+    Attributes:
+        side: whether it is its turn to buy or to sell.
+        limit: the value (buy) or cost (sell) of its next unit; in asset markets the best guess.
+        bid, ask: the best standing quotes, None where nobody stands.
+        own: the price of its own standing order of this side, None without one.
+        tick, highest: the least step and the highest price there may be.
+        time_left: the share of the period that is left, from 1 to 0.
+        period, periods: the number of this period, from 1, and of all.
+    """
+
+    side: Side
+    limit: Price
+    bid: Price | None
+    ask: Price | None
+    own: Price | None
+    tick: Price
+    highest: Price
+    time_left: float = 1.0
+    period: int = 1
+    periods: int = 1
+
+
+@dataclass(frozen=True)
+class Shout:
+    """A quote that everybody has heard, and whether somebody traded on it at once.
+
+    `price` is the trade's price where it was accepted, else the quote's.
+    """
+
+    side: Side
+    price: Price
+    accepted: bool
+
+
+class Trader(Protocol):
+    """A rule to trade by: it names a price, or waits.
+
+    A price that meets the other side's best quote trades at that quote. What stands is replaced.
+    The same trader plays in `simulate_market` and, through `market_bot`, over real connections.
+    """
+
+    def quote(self, view: View, chance: Random) -> Price | None:
+        """Return the price to shout now, None to wait."""
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Hear a shout; *view* is the trader's own, None when it has no unit left to trade."""

@@ -1,0 +1,46 @@
+"""ZI-U and ZI-C: traders without intelligence, without and with a budget."""
+
+from __future__ import annotations
+
+from random import Random
+
+from uproot_nb.market.prices import Price
+from uproot_nb.market.traders.trader import Shout, View
+
+__all__ = ["ZIC", "ZIU"]
+
+
+class ZIU:
+    """Zero intelligence, unconstrained: any price from one tick to the highest, at a loss as well.
+
+    The prices are independent draws, uniform over the range of prices that are possible (Gode and
+    Sunder 1993, "Allocative efficiency of markets with zero-intelligence traders", JPE 101).
+    """
+
+    def quote(self, view: View, chance: Random) -> Price | None:
+        """Return a uniform draw."""
+        return _drawn(view.tick, view.highest, view.tick, chance)
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Learn nothing."""
+
+
+class ZIC:
+    """Zero intelligence, constrained: as ZIU, but never at a loss (Gode and Sunder 1993).
+
+    A buyer draws from one tick to the value of its unit, a seller from the cost to the highest.
+    """
+
+    def quote(self, view: View, chance: Random) -> Price | None:
+        """Return a uniform draw among the prices that are no loss; None if there are none."""
+        if view.side == "buy":
+            return _drawn(view.tick, min(view.limit, view.highest), view.tick, chance)
+        return _drawn(max(view.limit, view.tick), view.highest, view.tick, chance)
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Learn nothing."""
+
+
+def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:
+    first, last = -int(-lowest // tick), int(highest // tick)
+    return None if first > last else tick * chance.randint(first, last)

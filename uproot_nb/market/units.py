@@ -1,0 +1,64 @@
+"""Units: the induced values of one period as the statistics need them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Units", "units_by_period"]
+
+
+class Units:
+    """What each player's units are worth or cost in a period, and how many were traded."""
+
+    def __init__(self) -> None:
+        self.values: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+        self.traded: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def take(self, player: str, side: str, quantity: int) -> float:
+        """Return the value of the player's next units together; NaN if one of them has none."""
+        begin = self.traded[player, side] + 1
+        self.traded[player, side] += quantity
+        return math.fsum(self._value(player, side, begin + more) for more in range(quantity))
+
+    def all_of(self, side: str) -> list[float]:
+        """Return the values of everybody's units on a side."""
+        return [
+            value
+            for (_, its), units in self.values.items()
+            if its == side
+            for value in units.values()
+        ]
+
+    def traded_of(self, side: str) -> list[float]:
+        """Return the values of the units that were traded on a side; NaN for those without one."""
+        return [
+            self._value(player, its, unit)
+            for (player, its), count in self.traded.items()
+            if its == side
+            for unit in range(1, count + 1)
+        ]
+
+    def surplus_at(self, player: str, side: str, price: float | None) -> float:
+        """Return what a player would earn by trading every unit that gains at a price."""
+        if price is None:
+            return 0.0
+        sign = 1 if side == "buy" else -1
+        units = self.values.get((player, side), {})
+        return math.fsum(max(sign * (value - price), 0.0) for value in units.values())
+
+    def _value(self, player: str, side: str, unit: int) -> float:
+        return self.values.get((player, side), {}).get(unit, math.nan)
+
+
+def units_by_period(induced_values: pandas.DataFrame) -> defaultdict[int, Units]:
+    """Return each period's units, none of them traded yet."""
+    found: defaultdict[int, Units] = defaultdict(Units)
+    columns = (induced_values[name] for name in ("period", "player", "side", "unit", "value"))
+    for period, player, side, unit, value in zip(*columns, strict=True):
+        found[int(period)].values[str(player), str(side)][int(unit)] = float(value)
+    return found

@@ -1,0 +1,303 @@
+/* market: order books on a page, as MarketPage tells of them. Whatever is shown is shown as text. */
+(() => {
+    "use strict";
+
+    const LEVELS = 12, TRADES = 30, SVG = "http://www.w3.org/2000/svg";
+    const place = document.getElementById("uproot-markets");
+    if (!place) return;
+    const words = JSON.parse(document.getElementById("uproot-market-words").textContent);
+    const markets = new Map();
+    let seeding = null;
+
+    function build(tag, attributes, ...children) {
+        const element = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes)) {
+            if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+            else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+        }
+        element.append(...children);    // strings become text, never markup
+        return element;
+    }
+
+    /* Prices are whole numbers, or decimal texts: they are compared as numbers and shown as told. */
+    const byPrice = (a, b) => Number(a[0]) - Number(b[0]);
+
+    class Market {
+        constructor(told) {
+            this.name = told.market;
+            this.changing = null;
+            this.build(told);
+            this.seed(told);
+        }
+
+        /* ---- what the server tells ---- */
+
+        seed(told) {
+            this.told = told;
+            this.seq = told.depth.seq;
+            this.levels = { buy: new Map(), sell: new Map() };
+            for (const [side, rows] of [["buy", told.depth.bids], ["sell", told.depth.asks]]) {
+                rows.forEach(([price, quantity, orders]) => this.levels[side].set(String(price), [price, quantity, orders]));
+            }
+            this.trades = told.trades;
+            this.mine = told.mine;
+            this.show();
+        }
+
+        /* Take in what a command has changed; false if something before it is missing. */
+        take(news) {
+            if (news.seq <= this.seq) return true;
+            if (news.before !== this.seq) return false;
+            for (const [side, price, quantity, orders] of news.changes) {
+                if (quantity) this.levels[side].set(String(price), [price, quantity, orders]);
+                else this.levels[side].delete(String(price));
+            }
+            this.seq = news.seq;
+            this.trades.push(...news.trades);
+            this.show();
+            return true;
+        }
+
+        takeMine(mine) {
+            this.mine = mine;
+            this.show();
+        }
+
+        /* ---- what one does ---- */
+
+        async act(method, ...args) {
+            this.problem.textContent = "";
+            try {
+                const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000);
+                this.takeMine(reply.mine);
+                return true;
+            } catch (error) {
+                this.problem.textContent = error.message;
+                return false;
+            }
+        }
+
+        async send(side) {
+            const price = this.price.value.trim() || null;
+            const quantity = Number(this.quantity.value || 1);
+            const done = this.changing
+                ? await this.act("replace_order", this.changing, price, quantity)
+                : await this.act("send_order", side, price, quantity);
+            if (!done) return;
+            this.change(null);
+            this.price.value = "";
+            this.quantity.value = "1";
+        }
+
+        /* Begin to change an order: what is sent next takes its place. */
+        change(order) {
+            this.changing = order && order[0];
+            this.stop.hidden = !order;
+            if (order) {
+                this.price.value = order[2];
+                this.quantity.value = order[3];
+                this.price.focus();
+            }
+            this.showButtons(order && order[1]);
+        }
+
+        /* ---- what is seen ---- */
+
+        build(told) {
+            const id = `uproot-market-${markets.size}`;
+            const title = told.period > 1 || markets.size || told.market !== "market"
+                ? `${told.market === "market" ? words.Market : told.market} · ${words.Period} ${told.period}` : words.Market;
+            const input = (name, more) => build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id: `${id}-${name}`, "aria-describedby": `${id}-problem`, ...more });
+            this.price = input("price", {});
+            this.quantity = input("quantity", { inputmode: "numeric", class: "form-control uproot-market-units", value: "1" });
+            this.buttons = Object.fromEntries(["buy", "sell"].map((side) => [side, build("button", {
+                type: "button", form: "", class: `btn ${side === "buy" ? "btn-primary" : "btn-outline-primary"}`, onclick: () => this.send(side),
+            }, side === "buy" ? words.Buy : words.Sell)]));
+            this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
+            this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
+            const units = build("div", { hidden: told.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
+            this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
+                build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
+                this.buttons.buy, this.buttons.sell, this.stop);
+            this.price.title = words["At the best price"]; this.price.placeholder = "…";
+            const enter = (event) => {
+                if (event.key !== "Enter" || event.isComposing) return;
+                event.preventDefault();     // the page stays; with two buttons nobody knows which is meant
+                const side = this.changing ? this.sideOf(this.changing) : this.told.sides.length === 1 && this.told.sides[0];
+                if (side) this.send(side);
+            };
+            this.price.addEventListener("keydown", enter);
+            this.quantity.addEventListener("keydown", enter);
+            this.holdings = build("dl", { class: "uproot-market-mine" });
+            this.orders = build("ul", { class: "uproot-market-book" });
+            this.sides = { buy: build("ul", { class: "uproot-market-book" }), sell: build("ul", { class: "uproot-market-book" }) };
+            this.deals = build("ol", { class: "uproot-market-book", tabindex: "0", "aria-label": words.Trades });
+            const deals = build("div", { role: "log", "aria-live": "polite", "aria-label": words.Trades }, this.deals);
+            this.chart = document.createElementNS(SVG, "svg");
+            this.chart.setAttribute("class", "uproot-market-chart");
+            this.chart.setAttribute("role", "img");
+            const part = (name, ...inner) => build("div", {}, build("h3", {}, name), ...inner);
+            this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title },
+                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.problem,
+                build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
+                    part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell)),
+                build("div", { class: "uproot-market-grid" }, part(words["Your orders"], this.orders), part(words.Trades, deals)),
+                this.chart);
+        }
+
+        show() {
+            this.showHoldings();
+            this.showButtons();
+            this.keepFocus(() => {
+                this.showSide("buy");
+                this.showSide("sell");
+                this.showOrders();
+            });
+            this.showTrades();
+        }
+
+        /* A book that moves does not take the keyboard away. */
+        keepFocus(draw) {
+            const key = document.activeElement && document.activeElement.dataset.key;
+            draw();
+            const again = key && [...this.section.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
+            if (again) again.focus();
+        }
+
+        showButtons(only) {
+            const side = only || (this.changing && this.sideOf(this.changing));
+            for (const [name, button] of Object.entries(this.buttons)) {
+                button.hidden = !this.told.sides.includes(name) || Boolean(side && side !== name);
+                button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
+                button.disabled = !this.told.open;
+            }
+            if (!this.told.open) this.problem.textContent = words["The market is closed."];
+            this.entry.hidden = !this.told.sides.length;
+        }
+
+        sideOf(number) {
+            const order = this.mine.orders.find(([its]) => its === number);
+            return order ? order[1] : null;
+        }
+
+        showHoldings() {
+            const { value, cost, profit, cash, units } = this.mine;
+            const induced = profit !== null;
+            const rows = [
+                [words["Next unit is worth"], induced && this.told.sides.includes("buy") ? value ?? "–" : null],
+                [words["Next unit costs"], induced && this.told.sides.includes("sell") ? cost ?? "–" : null],
+                [words.Profit, profit],
+                [words.Cash, induced ? null : cash],
+                [words.Units, induced ? null : units],
+            ];
+            this.holdings.replaceChildren(...rows.filter(([, amount]) => amount !== null)
+                .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, String(amount)))));
+        }
+
+        showSide(side) {
+            const rows = [...this.levels[side].values()].sort((a, b) => (side === "buy" ? byPrice(b, a) : byPrice(a, b))).slice(0, LEVELS);
+            const own = new Set(this.mine.orders.filter((order) => order[1] === side).map((order) => String(order[2])));
+            const act = side === "buy" ? "sell" : "buy";
+            this.fill(this.sides[side], rows.map(([price, quantity]) => {
+                const mine = own.has(String(price));
+                const line = build("li", { class: mine ? "uproot-market-own" : null }, build("span", {}, this.amount(price, quantity)));
+                if (mine) line.append(build("span", {}, words.Yours));
+                else if (this.told.sides.includes(act) && this.told.open) {
+                    const word = act === "buy" ? words.Buy : words.Sell;
+                    line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${price}`, onclick: () => this.act("take_price", act, price, 1) }, word));
+                }
+                return line;
+            }));
+        }
+
+        amount(price, quantity) {
+            return quantity === 1 ? String(price) : `${price} × ${quantity}`;
+        }
+
+        showOrders() {
+            if (this.changing && !this.sideOf(this.changing)) this.change(null);
+            this.fill(this.orders, this.mine.orders.map((order) => {
+                const [number, side, price, left] = order;
+                const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
+                const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
+                return build("li", {}, build("span", {}, text), build("span", {},
+                    button(words.Change, () => this.change(order)), " ",
+                    button(words.Withdraw, () => this.act("cancel_order", number))));
+            }));
+        }
+
+        showTrades() {
+            const rows = this.trades.slice(-TRADES).reverse();
+            const seen = new Set([...this.deals.children].map((line) => line.dataset.trade));
+            if (!rows.length || rows.some(([number]) => !seen.has(String(number)))) {
+                // Only what is new is put in, so that only that is read aloud.
+                const fresh = rows.filter(([number]) => !seen.has(String(number)));
+                if (!seen.size || seen.has(undefined)) this.deals.replaceChildren();
+                this.deals.prepend(...fresh.map(([number, , price, quantity]) => build("li", { "data-trade": number }, build("span", {}, `${number}.`), build("span", {}, this.amount(price, quantity)))));
+                while (this.deals.children.length > TRADES) this.deals.lastChild.remove();
+                if (!rows.length) this.fill(this.deals, []);
+            }
+            this.draw();
+        }
+
+        fill(list, lines) {
+            if (!lines.length) lines = [build("li", { class: "uproot-market-nothing" }, words["Nothing yet."])];
+            list.replaceChildren(...lines);
+        }
+
+        draw() {
+            const prices = this.trades.map((trade) => Number(trade[2]));
+            const last = this.trades.length ? this.trades[this.trades.length - 1][2] : "–";
+            this.chart.setAttribute("aria-label", `${words["Prices of trades"]}: ${last}`);
+            this.chart.toggleAttribute("hidden", !prices.length);
+            this.chart.style.display = prices.length ? "" : "none";
+            if (!prices.length) return;
+            const width = 400, height = 140, left = 44, low = Math.min(...prices), high = Math.max(...prices);
+            const span = high - low || 1, step = (width - left - 10) / Math.max(1, prices.length - 1);
+            const at = (price, index) => [left + index * step, 12 + (high - price) / span * (height - 28)];
+            const shape = (tag, attributes, text) => {
+                const made = document.createElementNS(SVG, tag);
+                Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+                if (text) made.textContent = text;
+                return made;
+            };
+            this.chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
+            const points = prices.map(at);
+            const scale = [...new Set([high, low])].flatMap((price) => {
+                const [, y] = at(price, 0);
+                return [shape("line", { x1: left, x2: width, y1: y, y2: y }), shape("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, String(price))];
+            });
+            const dots = points.length > 60 ? [] : points.map(([x, y]) => shape("circle", { cx: x, cy: y, r: 3 }));
+            this.chart.replaceChildren(...scale, shape("polyline", { points: points.map((point) => point.join(",")).join(" ") }), ...dots);
+        }
+    }
+
+    /* ---- all markets of the page ---- */
+
+    /* Ask for everything, at the start and after a gap; who asks meanwhile gets the same answer. */
+    function seed() {
+        seeding ??= uproot.invoke("seed_markets").then(({ markets: told }) => {
+            told.forEach((one) => {
+                if (markets.has(one.market)) markets.get(one.market).seed(one);
+                else {
+                    const market = new Market(one);
+                    markets.set(one.market, market);
+                    place.append(market.section);
+                }
+            });
+            place.removeAttribute("aria-busy");
+        }).finally(() => { seeding = null; });
+        return seeding;
+    }
+
+    uproot.onCustomEvent("UprootMarket", ({ detail: { data } }) => {
+        const market = markets.get(data.market);
+        if (market && !market.take(data)) seed();
+    });
+    uproot.onCustomEvent("UprootMarketMine", ({ detail: { data } }) => {
+        const market = markets.get(data.market);
+        if (market) market.takeMine(data.mine);
+    });
+    uproot.onStart(seed);
+    uproot.onReconnect(seed);
+})();
