@@ -21,13 +21,15 @@ BELOW = {
     "bridge": {"errors", "experiment", "log"},
     "server": {"errors", "experiment", "log", "bridge", "version"},
     "engine": {"errors", "experiment", "log", "bridge", "version"},
-    "analysis": {"errors", "experiment", "log", "engine", "version"},
-    "market": {"errors", "experiment", "log", "engine"},
+    "bots": {"errors"},
+    "market": {"errors", "experiment", "log", "engine", "bots"},
+    "analysis": {"errors", "experiment", "log", "engine", "market", "version"},
     "interop": {"errors", "experiment", "log", "engine", "version"},
-    "cli": {"errors", "analysis", "notebook", "version"},
+    "cli": {"errors", "analysis", "headless", "notebook", "version"},
+    "headless": {"errors", "log", "bridge", "server", "analysis", "notebook"},
     "notebook": {
         "errors", "experiment", "log", "bridge", "server", "engine", "analysis", "market",
-        "interop", "version",
+        "interop", "version", "bots",
     },
 }  # fmt: skip
 """What each floor may import, beside itself. The engine speaks the bridge's messages."""

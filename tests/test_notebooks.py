@@ -13,12 +13,15 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 FUNCTION_FORMS = {
-    "double_auction": ["players(session)", "others_in_session(player)", "players(session).get("],
+    "double_auction": ["MarketPage", "InducedValues.symmetric(", "run.market()"],
+    "real_time_by_hand": ["players(session)", "others_in_session(player)", "players(session).get("],
     "observed_diary": ["create_group(", "other_in_group(player)", "others_in_group(player)"],
     "drawing_board": ["others_in_session(player)", "send_to("],
     "prisoners_dilemma": ["GroupCreatingWait", "SynchronizingWait", "fields = dict("],
     "public_goods": ["Rounds(", "watch_for_dropout(", "timeout = "],
     "tutorial": ["GroupCreatingWait", "SynchronizingWait", "group.players.assign("],
+    "live_monitor": ["run.monitor(", "run.bots(", "run.message(", "run.view("],
+    "analysis": ["open_log(", ".panel(", ".export(", "IntSlider(", ".at(seq)"],
     "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
 }
 

@@ -8,10 +8,7 @@ It ends by itself; its exit code is 0 only if robots traded and the log agrees w
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import json
-import random
 import shutil
 import signal
 import sys
@@ -19,18 +16,28 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pandas as pd
 from live_jupyter import LiveJupyter
 from live_kernel import Kernel
 from price_chart import price_chart
-from random_trader import RandomTrader
-from robot import Robot
 from tqdm import tqdm
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "double_auction.ipynb"
 PAUSE = 0.35
+COLUMNS = ["trade", "price", "quantity", "buyer", "seller", "initiator"]
+
+
+BOTS = """
+from uproot_nb.market.traders import ZIC, market_bot
+seen = {{place: [] for place in range(len(run.players))}}
+bots = run.bots(
+    {{place: market_bot(ZIC(), pace={pace}, on_trade=seen[place].append) for place in seen}},
+    seed={seed},
+)
+"""
+STATISTICS = ["maximum_surplus", "surplus", "efficiency", "alpha"]
 
 
 def main() -> int:
@@ -43,9 +50,10 @@ def main() -> int:
     with LiveJupyter(folder, participant_port=0) as jupyter:
         kernel = jupyter.start_kernel(NOTEBOOK.name)
         run_notebook(kernel, folder / NOTEBOOK.name)
-        links = kernel.value("list(run.links['url'])")
-        seen = asyncio.run(trade(links, options.seconds, options.seed))
-        trades = pd.DataFrame(kernel.value("[dict(deal) for deal in run.session.trades]"))
+        trade(kernel, options.seconds, options.seed)
+        trades = pd.DataFrame(kernel.value(f"run.market().trades[{COLUMNS}].to_dict('records')"))
+        told = kernel.value(f"run.market().periods[{STATISTICS}].to_dict('records')")
+        seen = kernel.value("[[deal[0] for deal in deals] for deals in seen.values()]")
         table = kernel.run("print(run.links.to_string())")
         events = kernel.value("len(run.events)")
         database = kernel.value("run.path")
@@ -56,9 +64,11 @@ def main() -> int:
         return 1
     print(f"\nThe trades:\n{trades.to_string(index=False)}")
     print(f"\nThe price path:\n{price_chart(list(trades['price']))}")
+    for name, value in told[0].items():
+        print(f"{name.replace('_', ' '):>16}  {value:.3f}")
     print(f"\nThe data: {events} events in {database}\nThe notebook: {folder / NOTEBOOK.name}")
-    if (missed := missed_by(seen, trades)) > 0:
-        print(f"\n{missed} of the robots did not see every trade: something is wrong.")
+    if missed := missed_by(seen, list(trades["trade"])):
+        print(f"\n{missed} of the robots saw trades that are not in the data: something is wrong.")
         return 1
     return 0
 
@@ -71,66 +81,28 @@ def run_notebook(kernel: Kernel, path: Path) -> None:
         kernel.run(code)
 
 
-async def trade(links: Sequence[str], seconds: float, seed: int) -> list[list[dict[str, Any]]]:
-    """Let a robot trade at each link; return the trades that each of them was shown."""
-    async with contextlib.AsyncExitStack() as open_robots:
-        robots = [
-            await open_robots.enter_async_context(Robot(link, f"robot {number}"))
-            for number, link in enumerate(links, 1)
-        ]
-        traders = [RandomTrader(r, random.Random(seed + i)) for i, r in enumerate(robots)]
-        over = asyncio.Event()
-        bar = asyncio.create_task(_keep_time(robots[0], traders, seconds, over))
-        acting = asyncio.gather(*(one.trade(over.is_set, PAUSE) for one in traders))
-        try:
-            await asyncio.gather(bar, acting)
-            await _settle(robots)
-        finally:
-            bar.cancel()
-        return [_trades_in(robot) for robot in robots]
-
-
-async def _keep_time(
-    watcher: Robot, traders: Sequence[RandomTrader], seconds: float, over: asyncio.Event
-) -> None:
-    """Show how the trading period passes, and end it."""
+def trade(kernel: Kernel, seconds: float, seed: int) -> None:
+    """Let a robot trade at each place, until nobody can gain any more or the time is up."""
     begun = time.monotonic()
     line = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s{postfix}"
+    if seconds > 0:
+        kernel.run(BOTS.format(pace=PAUSE, seed=seed))
+    else:
+        kernel.run("seen = {}")
     with tqdm(total=seconds, desc="Trading", bar_format=line) as bar:
-        try:
-            while (passed := time.monotonic() - begun) < seconds and gains_left(traders):
-                bar.n = passed
-                bar.set_postfix_str(f"{len(_trades_in(watcher))} trades")
-                await asyncio.sleep(0.1)
-        finally:
-            over.set()
-            bar.n = seconds
-            bar.set_postfix_str(f"{len(_trades_in(watcher))} trades")
+        while (passed := time.monotonic() - begun) < seconds:
+            bar.n = passed
+            found = kernel.value("len(run.market().trades)")
+            bar.set_postfix_str(f"{found} trades")
+            time.sleep(0.2)
+        bar.n = seconds
+    if seconds > 0:
+        kernel.run("bots.stop()")
 
 
-def gains_left(traders: Sequence[RandomTrader]) -> bool:
-    """Say whether any buyer and any seller could still both gain."""
-    values = [one.view.units[0] for one in traders if one.view.buys and one.view.units]
-    costs = [one.view.units[0] for one in traders if not one.view.buys and one.view.units]
-    return max(values, default=0) >= min(costs, default=1_000_000)
-
-
-async def _settle(robots: Sequence[Robot]) -> None:
-    """Wait until everybody has been shown as many trades as anybody."""
-    most = max(len(_trades_in(robot)) for robot in robots)
-    if most:
-        for robot in robots:
-            await robot.heard(lambda e: e["event"] == "Trade" and e["data"]["number"] >= most)
-
-
-def _trades_in(robot: Robot) -> list[dict[str, Any]]:
-    return [event["data"] for event in robot.events if event["event"] == "Trade"]
-
-
-def missed_by(seen: Sequence[Sequence[dict[str, Any]]], trades: pd.DataFrame) -> int:
-    """Count the robots that were not shown exactly the trades that are in the data."""
-    kept = trades[["number", "price", "buyer", "seller"]].to_dict("records")
-    return sum(list(shown) != kept for shown in seen)
+def missed_by(seen: Sequence[Sequence[int]], trades: Sequence[int]) -> int:
+    """Count the robots that saw something else than the trades in the data, up to their last."""
+    return sum(list(numbers) != list(trades)[: len(numbers)] for numbers in seen)
 
 
 def _options() -> argparse.Namespace:

@@ -32,8 +32,8 @@ def open_notebook(jupyter: LiveJupyter) -> Iterator[Callable[[str], OpenNotebook
 
 @pytest.fixture
 def auction(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
-    """The double auction, with nobody there yet."""
-    return open_notebook("double_auction")
+    """The double auction that is written by hand, with nobody there yet."""
+    return open_notebook("real_time_by_hand")
 
 
 @pytest.fixture

@@ -48,8 +48,10 @@ def test_the_demo_trades_and_ends_by_itself(tmp_path: Path) -> None:
     said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, said
     assert len(re.findall(r"http://127\.0\.0\.1:\d+/p/\w+/", said)) == 8
-    assert re.search(r"number +price +buyer +seller", said)
+    assert re.search(r"trade +price +quantity +buyer +seller", said)
     assert re.search(r"┤.*●", said)
+    assert re.search(r"efficiency  [01]\.[0-9]{3}", said)
+    assert re.search(r"alpha  [0-9]+\.[0-9]{3}", said)
     database = re.search(r"events in (.+)", said)
     assert database is not None
     assert Path(database[1]).stat().st_size > 10_000

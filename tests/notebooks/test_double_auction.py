@@ -1,170 +1,87 @@
-"""People trade in the double auction's notebook, in real browsers."""
+"""The double auction on the toolkit: people in browsers and robots trade in one market."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
+import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.driving.notebooks import OpenNotebook
-from tests.driving.participant import Participant
-from tests.driving.robots import Robots
 
-Person = Callable[[str], Participant]
+BOTS = """
+from uproot_nb.market.traders import ZIC, market_bot
+seen = {place: [] for place in range(8)}
+bots = run.bots(
+    {place: market_bot(ZIC(), pace=0.3, on_trade=seen[place].append) for place in seen}, seed=1
+)
+"""
 
 
 @pytest.fixture
-def people(auction: OpenNotebook, person: Person) -> list[Participant]:
-    """A buyer, a seller, and a second buyer, all on the page."""
-    return [person(link).arrive() for link in auction.links[:3]]
+def auction(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
+    """The double auction, with nobody there yet."""
+    return open_notebook("double_auction")
 
 
-def test_a_reply_reaches_the_caller_alone(people: list[Participant]) -> None:
-    buyer, seller, other = people
-    reply = buyer.call("post_offer", 40)
-    assert reply == {"units": [95, 80, 65], "profit": 0, "offer": 1}
-    seller.sees("#bids", "40")
-    other.sees("#bids", "40")
-    assert buyer.results() == [reply]
-    assert seller.results() == other.results() == []
+@pytest.fixture
+def windows(browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """Open a trader's page, which notes every trade that it is told of."""
+    contexts = []
+
+    def open_window(link: str) -> Page:
+        context = browser.new_context()
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(link)
+        expect(page.locator(".uproot-market")).to_be_visible(timeout=15_000)
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
 
 
-def test_a_push_to_all_reaches_the_sender_too(people: list[Participant]) -> None:
-    buyer, seller, other = people
-    buyer.type("#price", "40")
-    buyer.reads("#bids li", "40 (yours)")
-    seller.reads("#bids li", "40Sell")
-    other.reads("#bids li", "40")
-    assert [len(one.pushes("Book")) for one in people] == [1, 1, 1]
+def trades_in(page: Page) -> list[list[str]]:
+    """Return the trades in a window's list, oldest first: number and price."""
+    texts = page.locator("[data-trade] ").all_inner_texts()
+    return [re.split(r"\.\s*", text, maxsplit=1) for text in reversed(texts)]
 
 
-def test_a_push_to_all_but_the_sender_goes_to_the_default_handler(
-    people: list[Participant],
+def test_robots_and_people_trade_in_one_session(
+    auction: OpenNotebook, windows: Callable[[str], Page]
 ) -> None:
-    buyer, seller, other = people
-    buyer.type("#price", "40")
-    seller.reads("#news", "Trader 1 bids 40.")
-    other.reads("#news", "Trader 1 bids 40.")
-    buyer.sees("#bids", "40")
-    assert buyer.pushes(None) == []
-    buyer.reads("#news", "")
-
-
-def test_a_push_to_one_reaches_nobody_else(people: list[Participant]) -> None:
-    buyer, seller, other = people
-    buyer.type("#price", "40")
-    seller.find("role=button[name='Sell at 40']").click()
-    buyer.reads("#profit", "55")
-    seller.reads("#profit", "25")
-    other.sees("#trades", "at 40")
-    assert buyer.pushes("Filled") == [{"units": [80, 65], "profit": 55}]
-    assert seller.pushes("Filled") == other.pushes("Filled") == []
-
-
-def test_a_trade_is_shown_to_everybody_and_becomes_a_row(
-    auction: OpenNotebook, people: list[Participant]
-) -> None:
-    _, seller, other = people
-    seller.type("#price", "50")
-    other.find("role=button[name='Buy at 50']").click()
-    for one in people:
-        one.reads("#trades", "1. Trader 3 bought from trader 2 at 50")
-        expect(one.find("#asks li")).to_have_count(0)
-    auction.kernel.run(auction.cells["trades"])
-    assert auction.kernel.value("trades.to_dict('records')") == [
-        {"number": 1, "price": 50, "buyer": 2, "seller": 1, "maker": 1, "value": 91, "cost": 15}
-    ]
-
-
-def test_an_offer_that_crosses_the_book_trades_at_the_standing_price(
-    people: list[Participant],
-) -> None:
-    buyer, seller, _ = people
-    seller.type("#price", "50")
-    buyer.sees("#asks", "50")
-    assert buyer.call("post_offer", 70)["profit"] == 45
-
-
-def test_a_window_that_opens_late_shows_the_market_as_it_is(
-    auction: OpenNotebook, person: Person, people: list[Participant]
-) -> None:
-    buyer, seller, _ = people
-    buyer.call("post_offer", 40)
-    seller.call("accept_offer", 1)
-    buyer.call("post_offer", 30)
-    late = person(auction.links[3]).arrive()
-    late.sees("#bids", "30")
-    late.sees("#trades", "at 40")
-    buyer.page.reload()
-    buyer.is_connected().reads("#bids li", "30 (yours)")
-    buyer.reads("#profit", "55")
-
-
-@pytest.mark.parametrize(
-    ("price", "reason"),
-    [
-        ("0", "A price lies between 1 and 200."),
-        ("201", "A price lies between 1 and 200."),
-        ("96", "Your next unit is worth only 95 to you."),
-        ("12.5", "price"),
-        ("", "price"),
-        ("many", "price"),
-        ("NaN", "price"),
-    ],
-)
-def test_a_bad_price_is_refused_and_changes_nothing(
-    auction: OpenNotebook, person: Person, price: str, reason: str
-) -> None:
-    buyer, watcher = (person(link).arrive() for link in auction.links[:2])
-    buyer.type("#price", price)
-    buyer.sees("#refusal", reason)
-    assert auction.kernel.value("(list(run.session.book), run.session.offers_made)") == [[], 0]
-    assert watcher.pushes("Book") == []
-
-
-def test_two_acceptances_of_one_offer_at_once_make_one_trade(auction: OpenNotebook) -> None:
-    with Robots(auction.links[:7]) as robots:
-        robots.do(robots[1].invoke("post_offer", 50))
-        buyers = [robots[number] for number in (0, 2, 4, 6)]
-
-        async def all_accept() -> list[Any]:
-            calls = (buyer.invoke("accept_offer", 1) for buyer in buyers)
-            return await asyncio.gather(*calls, return_exceptions=True)
-
-        outcomes = robots.do(all_accept())
-    refusals = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
-    assert refusals == ["Refused: That offer has just gone."] * 3
-    assert auction.kernel.value("len(run.session.trades)") == 1
-
-
-def test_the_book_moves_without_taking_the_keyboard_away(people: list[Participant]) -> None:
-    buyer, seller, other = people
-    buyer.call("post_offer", 40)
-    seller.find("role=button[name='Sell at 40']").focus()
-    other.call("post_offer", 45)
-    seller.sees("#bids", "45")
-    expect(seller.find("role=button[name='Sell at 40']")).to_be_focused()
-    seller.page.keyboard.press("Enter")
-    other.reads("#trades", "1. Trader 1 bought from trader 2 at 40")
-
-
-def test_the_page_fits_a_phone(auction: OpenNotebook, person: Person) -> None:
-    buyer, seller = (person(link) for link in auction.links[:2])
-    buyer.page.set_viewport_size({"width": 320, "height": 640})
-    buyer.arrive()
-    seller.arrive().call("post_offer", 50)
-    buyer.sees("#asks", "50")
-    wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    assert buyer.page.evaluate(wider) is False
-
-
-def test_participants_see_neither_names_nor_values_of_others(people: list[Participant]) -> None:
-    buyer, seller, other = people
-    buyer.call("post_offer", 40)
-    seller.call("accept_offer", 1)
-    other.sees("#trades", "at 40")
-    trade = other.pushes("Trade")[0]
-    assert sorted(trade) == ["buyer", "number", "price", "seller"]
+    """Eight ZI-C bots and two people; what everybody saw is what the export has."""
+    # the people come first, by the join link, to places nine and ten
+    kernel = auction.kernel
+    kernel.run("people = [run.link(run._runtime.world.add_player()) for _ in range(2)]")
+    people = [windows(link) for link in kernel.value("people")]
+    kernel.run(BOTS)
+    for page in people:
+        expect(page.locator("[data-trade]").first).to_be_visible(timeout=20_000)
+    for page in people:  # at the price at which they just do not lose
+        limit = page.locator(".uproot-market-mine dd").first.inner_text()
+        page.get_by_label("Price", exact=True).fill(limit)
+        page.locator(".uproot-market-order button:not([hidden])").first.click()
+    auction.wait_until("len(run.market().trades) >= 5")
+    people[0].get_by_label("Price", exact=True).fill("1000")
+    people[0].locator(".uproot-market-order button:not([hidden])").first.click()
+    expect(people[0].get_by_role("alert")).not_to_be_empty()
+    kernel.run("bots.stop()")
+    kernel.run("path = run.export('auction.zip', progress=False)")
+    with zipfile.ZipFile(kernel.value("str(path)")) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("market/trades.csv"))
+        exported = pd.read_csv(BytesIO(archive.read(name)))
+    told = [[str(row.trade), f"{row.price:g}"] for row in exported.itertuples()]
+    for page in people:
+        expect(page.locator(f"[data-trade='{len(told)}']")).to_be_visible()
+        assert trades_in(page) == told[-30:]
+    seen: list[list[Any]] = kernel.value("list(seen.values())")
+    for deals in seen:
+        assert [[str(deal[0]), str(deal[2])] for deal in deals] == told[: len(deals)]
+    assert sum(map(len, seen)) > 0

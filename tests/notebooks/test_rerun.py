@@ -47,7 +47,7 @@ def check(notebook: OpenNotebook, order: str, told: str, rule: str, first: str) 
 
 
 def test_the_double_auction(open_notebook: Open) -> None:
-    auction = open_notebook("double_auction")
+    auction = open_notebook("real_time_by_hand")
     with Robots(auction.links[:3]) as robots:
         robots.do(robots[0].invoke("post_offer", 40))
         robots.do(robots[1].invoke("accept_offer", 1))
