@@ -23,7 +23,6 @@ LONG: dict[str, Kind] = {
     "seq": "integer", "time": "number", "timestamp": "text", "field": "text", "change": "text",
     "value": "json", "actor": "text", "page": "text", "cause": "text", "code": "text",
 }  # fmt: skip
-_KEY = slice(Event._fields.index("subject"), Event._fields.index("field") + 1)
 _SHORT = 18
 """Whole numbers of fewer digits are surely 64 bits long at most."""
 _WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "text"}
@@ -58,7 +57,8 @@ class Changes:
         """(kind of subject, field) of those that were not only set."""
         known = self._known
         for event in events:
-            kinds = known[key] if (key := event[_KEY]) in known else self._meet(*key)
+            key = (event.subject, event.field)
+            kinds = known[key] if key in known else self._meet(*key)
             if kinds is None:
                 continue
             if event.kind == "set":
@@ -75,7 +75,7 @@ class Changes:
     def kept(self, events: Iterable[Event]) -> list[Event]:
         """Return the changes of fields that belong into the export, all of which it has seen."""
         known = self._known
-        return [event for event in events if known[event[_KEY]] is not None]
+        return [event for event in events if known[event.subject, event.field] is not None]
 
     def _meet(self, subject: str, field: str) -> set[Kind] | None:
         kind = subject_kind(subject)
