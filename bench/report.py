@@ -70,6 +70,10 @@ _MEASURES: dict[str, str] = {
     "book commands per second, 1,000 resting": "… with 1,000 resting orders: commands/s",
     "a command with 10^5 resting, of one with 10^3": "… time of a command with 100,000 resting "
     "orders, of one with 1,000",
+    "logged market commands per second": "a market in a session, each command in the log: "
+    "commands/s",
+    "the last 1,000 of 20,000 logged, of the first": "… time of the last 1,000 of 20,000 commands, "
+    "of the first 1,000",
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",
     "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",

@@ -100,7 +100,7 @@ class Bench:
         alone: dict[str, Callable[[], None]] = {
             "waits": lambda: waits.measure(self.folder, self.plan.repeats, self.figures),
             "models": lambda: models.measure(self.folder, self.plan.repeats, self.figures),
-            "tables": lambda: tables.measure(self.folder, self.plan.events, self.figures),
+            "tables": self._measure_tables,
             "sockets": lambda: sockets.measure(self.folder, self.figures),
             "opening": lambda: opening.measure(
                 self.folder, self.plan.events, self.plan.repeats, self.figures
@@ -116,6 +116,11 @@ class Bench:
             if measure in self.plan.only:
                 self.say(measure)
                 self._try(measure, alone[measure])
+
+    def _measure_tables(self) -> None:
+        tables.measure(self.folder, self.plan.events, self.figures)
+        if "uproot" in self.plan.systems:
+            tables.measure_peer(self.folder, self.plan.events, self.figures)
 
     def say(self, text: str) -> None:
         """Show progress."""

@@ -64,6 +64,11 @@ def _largest_export(figures: Figures) -> float | None:
     return max((value for value in found if value is not None), default=None)
 
 
+def _against_peer(figures: Figures) -> float | None:
+    measure = "s for events of a million"
+    return figures.ratio((measure, "uproot"), (measure, _OURS))
+
+
 def _model_growth(figures: Figures) -> float | None:
     return figures.ratio(("µs to add, at 100,000", _OURS), ("µs to add, at 1,000", _OURS))
 
@@ -107,6 +112,8 @@ TARGETS = (
     Target("… the process's peak memory", _median("MB peak, events of a million"), 600, False,
            " MB", 0),
     Target("the next look, 100 new events", _median("ms for 100 new events"), 10, False, " ms", 1),
+    Target("… against the peer's export as CSV, read by pandas: times as fast", _against_peer,
+           5, True, places=1),
     Target("the state at any of a million moments, the slowest of nine",
            _median("s for at of a million"), 0.5, False, " s"),
     Target("export of a million events to Parquet", _median("s for parquet of a million"),
@@ -122,6 +129,8 @@ TARGETS = (
            places=0),
     Target("a command with 10^5 resting, of one with 10^3",
            _median("a command with 10^5 resting, of one with 10^3"), 1.25, False),
+    Target("market commands per second, each in the log",
+           _median("logged market commands per second"), 5_000, True, places=0),
     Target("calls of 500 participants while a monitor watches, of those while none does",
            _watched, 0.95, True, places=3),
     Target("memory of a connected participant in the server", _median("kB a socket"),

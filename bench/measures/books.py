@@ -1,4 +1,4 @@
-"""Books: commands to an order book in memory, with few and with many orders standing."""
+"""Books: commands to an order book in memory, with few and many orders, and to one in a log."""
 
 from __future__ import annotations
 
@@ -22,3 +22,7 @@ def measure(folder: Path, rounds: int, figures: Figures) -> None:
         told = run_program("trade_book", folder)
         for name, figure in _FIGURES.items():
             figures.add(figure, "uproot_nb", told[name])
+    for number in range(rounds):
+        told = run_program("trade_logged", folder, folder / f"hall-{number}.sqlite3")
+        figures.add("logged market commands per second", "uproot_nb", told["per_second"])
+        figures.add("the last 1,000 of 20,000 logged, of the first", "uproot_nb", told["growth"])

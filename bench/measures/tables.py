@@ -6,10 +6,13 @@ from pathlib import Path
 
 from figures import Figures
 from measures.programs import run_program
+from servers import uproot
 
-__all__ = ["JOBS", "measure"]
+__all__ = ["JOBS", "measure", "measure_peer"]
 
 JOBS = ("events", "at", "csv", "jsonl", "parquet")
+_VALUES_EACH = 5_000
+"""How many values each player of `servers/uproot_app/values` has."""
 
 
 def measure(folder: Path, events: int, figures: Figures) -> None:
@@ -23,3 +26,18 @@ def measure(folder: Path, events: int, figures: Figures) -> None:
         figures.add(f"MB peak, {job} of a million", "uproot_nb", told["peak"])
         if "next" in told:
             figures.add("ms for 100 new events", "uproot_nb", told["next"])
+
+
+def measure_peer(folder: Path, events: int, figures: Figures) -> None:
+    """Let the peer export as many values as CSV, and read its table of changes by pandas, once.
+
+    Its exporter makes all its tables at once; there is no way to ask for one.
+    """
+    home = folder / "peer-tables"
+    home.mkdir()
+    players = max(1, events // _VALUES_EACH)
+    archive, exporting = uproot.export_values(home, players)
+    rows = str(players * _VALUES_EACH)
+    reading = run_program("read_peer_export", home, archive, rows)["seconds"]
+    figures.add("s for events of a million", "uproot", exporting + reading)
+    figures.add("s for csv of a million", "uproot", exporting)

@@ -7,7 +7,9 @@ import re
 import secrets
 import shutil
 import sys
+import time
 import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from peers import PEERS
 from processes import BenchError, Process, free_port
 from servers.system import System, fetch
 
-__all__ = ["start"]
+__all__ = ["export_values", "start"]
 
 _TITLE = "Live methods, measured."
 _VARS = re.compile(r"uproot\.vars = (\{.*\});")
@@ -23,19 +25,8 @@ _VARS = re.compile(r"uproot\.vars = (\{.*\});")
 
 def start(folder: Path, players: int) -> System:
     """Serve a session of *players* players, with the default database, one process."""
-    package = PEERS["uproot"]
-    package.install()
-    project = folder / "uproot"
-    shutil.copytree(Path(__file__).with_name("uproot_app"), project)
-    key, port = secrets.token_urlsafe(), free_port()
-    uproot = package.programs / ("uproot.exe" if sys.platform == "win32" else "uproot")
-    server = Process(
-        [uproot, "run", "--port", str(port)],
-        folder, "uproot-server", env={"BENCH_API_KEY": key}, cwd=project,
-    )  # fmt: skip
+    server, origin, key = _serve(folder / "uproot")
     try:
-        server.wait_for_port(port)
-        origin = f"http://127.0.0.1:{port}"
         session = _create_session(origin, key, "bench", players)
         names = _players(origin, key, session)
         for name in names:
@@ -43,7 +34,8 @@ def start(folder: Path, players: int) -> System:
     except BaseException:
         server.close()
         raise
-    urls = [f"ws://127.0.0.1:{port}/ws/{session}/{name}/" for name in names]
+    root = origin.replace("http", "ws", 1)
+    urls = [f"{root}/ws/{session}/{name}/" for name in names]
 
     def open_forms(players: int) -> list[str]:
         made = _create_session(origin, key, "forms", players)
@@ -52,6 +44,51 @@ def start(folder: Path, players: int) -> System:
     return System(
         "uproot", origin, urls, {"server": server.pid}, server.close, open_forms=open_forms
     )
+
+
+def export_values(folder: Path, players: int) -> tuple[Path, float]:
+    """Return the ZIP that its exporter makes of a session of 5,000 values each, and the seconds."""
+    server, origin, key = _serve(folder / "uproot-values")
+    try:
+        session = _create_session(origin, key, "values", players)
+        names = _players(origin, key, session)
+        address = f"{origin}/admin/api/v1/sessions/{session}"
+        for name in names:  # one by one, so that no request takes long
+            body = json.dumps({"unames": [name]}).encode()
+            fetch(
+                f"{address}/players/initialize/", body,
+                authorization=f"Bearer {key}", content_type="application/json",
+            )  # fmt: skip
+        target, started = folder / "values.zip", time.perf_counter()
+        _download(f"{address}/data/export/?filetype=csv", key, target)
+        return target, time.perf_counter() - started
+    finally:
+        server.close()
+
+
+def _download(url: str, key: str, target: Path) -> None:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=600) as answer, target.open("wb") as file:
+        shutil.copyfileobj(answer, file)
+
+
+def _serve(project: Path) -> tuple[Process, str, str]:
+    """Serve the project in *project*; return the server, its origin, and the key to its API."""
+    package = PEERS["uproot"]
+    package.install()
+    shutil.copytree(Path(__file__).with_name("uproot_app"), project)
+    key, port = secrets.token_urlsafe(), free_port()
+    uproot = package.programs / ("uproot.exe" if sys.platform == "win32" else "uproot")
+    server = Process(
+        [uproot, "run", "--port", str(port)],
+        project.parent, f"{project.name}-server", env={"BENCH_API_KEY": key}, cwd=project,
+    )  # fmt: skip
+    try:
+        server.wait_for_port(port)
+    except BaseException:
+        server.close()
+        raise
+    return server, f"http://127.0.0.1:{port}", key
 
 
 def _create_session(origin: str, key: str, config: str, players: int) -> str:

@@ -8,6 +8,7 @@ from uproot.server import load_config, uproot_server
 
 load_config(uproot_server, config="bench", apps=["arena"])
 load_config(uproot_server, config="forms", apps=["forms"])
+load_config(uproot_server, config="values", apps=["values"])
 
 upd.ADMINS["admin"] = upd.auto_login()
 upd.API_KEYS.add(os.environ["BENCH_API_KEY"])
