@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -170,14 +171,35 @@ async def test_a_chart_begins_with_the_past_and_goes_on() -> None:
         window = Window(run)
         window.say(op="ready")
         await until(window.news)
-        window.say(op="chart", field="cash")
+        window.say(op="chart", fields="cash")
 
         def drawn() -> list[float]:
-            return [point[2] for news in window.news() for point in news["points"]]
+            return [point[3] for news in window.news() for point in news["points"]]
 
         await until(lambda: drawn() == [1, 2.5, 4])
         ann.cash = 5
         await until(lambda: drawn() == [1, 2.5, 4, 5])
+
+
+async def test_a_chart_has_as_many_fields_as_are_named_also_the_sessions() -> None:
+    """Decimals are numbers; what is no finite number is left out."""
+    with serving(Task) as run:
+        ann, bob = run.players[:2]
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        window.say(op="chart", fields=" cash,session.price , cash")
+        await until(lambda: any(m["op"] == "chart" for m in window.told))
+        ann.cash, bob.cash, ann.price = Decimal("1.5"), float("nan"), 9
+        run.session.price, run.session.cash = 12, 3
+        bob.cash = True
+
+        def drawn() -> list[tuple[str, str, float]]:
+            points = [point for news in window.news() for point in news["points"]]
+            return [(player, line, value) for player, line, _, value in points]
+
+        expected = [(ann.name, f"{ann.name} cash", 1.5), ("", "session.price", 12.0)]
+        await until(lambda: drawn() == expected)
 
 
 def test_rows_of_the_log_come_when_they_are_asked_for() -> None:

@@ -10,6 +10,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.steps import Cause
 from uproot_nb.errors import UprootError
 from uproot_nb.log.events import Event
+from uproot_nb.notebook.chart import Chart, Point, thinned
 from uproot_nb.notebook.event_window import EventWindow, Wanted
 from uproot_nb.notebook.monitor_rows import PlayerRows
 from uproot_nb.notebook.qr import qr_code
@@ -46,12 +47,12 @@ class Monitor:
         world = self._runtime.world
         self._window = EventWindow(world.log, world.name)
         self._rows = PlayerRows(self._runtime.flow.journeys, fields)
-        self._chart = ""
+        self._chart = Chart("", world.codec)
         self._sent = self._acked = self._seen = 0
         self._told: tuple[Any, ...] | None = None
         self._is_watched = self._is_reading = False
         self._past: list[Event] = []
-        self._points: list[tuple[str, float, float]] = []
+        self._points: list[Point] = []
 
     # ---- the browser's side ----
 
@@ -73,8 +74,9 @@ class Monitor:
             case {"op": "fields", "fields": list(fields)}:
                 self._rows.fields = tuple(str(field) for field in fields)
                 self._rows.forget()
-            case {"op": "chart", "field": str(field)}:
-                self._runtime.beside(self._begin_chart(field))
+            case {"op": "chart", "fields": str(fields)}:
+                chart = Chart(fields, self._runtime.world.codec)
+                self._runtime.beside(self._begin_chart(chart))
             case {"op": "do", "id": number, "what": str(what)}:
                 self._send({"op": "done", "id": number, **self._do(what, message)})
 
@@ -115,7 +117,7 @@ class Monitor:
         if last > self._seen:
             new = self._read(self._seen, last, kinds)
             self._past += [event for event in new if event.kind != "set"]
-            self._points += _points(new, self._chart)
+            self._points += self._chart.points(new)
             self._note_presence(new)
             self._seen = last
 
@@ -148,7 +150,7 @@ class Monitor:
         if everything:
             join = self._run.join_link
             message |= {"name": world.name, "join": join, "qr": qr_code(join)}
-            message |= {"fields": self._rows.fields, "chart": self._chart}
+            message |= {"fields": self._rows.fields, "chart": self._chart.text}
         self._past, self._points = [], []
         self._send(message)
 
@@ -158,22 +160,22 @@ class Monitor:
 
     # ---- a chart ----
 
-    async def _begin_chart(self, field: str) -> None:
-        self._chart = field
+    async def _begin_chart(self, chart: Chart) -> None:
+        self._chart = chart
         self._is_reading = True
         try:
-            events = await asyncio.to_thread(self._history, field, self._seen)
+            events = await asyncio.to_thread(self._history, chart, self._seen)
         finally:
             self._is_reading = False
-        points = _points(events, field)
-        self._points = points[:: max(1, -(-len(points) // POINTS))]
-        self._send({"op": "chart", "field": field})
+        self._points = thinned(events, POINTS)
+        self._send({"op": "chart", "fields": chart.text})
 
-    def _history(self, field: str, until: int) -> list[Event]:
+    def _history(self, chart: Chart, until: int) -> list[Point]:
         world = self._runtime.world
-        if not field:
+        if not chart:
             return []
-        return list(world.log.read(world.name, until=until, kinds={"set"}, field=field))
+        told = world.log.read(world.name, until=until, kinds={"set"}, field=chart.only)
+        return chart.points(told)
 
     # ---- rows of the log ----
 
@@ -212,18 +214,6 @@ class Monitor:
             case _:
                 raise UprootError(f"The monitor knows nothing called {what!r}.")
         return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
-
-
-def _points(events: Sequence[Event], field: str) -> list[tuple[str, float, float]]:
-    """Return (player, time, value) of those changes of a field that are numbers."""
-    found = []
-    for event in events:
-        if event.kind == "set" and event.field == field and event.subject.startswith("player/"):
-            try:
-                found.append((event.subject[7:], event.time, float(event.value)))
-            except ValueError:
-                continue
-    return found
 
 
 def _presence(event: Event) -> tuple[str, float, bool]:

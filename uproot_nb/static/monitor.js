@@ -247,9 +247,9 @@ function presencePanel() {
 }
 
 function chartPanel(tell, chosen) {
-    const field = build("input", { placeholder: "Field, such as cash", "aria-label": "Field to draw", onchange: () => tell({ op: "chart", field: field.value.trim() }) });
+    const field = build("input", { placeholder: "Fields, such as cash, session.price", "aria-label": "Fields to draw, with commas", onchange: () => tell({ op: "chart", fields: field.value }) });
     const note = build("span", { class: "unb-quiet" });
-    const place = build("div", { role: "img", "aria-label": "Chart of a field over time", style: "padding:.3rem" });
+    const place = build("div", { role: "img", "aria-label": "Chart of fields over time", style: "padding:.3rem" });
     const panel = build("div", {}, build("div", { class: "unb-bar" }, field, note), place);
     const lines = new Map();
     let plot = null, late = null;
@@ -258,12 +258,12 @@ function chartPanel(tell, chosen) {
         if (panel.closest("[hidden]")) return;
         plot?.destroy();
         plot = null;
-        const names = [...lines.keys()].filter((name) => !chosen.size || chosen.has(name)).slice(0, LOOKS);
-        note.textContent = names.length ? `${names.length} of ${lines.size} players` : "No numbers yet.";
+        const names = [...lines].filter(([, line]) => !chosen.size || !line.player || chosen.has(line.player)).map(([name]) => name).slice(0, LOOKS);
+        note.textContent = names.length ? `${names.length} of ${lines.size} lines` : field.value.trim() ? "No numbers yet." : "";
         if (!names.length) return;
-        const times = [...new Set(names.flatMap((name) => lines.get(name).map(([time]) => time)))].sort((a, b) => a - b);
+        const times = [...new Set(names.flatMap((name) => lines.get(name).points.map(([time]) => time)))].sort((a, b) => a - b);
         const columns = names.map((name) => {
-            const known = new Map(lines.get(name));
+            const known = new Map(lines.get(name).points);
             let value = null;
             return times.map((time) => (value = known.get(time) ?? value));
         });
@@ -278,10 +278,10 @@ function chartPanel(tell, chosen) {
     }
     return {
         panel, look: draw,
-        chart(message) { lines.clear(); field.value = message.field; draw(); },
+        chart(message) { lines.clear(); field.value = message.fields; draw(); },
         news(message) {
             if (message.everything) { lines.clear(); field.value = message.chart; }
-            message.points.forEach(([name, time, value]) => (lines.get(name) || lines.set(name, []).get(name)).push([time, value]));
+            message.points.forEach(([player, name, time, value]) => (lines.get(name) || lines.set(name, { player, points: [] }).get(name)).points.push([time, value]));
             if ((message.points.length || message.everything) && late === null) late = setTimeout(draw, 500);
         },
     };
