@@ -44,6 +44,7 @@ def main() -> int:
     """Run the whole demo; return the exit code."""
     options = _options()
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has it ignored
     folder = Path(tempfile.mkdtemp(prefix="uproot_nb-demo-"))
     shutil.copy(NOTEBOOK, folder)
     print("Starting a Jupyter server with the extension …", flush=True)

@@ -84,6 +84,11 @@ class Headless:
     def ends(self, seconds: float = 40.0) -> int:
         return self.process.wait(seconds)
 
+    def tells_links(self, count: int) -> list[str]:
+        """Wait until it has told so many links, and return them."""
+        wait_until(lambda: len(self.links) >= count, 60.0, f"{count} links")
+        return self.links
+
     @property
     def links(self) -> list[str]:
         return re.findall(r"^player +\S+ +(\S+)$", self.text, re.MULTILINE)
@@ -127,8 +132,8 @@ def page(link: str) -> str:
 def test_it_serves_until_it_is_interrupted(headless: Any, tmp_path: Path) -> None:
     run = headless(EXPERIMENT, options=("--players", "3"))
     run.says("the notebook says hello")
-    assert len(run.links) == 3
-    assert "Your age, please." in page(run.links[0])
+    assert len(links := run.tells_links(3)) == 3
+    assert "Your age, please." in page(links[0])
     run.says("enters Question")
     run.process.send_signal(signal.SIGINT)
     assert run.ends() == 0
@@ -142,7 +147,7 @@ def test_a_killed_kernel_is_followed_by_another(headless: Any, tmp_path: Path) -
     """The links stay, and so does what was answered."""
     run = headless(EXPERIMENT)
     run.says("the notebook says hello")
-    link = run.links[0]
+    link = run.tells_links(2)[0]
     shown = page(link)
     hidden = dict(re.findall(r'name="(_uproot_\w+)" value="([^"]*)"', shown))
     form = urllib.parse.urlencode({**hidden, "age": "41"}).encode()
@@ -215,6 +220,6 @@ def test_frozen_code_and_another_name_and_database(headless: Any, tmp_path: Path
 def test_a_blocking_cell_does_not_keep_participants_out(headless: Any) -> None:
     run = headless(EXPERIMENT, "import time\nwhile True: time.sleep(0.1)")
     run.says("the notebook says hello")
-    assert "Your age, please." in page(run.links[1])
+    assert "Your age, please." in page(run.tells_links(2)[1])
     run.process.send_signal(signal.SIGINT)
     assert run.ends() == 0

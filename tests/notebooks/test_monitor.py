@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from live_jupyter import LiveJupyter, wait_until
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
 from tests.driving.participant import Participant
 from uproot_nb.log.events import Event
@@ -95,15 +95,21 @@ class Desk:
         prompt = cell.locator(".jp-InputPrompt")
 
         def begun() -> bool:
-            cell.locator(".cm-line").first.click()
-            self.page.keyboard.press("Control+Enter")
+            self._answer_jupyter()
             try:
+                cell.locator(".cm-line").first.click(timeout=5_000)
+                self.page.keyboard.press("Control+Enter")
                 expect(prompt).not_to_have_text("[ ]:", timeout=3_000)
-            except AssertionError:
+            except (AssertionError, TimeoutError):
                 return False
             return True
 
         wait_until(begun, 60.0, f"cell {number} to begin")
+
+    def _answer_jupyter(self) -> None:
+        """Jupyter asks something of its own now and then, as when a kernel is late: agree."""
+        for button in self.page.locator(".jp-Dialog .jp-mod-accept").all():
+            button.click(timeout=5_000)
 
     def tab(self, name: str) -> None:
         """Open one of the monitor's panels."""
@@ -121,12 +127,14 @@ class Desk:
     def save(self) -> dict[str, Any]:
         """Save the notebook, and return what is in the file."""
         before = self.file.stat().st_mtime_ns
-        self.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
-        self.page.keyboard.press("Control+s")
         saved: dict[str, Any] = {}
 
         def is_whole() -> bool:
             if self.file.stat().st_mtime_ns == before:
+                # Again, if need be: a page that is busy can lose a key.
+                self.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
+                self.page.keyboard.press("Control+s")
+                self.page.wait_for_timeout(500)
                 return False
             with contextlib.suppress(json.JSONDecodeError):  # half of it is written
                 saved.update(json.loads(self.file.read_text("utf-8")))
@@ -135,11 +143,11 @@ class Desk:
         wait_until(is_whole, 20.0, "the notebook to be saved")
         return saved
 
-    def keep_picture(self, name: str) -> None:
+    def keep_picture(self, name: str, of: str = ".unb") -> None:
         """Keep a screenshot for the documentation, if a folder for them is named."""
         folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
         if folder:
-            shown = self.page.locator(".unb").first
+            shown = self.page.locator(of).first
             shown.screenshot(path=str(Path(folder) / f"{self.name}_{name}.png"))
 
 
@@ -164,8 +172,7 @@ def app(request: pytest.FixtureRequest) -> str:
 def desk_jupyter(app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
     """A Jupyter server that people look at."""
     folder = tmp_path_factory.mktemp(app)
-    if app == "notebook":
-        write_dark_theme(folder / ".jupyter" / "config" / "labconfig")
+    write_settings(folder / ".jupyter" / "config" / "labconfig", dark=app == "notebook")
     with LiveJupyter(folder, app=app) as jupyter:
         yield jupyter
 
@@ -232,6 +239,7 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     expect(page.locator("iframe[title^='The page of']")).to_have_count(2, timeout=15_000)
     frame = page.frame_locator("iframe[title^='The page of']").nth(1)
     expect(frame.locator("body")).to_contain_text("Bid.", timeout=15_000)
+    room.keep_picture("view", ".unb-frames")
     assert room.errors == []
     assert not [link for link in links if link.rstrip("/").rpartition("/")[2] in str(room.save())]
 
@@ -291,11 +299,15 @@ def test_a_million_events_scroll(desk: Callable[..., Desk], app: str) -> None:
     assert room.errors == []
 
 
-def write_dark_theme(folder: Path) -> None:
-    """Let one of the two programs be dark, so that both themes are seen."""
+def write_settings(folder: Path, dark: bool) -> None:
+    """Ask nobody about news; one of the two programs is dark, so that both themes are seen."""
     folder.mkdir(parents=True)
-    theme = {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}
-    (folder / "default_setting_overrides.json").write_text(json.dumps(theme), "utf-8")
+    settings: dict[str, Any] = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+    }
+    if dark:
+        settings["@jupyterlab/apputils-extension:themes"] = {"theme": "JupyterLab Dark"}
+    (folder / "default_setting_overrides.json").write_text(json.dumps(settings), "utf-8")
 
 
 def write_million(path: Path) -> None:

@@ -211,12 +211,12 @@ class Book:
             account.bind(old, -old.remaining)
         try:
             resting = quantity - found.quantity
+            if key is not None and old is None and resting:
+                check_orders(account, side, rules)
             if rules.budget and side == "buy":
                 check_cash(account, found.ticks - (key * resting if key is not None else 0))
             if key is None:
                 quantity = found.quantity
-            elif old is None and resting:
-                check_orders(account, side, rules)
             if not rules.short_sales and side == "sell":
                 check_units(account, quantity)
             if rules.no_loss and self._value_of is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -235,11 +236,26 @@ def _bind(port: int, address: str, tries: int) -> list[socket.socket]:
     last = port if port == 0 else min(port + tries - 1, 65535)
     for candidate in range(port, last + 1):
         try:
+            _probe(candidate, address)
             return bind_sockets(candidate, address)
         except OSError:
             if candidate == last:
                 raise
     raise AssertionError("unreachable")
+
+
+def _probe(port: int, address: str) -> None:
+    """Raise OSError if the port is taken: `bind_sockets` then leaves its socket unclosed."""
+    if port == 0:
+        return
+    found = socket.getaddrinfo(
+        address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, _, _, place = found[0]
+    with socket.socket(family, kind) as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(place)
 
 
 def _reachable(address: str) -> str:
