@@ -152,7 +152,7 @@
         /* What only a call market has: what it came to, and the buttons "Ready" and "Next". */
         buildCall() {
             this.outcome = build("div", { role: "status" });
-            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-success", onclick: () => this.act("set_ready", !this.told.call.ready) }, words.Ready);
+            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", !this.told.call.ready) }, words.Ready);
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", onclick: () => uproot.submit() }, words.Next);
             this.waiting = build("span", { role: "status" });
             this.closing = build("div", { class: "uproot-market-order", hidden: true }, this.ready, this.waiting, this.next);
