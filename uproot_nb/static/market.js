@@ -143,10 +143,10 @@
                 part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
             this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title },
                 build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.problem,
-                this.outcome, this.closing,
+                this.outcome,
                 ...(told.call && told.call.sealed ? [] : [book]),
                 build("div", { class: told.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(told.call ? [] : [part(words.Trades, deals)])),
-                ...(told.call ? [] : [this.chart]));
+                told.call ? this.closing : this.chart);
         }
 
         /* What only a call market has: what it came to, and the buttons "Ready" and "Next". */
@@ -155,7 +155,7 @@
             this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", !this.told.call.ready) }, words.Ready);
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", onclick: () => uproot.submit() }, words.Next);
             this.waiting = build("span", { role: "status" });
-            this.closing = build("div", { class: "uproot-market-order", hidden: true }, this.ready, this.waiting, this.next);
+            this.closing = build("div", { class: "uproot-market-order uproot-market-closing", hidden: true }, this.ready, this.waiting, this.next);
             this.first = !markets.size;     // one is ready, and goes on, for the whole page
         }
 
@@ -199,6 +199,7 @@
             this.ready.setAttribute("aria-pressed", String(call.ready));
             this.ready.classList.toggle("active", Boolean(call.ready));
             this.waiting.textContent = open && call.ready ? words["Please wait for the others."] : "";
+            this.waiting.hidden = !open;
             this.next.hidden = open;
             if (hadFocus && !open) this.next.focus();
             if (open || this.outcome.childNodes.length) return;
