@@ -178,6 +178,8 @@ def test_an_open_book_is_shown_and_nothing_in_it_can_be_taken(windows: Any) -> N
         expect(ann.amount("Clearing price")).to_have_text("50000")
         expect(ann.part("Bids")).to_contain_text("50000")
         expect(ann.part("Asks")).to_contain_text("Nothing yet.")
+        bob.button("Next").click()
+        expect(bob.page.locator("body")).to_contain_text("It is over.")
 
 
 def keep_picture(window: Window, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
-from uproot_nb import Page, Rounds, Run, mark_dropout, watch_for_dropout
+from uproot_nb import Page, Rounds, Run, mark_dropout, open_log, rerun, watch_for_dropout
 from uproot_nb.errors import BadPage
 from uproot_nb.market import CallMarketPage, InducedValues, Market, MarketPage, Rules
 from uproot_nb.market.traders import ZIC, market_bot
@@ -327,6 +327,23 @@ async def test_an_order_that_stands_in_the_middle_of_a_period_outlasts_the_kerne
         let_time_pass(run)
         await Browser(run.link(run.players[0])).load()
         assert (cleared(run), run.players[0].page) == (1, "Over")
+
+
+async def test_a_rerun_changes_the_same_orders_and_is_cleared_at_the_same_price(
+    tmp_path: Path,
+) -> None:
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Ready, Over, db=log) as run:
+        ann, bob = await opened(run)
+        number = (await order(ann, "buy", 400))["order"]
+        await ann.call("replace_order", "market", number, 500)
+        await order(bob, "sell", 300)
+        await ann.call("set_ready", "market", True)
+        await bob.call("set_ready", "market", True)
+        await ann.submit()
+        run._runtime.world.journal.commit()
+    again = await asyncio.to_thread(rerun, open_log(log, "market"), [Ready, Over])
+    assert again.same, repr(again)
 
 
 # ---- set up, and played by bots ------------------------------------------------------------

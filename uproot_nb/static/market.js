@@ -194,7 +194,7 @@
             const { call, open, sides } = this.told;
             if (!call) return;
             const hadFocus = document.activeElement === this.ready;
-            this.closing.hidden = !this.first || call.ready === null;
+            this.closing.hidden = !this.first || (open && call.ready === null);
             this.ready.hidden = !open;
             this.ready.setAttribute("aria-pressed", String(call.ready));
             this.ready.classList.toggle("active", Boolean(call.ready));

@@ -58,11 +58,10 @@ def market_bot(
                 seat = _Seat(client, trader, seed["markets"][0], pace, seconds, on_trade)
                 if seat.is_call:
                     await seat.send_all(CallRefused)
-                    if await seat.be_ready():
-                        await client.submit()
-                        continue
-                else:
-                    await seat.trade(CallRefused)
+                    await seat.be_ready()
+                    await client.submit()
+                    continue
+                await seat.trade(CallRefused)
                 if not seat.timed:
                     return
                 await client.proceeded()  # the period's end, or whatever moves the player
@@ -143,17 +142,14 @@ class _Seat:
                 continue  # the rules do not take it
             self._mine = reply["mine"]
 
-    async def be_ready(self) -> bool:
-        """Say that one is ready and wait for the others; False where nobody is asked."""
-        if self._told["call"]["ready"] is None:
-            return False
-        if self._told["open"]:
+    async def be_ready(self) -> None:
+        """Say that one is ready, where one is asked, and wait until the market is cleared."""
+        if self._told["open"] and self._told["call"]["ready"] is not None:
             name = self._told["market"]
             reply = await self._client.call("set_ready", name, True, time.time())
             self._told["open"] = reply["call"]["open"]
         while self._told["open"]:
             await self._hear_of(await self._client.next_note())
-        return True
 
     def _units(self) -> list[tuple[Side, Any]]:
         """Return side and limit of every unit without an order; in asset markets, of one."""
