@@ -79,6 +79,13 @@ async def opened(run: Run, count: int = 2) -> list[Browser]:
     return [await Browser.open(run, place) for place in range(count)]
 
 
+async def go_on(browser: Browser) -> None:
+    """Press Next, and connect on the page that comes."""
+    await browser.submit()
+    await browser.load()
+    await browser.reconnect()
+
+
 async def refused(call: Awaitable[Any]) -> str:
     with pytest.raises(Rejected) as rejected:
         await call
@@ -228,15 +235,11 @@ async def test_nobody_is_alone_in_being_all() -> None:
     """Who has begun and is on the way is waited for; a place that nobody took is not."""
     with serving(Over, Ready, players=3) as run:
         ann, bob = await opened(run)
-        await ann.submit()
-        await ann.load()
-        await ann.connect()
+        await go_on(ann)
         await order(ann, "buy", 400)
         await ann.call("set_ready", "market", True)
         assert cleared(run) == 0
-        await bob.submit()
-        await bob.load()
-        await bob.connect()
+        await go_on(bob)
         await bob.call("set_ready", "market", True)
         assert cleared(run) == 1
 
@@ -257,6 +260,26 @@ async def test_a_dropout_is_not_waited_for() -> None:
         await until(lambda: cleared(run) == 1)
         (told,) = await ann.settle()
         assert told["call"]["open"] is False
+
+
+async def test_a_dropout_who_never_came_or_is_still_behind_is_not_waited_for_either() -> None:
+    """The one is on an earlier page, the other looks at the result of an earlier period."""
+    names = {"left": left}
+    with serving(Over, Rounds(Ready, n=2), players=3, names=names) as run:
+        ann, bob, _ = await opened(run, 3)
+        for player in run.players:
+            watch_for_dropout(player, left, tolerance=30)
+        mark_dropout(run.players[2])
+        for browser in (ann, bob):
+            await go_on(browser)
+            await browser.call("set_ready", "market", True)
+        assert cleared(run) == 1
+        await go_on(ann)
+        await order(ann, "buy", 400)
+        await ann.call("set_ready", "market", True)
+        assert cleared(run, 2) == 0
+        mark_dropout(run.players[1])
+        await until(lambda: cleared(run, 2) == 1)
 
 
 async def test_a_page_without_the_button_takes_no_ready() -> None:
@@ -290,9 +313,7 @@ async def test_each_round_is_a_call_of_its_own() -> None:
             assert cleared(run, period) == 0
             await bob.call("set_ready", "market", True)
             for browser in (ann, bob):
-                await browser.submit()
-                await browser.load()
-                await browser.reconnect()
+                await go_on(browser)
         assert list(run.market().periods["mean_price"]) == [400, 500]
 
 

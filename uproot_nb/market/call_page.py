@@ -76,10 +76,15 @@ class CallMarketPage(MarketPage):
     def clear_if_all_ready(cls, player: Player) -> None:
         """Clear if nobody is waited for any more, as in the handler of a dropout."""
         with player._world.lock:
-            ready = markets_of(cls, player)[0].model.get("ready_traders", ())
-            traders = page_function(cls, "traders")(cls, player)
-            if cls.clear_when_all_ready and _all_ready(player, traders, ready):
-                cls.clear_now(player)
+            traders = list(page_function(cls, "traders")(cls, player))
+            here = [trader for trader in traders if trader.page == cls.key]
+            if not cls.clear_when_all_ready or not here:
+                return
+            # The player may be on another page, or still in an earlier period.
+            first = max(here, key=lambda trader: trader.position)
+            ready = markets_of(cls, first)[0].model.get("ready_traders", ())
+            if _all_ready(first, traders, ready):
+                cls.clear_now(first)
 
     # What the page's flow asks
 

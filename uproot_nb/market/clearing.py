@@ -30,12 +30,13 @@ def find_clearing(bids: Ladder, asks: Ladder, k: Price) -> Clearing:
     as long as a bid is not below the ask. With q units traded, the prices that clear the market are
     those from max(c_q, v_{q+1}) to min(v_q, c_{q+1}), where v are all bid limits, highest first,
     and c all ask limits, lowest first, as in `equilibrium`. Of this interval [a, b] the price is
-    (1 - k) * a + k * b, rounded down to a whole tick: the k-double auction (Satterthwaite and
-    Williams 1989, "The rate of convergence to efficiency in the buyer's bid double auction as the
-    market becomes large", REStud 56; Rustichini, Satterthwaite and Williams 1994, Econometrica 62).
+    (1 - k) * a + k * b, rounded down to a whole tick: the k-double auction (Rustichini,
+    Satterthwaite and Williams 1994, "Convergence to efficiency in a simple market with incomplete
+    information", Econometrica 62; k = 1 is the buyer's bid double auction of Satterthwaite and
+    Williams 1989, REStud 56).
 
-    Nobody trades beyond the limit, and whoever asked for something better than the price trades
-    all of it; those at the price may be rationed, later orders first.
+    Nobody trades beyond the limit, and whoever bids above the price or asks below it trades all of
+    it; those at the price may be rationed, later orders first.
     """
     found = Clearing()
     buying, selling = _queue(bids), _queue(asks)
