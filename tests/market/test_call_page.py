@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
-from uproot_nb import Page, Rounds, Run, mark_dropout, open_log, rerun, watch_for_dropout
+from uproot_nb import (
+    GroupCreatingWait,
+    Page,
+    Rounds,
+    Run,
+    mark_dropout,
+    open_log,
+    rerun,
+    watch_for_dropout,
+)
 from uproot_nb.errors import BadPage
 from uproot_nb.market import CallMarketPage, InducedValues, Market, MarketPage, Rules
 from uproot_nb.market.traders import ZIC, market_bot
@@ -280,6 +289,44 @@ async def test_a_dropout_who_never_came_or_is_still_behind_is_not_waited_for_eit
         assert cleared(run, 2) == 0
         mark_dropout(run.players[1])
         await until(lambda: cleared(run, 2) == 1)
+
+
+async def test_several_markets_and_groups_are_cleared_each_for_itself(tmp_path: Path) -> None:
+    """One is ready for the whole page; another group goes on. The export has all of it."""
+
+    class Pair(GroupCreatingWait):
+        group_size = 2
+
+    class Two(CallMarketPage):
+        """Trade."""
+
+        clear_when_all_ready = True
+        market_names = ("red", "blue")
+
+    with serving(Pair, Two, Over, players=4) as run:
+        people = await opened(run, 4)
+        await until(lambda: [player.page for player in run.players] == ["Two"] * 4)
+        for browser in people:
+            await browser.load()
+            await browser.reconnect()
+        groups = {player.group.name: [] for player in run.players}
+        for browser, player in zip(people, run.players, strict=True):
+            groups[player.group.name].append(browser)
+        (one, pair), (other, _) = groups.items()
+        for name, price in (("red", 30), ("blue", 50)):
+            for side, browser in zip(("buy", "sell"), pair, strict=True):
+                await browser.call("send_order", f"{name}-{one}", side, price)
+        for browser in pair:
+            await browser.call("set_ready", f"blue-{one}", True)
+        told = (await pair[0].call("seed_markets"))["markets"]
+        assert [(m["market"], m["call"]["price"]) for m in told] == [
+            (f"red-{one}", 30), (f"blue-{one}", 50),
+        ]  # fmt: skip
+        state = [run.market(f"red-{name}").trades for name in (one, other)]
+        assert [len(trades) for trades in state] == [1, 0]
+        path = run.export(str(tmp_path / "calls"), progress=False)
+        exported = (Path(path) / "markets" / f"blue-{one}" / "periods.csv").read_text()
+        assert "50" in exported
 
 
 async def test_a_page_without_the_button_takes_no_ready() -> None:
