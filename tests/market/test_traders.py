@@ -138,6 +138,23 @@ def test_weak_foresight_sells_in_the_end() -> None:
     assert trader.quote(View("buy", 24, None, None, None, 1, 200), chance) is not None
 
 
+@pytest.mark.parametrize("kind", ["ZIC", "ZIP"])
+def test_a_call_is_simulated_with_an_order_for_each_unit(kind: str) -> None:
+    traders = {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])}
+    rules = Rules(max_price=200, call=True, no_loss=True)
+    one, two = (
+        simulate_market(traders, VALUES, periods=3, steps=10, rules=rules, seed=7) for _ in range(2)
+    )
+    assert one.order_events.equals(two.order_events)
+    submitted = one.order_events.query("event == 'submit'").groupby(["period", "player"]).size()
+    assert len(submitted) == 3 * len(traders)
+    assert (submitted <= 3).all()
+    assert sorted(set(one.trades["time"])) == [1, 11, 21]
+    assert (one.trades.groupby("period")["price"].nunique() == 1).all()
+    assert (one.trades[["buyer_surplus", "seller_surplus"]] >= 0).all().all()
+    assert one.periods["efficiency"].between(0, 1).all()
+
+
 def test_units_and_traders_must_fit() -> None:
     with pytest.raises(BadMarket, match="b1"):
         simulate_market({"b0": ZIC()}, InducedValues({"b0": [1], "b1": [1]}, {}))

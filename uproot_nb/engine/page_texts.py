@@ -92,6 +92,13 @@ TEMPLATE_TEXTS = (
     "Nothing yet.",
     "Yours",
     "The market is closed.",
+    "Your units are worth",
+    "Your units cost",
+    "Ready",
+    "Clearing price",
+    "Units traded",
+    "You have bought",
+    "You have sold",
 )
 """What `templates/*.html` say through `_()`."""
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.accounts import Account, UnitValue
+from uproot_nb.market.clearing import find_clearing
 from uproot_nb.market.levels import Ladder
 from uproot_nb.market.limits import (
     check_cash,
     check_improvement,
     check_loss,
     check_orders,
+    check_priced,
     check_quantity,
     check_side,
     check_units,
@@ -100,6 +102,8 @@ class Book:
     def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
         """Buy or sell at *price* or better; what is not traded at once stands in the book.
 
+        In a call market (`Rules(call=True)`) nothing is traded before `clear`.
+
         Raises:
             OrderRefused: the rules do not take it.
         """
@@ -116,8 +120,10 @@ class Book:
         """Buy or sell at once at the best prices there are; what finds nobody is cancelled.
 
         Raises:
-            OrderRefused: the rules do not take it, or nobody else is there to trade with.
+            OrderRefused: the rules do not take it, nobody else is there to trade with, or this is a
+                call market, where every order says what it would pay or take at the most.
         """
+        check_priced(self.rules)
         check_side(side)
         check_quantity(quantity, self.rules)
         account = self.account(player)
@@ -179,6 +185,28 @@ class Book:
             before, self.seq, made.order, made.resting, events, made.trades, made.changes
         )
 
+    def clear(self) -> Outcome:
+        """Trade all that can be traded at one price, as `find_clearing` says; the rest stays.
+
+        Nothing can be traded twice: a book that was just cleared is left as it is. Of the two
+        orders of a trade the earlier is the maker's, the later the taker's.
+
+        Raises:
+            BadMarket: this is no call market.
+        """
+        if not self.rules.call:
+            raise BadMarket(
+                "Only a call market is cleared; here orders trade as they come.",
+                "Say Rules(call=True).",
+            )
+        found = find_clearing(self.ladders["buy"], self.ladders["sell"], self.rules.k)
+        before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
+        last: dict[tuple[Side, int], LevelChange] = {}
+        for bid, ask, quantity in found.pairs:
+            assert found.ticks is not None
+            self._cross(bid, ask, quantity, found.ticks, events, trades, last)
+        return Outcome(before, self.seq, None, 0, events, trades, list(last.values()))
+
     # How it is done: first everything that can be refused, then everything that changes the book
 
     def _own(self, player: str, number: Any) -> Order:
@@ -190,6 +218,8 @@ class Book:
         return found
 
     def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
+        if self.rules.call:
+            return self._match_own(player, side, key)
         ladder = self.ladders[OTHER[side]]
         best = ladder.best
         if best is None or (key is not None and best.key + key > 0):
@@ -198,6 +228,15 @@ class Book:
         if found.own and self.rules.self_trade == "refuse":
             raise OrderRefused("self_trade", "You would trade with yourself.")
         return found
+
+    def _match_own(self, player: str, side: Side, key: int | None) -> Match:
+        """Return one's own orders with which one could be cleared, in a call market."""
+        orders = self.account(player).orders.values()
+        own = [o for o in orders if o.side != side and key is not None and o.key + key <= 0]
+        if own and self.rules.self_trade == "refuse":
+            raise OrderRefused("self_trade", "You would trade with yourself.")
+        own.sort(key=lambda order: order.key)
+        return Match(own=own) if own else NOTHING
 
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
@@ -303,6 +342,25 @@ class Book:
             )
         )  # fmt: skip
         return change
+
+    def _cross(
+        self, bid: Order, ask: Order, quantity: int, ticks: int, events: list[OrderEvent],
+        trades: list[Trade], last: dict[tuple[Side, int], LevelChange],
+    ) -> None:  # fmt: skip
+        """Let two standing orders trade at the price of a call."""
+        number, seq, price = self.next_trade, self.seq + 2, self.grid.price(ticks)
+        self.next_trade, self.seq = number + 1, seq
+        maker, taker = (bid, ask) if bid.number < ask.number else (ask, bid)
+        for at, order in ((seq - 1, maker), (seq, taker)):
+            last[order.side, order.key] = self._take(order, quantity)
+            self.accounts[order.player].trade(order.side, ticks, quantity)
+            events.append(_fill(at, order, "limit", price, quantity, number))
+        trades.append(
+            Trade(
+                number, seq, price, quantity, bid.player, ask.player, maker.player, taker.player,
+                maker.number, taker.number, taker.side,
+            )
+        )  # fmt: skip
 
     def _withdraw(
         self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]

@@ -14,7 +14,7 @@ from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.prices import Price
 
 __all__ = [
-    "Cancel", "CancelAll", "Command", "Endow", "Limit", "Market", "Replace", "carry_out",
+    "Cancel", "CancelAll", "Clear", "Command", "Endow", "Limit", "Market", "Replace", "carry_out",
     "carry_out_all", "from_plain_command", "plain_command",
 ]  # fmt: skip
 
@@ -70,7 +70,11 @@ class Replace(_Command, frozen=True):
     quantity: int | None = None
 
 
-Command = Endow | Limit | Market | Cancel | CancelAll | Replace
+class Clear(_Command, frozen=True):
+    """See `Book.clear`."""
+
+
+Command = Endow | Limit | Market | Cancel | CancelAll | Replace | Clear
 
 
 def carry_out(book: Book, command: Command) -> Outcome | None:
@@ -93,6 +97,8 @@ def carry_out(book: Book, command: Command) -> Outcome | None:
             return book.cancel_all(someone)
         case Replace(player, order, new_price, new_quantity):
             return book.replace(player, order, new_price, new_quantity)
+        case Clear():
+            return book.clear()
 
 
 def carry_out_all(book: Book, commands: Iterable[Command]) -> list[Outcome]:

@@ -12,8 +12,8 @@ from uproot_nb.market.prices import Price
 from uproot_nb.market.rules import Rules
 
 __all__ = [
-    "check_cash", "check_improvement", "check_loss", "check_orders", "check_quantity", "check_side",
-    "check_units",
+    "check_cash", "check_improvement", "check_loss", "check_orders", "check_priced",
+    "check_quantity", "check_side", "check_units",
 ]  # fmt: skip
 
 _QUOTE = {"buy": "bid", "sell": "ask"}
@@ -24,6 +24,12 @@ def check_side(side: Any) -> None:
     """Refuse what is neither buying nor selling."""
     if side not in ("buy", "sell"):
         raise OrderRefused("no_side", "An order must be to buy or to sell.")
+
+
+def check_priced(rules: Rules) -> None:
+    """Refuse an order without a price where all are collected before any is traded."""
+    if rules.call:
+        raise OrderRefused("needs_price", "Please say a price: all orders are traded at one.")
 
 
 def check_quantity(quantity: Any, rules: Rules) -> None:

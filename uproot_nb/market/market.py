@@ -214,6 +214,15 @@ class Market:
         """Change one's own order's price, or what remains of it. See `Book.replace`."""
         return self._order(commands.Replace(_name(trader), order, price, quantity), client_time)
 
+    def clear(self) -> Outcome:
+        """Trade all that can be traded at one price, in a call market. See `Book.clear`.
+
+        Raises:
+            BadMarket: this is no call market.
+            OrderRefused: it is closed.
+        """
+        return self._order(commands.Clear(), None)
+
     def refuse(
         self, command: Command, code: str, message: str, client_time: float | None = None
     ) -> OrderRefused:

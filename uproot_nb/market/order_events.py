@@ -57,7 +57,8 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     (Unix seconds of the server), client_time (of the trader's browser, if it told), period, event
     (submit, fill, partial_fill, cancel, reject), order, player, side (buy, sell), kind (limit,
     market), price (in a fill what was paid, else the limit), quantity (submitted, filled or
-    cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's.
+    cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's (in
+    a call, the earlier order's and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     import pandas  # lazy: an experiment that makes no table does not need it

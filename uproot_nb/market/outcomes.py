@@ -18,7 +18,8 @@ Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled"]
 class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """Something happened to an order; the fields are the columns of `order_events`.
 
-    A trade is two fills, the maker's and then the taker's. A `cancel` with something remaining took
+    A trade is two fills, the maker's and then the taker's (in a call market, the earlier order's
+    and then the later's). A `cancel` with something remaining took
     off only a part.
     """
 
@@ -39,7 +40,10 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """Units changed hands at the maker's price; `seq` is that of the taker's fill."""
+    """Units changed hands at the maker's price, or at that of a call.
+
+    `seq` is that of the taker's fill. In a call the later of the two orders is the taker's.
+    """
 
     trade: int
     seq: int

@@ -22,7 +22,7 @@ from uproot_nb.market.outcomes import Outcome, Trade
 from uproot_nb.market.prices import Price, plain
 from uproot_nb.market.rules import Rules
 
-__all__ = ["MarketPage"]
+__all__ = ["MarketPage", "markets_of", "page_function"]
 
 SHOWN_TRADES = 500
 """How many trades, the latest, a page begins with."""
@@ -82,16 +82,38 @@ class MarketPage(Page):
         """Return the number of the period: the round, 1 without rounds."""
         return getattr(player, "round", None) or 1
 
+    # What other kinds of market pages change
+
+    def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return all that the page shows of a market, as JSON has it."""
+        return _told_of(page, player, market)
+
+    def mine_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return what is only for the player, as JSON has it. See `Market.holdings`."""
+        return market.holdings(player)
+
+    def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
+        """Push what a player's command has changed to those who trade with the player."""
+        _tell(page, player, market, outcome)
+
+    def shown_number(page: Any, market: Market, order: int) -> int:
+        """Return by what number a browser knows an order."""
+        return order
+
+    def order_of(page: Any, player: Player, market: Market, shown: int) -> int:
+        """Return the order that a player's browser knows by a number."""
+        return shown
+
     # What the page's flow asks
 
     def timeout(page: Any, player: Player) -> float | None:
         """Give everybody the same end of the period, kept by the server."""
-        markets = _markets(page, player)
+        markets = markets_of(page, player)
         return None if page.seconds is None else _seconds_left(page, player, markets[0])
 
     def timeout_reached(page: Any, player: Player) -> None:
         """End the period for all."""
-        for market in _markets(page, player):
+        for market in markets_of(page, player):
             market.close()
 
     # What the browser calls
@@ -99,7 +121,12 @@ class MarketPage(Page):
     @live
     def seed_markets(page: Any, player: Player) -> dict[str, Any]:
         """Return all that the page shows: at the start, and when it has missed something."""
-        return {"markets": [_seed(page, player, market) for market in _markets(page, player)]}
+        return {
+            "markets": [
+                page_function(page, "told_of")(page, player, market)
+                for market in markets_of(page, player)
+            ]
+        }
 
     @live
     def send_order(
@@ -129,6 +156,9 @@ class MarketPage(Page):
         found = _market(page, player, market)
         limit = _price(price)
         asked = Limit(player.name, side, limit, quantity)
+        if found.rules.call:
+            words = "Nothing is traded here before all orders are in."
+            raise _refusal(page, found.refuse(asked, "no_taking", words, sent))
         there = _standing(found, player, side, limit)
         if not there:
             raise _refusal(page, found.refuse(asked, "gone", "That offer has just gone.", sent))
@@ -144,6 +174,7 @@ class MarketPage(Page):
     ) -> dict[str, Any]:
         """Take one's own order back."""
         found = _market(page, player, market)
+        order = page_function(page, "order_of")(page, player, found, order)
         _check(page, player, found, Cancel(player.name, order), None, 0, sent)
         with _Telling(page, player, found) as told:
             told.outcome = found.cancel(player, order, sent)
@@ -157,6 +188,7 @@ class MarketPage(Page):
         """Change one's own order."""
         found = _market(page, player, market)
         limit = None if price is None else _price(price)
+        order = page_function(page, "order_of")(page, player, found, order)
         _check(page, player, found, Replace(player.name, order, limit, quantity), None, 0, sent)
         with _Telling(page, player, found) as told:
             told.outcome = found.replace(player, order, limit, quantity, sent)
@@ -180,15 +212,18 @@ class _Telling:
         if isinstance(error, OrderRefused):
             raise _refusal(self._page, error)
         if error is None and self.outcome is not None:
-            _tell(self._page, self._player, self._market, self.outcome)
+            tell = page_function(self._page, "tell")
+            tell(self._page, self._player, self._market, self.outcome)
 
     def reply(self) -> dict[str, Any]:
         """Return what the caller alone gets to know."""
         assert self.outcome is not None
-        mine = self._market.holdings(self._player)
+        page, market, order = self._page, self._market, self.outcome.order
+        mine = page_function(page, "mine_of")(page, self._player, market)
+        shown = order if order is None else page_function(page, "shown_number")(page, market, order)
         traded = sum(trade.quantity for trade in self.outcome.trades)
         return {
-            "market": self._market.name, "order": self.outcome.order,
+            "market": market.name, "order": shown,
             "resting": self.outcome.resting, "traded": traded, "mine": mine,
         }  # fmt: skip
 
@@ -202,20 +237,22 @@ def _tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
         "trades": [_plain_trade(now, trade) for trade in outcome.trades],
     }  # fmt: skip
     notify(player, traders, news, event="UprootMarket")
+    mine_of = page_function(page, "mine_of")
     concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
     for other in traders:
         if other.name in concerned and other.name != player.name:
-            mine = {"market": market.name, "mine": market.holdings(other)}
+            mine = {"market": market.name, "mine": mine_of(page, other, market)}
             notify(player, other, mine, event="UprootMarketMine")
 
 
-def _seed(page: Any, player: Player, market: Market) -> dict[str, Any]:
+def _told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
     rules = market.rules
     return {
         "market": market.name, "period": market.period, "tick": plain(rules.tick),
         "max_price": plain(rules.max_price), "max_quantity": rules.max_quantity,
         "sides": list(page_function(page, "sides")(page, player, market)),
-        "depth": market.depth().plain(), "mine": market.holdings(player),
+        "depth": market.depth().plain(),
+        "mine": page_function(page, "mine_of")(page, player, market),
         "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
         "open": market.is_open, "timed": page.seconds is not None,
     }  # fmt: skip
@@ -225,7 +262,7 @@ def _plain_trade(time: float, trade: Trade) -> list[Any]:
     return [trade.trade, time, plain(trade.price), trade.quantity, trade.initiator]
 
 
-def _markets(page: Any, player: Player) -> list[Market]:
+def markets_of(page: Any, player: Player) -> list[Market]:
     """Return the markets of the player's period; those that are new are set up."""
     found = []
     for name in page.market_names:
@@ -250,7 +287,7 @@ def _set_up(page: Any, player: Player, market: Market) -> Market:
 
 
 def _market(page: Any, player: Player, name: str) -> Market:
-    for market in _markets(page, player):
+    for market in markets_of(page, player):
         if market.name == name:
             return market
     raise Refused("There is no such market on this page.")

@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = ["quotes"]
 
+_NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
+
 
 class _Standing:
     """What stands in a period's book, as far as its events tell."""
@@ -37,6 +39,12 @@ class _Standing:
         self._begun ^= {int(row["trade"])}
         return not self._begun
 
+    def seen(self) -> tuple[float, float, int, int]:
+        """Return the best bid, the best ask and what stands there; 0 where a side is empty."""
+        bids, asks = self.sides["buy"], self.sides["sell"]
+        bid, ask = max(bids, default=0.0), min(asks, default=0.0)
+        return bid, ask, bids.get(bid, 0), asks.get(ask, 0)
+
     def _change(self, order: int, quantity: int) -> None:
         side, price = self._limits[order]
         amounts = self.sides[side]
@@ -48,25 +56,43 @@ class _Standing:
 def quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the best quotes after each event at which the book comes to rest and has changed.
 
-    An order that meets others stands crossed with them until the last of its fills.
+    An order that meets others stands crossed with them until the last of its fills, at the same
+    time: that is not told. In a call market bids and asks cross for as long as it takes; then the
+    best of both are told, but spread and midpoint are NaN.
     """
+    yield from sorted(_all_quotes(rows), key=lambda row: int(row["seq"]))
+
+
+def _all_quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     books: defaultdict[int, _Standing] = defaultdict(_Standing)
     last: dict[int, tuple[float, ...]] = {}
+    crossed: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
     for row in rows:
         if row["event"] == "reject":
             continue
         period = int(row["period"])
+        before, stood = crossed.pop(period, ((), None))
+        if stood is not None and stood["time"] != row["time"]:
+            last[period] = before
+            yield stood
         book = books[period]
-        at_rest = book.take(row)
-        bids, asks = book.sides["buy"], book.sides["sell"]
-        bid, ask = max(bids, default=math.nan), min(asks, default=math.nan)
-        # NaN is unequal to itself, so an empty side is compared by its depth of nothing.
-        seen = (max(bids, default=0), min(asks, default=0), bids.get(bid, 0), asks.get(ask, 0))
-        if not at_rest or bid >= ask or last.get(period) == seen:
+        at_rest, seen = book.take(row), book.seen()
+        if not at_rest or last.get(period) == seen:
             continue
-        last[period] = seen
-        yield {
-            "seq": row["seq"], "time": row["time"], "period": period, "bid": bid, "ask": ask,
-            "spread": ask - bid, "midpoint": (bid + ask) / 2, "bid_depth": bids.get(bid, 0),
-            "ask_depth": asks.get(ask, 0),
-        }  # fmt: skip
+        if seen[0] >= seen[1] > 0:
+            crossed[period] = seen, _quote(row, *seen) | _NO_SPREAD
+        else:
+            last[period] = seen
+            yield _quote(row, *seen)
+    yield from (stood for _, stood in crossed.values())
+
+
+def _quote(
+    row: Mapping[str, Any], bid: float, ask: float, bid_depth: int, ask_depth: int
+) -> dict[str, Any]:
+    bid, ask = (price if price else math.nan for price in (bid, ask))
+    return {
+        "seq": row["seq"], "time": row["time"], "period": int(row["period"]), "bid": bid,
+        "ask": ask, "spread": ask - bid, "midpoint": (bid + ask) / 2, "bid_depth": bid_depth,
+        "ask_depth": ask_depth,
+    }  # fmt: skip

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market.prices import Price, PriceGrid, from_plain, plain
+from uproot_nb.market.prices import Price, PriceGrid, exact, from_plain, plain
 
 __all__ = ["Rules", "SelfTrade"]
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
+
+_MONEY = ("tick", "max_price", "k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class Rules:
         budget: Nobody may bid more than the cash that is not bound by other bids.
         short_sales: Units may be sold that one does not have.
         max_orders: How many orders a trader may have standing on a side; None is no limit.
+        call: Orders are collected, and traded at one price when the market is cleared (a call
+            market, or clearing house). Then one's own bid and ask "meet" if they cross.
+        k: Where in the interval of prices that clear a call market its price is, from 0 (the
+            lowest, best for buyers) to 1.
     """
 
     tick: Price = 1
@@ -41,6 +48,8 @@ class Rules:
     budget: bool = False
     short_sales: bool = True
     max_orders: int | None = None
+    call: bool = False
+    k: Price = Decimal("0.5")
 
     def __post_init__(self) -> None:
         PriceGrid(self.tick, self.max_price)
@@ -48,6 +57,7 @@ class Rules:
             raise BadMarket(
                 f"self_trade={self.self_trade!r} is no rule.", 'Say "refuse" or "cancel_oldest".'
             )
+        self._check_call()
         counts = {"max_quantity": self.max_quantity}
         if self.max_orders is not None:
             counts["max_orders"] = self.max_orders
@@ -57,12 +67,24 @@ class Rules:
                     f"{name}={count!r} is no number of units.", f"Say {name}=1 or more."
                 )
 
+    def _check_call(self) -> None:
+        share = exact(self.k)
+        if share is None or not 0 <= share <= 1:
+            raise BadMarket(
+                f"k={self.k!r} is no share of an interval.", 'Say 0, 1 or k=Decimal("0.5").'
+            )
+        if self.call and self.improvement:
+            raise BadMarket(
+                "In a call market orders may cross, so none need be better than the best.",
+                "Say Rules(call=True) without improvement=True.",
+            )
+
     def plain(self) -> dict[str, Any]:
         """Return the rules as JSON has them; a Decimal is a text."""
-        return asdict(self) | {"tick": plain(self.tick), "max_price": plain(self.max_price)}
+        return asdict(self) | {name: plain(getattr(self, name)) for name in _MONEY}
 
     @classmethod
     def from_plain(cls, told: dict[str, Any]) -> Self:
-        """Return the rules that `plain` told."""
-        money = {name: from_plain(told[name]) for name in ("tick", "max_price")}
+        """Return the rules that `plain` told; what an older version did not know is as it was."""
+        money = {name: from_plain(told[name]) for name in _MONEY if name in told}
         return cls(**{**told, **money})

@@ -52,9 +52,9 @@ def trade_table(
     """Return the table `trades`, a row per trade, oldest first.
 
     Columns: trade, seq and time (of the taker's fill), period, price (per unit), quantity, buyer,
-    seller, maker_order, taker_order, initiator (buy or sell: what the taker did), value and cost
-    (of all the units traded, NaN where one has none), buyer_surplus (value - price * quantity),
-    seller_surplus (price * quantity - cost).
+    seller, maker_order, taker_order, initiator (buy or sell: what the taker did; in a call,
+    the side of the later of the two orders), value and cost (of all the units traded, NaN where one
+    has none), buyer_surplus (value - price * quantity), seller_surplus (price * quantity - cost).
     """
     return _table(_trades(order_events, units_by_period(induced_values)), _TRADES)
 
@@ -64,7 +64,8 @@ def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
 
     Columns: seq, time, period, bid, ask, spread (ask - bid), midpoint ((bid + ask) / 2), bid_depth
     and ask_depth (units that stand at the bid and at the ask). Prices are NaN while a side is
-    empty. A period begins with an empty book.
+    empty, spread and midpoint also while bids and asks cross, as they may in a call market before
+    it is cleared. A period begins with an empty book.
     """
     return _table(quotes(_rows(order_events)), _BOOK)
 

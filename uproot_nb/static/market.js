@@ -58,8 +58,9 @@
             return true;
         }
 
-        takeMine(mine) {
+        takeMine(mine, call) {
             this.mine = mine;
+            if (call) Object.assign(this.told, { call, open: call.open });
             this.show();
         }
 
@@ -69,7 +70,7 @@
             this.problem.textContent = "";
             try {
                 const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000);
-                this.takeMine(reply.mine);
+                this.takeMine(reply.mine, reply.call);
                 return true;
             } catch (error) {
                 this.problem.textContent = error.message;
@@ -119,7 +120,7 @@
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
                 this.buttons.buy, this.buttons.sell, this.stop);
-            this.price.title = words["At the best price"]; this.price.placeholder = "…";
+            if (!told.call) Object.assign(this.price, { title: words["At the best price"], placeholder: "…" });
             const enter = (event) => {
                 if (event.key !== "Enter" || event.isComposing) return;
                 event.preventDefault();     // the page stays; with two buttons nobody knows which is meant
@@ -136,18 +137,32 @@
             this.chart = document.createElementNS(SVG, "svg");
             this.chart.setAttribute("class", "uproot-market-chart");
             this.chart.setAttribute("role", "img");
+            this.buildCall();
             const part = (name, ...inner) => build("div", {}, build("h3", {}, name), ...inner);
+            const book = build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
+                part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
             this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title },
                 build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.problem,
-                build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
-                    part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell)),
-                build("div", { class: "uproot-market-grid" }, part(words["Your orders"], this.orders), part(words.Trades, deals)),
-                this.chart);
+                this.outcome,
+                ...(told.call && told.call.sealed ? [] : [book]),
+                build("div", { class: told.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(told.call ? [] : [part(words.Trades, deals)])),
+                told.call ? this.closing : this.chart);
+        }
+
+        /* What only a call market has: what it came to, and the buttons "Ready" and "Next". */
+        buildCall() {
+            this.outcome = build("div", { role: "status" });
+            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", !this.told.call.ready) }, words.Ready);
+            this.next = build("button", { type: "button", form: "", class: "btn btn-primary", onclick: () => uproot.submit() }, words.Next);
+            this.waiting = build("span", { role: "status" });
+            this.closing = build("div", { class: "uproot-market-order uproot-market-closing", hidden: true }, this.ready, this.waiting, this.next);
+            this.first = !markets.size;     // one is ready, and goes on, for the whole page
         }
 
         show() {
             this.showHoldings();
             this.showButtons();
+            this.showCall();
             this.keepFocus(() => {
                 this.showSide("buy");
                 this.showSide("sell");
@@ -171,8 +186,30 @@
                 button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
                 button.disabled = !this.told.open;
             }
-            if (!this.told.open) this.problem.textContent = words["The market is closed."];
-            this.entry.hidden = !this.told.sides.length;
+            if (!this.told.open && !this.told.call) this.problem.textContent = words["The market is closed."];
+            this.entry.hidden = !this.told.sides.length || Boolean(this.told.call && !this.told.open);
+        }
+
+        showCall() {
+            const { call, open, sides } = this.told;
+            if (!call) return;
+            const hadFocus = document.activeElement === this.ready;
+            this.closing.hidden = !this.first || (open && call.ready === null);
+            this.ready.hidden = !open;
+            this.ready.setAttribute("aria-pressed", String(call.ready));
+            this.ready.classList.toggle("active", Boolean(call.ready));
+            this.waiting.textContent = open && call.ready ? words["Please wait for the others."] : "";
+            this.waiting.hidden = !open;
+            this.next.hidden = open;
+            if (hadFocus && !open) this.next.focus();
+            if (open || this.outcome.childNodes.length) return;
+            this.problem.textContent = "";
+            this.outcome.append(build("p", {}, words["The market is closed."]), this.list([
+                [words["Clearing price"], call.price ?? "–"],
+                [words["Units traded"], call.quantity],
+                [words["You have bought"], sides.includes("buy") ? this.mine.bought : null],
+                [words["You have sold"], sides.includes("sell") ? this.mine.sold : null],
+            ]));
         }
 
         sideOf(number) {
@@ -181,16 +218,23 @@
         }
 
         showHoldings() {
-            const { value, cost, profit, cash, units } = this.mine;
-            const induced = profit !== null;
+            const { value, cost, values, costs, profit, cash, units } = this.mine;
+            const induced = profit !== null, call = this.told.call;
+            // Where all is traded at once, one needs to know all of one's units at once.
+            const worth = call ? values.join(", ") || "–" : value ?? "–", price = call ? costs.join(", ") || "–" : cost ?? "–";
             const rows = [
-                [words["Next unit is worth"], induced && this.told.sides.includes("buy") ? value ?? "–" : null],
-                [words["Next unit costs"], induced && this.told.sides.includes("sell") ? cost ?? "–" : null],
+                [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.told.sides.includes("buy") ? worth : null],
+                [words[call ? "Your units cost" : "Next unit costs"], induced && this.told.sides.includes("sell") ? price : null],
                 [words.Profit, profit],
                 [words.Cash, induced ? null : cash],
                 [words.Units, induced ? null : units],
             ];
-            this.holdings.replaceChildren(...rows.filter(([, amount]) => amount !== null)
+            this.holdings.replaceChildren(...this.list(rows).children);
+        }
+
+        /* Names and amounts; those that are null are left out. */
+        list(rows) {
+            return build("dl", { class: "uproot-market-mine" }, ...rows.filter(([, amount]) => amount !== null)
                 .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, String(amount)))));
         }
 
@@ -202,7 +246,7 @@
                 const mine = own.has(String(price));
                 const line = build("li", { class: mine ? "uproot-market-own" : null }, build("span", {}, this.amount(price, quantity)));
                 if (mine) line.append(build("span", {}, words.Yours));
-                else if (this.told.sides.includes(act) && this.told.open) {
+                else if (this.told.sides.includes(act) && this.told.open && !this.told.call) {
                     const word = act === "buy" ? words.Buy : words.Sell;
                     line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${price}`, onclick: () => this.act("take_price", act, price, 1) }, word));
                 }
@@ -220,6 +264,7 @@
                 const [number, side, price, left] = order;
                 const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
                 const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
+                if (!this.told.open) return build("li", {}, build("span", {}, text));
                 return build("li", {}, build("span", {}, text), build("span", {},
                     button(words.Change, () => this.change(order)), " ",
                     button(words.Withdraw, () => this.act("cancel_order", number))));
@@ -297,6 +342,10 @@
     uproot.onCustomEvent("UprootMarketMine", ({ detail: { data } }) => {
         const market = markets.get(data.market);
         if (market) market.takeMine(data.mine);
+    });
+    uproot.onCustomEvent("UprootMarketCleared", ({ detail: { data } }) => {
+        const market = markets.get(data.market);
+        if (market) market.seed(data);
     });
     uproot.onStart(seed);
     uproot.onReconnect(seed);

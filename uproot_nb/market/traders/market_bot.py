@@ -36,7 +36,8 @@ def market_bot(
 
     Other pages are left to `random_forms`, and what follows them too. Where the page has no end of
     its own, the bot has done its part when it has no unit left to trade. A trader who stands by its
-    price sends nothing; nobody hears it again, as in `simulate_market`.
+    price sends nothing; nobody hears it again, as in `simulate_market`. On a CallMarketPage the bot
+    sends one order for each of its units, at what the trader would quote for it, and is ready then.
     """
 
     async def play(client: Any) -> None:
@@ -55,6 +56,11 @@ def market_bot(
                 continue
             try:
                 seat = _Seat(client, trader, seed["markets"][0], pace, seconds, on_trade)
+                if seat.is_call:
+                    await seat.send_all(CallRefused)
+                    await seat.be_ready()
+                    await client.submit()
+                    continue
                 await seat.trade(CallRefused)
                 if not seat.timed:
                     return
@@ -81,6 +87,11 @@ class _Seat:
     def timed(self) -> bool:
         """Whether the page has an end of its own."""
         return bool(self._told["timed"])
+
+    @property
+    def is_call(self) -> bool:
+        """Whether orders are collected here, and traded together."""
+        return "call" in self._told
 
     def _seed(self, told: dict[str, Any]) -> None:
         self._told, self._mine, self._seq = told, told["mine"], told["depth"]["seq"]
@@ -110,6 +121,49 @@ class _Seat:
                     raise
                 await self._ask_again()  # somebody was faster, or the rules do not take it
 
+    async def send_all(self, refused: type[Exception]) -> None:
+        """Send an order for each unit that has none yet, of a market that trades them together."""
+        for side, limit in self._units():
+            await self._listen(self._client.rng.expovariate(1 / self._pace))
+            if not self._told["open"]:
+                return
+            view = self._view_of(side, limit, None)
+            price = self._trader.quote(view, self._client.rng)
+            if price is None:
+                continue
+            name = self._told["market"]
+            try:
+                reply = await self._client.call(
+                    "send_order", name, side, plain(price), 1, time.time()
+                )
+            except refused as refusal:
+                if getattr(refusal, "error", "") == "BadArguments":
+                    raise
+                continue  # the rules do not take it
+            self._mine = reply["mine"]
+
+    async def be_ready(self) -> None:
+        """Say that one is ready, where one is asked, and wait until the market is cleared."""
+        if self._told["open"] and self._told["call"]["ready"] is not None:
+            name = self._told["market"]
+            reply = await self._client.call("set_ready", name, True, time.time())
+            self._told["open"] = reply["call"]["open"]
+        while self._told["open"]:
+            await self._hear_of(await self._client.next_note())
+
+    def _units(self) -> list[tuple[Side, Any]]:
+        """Return side and limit of every unit without an order; in asset markets, of one."""
+        sides: list[Side] = [side for side in _SIDES if side in self._told["sides"]]
+        if self._mine["profit"] is None:
+            free = not self._mine["orders"] and sides
+            return [(self._client.rng.choice(sides), None)] if free else []
+        found: list[tuple[Side, Any]] = []
+        for side in sides:
+            standing = sum(row[3] for row in self._mine["orders"] if row[1] == side)
+            limits = self._mine["values" if side == "buy" else "costs"][standing:]
+            found += [(side, limit) for limit in limits]
+        return found
+
     async def _send(self, view: View, price: Price) -> None:
         own = next((row for row in self._mine["orders"] if row[1] == view.side), None)
         market, sent = self._told["market"], time.time()
@@ -131,11 +185,16 @@ class _Seat:
                 note = await self._client.next_note(timeout=left)
             except TimeoutError:
                 return
-            if isinstance(note.data, dict) and note.data.get("market") == self._told["market"]:
-                await self._take(note.event, note.data)
+            await self._hear_of(note)
+
+    async def _hear_of(self, note: Any) -> None:
+        if isinstance(note.data, dict) and note.data.get("market") == self._told["market"]:
+            await self._take(note.event, note.data)
 
     async def _take(self, event: str | None, data: dict[str, Any]) -> None:
-        if event == "UprootMarketMine":
+        if event == "UprootMarketCleared":
+            self._seed(data)
+        elif event == "UprootMarketMine":
             self._mine = data["mine"]
         elif event == "UprootMarket" and data["seq"] > self._seq:
             if data["before"] != self._seq:
@@ -173,6 +232,10 @@ class _Seat:
             return None
         limit = self._mine["value" if side == "buy" else "cost"]
         own = next((row for row in self._mine["orders"] if row[1] == side), None)
+        return self._view_of(side, limit, None if own is None else from_plain(own[2]))
+
+    def _view_of(self, side: Side, limit: Any, own: Price | None) -> View:
+        """Return what the trader sees who would trade a unit of that value or cost."""
         left = 1.0
         if self._seconds:
             left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
@@ -180,8 +243,8 @@ class _Seat:
         return View(
             side, highest // 2 if limit is None else from_plain(limit),
             max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
-            None if own is None else from_plain(own[2]), from_plain(self._told["tick"]), highest,
-            left, self._told["period"], self._told["period"],
+            own, from_plain(self._told["tick"]), highest, left, self._told["period"],
+            self._told["period"],
         )  # fmt: skip
 
     def _side(self) -> Side | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from uproot_nb.market.book import Book
 from uproot_nb.market.order_events import order_event_rows, order_event_table
 from uproot_nb.market.orders import Side
 from uproot_nb.market.outcomes import Outcome
+from uproot_nb.market.prices import Price
 from uproot_nb.market.results import MarketTables
 from uproot_nb.market.rules import Rules
 from uproot_nb.market.traders.trader import Shout, Trader, View
@@ -38,9 +40,14 @@ def simulate_market(
     In each step one of those who still have units is drawn, all alike, and may shout one price for
     one unit. The same seed gives the same market. `time` counts the steps of all periods.
 
+    With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
+    the traders send an order for each of their units without hearing of any other, as `market_bot`
+    does on a CallMarketPage; then the market is cleared. Traders who go by what they hear (GD,
+    Sniper) have nothing to go by.
+
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
-        steps: how many shouts (or chances to shout) a period has.
+        steps: how many shouts (or chances to shout) a period has, unless it is a call.
         clear_after_trade: take all standing orders away after each trade (Gode and Sunder 1993).
 
     Raises:
@@ -54,6 +61,9 @@ def simulate_market(
     for period in range(1, periods + 1):
         chance = Random(f"{seed}/{period}")
         one = _Period(traders, values, rules or Rules(), period, periods, clear_after_trade, chance)
+        if rules is not None and rules.call:
+            one.call((period - 1) * steps, rows)
+            continue
         for step in range(steps):
             if not one.step(1 - step / steps, (period - 1) * steps + step, rows):
                 break
@@ -99,6 +109,28 @@ class _Period:
         if outcome.trades and self._clears:
             self._keep(self._book.cancel_all(), time, rows)
         return True
+
+    def call(self, time: int, rows: list[dict[str, Any]]) -> None:
+        """Let everybody send orders for all units, and clear the market at the next step."""
+        names, rules = sorted(self._traders), self._book.rules
+        self._chance.shuffle(names)
+        for name in names:
+            for side, limit in self._units(name):
+                view = View(
+                    side, limit, None, None, None, rules.tick, rules.max_price, 1.0, self._period,
+                    self._periods,
+                )  # fmt: skip
+                price = self._traders[name].quote(view, self._chance)
+                if price is not None:
+                    with suppress(OrderRefused):
+                        self._keep(self._book.limit(name, side, price), time, rows)
+        self._keep(self._book.clear(), time + 1, rows)
+
+    def _units(self, name: str) -> Iterator[tuple[Side, Price]]:
+        for value in self._values.values.get(name, ()):
+            yield "buy", value
+        for cost in self._values.costs.get(name, ()):
+            yield "sell", cost
 
     def _shout(self, name: str, view: View, price: Any, keep: Callable[[Outcome], None]) -> Outcome:
         own = next(iter(self._book.account(name).orders.values()), None)
