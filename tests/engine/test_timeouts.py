@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.engine.running import Browser, serving, until
-from uproot_nb import IntegerField, Page, SynchronizingWait
+from uproot_nb import IntegerField, Page, Run, SynchronizingWait
 
 
 class Last(Page):
@@ -135,3 +135,23 @@ async def test_a_wait_page_may_time_out() -> None:
         await Browser.open(run, 0)
         await until(lambda: run.players[0].page == "Last")
         assert run.players[0].alone
+
+
+async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
+    """Whoever keeps an end of their own is told by how much it moves."""
+    with serving(timed(60.0), Last) as run:
+        timeouts, told = run._runtime.flow.timeouts, list[float]()
+        timeouts.shifted["test"] = told.append
+        now = time.time()
+        set_clock(run, now)
+        run.pause()
+        set_clock(run, now + 20)
+        await Browser(run.link(run.players[0])).fetch()
+        set_clock(run, now + 30)
+        run.resume()
+        assert timeouts.remaining(run.players[0]) == 60
+        assert told == [30]
+
+
+def set_clock(run: Run, seconds: float) -> None:
+    run._runtime.world.journal.clock = lambda: seconds

@@ -369,7 +369,13 @@ def test_money_is_bound_by_standing_bids_and_free_again_afterwards() -> None:
 def test_a_book_is_set_up_once_and_sensibly() -> None:
     with pytest.raises(BadMarket, match="values"):
         Book(Rules(no_loss=True))
-    for wrong in ({"tick": 0.1}, {"tick": 0}, {"self_trade": "allow"}, {"max_orders": 0}):
+    for wrong in (
+        {"max_price": 10**13},
+        {"tick": 0.1},
+        {"tick": 0},
+        {"self_trade": "allow"},
+        {"max_orders": 0},
+    ):
         with pytest.raises(BadMarket):
             Rules(**wrong)  # type: ignore[arg-type]
     book = Book()

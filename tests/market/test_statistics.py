@@ -28,6 +28,7 @@ def test_efficiency_profit_dispersion_shares_and_volume() -> None:
     assert statistics.efficiency(90, 100) == 0.9
     assert statistics.profit_dispersion([10, 0, 5], [7, 4, 5]) == pytest.approx(math.sqrt(25 / 3))
     assert statistics.surplus_share(40, 30) == 0.75
+    assert statistics.volume_ratio(0, 0, 3) == 1
     assert [statistics.volume_ratio(v, 4, 5) for v in (2, 4, 5, 10)] == [0.5, 1, 1, 2]
 
 

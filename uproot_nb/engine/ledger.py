@@ -224,9 +224,9 @@ class Models:
             handle = self._handles[name] = Model(self._world, name)
         return handle
 
-    def create(self, tag: str | None) -> Model:
-        """Make an empty model."""
-        world, name = self._world, self._free_name("model" if tag is None else tag)
+    def create(self, tag: str | None, name: str | None = None) -> Model:
+        """Make an empty model; of that *name* if one is given, which nobody may have yet."""
+        world, name = self._world, name or self._free_name("model" if tag is None else tag)
         subject = f"model/{name}"
         world.journal.write("set", subject, ENTRIES, "[]")
         world.state.fields.setdefault(subject, {})[ENTRIES] = []

@@ -38,6 +38,8 @@ class Timeouts:
         self._world, self._moves, self._ask, self._up = world, moves, ask, up
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._paused_at: float | None = None
+        self.shifted: dict[str, Callable[[float], None]] = {}
+        """By whom: is told after a pause by how many seconds everything ends later."""
 
     def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
         """Give a player so many seconds for the page, from now on."""
@@ -48,15 +50,19 @@ class Timeouts:
                 "Return a number of seconds, or None for no timeout.",
             )
         seconds = min(float(seconds), LONGEST)
-        self._set(player, self._world.journal.clock() + max(0.0, seconds))
+        self._set(player, self._now + max(0.0, seconds))
 
     def remaining(self, player: Player) -> float | None:
         """Return the seconds that are left, 0 or more; None without a timeout."""
         deadline = player._state.deadline
         if deadline is None:
             return None
-        now = self._paused_at if self._paused_at is not None else self._world.journal.clock()
-        return max(0.0, deadline - now)
+        return max(0.0, deadline - self._now)
+
+    @property
+    def _now(self) -> float:
+        """The time that counts: in a pause it stands still."""
+        return self._world.journal.clock() if self._paused_at is None else self._paused_at
 
     def has_passed(self, player: Player) -> bool:
         """Tell whether the player's deadline is reached."""
@@ -99,6 +105,8 @@ class Timeouts:
         for player in self._world.players():
             if player._state.deadline is not None:
                 self._set(player, player._state.deadline + lost)
+        for shift in list(self.shifted.values()):
+            shift(lost)
 
     def close(self) -> None:
         """Forget every timer."""

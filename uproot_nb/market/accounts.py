@@ -18,8 +18,8 @@ class Account:
     """One trader's cash, units and standing orders."""
 
     __slots__ = (
-        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "earned", "initial_cash",
-        "initial_units", "orders", "player", "sold",
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "counts", "earned",
+        "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
     def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
@@ -32,6 +32,8 @@ class Account:
         """What standing orders bind."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
+        self.counts: dict[Side, int] = {"buy": 0, "sell": 0}
+        """How many of them there are on each side."""
 
     @property
     def cash(self) -> Price:
@@ -52,6 +54,17 @@ class Account:
     def free_units(self) -> int:
         """Units that no standing ask binds."""
         return self.units - self.ask_units
+
+    def add(self, order: Order) -> None:
+        """Take an order among the standing ones."""
+        self.orders[order.number] = order
+        self.counts[order.side] += 1
+        self.bind(order, order.remaining)
+
+    def remove(self, order: Order) -> None:
+        """Take an order with nothing left out of the standing ones."""
+        del self.orders[order.number]
+        self.counts[order.side] -= 1
 
     def bind(self, order: Order, quantity: int) -> None:
         """Set aside what *quantity* of a standing order needs; a negative one sets it free."""

@@ -305,8 +305,8 @@ class Book:
         """Put an order into the book that meets nobody, without any check."""
         account = self.accounts[order.player]
         level = self.ladders[order.side].add(order)
-        self.orders[order.number] = account.orders[order.number] = order
-        account.bind(order, order.remaining)
+        self.orders[order.number] = order
+        account.add(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
     def _execute(
@@ -388,7 +388,8 @@ class Book:
         account.bind(order, -quantity)
         level = self.ladders[order.side].take(order, quantity)
         if not order.remaining:
-            del self.orders[order.number], account.orders[order.number]
+            del self.orders[order.number]
+            account.remove(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
 

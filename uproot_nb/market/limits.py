@@ -54,7 +54,7 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
     """Refuse one more standing order than a trader may have."""
     if rules.max_orders is None:
         return
-    if sum(order.side == side for order in account.orders.values()) >= rules.max_orders:
+    if account.counts[side] >= rules.max_orders:
         quote = _QUOTE[side]
         raise OrderRefused(
             "too_many_orders",

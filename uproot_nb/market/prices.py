@@ -67,7 +67,7 @@ class PriceGrid:
         """
         made = exact(price)
         if made is None:
-            raise OrderRefused("no_price", "A price must be an exact, finite number.")
+            raise OrderRefused("no_price", "A price must be a plain number.")
         if made <= 0:
             raise OrderRefused("not_positive", "A price must be above zero.")
         if made > self.highest:

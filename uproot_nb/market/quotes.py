@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sortedcontainers import SortedDict
+
 __all__ = ["quotes"]
 
 _NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
@@ -16,9 +18,8 @@ class _Standing:
     """What stands in a period's book, as far as its events tell."""
 
     def __init__(self) -> None:
-        self.sides: dict[str, defaultdict[float, int]] = {
-            "buy": defaultdict(int), "sell": defaultdict(int)
-        }  # fmt: skip
+        # Sorted: a book may have thousands of prices, and the best is asked for at each event.
+        self.sides: dict[str, Any] = {"buy": SortedDict(), "sell": SortedDict()}
         self._limits: dict[int, tuple[str, float]] = {}
         self._begun: set[int] = set()
 
@@ -42,14 +43,17 @@ class _Standing:
     def seen(self) -> tuple[float, float, int, int]:
         """Return the best bid, the best ask and what stands there; 0 where a side is empty."""
         bids, asks = self.sides["buy"], self.sides["sell"]
-        bid, ask = max(bids, default=0.0), min(asks, default=0.0)
-        return bid, ask, bids.get(bid, 0), asks.get(ask, 0)
+        bid, bid_depth = bids.peekitem(-1) if bids else (0.0, 0)
+        ask, ask_depth = asks.peekitem(0) if asks else (0.0, 0)
+        return bid, ask, bid_depth, ask_depth
 
     def _change(self, order: int, quantity: int) -> None:
         side, price = self._limits[order]
         amounts = self.sides[side]
-        amounts[price] += quantity
-        if not amounts[price]:
+        left = amounts.get(price, 0) + quantity
+        if left:
+            amounts[price] = left
+        else:
             del amounts[price]
 
 

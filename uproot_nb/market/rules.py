@@ -13,6 +13,9 @@ __all__ = ["Rules", "SelfTrade"]
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
 
+HIGHEST_PRICE = 10**12
+"""Numbers of browsers are whole up to 2 ** 53; sums of money must be, too."""
+
 _MONEY = ("tick", "max_price", "k")
 
 
@@ -53,6 +56,11 @@ class Rules:
 
     def __post_init__(self) -> None:
         PriceGrid(self.tick, self.max_price)
+        if self.max_price > HIGHEST_PRICE:
+            raise BadMarket(
+                f"max_price={self.max_price!r} is more than browsers can count.",
+                f"Say max_price={HIGHEST_PRICE} or less.",
+            )
         if self.self_trade not in ("refuse", "cancel_oldest"):
             raise BadMarket(
                 f"self_trade={self.self_trade!r} is no rule.", 'Say "refuse" or "cancel_oldest".'

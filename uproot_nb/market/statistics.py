@@ -80,6 +80,8 @@ def surplus_share(surplus: Number, buyer_surplus: Number) -> float:
 
 def volume_ratio(volume: int, quantity_low: int, quantity_high: int) -> float:
     """Volume / equilibrium quantity: 1 anywhere in the interval, else to its nearest bound."""
+    if quantity_low <= volume <= quantity_high and quantity_high > 0:
+        return 1.0
     return _ratio(volume, min(max(volume, quantity_low), quantity_high))
 
 
