@@ -189,6 +189,7 @@
                 [words.Profit, profit],
                 [words.Cash, induced ? null : cash],
                 [words.Units, induced ? null : units],
+                ...Object.entries(this.told.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...rows.filter(([, amount]) => amount !== null)
                 .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, String(amount)))));
