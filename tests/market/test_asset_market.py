@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from uproot_nb import GroupCreatingWait, Page, Rounds, Run
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadMarket, BadPage, OrderRefused
 from uproot_nb.market import AssetMarketPage, Dividends, Market, MarketPage, Rules
+from uproot_nb.market.traders import NearZeroIntelligence, View, market_bot
 
 ASSET = Dividends((4, 10), periods=3, terminal=5)
 RULES = Rules(budget=True, short_sales=False)
@@ -378,6 +380,34 @@ async def test_the_same_seed_pays_the_same_dividends() -> None:
     drawn = [await dividends(seed) for seed in (1, 1, 2, 3, 4)]
     assert drawn[0] == drawn[1]
     assert len({*map(tuple, drawn)}) > 1
+
+
+class Busy(Trading):
+    """Trade."""
+
+    rules = Rules(max_price=100, budget=True, short_sales=False)
+    seconds = 1.5
+
+
+async def test_bots_trade_from_period_to_period_and_nothing_is_lost() -> None:
+    """They know what holding is worth from the page, and go on when their time is up."""
+    with serving(Rounds(Busy, n=3), Thanks, players=4, seed=1) as run:
+        limits: list[Any] = []
+
+        class Noted(NearZeroIntelligence):
+            def quote(self, view: View, chance: Random) -> Any:
+                limits.append(view.limit)
+                return super().quote(view, chance)
+
+        run.bots([market_bot(Noted(), pace=0.05) for _ in range(4)], seed=1)
+        await until(lambda: all(player.page == "Thanks" for player in run.players), 40)
+        assert set(limits) == {26, 19, 12}
+        tables = run.market()
+        assert tables.periods.volume.sum() > 0
+        last = market_of(run, 3)
+        paid = sum(market_of(run, t).settle() for t in (1, 2, 3))
+        cash = sum(last.settled(player.name)["cash"] for player in run.players)
+        assert cash == 4 * 100 + 8 * (paid + ASSET.terminal)
 
 
 async def test_what_the_log_tells_is_enough_for_mispricing(tmp_path: Path) -> None:
