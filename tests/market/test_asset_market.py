@@ -317,6 +317,70 @@ async def test_the_holdings_of_who_never_comes_again_are_kept() -> None:
         assert (await told(bob))["mine"]["cash"] == 100 + 2 * paid
 
 
+async def test_a_period_that_nobody_comes_to_pays_as_well() -> None:
+    """The researcher moves everybody on by two periods at once: nothing is lost, nothing new."""
+    with serving(Rounds(Trading, n=3)) as run:
+        pair = [Browser(run.link(player)) for player in run.players]
+        for browser in pair:
+            await told(browser)
+        next_page(run, 0, 0, 1, 1)
+        third = await told(pair[0])
+        paid = [market_of(run, t).settle() for t in (1, 2)]
+        assert third["mine"]["cash"] == 100 + 2 * sum(paid)
+        assert third["facts"]["Dividend of the last period"] == paid[1]
+        assert list(run.market().periods.dividend)[:2] == paid
+
+
+async def test_who_comes_late_finds_a_skipped_period_closed() -> None:
+    """Bob is still in the first period when ann opens the third; the second is over for him."""
+    with serving(Rounds(Trading, n=3)) as run:
+        ann, bob = (Browser(run.link(player)) for player in run.players)
+        await told(ann)
+        await told(bob)
+        next_page(run, 0, 0)
+        await told(ann)
+        next_page(run, 1)
+        second = await told(bob)
+        assert second["mine"]["cash"] == 100 + 2 * market_of(run, 1).settle()
+        assert not second["open"]
+        with pytest.raises(Rejected, match="closed"):
+            await bob.call("send_order", "market", "buy", 5)
+
+
+class Earned(Page):
+    """You have {{ cash }} cents."""
+
+    def templatevars(page, player):
+        last = Market.in_session(player.session, period=3)
+        last.settle()
+        return last.settled(player)
+
+
+async def test_a_page_of_ones_own_tells_what_was_earned() -> None:
+    """Also where the researcher ended the last period."""
+    with serving(Rounds(Trading, n=3), Earned) as run:
+        ann = Browser(run.link(run.players[0]))
+        for _ in range(3):
+            await told(ann)
+            next_page(run, 0)
+        text = await ann.load()
+        paid = sum(market_of(run, t).settle() for t in (1, 2, 3))
+        assert f"You have {100 + 2 * (paid + 5)} cents." in text
+
+
+class Roles(MarketPage):
+    """Trade."""
+
+    def facts(page, player, market):
+        return {"Role": "AB"[player.id]}
+
+
+async def test_authors_say_what_else_is_to_be_read() -> None:
+    with serving(Roles) as run:
+        for place, role in enumerate("AB"):
+            assert (await told(Browser(run.link(run.players[place]))))["facts"] == {"Role": role}
+
+
 async def test_time_that_is_up_pays_the_dividend() -> None:
     with serving(Hurried, Thanks) as run:
         await Browser(run.link(run.players[0])).load()

@@ -97,6 +97,8 @@ def test_without_interest_nothing_but_the_dividend_is_paid(
     ("options", "says"),
     [
         ({"possible": ()}, "no dividends"),
+        ({"possible": 24}, "possible=24 is no list"),
+        ({"probabilities": "1/2"}, "no list"),
         ({"possible": (0, 1.5)}, "1.5 is no amount"),
         ({"possible": (0, Decimal("NaN"))}, "no amount"),
         ({"periods": 0}, "periods=0"),

@@ -33,7 +33,8 @@ class AssetMarketPage(MarketPage):
     Each round is a period. When it ends, its dividend is drawn and paid for each unit; cash and
     units are carried over to the next one, for all traders, also for those who are not there. The
     first trader to arrive in a period ends the one before for everybody. A group that is new begins
-    anew: its traders are endowed, whatever they had elsewhere.
+    anew: its traders are endowed, whatever they had elsewhere. Who joins the session after the
+    first period has opened has nothing, so make all places in time: `serve(…, players=9)`.
 
     Attributes:
         dividends: what the asset pays; a period's number is its round.
@@ -61,11 +62,11 @@ class AssetMarketPage(MarketPage):
     def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
         """Promise the dividends; endow the traders, or carry over what they have."""
         market.promise(page.dividends)
-        previous = market.previous
-        if previous is None:
+        before = _period_before(page, market)
+        if before is None:
             page_function(page, "endow")(page, market, traders)
         else:
-            market.carry_over(previous)
+            market.carry_over(before)
 
     def close_market(page: Any, market: Market) -> None:
         """End a market whose time is up, and pay its dividend."""
@@ -81,3 +82,15 @@ class AssetMarketPage(MarketPage):
             value = page.dividends.fundamental_value(market.period)
             told[HOLDING_VALUE] = plain(as_price(value))
         return told
+
+
+def _period_before(page: Any, market: Market) -> Market | None:
+    """Return the market of the period before; one that nobody has come to is made up for."""
+    before = market.previous
+    if before is not None or not any(map(market.in_period, range(1, market.period - 1))):
+        return before
+    skipped = Market.in_session(
+        market.model.session, name=market.name, period=market.period - 1, rules=page.rules
+    )
+    page_function(page, "open_market")(page, skipped, ())
+    return skipped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -61,9 +61,10 @@ class Dividends:
     interest: Amount = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "possible", tuple(self.possible))
+        object.__setattr__(self, "possible", _listed("possible", self.possible))
         if self.probabilities is not None:
-            object.__setattr__(self, "probabilities", tuple(self.probabilities))
+            shares = _listed("probabilities", self.probabilities)
+            object.__setattr__(self, "probabilities", shares)
         self._check_money()
         self._check_chances()
         if type(self.periods) is not int or self.periods < 1:
@@ -224,6 +225,14 @@ def as_price(amount: Amount) -> Price:
         return amount
     divided = _EXACT.divide(Decimal(amount.numerator), Decimal(amount.denominator))
     return divided.quantize(_HUNDREDTH, context=_EXACT)
+
+
+def _listed(name: str, numbers: Any) -> tuple[Any, ...]:
+    if isinstance(numbers, str) or not isinstance(numbers, Iterable):
+        raise BadMarket(
+            f"{name}={numbers!r} is no list of numbers.", "Write several, as (0, 8, 28, 60)."
+        )
+    return tuple(numbers)
 
 
 def _is_exact(number: Any) -> bool:

@@ -128,8 +128,12 @@ class Market:
     @property
     def previous(self) -> Market | None:
         """The market of the same name, or group, in the period before; None if there was none."""
+        return self.in_period(self.period - 1)
+
+    def in_period(self, period: int) -> Market | None:
+        """Return the market of the same name, or group, in another period, if there was one."""
         world = self.model._world
-        tag = f"{self.name}-{self.period - 1}"
+        tag = f"{self.name}-{period}"
         with world.lock:
             model = world.models.get(tag)
             if model is None:
