@@ -118,6 +118,8 @@ class Tables:
 
             run.market().periods[["period", "efficiency", "alpha"]]
 
+        Where an asset is traded there is `mispricing`, too.
+
         Args:
             name: which market; not needed where there is only one.
 
