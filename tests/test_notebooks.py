@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 FUNCTION_FORMS = {
+    "asset_market": ["AssetMarketPage", "simulate_asset_market(", ".mispricing"],
     "call_market": ["CallMarketPage", "Rules(call=True", "run.bots(", "run.market()"],
     "double_auction": ["MarketPage", "InducedValues.symmetric(", "run.market()"],
     "real_time_by_hand": ["players(session)", "others_in_session(player)", "players(session).get("],

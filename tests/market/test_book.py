@@ -382,7 +382,8 @@ def test_a_book_is_set_up_once_and_sensibly() -> None:
     book.endow("ann", 10)
     with pytest.raises(BadMarket, match="once"):
         book.endow("ann", 10)
-    for cash, units in ((1.5, 0), (1, -1), (Decimal("NaN"), 0)):
+    book = Book(Rules(short_sales=False))
+    for cash, units in ((1.5, 0), (1, -1), (1, 1.0), (Decimal("NaN"), 0)):
         with pytest.raises(BadMarket, match="begin"):
             book.endow("bob", cash, units)  # type: ignore[arg-type]
 

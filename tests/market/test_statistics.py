@@ -52,6 +52,13 @@ def test_mispricing_relative_to_the_fundamental_value() -> None:
     assert statistics.relative_absolute_deviation(without, values) == pytest.approx(5 / 20)
 
 
+def test_amplitude_and_turnover_of_a_bubble() -> None:
+    # Gaps -10, 0, 20 where the asset is worth 40 at first.
+    assert statistics.price_amplitude([30, 30, 40], [40, 30, 20]) == 30 / 40
+    assert statistics.price_amplitude([30, math.nan, 30], [40, 30, 20]) == 20 / 40
+    assert statistics.turnover(27, 18) == 1.5
+
+
 def test_what_holds_longer_counts_more() -> None:
     assert statistics.time_weighted_mean([2, math.nan, 6], [0, 3, 4], 5) == pytest.approx(3)
 
@@ -64,6 +71,8 @@ def test_nothing_is_nan() -> None:
         statistics.profit_dispersion([], []), statistics.surplus_share(0, 0),
         statistics.volume_ratio(0, 0, 0), statistics.relative_deviation([], []),
         statistics.relative_absolute_deviation([math.nan], [3]), statistics.mean([]),
+        statistics.price_amplitude([], []), statistics.price_amplitude([math.nan], [3]),
+        statistics.turnover(3, 0),
         statistics.time_weighted_mean([], [], 3), statistics.time_weighted_mean([1], [3], 3),
     ]  # fmt: skip
     assert all(math.isnan(value) for value in nothing)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.book import Book
+from uproot_nb.market.dividends import Dividends
 from uproot_nb.market.order_events import (
     ORDER_EVENTS,
     order_event_rows,
@@ -20,7 +21,13 @@ from uproot_nb.market.order_events import (
     refusal_row,
 )
 from uproot_nb.market.rules import Rules
-from uproot_nb.market.tables import book_table, period_table, trade_table, trader_table
+from uproot_nb.market.tables import (
+    book_table,
+    mispricing_table,
+    period_table,
+    trade_table,
+    trader_table,
+)
 from uproot_nb.market.values import InducedValues
 
 VALUES = InducedValues({"ann": [90, 50], "bea": [70]}, {"cem": [20, 60], "dot": [40]})
@@ -115,7 +122,7 @@ def test_a_refusal_is_a_row_with_its_reason() -> None:
 
 def test_markets_in_which_nothing_happens_have_empty_tables_with_the_same_types() -> None:
     nothing, day = order_event_table([]), small_day()
-    for make in (trade_table, period_table, trader_table):
+    for make in (trade_table, period_table, trader_table, mispricing_table):
         empty = make(nothing, InducedValues({}, {}).frame())
         assert len(empty) == 0
         assert (empty.dtypes == make(day.events, VALUES.frame()).dtypes).all()
@@ -177,3 +184,64 @@ def check(day: Day, no_loss: bool) -> None:
             missing = row["maximum_surplus"] - row["surplus"]
             assert row["lost_surplus"] + row["displaced_surplus"] == pytest.approx(missing)
             assert row["efficiency"] <= 1 + 1e-12
+
+
+def asset_day(seed: int) -> tuple[Day, pandas.DataFrame]:
+    """Three periods of an asset of nine units: the second dividend is the last that is paid."""
+    day, chance = Day(), random.Random(seed)
+    for step in range(45):
+        if step in (15, 30):
+            day.open()
+        player, side = chance.choice(["ann", "bea", "cem"]), chance.choice(["buy", "sell"])
+        day.do("limit", player, side, chance.randint(20, 90), chance.randint(1, 3))
+    asset = Dividends((0, 20), periods=4, terminal=15)
+    return day, asset.frame({1: 20, 2: 0, 3: None}, units=9)
+
+
+def test_an_asset_is_no_unit_of_demand_or_supply() -> None:
+    """Its rows change neither equilibrium nor surplus, and are found in `periods`."""
+    day = small_day()
+    asset = Dividends((0, 20), periods=2).frame({1: 20}, units=4)
+    both = pandas.concat([VALUES.frame(), asset], ignore_index=True)
+    told, more = period_table(day.events, VALUES.frame()), period_table(day.events, both)
+    columns = ["fundamental_value", "dividend"]
+    assert more.drop(columns=columns).equals(told.drop(columns=columns))
+    assert told[columns].isna().all().all()
+    assert more[columns].values.tolist() == [[20, 20]]
+    assert trader_table(day.events, both).equals(trader_table(day.events, VALUES.frame()))
+    assert both.dtypes.equals(VALUES.frame().dtypes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_mispricing_follows_from_the_two_raw_tables_alone(seed: int) -> None:
+    """Worked out again from fills and the rows of side "hold", without any of our functions."""
+    day, induced = asset_day(seed)
+    fills = day.events[day.events.event.isin(["fill", "partial_fill"])]
+    worth = induced[induced.side == "hold"].set_index("period").value
+    assert worth.to_dict() == {1: 55, 2: 45, 3: 35}
+    gaps, volume = [], 0
+    for period in worth.index:
+        taken = fills[fills.period == period].drop_duplicates("trade")
+        volume += int(taken.quantity.sum())
+        if len(taken):
+            mean = (taken.price * taken.quantity).sum() / taken.quantity.sum()
+            gaps.append(float(mean) - worth[period])
+    [row] = mispricing_table(day.events, induced).to_dict("records")
+    assert (row["periods"], row["traded_periods"]) == (3, len(gaps))
+    assert row["mean_fundamental_value"] == 45
+    assert row["rd"] == pytest.approx(sum(gaps) / len(gaps) / 45)
+    assert row["rad"] == pytest.approx(sum(map(abs, gaps)) / len(gaps) / 45)
+    assert row["amplitude"] == pytest.approx((max(gaps) - min(gaps)) / 55)
+    assert row["turnover"] == pytest.approx(volume / 9)
+    assert abs(row["rd"]) <= row["rad"] + 1e-12
+    periods = period_table(day.events, induced)
+    assert periods.dividend.tolist()[:2] == [20, 0]
+    assert math.isnan(periods.dividend[2])
+
+
+def test_an_asset_that_nobody_trades_has_no_deviation() -> None:
+    frame = Dividends((0, 20), periods=2).frame({1: 20})
+    [row] = mispricing_table(order_event_table([]), frame).to_dict("records")
+    assert (row["periods"], row["traded_periods"], row["mean_fundamental_value"]) == (1, 0, 20)
+    assert all(math.isnan(row[name]) for name in ("rd", "rad", "amplitude", "turnover"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
+from uproot_nb.market.dividends import Dividends
 from uproot_nb.market.order_events import order_event_table
 from uproot_nb.market.prices import from_plain
 from uproot_nb.market.records import rows_in
@@ -16,7 +17,7 @@ from uproot_nb.market.results import MARKET_TABLES, MarketTables
 from uproot_nb.market.values import InducedValues
 
 if TYPE_CHECKING:
-    pass
+    import pandas
 
 __all__ = ["MARKET_TABLES", "MarketTables", "market_tables", "markets_in"]
 
@@ -53,6 +54,7 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Market
         period = int(codec.decode(state.text(f"model/{model}", "market"))["period"])
         rows += _rows(state, codec, model, period)
         values.append(_values(state, codec, model).frame([period]))
+        values += _held(state, codec, model, period)
     import pandas  # lazy: `import uproot_nb` is to be quick
 
     return MarketTables(name, order_event_table(rows), pandas.concat(values, ignore_index=True))
@@ -61,6 +63,26 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Market
 def _rows(state: State, codec: Codec, model: str, period: int) -> Iterator[dict[str, Any]]:
     for record in json.loads(state.text(f"model/{model}", "entries")):
         yield from rows_in(codec.decode(record["fields"]), record["time"], period)
+
+
+def _held(state: State, codec: Codec, model: str, period: int) -> Iterator[pandas.DataFrame]:
+    """Yield what the log tells of the asset's period, if an asset is traded."""
+    subject = f"model/{model}"
+    if "dividends" not in state.names(subject):
+        return
+    asset = Dividends.from_plain(codec.decode(state.text(subject, "dividends")))
+    paid = "dividend" in state.names(subject)
+    dividend = from_plain(codec.decode(state.text(subject, "dividend"))) if paid else None
+    yield asset.frame({period: dividend}, _endowed(state, codec, subject))
+
+
+def _endowed(state: State, codec: Codec, subject: str) -> int:
+    """Return how many units the traders have begun the period with, all together."""
+    commands = (
+        codec.decode(record["fields"]).get("command")
+        for record in json.loads(state.text(subject, "entries"))
+    )
+    return sum(told["units"] for told in commands if told and told["command"] == "endow")
 
 
 def _values(state: State, codec: Codec, model: str) -> InducedValues:

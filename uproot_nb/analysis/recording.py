@@ -118,6 +118,8 @@ class Tables:
 
             run.market().periods[["period", "efficiency", "alpha"]]
 
+        Where an asset is traded there is `mispricing`, too.
+
         Args:
             name: which market; not needed where there is only one.
 
@@ -308,12 +310,12 @@ class Tables:
 
     def _exported_markets(self, state: State) -> dict[str, Callable[[], pandas.DataFrame]]:
         # lazy: most sessions have no market
-        from uproot_nb.analysis.market_tables import MARKET_TABLES, market_tables, markets_in
+        from uproot_nb.analysis.market_tables import market_tables, markets_in
 
         made: dict[str, Callable[[], pandas.DataFrame]] = {}
         for name in markets_in(state, self._codec):
             tables = market_tables(state, self._codec, name)
-            for table in MARKET_TABLES:
+            for table in tables.names:
                 made[f"markets/{file_name(name)}/{table}"] = partial(getattr, tables, table)
         return made
 

@@ -89,6 +89,8 @@ TEMPLATE_TEXTS = (
     "Profit",
     "Cash",
     "Units",
+    "Dividend of the last period",
+    "Holding a unit pays on average",
     "Nothing yet.",
     "Yours",
     "The market is closed.",

@@ -1,13 +1,16 @@
-"""Markets: order books, induced values, competitive equilibrium, statistics, and a page to trade.
+"""Markets: order books, induced values, competitive equilibrium, statistics, and pages to trade.
 
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import AssetMarketPage, Dividends
 """
 
 from __future__ import annotations
 
 from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.asset_page import AssetMarketPage
 from uproot_nb.market.book import Book
 from uproot_nb.market.call_page import CallMarketPage
+from uproot_nb.market.dividends import Dividends
 from uproot_nb.market.equilibrium import Equilibrium, equilibrium
 from uproot_nb.market.market import Market
 from uproot_nb.market.page import MarketPage
@@ -15,6 +18,6 @@ from uproot_nb.market.rules import Rules
 from uproot_nb.market.values import InducedValues
 
 __all__ = [
-    "BadMarket", "Book", "CallMarketPage", "Equilibrium", "InducedValues", "Market", "MarketPage",
-    "OrderRefused", "Rules", "equilibrium",
+    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Dividends", "Equilibrium",
+    "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules", "equilibrium",
 ]  # fmt: skip

@@ -90,10 +90,11 @@ class Book:
             BadMarket: that is no money or no number of units, or the trader has traded already.
         """
         money = exact(cash)
-        if money is None or type(units) is not int or units < 0:
+        if money is None or type(units) is not int or (units < 0 and not self.rules.short_sales):
             raise BadMarket(
                 f"{player} cannot begin with cash={cash!r} and units={units!r}.",
-                "Cash is a whole number or a Decimal, units a whole number from 0 on.",
+                "Cash is a whole number or a Decimal, units a whole number; without short sales "
+                "from 0 on.",
             )
         if player in self.accounts:
             raise BadMarket(f"{player} is in the market already.", "Endow each trader once, first.")

@@ -15,9 +15,10 @@ from uproot_nb.market import commands
 from uproot_nb.market.book import Book
 from uproot_nb.market.commands import Command, carry_out
 from uproot_nb.market.depth import Depth
+from uproot_nb.market.dividends import Dividends
 from uproot_nb.market.orders import Order, Side
 from uproot_nb.market.outcomes import Outcome, Trade
-from uproot_nb.market.prices import Price, from_plain, plain
+from uproot_nb.market.prices import Price, exact, from_plain, plain
 from uproot_nb.market.records import command_in, new_record, new_refusal
 from uproot_nb.market.rules import Rules
 from uproot_nb.market.values import InducedValues
@@ -113,6 +114,35 @@ class Market:
         return self._values
 
     @property
+    def dividends(self) -> Dividends | None:
+        """What the asset pays; None where nothing was promised."""
+        told = self.model.get("dividends")
+        return None if told is None else Dividends.from_plain(told)
+
+    @property
+    def dividend(self) -> Price | None:
+        """What each unit has paid at the end of this period; None before it is settled."""
+        told = self.model.get("dividend")
+        return None if told is None else from_plain(told)
+
+    @property
+    def previous(self) -> Market | None:
+        """The market of the same name, or group, in the period before; None if there was none."""
+        return self.in_period(self.period - 1)
+
+    def in_period(self, period: int) -> Market | None:
+        """Return the market of the same name, or group, in another period, if there was one."""
+        world = self.model._world
+        tag = f"{self.name}-{period}"
+        with world.lock:
+            model = world.models.get(tag)
+            if model is None:
+                return None
+            found: Market = world.models.bound.get(tag) or type(self)(model)
+            world.models.bound[tag] = found
+            return found
+
+    @property
     def is_open(self) -> bool:
         """Whether orders are taken."""
         return not self.model.get("closed", False)
@@ -167,6 +197,19 @@ class Market:
             "values": _plain_schedules(values.values), "costs": _plain_schedules(values.costs),
         }  # fmt: skip
 
+    def promise(self, dividends: Dividends) -> None:
+        """Say what dividends the asset pays that is traded here; before the first order.
+
+            market.promise(Dividends((0, 8, 28, 60), periods=15))
+
+        Raises:
+            BadMarket: somebody has sent an order already, or the asset pays nothing in this period.
+        """
+        dividends.fundamental_value(self.period)
+        if self.book.next_order > 1:
+            raise BadMarket("Orders have been sent already.", "Promise dividends before the first.")
+        self.model.dividends = dividends.plain()
+
     def endow(self, trader: Trader, cash: Price = 0, units: int = 0) -> None:
         """Give a trader cash and units to begin with. See `Book.endow`."""
         self._do(commands.Endow(_name(trader), cash, units), None)
@@ -175,6 +218,81 @@ class Market:
         """Take no more orders. What stands in the book is left there. Idempotent."""
         if self.is_open:
             self.model.closed = True
+
+    # From period to period
+
+    def settle(self, dividend: Price | None = None) -> Price:
+        """End the period: close the market, and pay the period's dividend, which is returned.
+
+        It is drawn once, from the session's seed, and logged; settling again changes nothing.
+
+        Args:
+            dividend: what each unit pays, instead of what was promised.
+
+        Raises:
+            BadMarket: that is no money, or another dividend was paid already.
+        """
+        with self.model._world.lock:
+            self.close()
+            paid = self.dividend
+            if paid is None:
+                paid = self._drawn() if dividend is None else _money(dividend)
+                self.model.dividend = plain(paid)
+            elif dividend is not None and dividend != paid:
+                raise BadMarket(
+                    f"{self.name!r} has paid {paid} in period {self.period} already.",
+                    "A period has one dividend.",
+                )
+            return paid
+
+    def settled(self, trader: Trader) -> dict[str, Any]:
+        """Return what a trader has once the period is settled: cash and units, as JSON has them.
+
+        Raises:
+            BadMarket: it is not settled.
+        """
+        cash, units = self._settled(_name(trader))
+        return {"cash": plain(cash), "units": units}
+
+    def carry_over(self, previous: Market, dividend: Price | None = None) -> None:
+        """Settle the period before, and endow all its traders with what they have then.
+
+            market.carry_over(market.previous)
+
+        Nobody is left out, here or not. Doing it again changes nothing. Whoever still looks at the
+        period before cannot trade there any more.
+
+        Args:
+            dividend: see `settle`.
+
+        Raises:
+            BadMarket: somebody has traded here already, or was carried over from elsewhere.
+        """
+        with self.model._world.lock:
+            source, book = self.model.get("carried_from"), self.book
+            if source not in (None, previous.model.name) or (source is None and book.accounts):
+                raise BadMarket(
+                    f"{self!r} has traders already.",
+                    "Carry over before the first order, once, and endow nobody yourself.",
+                )
+            previous.settle(dividend)
+            self.model.carried_from = previous.model.name
+            for trader in previous.book.accounts:
+                if trader not in book.accounts:
+                    self.endow(trader, *previous._settled(trader))
+
+    def _settled(self, trader: str) -> tuple[Price, int]:
+        account, paid = self.book.account(trader), self.dividend
+        if paid is None:
+            raise BadMarket(f"{self!r} is not settled.", "Say market.settle() first.")
+        asset = self.dividends or Dividends((paid,), periods=self.period + 1)
+        return asset.settle(self.period, account.cash, account.units, paid, self.rules.tick)
+
+    def _drawn(self) -> Price:
+        asset = self.dividends
+        if asset is None:
+            return 0
+        return asset.draw(self.period, f"{self.model._world.seed}/{self.name}")
 
     # Commands
 
@@ -304,6 +422,13 @@ def _new(session: Session, tag: str, name: str, period: int, rules: Rules | None
 
 def _name(trader: Trader) -> str:
     return trader if isinstance(trader, str) else trader.name
+
+
+def _money(told: Any) -> Price:
+    money = exact(told)
+    if money is None:
+        raise BadMarket(f"{told!r} is no amount of money.", "Write a whole number or a Decimal.")
+    return money
 
 
 def _seconds(told: Any) -> float | None:

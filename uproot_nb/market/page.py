@@ -63,6 +63,17 @@ class MarketPage(Page):
     def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
         """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once for each."""
 
+    def close_market(page: Any, market: Market) -> None:
+        """End a market whose time is up."""
+        market.close()
+
+    def facts(page: Any, player: Player, market: Market) -> Mapping[str, Any]:
+        """Return what else a player reads beside cash and units, by its name: {"Role": "A"}.
+
+        It is told when the page opens, and stays.
+        """
+        return {}
+
     def traders(page: Any, player: Player) -> Iterable[Player]:
         """Return those who trade together: the player's group, else everybody."""
         return player.session.players if player.group is None else player.group.players
@@ -114,7 +125,7 @@ class MarketPage(Page):
     def timeout_reached(page: Any, player: Player) -> None:
         """End the period for all."""
         for market in markets_of(page, player):
-            market.close()
+            page_function(page, "close_market")(page, market)
 
     # What the browser calls
 
@@ -255,6 +266,7 @@ def _told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "mine": page_function(page, "mine_of")(page, player, market),
         "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
         "open": market.is_open, "timed": page.seconds is not None,
+        "facts": dict(page_function(page, "facts")(page, player, market)),
     }  # fmt: skip
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from uproot_nb.market.tables import book_table, period_table, trade_table, trader_table
+from uproot_nb.market.tables import (
+    book_table,
+    mispricing_table,
+    period_table,
+    trade_table,
+    trader_table,
+)
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = ["MARKET_TABLES", "MarketTables"]
 
-MARKET_TABLES = ("order_events", "trades", "book", "induced_values", "periods", "traders")
-"""The names of the tables, in the order in which one reads them."""
+MARKET_TABLES = (
+    "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
+)  # fmt: skip
+"""The names of the tables, in the order in which one reads them; the last is of asset markets."""
 
 
 class MarketTables:
@@ -54,5 +62,16 @@ class MarketTables:
         """A row per period, player and side: units, cash, surplus."""
         return trader_table(self.order_events, self.induced_values)
 
+    @cached_property
+    def mispricing(self) -> pandas.DataFrame:
+        """One row: RD, RAD, amplitude, turnover; no row where no asset is traded."""
+        return mispricing_table(self.order_events, self.induced_values)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables that this market has: `mispricing` only where an asset is traded."""
+        has_asset = (self.induced_values["side"] == "hold").any()
+        return MARKET_TABLES if has_asset else MARKET_TABLES[:-1]
+
     def __repr__(self) -> str:
-        return f"<MarketTables of '{self.name}': {', '.join(MARKET_TABLES)}>"
+        return f"<MarketTables of '{self.name}': {', '.join(self.names)}>"

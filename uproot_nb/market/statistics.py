@@ -15,9 +15,9 @@ from typing import Any
 from uproot_nb.market.equilibrium import equilibrium
 
 __all__ = [
-    "EfficiencyLoss", "alpha", "efficiency", "efficiency_loss", "mean", "price_deviations",
-    "profit_dispersion", "relative_absolute_deviation", "relative_deviation", "rmsd",
-    "surplus_share", "time_weighted_mean", "volatility", "volume_ratio",
+    "EfficiencyLoss", "alpha", "efficiency", "efficiency_loss", "mean", "price_amplitude",
+    "price_deviations", "profit_dispersion", "relative_absolute_deviation", "relative_deviation",
+    "rmsd", "surplus_share", "time_weighted_mean", "turnover", "volatility", "volume_ratio",
 ]  # fmt: skip
 
 Number = Any
@@ -152,6 +152,24 @@ def relative_deviation(
     Positive where the asset was overvalued; see `relative_absolute_deviation`.
     """
     return _relative(_gaps(mean_prices, fundamental_values), fundamental_values)
+
+
+def price_amplitude(mean_prices: Sequence[Number], fundamental_values: Sequence[Number]) -> float:
+    """Amplitude = (max of (P_t - FV_t) - min of (P_t - FV_t)) / FV_1 (Porter and Smith 1995).
+
+    From trough to peak of the bubble, as a share of the first period's fundamental value (King,
+    Smith, Williams and Van Boening 1993). Periods without a trade (NaN) are left out.
+    """
+    gaps = _gaps(mean_prices, fundamental_values)
+    return _ratio(max(gaps) - min(gaps), fundamental_values[0]) if gaps else math.nan
+
+
+def turnover(volume: int, units: int) -> float:
+    """Turnover = units traded over all periods / units that there are (King et al. 1993).
+
+    "The robustness of bubbles and crashes in experimental stock markets"; NaN without units.
+    """
+    return _ratio(volume, units)
 
 
 def mean(numbers: Iterable[Number], weights: Iterable[Number] | None = None) -> float:

@@ -1,7 +1,8 @@
 """The tables of a market, made of `order_events` and `induced_values` alone.
 
-`order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`. Where
-several markets run beside each other, make the tables for each.
+`order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`, with
+the rows of `Dividends.frame` where an asset is traded. Where several markets run beside each other,
+make the tables for each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from uproot_nb.market.units import Units, units_by_period
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["book_table", "period_table", "trade_table", "trader_table"]
+__all__ = ["book_table", "mispricing_table", "period_table", "trade_table", "trader_table"]
 
 _TRADES = {
     "trade": "int64", "seq": "int64", "time": "float64", "period": "int64", "price": "float64",
@@ -38,7 +39,11 @@ _PERIODS = {
     "seller_surplus": "float64", "efficiency": "float64", "lost_surplus": "float64",
     "displaced_surplus": "float64", "alpha": "float64", "rmsd": "float64",
     "volatility": "float64", "profit_dispersion": "float64", "volume_ratio": "float64",
-    "mean_spread": "float64",
+    "mean_spread": "float64", "fundamental_value": "float64", "dividend": "float64",
+}  # fmt: skip
+_MISPRICING = {
+    "periods": "int64", "traded_periods": "int64", "mean_fundamental_value": "float64",
+    "rd": "float64", "rad": "float64", "amplitude": "float64", "turnover": "float64",
 }  # fmt: skip
 _TRADERS = {
     "period": "int64", "player": "string", "side": "string", "units": "int64", "cash": "float64",
@@ -80,7 +85,10 @@ def period_table(
     buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
     rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
     over the rows of `traders`, volume_ratio, mean_spread (time-weighted, until the period's last
-    event). The formulas are in `uproot_nb.market.statistics`.
+    event), fundamental_value (of holding a unit from this period to the end) and dividend (that
+    each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
+    formulas are in `uproot_nb.market.statistics`. What an asset is worth to its buyers and sellers
+    nobody has induced: equilibrium, surplus and what follows from them are empty (0 units) or NaN.
     """
     units = units_by_period(induced_values)
     trades = list(_trades(order_events, units))
@@ -113,6 +121,33 @@ def trader_table(
         for row in _traders(period, [t for t in trades if t["period"] == period], units[period])
     ]
     return _table(rows, _TRADERS)
+
+
+def mispricing_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `mispricing`: one row over all periods, none where no asset is traded.
+
+    Columns: periods (that have a fundamental value), traded_periods (those of them with a trade),
+    mean_fundamental_value (over all of them), rd and rad (relative deviation and relative absolute
+    deviation of the mean price from the fundamental value, as shares: Stöckl, Huber and Kirchler
+    2010), amplitude (as a share of the first period's value) and turnover (trades per unit).
+    The formulas are in `uproot_nb.market.statistics`. NaN where nothing was traded, and turnover
+    where it is not known how many units there are.
+    """
+    table = period_table(order_events, induced_values)
+    table = table[table.fundamental_value.notna()]
+    outstanding = [u.outstanding for u in units_by_period(induced_values).values() if u.outstanding]
+    prices, values = list(table.mean_price), list(table.fundamental_value)
+    row = {
+        "periods": len(table), "traded_periods": int(table.mean_price.notna().sum()),
+        "mean_fundamental_value": statistics.mean(values),
+        "rd": statistics.relative_deviation(prices, values),
+        "rad": statistics.relative_absolute_deviation(prices, values),
+        "amplitude": statistics.price_amplitude(prices, values),
+        "turnover": statistics.turnover(int(table.volume.sum()), max(outstanding, default=0)),
+    }  # fmt: skip
+    return _table([row] if len(table) else [], _MISPRICING)
 
 
 def _trades(order_events: pandas.DataFrame, units: Mapping[int, Units]) -> Iterator[dict[str, Any]]:
@@ -169,6 +204,7 @@ def _period(
             sum(quantities), at.quantity_low, at.quantity_high),
         "mean_spread": statistics.time_weighted_mean(
             _column(book, "spread"), _column(book, "time"), end),
+        "fundamental_value": units.holding, "dividend": units.dividend,
     }  # fmt: skip
 
 

@@ -13,9 +13,15 @@ __all__ = ["Units", "units_by_period"]
 
 
 class Units:
-    """What each player's units are worth or cost in a period, and how many were traded."""
+    """What each player's units are worth or cost in a period, and how many were traded.
+
+    Of an asset, what holding each of its units is worth to anybody (`holding`) and has paid
+    (`dividend`), NaN where there is none, and how many there are (`outstanding`).
+    """
 
     def __init__(self) -> None:
+        self.holding = self.dividend = math.nan
+        self.outstanding = 0
         self.values: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         self.traded: defaultdict[tuple[str, str], int] = defaultdict(int)
 
@@ -56,9 +62,19 @@ class Units:
 
 
 def units_by_period(induced_values: pandas.DataFrame) -> defaultdict[int, Units]:
-    """Return each period's units, none of them traded yet."""
+    """Return each period's units, none of them traded yet.
+
+    Only the sides "buy" and "sell" are units of demand and supply; the rows "hold" and "dividend"
+    tell of an asset (see `Dividends.frame`).
+    """
     found: defaultdict[int, Units] = defaultdict(Units)
     columns = (induced_values[name] for name in ("period", "player", "side", "unit", "value"))
     for period, player, side, unit, value in zip(*columns, strict=True):
-        found[int(period)].values[str(player), str(side)][int(unit)] = float(value)
+        units = found[int(period)]
+        if side == "hold":
+            units.holding, units.outstanding = float(value), int(unit)
+        elif side == "dividend":
+            units.dividend = float(value)
+        else:
+            units.values[str(player), str(side)][int(unit)] = float(value)
     return found

@@ -14,7 +14,7 @@ from uproot_nb.market.prices import Price, exact
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["InducedValues"]
+__all__ = ["InducedValues", "induced_value_table"]
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,14 @@ class InducedValues:
         Columns: period (int64), player (string), side ("buy" or "sell"), unit (int64, from 1 on),
         value (float64: the buyer's value or the seller's cost).
         """
-        import pandas  # lazy: an experiment that makes no table does not need it
-
         numbers = [periods] if isinstance(periods, int) else list(periods)
-        rows = [
+        return induced_value_table(
             (period, player, side, unit, float(value))
             for period in numbers
             for side, schedules in (("buy", self.values), ("sell", self.costs))
             for player, units in schedules.items()
             for unit, value in enumerate(units, 1)
-        ]
-        columns = ["period", "player", "side", "unit", "value"]
-        kinds = {"period": "int64", "player": "string", "side": "string", "unit": "int64",
-                 "value": "float64"}  # fmt: skip
-        return pandas.DataFrame(rows, columns=columns).astype(kinds)
+        )
 
     @classmethod
     def symmetric(
@@ -115,6 +109,21 @@ class InducedValues:
         one = draw or (lambda chance: chance.randint(lowest, highest))
         values = {p: sorted((one(chance) for _ in range(units)), reverse=True) for p in buyers}
         return cls(values, {p: sorted(one(chance) for _ in range(units)) for p in sellers})
+
+
+def induced_value_table(
+    rows: Iterable[tuple[int, str | None, str, int, float]],
+) -> pandas.DataFrame:
+    """Return the table `induced_values` of rows (period, player, side, unit, value).
+
+    The columns and their dtypes are those of `InducedValues.frame`. What an asset is worth to
+    everybody alike has rows without a player; see `Dividends.frame`.
+    """
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    kinds = {"period": "int64", "player": "string", "side": "string", "unit": "int64",
+             "value": "float64"}  # fmt: skip
+    return pandas.DataFrame(list(rows), columns=list(kinds)).astype(kinds)
 
 
 def _dealt(schedule: Sequence[Price], players: Sequence[str]) -> dict[str, list[Price]]:

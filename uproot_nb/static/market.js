@@ -228,6 +228,7 @@
                 [words.Profit, profit],
                 [words.Cash, induced ? null : cash],
                 [words.Units, induced ? null : units],
+                ...Object.entries(this.told.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...this.list(rows).children);
         }

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uproot_nb.bots.random_forms import random_forms
+from uproot_nb.market.dividends import HOLDING_VALUE
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price, from_plain, plain
-from uproot_nb.market.traders.trader import Shout, Trader, View
+from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["market_bot"]
 
@@ -35,9 +36,11 @@ def market_bot(
             initiator.
 
     Other pages are left to `random_forms`, and what follows them too. Where the page has no end of
-    its own, the bot has done its part when it has no unit left to trade. A trader who stands by its
-    price sends nothing; nobody hears it again, as in `simulate_market`. On a CallMarketPage the bot
-    sends one order for each of its units, at what the trader would quote for it, and is ready then.
+    its own, the bot has done its part when it has no unit left to trade. Where an asset is traded,
+    a trader's limit is what holding a unit pays on average if the page tells it (`show_value`),
+    else half of the highest price. A trader who stands by its price sends nothing; nobody hears it
+    again, as in `simulate_market`. On a CallMarketPage the bot sends one order for each of its
+    units, at what the trader would quote for it, and is ready then.
     """
 
     async def play(client: Any) -> None:
@@ -239,6 +242,8 @@ class _Seat:
         left = 1.0
         if self._seconds:
             left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
+        if limit is None:
+            limit = self._told["facts"].get(HOLDING_VALUE)
         highest = from_plain(self._told["max_price"])
         return View(
             side, highest // 2 if limit is None else from_plain(limit),
@@ -252,4 +257,4 @@ class _Seat:
         if self._mine["profit"] is not None:
             held = {"buy": self._mine["value"], "sell": self._mine["cost"]}
             able = [side for side in able if held[side] is not None]
-        return self._client.rng.choice(able) if able else None
+        return chosen_side(self._trader, self._told["period"], able, self._client.rng)

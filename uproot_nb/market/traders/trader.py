@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price
 
-__all__ = ["Shout", "Trader", "View"]
+__all__ = ["AssetTrader", "Shout", "Trader", "View", "chosen_side"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,22 @@ class Trader(Protocol):
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Hear a shout; *view* is the trader's own, None when it has no unit left to trade."""
+
+
+@runtime_checkable
+class AssetTrader(Trader, Protocol):
+    """A trader who knows whether it would rather buy or sell, where it may do both."""
+
+    def side(self, period: int, chance: Random) -> Side:
+        """Return what it does next in a period."""
+
+
+def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Random) -> Side | None:
+    """Return what a trader does next: what it says itself, else one of *able* by chance.
+
+    None where it can do nothing, or not what it would.
+    """
+    if not able:
+        return None
+    wanted = trader.side(period, chance) if isinstance(trader, AssetTrader) else chance.choice(able)
+    return wanted if wanted in able else None

@@ -1,0 +1,152 @@
+"""simulate_asset_market: robot traders who keep an asset from period to period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.book import Book
+from uproot_nb.market.dividends import Dividends, as_price
+from uproot_nb.market.order_events import order_event_rows, order_event_table
+from uproot_nb.market.orders import Order, Side
+from uproot_nb.market.outcomes import Outcome
+from uproot_nb.market.prices import Price
+from uproot_nb.market.results import MarketTables
+from uproot_nb.market.rules import Rules
+from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
+
+__all__ = ["simulate_asset_market"]
+
+Holdings = Mapping[str, tuple[Price, int]]
+"""Cash and units of each trader, by name."""
+
+
+def simulate_asset_market(
+    traders: Mapping[str, Trader],
+    dividends: Dividends,
+    endowments: Holdings,
+    *,
+    periods: int | None = None,
+    steps: int = 100,
+    rules: Rules | None = None,
+    seed: int | str = 0,
+) -> MarketTables:
+    """Let traders trade an asset that they keep and that pays, and return the market's tables.
+
+        classes = [(225, 3), (585, 2), (945, 1)]
+        endowments = {f"t{n}": classes[n % 3] for n in range(9)}
+        traders = {name: NearZeroIntelligence() for name in endowments}
+        tables = simulate_asset_market(traders, Dividends((0, 8, 28, 60), 15), endowments, seed=1)
+        tables.mispricing
+
+    In each step one trader is drawn, all alike, and may shout one price for one unit: to buy or to
+    sell, as its `side` says, else as a coin falls. It has one order at most: a new one takes the
+    place of the last. What its rules refuse, as a bid above its cash, is not heard. `view.limit` is
+    the fundamental value. Each period begins with an empty book and with what the last one has
+    left; its dividend is drawn from the seed. The same seed gives the same market. `time` counts
+    the steps of all periods.
+
+    Args:
+        endowments: cash and units of each trader in the beginning.
+        periods: how many to trade; by default all that the asset has.
+        steps: how many chances to shout a period has, for all traders together.
+        rules: by default a budget, no short sales, and who would trade with itself takes the
+            older order back.
+
+    Raises:
+        BadMarket: a trader has no endowment, an endowment no trader, or the asset too few periods.
+    """
+    if set(endowments) != set(traders):
+        odd = ", ".join(sorted(set(endowments) ^ set(traders)))
+        raise BadMarket(
+            f"Endowments and traders do not fit: {odd}.", "Give each trader cash and units."
+        )
+    allowed = rules or Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
+    rows: list[dict[str, Any]] = []
+    paid: dict[int, Price | None] = {}
+    held = dict(endowments)
+    for period in range(1, (periods or dividends.periods) + 1):
+        one = _Period(traders, dividends, held, allowed, period, seed)
+        for step in range(steps):
+            one.step(1 - step / steps, (period - 1) * steps + step, rows)
+        paid[period] = dividend = dividends.draw(period, seed)
+        held = one.settled(dividend)
+    units = sum(units for _, units in endowments.values())
+    frame = dividends.frame(paid, units)
+    return MarketTables("simulation", order_event_table(rows), frame)
+
+
+class _Period:
+    """One period: a book, and what everybody brings to it."""
+
+    def __init__(
+        self, traders: Mapping[str, Trader], dividends: Dividends, held: Holdings, rules: Rules,
+        period: int, seed: int | str,
+    ) -> None:  # fmt: skip
+        self._traders, self._dividends, self._period = traders, dividends, period
+        self._value = as_price(dividends.fundamental_value(period))
+        self._chance = Random(f"{seed}/{period}")
+        self._names = sorted(traders)
+        self._book = Book(rules)
+        for name in self._names:
+            self._book.endow(name, *held[name])
+
+    def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> None:
+        """Let one trader act."""
+        name = self._chance.choice(self._names)
+        trader = self._traders[name]
+        side = chosen_side(trader, self._period, ("buy", "sell"), self._chance)
+        if side is None:
+            return
+        price = trader.quote(self._view(name, side, time_left), self._chance)
+        if price is None:
+            return
+        try:
+            outcomes = self._shout(name, side, price)
+        except OrderRefused:
+            return
+        for outcome in outcomes:
+            rows.extend(order_event_rows(outcome, float(time), self._period))
+        self._tell(side, price, outcomes, time_left)
+
+    def settled(self, dividend: Price) -> dict[str, tuple[Price, int]]:
+        """Return what everybody has when the period has paid."""
+        tick, accounts = self._book.rules.tick, self._book.accounts
+        return {
+            name: self._dividends.settle(self._period, own.cash, own.units, dividend, tick)
+            for name, own in accounts.items()
+        }
+
+    def _shout(self, name: str, side: Side, price: Price) -> list[Outcome]:
+        """Put the trader's order in the place of the last one; if it is refused, that one stays."""
+        own = self._own(name)
+        if own is None:
+            return [self._book.limit(name, side, price)]
+        if own.side == side:
+            return [] if own.price == price else [self._book.replace(name, own.number, price)]
+        # The last one goes only if the new one is taken, and binds nothing that the new one needs.
+        made = self._book.limit(name, side, price)
+        return [made, *self._taken_back(own)]
+
+    def _taken_back(self, own: Order) -> list[Outcome]:
+        return [self._book.cancel(own.player, own.number)] if own.remaining else []
+
+    def _tell(self, side: Side, price: Price, outcomes: list[Outcome], time_left: float) -> None:
+        trades = [trade for outcome in outcomes for trade in outcome.trades]
+        heard = Shout(side, trades[0].price if trades else price, bool(trades))
+        for name, trader in self._traders.items():
+            trader.observe(heard, self._view(name, side, time_left), self._chance)
+
+    def _view(self, name: str, side: Side, time_left: float) -> View:
+        book, own = self._book, self._own(name)
+        return View(
+            side, self._value, book.best_bid, book.best_ask,
+            own.price if own is not None and own.side == side else None,
+            book.rules.tick, book.rules.max_price, time_left, self._period,
+            self._dividends.periods,
+        )  # fmt: skip
+
+    def _own(self, name: str) -> Order | None:
+        return next(iter(self._book.account(name).orders.values()), None)
