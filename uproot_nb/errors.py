@@ -52,12 +52,13 @@ class Refused(UprootError):
 class OrderRefused(Refused):
     """A market does not take an order; the book is as it was.
 
-    `code` is the reason in one word for scripts and data; the message is for the participant.
+    `code` is the reason in one word for scripts and data; the message is for the participant, with
+    the values in the places of their names: `OrderRefused("wait", "Wait {n} s.", n=5)`.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, /, **values: object) -> None:
         self.code = code
-        super().__init__(message)
+        super().__init__(message.format(**values) if values else message)
 
 
 class BadMarket(UprootError):

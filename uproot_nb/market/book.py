@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market import refusals
 from uproot_nb.market.accounts import Account, UnitValue
 from uproot_nb.market.clearing import find_clearing
 from uproot_nb.market.levels import Ladder
@@ -130,8 +131,8 @@ class Book:
         account = self.account(player)
         found = self._match(player, side, None, quantity)
         if not found.fills:
-            doing = "selling" if side == "buy" else "buying"
-            raise OrderRefused("nobody", f"Nobody else is {doing} at the moment.")
+            words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
+            raise OrderRefused("nobody", words)
         self._check(account, side, None, quantity, found)
         return self._submit(account, side, None, quantity, found, [])
 
@@ -213,9 +214,9 @@ class Book:
     def _own(self, player: str, number: Any) -> Order:
         found = self.orders.get(number) if type(number) is int else None
         if found is None:
-            raise OrderRefused("no_order", "This order is not in the market any more.")
+            raise OrderRefused("no_order", refusals.NO_ORDER)
         if found.player != player:
-            raise OrderRefused("not_yours", "This order is somebody else's.")
+            raise OrderRefused("not_yours", refusals.NOT_YOURS)
         return found
 
     def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
@@ -227,7 +228,7 @@ class Book:
             return NOTHING
         found = match(ladder, player, key, quantity)
         if found.own and self.rules.self_trade == "refuse":
-            raise OrderRefused("self_trade", "You would trade with yourself.")
+            raise OrderRefused("self_trade", refusals.SELF_TRADE)
         return found
 
     def _match_own(self, player: str, side: Side, key: int | None) -> Match:
@@ -235,7 +236,7 @@ class Book:
         orders = self.account(player).orders.values()
         own = [o for o in orders if o.side != side and key is not None and o.key + key <= 0]
         if own and self.rules.self_trade == "refuse":
-            raise OrderRefused("self_trade", "You would trade with yourself.")
+            raise OrderRefused("self_trade", refusals.SELF_TRADE)
         own.sort(key=lambda order: order.key)
         return Match(own=own) if own else NOTHING
 
@@ -378,7 +379,7 @@ class Book:
 
     def _reduce(self, order: Order, quantity: int) -> Outcome:
         if not quantity:
-            raise OrderRefused("no_change", "That is what your order says already.")
+            raise OrderRefused("no_change", refusals.NO_CHANGE)
         before, events = self.seq, list[OrderEvent]()
         change = self._withdraw(order, quantity, "reduced", events)
         return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])

@@ -70,7 +70,6 @@ class CallMarketPage(MarketPage):
                 if market.is_open:
                     market.clear()
                     market.close()
-                    _tell_result(cls, player, market)
 
     @classmethod
     def clear_if_all_ready(cls, player: Player) -> None:
@@ -138,6 +137,15 @@ class CallMarketPage(MarketPage):
         if not page.sealed:
             page_function(MarketPage, "tell")(page, player, market, outcome)
 
+    def tell_closed(page: Any, player: Player, market: Market) -> None:
+        """Push what a call came to, to each of those who are on the page in that period."""
+        told_of, period = page_function(page, "told_of"), page_function(page, "period")
+        for trader in page_function(page, "traders")(page, player):
+            if trader.page == page.key and period(page, trader) == market.period:
+                # from their own place: who is asked to clear may be somewhere else
+                told = told_of(page, trader, market)
+                notify(trader, trader, told, event="UprootMarketCleared")
+
     def shown_number(page: Any, market: Market, order: int) -> int:
         """Return by what number a browser knows an order; a sealed book's tell nothing."""
         if not page.sealed:
@@ -185,13 +193,3 @@ def _call_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "price": plain(last[0].price) if last else None,
         "quantity": sum(trade.quantity for trade in last),
     }  # fmt: skip
-
-
-def _tell_result(page: Any, player: Player, market: Market) -> None:
-    """Push what a call came to, to each of those who are on the page in that period."""
-    told_of, period = page_function(page, "told_of"), page_function(page, "period")
-    for trader in page_function(page, "traders")(page, player):
-        if trader.page == page.key and period(page, trader) == market.period:
-            # from their own place: who is asked to clear may be somewhere else
-            told = told_of(page, trader, market)
-            notify(trader, trader, told, event="UprootMarketCleared")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.market import refusals
 from uproot_nb.market.accounts import Account, UnitValue
 from uproot_nb.market.levels import Level
 from uproot_nb.market.orders import Side
@@ -16,38 +17,32 @@ __all__ = [
     "check_quantity", "check_side", "check_units",
 ]  # fmt: skip
 
-_QUOTE = {"buy": "bid", "sell": "ask"}
-_BETTER = {"buy": "above", "sell": "below"}
-
 
 def check_side(side: Any) -> None:
     """Refuse what is neither buying nor selling."""
     if side not in ("buy", "sell"):
-        raise OrderRefused("no_side", "An order must be to buy or to sell.")
+        raise OrderRefused("no_side", refusals.NO_SIDE)
 
 
 def check_priced(rules: Rules) -> None:
     """Refuse an order without a price where all are collected before any is traded."""
     if rules.call:
-        raise OrderRefused("needs_price", "Please say a price: all orders are traded at one.")
+        raise OrderRefused("needs_price", refusals.NEEDS_PRICE)
 
 
 def check_quantity(quantity: Any, rules: Rules) -> None:
     """Refuse what is no number of units, or too many."""
     if type(quantity) is not int or quantity < 1:
-        raise OrderRefused("no_quantity", "A quantity must be a whole number above zero.")
+        raise OrderRefused("no_quantity", refusals.NO_QUANTITY)
     if quantity > rules.max_quantity:
-        raise OrderRefused("too_many", f"A quantity must not be above {rules.max_quantity}.")
+        raise OrderRefused("too_many", refusals.TOO_MANY, quantity=rules.max_quantity)
 
 
 def check_improvement(side: Side, key: int, best: Level | None) -> None:
     """Refuse a quote that is not better than the best of its side."""
     if best is not None and key >= best.key:
-        quote = _QUOTE[side]
-        raise OrderRefused(
-            "no_improvement",
-            f"A new {quote} must be {_BETTER[side]} the best {quote}, {best.price}.",
-        )
+        words = refusals.NO_BETTER_BID if side == "buy" else refusals.NO_BETTER_ASK
+        raise OrderRefused("no_improvement", words, price=best.price)
 
 
 def check_orders(account: Account, side: Side, rules: Rules) -> None:
@@ -55,24 +50,19 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
     if rules.max_orders is None:
         return
     if account.counts[side] >= rules.max_orders:
-        quote = _QUOTE[side]
-        raise OrderRefused(
-            "too_many_orders",
-            f"You have {rules.max_orders} {quote}{'s' * (rules.max_orders > 1)} already, "
-            "which is as many as you may have.",
-        )
+        raise OrderRefused("too_many_orders", refusals.TOO_MANY_ORDERS, count=rules.max_orders)
 
 
 def check_cash(account: Account, ticks: int) -> None:
     """Refuse to spend what is not there or bound by other bids."""
     if ticks > account.free_ticks:
-        raise OrderRefused("no_cash", "You do not have enough money left for this order.")
+        raise OrderRefused("no_cash", refusals.NO_CASH)
 
 
 def check_units(account: Account, quantity: int) -> None:
     """Refuse to sell what is not there or bound by other asks."""
     if quantity > account.free_units:
-        raise OrderRefused("no_units", "You do not have enough units left for this order.")
+        raise OrderRefused("no_units", refusals.NO_UNITS)
 
 
 def check_loss(
@@ -92,8 +82,9 @@ def check_loss(
     for unit in range(done + 1, done + standing + quantity + 1):
         value = value_of(account.player, side, unit)
         if value is None:
-            raise OrderRefused("no_unit", f"You have no further unit to {side}.")
+            words = refusals.NO_UNIT_TO_BUY if side == "buy" else refusals.NO_UNIT_TO_SELL
+            raise OrderRefused("no_unit", words)
         if side == "buy" and price > value:
-            raise OrderRefused("loss", f"Your bid is above your value of {value}.")
+            raise OrderRefused("loss", refusals.LOSS_BID, value=value)
         if side == "sell" and price < value:
-            raise OrderRefused("loss", f"Your ask is below your cost of {value}.")
+            raise OrderRefused("loss", refusals.LOSS_ASK, value=value)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from operator import index
 from typing import Any
 
 from uproot_nb.engine.entities import Group, Player, Session
 from uproot_nb.engine.ledger import Model, find_world
-from uproot_nb.engine.models import create_model
+from uproot_nb.engine.world import World
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
-from uproot_nb.market import commands
+from uproot_nb.market import commands, refusals
 from uproot_nb.market.book import Book
 from uproot_nb.market.commands import Command, carry_out
 from uproot_nb.market.depth import Depth
@@ -28,6 +30,9 @@ __all__ = ["Market"]
 Trader = Player | str
 """A player, or a trader's name."""
 
+SHOWN_ORDERS = 100
+"""Of one's own standing orders, the newest are told; a trader may have thousands."""
+
 
 class Market:
     """A limit order book in a session: what happens in it is in the log, and outlives the kernel.
@@ -42,9 +47,19 @@ class Market:
     """
 
     def __init__(self, model: Model) -> None:
-        told = model.market
+        told = model.get("market")
+        if not isinstance(told, Mapping):
+            raise BadMarket(
+                f"The model {model.name!r} is none of a market.", "Give the market another name."
+            )
         self.model = model
+        self.listeners: dict[str, Callable[[Outcome | None], None]] = {}
+        """By whom: is told of each command's outcome in its transaction, and by None of the end."""
+        self.answered = ""
+        """Who reads of a command by its reply, and need not be told by listeners."""
         self.name: str = told["name"]
+        self.title: str = told.get("title", told["name"])
+        """The name without the group's."""
         self.period: int = told["period"]
         self.rules = Rules.from_plain(dict(told["rules"]))
         self._raw_values: Any = None
@@ -68,22 +83,38 @@ class Market:
             BadMarket: it was made with other rules.
         """
         world = find_world(session)
-        place = name if group is None else f"{name}-{group.name}"
-        tag = f"{place}-{period}"
         with world.lock:
-            market: Market | None = world.models.bound.get(tag)
+            market = cls.find(session, name=name, period=period, group=group)
             if market is None:
-                model = world.models.get(tag)
-                model = _new(world.session, tag, place, period, rules) if model is None else model
-                market = world.models.bound[tag] = cls(model)
-                if values is not None and market.values is None:
+                model = _new(world, name, period, group, rules)
+                market = world.models.bound[model.name] = cls(model)
+                if values is not None:
                     market.induce(values)
             if rules is not None and rules != market.rules:
                 raise BadMarket(
-                    f"The market {tag!r} was made with other rules.",
+                    f"The market {market.model.name!r} was made with other rules.",
                     "A new period, or a new name, may have new ones.",
                 )
         return market
+
+    @classmethod
+    def find(
+        cls, session: Session | SessionIdentifier, *, name: str = "market", period: int = 1,
+        group: Group | None = None,
+    ) -> Market | None:  # fmt: skip
+        """Return a market that was made before, None if there is none."""
+        return cls._tagged(find_world(session), _tag(_place(name, group), period))
+
+    @classmethod
+    def _tagged(cls, world: World, tag: str) -> Market | None:
+        with world.lock:
+            model, bound = world.models.get(tag), world.models.bound
+            if model is None:
+                bound.pop(tag, None)  # the hook that made it has failed, and was undone
+            elif tag not in bound:
+                bound[tag] = cls(model)
+            found: Market | None = bound.get(tag)
+            return found
 
     def __repr__(self) -> str:
         return f"<Market {self.name!r}, period {self.period}: {len(self.book.orders)} orders stand>"
@@ -132,15 +163,7 @@ class Market:
 
     def in_period(self, period: int) -> Market | None:
         """Return the market of the same name, or group, in another period, if there was one."""
-        world = self.model._world
-        tag = f"{self.name}-{period}"
-        with world.lock:
-            model = world.models.get(tag)
-            if model is None:
-                return None
-            found: Market = world.models.bound.get(tag) or type(self)(model)
-            world.models.bound[tag] = found
-            return found
+        return self._tagged(self.model._world, _tag(self.name, period))
 
     @property
     def is_open(self) -> bool:
@@ -158,14 +181,16 @@ class Market:
     def holdings(self, trader: Trader) -> dict[str, Any]:
         """Return what a trader alone may know, as JSON has it.
 
-        orders (rows number, side, price, remaining), cash, units, bought, sold, value and cost (of
-        the next unit; null where there is none), profit (null where nothing was induced).
+        orders (rows number, side, price, remaining; the newest 100), more (how many orders there
+        are besides), cash, units, bought, sold, value and cost (of the next unit; null where there
+        is none), profit (null where nothing was induced).
         """
         name, book, values = _name(trader), self.book, self.values
         account = book.account(name)
+        newest = list(islice(reversed(account.orders.values()), SHOWN_ORDERS))[::-1]
         told: dict[str, Any] = {
-            "orders": [[o.number, o.side, plain(o.price), o.remaining]
-                       for o in account.orders.values()],
+            "orders": [[o.number, o.side, plain(o.price), o.remaining] for o in newest],
+            "more": len(account.orders) - len(newest),
             "cash": plain(account.cash), "units": account.units, "bought": account.bought,
             "sold": account.sold, "value": None, "cost": None, "profit": None,
         }  # fmt: skip
@@ -184,6 +209,13 @@ class Market:
         bound: dict[str, Any] = self.model._world.models.bound
         bound[self.model.name] = made = type(self)(self.model)
         return made
+
+    def ruled_by(self, rules: Rules) -> Market:
+        """Return the market with these rules, unless it was made with rules or has traders."""
+        if self.model.market.get("ruled", True) or self.book.accounts or rules == self.rules:
+            return self
+        self.model.market["rules"] = rules.plain()
+        return self.again()
 
     def induce(self, values: InducedValues) -> None:
         """Say what units are worth to buyers and cost sellers; before the first order.
@@ -212,12 +244,21 @@ class Market:
 
     def endow(self, trader: Trader, cash: Price = 0, units: int = 0) -> None:
         """Give a trader cash and units to begin with. See `Book.endow`."""
-        self._do(commands.Endow(_name(trader), cash, units), None)
+        self._do(commands.Endow(_name(trader), _whole(cash), _whole(units)), None)
 
     def close(self) -> None:
         """Take no more orders. What stands in the book is left there. Idempotent."""
-        if self.is_open:
-            self.model.closed = True
+        with self.model._world.lock:
+            if self.is_open:
+                self.model.closed = True
+                self._tell(None)
+
+    def shift(self, seconds: float) -> None:
+        """End so much later: the session was paused."""
+        with self.model._world.lock:
+            ends = self.model.get("ends")
+            if ends is not None and self.is_open:
+                self.model.ends = ends + seconds
 
     # From period to period
 
@@ -308,29 +349,31 @@ class Market:
         Raises:
             OrderRefused: the rules do not take it, or the market is closed.
         """
-        return self._order(commands.Limit(_name(trader), side, price, quantity), client_time)
+        command = commands.Limit(_name(trader), side, _whole(price), _whole(quantity))
+        return self.give(command, client_time)
 
     def market(
         self, trader: Trader, side: Side, quantity: int = 1, client_time: float | None = None
     ) -> Outcome:
         """Buy or sell at once at the best prices there are. See `Book.market`."""
-        return self._order(commands.Market(_name(trader), side, quantity), client_time)
+        return self.give(commands.Market(_name(trader), side, _whole(quantity)), client_time)
 
     def cancel(self, trader: Trader, order: int, client_time: float | None = None) -> Outcome:
         """Take one's own order out of the book. See `Book.cancel`."""
-        return self._order(commands.Cancel(_name(trader), order), client_time)
+        return self.give(commands.Cancel(_name(trader), _whole(order)), client_time)
 
     def cancel_all(self, trader: Trader | None = None, client_time: float | None = None) -> Outcome:
         """Take all of a trader's orders out of the book, or everybody's."""
         who = None if trader is None else _name(trader)
-        return self._order(commands.CancelAll(who), client_time)
+        return self.give(commands.CancelAll(who), client_time)
 
     def replace(
         self, trader: Trader, order: int, price: Price | None = None, quantity: int | None = None,
         client_time: float | None = None,
     ) -> Outcome:  # fmt: skip
         """Change one's own order's price, or what remains of it. See `Book.replace`."""
-        return self._order(commands.Replace(_name(trader), order, price, quantity), client_time)
+        command = commands.Replace(_name(trader), _whole(order), _whole(price), _whole(quantity))
+        return self.give(command, client_time)
 
     def clear(self) -> Outcome:
         """Trade all that can be traded at one price, in a call market. See `Book.clear`.
@@ -339,7 +382,7 @@ class Market:
             BadMarket: this is no call market.
             OrderRefused: it is closed.
         """
-        return self._order(commands.Clear(), None)
+        return self.give(commands.Clear(), None)
 
     def refuse(
         self, command: Command, code: str, message: str, client_time: float | None = None
@@ -356,9 +399,14 @@ class Market:
 
     # How it is done
 
-    def _order(self, command: Command, client_time: float | None) -> Outcome:
+    def give(self, command: Command, client_time: float | None = None) -> Outcome:
+        """Carry out any command: `market.give(Limit("ann", "buy", 12))`.
+
+        Raises:
+            OrderRefused: the rules do not take it, or the market is closed.
+        """
         if not self.is_open:
-            raise self.refuse(command, "closed", "The market is closed.", client_time)
+            raise self.refuse(command, "closed", refusals.CLOSED, client_time)
         outcome = self._do(command, client_time)
         assert outcome is not None
         return outcome
@@ -378,7 +426,13 @@ class Market:
                 self._forget()  # the book is ahead of the log
                 raise
             self._note_trades(outcome, self.model._records()[-1]["time"])
+            if outcome is not None:
+                self._tell(outcome)
             return outcome
+
+    def _tell(self, outcome: Outcome | None) -> None:
+        for hear in list(self.listeners.values()):
+            hear(outcome)
 
     def _note(self, record: dict[str, Any]) -> None:
         """Log an entry that the book has already."""
@@ -412,16 +466,34 @@ class Market:
         return None if values is None else values.value_of(player, side, unit)
 
 
-def _new(session: Session, tag: str, name: str, period: int, rules: Rules | None) -> Model:
+def _new(world: World, name: str, period: int, group: Group | None, rules: Rules | None) -> Model:
     if not isinstance(period, int) or isinstance(period, bool):
         raise BadMarket(f"period={period!r} is no whole number.", "Count periods: 1, 2, 3 …")
-    model = create_model(session, tag)
-    model.market = {"name": name, "period": period, "rules": (rules or Rules()).plain()}
+    place = _place(name, group)
+    tag = _tag(place, period)
+    model = world.models.create(tag, name=tag)
+    model.market = {
+        "name": place, "title": name, "period": period, "rules": (rules or Rules()).plain(),
+        "ruled": rules is not None,
+    }  # fmt: skip
     return model
+
+
+def _place(name: str, group: Group | None) -> str:
+    return name if group is None else f"{name}-{group.name}"
+
+
+def _tag(place: str, period: int) -> str:
+    return f"{place}-{period}"
 
 
 def _name(trader: Trader) -> str:
     return trader if isinstance(trader, str) else trader.name
+
+
+def _whole(told: Any) -> Any:
+    """Return whole numbers of numpy and others as Python's; all else as it is."""
+    return told if isinstance(told, bool) or not hasattr(told, "__index__") else index(told)
 
 
 def _money(told: Any) -> Price:

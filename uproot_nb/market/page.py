@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import re
-import types
+import inspect
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar
 
 from uproot_nb.engine.entities import Player
-from uproot_nb.engine.realtime import notify
-from uproot_nb.errors import OrderRefused, Refused
+from uproot_nb.errors import BadPage, OrderRefused, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Page
+from uproot_nb.market import refusals
 from uproot_nb.market.commands import Cancel, Command, Limit, Replace
 from uproot_nb.market.commands import Market as AtBest
 from uproot_nb.market.depth import plain_changes
+from uproot_nb.market.entered import entered_price, entered_quantity
+from uproot_nb.market.limits import check_side
 from uproot_nb.market.market import Market
 from uproot_nb.market.orders import OTHER, Side
 from uproot_nb.market.outcomes import Outcome, Trade
-from uproot_nb.market.prices import Price, plain
+from uproot_nb.market.prices import plain
 from uproot_nb.market.rules import Rules
 
 __all__ = ["MarketPage", "markets_of", "page_function"]
 
 SHOWN_TRADES = 500
 """How many trades, the latest, a page begins with."""
-_NUMBER = re.compile(r"\s*(\d{1,15})(?:[.,](\d{1,12}))?\s*\Z")
+_PLAIN = (
+    "open_market", "close_market", "facts", "traders", "sides", "period", "told_of", "mine_of",
+    "tell", "tell_closed", "shown_number", "order_of",
+)  # fmt: skip
+"""Functions of a page that answer at once."""
 
 
 class MarketPage(Page):
@@ -40,12 +45,13 @@ class MarketPage(Page):
                 names = [trader.name for trader in traders]
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
-    Each round of the page is a period with a market of its own, each group trades by itself, and
-    several `market_names` are shown side by side. To change the page's looks, give a template that
-    begins with `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
+    Each time that a player comes to a page with these `market_names` is a period with a market of
+    its own; a practice page takes other names. Each group trades by itself, and several names are
+    shown side by side. To change the page's looks, give a template that begins with
+    `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
 
     Attributes:
-        rules: what the markets allow.
+        rules: what the markets allow, except those made with `Market.in_session(…, rules=…)`.
         seconds: how long a period lasts, from the first trader's arrival on; None is no end.
         market_names: what is traded.
         texts: what participants read instead of a refusal's sentence, by its code:
@@ -57,11 +63,25 @@ class MarketPage(Page):
     seconds: ClassVar[float | None] = None
     market_names: ClassVar[tuple[str, ...]] = ("market",)
     texts: ClassVar[Mapping[str, str]] = {}
+    refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _PLAIN:
+            if inspect.iscoroutinefunction(page_function(cls, name)):
+                raise BadPage(
+                    cls.__name__, f"{name} is 'async def', but it is to answer at once.",
+                    f"Write 'def {name}'.",
+                )  # fmt: skip
 
     # What authors may change
 
     def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
-        """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once for each."""
+        """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once for each.
+
+        It knows the traders that there are when the first of them arrives: make all places before
+        (`serve(…, players=8)`), or group the traders on a page before this one.
+        """
 
     def close_market(page: Any, market: Market) -> None:
         """End a market whose time is up."""
@@ -90,8 +110,11 @@ class MarketPage(Page):
         return [side for side, units in schedules.items() if player.name in units]
 
     def period(page: Any, player: Player) -> int:
-        """Return the number of the period: the round, 1 without rounds."""
-        return getattr(player, "round", None) or 1
+        """Return the number of the period: how many pages with these markets the player has met."""
+        journeys = player._world.flow.journeys
+        places = range(player.position + 1)
+        met = (journeys.page(player, place) for place in places)
+        return max(1, sum(_trades(page, other) for other in met))
 
     # What other kinds of market pages change
 
@@ -104,8 +127,13 @@ class MarketPage(Page):
         return market.holdings(player)
 
     def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-        """Push what a player's command has changed to those who trade with the player."""
+        """Push what has changed in a market to those who trade with the player."""
         _tell(page, player, market, outcome)
+
+    def tell_closed(page: Any, player: Player, market: Market) -> None:
+        """Push to those who trade with the player that no more orders are taken."""
+        traders = list(page_function(page, "traders")(page, player))
+        _push(page, market, traders, {"open": False}, "UprootMarketClosed")
 
     def shown_number(page: Any, market: Market, order: int) -> int:
         """Return by what number a browser knows an order."""
@@ -141,125 +169,128 @@ class MarketPage(Page):
 
     @live
     def send_order(
-        page: Any, player: Player, market: str, side: Literal["buy", "sell"],
-        price: int | str | None, quantity: int = 1, sent: float | None = None,
+        page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
+        sent: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Buy or sell at a price or better, or at the best there is if *price* is None."""
-        found = _market(page, player, market)
+        found, units = _market(page, player, market), entered_quantity(quantity)
         if price is None:
-            asked: Command = AtBest(player.name, side, quantity)
-        else:
-            asked = Limit(player.name, side, _price(price), quantity)
-        _check(page, player, found, asked, side, quantity, sent)
-        with _Telling(page, player, found) as told:
-            if isinstance(asked, Limit):
-                told.outcome = found.limit(player, side, asked.price, quantity, sent)
-            else:
-                told.outcome = found.market(player, side, quantity, sent)
-        return told.reply()
+            return _answer(page, player, found, AtBest(player.name, side, units), sent)
+        limit = entered_price(price, found.rules.tick)
+        return _answer(page, player, found, Limit(player.name, side, limit, units), sent)
 
     @live
     def take_price(
-        page: Any, player: Player, market: str, side: Literal["buy", "sell"], price: int | str,
-        quantity: int = 1, sent: float | None = None,
+        page: Any, player: Player, market: str, side: Any, price: Any, quantity: Any = 1,
+        sent: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Trade with what stands at a price or better, and with nothing worse; nothing rests."""
-        found = _market(page, player, market)
-        limit = _price(price)
-        asked = Limit(player.name, side, limit, quantity)
+        """Trade with what others have at a price or better, and with nothing worse; nothing rests.
+
+        With fewer units there than are asked for, those are traded.
+        """
+        found, units = _market(page, player, market), entered_quantity(quantity)
+        limit = entered_price(price, found.rules.tick)
+        asked = Limit(player.name, side, limit, units)
+        _check_time(page, player, found, asked, sent)
         if found.rules.call:
-            words = "Nothing is traded here before all orders are in."
-            raise _refusal(page, found.refuse(asked, "no_taking", words, sent))
-        there = _standing(found, player, side, limit)
+            raise _refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
+        there = _standing(page, player, found, asked, sent)
         if not there:
-            raise _refusal(page, found.refuse(asked, "gone", "That offer has just gone.", sent))
-        quantity = min(quantity, there)
-        _check(page, player, found, asked, side, quantity, sent)
-        with _Telling(page, player, found) as told:
-            told.outcome = found.limit(player, side, limit, quantity, sent)
-        return told.reply()
+            raise _refuse(page, found, asked, "gone", refusals.GONE, sent)
+        if type(units) is int and units > there:
+            asked = Limit(player.name, side, limit, there)
+        return _answer(page, player, found, asked, sent)
 
     @live
     def cancel_order(
-        page: Any, player: Player, market: str, order: int, sent: float | None = None
+        page: Any, player: Player, market: str, order: Any, sent: Any = None
     ) -> dict[str, Any]:
         """Take one's own order back."""
         found = _market(page, player, market)
         order = page_function(page, "order_of")(page, player, found, order)
-        _check(page, player, found, Cancel(player.name, order), None, 0, sent)
-        with _Telling(page, player, found) as told:
-            told.outcome = found.cancel(player, order, sent)
-        return told.reply()
+        return _answer(page, player, found, Cancel(player.name, order), sent)
 
     @live
     def replace_order(
-        page: Any, player: Player, market: str, order: int, price: int | str | None = None,
-        quantity: int | None = None, sent: float | None = None,
+        page: Any, player: Player, market: str, order: Any, price: Any = None,
+        quantity: Any = None, sent: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Change one's own order."""
-        found = _market(page, player, market)
-        limit = None if price is None else _price(price)
+        found, units = _market(page, player, market), entered_quantity(quantity)
+        limit = entered_price(price, found.rules.tick)
         order = page_function(page, "order_of")(page, player, found, order)
-        _check(page, player, found, Replace(player.name, order, limit, quantity), None, 0, sent)
-        with _Telling(page, player, found) as told:
-            told.outcome = found.replace(player, order, limit, quantity, sent)
-        return told.reply()
+        return _answer(page, player, found, Replace(player.name, order, limit, units), sent)
 
 
-class _Telling:
-    """Tells those on the page what a command has done; a refusal in the words of the page."""
+def _trades(page: Any, other: Any) -> bool:
+    """Tell whether another page trades in the same markets."""
+    return (
+        other is not None
+        and issubclass(other, MarketPage)
+        and other.market_names == page.market_names
+    )
 
-    def __init__(self, page: Any, player: Player, market: Market) -> None:
-        self._page, self._player, self._market = page, player, market
-        self.outcome: Outcome | None = None
 
-    def __enter__(self) -> _Telling:
-        return self
+def _answer(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> dict[str, Any]:
+    """Carry out a command, tell the others, and return what the caller alone gets to know.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:  # fmt: skip
-        if isinstance(error, OrderRefused):
-            raise _refusal(self._page, error)
-        if error is None and self.outcome is not None:
-            tell = page_function(self._page, "tell")
-            tell(self._page, self._player, self._market, self.outcome)
+    Raises:
+        OrderRefused: it is not taken, in the words of the page.
+    """
+    _check_time(page, player, market, asked, sent)
+    _check_units(page, player, market, asked, sent)
+    market.answered = player.name
+    try:
+        outcome = market.give(asked, sent)
+    except OrderRefused as refusal:
+        raise _worded(page, refusal) from None
+    finally:
+        market.answered = ""
+    mine = page_function(page, "mine_of")(page, player, market)
+    shown = outcome.order
+    if shown is not None:
+        shown = page_function(page, "shown_number")(page, market, shown)
+    traded = sum(trade.quantity for trade in outcome.trades)
+    return {
+        "market": market.name, "order": shown, "resting": outcome.resting, "traded": traded,
+        "mine": mine,
+    }  # fmt: skip
 
-    def reply(self) -> dict[str, Any]:
-        """Return what the caller alone gets to know."""
-        assert self.outcome is not None
-        page, market, order = self._page, self._market, self.outcome.order
-        mine = page_function(page, "mine_of")(page, self._player, market)
-        shown = order if order is None else page_function(page, "shown_number")(page, market, order)
-        traded = sum(trade.quantity for trade in self.outcome.trades)
-        return {
-            "market": market.name, "order": shown,
-            "resting": self.outcome.resting, "traded": traded, "mine": mine,
-        }  # fmt: skip
+
+def _hear(page: Any, player: Player, market: Market, outcome: Outcome | None) -> None:
+    """Tell the page's traders of whatever happens in a market, also by the author's own code."""
+    if outcome is None:
+        page_function(page, "tell_closed")(page, player, market)
+    else:
+        page_function(page, "tell")(page, player, market, outcome)
 
 
 def _tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-    """Push what has changed to everybody, and what is theirs to the makers."""
+    """Push what has changed to everybody, and what is theirs to those whom it concerns."""
     traders = list(page_function(page, "traders")(page, player))
     now = market.model._world.journal.clock()
-    news = {
-        "market": market.name, **plain_changes(outcome),
-        "trades": [_plain_trade(now, trade) for trade in outcome.trades],
-    }  # fmt: skip
-    notify(player, traders, news, event="UprootMarket")
+    trades = [_plain_trade(now, trade) for trade in outcome.trades]
+    _push(page, market, traders, {**plain_changes(outcome), "trades": trades}, "UprootMarket")
     mine_of = page_function(page, "mine_of")
     concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
     for other in traders:
-        if other.name in concerned and other.name != player.name:
-            mine = {"market": market.name, "mine": mine_of(page, other, market)}
-            notify(player, other, mine, event="UprootMarketMine")
+        if other.name in concerned and other.name != market.answered:
+            _push(page, market, [other], {"mine": mine_of(page, other, market)}, "UprootMarketMine")
+
+
+def _push(
+    page: Any, market: Market, traders: list[Player], news: Mapping[str, Any], event: str
+) -> None:
+    """Push to those who are on the page; in another period they know that it is not for them."""
+    told = {"market": market.name, "period": market.period, **news}
+    market.model._world.delivery.notify(None, traders, told, event, page)
 
 
 def _told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
     rules = market.rules
     return {
-        "market": market.name, "period": market.period, "tick": plain(rules.tick),
+        "market": market.name, "title": market.title, "period": market.period,
+        "tick": plain(rules.tick),
         "max_price": plain(rules.max_price), "max_quantity": rules.max_quantity,
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
@@ -276,26 +307,29 @@ def _plain_trade(time: float, trade: Trade) -> list[Any]:
 
 def markets_of(page: Any, player: Player) -> list[Market]:
     """Return the markets of the player's period; those that are new are set up."""
-    found = []
-    for name in page.market_names:
-        period = page_function(page, "period")(page, player)
-        market = Market.in_session(player.session, name=name, period=period, group=player.group)
-        if not market.model.get("ready", False):
-            market = _set_up(page, player, market)
-        found.append(market)
-    return found
+    period = page_function(page, "period")(page, player)
+    return [_opened(page, player, name, period) for name in page.market_names]
 
 
-def _set_up(page: Any, player: Player, market: Market) -> Market:
-    if page.rules != market.rules:
-        market.model.market["rules"] = page.rules.plain()
-        market = market.again()
+def _opened(page: Any, player: Player, name: str, period: int) -> Market:
+    place: dict[str, Any] = {"name": name, "period": period, "group": player.group}
+    market = Market.in_session(player.session, **place)
+    is_new = not market.model.get("ready", False)
+    if is_new:
+        market = market.ruled_by(page.rules)
+    market.listeners[page.key] = partial(_hear, page, player, market)
+    player._world.flow.timeouts.shifted[market.model.name] = market.shift
+    if is_new:
+        _set_up(page, player, market)
+    return market
+
+
+def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
         market.model.ends = market.model._world.journal.clock() + page.seconds
     traders = page_function(page, "traders")(page, player)
     page_function(page, "open_market")(page, market, traders)
-    return market
 
 
 def _market(page: Any, player: Player, name: str) -> Market:
@@ -317,59 +351,61 @@ def _seconds_left(page: Any, player: Player, market: Market) -> float:
     return max(0.0, ends - player._world.journal.clock())
 
 
-def _check(
-    page: Any, player: Player, market: Market, asked: Command, side: Side | None, quantity: int,
-    sent: float | None,
-) -> None:  # fmt: skip
-    """Hold an order to what the page knows: the time, the sides, the units induced.
+def _check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
+    """Refuse what comes after the end, even where the market is not closed yet."""
+    if not market.is_open or player._world.flow.timeouts.has_passed(player):
+        raise _refuse(page, market, asked, "closed", refusals.CLOSED, sent)
+
+
+def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
+    """Hold an order to what the page knows: the sides, and the units induced."""
+    if not isinstance(asked, (Limit, AtBest)) or asked.side not in ("buy", "sell"):
+        return  # the book has words for that
+    side, quantity = asked.side, asked.quantity
+    if side not in page_function(page, "sides")(page, player, market):
+        words = refusals.CANNOT_BUY if side == "buy" else refusals.CANNOT_SELL
+        raise _refuse(page, market, asked, "side", words, sent)
+    values = market.values
+    if values is None or type(quantity) is not int:
+        return
+    account = market.book.account(player.name)
+    if side == "buy":
+        schedules, done = values.values, account.bought + account.bid_units
+    else:
+        schedules, done = values.costs, account.sold + account.ask_units
+    if done + quantity > len(schedules.get(player.name, ())):
+        raise _refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
+
+
+def _standing(page: Any, player: Player, market: Market, asked: Limit, sent: Any) -> int:
+    """Return how many units of others stand at a price or better.
 
     Raises:
-        OrderRefused: it is too late, or the player has nothing to do there.
+        OrderRefused: what is asked for has no such price or side.
     """
-    if player._world.flow.timeouts.has_passed(player):
-        raise _refusal(page, market.refuse(asked, "closed", "The market is closed.", sent))
-    if side is None:
-        return
-    if side not in page_function(page, "sides")(page, player, market):
-        doing = "buy" if side == "buy" else "sell"
-        raise _refusal(page, market.refuse(asked, "side", f"You cannot {doing} here.", sent))
-    values = market.values
-    if values is not None:
-        account = market.book.account(player.name)
-        schedules = values.values if side == "buy" else values.costs
-        done = account.bought + account.bid_units if side == "buy" else (
-            account.sold + account.ask_units
-        )  # fmt: skip
-        if isinstance(quantity, int) and done + quantity > len(schedules.get(player.name, ())):
-            words = "You have no more units to trade."
-            raise _refusal(page, market.refuse(asked, "no_units", words, sent))
-
-
-def _standing(market: Market, player: Player, side: Side, limit: Price) -> int:
-    """Return how many units of others stand at a price or better."""
-    other = OTHER[side]
-    units = 0
-    for order in market.book.standing(other):
-        if (order.price > limit) if side == "buy" else (order.price < limit):
+    try:
+        check_side(asked.side)
+        market.book.grid.ticks(asked.price)
+    except OrderRefused as refusal:
+        raise _refuse(page, market, asked, refusal.code, str(refusal), sent) from None
+    units, limit = 0, asked.price
+    for order in market.book.standing(OTHER[asked.side]):
+        if (order.price > limit) if asked.side == "buy" else (order.price < limit):
             break
-        units += order.remaining
+        units += order.remaining if order.player != player.name else 0
     return units
 
 
-def _refusal(page: Any, refusal: OrderRefused) -> OrderRefused:
+def _refuse(
+    page: Any, market: Market, asked: Command, code: str, words: str, sent: Any
+) -> OrderRefused:
+    """Log that a command is not taken, and return what to raise."""
+    return _worded(page, market.refuse(asked, code, words, sent))
+
+
+def _worded(page: Any, refusal: OrderRefused) -> OrderRefused:
     text = page.texts.get(refusal.code)
     return refusal if text is None else OrderRefused(refusal.code, text)
-
-
-def _price(told: int | str) -> Any:
-    """Read a price as a participant writes it, with a point or a comma; what is none stays text."""
-    if isinstance(told, int):
-        return told
-    found = _NUMBER.match(told)
-    if found is None:
-        return told
-    whole, rest = found.groups()
-    return int(whole) if rest is None or not rest.strip("0") else Decimal(f"{whole}.{rest}")
 
 
 def page_function(page: Any, name: str) -> Any:

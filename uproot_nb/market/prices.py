@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market import refusals
 
 __all__ = ["Price", "PriceGrid", "exact", "from_plain", "plain"]
 
@@ -67,11 +68,11 @@ class PriceGrid:
         """
         made = exact(price)
         if made is None:
-            raise OrderRefused("no_price", "A price must be a plain number.")
+            raise OrderRefused("no_price", refusals.NO_PRICE)
         if made <= 0:
-            raise OrderRefused("not_positive", "A price must be above zero.")
+            raise OrderRefused("not_positive", refusals.NOT_POSITIVE)
         if made > self.highest:
-            raise OrderRefused("too_high", f"A price must not be above {self.highest}.")
+            raise OrderRefused("too_high", refusals.TOO_HIGH, highest=self.highest)
         if self._whole and type(made) is int:
             count, rest = divmod(made, self.tick)
             on_grid = rest == 0
@@ -79,7 +80,7 @@ class PriceGrid:
             count = int(_EXACT.divide_int(Decimal(made), Decimal(self.tick)))
             on_grid = self.price(count) == made
         if not on_grid:
-            raise OrderRefused("off_tick", f"A price must be a multiple of {self.tick}.")
+            raise OrderRefused("off_tick", refusals.OFF_TICK, tick=self.tick)
         return int(count)
 
     def price(self, ticks: int) -> Price:

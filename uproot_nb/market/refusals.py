@@ -1,0 +1,49 @@
+"""Refusals: what participants read of an order that is not taken; the page says it translated."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CANNOT_BUY", "CANNOT_SELL", "CLOSED", "GONE", "LOSS_BID", "LOSS_ASK", "NEEDS_PRICE",
+    "NOBODY_BUYS", "NOBODY_SELLS", "NOT_POSITIVE", "NOT_YOURS", "NO_BETTER_ASK", "NO_BETTER_BID",
+    "NO_CASH", "NO_CHANGE", "NO_MORE_UNITS", "NO_ORDER", "NO_PRICE", "NO_QUANTITY", "NO_SIDE",
+    "NO_TAKING", "NO_UNITS", "NO_UNIT_TO_BUY", "NO_UNIT_TO_SELL", "OFF_TICK", "REFUSAL_TEXTS",
+    "SELF_TRADE", "TOO_HIGH", "TOO_MANY", "TOO_MANY_ORDERS",
+]  # fmt: skip
+
+NO_PRICE = "A price must be a plain number."
+NOT_POSITIVE = "A price must be above zero."
+TOO_HIGH = "A price must not be above {highest}."
+OFF_TICK = "A price must be a multiple of {tick}."
+NO_SIDE = "An order must be to buy or to sell."
+NEEDS_PRICE = "Please say a price: all orders are traded at one."
+NO_QUANTITY = "A quantity must be a whole number above zero."
+TOO_MANY = "A quantity must not be above {quantity}."
+NO_BETTER_BID = "A new bid must be above the best bid, {price}."
+NO_BETTER_ASK = "A new ask must be below the best ask, {price}."
+TOO_MANY_ORDERS = "You have as many orders of this kind as you may have: {count}."
+NO_CASH = "You do not have enough money left for this order."
+NO_UNITS = "You do not have enough units left for this order."
+NO_MORE_UNITS = "You have no more units to trade."
+NO_UNIT_TO_BUY = "You have no further unit to buy."
+NO_UNIT_TO_SELL = "You have no further unit to sell."
+LOSS_BID = "Your bid is above your value of {value}."
+LOSS_ASK = "Your ask is below your cost of {value}."
+NOBODY_SELLS = "Nobody else is selling at the moment."
+NOBODY_BUYS = "Nobody else is buying at the moment."
+NO_ORDER = "This order is not in the market any more."
+NOT_YOURS = "This order is somebody else's."
+SELF_TRADE = "You would trade with yourself."
+NO_CHANGE = "That is what your order says already."
+NO_TAKING = "Nothing is traded here before all orders are in."
+GONE = "That offer has just gone."
+CLOSED = "The market is closed."
+CANNOT_BUY = "You cannot buy here."
+CANNOT_SELL = "You cannot sell here."
+
+REFUSAL_TEXTS = (
+    NO_PRICE, NOT_POSITIVE, TOO_HIGH, OFF_TICK, NO_SIDE, NEEDS_PRICE, NO_QUANTITY, TOO_MANY,
+    NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
+    NO_UNIT_TO_BUY, NO_UNIT_TO_SELL, LOSS_BID, LOSS_ASK, NOBODY_SELLS, NOBODY_BUYS, NO_ORDER,
+    NOT_YOURS, SELF_TRADE, NO_CHANGE, NO_TAKING, GONE, CLOSED, CANNOT_BUY, CANNOT_SELL,
+)  # fmt: skip
+"""All of them, each once; the shipped languages translate exactly these."""
