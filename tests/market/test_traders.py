@@ -241,3 +241,60 @@ def test_weak_foresight_sells_in_the_end() -> None:
 def test_units_and_traders_must_fit() -> None:
     with pytest.raises(BadMarket, match="b1"):
         simulate_market({"b0": ZIC()}, InducedValues({"b0": [1], "b1": [1]}, {}))
+
+
+def test_a_trade_takes_all_quotes_away_where_the_paper_says_so() -> None:
+    """Gode and Sunder's double auction: one best quote a side, and none left after a trade."""
+    traders = {name: ZIC() for name in [*BUYERS, *SELLERS]}
+    rules = Rules(max_price=200, improvement=True)
+    tables = simulate_market(
+        traders, VALUES, steps=800, rules=rules, seed=4, clear_after_trade=True
+    )
+    events = tables.order_events
+    last = events[events["event"].isin(["fill", "partial_fill"])].groupby("trade")["seq"].max()
+    book = tables.book.set_index("seq")
+    for seq in last:
+        time = events.set_index("seq")["time"][seq]
+        after = book[book["time"] == time].iloc[-1]
+        assert after[["bid", "ask"]].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["ZIU", "ZIC", "ZIP"])
+@pytest.mark.parametrize("clears", [False, True])
+def test_under_an_improvement_rule_quotes_only_get_better(kind: str, clears: bool) -> None:
+    """Until the next trade, also where somebody quotes again who has the best quote."""
+    traders = {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])}
+    rules = Rules(max_price=200, improvement=True)
+    tables = simulate_market(
+        traders, VALUES, steps=400, rules=rules, seed=2, clear_after_trade=clears
+    )
+    # who quotes anew cancels and submits at one moment; what counts is what then stands
+    book = tables.book.drop_duplicates("time", keep="last")
+    trades = set(tables.trades["time"])
+    for before, now in pairwise(book.itertuples()):
+        if now.time in trades or before.time in trades:
+            continue
+        assert not now.bid < before.bid
+        assert not now.ask > before.ask
+
+
+def test_units_are_traded_in_their_order() -> None:
+    tables = simulated("ZIC", periods=1)
+    for name, trades in tables.trades.groupby("buyer"):
+        assert list(trades["value"]) == VALUES.values[str(name)][: len(trades)]
+    for name, trades in tables.trades.groupby("seller"):
+        assert list(trades["cost"]) == VALUES.costs[str(name)][: len(trades)]
+
+
+def test_zero_intelligence_draws_from_the_whole_range() -> None:
+    """ZI-U from 1 to 200, a ZI-C buyer from 1 to its value, a ZI-C seller from its cost to 200."""
+    chance = Random(1)
+    buys, sells = (View(side, 90, None, None, None, 1, 200) for side in ("buy", "sell"))  # type: ignore[arg-type]
+    drawn = {
+        (name, view.side): {trader.quote(view, chance) for _ in range(5_000)}
+        for name, trader in (("ZIU", ZIU()), ("ZIC", ZIC()))
+        for view in (buys, sells)
+    }
+    assert drawn["ZIU", "buy"] == drawn["ZIU", "sell"] == set(range(1, 201))
+    assert drawn["ZIC", "buy"] == set(range(1, 91))
+    assert drawn["ZIC", "sell"] == set(range(90, 201))

@@ -11,9 +11,10 @@ from uproot_nb.market.book import Book
 from uproot_nb.market.order_events import order_event_rows, order_event_table
 from uproot_nb.market.orders import Side
 from uproot_nb.market.outcomes import Outcome
+from uproot_nb.market.prices import Price
 from uproot_nb.market.results import MarketTables
 from uproot_nb.market.rules import Rules
-from uproot_nb.market.traders.trader import Shout, Trader, View
+from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
 from uproot_nb.market.values import InducedValues
 
 __all__ = ["simulate_market"]
@@ -36,12 +37,15 @@ def simulate_market(
         tables.periods["efficiency"]
 
     In each step one of those who still have units is drawn, all alike, and may shout one price for
-    one unit. The same seed gives the same market. `time` counts the steps of all periods.
+    one unit. Where `rules.improvement` asks for better quotes, what is no better than the best of
+    its side is not heard; the trader's own quote counts as well, so that nobody takes a quote back.
+    The same seed gives the same market. `time` counts the steps of all periods.
 
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
         steps: how many shouts (or chances to shout) a period has.
-        clear_after_trade: take all standing orders away after each trade (Gode and Sunder 1993).
+        clear_after_trade: take all standing orders away after each trade. Together with
+            `Rules(improvement=True)` it is the double auction of Gode and Sunder (1993).
 
     Raises:
         BadMarket: a trader has no units, or units have no trader.
@@ -72,6 +76,11 @@ class _Period:
         self._period, self._periods, self._clears = period, periods, clears
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)
+        self._listeners = {
+            name: trader
+            for name, trader in traders.items()
+            if type(trader).observe is not Heedless.observe
+        }
         self._sides: dict[str, Side] = {
             name: "buy" if values.values.get(name) else "sell" for name in traders
         }
@@ -91,10 +100,12 @@ class _Period:
         if price == view.own:
             self._tell(view, price, None, time_left)  # said again, and heard again
             return True
+        if self._book.rules.improvement and not _improves(view, price):
+            return True
         try:
             outcome = self._shout(name, view, price, lambda o: self._keep(o, time, rows))
         except OrderRefused:
-            return True  # as an improvement rule refuses what is no improvement
+            return True
         self._tell(view, price, outcome, time_left)
         if outcome.trades and self._clears:
             self._keep(self._book.cancel_all(), time, rows)
@@ -115,7 +126,7 @@ class _Period:
     def _tell(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
         trades = [] if outcome is None else outcome.trades
         heard = Shout(view.side, trades[0].price if trades else price, bool(trades))
-        for name, trader in self._traders.items():
+        for name, trader in self._listeners.items():
             trader.observe(heard, self._view(name, time_left), self._chance)
 
     def _view(self, name: str, time_left: float) -> View | None:
@@ -131,3 +142,10 @@ class _Period:
             side, limit, book.best_bid, book.best_ask, None if own is None else own.price,
             book.rules.tick, book.rules.max_price, time_left, self._period, self._periods,
         )  # fmt: skip
+
+
+def _improves(view: View, price: Price) -> bool:
+    """Say whether a price is better than the best quote of its side, whosever that is."""
+    if view.side == "buy":
+        return view.bid is None or price > view.bid
+    return view.ask is None or price < view.ask

@@ -9,7 +9,7 @@ from typing import Protocol
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price
 
-__all__ = ["Shout", "Trader", "View"]
+__all__ = ["Heedless", "Shout", "Trader", "View"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,15 @@ class Trader(Protocol):
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Hear a shout; *view* is the trader's own, None when it has no unit left to trade."""
+
+
+class Heedless:
+    """A trader who learns nothing from what it hears; a simulation need not tell it.
+
+    class Stubborn(Heedless):
+        def quote(self, view, chance):
+            return view.limit
+    """
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Learn nothing."""
