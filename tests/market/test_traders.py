@@ -298,3 +298,24 @@ def test_zero_intelligence_draws_from_the_whole_range() -> None:
     assert drawn["ZIU", "buy"] == drawn["ZIU", "sell"] == set(range(1, 201))
     assert drawn["ZIC", "buy"] == set(range(1, 91))
     assert drawn["ZIC", "sell"] == set(range(90, 201))
+
+
+def test_who_builds_on_a_heedless_trader_may_listen() -> None:
+    class Counting(ZIC):
+        heard = 0
+
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            self.heard += 1
+
+    counting = Counting()
+    traders: dict[str, Trader] = {name: ZIC() for name in [*BUYERS, *SELLERS]}
+    simulate_market({**traders, "b0": counting}, VALUES, steps=100, rules=RULES)
+    assert counting.heard > 50
+
+
+def test_who_has_no_units_at_all_takes_no_part() -> None:
+    values = InducedValues({"b0": [90], "b1": []}, {"s0": [10]})
+    traders = {name: ZIC() for name in ("b0", "b1", "s0")}
+    tables = simulate_market(traders, values, steps=200, rules=Rules(max_price=100))
+    assert len(tables.trades) == 1
+    assert "b1" not in set(tables.order_events["player"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -72,17 +72,17 @@ class _Period:
         self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
         periods: int, clears: bool, chance: Random,
     ) -> None:  # fmt: skip
-        self._traders, self._values, self._chance = traders, values, chance
+        self._traders, self._chance = traders, chance
         self._period, self._periods, self._clears = period, periods, clears
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)
-        self._listeners = {
-            name: trader
-            for name, trader in traders.items()
-            if type(trader).observe is not Heedless.observe
-        }
+        self._listeners = {name: one for name, one in traders.items() if _listens(one)}
+        self._tick, self._highest = rules.tick, rules.max_price
         self._sides: dict[str, Side] = {
             name: "buy" if values.values.get(name) else "sell" for name in traders
+        }
+        self._limits: dict[str, Sequence[Price]] = {
+            name: values.values.get(name) or values.costs.get(name, ()) for name in traders
         }
 
     def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> bool:
@@ -124,6 +124,8 @@ class _Period:
         rows.extend(order_event_rows(outcome, float(time), self._period))
 
     def _tell(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
+        if not self._listeners:
+            return
         trades = [] if outcome is None else outcome.trades
         heard = Shout(view.side, trades[0].price if trades else price, bool(trades))
         for name, trader in self._listeners.items():
@@ -132,16 +134,24 @@ class _Period:
     def _view(self, name: str, time_left: float) -> View | None:
         """Return what a trader sees; None when its units are traded."""
         book, side = self._book, self._sides[name]
-        account = book.account(name)
-        done = account.bought if side == "buy" else account.sold
-        limit = self._values.value_of(name, side, done + 1)
-        if limit is None:
+        account = book.accounts.get(name)
+        if account is None:
+            done, own = 0, None
+        else:
+            done = account.bought if side == "buy" else account.sold
+            own = next(iter(account.orders.values()), None)
+        limits = self._limits[name]
+        if done >= len(limits):
             return None
-        own = next(iter(account.orders.values()), None)
         return View(
-            side, limit, book.best_bid, book.best_ask, None if own is None else own.price,
-            book.rules.tick, book.rules.max_price, time_left, self._period, self._periods,
+            side, limits[done], book.best_bid, book.best_ask, None if own is None else own.price,
+            self._tick, self._highest, time_left, self._period, self._periods,
         )  # fmt: skip
+
+
+def _listens(trader: Trader) -> bool:
+    # Who builds on a heedless trader may listen after all.
+    return getattr(type(trader), "observe", None) is not Heedless.observe
 
 
 def _improves(view: View, price: Price) -> bool:
