@@ -11,10 +11,10 @@ from uproot_nb.market.traders.near_zero import NearZeroIntelligence
 from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.simulation import simulate_market
 from uproot_nb.market.traders.sniper import Sniper
-from uproot_nb.market.traders.trader import Shout, Trader, View
+from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 
 __all__ = [
-    "GD", "ZIC", "ZIP", "ZIU", "NearZeroIntelligence", "Shout", "Sniper", "Trader", "View",
-    "market_bot", "simulate_market",
+    "GD", "ZIC", "ZIP", "ZIU", "Heedless", "NearZeroIntelligence", "Shout", "Sniper", "Trader",
+    "View", "market_bot", "simulate_market",
 ]  # fmt: skip
