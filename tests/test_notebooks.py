@@ -25,9 +25,15 @@ FUNCTION_FORMS = {
     "live_monitor": ["run.monitor(", "run.bots(", "run.message(", "run.view("],
     "analysis": ["open_log(", ".panel(", ".export(", "IntSlider(", ".at(seq)"],
     "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
+    "zero_intelligence": ["simulate_market(", '.periods["efficiency"]', "equilibrium("],
 }
+ALONE = {"zero_intelligence"}
+"""They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+every_serving_notebook = pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem not in ALONE], ids=lambda path: path.stem
+)
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -58,7 +64,7 @@ def test_it_carries_no_outputs_and_names_its_kernel(path: Path) -> None:
             assert cell.execution_count is None
 
 
-@every_notebook
+@every_serving_notebook
 def test_how_many_players_there_are_stands_in_the_first_code_cell(path: Path) -> None:
     codes = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
     name = next(line for line in "\n".join(codes).splitlines() if "serve([" in line)
@@ -80,7 +86,7 @@ def test_what_people_write_never_becomes_markup(path: Path) -> None:
         assert door not in text
 
 
-@every_notebook
+@every_serving_notebook
 def test_it_runs_from_top_to_bottom_twice(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jupyter: LiveJupyter
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -129,6 +130,105 @@ def test_a_sniper_waits_for_a_good_deal() -> None:
     assert sniper.quote(View("buy", 80, 85, 90, None, 1, 200, time_left=0.05), chance) is None
 
 
+def test_a_sniper_pays_no_more_than_anybody_did_before() -> None:
+    """A narrow spread is not enough when the last period's trades were all cheaper."""
+    chance, near = Random(1), View("buy", 100, 85, 90, None, 1, 200, period=2)
+    heard: dict[int, Sniper] = {}
+    for paid in (80, 95):
+        heard[paid] = Sniper()
+        heard[paid].observe(Shout("sell", paid, True), replace(near, period=1), chance)
+    assert heard[80].quote(near, chance) is None
+    assert heard[95].quote(near, chance) == 90
+    selling = View("sell", 60, 85, 90, None, 1, 200, period=2)
+    for paid, quoted in ((80, 85), (95, None)):
+        sniper = Sniper()
+        sniper.observe(Shout("buy", paid, True), replace(selling, period=1), chance)
+        sniper.observe(Shout("buy", 99, True), replace(selling, period=1), chance)
+        assert sniper.quote(selling, chance) == quoted
+
+
+def test_a_quote_that_was_taken_is_believed_to_be_taken_again() -> None:
+    """It stood first, and was heard as one that nobody took; the taking mends that."""
+    trader, chance = GD(), Random(1)
+    for price in (90, 80):
+        trader.observe(Shout("sell", price, False), None, chance)
+    assert trader.belief("sell", 80, 200.0) == 0.0
+    trader.observe(Shout("buy", 80, True), None, chance)
+    assert trader.belief("sell", 80, 200.0) == 1.0
+    assert trader.belief("sell", 90, 200.0) == 0.0
+
+
+def test_a_sure_gain_is_believed_to_be_sure() -> None:
+    """Nobody has sold at 60 yet, but who sells to the bid that stands there does."""
+    trader, chance = GD(), Random(1)
+    for price in (55, 50, 60):
+        trader.observe(Shout("sell", price, False), None, chance)
+    assert trader.quote(View("sell", 40, 60, None, None, 1, 200), chance) == 60
+
+
+def plus(margin: float = 0.2) -> ZIP:
+    trader = ZIP(Random(1))
+    trader.margin = margin
+    return trader
+
+
+def test_who_has_sold_everything_still_learns_that_it_was_too_cheap() -> None:
+    trader, chance = plus(), Random(1)
+    trader.quote(View("sell", 100, None, None, None, 1, 200), chance)
+    trader.observe(Shout("buy", 90, True), None, chance)
+    assert trader.margin == 0.2
+    trader.observe(Shout("buy", 150, True), None, chance)
+    assert trader.margin > 0.2
+    before = trader.margin
+    trader.observe(Shout("sell", 105, False), None, chance)  # it has nothing to compete for
+    assert trader.margin == before
+
+
+@pytest.mark.parametrize("margin", [0.157, 0.203, 0.1999])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_shout_of_ones_own_that_fails_lowers_the_margin(side: str, margin: float) -> None:
+    """Whichever way the price was rounded."""
+    trader, chance = plus(margin), Random(1)
+    view = View(side, 100, None, None, None, 1, 200)  # type: ignore[arg-type]
+    price = trader.quote(view, chance)
+    assert price is not None
+    trader.observe(Shout(view.side, price, False), view, chance)
+    assert trader.margin < margin
+
+
+def test_a_margin_is_never_given_up_altogether() -> None:
+    trader, chance = plus(0.05), Random(1)
+    view = View("sell", 100, None, None, None, 1, 200)
+    for _ in range(50):
+        trader.observe(Shout("sell", 20, False), view, chance)
+    assert trader.margin > 0
+
+
+LIMITS = range(75, 326, 25)
+CLIFF = {
+    "symmetric": (LIMITS, LIMITS), "flat supply": (LIMITS, [200] * 11),
+    "excess demand": ([200] * 11, [50] * 6), "excess supply": ([320] * 6, [200] * 11),
+}  # fmt: skip
+"""The markets of Cliff and Bruten (1997), in cents; all have their equilibrium at 200."""
+
+
+@pytest.mark.parametrize("market", CLIFF)
+def test_margins_find_the_equilibrium_of_the_reports_markets(market: str) -> None:
+    """Their traders have one unit each; within ten days they trade close to the equilibrium."""
+    demand, supply = CLIFF[market]
+    values = InducedValues(
+        {f"b{n}": [value] for n, value in enumerate(demand)},
+        {f"s{n}": [cost] for n, cost in enumerate(supply)},
+    )
+    traders = {
+        name: ZIP(Random(n), absolute=5.0) for n, name in enumerate([*values.values, *values.costs])
+    }
+    rules = Rules(max_price=400)
+    days = simulate_market(traders, values, periods=10, steps=600, rules=rules, seed=1).periods
+    assert days["alpha"].iloc[-1] < min(5, days["alpha"].iloc[0])
+    assert days["efficiency"].iloc[1:].mean() > 0.95
+
+
 def test_weak_foresight_sells_in_the_end() -> None:
     trader, chance = NearZeroIntelligence(), Random(1)
     early = sum(trader.side(1, chance) == "buy" for _ in range(2000)) / 2000
@@ -158,3 +258,81 @@ def test_a_call_is_simulated_with_an_order_for_each_unit(kind: str) -> None:
 def test_units_and_traders_must_fit() -> None:
     with pytest.raises(BadMarket, match="b1"):
         simulate_market({"b0": ZIC()}, InducedValues({"b0": [1], "b1": [1]}, {}))
+
+
+def test_a_trade_takes_all_quotes_away_where_the_paper_says_so() -> None:
+    """Gode and Sunder's double auction: one best quote a side, and none left after a trade."""
+    traders = {name: ZIC() for name in [*BUYERS, *SELLERS]}
+    rules = Rules(max_price=200, improvement=True)
+    tables = simulate_market(
+        traders, VALUES, steps=800, rules=rules, seed=4, clear_after_trade=True
+    )
+    events = tables.order_events
+    last = events[events["event"].isin(["fill", "partial_fill"])].groupby("trade")["seq"].max()
+    book = tables.book.set_index("seq")
+    for seq in last:
+        time = events.set_index("seq")["time"][seq]
+        after = book[book["time"] == time].iloc[-1]
+        assert after[["bid", "ask"]].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["ZIU", "ZIC", "ZIP"])
+@pytest.mark.parametrize("clears", [False, True])
+def test_under_an_improvement_rule_quotes_only_get_better(kind: str, clears: bool) -> None:
+    """Until the next trade, also where somebody quotes again who has the best quote."""
+    traders = {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])}
+    rules = Rules(max_price=200, improvement=True)
+    tables = simulate_market(
+        traders, VALUES, steps=400, rules=rules, seed=2, clear_after_trade=clears
+    )
+    # who quotes anew cancels and submits at one moment; what counts is what then stands
+    book = tables.book.drop_duplicates("time", keep="last")
+    trades = set(tables.trades["time"])
+    for before, now in pairwise(book.itertuples()):
+        if now.time in trades or before.time in trades:
+            continue
+        assert not now.bid < before.bid
+        assert not now.ask > before.ask
+
+
+def test_units_are_traded_in_their_order() -> None:
+    tables = simulated("ZIC", periods=1)
+    for name, trades in tables.trades.groupby("buyer"):
+        assert list(trades["value"]) == VALUES.values[str(name)][: len(trades)]
+    for name, trades in tables.trades.groupby("seller"):
+        assert list(trades["cost"]) == VALUES.costs[str(name)][: len(trades)]
+
+
+def test_zero_intelligence_draws_from_the_whole_range() -> None:
+    """ZI-U from 1 to 200, a ZI-C buyer from 1 to its value, a ZI-C seller from its cost to 200."""
+    chance = Random(1)
+    buys, sells = (View(side, 90, None, None, None, 1, 200) for side in ("buy", "sell"))  # type: ignore[arg-type]
+    drawn = {
+        (name, view.side): {trader.quote(view, chance) for _ in range(5_000)}
+        for name, trader in (("ZIU", ZIU()), ("ZIC", ZIC()))
+        for view in (buys, sells)
+    }
+    assert drawn["ZIU", "buy"] == drawn["ZIU", "sell"] == set(range(1, 201))
+    assert drawn["ZIC", "buy"] == set(range(1, 91))
+    assert drawn["ZIC", "sell"] == set(range(90, 201))
+
+
+def test_who_builds_on_a_heedless_trader_may_listen() -> None:
+    class Counting(ZIC):
+        heard = 0
+
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            self.heard += 1
+
+    counting = Counting()
+    traders: dict[str, Trader] = {name: ZIC() for name in [*BUYERS, *SELLERS]}
+    simulate_market({**traders, "b0": counting}, VALUES, steps=100, rules=RULES)
+    assert counting.heard > 50
+
+
+def test_who_has_no_units_at_all_takes_no_part() -> None:
+    values = InducedValues({"b0": [90], "b1": []}, {"s0": [10]})
+    traders = {name: ZIC() for name in ("b0", "b1", "s0")}
+    tables = simulate_market(traders, values, steps=200, rules=Rules(max_price=100))
+    assert len(tables.trades) == 1
+    assert "b1" not in set(tables.order_events["player"])

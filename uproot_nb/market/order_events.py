@@ -63,7 +63,8 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     """
     import pandas  # lazy: an experiment that makes no table does not need it
 
-    frame = pandas.DataFrame(list(rows), columns=list(ORDER_EVENTS))
-    frame["seq"] = range(1, len(frame) + 1)
-    frame["price"] = [None if price is None else float(price) for price in frame["price"]]
-    return frame.astype(ORDER_EVENTS)
+    events = list(rows)
+    columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
+    columns["seq"] = range(1, len(events) + 1)
+    columns["price"] = [None if price is None else float(price) for price in columns["price"]]
+    return pandas.DataFrame(columns).astype(ORDER_EVENTS)

@@ -23,10 +23,15 @@ class GD:
     where TA are asks that were taken, B all bids and RA asks that were rejected; a buyer, that a
     bid at b is accepted with (TB(<= b) + A(<= b)) / (TB(<= b) + A(<= b) + RB(>= b)). Between prices
     that were heard the belief is a cubic with slope 0 at both. Beyond the outstanding quote of its
-    own side the belief is 0 (spread reduction).
+    own side the belief is 0 (spread reduction), at the other side's outstanding quote it is 1: that
+    is to take it.
+
+    A quote that stood and then was taken counts as taken; the shout that took it is no quote of its
+    own. In the paper those who expect to gain more are also more likely to act next; here everybody
+    acts when it is asked to.
 
     Args:
-        memory: only shouts since so many trades ago count; the paper has 5 to 8.
+        memory: only shouts since so many trades ago count; 5 is reported to be the paper's choice.
     """
 
     def __init__(self, memory: int = 5) -> None:
@@ -36,21 +41,32 @@ class GD:
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the greatest expected gain; None if no price has one."""
         sells, limit = view.side == "sell", float(view.limit)
+        there = view.bid if sells else view.ask
         best, gain = None, 0.0
         for price in self._candidates(view):
-            expected = self.belief(view.side, price, float(view.highest)) * (
-                price - limit if sells else limit - price
-            )
+            takes = there is not None and abs(price - float(there)) < float(view.tick) / 2
+            belief = 1.0 if takes else self.belief(view.side, price, float(view.highest))
+            expected = belief * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
         return None if best is None else on_grid(best, view)
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
-        self._shouts.append(shout)
+        self._shouts.append(self._taken(shout) if shout.accepted else shout)
         trades = sum(one.accepted for one in self._shouts)
         while trades > self._memory or len(self._shouts) > 500:
             trades -= self._shouts.popleft().accepted
+
+    def _taken(self, shout: Shout) -> Shout:
+        """Return the quote that a shout took, which is no longer one that nobody took."""
+        maker: Side = "sell" if shout.side == "buy" else "buy"
+        for place in reversed(range(len(self._shouts))):
+            one = self._shouts[place]
+            if one.side == maker and one.price == shout.price and not one.accepted:
+                del self._shouts[place]
+                break
+        return Shout(maker, shout.price, True)
 
     def belief(self, side: Side, price: float, highest: float) -> float:
         """Return the believed probability that a quote of that side at *price* is accepted."""

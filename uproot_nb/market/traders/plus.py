@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from random import Random
 
-from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
@@ -17,16 +16,21 @@ class ZIP:
 
     It quotes p = limit * (1 + m) as a seller, limit * (1 - m) as a buyer. After a shout at price q
     that gives it reason to, it moves towards the target t = R * q + A by the Widrow-Hoff rule with
-    momentum: G <- g * G + (1 - g) * b * (t - p), p <- p + G.
+    momentum: G <- g * G + (1 - g) * b * (t - p), p <- p + G. A step that would leave no margin is
+    not taken.
 
-    It raises its margin when a trade was possible at a better price than its own. It lowers it when
-    somebody else got a trade that it would have wanted, or was outbid by a quote that failed.
+    It raises its margin when a trade was possible at its own price or a better one, also when it
+    has no unit left. With units left it lowers it when the other side's shout was taken by somebody
+    who asked for less, or when a shout of its own side failed that asked for as much or less; its
+    own shout is one of these. "Its price" is what it would quote, on the market's grid. In the
+    report every trader has one limit; here the margin is the same for all of a trader's units.
 
     Args:
-        chance: draws the parameters, uniformly as in the paper: margin 0.05 to 0.35, b 0.1 to 0.5,
-            g 0 to 0.1.
+        chance: draws the parameters, uniformly as in the program printed with the report: margin
+            0.05 to 0.35, b 0.1 to 0.5, g 0 to 0.1. (For g the report's text has 0.2 to 0.8; the
+            program draws that too, and overwrites it.)
         relative, absolute: R is 1 to 1 + relative (or 1 - relative to 1), A is 0 to absolute (or
-            -absolute to 0); the paper has 0.05 each, with prices of a few units of money.
+            -absolute to 0); the report has 0.05 each, with prices of a few units of money.
     """
 
     def __init__(self, chance: Random, relative: float = 0.05, absolute: float = 0.05) -> None:
@@ -34,30 +38,34 @@ class ZIP:
         self.rate, self.momentum = chance.uniform(0.1, 0.5), chance.uniform(0.0, 0.1)
         self._relative, self._absolute = relative, absolute
         self._gain = 0.0
-        self._side: Side | None = None
+        self._last: View | None = None
+        """What it saw when it last had a unit."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
-        price = on_grid(self._price(view), view)
+        self._last = view
+        price = self._quoted(view)
         return price if price > 0 else None
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Move the margin, if the shout gives reason to."""
-        own = self._side if view is None else view.side
-        if view is None or own is None:
-            return  # only those with units left follow the market
-        price, heard, sells = self._price(view), float(shout.price), own == "sell"
-        better = price <= heard if sells else price >= heard
+        self._last = known = view or self._last
+        if known is None:
+            return  # it never had a unit, and has no price to compare
+        own, heard, sells = self._quoted(known), shout.price, known.side == "sell"
+        better = own <= heard if sells else own >= heard
         if shout.accepted and better:
-            self._move(view, heard, up=sells, chance=chance)
-        elif not better or price == heard:
+            self._move(known, float(heard), up=sells, chance=chance)
+        elif view is not None and (not better or own == heard):
             # A trade that was the other side's doing, or a rival's quote that nobody took.
-            rival = shout.side == own
-            if (shout.accepted and not rival) or (not shout.accepted and rival):
-                self._move(view, heard, up=not sells, chance=chance)
+            rival = shout.side == known.side
+            if shout.accepted != rival:
+                self._move(known, float(heard), up=not sells, chance=chance)
+
+    def _quoted(self, view: View) -> Price:
+        return on_grid(self._price(view), view)
 
     def _price(self, view: View) -> float:
-        self._side = view.side
         return float(view.limit) * (1 + self.margin if view.side == "sell" else 1 - self.margin)
 
     def _move(self, view: View, heard: float, up: bool, chance: Random) -> None:
@@ -67,5 +75,9 @@ class ZIP:
         price, limit = self._price(view), float(view.limit)
         step = self.rate * (target - price)
         self._gain = self.momentum * self._gain + (1 - self.momentum) * step
-        moved = (price + self._gain) / limit if limit else 1.0
-        self.margin = max(0.0, moved - 1 if view.side == "sell" else 1 - moved)
+        if not limit:
+            return  # no margin makes a price of a limit of nothing
+        moved = (price + self._gain) / limit
+        margin = moved - 1 if view.side == "sell" else 1 - moved
+        if margin > 0:
+            self.margin = margin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.prices import Price
 from uproot_nb.market.results import MarketTables
 from uproot_nb.market.rules import Rules
-from uproot_nb.market.traders.trader import Shout, Trader, View
+from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
 from uproot_nb.market.values import InducedValues
 
 __all__ = ["simulate_market"]
@@ -38,7 +38,9 @@ def simulate_market(
         tables.periods["efficiency"]
 
     In each step one of those who still have units is drawn, all alike, and may shout one price for
-    one unit. The same seed gives the same market. `time` counts the steps of all periods.
+    one unit. Where `rules.improvement` asks for better quotes, what is no better than the best of
+    its side is not heard; the trader's own quote counts as well, so that nobody takes a quote back.
+    The same seed gives the same market. `time` counts the steps of all periods.
 
     With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
     the traders send an order for each of their units without hearing of any other, as `market_bot`
@@ -48,7 +50,8 @@ def simulate_market(
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
         steps: how many shouts (or chances to shout) a period has, unless it is a call.
-        clear_after_trade: take all standing orders away after each trade (Gode and Sunder 1993).
+        clear_after_trade: take all standing orders away after each trade. Together with
+            `Rules(improvement=True)` it is the double auction of Gode and Sunder (1993).
 
     Raises:
         BadMarket: a trader has no units, or units have no trader.
@@ -78,12 +81,18 @@ class _Period:
         self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
         periods: int, clears: bool, chance: Random,
     ) -> None:  # fmt: skip
-        self._traders, self._values, self._chance = traders, values, chance
+        self._traders, self._chance = traders, chance
         self._period, self._periods, self._clears = period, periods, clears
+        self._values = values
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)
+        self._listeners = {name: one for name, one in traders.items() if _listens(one)}
+        self._tick, self._highest = rules.tick, rules.max_price
         self._sides: dict[str, Side] = {
             name: "buy" if values.values.get(name) else "sell" for name in traders
+        }
+        self._limits: dict[str, Sequence[Price]] = {
+            name: values.values.get(name) or values.costs.get(name, ()) for name in traders
         }
 
     def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> bool:
@@ -101,10 +110,12 @@ class _Period:
         if price == view.own:
             self._tell(view, price, None, time_left)  # said again, and heard again
             return True
+        if self._book.rules.improvement and not _improves(view, price):
+            return True
         try:
             outcome = self._shout(name, view, price, lambda o: self._keep(o, time, rows))
         except OrderRefused:
-            return True  # as an improvement rule refuses what is no improvement
+            return True
         self._tell(view, price, outcome, time_left)
         if outcome.trades and self._clears:
             self._keep(self._book.cancel_all(), time, rows)
@@ -145,21 +156,38 @@ class _Period:
         rows.extend(order_event_rows(outcome, float(time), self._period))
 
     def _tell(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
+        if not self._listeners:
+            return
         trades = [] if outcome is None else outcome.trades
         heard = Shout(view.side, trades[0].price if trades else price, bool(trades))
-        for name, trader in self._traders.items():
+        for name, trader in self._listeners.items():
             trader.observe(heard, self._view(name, time_left), self._chance)
 
     def _view(self, name: str, time_left: float) -> View | None:
         """Return what a trader sees; None when its units are traded."""
         book, side = self._book, self._sides[name]
-        account = book.account(name)
-        done = account.bought if side == "buy" else account.sold
-        limit = self._values.value_of(name, side, done + 1)
-        if limit is None:
+        account = book.accounts.get(name)
+        if account is None:
+            done, own = 0, None
+        else:
+            done = account.bought if side == "buy" else account.sold
+            own = next(iter(account.orders.values()), None)
+        limits = self._limits[name]
+        if done >= len(limits):
             return None
-        own = next(iter(account.orders.values()), None)
         return View(
-            side, limit, book.best_bid, book.best_ask, None if own is None else own.price,
-            book.rules.tick, book.rules.max_price, time_left, self._period, self._periods,
+            side, limits[done], book.best_bid, book.best_ask, None if own is None else own.price,
+            self._tick, self._highest, time_left, self._period, self._periods,
         )  # fmt: skip
+
+
+def _listens(trader: Trader) -> bool:
+    # Who builds on a heedless trader may listen after all.
+    return getattr(type(trader), "observe", None) is not Heedless.observe
+
+
+def _improves(view: View, price: Price) -> bool:
+    """Say whether a price is better than the best quote of its side, whosever that is."""
+    if view.side == "buy":
+        return view.bid is None or price > view.bid
+    return view.ask is None or price < view.ask

@@ -13,15 +13,20 @@ __all__ = ["Sniper"]
 class Sniper:
     """Kaplan's program, which won the Santa Fe tournament (Rust, Miller and Palmer 1994, JEDC 18).
 
-    It takes the other side's best quote if that is a gain and
+    It takes the other side's best quote if that is no loss and
 
-    - the spread is below *narrow* of the ask, and the gain at least *least* of the limit, or
-    - the quote is better than any price of the last period's trades, or
+    - the spread is below *narrow* of the ask, the gain at least *least* of the limit, and the quote
+      no worse than the worst price of the last period's trades, or
+    - the quote is no worse than the best price of the last period's trades, or
     - less than *late* of the period is left.
 
+    The tournament's program also opened an empty side with the lowest bid or highest ask that there
+    may be, and took the time since the last trade into account; this one only waits, so somebody
+    else must make the quotes.
+
     Args:
-        narrow, least, late: the paper describes the rule; these shares are those of the program as
-            it is commonly rebuilt: 0.1, 0.02 and 0.1.
+        narrow, least: the shares of the tournament's program, 0.1 and 0.02.
+        late: 0.1, as the program is commonly rebuilt.
     """
 
     def __init__(self, narrow: float = 0.1, least: float = 0.02, late: float = 0.1) -> None:
@@ -53,12 +58,15 @@ class Sniper:
             self._period, self._before, self._now = period, self._now, []
 
     def _is_good(self, view: View, there: float, gain: float) -> bool:
-        if view.bid is not None and view.ask is not None:
-            spread = float(view.ask - view.bid)
-            if spread < self._narrow * float(view.ask) and gain >= self._least * float(view.limit):
-                return True
-        if self._before:
-            best = min(self._before) if view.side == "buy" else max(self._before)
-            if there < best if view.side == "buy" else there > best:
-                return True
-        return view.time_left < self._late
+        sign = 1 if view.side == "buy" else -1  # so that low is good for both sides
+        before = [sign * price for price in self._before]
+        cheap = bool(before) and sign * there <= min(before)
+        usual = not before or sign * there <= max(before)
+        late = view.time_left < self._late
+        return late or cheap or (usual and self._is_close(view, gain))
+
+    def _is_close(self, view: View, gain: float) -> bool:
+        if view.bid is None or view.ask is None:
+            return False
+        spread = float(view.ask - view.bid)
+        return spread < self._narrow * float(view.ask) and gain >= self._least * float(view.limit)

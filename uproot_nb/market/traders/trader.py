@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price
 
-__all__ = ["AssetTrader", "Shout", "Trader", "View", "chosen_side"]
+__all__ = ["AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side"]
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,15 @@ def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Rando
         return None
     wanted = trader.side(period, chance) if isinstance(trader, AssetTrader) else chance.choice(able)
     return wanted if wanted in able else None
+
+
+class Heedless:
+    """A trader who learns nothing from what it hears; a simulation need not tell it.
+
+    class Stubborn(Heedless):
+        def quote(self, view, chance):
+            return view.limit
+    """
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        """Learn nothing."""

@@ -5,27 +5,25 @@ from __future__ import annotations
 from random import Random
 
 from uproot_nb.market.prices import Price
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Heedless, View
 
 __all__ = ["ZIC", "ZIU"]
 
 
-class ZIU:
+class ZIU(Heedless):
     """Zero intelligence, unconstrained: any price from one tick to the highest, at a loss as well.
 
     The prices are independent draws, uniform over the range of prices that are possible (Gode and
-    Sunder 1993, "Allocative efficiency of markets with zero-intelligence traders", JPE 101).
+    Sunder 1993, "Allocative efficiency of markets with zero-intelligence traders", JPE 101). Their
+    prices are whole numbers from 1 to 200: `Rules(max_price=200)`.
     """
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return a uniform draw."""
         return _drawn(view.tick, view.highest, view.tick, chance)
 
-    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        """Learn nothing."""
 
-
-class ZIC:
+class ZIC(Heedless):
     """Zero intelligence, constrained: as ZIU, but never at a loss (Gode and Sunder 1993).
 
     A buyer draws from one tick to the value of its unit, a seller from the cost to the highest.
@@ -36,9 +34,6 @@ class ZIC:
         if view.side == "buy":
             return _drawn(view.tick, min(view.limit, view.highest), view.tick, chance)
         return _drawn(max(view.limit, view.tick), view.highest, view.tick, chance)
-
-    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        """Learn nothing."""
 
 
 def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:
