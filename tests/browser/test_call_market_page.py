@@ -154,9 +154,7 @@ def test_orders_are_changed_withdrawn_and_there_after_a_reload(windows: Any) -> 
         ann.button("Ready").click()
         expect(ann.button("Ready")).to_have_attribute("aria-pressed", "false")
         ann.order("Buy", "")
-        expect(ann.page.get_by_role("alert")).to_have_text(
-            "Please say a price: all orders are traded at one."
-        )
+        expect(ann.page.get_by_role("alert")).to_have_text("Please enter a price.")
         ann.part("Your orders").get_by_role("button", name="Withdraw").click()
         expect(ann.part("Your orders")).to_contain_text("Nothing yet.")
 

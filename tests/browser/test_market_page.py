@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, e
 from tests.engine.running import serving
 from uproot_nb import Page as ExperimentPage
 from uproot_nb import Run
-from uproot_nb.market import InducedValues, MarketPage, Rules
+from uproot_nb.market import InducedValues, Market, MarketPage, Rules
 
 
 class Trading(MarketPage):
@@ -147,17 +147,82 @@ def test_refusals_are_read_where_one_looks(run: Run, windows: Any) -> None:
     for price, quantity, words in (
         ("a lot", "1", "Please write a number."),
         ("91", "1", "value|worth|loss"),
-        ("-3", "1", "Please write a number."),
+        ("-3", "1", "above zero"),
         ("1,5", "1", "multiple of 1"),
+        ("1,000", "1", "Please write a number."),
         ("10", "4", "no more units"),
-        ("", "1", "Nobody else"),
+        ("10", "1.5", "whole number"),
+        ("10", "two", "whole number"),
+        ("", "1", "enter a price"),
     ):
         ann.order("Buy", price, quantity)
         expect(problem).to_have_text(re.compile(words))
+    ann.page.get_by_label("At the best price").check()
+    expect(ann.page.get_by_label("Price", exact=True)).to_be_disabled()
+    ann.page.get_by_label("Quantity").fill("1")
+    ann.page.get_by_role("button", name="Buy", exact=True).click()
+    expect(problem).to_have_text(re.compile("Nobody else"))
     events = run.market().order_events
     assert set(events["event"]) == {"reject"}
-    assert len(events) == 6
+    assert len(events) == 9  # what has no price is not sent
     keep_picture(ann, "refused")
+
+
+def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
+    with serving(Trading, Over, language="de") as run:
+        ann = windows(links_of(run)[0])
+        ann.page.get_by_label("Preis", exact=True).fill("91")
+        ann.page.get_by_role("button", name="Kaufen", exact=True).click()
+        problem = ann.page.get_by_role("alert")
+        expect(problem).to_have_text("Ihr Gebot liegt über Ihrem Wert von 90.")
+
+
+def test_a_double_click_is_one_order(run: Run, windows: Any) -> None:
+    """And a click too many finds an empty price, which is no order either."""
+    ann, bob = map(windows, links_of(run))
+    bob.order("Sell", "80")
+    expect(ann.part("Asks")).to_contain_text("80")
+    ann.page.get_by_label("Price", exact=True).fill("30")
+    buy = ann.page.locator(".uproot-market-order").get_by_role("button", name="Buy", exact=True)
+    buy.dblclick()
+    expect(ann.part("Your orders")).to_contain_text("Buy 30")
+    buy.click()
+    expect(ann.page.get_by_role("alert")).to_have_text("Please enter a price.")
+    assert list(run.market().order_events["event"]) == ["submit", "submit"]
+
+
+def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
+    run: Run, windows: Any
+) -> None:
+    ann, bob = map(windows, links_of(run))
+    ann.order("Buy", "30")
+    ann.part("Your orders").get_by_role("button", name="Change").click()
+    bob.order("Sell", "30")
+    expect(ann.page.get_by_role("alert")).to_have_text(re.compile("not in the market any more"))
+    expect(ann.page.get_by_label("Price", exact=True)).to_have_value("")
+    expect(ann.part("Trades")).to_contain_text("1.30")
+
+
+def test_the_keyboard_is_not_lost_when_what_had_it_goes(run: Run, windows: Any) -> None:
+    ann, bob = map(windows, links_of(run))
+    bob.order("Sell", "60")
+    ann.part("Asks").get_by_role("button", name="Buy: 60").focus()
+    bob.part("Your orders").get_by_role("button", name="Withdraw").click()
+    expect(ann.part("Asks")).to_contain_text("Nothing yet.")
+    expect(ann.page.locator(".uproot-market")).to_be_focused()
+
+
+def test_what_a_cell_does_is_seen(run: Run, windows: Any) -> None:
+    """An order of the author's own, and the end."""
+    ann = windows(links_of(run)[0])
+    market = Market.in_session(run.session)
+    with run.lock:
+        market.limit(run.players[1], "sell", 60)
+    expect(ann.part("Asks")).to_contain_text("60")
+    market.close()
+    expect(ann.page.get_by_role("alert")).to_have_text("The market is closed.")
+    buy = ann.page.locator(".uproot-market-order").get_by_role("button", name="Buy", exact=True)
+    expect(buy).to_be_disabled()
 
 
 def test_what_was_missed_is_asked_for(run: Run, windows: Any, browser: Browser) -> None:

@@ -559,7 +559,7 @@ def shipped() -> dict[str, dict[str, str]]:
 
 def texts_in_source() -> Iterator[tuple[str, str]]:
     """Yield every text that our own code shows to participants, and the file it stands in."""
-    for path in sorted((PACKAGE / "engine").glob("*.py")):
+    for path in sorted([*(PACKAGE / "engine").glob("*.py"), *(PACKAGE / "market").glob("*.py")]):
         for text in declared_texts(path):
             yield text, path.name
     for path in sorted((PACKAGE / "templates").rglob("*.html")):
@@ -612,7 +612,14 @@ def test_every_text_of_ours_is_in_every_shipped_language() -> None:
 def test_the_texts_of_ours_are_found() -> None:
     """The test above would hold of nothing, too."""
     found = {where for _, where in texts_in_source()}
-    assert {"page_texts.py", "form_answers.py", "chat.py", "Base.html", "uproot.js"} <= found
+    assert {
+        "page_texts.py",
+        "form_answers.py",
+        "chat.py",
+        "Base.html",
+        "uproot.js",
+        "refusals.py",
+    } <= found
 
 
 def test_every_shipped_language_has_the_same_texts_with_the_same_placeholders() -> None:

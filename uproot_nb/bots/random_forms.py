@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uproot_nb.bots.client import Client
 
-__all__ = ["random_forms"]
+__all__ = ["random_form", "random_forms"]
 
 
 async def random_forms(client: Client, *, tries: int = 20) -> None:
@@ -26,21 +26,29 @@ async def random_forms(client: Client, *, tries: int = 20) -> None:
     Raises:
         Stuck: a page has refused so often; says what was wrong.
     """
+    while not client.at_end:
+        await random_form(client, tries=tries)
+
+
+async def random_form(client: Client, *, tries: int = 20) -> None:
+    """Answer the form of this page as `random_forms` does, until the player is on another page.
+
+    Raises:
+        Stuck: see `random_forms`.
+    """
     # lazy: `import uproot_nb` needs no Tornado
     from uproot_nb.bots.refusals import FormRefused, PageLeft, Stuck
 
-    visit, attempt, answers = -1, 0, {}
-    while not client.at_end:
-        if client.visit != visit:
-            visit, attempt, answers = client.visit, 0, _answers(client, {}, 0)
+    visit, attempt, answers = client.visit, 0, _answers(client, {}, 0)
+    while client.visit == visit and not client.at_end:
         if client.waits or not client.form.has_next:
             await client.proceeded()
-            continue
+            return
         why = "it was accepted, and did not go on"
         try:
             await client.submit(**answers)
         except PageLeft:
-            continue
+            return
         except FormRefused as refusal:
             why = str(refusal)
         if client.visit == visit:

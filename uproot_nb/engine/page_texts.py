@@ -92,6 +92,8 @@ TEMPLATE_TEXTS = (
     "Dividend of the last period",
     "Holding a unit pays on average",
     "Nothing yet.",
+    "Please enter a price.",
+    "You have nothing to trade here.",
     "Yours",
     "The market is closed.",
     "Your units are worth",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from uproot_nb.market.prices import Price
@@ -24,8 +25,8 @@ def entered_price(told: Any, tick: Price) -> Any:
     A point or a comma stands before the decimals. With more of them than the tick has, and than
     two, a text is no price: "1,000" may mean a thousand.
     """
-    if isinstance(told, float) and told == told and abs(told) < 1e15:
-        told = repr(told)  # a script's number: the shortest decimals that it can mean
+    if isinstance(told, float) and isfinite(told):  # a script's: the shortest decimals it can mean
+        return int(told) if told.is_integer() else Decimal(repr(told))
     if not isinstance(told, str):
         return told
     found = _NUMBER.match(told)

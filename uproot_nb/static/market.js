@@ -2,10 +2,12 @@
 (() => {
     "use strict";
 
-    const LEVELS = 12, TRADES = 30, SVG = "http://www.w3.org/2000/svg";
+    const LEVELS = 12, TRADES = 30, KEPT = 500, SVG = "http://www.w3.org/2000/svg";
     const place = document.getElementById("uproot-markets");
     if (!place) return;
     const words = JSON.parse(document.getElementById("uproot-market-words").textContent);
+    const refusals = Object.entries(JSON.parse(document.getElementById("uproot-market-refusals").textContent))
+        .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
     const markets = new Map();
     let seeding = null;
 
@@ -17,6 +19,21 @@
         }
         element.append(...children);    // strings become text, never markup
         return element;
+    }
+
+    /* A text with places for values, "above {price}", as what finds them in a sentence. */
+    function pattern(text) {
+        const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+        return new RegExp(`^${parts.join("")}$`);
+    }
+
+    /* Say in the page's language why an order is not taken. */
+    function said(message) {
+        for (const [sentence, own] of refusals) {
+            const found = sentence.exec(message);
+            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => found.groups[name]);
+        }
+        return message;
     }
 
     /* Prices are whole numbers, or decimal texts: they are compared as numbers and shown as told. */
@@ -54,8 +71,14 @@
             }
             this.seq = news.seq;
             this.trades.push(...news.trades);
+            if (this.trades.length > 2 * KEPT) this.trades = this.trades.slice(-KEPT);
             this.show();
             return true;
+        }
+
+        close() {
+            this.told.open = false;
+            this.show();
         }
 
         takeMine(mine, call) {
@@ -66,35 +89,51 @@
 
         /* ---- what one does ---- */
 
+        /* One thing at a time: a second click while an answer is on its way is none. */
         async act(method, ...args) {
+            if (this.busy) return false;
+            this.busy = true;
+            this.section.setAttribute("aria-busy", "true");
             this.problem.textContent = "";
             try {
                 const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000);
                 this.takeMine(reply.mine, reply.call);
                 return true;
             } catch (error) {
-                this.problem.textContent = error.message;
+                this.problem.textContent = said(error.message);
                 return false;
+            } finally {
+                this.busy = false;
+                this.section.removeAttribute("aria-busy");
             }
         }
 
         async send(side) {
-            const price = this.price.value.trim() || null;
-            const quantity = Number(this.quantity.value || 1);
+            const price = this.price.value.trim(), quantity = this.quantity.value.trim() || "1";
+            if (!price && !this.best.checked) {
+                this.problem.textContent = words["Please enter a price."];
+                this.price.focus();
+                return;
+            }
             const done = this.changing
                 ? await this.act("replace_order", this.changing, price, quantity)
-                : await this.act("send_order", side, price, quantity);
+                : await this.act("send_order", side, this.best.checked ? null : price, quantity);
             if (!done) return;
             this.change(null);
-            this.price.value = "";
-            this.quantity.value = "1";
+            // What was written meanwhile is the next order's.
+            if (this.price.value.trim() === price) this.price.value = "";
+            if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
+            this.best.checked = false;
+            this.price.disabled = false;
         }
 
         /* Begin to change an order: what is sent next takes its place. */
         change(order) {
             this.changing = order && order[0];
             this.stop.hidden = !order;
+            this.atBest.hidden = Boolean(order || this.told.call);
             if (order) {
+                this.best.checked = this.price.disabled = false;
                 this.price.value = order[2];
                 this.quantity.value = order[3];
                 this.price.focus();
@@ -106,8 +145,8 @@
 
         build(told) {
             const id = `uproot-market-${markets.size}`;
-            const title = told.period > 1 || markets.size || told.market !== "market"
-                ? `${told.market === "market" ? words.Market : told.market} · ${words.Period} ${told.period}` : words.Market;
+            const name = told.title === "market" ? words.Market : told.title;
+            const title = told.period > 1 || markets.size || told.title !== "market" ? `${name} · ${words.Period} ${told.period}` : name;
             const input = (name, more) => build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id: `${id}-${name}`, "aria-describedby": `${id}-problem`, ...more });
             this.price = input("price", {});
             this.quantity = input("quantity", { inputmode: "numeric", class: "form-control uproot-market-units", value: "1" });
@@ -116,11 +155,12 @@
             }, side === "buy" ? words.Buy : words.Sell)]));
             this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
             this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
+            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.best.checked; } });
+            this.atBest = build("div", { class: "form-check", hidden: Boolean(told.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
             const units = build("div", { hidden: told.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
-                this.buttons.buy, this.buttons.sell, this.stop);
-            if (!told.call) Object.assign(this.price, { title: words["At the best price"], placeholder: "…" });
+                this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
                 if (event.key !== "Enter" || event.isComposing) return;
                 event.preventDefault();     // the page stays; with two buttons nobody knows which is meant
@@ -141,8 +181,9 @@
             const part = (name, ...inner) => build("div", {}, build("h3", {}, name), ...inner);
             const book = build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
                 part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
-            this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title },
-                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.problem,
+            this.idle = build("p", { hidden: true }, words["You have nothing to trade here."]);
+            this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title, tabindex: "-1" },
+                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.idle, this.problem,
                 this.outcome,
                 ...(told.call && told.call.sealed ? [] : [book]),
                 build("div", { class: told.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(told.call ? [] : [part(words.Trades, deals)])),
@@ -175,8 +216,9 @@
         keepFocus(draw) {
             const key = document.activeElement && document.activeElement.dataset.key;
             draw();
-            const again = key && [...this.section.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
-            if (again) again.focus();
+            if (!key || document.activeElement !== document.body) return;
+            const again = [...this.section.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
+            (again || this.section).focus();    // what had the keyboard may be gone: then the market has it
         }
 
         showButtons(only) {
@@ -188,6 +230,7 @@
             }
             if (!this.told.open && !this.told.call) this.problem.textContent = words["The market is closed."];
             this.entry.hidden = !this.told.sides.length || Boolean(this.told.call && !this.told.open);
+            this.idle.hidden = Boolean(this.told.sides.length) || !this.told.open;
         }
 
         showCall() {
@@ -260,8 +303,13 @@
         }
 
         showOrders() {
-            if (this.changing && !this.sideOf(this.changing)) this.change(null);
-            this.fill(this.orders, this.mine.orders.map((order) => {
+            if (this.changing && !this.sideOf(this.changing)) {
+                this.change(null);      // it was traded meanwhile: what is written is not to become a new order
+                this.price.value = "";
+                this.quantity.value = "1";
+                this.problem.textContent = said("This order is not in the market any more.");
+            }
+            const lines = this.mine.orders.map((order) => {
                 const [number, side, price, left] = order;
                 const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
                 const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
@@ -269,7 +317,9 @@
                 return build("li", {}, build("span", {}, text), build("span", {},
                     button(words.Change, () => this.change(order)), " ",
                     button(words.Withdraw, () => this.act("cancel_order", number))));
-            }));
+            });
+            if (this.mine.more) lines.unshift(build("li", {}, `+ ${this.mine.more}`));
+            this.fill(this.orders, lines);
         }
 
         showTrades() {
@@ -292,7 +342,7 @@
         }
 
         draw() {
-            const prices = this.trades.map((trade) => Number(trade[2]));
+            const prices = this.trades.slice(-KEPT).map((trade) => Number(trade[2]));
             const last = this.trades.length ? this.trades[this.trades.length - 1][2] : "–";
             this.chart.setAttribute("aria-label", `${words["Prices of trades"]}: ${last}`);
             this.chart.toggleAttribute("hidden", !prices.length);
@@ -336,18 +386,18 @@
         return seeding;
     }
 
-    uproot.onCustomEvent("UprootMarket", ({ detail: { data } }) => {
-        const market = markets.get(data.market);
-        if (market && !market.take(data)) seed();
-    });
-    uproot.onCustomEvent("UprootMarketMine", ({ detail: { data } }) => {
-        const market = markets.get(data.market);
-        if (market) market.takeMine(data.mine);
-    });
-    uproot.onCustomEvent("UprootMarketCleared", ({ detail: { data } }) => {
-        const market = markets.get(data.market);
-        if (market) market.seed(data);
-    });
+    /* Hear of this page's markets; those of another period are somebody else's. */
+    function hear(name, take) {
+        uproot.onCustomEvent(name, ({ detail: { data } }) => {
+            const market = markets.get(data.market);
+            if (market && market.told.period === data.period) take(market, data);
+        });
+    }
+
+    hear("UprootMarket", (market, news) => { if (!market.take(news)) seed(); });
+    hear("UprootMarketMine", (market, news) => market.takeMine(news.mine));
+    hear("UprootMarketClosed", (market) => market.close());
+    hear("UprootMarketCleared", (market, told) => market.seed(told));
     uproot.onStart(seed);
     uproot.onReconnect(seed);
 })();

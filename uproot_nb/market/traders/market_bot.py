@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from uproot_nb.bots.random_forms import random_forms
+from uproot_nb.bots.random_forms import random_form
 from uproot_nb.market.dividends import HOLDING_VALUE
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price, from_plain, plain
@@ -35,8 +35,9 @@ def market_bot(
         on_trade: is called with each trade that the page tells of: number, time, price, quantity,
             initiator.
 
-    Other pages are left to `random_forms`, and what follows them too. Where the page has no end of
-    its own, the bot has done its part when it has no unit left to trade. Where an asset is traded,
+    Other pages are answered as `random_forms` does. Where there are several markets on a page, it
+    trades in the first. Where the page has no end of its own, the bot has done its part when it has
+    no unit left to trade. Where an asset is traded,
     a trader's limit is what holding a unit pays on average if the page tells it (`show_value`),
     else half of the highest price. A trader who stands by its price sends nothing; nobody hears it
     again, as in `simulate_market`. On a CallMarketPage the bot sends one order for each of its
@@ -53,8 +54,8 @@ def market_bot(
             except CallRefused as refusal:
                 if refusal.error != "NotLive":
                     raise
-                await random_forms(client)
-                return
+                await random_form(client)
+                continue
             except PageLeft:
                 continue
             try:
@@ -191,12 +192,17 @@ class _Seat:
             await self._hear_of(note)
 
     async def _hear_of(self, note: Any) -> None:
-        if isinstance(note.data, dict) and note.data.get("market") == self._told["market"]:
+        if isinstance(note.data, dict) and self._is_here(note.data):
             await self._take(note.event, note.data)
+
+    def _is_here(self, data: dict[str, Any]) -> bool:
+        return all(data.get(name) == self._told[name] for name in ("market", "period"))
 
     async def _take(self, event: str | None, data: dict[str, Any]) -> None:
         if event == "UprootMarketCleared":
             self._seed(data)
+        elif event == "UprootMarketClosed":
+            self._told["open"] = False
         elif event == "UprootMarketMine":
             self._mine = data["mine"]
         elif event == "UprootMarket" and data["seq"] > self._seq:
