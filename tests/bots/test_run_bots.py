@@ -23,6 +23,7 @@ from uproot_nb import (
     live,
     move_to_page,
     notify,
+    open_log,
     players,
     random_forms,
     serve,
@@ -118,6 +119,7 @@ def test_bots_that_are_counted_take_free_places_and_more_are_opened() -> None:
         assert len(run.players) == 4
         assert bots.status["player"].tolist() == [p.name for p in run.players[1:]]
         assert run.players[0].page == "Offer"
+        until_true(lambda: len(of_bots(run)) == 6)
         told = of_bots(run)
         assert [t["player"] for t in told if t["plays"]] == bots.status["player"].tolist()
         assert sorted(t["player"] for t in told if not t["plays"]) == sorted(bots.status["player"])
@@ -309,8 +311,25 @@ def test_stop_in_the_middle_leaves_what_was_done() -> None:
         assert bots.status["state"].tolist() == ["stopped"] * 2
         assert bots.errors.empty
         assert 0 <= run.players[0].amount <= 10
-        assert [told["plays"] for told in of_bots(run)] == [True, True, False, False]
+        until_true(lambda: [t["plays"] for t in of_bots(run)] == [True, True, False, False])
         until_true(lambda: not any(run.players.each("online")))
+
+
+def test_bots_are_stopped_at_once_by_a_cell_that_holds_the_lock() -> None:
+    with serving(Offer) as run:
+        bots = run.bots([idle])
+        with run.lock:
+            bots.stop()
+            assert not bots._thread.is_alive()
+        until_true(lambda: [told["plays"] for told in of_bots(run)] == [True, False])
+
+
+def test_the_log_of_a_closed_run_says_that_its_bots_have_ended(tmp_path: Path) -> None:
+    with serving(Offer, db=tmp_path / "log.sqlite3") as run:
+        run.bots([idle, idle])
+    with open_log(tmp_path / "log.sqlite3", "market") as log:
+        told = log.events.query("kind == 'intervention' and field == 'bot'")["value"]
+        assert [value["plays"] for value in told] == [True, True, False, False]
 
 
 def test_closing_the_run_ends_its_bots() -> None:

@@ -46,7 +46,7 @@ def start_bots(
     ]
     for part in parts:
         _note(run, part, plays=True)
-    return Bots(parts, lambda part: _note(run, part, plays=False), watcher)
+    return Bots(parts, lambda part: _note_later(run, part), watcher)
 
 
 def _bots(who: Any, fill: Bot) -> Mapping[Any, Bot] | list[Bot]:
@@ -110,6 +110,12 @@ def _check_cast(run: Run, players: Sequence[Player]) -> None:
 
 def _chance(seed: Any, player: Player) -> random.Random:
     return random.Random() if seed is None else random.Random(f"{seed}/{player.id}")
+
+
+def _note_later(run: Run, part: Part) -> None:
+    """Note a bot's end when the run's loop comes to it: a cell may wait for us under its lock."""
+    with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+        run._runtime.loop.call_soon_threadsafe(_note, run, part, False)
 
 
 def _note(run: Run, part: Part, plays: bool) -> None:

@@ -68,9 +68,10 @@ class Rehearsal:
         """Interactions a second that one processor could bear: 1000 / engine_ms. An estimate.
 
         The engine is one thread, so that is its limit, however many processors there are. Not in it
-        are the bots, the network, the browsers, and a Jupyter server that passes things on (an
-        embedded participant server is in it). It errs on the low side: an engine that is really
-        busy handles many calls in one turn, and commits them together.
+        are the bots, the network, the browsers, waiting for a slow disk, and a Jupyter server that
+        passes things on (an embedded participant server is in it). Pushes cost what they cost with
+        this number of players. Where the processor is the limit it errs on the low side: an engine
+        that is really busy handles many calls in one turn, and commits them together.
         """
         return 1000.0 / self.engine_ms if self.engine_ms else float("nan")
 
