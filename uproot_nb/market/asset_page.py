@@ -9,7 +9,8 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.errors import BadPage
 from uproot_nb.market.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
 from uproot_nb.market.market import Market
-from uproot_nb.market.page import MarketPage, page_function
+from uproot_nb.market.page import MarketPage
+from uproot_nb.market.page_functions import page_function
 from uproot_nb.market.prices import plain
 from uproot_nb.market.rules import Rules
 

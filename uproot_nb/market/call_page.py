@@ -12,7 +12,8 @@ from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.market.market import Market
 from uproot_nb.market.outcomes import Outcome
-from uproot_nb.market.page import MarketPage, markets_of, page_function
+from uproot_nb.market.page import MarketPage, markets_of
+from uproot_nb.market.page_functions import page_function
 from uproot_nb.market.prices import plain
 from uproot_nb.market.rules import Rules
 

@@ -8,25 +8,23 @@ from functools import partial
 from typing import Any, ClassVar
 
 from uproot_nb.engine.entities import Player
-from uproot_nb.errors import BadPage, OrderRefused, Refused
+from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Page
 from uproot_nb.market import refusals
-from uproot_nb.market.commands import Cancel, Command, Limit, Replace
+from uproot_nb.market.answering import answer, check_time, refuse, standing
+from uproot_nb.market.commands import Cancel, Limit, Replace
 from uproot_nb.market.commands import Market as AtBest
-from uproot_nb.market.depth import plain_changes
 from uproot_nb.market.entered import entered_price, entered_quantity
-from uproot_nb.market.limits import check_side
 from uproot_nb.market.market import Market
-from uproot_nb.market.orders import OTHER, Side
-from uproot_nb.market.outcomes import Outcome, Trade
-from uproot_nb.market.prices import plain
+from uproot_nb.market.orders import Side
+from uproot_nb.market.outcomes import Outcome
+from uproot_nb.market.page_functions import page_function
 from uproot_nb.market.rules import Rules
+from uproot_nb.market.telling import hear, push, tell, told_of
 
-__all__ = ["MarketPage", "markets_of", "page_function"]
+__all__ = ["MarketPage", "markets_of"]
 
-SHOWN_TRADES = 500
-"""How many trades, the latest, a page begins with."""
 _PLAIN = (
     "open_market", "close_market", "facts", "traders", "sides", "period", "told_of", "mine_of",
     "tell", "tell_closed", "shown_number", "order_of",
@@ -120,7 +118,7 @@ class MarketPage(Page):
 
     def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
         """Return all that the page shows of a market, as JSON has it."""
-        return _told_of(page, player, market)
+        return told_of(page, player, market)
 
     def mine_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
         """Return what is only for the player, as JSON has it. See `Market.holdings`."""
@@ -128,12 +126,12 @@ class MarketPage(Page):
 
     def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
         """Push what has changed in a market to those who trade with the player."""
-        _tell(page, player, market, outcome)
+        tell(page, player, market, outcome)
 
     def tell_closed(page: Any, player: Player, market: Market) -> None:
         """Push to those who trade with the player that no more orders are taken."""
         traders = list(page_function(page, "traders")(page, player))
-        _push(page, market, traders, {"open": False}, "UprootMarketClosed")
+        push(page, market, traders, {"open": False}, "UprootMarketClosed")
 
     def shown_number(page: Any, market: Market, order: int) -> int:
         """Return by what number a browser knows an order."""
@@ -175,9 +173,9 @@ class MarketPage(Page):
         """Buy or sell at a price or better, or at the best there is if *price* is None."""
         found, units = _market(page, player, market), entered_quantity(quantity)
         if price is None:
-            return _answer(page, player, found, AtBest(player.name, side, units), sent)
+            return answer(page, player, found, AtBest(player.name, side, units), sent)
         limit = entered_price(price, found.rules.tick)
-        return _answer(page, player, found, Limit(player.name, side, limit, units), sent)
+        return answer(page, player, found, Limit(player.name, side, limit, units), sent)
 
     @live
     def take_price(
@@ -191,15 +189,15 @@ class MarketPage(Page):
         found, units = _market(page, player, market), entered_quantity(quantity)
         limit = entered_price(price, found.rules.tick)
         asked = Limit(player.name, side, limit, units)
-        _check_time(page, player, found, asked, sent)
+        check_time(page, player, found, asked, sent)
         if found.rules.call:
-            raise _refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
-        there = _standing(page, player, found, asked, sent)
+            raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
+        there = standing(page, player, found, asked, sent)
         if not there:
-            raise _refuse(page, found, asked, "gone", refusals.GONE, sent)
+            raise refuse(page, found, asked, "gone", refusals.GONE, sent)
         if type(units) is int and units > there:
             asked = Limit(player.name, side, limit, there)
-        return _answer(page, player, found, asked, sent)
+        return answer(page, player, found, asked, sent)
 
     @live
     def cancel_order(
@@ -208,7 +206,7 @@ class MarketPage(Page):
         """Take one's own order back."""
         found = _market(page, player, market)
         order = page_function(page, "order_of")(page, player, found, order)
-        return _answer(page, player, found, Cancel(player.name, order), sent)
+        return answer(page, player, found, Cancel(player.name, order), sent)
 
     @live
     def replace_order(
@@ -219,7 +217,7 @@ class MarketPage(Page):
         found, units = _market(page, player, market), entered_quantity(quantity)
         limit = entered_price(price, found.rules.tick)
         order = page_function(page, "order_of")(page, player, found, order)
-        return _answer(page, player, found, Replace(player.name, order, limit, units), sent)
+        return answer(page, player, found, Replace(player.name, order, limit, units), sent)
 
 
 def _trades(page: Any, other: Any) -> bool:
@@ -229,80 +227,6 @@ def _trades(page: Any, other: Any) -> bool:
         and issubclass(other, MarketPage)
         and other.market_names == page.market_names
     )
-
-
-def _answer(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> dict[str, Any]:
-    """Carry out a command, tell the others, and return what the caller alone gets to know.
-
-    Raises:
-        OrderRefused: it is not taken, in the words of the page.
-    """
-    _check_time(page, player, market, asked, sent)
-    _check_units(page, player, market, asked, sent)
-    market.answered = player.name
-    try:
-        outcome = market.give(asked, sent)
-    except OrderRefused as refusal:
-        raise _worded(page, refusal) from None
-    finally:
-        market.answered = ""
-    mine = page_function(page, "mine_of")(page, player, market)
-    shown = outcome.order
-    if shown is not None:
-        shown = page_function(page, "shown_number")(page, market, shown)
-    traded = sum(trade.quantity for trade in outcome.trades)
-    return {
-        "market": market.name, "order": shown, "resting": outcome.resting, "traded": traded,
-        "mine": mine,
-    }  # fmt: skip
-
-
-def _hear(page: Any, player: Player, market: Market, outcome: Outcome | None) -> None:
-    """Tell the page's traders of whatever happens in a market, also by the author's own code."""
-    if outcome is None:
-        page_function(page, "tell_closed")(page, player, market)
-    else:
-        page_function(page, "tell")(page, player, market, outcome)
-
-
-def _tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-    """Push what has changed to everybody, and what is theirs to those whom it concerns."""
-    traders = list(page_function(page, "traders")(page, player))
-    now = market.model._world.journal.clock()
-    trades = [_plain_trade(now, trade) for trade in outcome.trades]
-    _push(page, market, traders, {**plain_changes(outcome), "trades": trades}, "UprootMarket")
-    mine_of = page_function(page, "mine_of")
-    concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
-    for other in traders:
-        if other.name in concerned and other.name != market.answered:
-            _push(page, market, [other], {"mine": mine_of(page, other, market)}, "UprootMarketMine")
-
-
-def _push(
-    page: Any, market: Market, traders: list[Player], news: Mapping[str, Any], event: str
-) -> None:
-    """Push to those who are on the page; in another period they know that it is not for them."""
-    told = {"market": market.name, "period": market.period, **news}
-    market.model._world.delivery.notify(None, traders, told, event, page)
-
-
-def _told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-    rules = market.rules
-    return {
-        "market": market.name, "title": market.title, "period": market.period,
-        "tick": plain(rules.tick),
-        "max_price": plain(rules.max_price), "max_quantity": rules.max_quantity,
-        "sides": list(page_function(page, "sides")(page, player, market)),
-        "depth": market.depth().plain(),
-        "mine": page_function(page, "mine_of")(page, player, market),
-        "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
-        "open": market.is_open, "timed": page.seconds is not None,
-        "facts": dict(page_function(page, "facts")(page, player, market)),
-    }  # fmt: skip
-
-
-def _plain_trade(time: float, trade: Trade) -> list[Any]:
-    return [trade.trade, time, plain(trade.price), trade.quantity, trade.initiator]
 
 
 def markets_of(page: Any, player: Player) -> list[Market]:
@@ -317,7 +241,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     is_new = not market.model.get("ready", False)
     if is_new:
         market = market.ruled_by(page.rules)
-    market.listeners[page.key] = partial(_hear, page, player, market)
+    market.listeners[page.key] = partial(hear, page, player, market)
     player._world.flow.timeouts.shifted[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
@@ -349,66 +273,3 @@ def _seconds_left(page: Any, player: Player, market: Market) -> float:
             return float(left)
     ends: float = market.model.ends
     return max(0.0, ends - player._world.journal.clock())
-
-
-def _check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
-    """Refuse what comes after the end, even where the market is not closed yet."""
-    if not market.is_open or player._world.flow.timeouts.has_passed(player):
-        raise _refuse(page, market, asked, "closed", refusals.CLOSED, sent)
-
-
-def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
-    """Hold an order to what the page knows: the sides, and the units induced."""
-    if not isinstance(asked, (Limit, AtBest)) or asked.side not in ("buy", "sell"):
-        return  # the book has words for that
-    side, quantity = asked.side, asked.quantity
-    if side not in page_function(page, "sides")(page, player, market):
-        words = refusals.CANNOT_BUY if side == "buy" else refusals.CANNOT_SELL
-        raise _refuse(page, market, asked, "side", words, sent)
-    values = market.values
-    if values is None or type(quantity) is not int:
-        return
-    account = market.book.account(player.name)
-    if side == "buy":
-        schedules, done = values.values, account.bought + account.bid_units
-    else:
-        schedules, done = values.costs, account.sold + account.ask_units
-    if done + quantity > len(schedules.get(player.name, ())):
-        raise _refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
-
-
-def _standing(page: Any, player: Player, market: Market, asked: Limit, sent: Any) -> int:
-    """Return how many units of others stand at a price or better.
-
-    Raises:
-        OrderRefused: what is asked for has no such price or side.
-    """
-    try:
-        check_side(asked.side)
-        market.book.grid.ticks(asked.price)
-    except OrderRefused as refusal:
-        raise _refuse(page, market, asked, refusal.code, str(refusal), sent) from None
-    units, limit = 0, asked.price
-    for order in market.book.standing(OTHER[asked.side]):
-        if (order.price > limit) if asked.side == "buy" else (order.price < limit):
-            break
-        units += order.remaining if order.player != player.name else 0
-    return units
-
-
-def _refuse(
-    page: Any, market: Market, asked: Command, code: str, words: str, sent: Any
-) -> OrderRefused:
-    """Log that a command is not taken, and return what to raise."""
-    return _worded(page, market.refuse(asked, code, words, sent))
-
-
-def _worded(page: Any, refusal: OrderRefused) -> OrderRefused:
-    text = page.texts.get(refusal.code)
-    return refusal if text is None else OrderRefused(refusal.code, text)
-
-
-def page_function(page: Any, name: str) -> Any:
-    """Return a function of a page as its author wrote it: it takes the page itself."""
-    value = getattr(page, name)
-    return getattr(value, "__func__", value)
