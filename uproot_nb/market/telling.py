@@ -48,6 +48,7 @@ def push(
 
 
 def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
+    """Return all that a page shows of a market, as JSON has it."""
     rules = market.rules
     return {
         "market": market.name, "title": market.title, "period": market.period,
