@@ -69,6 +69,8 @@ def test_robots_and_people_trade_in_one_session(
         page.get_by_label("Price", exact=True).fill(limit)
         page.locator(".uproot-market-order button:not([hidden])").first.click()
     auction.wait_until("len(run.market().trades) >= 5")
+    traded = "run.market().traders.groupby('player').units.sum()[[p.name for p in run.players[8:]]]"
+    auction.wait_until(f"({traded} > 0).all()")
     people[0].get_by_label("Price", exact=True).fill("1000")
     people[0].locator(".uproot-market-order button:not([hidden])").first.click()
     expect(people[0].get_by_role("alert")).not_to_be_empty()
