@@ -6,13 +6,14 @@ from random import Random
 
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price
+from uproot_nb.market.traders.remembering import Remembering
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import View
 
 __all__ = ["NearZeroIntelligence"]
 
 
-class NearZeroIntelligence:
+class NearZeroIntelligence(Remembering):
     """Makes bubbles out of noise, an anchor and weak foresight (Duffy and Unver 2006, ET 27).
 
     In period t it buys with probability max(0.5 - foresight * t, 0), else it sells. Its price is
@@ -28,9 +29,8 @@ class NearZeroIntelligence:
         self, noise: float = 4.0846, anchor: float = 0.8480, foresight: float = 0.01674
     ) -> None:
         self._noise, self._anchor, self._foresight = noise, anchor, foresight
-        self._period = 0
-        self._now: list[float] = []
         self._mean = 0.0
+        super().__init__()
 
     def side(self, period: int, chance: Random) -> Side:
         """Return what it does next in a period."""
@@ -38,21 +38,14 @@ class NearZeroIntelligence:
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return a price around the anchor."""
-        self._turn(view.period)
+        self.turn(view.period)
         noise = chance.uniform(0, self._noise * float(view.limit))
         wanted = (1 - self._anchor) * noise + self._anchor * self._mean
         highest = View(**{**vars(view), "limit": view.highest if view.side == "buy" else 0})
         return on_grid(wanted, highest)
 
-    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        """Remember the prices of trades."""
-        if view is not None:
-            self._turn(view.period)
-        if shout.accepted:
-            self._now.append(float(shout.price))
-
-    def _turn(self, period: int) -> None:
-        if period != self._period:
-            if self._now:
-                self._mean = sum(self._now) / len(self._now)
-            self._period, self._now = period, []
+    def turn(self, period: int) -> None:
+        """Begin anew if it is another period; without a trade in the last, the anchor stays."""
+        super().turn(period)
+        if self.before:
+            self._mean = sum(self.before) / len(self.before)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from random import Random
 
 from uproot_nb.market.prices import Price
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.remembering import Remembering
+from uproot_nb.market.traders.trader import View
 
 __all__ = ["Sniper"]
 
 
-class Sniper:
+class Sniper(Remembering):
     """Kaplan's program, which won the Santa Fe tournament (Rust, Miller and Palmer 1994, JEDC 18).
 
     It takes the other side's best quote if that is no loss and
@@ -31,13 +32,11 @@ class Sniper:
 
     def __init__(self, narrow: float = 0.1, least: float = 0.02, late: float = 0.1) -> None:
         self._narrow, self._least, self._late = narrow, least, late
-        self._period = 0
-        self._now: list[float] = []
-        self._before: list[float] = []
+        super().__init__()
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the other side's quote to take it; None to go on waiting."""
-        self._turn(view.period)
+        self.turn(view.period)
         there = view.ask if view.side == "buy" else view.bid
         if there is None:
             return None
@@ -46,20 +45,9 @@ class Sniper:
             return None
         return there if self._is_good(view, float(there), float(gain)) else None
 
-    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        """Remember the prices of trades."""
-        if view is not None:
-            self._turn(view.period)
-        if shout.accepted:
-            self._now.append(float(shout.price))
-
-    def _turn(self, period: int) -> None:
-        if period != self._period:
-            self._period, self._before, self._now = period, self._now, []
-
     def _is_good(self, view: View, there: float, gain: float) -> bool:
         sign = 1 if view.side == "buy" else -1  # so that low is good for both sides
-        before = [sign * price for price in self._before]
+        before = [sign * price for price in self.before]
         cheap = bool(before) and sign * there <= min(before)
         usual = not before or sign * there <= max(before)
         late = view.time_left < self._late
