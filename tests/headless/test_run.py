@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,7 +139,8 @@ def test_it_serves_until_it_is_interrupted(headless: Any, tmp_path: Path) -> Non
     run.process.send_signal(signal.SIGINT)
     assert run.ends() == 0
     assert "Closed." in run.text
-    with open_log(tmp_path / "uproot_nb.sqlite3", "study") as log:
+    copied = shutil.copy(tmp_path / "uproot_nb.sqlite3", tmp_path / "copy.sqlite3")
+    with open_log(copied, "study") as log:
         assert list(log.state["page"].dropna()) == ["Question"]
     assert not list((tmp_path / "runtime").glob("uproot_nb-*"))
 
