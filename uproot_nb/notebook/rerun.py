@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.columns import table
 from uproot_nb.analysis.reading import read_codec
 from uproot_nb.analysis.recording import Recording, Tables
 from uproot_nb.analysis.subjects import texts_of
@@ -60,11 +61,12 @@ class Rerun(Recording):
 
     @property
     def differences(self) -> pandas.DataFrame:
-        """A row per field whose last value differs: subject, field, recorded, now."""
-        import pandas  # lazy: `import uproot_nb` is to be quick
+        """A row per field whose last value differs: subject, field, recorded, now.
 
-        columns = ["subject", "field", "recorded", "now"]
-        return pandas.DataFrame(self._rows, columns=columns, dtype=object)
+        The first two are texts; the values have the narrowest dtype that holds them all.
+        """
+        columns = {"subject": "str", "field": "str", "recorded": "typed", "now": "typed"}
+        return table([dict(zip(columns, row, strict=True)) for row in self._rows], columns)
 
     @property
     def same(self) -> bool:
