@@ -36,7 +36,8 @@ class Difference:
 
     `what` is like "Market.post_offer", `args` and `kwargs` what it was called with. `field` of
     `subject` was `recorded` and is `now`; the field "result" is what a call came to, "push" what
-    was notified, "page" where a player went, "place" one that was taken. What is not there at all is None.
+    was notified, "page" where a player went, "place" one that was taken. What is not there at all
+    is None.
     """
 
     seq: int
