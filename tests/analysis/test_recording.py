@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError, open_log, runs, serve
+from uproot_nb.analysis.columns import typed
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.log import Snapshot
@@ -121,6 +122,10 @@ def test_scalars_of_numpy_make_columns_as_their_types_of_python_do() -> None:
         state = tables(live).state
         kinds = [str(state[column].dtype) for column in ("bid", "note", "round", "seq")]
         assert kinds == ["Int64", "string", "Float64", "boolean"], state.dtypes
+
+
+def test_half_a_character_that_an_earlier_version_took_is_shown() -> None:
+    assert list(typed(["a\ud800", None])) == ["a\ud800", None]
 
 
 def test_whole_numbers_stay_whole_where_some_are_missing() -> None:

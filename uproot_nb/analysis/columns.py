@@ -62,7 +62,7 @@ def typed(values: Sequence[Any]) -> Any:
         return pandas.arrays.IntegerArray(_filled(values, gaps, 0, "int64"), gaps)
     if float in kinds and kinds <= {int, float} and _exact(values):
         return pandas.arrays.FloatingArray(_filled(values, gaps, 0.0, "float64"), gaps)
-    if kinds == {str}:
+    if kinds == {str} and all(map(_is_unicode, values)):
         return pandas.array([None if g else v for v, g in zip(values, gaps, strict=True)],
                             dtype="string")  # fmt: skip
     if kinds == {dt.datetime} and (made := _moments(values, gaps)) is not None:
@@ -80,6 +80,14 @@ def _is_plain(value: Any) -> bool:
     import numpy as np  # lazy: see __init__
 
     return isinstance(value, (np.bool_, np.integer, np.float64, np.float32, np.float16, np.str_))
+
+
+def _is_unicode(value: Any) -> bool:
+    """Tell whether a text is one that columns of texts take: no half of a character is in it."""
+    try:
+        return value.encode() is not None if isinstance(value, str) else True
+    except UnicodeEncodeError:
+        return False
 
 
 def _filled(values: Sequence[Any], gaps: Any, instead: Any, kind: str) -> Any:
