@@ -47,6 +47,7 @@ with open("links.json", "w") as file:
 run.monitor(fields=["bid"])
 """
 BUSY = "while not run.players[0].get('bid', 0) > 100: pass"
+KILL = "import os; os.kill(os.getpid(), 9)"
 VIEW = "run.view(*run.players[:2])"
 LONG = """\
 from uproot_nb import *
@@ -242,6 +243,18 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     room.keep_picture("view", ".unb-frames")
     assert room.errors == []
     assert not [link for link in links if link.rstrip("/").rpartition("/")[2] in str(room.save())]
+
+
+def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: str) -> None:
+    """Nobody takes the last picture of a session for the session."""
+    room = desk(f"ended_{app}", MARKET.replace('"market"', '"ended"'), KILL)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    expect(page.locator(".unb header")).to_contain_text("running")
+    room.run_cell(1)
+    expect(page.locator(".unb header")).to_contain_text("no kernel", timeout=30_000)
+    expect(page.get_by_role("button", name="Pause")).to_be_disabled()
 
 
 def test_below_jupyters_own_address_pages_load_and_calls_work(
