@@ -108,6 +108,23 @@ def test_no_row_of_the_events_is_half_covered(page: Page, width: int) -> None:
     assert panel.errors == []
 
 
+def test_a_scroll_counts_also_right_after_rows_have_come(page: Page) -> None:
+    """What the panel itself has scrolled is told from what a person scrolls by where it is."""
+    panel = Panel(page)
+    panel.open_events()
+    asked = {**panel.said("rows")[-1], "rows": ROWS[-13:], "total": len(ROWS), "found": False}
+    page.evaluate(
+        """(message) => {
+            hears['msg:custom'](message);
+            const port = document.querySelector('.unb-window');
+            port.scrollTop = (port.scrollHeight - port.clientHeight) / 2;
+        }""",
+        asked,
+    )
+    expect(page.get_by_label("follow")).not_to_be_checked()
+    assert 180 < panel.said("rows")[-1]["a"] < 210
+
+
 def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
     """Time, who, field and value are there, and none of them is cut."""
     panel = Panel(page, 360)

@@ -130,7 +130,7 @@ function playersPanel(tell, ask) {
 
 function eventsPanel(tell) {
     const me = Math.random().toString(36).slice(2);
-    let top = 0, total = 0, asked = false, again = false, mine = false;
+    let top = 0, total = 0, asked = false, again = false, placed = 0;
     const filters = ["Player", "Kind", "Field"].map((name) =>
         build("input", { placeholder: name, "aria-label": `Only this ${name.toLowerCase()}`, size: 10, onchange: () => { total = 0; top = 0; look(); } }));
     const follow = build("input", { type: "checkbox", checked: true, onchange: () => look() });
@@ -176,14 +176,13 @@ function eventsPanel(tell) {
     function place() {
         const height = Math.min(TALLEST, total * ROW);
         space.style.height = `${Math.max(0, height - table.offsetHeight)}px`;
-        mine = true;
         port.scrollTop = last() ? top / last() * (port.scrollHeight - port.clientHeight) : 0;
-        requestAnimationFrame(() => { mine = false; });
+        placed = port.scrollTop;
     }
 
     port.addEventListener("wheel", (event) => { event.preventDefault(); move(event.deltaY / ROW); }, { passive: false });
     port.addEventListener("scroll", () => {
-        if (mine) return;
+        if (Math.abs(port.scrollTop - placed) < 1) return;   // it was put there
         follow.checked = false;
         top = port.scrollTop / Math.max(1, port.scrollHeight - port.clientHeight) * last();
         look();
