@@ -35,6 +35,18 @@ def test_a_table_grows_by_what_it_takes_and_knows_how_far_it_is() -> None:
     assert table.df["timestamp"][2].timestamp() == 4.5
 
 
+def test_each_look_has_the_right_times_and_is_its_holders_own() -> None:
+    """However often somebody has looked before, and whatever was done to the frames."""
+    table = EventTable(Codec())
+    for seq in range(1, 4):
+        table.take([event(seq)])
+        frame = table.df
+        assert [stamp.timestamp() for stamp in frame["timestamp"]] == frame["time"].tolist()
+        assert frame["time"].tolist() == [1.5 * n for n in range(1, seq + 1)]
+        frame.loc[0, "time"] = -1.0
+        frame.loc[0, "timestamp"] = frame["timestamp"].iloc[-1]
+
+
 def one_value(kind: str, text: str) -> object:
     table = EventTable(Codec())
     table.take([event(1, kind, text)])

@@ -38,6 +38,9 @@ def test_it_filters_maps_and_compares_like_objects(series: pd.Series[Any]) -> No
     assert series.isna().tolist() == [False] * 3 + [True] + [False] * 2
     assert series.dropna().tolist() == [value for value in VALUES if value is not None]
     assert series.astype(str).str.contains("1.50").tolist() == [False] * 4 + [True, False]
+    told = [value for value in VALUES if value is not None]
+    assert series.dropna().astype(str).tolist() == [str(value) for value in told]
+    assert series.astype(str).dtype == pd.Series(["x"]).dtype
     assert series.astype(object).tolist() == VALUES
 
 
@@ -61,6 +64,7 @@ def test_what_is_changed_is_a_copy(series: pd.Series[Any]) -> None:
     assert list(mine)[:2] == [{"new": Decimal(1)}, 7]
     assert list(array.texts) == list(texts)
     assert series.where([True] + [False] * 5).tolist() == ["x"] + [None] * 5
+    assert series.mask(series == "x").tolist() == [None, *VALUES[1:]]
 
 
 def test_it_is_shown_in_a_table(series: pd.Series[Any]) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError, open_log, runs, serve
+from uproot_nb.analysis.columns import typed
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.log import Snapshot
@@ -94,11 +96,36 @@ def test_a_moment_may_be_told_as_a_time_in_any_form() -> None:
 @pytest.mark.parametrize(
     "told",
     [{"seq": -1}, {"seq": 10**6}, {"seq": True}, {"seq": 1, "time": 3.0}, {"time": "tomorrow"},
-     {"time": object()}, {"seq": 1, "of": "pets"}],
+     {"time": object()}, {"time": float("nan")}, {"time": True}, {"seq": 1.0},
+     {"seq": 1, "of": "pets"}],
 )  # fmt: skip
 def test_a_moment_that_is_none_is_refused_with_advice(told: dict[str, Any]) -> None:
     with Live() as live, pytest.raises(UprootError):
         tables(live).at(**told)
+
+
+def test_a_moment_may_be_a_number_out_of_a_table() -> None:
+    """`run.events["seq"].max()` is numpy's."""
+    with Live() as live:
+        live.go([("set", 0, "bid", 1), ("set", 0, "bid", 2)])
+        frames = tables(live)
+        event = frames.events.loc[lambda events: events["field"] == "bid"].iloc[0]
+        assert frames.at(seq=event["seq"])["bid"].iloc[0] == 1
+        assert frames.at(time=np.float64(event["time"] + 3600))["bid"].iloc[0] == 2
+        assert frames.diff(event["seq"], np.int32(event["seq"] + 1))["field"].tolist() == ["bid"]
+
+
+def test_scalars_of_numpy_make_columns_as_their_types_of_python_do() -> None:
+    values = {"bid": np.int64(3), "note": np.str_("x"), "round": np.float64(0.5), "seq": np.True_}
+    with Live() as live:
+        live.go([("set", 0, name, value) for name, value in values.items()])
+        state = tables(live).state
+        kinds = [str(state[column].dtype) for column in ("bid", "note", "round", "seq")]
+        assert kinds == ["Int64", "string", "Float64", "boolean"], state.dtypes
+
+
+def test_half_a_character_that_an_earlier_version_took_is_shown() -> None:
+    assert list(typed(["a\ud800", None])) == ["a\ud800", None]
 
 
 def test_whole_numbers_stay_whole_where_some_are_missing() -> None:

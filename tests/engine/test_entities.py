@@ -142,8 +142,18 @@ def test_an_unstorable_value_is_refused_at_the_assignment(player: Player, logged
     assert (player.bid, logged()) == (1, [])
 
 
+def test_half_a_character_is_refused_at_the_assignment(player: Player) -> None:
+    with pytest.raises(Unstorable, match=rf"{player.subject}\.note cannot hold .*half a char"):
+        player.note = "a\ud800"
+    player.notes = []
+    with pytest.raises(Unstorable, match=rf"{player.subject}\.notes"):
+        player.notes.append("\udfff")
+    assert player.get("note") is None
+    assert player.notes == []
+
+
 VALUES: list[Any] = [
-    None, True, 0, 2**80, -1.5, float("inf"), "ä\ud800", b"\x00\xff", Decimal("1.50"),
+    None, True, 0, 2**80, -1.5, float("inf"), "ä\0", b"\x00\xff", Decimal("1.50"),
     date(2024, 5, 6), datetime(2024, 5, 6, 7, 8), timedelta(1), UUID(int=3), (1, [2], ()), [],
     {"a": {1: (2,)}}, {1, "a", (2,)}, frozenset({1}), Side.BUY, Lot(1, ["a"]), Pair(1, [2]),
     PlayerIdentifier("s", "a"), SessionIdentifier("s"), np.float32(1.5), np.int64(3),

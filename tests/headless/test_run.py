@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from live_jupyter import free_port
 from waiting import wait_until
 
 from uproot_nb import open_log
+from uproot_nb.cli import main
 
 EXPERIMENT = """\
 from uproot_nb import *
@@ -137,8 +139,9 @@ def test_it_serves_until_it_is_interrupted(headless: Any, tmp_path: Path) -> Non
     run.says("enters Question")
     run.process.send_signal(signal.SIGINT)
     assert run.ends() == 0
-    assert "Closed." in run.text
-    with open_log(tmp_path / "uproot_nb.sqlite3", "study") as log:
+    assert "Closed. Everything is in the database." in run.text
+    copied = shutil.copy(tmp_path / "uproot_nb.sqlite3", tmp_path / "copy.sqlite3")
+    with open_log(copied, "study") as log:
         assert list(log.state["page"].dropna()) == ["Question"]
     assert not list((tmp_path / "runtime").glob("uproot_nb-*"))
 
@@ -193,6 +196,67 @@ def test_what_cannot_even_begin_ends_with_two(headless: Any, tmp_path: Path) -> 
     other = Headless(tmp_path / "text.ipynb")
     assert other.ends() == 2
     assert "not a Jupyter notebook" in other.text
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "advice"),
+    [
+        ("--port", "70000", "give a port from 0 (any free one) to 65535"),
+        ("--port", "http", "give a port from 0 (any free one) to 65535"),
+        ("--port", "-1", "give a port from 0 (any free one) to 65535"),
+        ("--players", "-2", "give a whole number of places, 0 or more"),
+        ("--players", "two", "give a whole number of places, 0 or more"),
+        ("--public-url", "nonsense", 'give an address that begins with "http://" or "https://"'),
+        ("--public-url", "https://", 'give an address that begins with "http://" or "https://"'),
+        ("--public-url", "http://[", 'give an address that begins with "http://" or "https://"'),
+        ("--name", "a b", "a session's name has 1 to 100 letters"),
+        ("--host", "not an address", "give an address of this machine"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_with_what_may_stand_there(
+    option: str, text: str, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "study.ipynb", option, text])
+    assert ended.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"argument {option}: {text!r}: {advice}" in said
+
+
+def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path) -> None:
+    """It says so, and ends by itself once nothing is left."""
+    second = EXPERIMENT.replace('"study"', '"second"').replace("run =", "other =")
+    run = headless(
+        EXPERIMENT, second, "run.close()",
+        "import threading\nthreading.Timer(1.0, other.close).start()",
+    )  # fmt: skip
+    run.says("The notebook has closed session study")
+    run.says("The notebook has closed session second")
+    assert run.ends() == 0
+    ended = "The notebook has closed all that it served. Everything is in the database."
+    assert ended in run.text
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown", "words"),
+    [
+        (["import time\nprint('waits')\ntime.sleep(60)"], "waits", "Nothing was served."),
+        ([EXPERIMENT.replace('name="study"', 'db=":memory:"')], "hello", "Nothing is kept"),
+        ([EXPERIMENT, EXPERIMENT.replace('name="study"', 'name="brief", db=":memory:"')],
+         "Session brief", "in the database, but for brief."),
+    ],
+)  # fmt: skip
+def test_it_does_not_say_that_it_keeps_what_it_does_not(
+    headless: Any, cells: list[str], shown: str, words: str
+) -> None:
+    run = headless(*cells)
+    run.says(shown)
+    if "serve" in cells[0]:
+        run.says("player")
+        run.tells_links(2 * len(cells))
+    run.process.send_signal(signal.SIGINT)
+    assert run.ends(60.0) == 0
+    assert words in run.text
 
 
 def test_a_port_that_somebody_has_is_named(headless: Any) -> None:

@@ -215,8 +215,8 @@ def same_after(value: Any, codec: Codec = CODEC) -> Any:
     return back
 
 
-any_text = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
-    ["$", "$dict", "$tuple", "", '{"$', "null", "\ud800", "\ud83d\ude00", "\0"]
+any_text = st.text(max_size=12) | st.sampled_from(
+    ["$", "$dict", "$tuple", "", '{"$', "null", "\U0001f600", "\0"]
 )
 zones = st.one_of(
     st.none(),
@@ -346,7 +346,7 @@ def test_a_live_container_alone_is_stored_as_its_base(live: Any, stored: Any) ->
         {"a": {"$decimal": "1"}}, [{"$unknown": None}], {"": {}}, {}, [], (), set(), frozenset(),
         [(), [()], {"": ()}], [[1.5, math.nan, None]], {"price": math.nan, "buyer": None},
         {"price": 1.5, "buyer": None}, {frozenset({"a", ("b", 1)}), "c", 1, None},
-        {float("nan"), float("nan")}, "\ud800", {"\udfff": "\ud800"}, b"\xff\0", "", 10**6000,
+        {float("nan"), float("nan")}, b"\xff\0", "", 10**6000,
         uuid.UUID(int=0), Box[int](4), Offer.Kind.BID, Color.CRIMSON, http.HTTPStatus.NOT_FOUND,
         Slotted([1]),
     ],
@@ -354,6 +354,19 @@ def test_a_live_container_alone_is_stored_as_its_base(live: Any, stored: Any) ->
 )  # fmt: skip
 def test_awkward_values_come_back_the_same(value: Any) -> None:
     same_after(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "a\udfffb", ["\ud800"], {"\udfff": 1}, ("\ud83d", 1), {"a": {"\ud800"}}]
+)
+def test_half_a_character_is_refused(value: Any) -> None:
+    """It is no text: no file, table or browser would take it."""
+    with pytest.raises(Unstorable, match="half a character"):
+        CODEC.encode(value)
+
+
+def test_half_a_character_of_an_earlier_version_is_read() -> None:
+    assert CODEC.decode('{"$str":"7aCA"}') == "\ud800"
 
 
 def test_decoding_runs_no_constructor() -> None:

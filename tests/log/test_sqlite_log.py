@@ -556,6 +556,33 @@ say(os.path.exists(path + "-wal"))
         assert seqs(log) == [1, 2]
 
 
+def test_a_released_session_is_whole_in_the_one_file(path: Path) -> None:
+    """Whoever copies the file has all of it, though others go on with theirs."""
+    with closing(SqliteLog(path)) as log, closing(SqliteLog(path)) as other:
+        other.claim("another")
+        log.claim("market")
+        log.append(events(1, 300))
+        log.release("market")
+        copy = shutil.copy(path, path.with_name("copy.sqlite3"))
+        with closing(SqliteLog(copy, readonly=True)) as copied:
+            assert seqs(copied) == list(range(1, 301))
+        other.append([event(1, "another")])
+
+
+def test_a_session_can_be_released_while_somebody_reads(path: Path) -> None:
+    """Then the newest events stay in the journal, where readers find them."""
+    with closing(SqliteLog(path)) as log:
+        log.claim("market")
+        log.append(events(1, 1))
+        with closing(sqlite3.connect(path, isolation_level=None)) as guest:
+            guest.execute("BEGIN")
+            guest.execute("SELECT * FROM events").fetchall()
+            log.append(events(2, 2))
+            log.release("market")
+            log.claim("market")
+        assert seqs(log) == [1, 2]
+
+
 def test_another_process_cannot_claim_a_session_until_its_writer_dies(
     path: Path, start: Start
 ) -> None:

@@ -16,7 +16,7 @@ from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.notebook.event_window import EventWindow, Wanted
 from uproot_nb.notebook.monitor import UNACKNOWLEDGED, Monitor
-from uproot_nb.notebook.monitor_rows import PlayerRows
+from uproot_nb.notebook.monitor_rows import PlayerRows, shortened
 from uproot_nb.notebook.snapshot import snapshot
 
 
@@ -149,8 +149,68 @@ def test_what_is_asked_for_is_done_once_and_answered() -> None:
     assert window.last("closed")
 
 
+class Odd:
+    """A value that cannot be looked at."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on() -> None:
+    """Whatever somebody types, and whatever a value does when it is shown."""
+    with serving(Task, Thanks) as run:
+        window = Window(run, ["bid"])
+        window.say(op="ready")
+        await until(window.news)
+        name = run.players[0].name
+        names = ["_x", "__class__", "session", "get", "", "bid", "a.b"]
+        window.say(op="fields", fields=names)
+        ann = await Browser.open(run)
+        await ann.call("bid", 7)
+        await until(lambda: window.row(name)[6] == ("", "", "", "", "", "7", ""))
+        assert run.errors.empty
+    assert "Odd without" in shortened(Odd())
+
+
+async def test_what_goes_wrong_in_telling_is_reported_once_and_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is left looking at a picture that has stopped."""
+    broken = [True]
+    look = Monitor._look
+
+    def failing(monitor: Monitor) -> None:
+        if broken[0]:
+            broken.append(True)
+            raise RuntimeError("the monitor stumbles")
+        look(monitor)
+
+    monkeypatch.setattr(Monitor, "_look", failing)
+    with serving(Task) as run:
+        window = Window(run, ["bid"])
+        window.say(op="ready")
+        await until(lambda: len(broken) > 3)
+        assert [error["message"] for error in run.errors["value"]] == ["the monitor stumbles"]
+        broken[0] = False
+        run.players[0].bid = 3
+        await until(lambda: window.row(run.players[0].name)[6] == ("3",))
+
+
 @pytest.mark.parametrize(
-    "nonsense", [None, 7, "ready", [], {}, {"op": 3}, {"op": "ack"}, {"op": "fields", "fields": 3}]
+    "nonsense",
+    [
+        None,
+        7,
+        "ready",
+        [],
+        {},
+        {"op": 3},
+        {"op": "ack"},
+        {"op": "fields", "fields": 3},
+        {"op": "find", "time": None},
+        {"op": "find", "time": "soon"},
+        {"op": "find"},
+    ],
 )
 def test_nonsense_is_left_alone(nonsense: Any) -> None:
     """The monitor goes on."""

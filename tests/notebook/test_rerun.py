@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,10 @@ from uproot_nb import (
     uuid,
     watch_for_dropout,
 )
+from uproot_nb.market import InducedValues, MarketPage
+from uproot_nb.market.traders import ZIC, market_bot
+from uproot_nb.notebook.comparing import alike
+from uproot_nb.notebook.monitor import Monitor
 
 RULE = {"factor": 2}
 """The payoff rule; a test changes it between recording and rerun."""
@@ -276,6 +281,99 @@ async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
         again = rerun(run, [Desk, Tell], namespace=DESK)
         assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
         assert again.told["room"] == 1
+
+
+async def test_what_a_researcher_steers_comes_again() -> None:
+    """By a cell or the monitor; bots that a cell lets in; more places."""
+    with serving(Ask, Tell, Desk, names=DESK, players=3) as run:
+        ann, bob, _ = run.players
+        for browser in (await Browser.open(run, 0), await Browser.open(run, 1)):
+            await browser.load()
+        run.advance(ann)
+        run.advance([ann, bob])
+        run.revert(ann)
+        monitor = Monitor(run, lambda message: None)
+        assert "error" not in monitor._do("advance", {"players": [bob.name]})
+        run.bots(2).wait(30.0)  # one takes the place that is free, one a new one
+        run.move_to_end(ann)
+        run._runtime.add_places(5)
+        again = rerun(run, [Ask, Tell, Desk], namespace=DESK)
+        assert again.same, f"{again!r}\n{again.differences}"
+        assert again.state["page"].tolist() == run.state["page"].tolist()
+        assert "left out" not in again.told
+
+
+class Trading(MarketPage):
+    """A market that ends by the clock, and a fee that a live method takes."""
+
+    seconds = 2
+
+    def open_market(page, market, traders):
+        names = [trader.name for trader in traders]
+        market.induce(
+            InducedValues.symmetric(
+                names[::2], names[1::2], highest=120, lowest=20, step=10, units=2
+            )
+        )
+
+    @live
+    def pay(page, player, units: int):
+        player.fee = units * RULE["factor"]
+        return player.fee
+
+
+async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rule_does() -> None:
+    with serving(Trading, Tell, names={}, players=4, seed=5) as run:
+        bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(4)], seed=3)
+        await until(lambda: (run.events["kind"] == "call").sum() > 20)
+        ann = await Browser.open(run, 0)
+        assert await ann.call("pay", 4) == 8
+        await ann.disconnect()
+        assert await asyncio.to_thread(bots.wait, 30), bots.status.to_string()
+        again = rerun(run, [Trading, Tell], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        assert again.told["call"] > 20
+        RULE["factor"] = 3
+        first = rerun(run, [Trading, Tell], namespace={}).first
+        assert first is not None
+        assert (first.what, first.args, first.player) == ("Trading.pay", [4], run.players[0].name)
+        assert (first.field, first.recorded, first.now) == ("fee", 8, 12)
+
+
+def test_only_times_by_the_clock_may_be_a_little_different() -> None:
+    def one(ends: object, at: object = 0) -> str:
+        return f'{{"ends":{ends},"at":[{at},{ends}]}}'
+
+    assert alike(one(1764000000.25), one(1764000001.5))
+    assert alike("1764000000.25", "1764000001.5")
+    assert not alike(one(1764000000.25), one(1764000060.25))
+    assert not alike(one(1764000000.25), one(1764000000))
+    assert not alike(one(1764000000), one(1764000001))
+    assert not alike(one(1764000000.25, 1), one(1764000000.25, 2))
+    assert not alike('"1764000000.25"', '"1764000000.5"')
+    assert not alike("17640000000.25", "17640000000.5")
+    assert not alike(None, "1764000000.25")
+    assert alike(None, None)
+
+
+async def test_what_a_cell_did_is_told_as_the_cells() -> None:
+    """A cell is no function, and the researcher no player."""
+    with serving(Ask, Tell, names={}, players=1) as run:
+        run.advance(run.players[0])
+        run.advance(run.players[0])
+        first = rerun(run, [Ask], namespace={}).first
+        assert first is not None
+        assert "script: page of player/" in str(first)
+        assert "()" not in str(first)
+        assert "player/researcher" not in str(first)
+
+
+@pytest.mark.parametrize("told", ["log.sqlite3", Path("log.sqlite3"), 7, None])
+def test_what_is_no_session_is_refused_with_what_to_give_instead(told: Any) -> None:
+    with pytest.raises(UprootError, match="open_log"):
+        rerun(told, [Market], namespace={})
+    with pytest.raises(UprootError, match="open_log"):
+        replay(told)
 
 
 class Pay(Page):

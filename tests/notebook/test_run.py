@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
-from uproot_nb import Page, create_group, live, notify
+from uproot_nb import Page, create_group, live, notify, open_log
 
 
 class Market(Page):
@@ -177,6 +178,17 @@ def test_a_run_is_a_context_that_closes_itself() -> None:
         with run as same:
             assert same is run
         assert run.closed
+
+
+async def test_a_closed_run_leaves_everything_in_the_one_file(tmp_path: Path) -> None:
+    """A copy of the database alone holds it all, though the notebook has it open still."""
+    with serving(Market, db=tmp_path / "log.sqlite3") as run:
+        ann = await Browser.open(run, 0)
+        assert await ann.call("offer", 3) == 3
+    copied = shutil.copy(tmp_path / "log.sqlite3", tmp_path / "copy.sqlite3")
+    with open_log(copied, "market") as log:
+        assert len(log.events) == len(run.events)
+        assert log.state["price"].tolist()[0] == Decimal(3)
 
 
 def test_how_a_run_looks_gives_away_nothing_that_text_could_misuse(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.engine.running import Browser, Rejected, serving
 from uproot_nb import Page, live, serve
 from uproot_nb.errors import BadPage, SessionTaken, UprootError
+from uproot_nb.notebook.place import notebook_file, notebook_folder
 
 
 class Market(Page):
@@ -46,6 +47,45 @@ class Thanks(Page):
 OPTIONS: dict[str, Any] = {"db": ":memory:", "embedded": True, "port": 0}
 
 
+# ---- where the notebook is ----
+
+
+@pytest.mark.parametrize("jupyter", ["", "/nowhere/study-jvsc-5f2a.ipynb"])
+def test_vs_code_tells_where_the_notebook_is(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jupyter: str
+) -> None:
+    """The database stands beside it, the session is named after it, exports hold its source.
+
+    A Jupyter server that VS Code asks for kernels knows a name that is no file's.
+    """
+    monkeypatch.delenv("UPROOT_NB_DATABASE")
+    monkeypatch.setenv("JPY_SESSION_NAME", jupyter)
+    notebook = tmp_path / "spring study.ipynb"
+    notebook.write_text("{}", "utf-8")
+    shell.user_ns["__vsc_ipynb_file__"] = str(notebook)
+    shell.run_cell("class Ask(Page): 'Hello.'", store_history=True)
+    shell.run_cell("run = serve([Ask], embedded=True, port=0)", store_history=True)
+    run = shell.user_ns["run"]
+    assert run.path == str(tmp_path / "uproot_nb.sqlite3")
+    assert run.name.startswith("spring_study-")
+    assert notebook.name in run._sources(len(run.events))
+
+
+def test_jupyters_word_for_the_notebook_counts_first(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("jupyters.ipynb", "others.ipynb"):
+        (tmp_path / name).write_text("{}", "utf-8")
+    shell.user_ns["__vsc_ipynb_file__"] = str(tmp_path / "others.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "jupyters.ipynb"))
+    assert notebook_file() == tmp_path / "jupyters.ipynb"
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert notebook_file() == tmp_path / "others.ipynb"
+    del shell.user_ns["__vsc_ipynb_file__"]
+    assert notebook_file() is None
+    assert notebook_folder() == Path.cwd()
+
+
 # ---- wrong inputs ----
 
 
@@ -66,6 +106,7 @@ WRONG: list[dict[str, Any]] = [
     {"settings": 5}, {"settings": [1]}, {"settings": "ab"}, {"settings": {1: 2}},
     {"settings": {"a": object()}}, {"port": -1}, {"port": "8600"}, {"port": 70000},
     {"address": "not an address"}, {"address": 5}, {"public_url": 5}, {"public_url": "ftp://x"},
+    {"public_url": "https://"},
     {"db": 5}, {"embedded": "yes"}, {"bridge": 5},
 ]  # fmt: skip
 

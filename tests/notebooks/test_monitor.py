@@ -47,6 +47,7 @@ with open("links.json", "w") as file:
 run.monitor(fields=["bid"])
 """
 BUSY = "while not run.players[0].get('bid', 0) > 100: pass"
+KILL = "import os; os.kill(os.getpid(), 9)"
 VIEW = "run.view(*run.players[:2])"
 LONG = """\
 from uproot_nb import *
@@ -242,6 +243,40 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     room.keep_picture("view", ".unb-frames")
     assert room.errors == []
     assert not [link for link in links if link.rstrip("/").rpartition("/")[2] in str(room.save())]
+
+
+def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: str) -> None:
+    """Nobody takes the last picture of a session for the session."""
+    room = desk(f"ended_{app}", MARKET.replace('"market"', '"ended"'), KILL)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    expect(page.locator(".unb header")).to_contain_text("running")
+    room.run_cell(1)
+    expect(page.locator(".unb header")).to_contain_text("no kernel", timeout=30_000)
+    expect(page.get_by_role("button", name="Pause")).to_be_disabled()
+
+
+def test_below_jupyters_own_address_pages_load_and_calls_work(
+    app: str, tmp_path: Path, browser: Browser
+) -> None:
+    """Whatever page of Jupyter's opens first: the mount is beside it."""
+    with LiveJupyter(tmp_path, app=app, mount=True) as jupyter:
+        context = browser.new_context(viewport=SIZE)
+        room = Desk(jupyter, context.new_page(), app, f"mounted_{app}", MARKET, VIEW)
+        room.run_cell(0)
+        expect(room.page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+        links = json.loads((tmp_path / "links.json").read_text("utf-8"))
+        assert links[0].startswith(f"{jupyter.url}uproot_nb/participant/")
+        room.run_cell(1)
+        inside = room.page.frame_locator("iframe[title^='The page of']").first
+        expect(inside.locator("body")).to_contain_text("Bid.", timeout=30_000)
+        frame = next(frame for frame in room.page.frames if frame.url.startswith(links[0]))
+        frame.evaluate("uproot.invoke('bid', 58)")
+        line = room.page.locator(".unb tr[data-player]").first
+        expect(line).to_contain_text("58", timeout=15_000)
+        assert room.errors == []
+        context.close()
 
 
 def test_a_saved_notebook_opens_again_with_its_snapshot(

@@ -36,7 +36,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.bridge.stream import StreamChannel, dial
 from uproot_nb.server.answers import SANDBOX
-from uproot_nb.server.app import UprootNB
+from uproot_nb.server.app import UprootNB, _mount_url
 
 pytestmark = pytest.mark.asyncio
 
@@ -294,6 +294,25 @@ async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: St
     assert await ann.read() == {"op": "status", "state": "running"}
     await ann.invoke("a")
     assert await ann.read() == {"op": "result", "id": "a", "data": 1}
+
+
+@pytest.mark.parametrize(
+    ("shown", "base", "default", "root"),
+    [
+        ("http://h:1/?token=a", "/", "/", "http://h:1/"),
+        ("http://h:1/lab?token=a", "/", "/lab", "http://h:1/"),
+        ("http://h:1/base/tree", "/base/", "/base/tree", "http://h:1/base/"),
+        ("http://h:1/lab", "/base/", "/lab", "http://h:1/base/"),
+        ("https://hub/user/ann/lab", "/user/ann/", "/user/ann/lab", "https://hub/user/ann/"),
+        ("https://proxy/mine/lab", "/", "/lab", "https://proxy/mine/"),
+        ("https://proxy/mine/", "/", "/lab", "https://proxy/mine/"),
+        ("https://proxy/lab", "/", "/lab/tree/a.ipynb", "https://proxy/lab/"),
+    ],
+)
+async def test_the_mount_is_below_jupyters_root_whatever_page_opens_first(
+    shown: str, base: str, default: str, root: str
+) -> None:
+    assert _mount_url(shown, base, default) == root + MOUNT.removeprefix("base/")
 
 
 async def test_mounted_even_what_is_missing_is_in_the_sandbox(start: Start) -> None:

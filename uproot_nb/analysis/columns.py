@@ -45,11 +45,13 @@ def typed(values: Sequence[Any]) -> Any:
 
     bool → boolean, int → Int64, float or int and float → Float64, str → string, datetime →
     datetime64[us], timedelta → timedelta64[us]; anything else, or several types, stays objects.
+    A scalar of numpy counts as the type of Python that it is.
     MISSING and None are missing values; where None stands beside objects, it stays None.
     """
     import numpy as np  # lazy: see __init__
     import pandas
 
+    values = [value.item() if _is_plain(value) else value for value in values]
     gaps = np.fromiter((v is None or v is MISSING for v in values), bool, len(values))
     kinds = {type(value) for value in values} - {type(None), _Missing}
     if not kinds:
@@ -60,7 +62,7 @@ def typed(values: Sequence[Any]) -> Any:
         return pandas.arrays.IntegerArray(_filled(values, gaps, 0, "int64"), gaps)
     if float in kinds and kinds <= {int, float} and _exact(values):
         return pandas.arrays.FloatingArray(_filled(values, gaps, 0.0, "float64"), gaps)
-    if kinds == {str}:
+    if kinds == {str} and all(map(_is_unicode, values)):
         return pandas.array([None if g else v for v, g in zip(values, gaps, strict=True)],
                             dtype="string")  # fmt: skip
     if kinds == {dt.datetime} and (made := _moments(values, gaps)) is not None:
@@ -71,6 +73,21 @@ def typed(values: Sequence[Any]) -> Any:
     objects = np.empty(len(values), dtype=object)
     objects[:] = [None if value is MISSING else value for value in values]
     return objects
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a scalar of numpy that is one of Python's types as well."""
+    import numpy as np  # lazy: see __init__
+
+    return isinstance(value, (np.bool_, np.integer, np.float64, np.float32, np.float16, np.str_))
+
+
+def _is_unicode(value: Any) -> bool:
+    """Tell whether a text is one that columns of texts take: no half of a character is in it."""
+    try:
+        return value.encode() is not None if isinstance(value, str) else True
+    except UnicodeEncodeError:
+        return False
 
 
 def _filled(values: Sequence[Any], gaps: Any, instead: Any, kind: str) -> Any:

@@ -109,9 +109,7 @@ class EventTable:
 
         if not self._columns:
             self._make_room(1)
-        numbers = self._numbers().iloc[: self._rows]
-        if not _copies_on_write():
-            numbers = numbers.copy()
+        numbers = self._numbers()
         columns: dict[str, Any] = {}
         for name in (*Event._fields[:2], "timestamp", *Event._fields[2:]):
             if name in self._codes:
@@ -123,13 +121,15 @@ class EventTable:
         return pandas.DataFrame(columns, copy=False)
 
     def _numbers(self) -> pandas.DataFrame:
-        """Return the columns of numbers, with all their room, as one frame.
+        """Return the columns of numbers as a frame.
 
-        Frames that are handed out are parts of it: pandas copies such a part when it is written
-        to, and not before. So this frame lives as long as the arrays below it.
+        It is a part of one frame that has all their room: pandas copies such a part when it is
+        written to, and not before. So that frame lives as long as the arrays below it.
         """
         import pandas  # lazy: see __init__
 
+        if not _copies_on_write():
+            return self._copied_numbers()
         if self._shared is None:
             moments = pandas.DatetimeIndex(self._columns["timestamp"].view("datetime64[us]"))
             stamps = moments.tz_localize("UTC")
@@ -137,7 +137,16 @@ class EventTable:
             told = {name: pandas.Series(self._columns[name], copy=False) for name in _NUMBERS}
             told["timestamp"] = pandas.Series(stamps, copy=False)
             self._shared = pandas.DataFrame(told, copy=False)
-        return self._shared
+        return self._shared.iloc[: self._rows]
+
+    def _copied_numbers(self) -> pandas.DataFrame:
+        """Return them as a frame of its own: an older pandas would let its holder write to ours."""
+        import pandas  # lazy: see __init__
+
+        told = {name: self._columns[name][: self._rows].copy() for name in _NUMBERS}
+        moments = self._columns["timestamp"][: self._rows].copy().view("datetime64[us]")
+        stamps = pandas.DatetimeIndex(moments).tz_localize("UTC")
+        return pandas.DataFrame({**told, "timestamp": stamps})
 
     def _category(self, name: str) -> pandas.Categorical:
         import pandas  # lazy: see __init__

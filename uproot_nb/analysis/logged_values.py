@@ -78,7 +78,17 @@ class LoggedArray(ExtensionArray):
             found = found.astype(np.intp)
         return type(self)(self._texts[found], self._codec)
 
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """Return the values as another dtype; as text each is what `str` says of it."""
+        if pandas.api.types.pandas_dtype(dtype).kind != "U":
+            return super().astype(dtype, copy=copy)
+        texts = np.empty(len(self), dtype=object)  # as an older pandas has texts in its columns
+        texts[:] = [str(value) for value in self]
+        return texts
+
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, float) and value != value:  # so an older pandas says that none is
+            value = None
         if not self._is_mine:  # what is logged stays as it is: the holder gets a copy
             self._texts, self._is_mine = self._texts.copy(), True
         if isinstance(key, (int, np.integer)) or not isinstance(value, (LoggedArray, list)):

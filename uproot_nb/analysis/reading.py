@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import math
 from itertools import islice
+from numbers import Integral, Real
 from typing import Any, Protocol
 
 from uproot_nb.errors import UprootError
@@ -55,7 +57,10 @@ def seconds_of(moment: Moment) -> float:
             moment = dt.datetime.fromisoformat(moment)
         if isinstance(moment, dt.datetime) and moment.tzinfo is None:
             moment = moment.replace(tzinfo=dt.UTC)
-        return float(moment if isinstance(moment, (int, float)) else moment.timestamp())
+        seconds = float(moment if isinstance(moment, (int, float, Real)) else moment.timestamp())
+        if math.isnan(seconds) or isinstance(moment, bool):
+            raise ValueError(moment)
+        return seconds
     except (ValueError, TypeError, AttributeError):
         raise UprootError(
             f"{moment!r} is no time.\n"
@@ -95,12 +100,12 @@ class Past:
             seq = self._seq_at(seconds_of(time), last)
         if seq is None:
             seq = last
-        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= last:
+        if not isinstance(seq, Integral) or isinstance(seq, bool) or not 0 <= seq <= last:
             raise UprootError(
                 f"There is no event {seq!r} in session '{self._session}'.\n"
                 f"Its events are numbered from 1 to {last}; 0 is before the first."
             )
-        return self._folded(seq)
+        return self._folded(int(seq))
 
     def _folded(self, seq: int) -> State:
         state = self._start(seq)

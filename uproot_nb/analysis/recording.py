@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -239,7 +240,7 @@ class Tables:
         return differences(before, after, self._codec)
 
     def _state_at(self, moment: Moment) -> State:
-        is_seq = isinstance(moment, int) and not isinstance(moment, bool)
+        is_seq = isinstance(moment, Integral) and not isinstance(moment, bool)
         if is_seq:
             return self._past.state(seq=int(moment))  # type: ignore[arg-type]
         return self._past.state(time=seconds_of(moment))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.subjects import groups_table, players_table, session_table
@@ -16,7 +17,7 @@ from uproot_nb.log.state import State
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Moment", "replay"]
+__all__ = ["Moment", "check_recorded", "replay"]
 
 _SHOWN = CHANGES | {"join", "connect", "disconnect", "enter", "group", "chat"}
 """The events that the tables show."""
@@ -56,6 +57,7 @@ def replay(
     Raises:
         UprootError: an argument makes no sense.
     """
+    check_recorded(log, "replay")
     for name, number in (("speed", speed), ("every", every)):
         if number is not None and not number > 0:
             raise UprootError(f"replay({name}={number!r}): give a number above 0, or None.")
@@ -63,6 +65,21 @@ def replay(
         raise UprootError(f"There is no table of {of!r}.\nAsk for players, groups or session.")
     found = _moments(log, every, of)
     return found if speed is None else _paced(found, speed, clock, sleep)
+
+
+def check_recorded(log: Any, what: str) -> None:
+    """Refuse what is no recorded session, as a file's name is none.
+
+    Raises:
+        UprootError: says what to give *what* instead.
+    """
+    if isinstance(log, Tables):
+        return
+    is_path = isinstance(log, (str, os.PathLike))
+    wanted = f"open_log({str(log)!r})" if is_path else 'open_log("uproot_nb.sqlite3", "market")'
+    raise UprootError(
+        f"{what}({log!r}, …): this is no session.\nGive it a run, or {what}({wanted}, …)."
+    )
 
 
 def _moments(log: Tables, every: float | None, of: str) -> Iterator[Moment]:

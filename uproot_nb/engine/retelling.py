@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -150,7 +151,14 @@ class Retelling(Runtime):
 
     async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
-        await self._ask("join", "")
+        if event.actor != "researcher":
+            await self._ask("join", "")
+            return
+        with self._caused_by(event):  # a cell has let a bot in
+            known = self.world.claim_place()
+            opened = self.world.add_player(claimed=True) if known is None else None
+        if opened is not None:
+            await self._introduce(opened)
 
     async def _tell_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(event.field)
@@ -171,6 +179,15 @@ class Retelling(Runtime):
         )])  # fmt: skip
 
     # ---- what cells do ----
+
+    @contextmanager
+    def _caused_by(self, event: Event) -> Iterator[None]:
+        """Let what happens have the cause that an event was recorded with."""
+        before = self.lock.begin_step(Cause(*event[7:]))
+        try:
+            yield
+        finally:
+            self.lock.end_step(before)
 
     async def _tell_apply(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._repeat([event])
@@ -194,7 +211,8 @@ class Retelling(Runtime):
     async def _tell_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]
         if self.world.player(name).position != position:
-            self.flow.move_to(self.world.player(name), position)
+            with self._caused_by(event):
+                self.flow.move_to(self.world.player(name), position)
 
     async def _tell_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.dropouts.mark(self.world.player(name))

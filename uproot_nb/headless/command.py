@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +15,7 @@ from uproot_nb.headless.doors import Doors
 from uproot_nb.headless.notebook_file import CannotStart, NotebookFile
 from uproot_nb.headless.screens import Lines, Picture, Screen
 from uproot_nb.headless.service import Service
+from uproot_nb.notebook.options import remedy
 from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.serve import fresh_name
 
@@ -22,15 +25,23 @@ __all__ = ["add_options", "run_notebook"]
 def add_options(run: argparse.ArgumentParser) -> None:
     """Tell the parser what `uproot-nb run` takes."""
     run.add_argument("notebook", metavar="NOTEBOOK", help="its cells are run from top to bottom")
-    run.add_argument("--players", type=_whole, metavar="N", help="at least so many places")
-    run.add_argument("--port", type=_whole, default=8600, metavar="P", help="8600; 0 takes any")
     run.add_argument(
-        "--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 for all"
+        "--players", type=_taken("players", int), metavar="N", help="at least so many places"
     )
     run.add_argument(
-        "--public-url", default="", metavar="URL", help="as browsers see it, by a proxy"
+        "--port", type=_taken("port", int), default=8600, metavar="P", help="8600; 0 takes any"
     )
-    run.add_argument("--name", help="the session's name, instead of the notebook's")
+    run.add_argument(
+        "--host", type=_taken("address"), default="127.0.0.1",
+        help="the address to listen on; 0.0.0.0 for all",
+    )  # fmt: skip
+    run.add_argument(
+        "--public-url", type=_taken("public_url"), default="", metavar="URL",
+        help="as browsers see it, by a proxy",
+    )  # fmt: skip
+    run.add_argument(
+        "--name", type=_taken("name"), help="the session's name, instead of the notebook's"
+    )
     run.add_argument("--db", help="the database, instead of the notebook's")
     run.add_argument("--frozen", action="store_true", help="no page may be redefined")
     run.add_argument("--plain", action="store_true", help="lines instead of a picture")
@@ -70,8 +81,17 @@ def _screen(plain: bool) -> Screen:
     return Picture(console)
 
 
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+def _taken(name: str, kind: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """Return what takes an option's text as `serve` takes the argument *name*."""
+
+    def take(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = text
+        advice = remedy(name, value)
+        if advice:
+            raise argparse.ArgumentTypeError(f"{text!r}: {advice}")
+        return value
+
+    return take

@@ -133,10 +133,10 @@ class NotebookKernel:
                 raise KernelDied
             return task.result()
         finally:
-            for one in (task, death):
-                one.cancel()
-                with contextlib.suppress(BaseException):
-                    await one
+            task.cancel()
+            death.cancel()
+            # Who cancels us here is heard: to wait for one after the other would hide it.
+            await asyncio.gather(task, death, return_exceptions=True)
 
     async def _listen(self) -> None:
         while True:

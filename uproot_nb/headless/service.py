@@ -21,6 +21,8 @@ from uproot_nb.notebook.overrides import Overrides
 __all__ = ["Service"]
 
 _LOOK_SECONDS = 0.5
+_ASK_SECONDS = 2.0
+_IN_MEMORY = ":memory:"
 _RESTARTS, _WITHIN = 5, 60.0
 
 
@@ -38,9 +40,12 @@ class Service:
         self._kernel: NotebookKernel | None = None
         self._watches: dict[tuple[str, str], Watch] = {}
         self._deaths: deque[float] = deque(maxlen=_RESTARTS)
-        self._told_links: set[str] = set()
+        self._open: set[tuple[str, str]] = set()
+        """The sessions that this kernel serves, by their path and name."""
+        self._served: set[tuple[str, str]] = set()
+        """Those that any of the kernels has served."""
+        self._told_links: set[tuple[str, str]] = set()
         self._stop = asyncio.Event()
-        self._asked_twice = False
 
     async def run(self) -> int:
         """Serve until SIGINT or SIGTERM; return the process's exit code.
@@ -73,10 +78,16 @@ class Service:
         while True:
             try:
                 await self._start_kernel()
-                if not self._told_links:
-                    self._screen.say("No cell of this notebook has called serve().")
+                if not self._served:
+                    self._screen.say(
+                        "No cell of this notebook has called serve(), and left a run open."
+                    )
                     return 1
-                await self._watch_until_death()
+                await self._watch_until_closed()
+                self._screen.say(
+                    f"The notebook has closed all that it served. {self._what_is_kept()}"
+                )
+                return 0
             except CellFailed as failure:
                 self._tell_failure(failure)
                 return 1
@@ -93,6 +104,7 @@ class Service:
         path = self._notebook.path
         told = replace(self._overrides, bridge=str(self._doors.file)).environment()
         environment = {**os.environ, **told, "JPY_SESSION_NAME": str(path)}
+        self._open = set()
         self._kernel = NotebookKernel(path.parent, environment, self._screen.say)
         await self._kernel.start()
         for code in self._notebook.cells:
@@ -100,35 +112,65 @@ class Service:
             await self._note_runs()
 
     async def _note_runs(self) -> None:
+        """Tell of the sessions that are new, and of those that the notebook has closed."""
         assert self._kernel is not None
-        for run in await self._kernel.runs():
-            key = run["path"], run["name"]
-            if key in self._watches:
-                continue
+        runs = {(run["path"], run["name"]): run for run in await self._kernel.runs()}
+        for key in self._open - runs.keys():
+            self._note_closed(key)
+        for key in runs.keys() - self._open:
+            self._note_open(key, runs[key])
+        self._open = set(runs)
+
+    def _note_open(self, key: tuple[str, str], run: dict[str, Any]) -> None:
+        self._served.add(key)
+        if key not in self._told_links:
+            self._told_links.add(key)
             self._tell_links(run)
-            if run["path"] == ":memory:":
-                self._screen.say("Nothing of this session is kept: it has no database.")
-            else:
-                self._watches[key] = Watch(*key)
-            self._look()
+        if run["path"] != _IN_MEMORY and key not in self._watches:
+            self._watches[key] = Watch(*key)
+        self._look()
+
+    def _note_closed(self, key: tuple[str, str]) -> None:
+        self._look()
+        self._told_links.discard(key)
+        watch = self._watches.pop(key, None)
+        if watch is not None:
+            watch.close()
+        self._screen.say(f"The notebook has closed session {key[1]}: its links lead nowhere now.")
 
     def _tell_links(self, run: dict[str, Any]) -> None:
-        if run["name"] in self._told_links:
-            return
-        self._told_links.add(run["name"])
         self._screen.say(f"Session {run['name']} in {run['path']}")
         for kind, who, url in run["links"]:
             self._screen.say(f"{kind:>6}  {who:<12} {url}")
+        if run["path"] == _IN_MEMORY:
+            self._screen.say("Nothing of this session is kept: it has no database.")
 
-    async def _watch_until_death(self) -> None:
+    async def _watch_until_closed(self) -> None:
+        """Return when the notebook has closed all that it served.
+
+        Raises:
+            KernelDied: the kernel's process has ended.
+        """
         assert self._kernel is not None
         death = asyncio.create_task(self._kernel.wait_for_death())
+        asking = asyncio.create_task(self._note_runs_again())
         try:
-            while not death.done():
+            while self._open:
                 self._look()
                 await asyncio.wait({death}, timeout=_LOOK_SECONDS)
+                if death.done():
+                    raise KernelDied
+                if asking.done():
+                    asking.result()
+                    asking = asyncio.create_task(self._note_runs_again())
         finally:
             death.cancel()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _note_runs_again(self) -> None:
+        await asyncio.sleep(_ASK_SECONDS)
+        await self._note_runs()
 
     def _look(self) -> None:
         watches = list(self._watches.values())
@@ -153,4 +195,14 @@ class Service:
         await self._doors.close()
         self._screen.close()
         if self._stop.is_set():
-            self._screen.say("Closed. Everything is in the database.")
+            self._screen.say(f"Closed. {self._what_is_kept()}")
+
+    def _what_is_kept(self) -> str:
+        lost = sorted(name for path, name in self._served if path == _IN_MEMORY)
+        if not self._served:
+            return "Nothing was served."
+        if not lost:
+            return "Everything is in the database."
+        if len(lost) == len(self._served):
+            return "Nothing is kept: there was no database."
+        return f"Everything is in the database, but for {', '.join(lost)}."

@@ -243,7 +243,8 @@ def _folder_of(namespace: Mapping[str, Any]) -> Path:
     file = namespace.get("__file__")
     if file:
         return Path(file).absolute().parent
-    notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    told = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__", "")
+    notebook = Path(told)  # as Jupyter tells it, or VS Code
     return notebook.parent if notebook.is_absolute() and notebook.parent.is_dir() else Path.cwd()
 
 

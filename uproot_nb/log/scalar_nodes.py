@@ -40,12 +40,13 @@ def _decode_float(nodes: Nodes, content: str) -> float:
 def _encode_str(nodes: Nodes, value: str, depth: int) -> Node:
     try:
         value.encode()
-    except UnicodeEncodeError:  # lone surrogates, which JSON text cannot hold
-        return {"$str": bytes_node(value.encode("utf-8", "surrogatepass"))}
+    except UnicodeEncodeError:
+        raise refusal(str, "it has half a character, a lone surrogate, which is no text") from None
     return value
 
 
 def _decode_str(nodes: Nodes, content: str) -> str:
+    """Read what earlier versions have kept: text with lone surrogates."""
     return bytes_of(content).decode("utf-8", "surrogatepass")
 
 

@@ -143,11 +143,17 @@ class SqliteLog:
             return bytes(secret)
 
     def release(self, session: str) -> None:
-        """Stop being the writer of *session*."""
+        """Stop being the writer of *session*; its events are all in the one file then.
+
+        Unless somebody reads just now: then they stay in the journal beside it until the log is
+        closed.
+        """
         with self._write_lock:
             self._last.pop(session, None)
             lock = self._claims.pop(session, None)
             if lock is not None:
+                if self._writer is not None:
+                    _empty_journal(self._writer)
                 _release_lock(lock, self._lock_path(session))
 
     def append(self, events: Sequence[Event]) -> None:
@@ -420,10 +426,16 @@ def _connect_writer(file: str, durable: bool) -> sqlite3.Connection:
 def _close_writer(writer: sqlite3.Connection) -> None:
     # Other processes may be reading, so closing alone would leave the newest events in the WAL,
     # and a copy of the file without them.
+    _empty_journal(writer)
+    writer.close()
+
+
+def _empty_journal(writer: sqlite3.Connection) -> None:
+    """Bring what the WAL holds into the file, unless somebody reads it for longer than a second."""
     with suppress(sqlite3.OperationalError):
         writer.execute("PRAGMA busy_timeout = 1000")
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    writer.close()
+    writer.execute(f"PRAGMA busy_timeout = {int(1000 * _BUSY_SECONDS)}")
 
 
 def _prepare(file: str, path: str, readonly: bool) -> None:

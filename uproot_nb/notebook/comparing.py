@@ -15,12 +15,17 @@ from uproot_nb.engine.waits import WAIT_EVENT
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 
-__all__ = ["Difference", "comparable", "first_difference"]
+__all__ = ["Difference", "alike", "first_difference"]
 
 _COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "join"}
 _UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
-_TIME = re.compile(r'("time":)\d{10}(?:\.\d+)?')
+_TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
+_CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
+_CLOSE = 5.0
+"""Seconds; nearer to each other, two times told by the clock count as the same."""
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
+
+_TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place"}
 
 _Key = tuple[str, str, str]
 
@@ -31,7 +36,8 @@ class Difference:
 
     `what` is like "Market.post_offer", `args` and `kwargs` what it was called with. `field` of
     `subject` was `recorded` and is `now`; the field "result" is what a call came to, "push" what
-    was notified. What is not there at all is None.
+    was notified, "page" where a player went, "place" one that was taken. What is not there at all
+    is None.
     """
 
     seq: int
@@ -48,18 +54,33 @@ class Difference:
 
     def __str__(self) -> str:
         given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
-        called = f"{self.what}({', '.join(given)})"
-        who = f" of player/{self.player}" if self.player else ""
+        called = f"{self.what}({', '.join(given)}) of player/{self.player}"
+        if self.player in ("", "researcher"):  # a cell, the monitor, or the session's own code
+            called = self.what
         text = (
-            f"event {self.seq}: {called}{who}: {self.field} of {self.subject} was "
+            f"event {self.seq}: {called}: {self.field} of {self.subject} was "
             f"{self.recorded!r}, and is {self.now!r} now"
         )
         return f"{text}\n{self.reason}" if self.reason else text
 
 
-def comparable(text: str) -> str:
-    """Return a value's JSON without what no rerun can repeat: identifiers, times of entries."""
-    return _TIME.sub(r"\g<1>0", _UUID.sub("uuid", text))
+def alike(was: str | None, is_now: str | None) -> bool:
+    """Tell whether two values, as JSON, are the same but for what no rerun can repeat.
+
+    That are identifiers (UUID), times of entries, and a few seconds in other numbers that are
+    Unix times with a fraction: calls take other times each time that they run.
+    """
+    if was is None or is_now is None or was == is_now:
+        return was == is_now
+    before, now = _repeatable(was), _repeatable(is_now)
+    if _CLOCK.sub("", before) != _CLOCK.sub("", now):
+        return False
+    times = zip(_CLOCK.findall(before), _CLOCK.findall(now), strict=True)
+    return all(abs(float(a) - float(b)) <= _CLOSE for a, b in times)
+
+
+def _repeatable(text: str) -> str:
+    return _TIME.sub("0", _UUID.sub("uuid", text))
 
 
 def first_difference(
@@ -79,7 +100,7 @@ def first_difference(
     found: tuple[int, Event | None, Event | None] | None = None
     for key in before.keys() | after.keys():
         for was, is_now in zip_longest(before[key], after[key]):
-            if was is None or is_now is None or _told(was) != _told(is_now):
+            if was is None or is_now is None or not _came_out_alike(was, is_now):
                 seq = was.seq if was is not None else place(is_now)
                 if found is None or seq < found[0]:
                     found = seq, was, is_now
@@ -97,13 +118,15 @@ def _effects(events: Iterable[Event]) -> defaultdict[_Key, list[Event]]:
     return found
 
 
-def _told(event: Event) -> tuple[Any, ...]:
-    value = event.value
+def _came_out_alike(was: Event, is_now: Event) -> bool:
+    same_place = (was.kind, *was[4:6]) == (is_now.kind, *is_now[4:6])
+    return same_place and alike(_told(was), _told(is_now))
+
+
+def _told(event: Event) -> str:
     if event.kind == "call":
-        value = orjson.dumps(_outcome(event)).decode()
-    elif event.kind == "submit":
-        value = ""  # what was sent is what the recording has
-    return event.kind, event.subject, event.field, comparable(value)
+        return orjson.dumps(_outcome(event)).decode()
+    return "" if event.kind == "submit" else event.value  # what was sent is as recorded
 
 
 def _outcome(event: Event) -> Any:
@@ -119,7 +142,7 @@ def _described(
     known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
     call = next(known, one if one.kind == "call" else None)
     told = {} if call is None else orjson.loads(call.value)
-    field = {"call": "result", "notify": "push", "enter": "page"}.get(one.kind, one.field)
+    field = _TOLD_AS.get(one.kind, one.field or one.kind)
     return Difference(
         seq, one.actor, one.page, one.cause, told.get("args", []), told.get("kwargs", {}),
         one.subject, field, _value(was, codec), _value(is_now, codec), _reason(one, recorded),

@@ -14,6 +14,7 @@ from uproot_nb.notebook.chart import Chart, Point, thinned
 from uproot_nb.notebook.event_window import EventWindow, Wanted
 from uproot_nb.notebook.monitor_rows import PlayerRows
 from uproot_nb.notebook.qr import qr_code
+from uproot_nb.notebook.repeating import repeating
 
 if TYPE_CHECKING:
     from uproot_nb.notebook.run import Run
@@ -69,7 +70,7 @@ class Monitor:
                 self._runtime.beside(self._begin())
             case {"op": "ack", "n": int(n)}:
                 self._acked = max(self._acked, min(n, self._sent))
-            case {"op": "rows" | "find"}:
+            case {"op": "rows"} | {"op": "find", "time": int() | float()}:
                 self._runtime.beside(self._give_rows(message))
             case {"op": "fields", "fields": list(fields)}:
                 self._rows.fields = tuple(str(field) for field in fields)
@@ -101,14 +102,12 @@ class Monitor:
         self._tell(everything=True)
         if not self._is_watched:
             self._is_watched = True
-            self._runtime.beside(self._watch())
+            self._runtime.beside(repeating(self._runtime, SECONDS, self._watch))
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(SECONDS)
-            if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
-                self._look()
-                self._tell()
+    def _watch(self) -> None:
+        if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
+            self._look()
+            self._tell()
 
     def _look(self) -> None:
         """Read those new events that are told of one by one."""

@@ -8,7 +8,7 @@ from typing import Any
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.journeys import Journeys
 
-__all__ = ["COLUMNS", "PlayerRows"]
+__all__ = ["COLUMNS", "PlayerRows", "shortened"]
 
 COLUMNS = ("name", "label", "page", "round", "status", "since", "fields")
 LONGEST_VALUE = 80
@@ -40,7 +40,8 @@ class PlayerRows:
 
     def row(self, player: Player) -> tuple[Any, ...]:
         """Return one player's row, as COLUMNS names it."""
-        values = tuple(_short(player.get(name, "")) for name in self.fields)
+        known = player.fields() if self.fields else {}
+        values = tuple(shortened(known.get(name, "")) for name in self.fields)
         label = player.get("label", None) or ""
         return (
             player.name, str(label), player.page or "", player.get("round", None),
@@ -60,6 +61,10 @@ class PlayerRows:
         return "waiting" if page is not None and page.waits else "online"
 
 
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+def shortened(value: Any) -> str:
+    """Return a value as a short text, whatever its class makes of that."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:  # the border around authors' __repr__
+        text = f"({type(value).__name__} without a readable repr)"
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 
-__all__ = ["check_options"]
+__all__ = ["check_options", "remedy"]
 
 
 def check_options(**options: Any) -> None:
@@ -21,9 +21,14 @@ def check_options(**options: Any) -> None:
         UprootError: names the argument, what it is, and what it may be.
     """
     for name, value in options.items():
-        remedy = _CHECKS[name](value)
-        if remedy:
-            raise UprootError(f"serve({name}={value!r}): {remedy}.")
+        advice = remedy(name, value)
+        if advice:
+            raise UprootError(f"serve({name}={value!r}): {advice}.")
+
+
+def remedy(name: str, value: Any) -> str:
+    """Return what to give instead for an argument of `serve`; nothing if the value will do."""
+    return _CHECKS[name](value)
 
 
 def _players(value: Any) -> str:
@@ -68,8 +73,16 @@ def _address(value: Any) -> str:
 
 
 def _public_url(value: Any) -> str:
-    good = value == "" or (isinstance(value, str) and urlsplit(value).scheme in ("http", "https"))
+    good = value == "" or (isinstance(value, str) and _is_web_address(value))
     return "" if good else 'give an address that begins with "http://" or "https://"'
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # as "http://[" is none
+        return False
 
 
 def _embedded(value: Any) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.columns import table
 from uproot_nb.analysis.reading import read_codec
 from uproot_nb.analysis.recording import Recording, Tables
+from uproot_nb.analysis.replay import check_recorded
 from uproot_nb.analysis.subjects import texts_of
 from uproot_nb.engine.retelling import Retelling
 from uproot_nb.engine.steps import Cause
@@ -20,7 +22,7 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import State
-from uproot_nb.notebook.comparing import Difference, comparable, first_difference
+from uproot_nb.notebook.comparing import Difference, alike, first_difference
 from uproot_nb.notebook.magics import CELL_TEMPLATES
 from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.recorded_steps import RecordedStep, steps_of
@@ -60,11 +62,12 @@ class Rerun(Recording):
 
     @property
     def differences(self) -> pandas.DataFrame:
-        """A row per field whose last value differs: subject, field, recorded, now."""
-        import pandas  # lazy: `import uproot_nb` is to be quick
+        """A row per field whose last value differs: subject, field, recorded, now.
 
-        columns = ["subject", "field", "recorded", "now"]
-        return pandas.DataFrame(self._rows, columns=columns, dtype=object)
+        The first two are texts; the values have the narrowest dtype that holds them all.
+        """
+        columns = {"subject": "str", "field": "str", "recorded": "typed", "now": "typed"}
+        return table([dict(zip(columns, row, strict=True)) for row in self._rows], columns)
 
     @property
     def same(self) -> bool:
@@ -104,7 +107,8 @@ def rerun(
     names, seed and clock (of the session's own times, timeouts, `asyncio.sleep`). No time passes.
 
     What is compared: every change of a field of players, groups, session and models, groups,
-    moves, results of calls, and pushes; not identifiers (UUID) and times of entries.
+    moves, results of calls, and pushes; not identifiers (UUID) and times of entries. Unix times
+    with a fraction count as the same if they are at most five seconds apart.
 
     What cannot be the same: code that asks `random`, `time.time()` or other machines on its own.
     `first` names it if the page's code does. Forms that were refused, what was sent to `api`, and
@@ -116,8 +120,9 @@ def rerun(
         page_order, app, namespace, language: as for `serve`.
 
     Raises:
-        UprootError: the session was never opened.
+        UprootError: the session was never opened, or the log is none.
     """
+    check_recorded(log, "rerun")
     names = sys._getframe(1).f_globals if namespace is None else namespace
     setup = setup_of(page_order, app, names)
     log._refresh()
@@ -187,7 +192,7 @@ def _rows(
     rows = []
     for key in sorted(before.keys() | after.keys()):
         texts = before.get(key), after.get(key)
-        if comparable(texts[0] or "") != comparable(texts[1] or ""):
+        if not alike(*texts):
             values = (None if text is None else codec.decode(text) for text in texts)
             rows.append((*key, *values))
     return rows  # type: ignore[return-value]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,6 +22,7 @@ from uproot_nb.log.state import State
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.display import show_html
 from uproot_nb.notebook.meanings import meanings_of
+from uproot_nb.notebook.place import notebook_file
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
@@ -140,8 +139,8 @@ class Run(Steering, Tables):
 
     def _sources(self, last: int) -> dict[str, bytes]:
         found = super()._sources(last)
-        notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))
-        if notebook.suffix == ".ipynb" and notebook.is_file():
+        notebook = notebook_file()
+        if notebook is not None and notebook.suffix == ".ipynb" and notebook.is_file():
             found[notebook.name] = notebook.read_bytes()
         return found
 

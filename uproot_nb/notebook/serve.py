@@ -33,6 +33,7 @@ from uproot_nb.notebook.magics import (
 from uproot_nb.notebook.options import check_options
 from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.overrides import Overrides
+from uproot_nb.notebook.place import database_path, notebook_file, notebook_folder
 from uproot_nb.notebook.run import Run
 from uproot_nb.version import VERSION
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPEN_RUNS",
-    "database_path",
     "fresh_name",
     "resolver",
     "serve",
@@ -319,19 +319,6 @@ def resolver(names: Mapping[str, Any], setup: Setup) -> Any:
     return resolve
 
 
-def notebook_folder() -> Path:
-    """Return the folder of the notebook (the working folder where there is none)."""
-    notebook = os.environ.get("JPY_SESSION_NAME", "")
-    folder = Path(notebook).parent
-    return folder if notebook and folder.is_absolute() and folder.is_dir() else Path.cwd()
-
-
-def database_path(db: str | os.PathLike[str] | None) -> Path:
-    """Return the database file: the one given, the environment's, or that beside the notebook."""
-    named = db if db is not None else os.environ.get("UPROOT_NB_DATABASE")
-    return Path(named).absolute() if named else notebook_folder() / "uproot_nb.sqlite3"
-
-
 def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str]]) -> str:
     """Return a name for a session that has none: of many in one notebook, the same each time."""
     if fresh is None:
@@ -342,7 +329,7 @@ def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str
 
 def fresh_name(notebook: str | None = None) -> str:
     """Return a name that no session has: the notebook's, and the time."""
-    named = os.environ.get("JPY_SESSION_NAME", "") if notebook is None else notebook
-    stem = Path(named).stem or "session"
+    file = notebook_file() if notebook is None else Path(notebook)
+    stem = (file.stem if file is not None else "") or "session"
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem)
     return f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"

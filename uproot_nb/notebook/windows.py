@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.notebook.display import show, show_html
 from uproot_nb.notebook.monitor import Monitor
 from uproot_nb.notebook.monitor_rows import PlayerRows
+from uproot_nb.notebook.repeating import repeating
 from uproot_nb.notebook.snapshot import snapshot
 from uproot_nb.notebook.widget import make_widget
 
@@ -46,7 +46,9 @@ class Windows:
         show_html(_wrapped(mark, text), mark)
         if not self._is_watching and not run.closed:
             self._is_watching = True
-            run._runtime.loop.call_soon_threadsafe(lambda: run._runtime.beside(self._watch()))
+            run._runtime.loop.call_soon_threadsafe(
+                lambda: run._runtime.beside(repeating(run._runtime, SECONDS, self._refresh))
+            )
 
     def view(self, players: Sequence[Player]) -> Any:
         """Return a widget with the pages of *players* side by side; links are not saved."""
@@ -60,11 +62,6 @@ class Windows:
         for monitor in self._monitors:
             monitor.close()
         self._refresh()
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(SECONDS)
-            self._refresh()
 
     def _refresh(self) -> None:
         for mark, (rows, before) in list(self._snapshots.items()):

@@ -102,7 +102,9 @@ class UprootNB(ExtensionApp):
         participants, token = self.participants, secrets.token_urlsafe(32)
         participants.start(self.participant_port, self.participant_address)
         if self.mount:
-            participants.at_mount(_mount_url(serverapp.public_url))
+            participants.at_mount(
+                _mount_url(serverapp.public_url, serverapp.base_url, serverapp.default_url)
+            )
         runtime = Path(serverapp.runtime_dir)
         self._listener = await listen(runtime, token, participants.attach, url=participants.url)
         found = Discovery(self._listener.address, token, participants.url, os.getpid())
@@ -139,7 +141,17 @@ class UprootNB(ExtensionApp):
             setattr(kernels.get_kernel(kernel), "last_activity", now)  # noqa: B010
 
 
-def _mount_url(jupyter_url: str) -> str:
-    """Return the mount's address below *jupyter_url*, which may carry Jupyter's own token."""
-    bare = urlsplit(jupyter_url)._replace(query="", fragment="").geturl()
-    return url_path_join(bare, MOUNT)
+def _mount_url(jupyter_url: str, base_url: str, default_url: str) -> str:
+    """Return the mount's address below Jupyter's root, whose path a proxy may have changed.
+
+    Args:
+        jupyter_url: where Jupyter says that it is; it may carry Jupyter's own token, and leads to
+            the page that is opened first, as `…/lab` or `…/tree`.
+        base_url, default_url: the paths of the root and of that page as the server knows them.
+    """
+    shown = urlsplit(jupyter_url)
+    first = default_url.removeprefix(base_url).strip("/")
+    root = base_url if shown.path == default_url else shown.path.rstrip("/")
+    if first and root.endswith(f"/{first}"):
+        root = root.removesuffix(f"/{first}")
+    return url_path_join(shown._replace(path=root, query="", fragment="").geturl(), MOUNT)

@@ -3,6 +3,7 @@
 
 const ROW = 24;
 const LOOKS = 12;   // lines of a chart
+const PATIENCE = 8000;   // milliseconds until a missing answer is spoken of
 const TALLEST = 4e6;   // pixels that every browser can scroll
 const ACTIONS = [
     ["advance", "Advance", "Put {n} on the next page?"],
@@ -61,7 +62,7 @@ function playersPanel(tell, ask) {
     const picked = build("input", { placeholder: "Fields: cash, bid", "aria-label": "Fields to show, with commas", onchange: () =>
         tell({ op: "fields", fields: (fields = picked.value.split(",").map((name) => name.trim()).filter(Boolean)) }) && heading() });
     const buttons = ACTIONS.map(([what, label, question]) =>
-        build("button", { type: "button", disabled: true, "data-action": what, onclick: () => ask(what, question, [...chosen]) }, label));
+        build("button", { type: "button", disabled: true, "data-action": what, onclick: () => ask(what, question, [...chosen], hidden()) }, label));
     const panel = build("div", {},
         build("div", { class: "unb-bar" }, search, picked, count),
         build("div", { class: "unb-scroll", tabindex: "0", role: "region", "aria-label": "Players" }, build("table", {}, build("thead", {}, head), body)),
@@ -73,16 +74,24 @@ function playersPanel(tell, ask) {
         head.replaceChildren(build("th", { scope: "col" }, all), ...names, ...fields.map((name) => build("th", { scope: "col" }, name)));
     }
 
+    const hidden = () => [...chosen].filter((name) => lines.get(name).hidden).length;
+
+    function counted() {
+        const words = hidden() ? `, ${hidden()} of them not shown by the search` : "";
+        count.textContent = chosen.size ? `${chosen.size} selected${words}` : "";
+        buttons.forEach((button) => { button.disabled = chosen.size === 0; });
+    }
+
     function choose(name, is) {
         chosen[is ? "add" : "delete"](name);
         lines.get(name).querySelector("input").checked = is;
-        count.textContent = chosen.size ? `${chosen.size} selected` : "";
-        buttons.forEach((button) => { button.disabled = chosen.size === 0; });
+        counted();
     }
 
     function sift() {
         const words = search.value.toLowerCase();
         lines.forEach((line) => { line.hidden = !line.textContent.toLowerCase().includes(words); });
+        counted();
     }
 
     function show(person) {
@@ -104,7 +113,7 @@ function playersPanel(tell, ask) {
 
     heading();
     return {
-        panel, people, chosen,
+        panel, people, chosen, counted,
         news(message) {
             if (message.fields) {
                 fields = message.fields;
@@ -121,19 +130,21 @@ function playersPanel(tell, ask) {
 
 function eventsPanel(tell) {
     const me = Math.random().toString(36).slice(2);
-    let top = 0, total = 0, asked = false, again = false, mine = false;
+    let top = 0, total = 0, asked = false, again = false, placed = 0;
     const filters = ["Player", "Kind", "Field"].map((name) =>
         build("input", { placeholder: name, "aria-label": `Only this ${name.toLowerCase()}`, size: 10, onchange: () => { total = 0; top = 0; look(); } }));
     const follow = build("input", { type: "checkbox", checked: true, onchange: () => look() });
     const when = build("input", { type: "datetime-local", step: "1", "aria-label": "Jump to a time", onchange: () => {
+        const moment = new Date(when.value).getTime();
+        if (Number.isNaN(moment)) return;   // it was cleared
         follow.checked = false;
-        tell({ op: "find", id: me, time: new Date(when.value).getTime() / 1000, count: visible(), wanted: wanted() });
+        tell({ op: "find", id: me, time: moment / 1000, count: visible(), wanted: wanted() });
     } });
     const told = build("span", { class: "unb-quiet" });
     const body = build("tbody");
     const space = build("div");
-    const table = build("table", {}, build("thead", {}, build("tr", {}, ...["#", "Time", "Kind", "Subject", "Field", "Value"].map((name, at) =>
-        build("th", { scope: "col", style: `width:${[13, 13, 13, 17, 14, 30][at]}%` }, name)))), body);
+    const table = build("table", {}, build("thead", {}, build("tr", {}, ...["#", "Time", "Kind", "Subject", "Field", "Value"].map((name) =>
+        build("th", { scope: "col" }, name)))), body);
     const port = build("div", { class: "unb-window", tabindex: "0", role: "region", "aria-label": "Events" }, table, space);
     const panel = build("div", {}, build("div", { class: "unb-bar" }, ...filters, build("label", {}, follow, " follow"), when, told), port);
 
@@ -149,6 +160,12 @@ function eventsPanel(tell) {
         tell({ op: "rows", id: me, a: Math.floor(top), count: visible(), wanted: wanted() });
     }
 
+    /* "player/" goes where there is little room. */
+    function named(subject) {
+        const [, kind, name] = subject.match(/^(player\/)?(.*)$/s);
+        return [build("td", {}, kind ? build("span", { class: "unb-wide" }, kind) : "", name)];
+    }
+
     function move(rows) {
         follow.checked = false;
         top += rows;
@@ -159,14 +176,13 @@ function eventsPanel(tell) {
     function place() {
         const height = Math.min(TALLEST, total * ROW);
         space.style.height = `${Math.max(0, height - table.offsetHeight)}px`;
-        mine = true;
         port.scrollTop = last() ? top / last() * (port.scrollHeight - port.clientHeight) : 0;
-        requestAnimationFrame(() => { mine = false; });
+        placed = port.scrollTop;
     }
 
     port.addEventListener("wheel", (event) => { event.preventDefault(); move(event.deltaY / ROW); }, { passive: false });
     port.addEventListener("scroll", () => {
-        if (mine) return;
+        if (Math.abs(port.scrollTop - placed) < 1) return;   // it was put there
         follow.checked = false;
         top = port.scrollTop / Math.max(1, port.scrollHeight - port.clientHeight) * last();
         look();
@@ -189,7 +205,7 @@ function eventsPanel(tell) {
             if (message.found) top = message.a;
             told.textContent = `${total.toLocaleString()} events`;
             body.replaceChildren(...message.rows.map(([seq, time, kind, subject, field, value, actor, page, cause]) =>
-                build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, subject, field, value].map((words) => build("td", {}, String(words))))));
+                build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, ...named(subject), field, value].map((words) => words instanceof Element ? words : build("td", {}, String(words))))));
             place();
             if (again || (grown && follow.checked && message.a !== last())) { again = false; look(); }
         },
@@ -321,12 +337,22 @@ function monitor({ model, el }) {
     const badge = build("button", { type: "button" }, "Errors");
 
     function does(what, players, more) {
-        number += 1;
-        waiting.set(number, what);
-        tell({ op: "do", id: number, what, players, ...more });
+        const id = number += 1;
+        waiting.set(id, what);
+        answer.hidden = true;
+        tell({ op: "do", id, what, players, ...more });
+        setTimeout(() => {
+            if (waiting.has(id)) say("No answer from the kernel yet: it is busy, or gone.", true);
+        }, PATIENCE);
     }
 
-    function ask(what, words, players) {
+    function say(words, bad) {
+        answer.hidden = false;
+        answer.classList.toggle("unb-bad", bad);
+        answer.textContent = words;
+    }
+
+    function ask(what, words, players, hidden = 0) {
         const back = document.activeElement;
         const input = ["message", "set"].includes(what) ? build("input", { "aria-label": words, size: 30 }) : null;
         const yes = build("button", { type: "button", onclick: () => {
@@ -337,7 +363,8 @@ function monitor({ model, el }) {
         } }, "Yes");
         const away = () => { question.hidden = true; back?.focus?.(); };
         const no = build("button", { type: "button", onclick: away }, "No");
-        const who = players.length === 1 ? players[0] : `${players.length} players`;
+        const many = players.length === 1 ? players[0] : `${players.length} players`;
+        const who = hidden ? `${many} (${hidden} not shown by the search)` : many;
         question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no);
         question.onkeydown = (event) => {
             if (event.key === "Escape") away();
@@ -354,7 +381,13 @@ function monitor({ model, el }) {
         const [name, ...rest] = words.split("=");
         if (!rest.length || !name.trim()) return null;
         const text = rest.join("=").trim();
-        try { return { values: { [name.trim()]: JSON.parse(text) } }; } catch { return { values: { [name.trim()]: text } }; }
+        try {
+            return { values: { [name.trim()]: JSON.parse(text) } };
+        } catch {
+            if (!/^[[{]/.test(text)) return { values: { [name.trim()]: text } };   // plain words
+            say(`${text} begins as JSON does, but is none: close its brackets and quotes.`, true);
+            return null;
+        }
     }
 
     const players = playersPanel(tell, ask);
@@ -390,6 +423,7 @@ function monitor({ model, el }) {
 
     function news(message) {
         tell({ op: "ack", n: message.n });
+        if (root.classList.contains("unb-still")) { still(false); players.counted(); }
         if (message.name) { title.textContent = message.name; root.setAttribute("aria-label", `Session ${message.name}`); }
         state = message.state;
         panels.forEach(([, part]) => part.news(message));
@@ -400,16 +434,26 @@ function monitor({ model, el }) {
     }
 
     function done({ id, text, error }) {
-        if (!waiting.delete(id)) return;
-        answer.hidden = false;
-        answer.classList.toggle("unb-bad", Boolean(error));
-        answer.textContent = error || text;
+        if (waiting.delete(id)) say(error || text, Boolean(error));
     }
 
     function end() {
         closed = true;
         counts.textContent = "closed: participants see that the session has ended.";
-        root.querySelectorAll("[role=toolbar] button, header button").forEach((button) => { button.disabled = true; });
+        still(true);
+    }
+
+    /* The line to the kernel was cut, or stands again: only an answer tells which. */
+    function cut() {
+        if (closed) return;
+        counts.textContent = "no kernel: this is what was last known. Run the notebook's cells again to go on.";
+        still(true);
+        try { tell({ op: "ready" }); } catch { /* there is nobody to tell */ }
+    }
+
+    function still(is) {
+        root.classList.toggle("unb-still", is);
+        root.querySelectorAll("[role=toolbar] button, header button, .unb-ask button").forEach((button) => { button.disabled = is; });
     }
 
     const hide = build("style", {}, `.${model.get("snapshot")} { display: none; }`);
@@ -426,8 +470,9 @@ function monitor({ model, el }) {
         ({ news, done, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
     };
     model.on("msg:custom", take);
+    model.on("comm_live_update", cut);
     tell({ op: "ready" });
-    return () => model.off("msg:custom", take);
+    return () => { model.off("msg:custom", take); model.off("comm_live_update", cut); };
 }
 
 /* ---- The view: participants' pages side by side -------------------------------------------------- */

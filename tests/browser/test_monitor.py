@@ -1,0 +1,221 @@
+"""The monitor's panel in a browser, with a kernel that a test plays. Jupyter: tests/notebooks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+STATIC = Path(__file__).parents[2] / "uproot_nb" / "static"
+NEWS: dict[str, Any] = {
+    "op": "news", "n": 1, "total": 400, "state": "running", "errors": [], "presence": [],
+    "points": [], "everything": True, "name": "market", "join": "http://localhost/join/",
+    "qr": "data:,", "fields": [], "chart": "",
+    "players": [
+        [name, label, "Market", None, "online", None, [], f"http://localhost/{name}", at]
+        for at, (name, label) in enumerate([("abc12", "red"), ("def34", "red"), ("ghi56", "blue")])
+    ],
+}  # fmt: skip
+ROWS = [
+    [at, 1764000000.5 + at, "set", "player/abc12" if at % 2 else "session", "price", str(at * 7),
+     "abc12", "Market", "Market.bid"]
+    for at in range(1, 401)
+]  # fmt: skip
+
+
+class Panel:
+    """The panel, what it has said, and what it is told."""
+
+    def __init__(self, page: Page, width: int = 900) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_viewport_size({"width": width, "height": 700})
+        page.set_content("<!DOCTYPE html><body style='margin:0'><div id=el></div></body>")
+        page.add_script_tag(path=STATIC / "vendor/uplot/uPlot.iife.min.js")
+        page.add_style_tag(path=STATIC / "monitor.css")
+        page.evaluate(
+            """async (source) => {
+                const blob = new Blob([source], { type: "text/javascript" });
+                const { default: widget } = await import(URL.createObjectURL(blob));
+                window.said = [];
+                window.hears = {};
+                const model = {
+                    get: (name) => name === "kind" ? "monitor" : "mark", off() {},
+                    on: (name, act) => { hears[name] = act; },
+                    send: (message) => said.push(message),
+                };
+                widget.render({ model, el: document.getElementById("el") });
+            }""",
+            (STATIC / "monitor.js").read_text("utf-8"),
+        )
+        self.tell(NEWS)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        self.page.evaluate("(message) => hears['msg:custom'](message)", message)
+
+    def said(self, op: str) -> list[dict[str, Any]]:
+        return [one for one in self.page.evaluate("said") if one["op"] == op]
+
+    def give_rows(self) -> None:
+        """Answer the last question for rows as the kernel does."""
+        asked = self.said("rows")[-1]
+        rows = ROWS[asked["a"] : asked["a"] + asked["count"]]
+        self.tell({**asked, "rows": rows, "total": len(ROWS), "found": False})
+
+    def open_events(self) -> None:
+        self.page.get_by_role("tab", name="Events").click()
+        self.give_rows()  # which tells how many there are
+        self.give_rows()
+
+    def act(self, what: str) -> Any:
+        self.page.locator(f"[data-action={what}]").click()
+        return self.page.get_by_role("alertdialog")
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    context.set_default_timeout(5_000)
+    page = context.new_page()
+    page.clock.install()
+    return page
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a screenshot if a folder for them is named."""
+    folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_no_row_of_the_events_is_half_covered(page: Page, width: int) -> None:
+    """Each is as high as the script thinks, and the last one ends above the edge."""
+    panel = Panel(page, width)
+    panel.open_events()
+    rows = page.locator(".unb-window tbody tr")
+    boxes = [row.bounding_box() for row in rows.all()]
+    assert {box["height"] for box in boxes if box} == {24}
+    window = page.locator(".unb-window").bounding_box()
+    assert window is not None
+    assert boxes[-1] is not None
+    assert boxes[-1]["y"] + boxes[-1]["height"] <= window["y"] + window["height"]
+    expect(rows.last).to_contain_text("2800")
+    keep_picture(page, f"events_{width}")
+    assert panel.errors == []
+
+
+def test_a_scroll_counts_also_right_after_rows_have_come(page: Page) -> None:
+    """What the panel itself has scrolled is told from what a person scrolls by where it is."""
+    panel = Panel(page)
+    panel.open_events()
+    asked = {**panel.said("rows")[-1], "rows": ROWS[-13:], "total": len(ROWS), "found": False}
+    page.evaluate(
+        """(message) => {
+            hears['msg:custom'](message);
+            const port = document.querySelector('.unb-window');
+            port.scrollTop = (port.scrollHeight - port.clientHeight) / 2;
+        }""",
+        asked,
+    )
+    expect(page.get_by_label("follow")).not_to_be_checked()
+    assert 180 < panel.said("rows")[-1]["a"] < 210
+
+
+def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
+    """Time, who, field and value are there, and none of them is cut."""
+    panel = Panel(page, 360)
+    panel.open_events()
+    row = page.locator(".unb-window tbody tr").filter(has_text="abc12").first
+    shown = [cell for cell in row.locator("td").all() if cell.is_visible()]
+    texts = [cell.inner_text() for cell in shown]
+    assert len(texts) == 4
+    assert texts[1:3] == ["abc12", "price"]
+    assert len(texts[0]) == 8
+    for cell in shown:
+        assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth"), cell.inner_text()
+
+
+def test_a_cleared_time_asks_for_nothing(page: Page) -> None:
+    panel = Panel(page)
+    panel.open_events()
+    when = page.get_by_label("Jump to a time")
+    when.fill("2026-11-24T10:30:00")
+    when.dispatch_event("change")
+    when.fill("")
+    when.dispatch_event("change")
+    found = panel.said("find")
+    assert found
+    assert all(isinstance(question["time"], (int, float)) for question in found)
+
+
+def test_who_is_selected_and_not_shown_is_counted_in_the_question(page: Page) -> None:
+    panel = Panel(page)
+    page.get_by_label("Select all players").check()
+    page.get_by_label("Find players").fill("blue")
+    expect(page.locator(".unb")).to_contain_text("3 selected, 2 of them not shown by the search")
+    question = panel.act("advance")
+    expect(question).to_contain_text("3 players (2 not shown by the search)")
+    question.get_by_role("button", name="No").click()
+    page.get_by_label("Find players").fill("")
+    expect(panel.act("advance")).not_to_contain_text("not shown")
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("cash = [1, 2]", [1, 2]), ("cash = 7", 7), ("cash = red car", "red car"),
+     ("cash = \"7\"", "7"), ("cash = a [b", "a [b")],
+)  # fmt: skip
+def test_a_field_is_set_to_json_or_to_plain_words(page: Page, typed: str, value: Any) -> None:
+    panel = Panel(page)
+    page.get_by_label("Select abc12").check()
+    question = panel.act("set")
+    question.get_by_role("textbox").fill(typed)
+    question.get_by_role("button", name="Yes").click()
+    (asked,) = panel.said("do")
+    assert asked["values"] == {"cash": value}
+
+
+@pytest.mark.parametrize("typed", ["cash = [1", "cash = {a: 1}"])
+def test_what_begins_as_json_and_is_none_is_not_taken_for_words(page: Page, typed: str) -> None:
+    panel = Panel(page)
+    page.get_by_label("Select abc12").check()
+    question = panel.act("set")
+    question.get_by_role("textbox").fill(typed)
+    question.get_by_role("button", name="Yes").click()
+    expect(page.get_by_role("status")).to_contain_text("begins as JSON does, but is none")
+    expect(question).to_be_visible()
+    assert panel.said("do") == []
+
+
+def test_an_old_answer_goes_and_a_missing_one_is_spoken_of(page: Page) -> None:
+    panel = Panel(page)
+    page.get_by_label("Select abc12").check()
+    panel.act("advance").get_by_role("button", name="Yes").click()
+    panel.tell({"op": "done", "id": 1, "text": "advance: 1 of 1 players."})
+    status = page.get_by_role("status")
+    expect(status).to_have_text("advance: 1 of 1 players.")
+    panel.act("advance").get_by_role("button", name="Yes").click()
+    expect(status).to_be_hidden()
+    page.clock.run_for(10_000)
+    expect(status).to_contain_text("No answer from the kernel yet")
+    panel.tell({"op": "done", "id": 2, "text": "late: 1 of 1 players."})
+    expect(status).to_have_text("late: 1 of 1 players.")
+
+
+def test_a_kernel_that_is_gone_looks_so_until_it_speaks_again(page: Page) -> None:
+    panel = Panel(page)
+    page.get_by_label("Select abc12").check()
+    page.evaluate("hears['comm_live_update']()")
+    expect(page.locator(".unb header")).to_contain_text("no kernel")
+    expect(page.get_by_role("button", name="Pause")).to_be_disabled()
+    expect(page.locator("[data-action=advance]")).to_be_disabled()
+    assert len(panel.said("ready")) == 2
+    panel.tell({**NEWS, "n": 2})
+    expect(page.locator(".unb header")).to_contain_text("running")
+    expect(page.get_by_role("button", name="Pause")).to_be_enabled()
+    expect(page.locator("[data-action=advance]")).to_be_enabled()
+    assert panel.errors == []
