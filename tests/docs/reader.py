@@ -106,6 +106,8 @@ class Reader:
         linecache.cache[file] = (len(fence.text), None, lines, file)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            # Sockets of other tests' browsers may be collected just now; no snippet opens any.
+            warnings.simplefilter("ignore", ResourceWarning)
             if fence.raises is None:
                 self._execute(fence, file)
                 return

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 
@@ -143,12 +144,15 @@ async def test_many_short_steps_are_not_taken_for_a_long_one() -> None:
     """Who lets go in between holds nobody up."""
     with serving(Slow) as run:
         ann = await Browser.open(run)
-        stop = threading.Event()
+        stop, longest = threading.Event(), 0.0
 
         def cell() -> None:
+            nonlocal longest
             while not stop.is_set():
                 with run.lock:
+                    begun = time.monotonic()
                     run.session.x = 1
+                    longest = max(longest, time.monotonic() - begun)
 
         thread = threading.Thread(target=cell)
         thread.start()
@@ -158,4 +162,5 @@ async def test_many_short_steps_are_not_taken_for_a_long_one() -> None:
         await until(enough)
         stop.set()
         thread.join()
-        assert not [warning for warning in warnings(run) if "held up" in warning]
+        # A machine so busy that one step takes long is warned of rightly.
+        assert longest > 0.3 or not [warning for warning in warnings(run) if "held up" in warning]
