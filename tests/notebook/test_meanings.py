@@ -130,8 +130,7 @@ async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
         add_entry(run.session.offers, ann, Offer, price=2)
         run.session.ratings = new_model(run.session, tag="ratings")
         add_entry(run.session.ratings, ann, Rating, stars=3, words=["good"])
-        browser = await Browser.open(run, 0)
-        await browser.disconnect()
+        await Browser(run.link(ann)).load()
         ours = run.export(tmp_path / "ours")
     with open_log(path, "market") as log:
         theirs = log.export(tmp_path / "theirs")

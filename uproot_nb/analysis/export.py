@@ -244,7 +244,8 @@ def _by_kind(events: Iterable[Event]) -> dict[str, list[Event]]:
 
 _KINDS: dict[str, Kind] = {
     "bool": "boolean", "boolean": "boolean", "int64": "integer", "Int64": "integer",
-    "float64": "number", "Float64": "number",
+    "float64": "number", "Float64": "number", "category": "text", "string": "text",
+    "datetime64[us, UTC]": "text",
 }  # fmt: skip
 
 

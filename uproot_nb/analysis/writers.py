@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol, Self
 
 import orjson
 
-from uproot_nb.analysis.cells import Cell, Column, Kind, in_json
+from uproot_nb.analysis.cells import NOT_FINITE, Cell, Column, Kind, in_json
 from uproot_nb.errors import UprootError
 
 __all__ = ["FORMATS", "Columns", "Writer", "open_writer"]
@@ -149,7 +149,9 @@ def _shown_number(cell: str) -> str:
 
 
 def _shown_json(cell: str) -> str:
-    return _protected(in_json(cell))
+    if _TO_PROTECT.search(cell) is None and cell not in NOT_FINITE:
+        return cell
+    return '"' + in_json(cell).replace('"', '""') + '"'
 
 
 def _shown_truth(cell: str) -> str:

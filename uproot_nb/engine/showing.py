@@ -102,7 +102,7 @@ class Showing:
         """Return a page's form, filled with what was posted, or with what the player has."""
         fields = check_fields(fields, f"{page.__name__}.fields")
         if not isinstance(getattr(page, "fields", None), Mapping):
-            self._note_fields(page, fields)
+            self._note_fields(player, page, fields)
         values = {name: player.get(name) for name in fields} if page.keep_values else None
         language = self.language(player, page, request.languages if request else accepted)
         catalogues = self.templates(self.app_of(page)).catalogues
@@ -115,15 +115,15 @@ class Showing:
             fields, values=values, pairs=request.form, files=files, translate=translate
         )
 
-    def _note_fields(self, page: type[Page], fields: Mapping[str, Any]) -> None:
+    def _note_fields(self, player: Player, page: type[Page], fields: Mapping[str, Any]) -> None:
         """Keep in the log what the hook `fields` asks; the first label of each field stands."""
         known = self._asked.setdefault((page.key, page.source.hash), set())
         new = {name: field for name, field in fields.items() if name not in known}
         if not new:
             return
-        known |= new.keys()
+        known.update(new)
         value = {"page": page.key, "fields": told_of_fields(new, page.key)}
-        cause = Cause("researcher", page.key, f"class {page.__name__}", page.source.hash)
+        cause = Cause(player.name, page.key, f"{page.__name__}.fields", page.source.hash)
         with self._world.lock:
             text = self._world.codec.encode(value)
             self._world.journal.write_for(cause, "code", "session", page.key, text)
