@@ -118,7 +118,7 @@ def test_a_filter_is_asked_for_authors_fields_only(tmp_path: Path) -> None:
     assert {name for kind, name in asked if kind == "player"} == {"bid", "page_"}
     assert {name for kind, name in asked if kind == "group"} == {"pot"}
     assert {("model", "price"), ("model", "time"), ("model", "is_open")} <= asked
-    ours = {"seq", "timestamp", "id", "position", "entries", "types", "tag", "spread", "efficiency"}
+    ours = {"seq", "timestamp", "id", "position", "entries", "types", "tag", "spread", "command"}
     assert not ours & {name for _, name in asked}
 
 
@@ -151,6 +151,7 @@ def test_what_is_ours_is_whole_whatever_the_filter_keeps(tmp_path: Path) -> None
     assert list(told["latest/groups"]) == ["group", "id", "members"]
     assert list(told["models/offers"]) == ["model", "type", "id", "time", "timestamp"]
     assert len(rows(folder, "latest/groups")) == 1
+    assert told["models/bonds-1"] == before["models/bonds-1"]
 
 
 def test_an_entry_may_have_fields_that_are_called_like_a_models_own(tmp_path: Path) -> None:
@@ -186,7 +187,9 @@ def test_our_columns_have_meanings_and_fields_of_the_same_name_have_none(tmp_pat
     }
     for table, columns in told.items():
         for name, about in columns.items():
-            author = name in fields or "field" in about or table.startswith(("models/", "sparse/m"))
+            author = (
+                name in fields or "field" in about or table in ("models/offers", "sparse/models")
+            )
             assert about["meaning"] or (author and "ultralong" not in table), (table, name)
     book = told["markets/bonds/book"]
     assert book["bid"] == {

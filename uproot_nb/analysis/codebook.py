@@ -95,7 +95,10 @@ _OURS: dict[str, Ours] = {
 }  # fmt: skip
 """By table; "models" stands for all of models/. Those of markets stand beside their columns."""
 
-_IN_JSON = 'Inside JSON they are the texts "NaN",\n"Infinity" and "-Infinity". Times are in UTC.'
+_IN_JSON = (
+    'Inside JSON not-a-number\nand infinity are the texts "NaN", "Infinity" and "-Infinity". '
+    "Times are in UTC."
+)
 
 README = """\
 Session '{session}', exported by uproot_nb {version} on {now}.
@@ -125,13 +128,11 @@ Participants' texts are as they were typed. A spreadsheet may take a text that b
 FORMATS = {
     "csv": (
         "CSV in UTF-8: TRUE and FALSE; empty where there is no value (and for an empty text);\n"
-        "not-a-number and infinity are NaN, inf and -inf (pandas reads NaN as missing, too; the\n"
-        "other formats keep the two apart for every reader); lists and dicts, and\n"
-        f"columns that hold several types, as JSON. {_IN_JSON}"
+        "numbers may be NaN (not-a-number, which pandas reads as missing), inf and -inf;\n"
+        f"lists and dicts, and columns that hold several types, as JSON. {_IN_JSON}"
     ),
     "jsonl": (
-        "JSON lines in UTF-8: an object a line; a column without a value is left out.\n"
-        f"JSON has no not-a-number and no infinity. {_IN_JSON}"
+        f"JSON lines in UTF-8: an object a line; a column without a value is left out.\n{_IN_JSON}"
     ),
     "parquet": (
         "Parquet: booleans, whole numbers (int64), numbers (float64, with NaN and infinity; null\n"
@@ -146,7 +147,7 @@ class Described(NamedTuple):
 
     Attributes:
         ours: the table as which its columns of ours are known: "models" for all of models/,
-            "markets/book" for the book of any market.
+            "markets/book" for the book of any market, "ledger" for the model of any.
         fields: column → field, without our own columns.
         keys: under which names the meanings of the fields are known, the best first.
     """
@@ -182,10 +183,11 @@ def _entry(table: Described, column: str, meanings: Meanings) -> dict[str, Any]:
 
 def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     folder, _, name = table.partition("/")
-    if folder != "markets":
+    if folder not in ("markets", "ledger"):
         return _OURS[table]
     # lazy: most sessions have no market
-    from uproot_nb.market.columns import COLUMNS
+    from uproot_nb.market.columns import COLUMNS, LEDGER
 
-    told = {column: (about.meaning, about.unit) for column, about in COLUMNS[name].items()}
-    return {**told, "timestamp": _TIMESTAMP}
+    columns = LEDGER if folder == "ledger" else COLUMNS[name]
+    told = {column: (about.meaning, about.unit) for column, about in columns.items()}
+    return {**_OURS["models"], **told} if folder == "ledger" else {**told, "timestamp": _TIMESTAMP}

@@ -78,11 +78,26 @@ def _models(state: State, codec: Codec) -> dict[str, ExportedTable]:
     found = tables_of_models(state, codec)
     names = file_names([label for label, _ in found])
     return {
-        f"models/{name}": ExportedTable(
-            partial(entries_table, state, codec, models), "models", "model", f"models/{label}"
-        )
+        f"models/{name}": _model(state, codec, label, models)
         for name, ((label, _), models) in zip(names, found.items(), strict=True)
     }
+
+
+def _model(state: State, codec: Codec, label: str, models: list[str]) -> ExportedTable:
+    make = partial(entries_table, state, codec, models)
+    if not all("market" in state.names(f"model/{name}") for name in models):
+        return ExportedTable(make, "models", "model", f"models/{label}")
+    return ExportedTable(lambda: _without_ledger(make()), "ledger", "model", f"models/{label}")
+
+
+def _without_ledger(table: FieldTable) -> FieldTable:
+    """Return a market's model as a table in which only what others added counts as fields."""
+    # lazy: most sessions have no market
+    from uproot_nb.market.columns import LEDGER
+
+    return FieldTable(
+        table.frame, {name: field for name, field in table.fields.items() if field not in LEDGER}
+    )
 
 
 def _markets(state: State, codec: Codec) -> dict[str, ExportedTable]:

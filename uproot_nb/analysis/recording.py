@@ -259,6 +259,7 @@ class Tables:
 
             run.export("market.zip")
             run.export("market", format="parquet")
+            run.export("bids.zip", filters=lambda kind, field: field == "bid")
 
         In it are `latest/`, `sparse/` and `ultralong/` with a table for players, groups and the
         session each, `models/` with a table per model or tag, `markets/` with a folder per market,
@@ -273,8 +274,8 @@ class Tables:
                 (`round_nested`, `between_showed`). False keeps all; a function is asked for each
                 field of yours: (kind, field) → whether to keep it, with the kinds "player",
                 "group", "session" and "model" (a model's own fields, and those of its entries).
-                Columns of ours (as player, time, page) and the tables `page_times`, `calls`,
-                `presence` and `markets/` are always whole.
+                Columns of ours (as player, time, page), the tables `page_times`, `calls`,
+                `presence` and `markets/`, and the models of markets are always whole.
             progress: show a bar for long ones.
 
         Raises:

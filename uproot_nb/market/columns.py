@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "MarketColumn", "frame_of", "types_of"]
+__all__ = ["COLUMNS", "LEDGER", "MarketColumn", "frame_of", "types_of"]
 
 
 class MarketColumn(NamedTuple):
@@ -150,6 +150,15 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
     },
 }  # fmt: skip
 """By table and column. "money" is the currency of the experiment."""
+
+LEDGER = {
+    "command": MarketColumn("object", "what the market was asked to do, by whom"),
+    "refused": MarketColumn("object", "what it was asked to do, and has refused"),
+    "client_time": COLUMNS["order_events"]["client_time"],
+    "events": MarketColumn("object", "what that did to orders: the rows of order_events, as event, "
+                           "order, player, side, kind, price, quantity, remaining, reason, trade"),
+}  # fmt: skip
+"""What a market keeps in its model, from which `order_events` is made."""
 
 _TOGETHER = (("buyer", "seller"),)
 """Columns with the same categories, so that one can be compared with the other."""
