@@ -22,7 +22,6 @@ from uproot_nb import (
 )
 from uproot_nb import create_model as new_model
 from uproot_nb.engine.entities import Player
-from uproot_nb.experiment.meanings import told_of_entries
 
 
 class Offer(metaclass=Entry):
@@ -105,14 +104,6 @@ def codebook(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_annotations_are_told_as_they_are_written() -> None:
-    told = told_of_entries(Rating)
-    assert [told[name]["annotation"] for name in ("stars", "words", "who")] == [
-        "int | None", "list[str]", "PlayerIdentifier | None",
-    ]  # fmt: skip
-    assert told["stars"]["meaning"] == "stars of Rating"
-
-
 async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +143,14 @@ async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
         assert {path.name.partition("-")[0] for path in (folder / "source").iterdir()} == {
             "Survey", "Asking", "giving.ipynb",
         }  # fmt: skip
+
+
+def test_a_log_of_somebody_else_writes_nothing_outside_of_the_export(tmp_path: Path) -> None:
+    with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
+        run._runtime.note_notebook("../../outside.ipynb", "{}")
+    with open_log(tmp_path / "lab.sqlite3") as log:
+        folder = log.export(tmp_path / "out")
+    assert [path.parent for path in tmp_path.rglob("*outside.ipynb")] == [folder / "source"]
 
 
 def test_what_a_redefined_page_asks_is_told_from_then_on(tmp_path: Path) -> None:

@@ -309,7 +309,8 @@ class Tables:
         for event in self._until(last, {"code"}):
             value = self._codec.decode(event.value)
             if "notebook" in value:
-                found[value["notebook"]] = str(value["source"]).encode()
+                name = f"{file_name(value['notebook'].removesuffix('.ipynb'))}.ipynb"
+                found[name] = str(value["source"]).encode()
             elif "source" in value:
                 name = f"{file_name(value['page'])}-{value['hash']}.py"
                 found[name] = str(value["source"]).encode()

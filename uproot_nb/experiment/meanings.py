@@ -31,17 +31,22 @@ def told_of_experiment(
         namespaces: where the experiment was written.
         types: types of entries that are not defined there.
     """
-    named = [names for names in namespaces if isinstance(names, Mapping)]
-    found = [value for names in named for value in names.values() if isinstance(value, Entry)]
-    told = [names.get("codebook") for names in named]
+    spaces = list(namespaces)
+    # Cells may define names meanwhile, and what stands for something else may refuse isinstance.
+    found = [value for names in spaces for value in list(names.values()) if _is_entry(value)]
+    told = [names.get("codebook") for names in spaces]
     return {
         "entries": {kind.__name__: told_of_entries(kind) for kind in (*types, *found)
-                    if isinstance(kind, Entry)},
+                    if _is_entry(kind)},
         "codebook": {
             str(name): str(meaning)
             for one in told if isinstance(one, Mapping) for name, meaning in one.items()
         },
     }  # fmt: skip
+
+
+def _is_entry(value: Any) -> bool:
+    return issubclass(type(value), Entry)
 
 
 def told_of_fields(fields: Mapping[str, Any], page: str) -> Told:
