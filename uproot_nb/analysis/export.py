@@ -257,9 +257,9 @@ def _kind_in(column: pandas.Series[Any], cells: Iterable[Cell]) -> Kind:
 def _cells(column: pandas.Series[Any]) -> list[Cell]:
     """Return a column as JSON; NaN is a number in Float64 and among objects, else missing."""
     if str(column.dtype) in ("Float64", "object"):
-        return [_cell(value) for value in column]
-    gaps = column.isna()
-    return [None if gap else _cell(value) for value, gap in zip(column, gaps, strict=True)]
+        return [_cell(value) for value in column.tolist()]
+    gaps = column.isna().tolist()
+    return [None if g else _cell(v) for v, g in zip(column.tolist(), gaps, strict=True)]
 
 
 def _cell(value: Any) -> Cell:
