@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -15,14 +16,16 @@ from uproot_nb.engine.world import World
 NAMES = ["bid", "note", "round", "player", "time", "round_nested", "seq", "id_"]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), TEXTS,
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), TEXTS,
     st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-99, max_value=99),
     st.datetimes(min_value=dt.datetime(1990, 1, 1)), st.sampled_from([b"ab", (1, 2), {3}]),
 )  # fmt: skip
 VALUES = st.one_of(
     SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(TEXTS, SCALARS, max_size=2)
 )
-OF_ONE_KIND = st.sampled_from([1, 2, 30]) | st.sampled_from([0.5, 1e300, 7.0])
+OF_ONE_KIND = st.sampled_from([1, 2, 30]) | st.sampled_from(
+    [0.5, 1e300, 7.0, math.nan, math.inf, -math.inf]
+)
 WHO = st.integers(0, 3)
 STEPS = st.lists(
     st.one_of(

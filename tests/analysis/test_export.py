@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -13,13 +14,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError
-from uproot_nb.analysis.cells import common, kind_of, plain, readable
+from uproot_nb.analysis.cells import common, in_json, kind_of, plain, readable
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
@@ -52,6 +55,8 @@ def as_csv(value: Any, kind: str) -> str:
     """Return a value as the README says that CSV has it."""
     if value is None:
         return ""
+    if kind == "number" and isinstance(value, str):
+        return {"NaN": "NaN", "Infinity": "inf", "-Infinity": "-inf"}[value]
     if kind == "JSON":
         return json.dumps(_floats(value), sort_keys=True)
     if isinstance(value, bool):
@@ -75,7 +80,7 @@ def same(cell: str, value: Any, kind: str) -> bool:
         return cell == wanted
     if kind == "JSON":
         return json.dumps(json.loads(cell), sort_keys=True) == wanted
-    if kind == "number":
+    if kind == "number" and not isinstance(value, str):
         return Decimal(cell) == Decimal(str(value))
     return cell == wanted
 
@@ -110,7 +115,9 @@ def _compare(folders: dict[str, Path], name: str, kinds: dict[str, str]) -> None
                 assert (cell, typed[column]) == ("null", "null")
                 continue
             assert same(cell, value, kind), (column, kind, cell, value)
-            assert _typed(value, kind) == typed[column], (column, kind)
+            wanted = _typed(value, kind)
+            both_nan = wanted != wanted and typed[column] != typed[column]
+            assert both_nan or wanted == typed[column], (column, kind)
 
 
 def _typed(value: Any, kind: str) -> Any:
@@ -142,7 +149,9 @@ def test_the_wide_and_the_long_table_lead_to_the_latest_values(steps: Any) -> No
         for player in state.players:
             subject = f"player/{player}"
             values = {n: state.text(subject, n) for n in state.names(subject)}
-            wanted = {n: json.loads(readable(t, Codec()) or "null") for n, t in values.items()}
+            wanted = {
+                n: json.loads(in_json(readable(t, Codec()) or "null")) for n, t in values.items()
+            }
             assert _floats(dict(_replayed(folder, player))) == wanted
             told = _floats(_last_told(folder, player))
             columns = {"player": "player_", "time": "time_", "seq": "seq_"}
@@ -250,6 +259,82 @@ def test_an_older_export_is_replaced_and_anything_else_is_left_alone(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["csv", "thesis"]
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a/thesis": "years"}, {"a/README.txt": "mine", "a/SHA256SUMS": ""}, {},
+        {"a/README.txt": "exported by uproot_nb 1", "b/SHA256SUMS": ""},
+    ],
+)  # fmt: skip
+def test_a_zip_that_is_no_export_is_left_alone(tmp_path: Path, files: dict[str, str]) -> None:
+    target = tmp_path / "mine.zip"
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    before = target.read_bytes()
+    with Live() as live, pytest.raises(UprootError, match="is no export"):
+        Tables(live.worlds.log, "market").export(target)
+    assert target.read_bytes() == before
+
+
+def test_a_file_or_folder_that_only_looks_like_an_export_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.zip").write_text("no archive")
+    (tmp_path / "file").write_text("neither")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/SHA256SUMS").write_text("sums of my own")
+    with Live() as live:
+        for name in ("mine.zip", "file", "mine"):
+            with pytest.raises(UprootError, match="is no export"):
+                Tables(live.worlds.log, "market").export(tmp_path / name)
+    assert (tmp_path / "mine.zip").read_text() == "no archive"
+    assert (tmp_path / "mine/SHA256SUMS").read_text() == "sums of my own"
+
+
+def test_a_packed_export_is_replaced_also_under_another_name(tmp_path: Path) -> None:
+    with Live() as live:
+        tables = Tables(live.worlds.log, "market")
+        tables.export(tmp_path / "one.zip").rename(tmp_path / "other.zip")
+        path = tables.export(tmp_path / "other.zip")
+    with zipfile.ZipFile(path) as archive:
+        assert "other/README.txt" in archive.namelist()
+
+
+def test_a_zip_may_be_written_in_capitals_and_a_home_as_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with Live() as live:
+        path = Tables(live.worlds.log, "market").export("~/UP.ZIP")
+    assert path == tmp_path / "UP.ZIP"
+    assert zipfile.is_zipfile(path)
+
+
+def test_numbers_that_json_lacks_are_told_in_every_format(tmp_path: Path) -> None:
+    with Live() as live:
+        numbers = [math.inf, -math.inf, math.nan]
+        for number, player in zip(numbers, live.world.session.players, strict=True):
+            player.bid, player.bids = number, [number, None]
+        live.world.journal.commit()
+        folders = {f: exported(live, tmp_path, f) for f in ("csv", "jsonl", "parquet")}
+    wide, long = "latest/players", "ultralong/players"
+    table = pandas.read_csv(folders["csv"] / f"{wide}.csv")
+    assert str(table["bid"].tolist()) == "[inf, -inf, nan]"
+    with (folders["csv"] / f"{wide}.csv").open(newline="") as file:
+        assert [row["bid"] for row in csv.DictReader(file)] == ["inf", "-inf", "NaN"]
+    names = ["Infinity", "-Infinity", "NaN"]
+    assert [row["bid"] for row in lines(folders["jsonl"], wide)] == names
+    assert [row["bids"] for row in lines(folders["jsonl"], wide)] == [[n, None] for n in names]
+    values = [row["value"] for row in lines(folders["jsonl"], long) if row["field"] == "bid"]
+    assert values == names
+    arrow = pyarrow.parquet.read_table(folders["parquet"] / f"{wide}.parquet")
+    assert str(arrow["bid"].type) == "double"
+    assert str(arrow["bid"].to_pylist()) == "[inf, -inf, nan]"
+    assert json.loads(arrow["bids"].to_pylist()[2]) == ["NaN", None]
+    for folder in folders.values():
+        assert '"Infinity"' in _text(folder, "README.txt")
+
+
 def test_an_export_that_fails_leaves_the_older_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,7 +358,12 @@ def test_an_export_that_fails_leaves_the_older_one(
     [
         (Decimal("12.50"), "12.50", "number"), (7, "7", "integer"), (2**70, str(2**70), "json"),
         (True, "true", "boolean"), (None, None, "empty"), ("a", '"a"', "text"),
-        ({3}, "[3]", "json"), (b"ab", '"YWI="', "text"), (float("nan"), None, "empty"),
+        ({3}, "[3]", "json"), (b"ab", '"YWI="', "text"), (float("nan"), "NaN", "number"),
+        (Decimal("-Infinity"), "-Infinity", "number"), (np.float64("inf"), "Infinity", "number"),
+        ([1, {"a": float("nan")}, None], '[1,{"a":"NaN"},null]', "json"),
+        (np.array([1.5, np.inf]), '[1.5,"Infinity"]', "json"), ([None], "[null]", "json"),
+        ({float("-inf")}, '["-Infinity"]', "json"),
+        ([2**70, float("nan")], f'[{2**70},"NaN"]', "json"),
         ((1, 2), "[1,2]", "json"), ({(1, 2): 3}, '{"$', "json"),
     ],
 )  # fmt: skip

@@ -131,6 +131,6 @@ def test_the_rows_tell_what_holding_is_worth_and_what_was_paid() -> None:
     ]  # fmt: skip
     assert frame.player.isna().all()
     assert frame.dtypes.astype(str).to_dict() == {
-        "period": "int64", "player": "string", "side": "string", "unit": "int64",
+        "period": "int64", "player": "category", "side": "category", "unit": "int64",
         "value": "float64",
     }  # fmt: skip

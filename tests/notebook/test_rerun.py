@@ -199,6 +199,38 @@ async def test_another_rule_is_named_with_the_hook_that_feels_it() -> None:
         assert set(again.differences["field"]) == {"payoff"}
 
 
+class Drawn(Page):
+    """Each hook draws, and the form is made for the player: the log keeps what it asks."""
+
+    def before_once(page, player):
+        player.early = rng().random()
+
+    def fields(page, player):
+        player.range = rng().randint(5, 9)
+        return {"number": IntegerField(label="Number", min=0, max=player.range)}
+
+    def templatevars(page, player):
+        player.shown = rng().random()
+        return {}
+
+
+async def test_what_a_form_asks_is_kept_and_makes_no_difference_to_draws() -> None:
+    names = {**NAMES, "codebook": {"player.early": "drawn early"}}
+    with serving(Drawn, Tell, names=names) as run:
+        for number in range(2):
+            one = await Browser.open(run, number)
+            await one.submit(number=str(number))
+            await one.fetch()
+            await one.disconnect()
+        await until(lambda: all(p.page == "Tell" for p in run.players))
+        kept = run.events.query("kind == 'code' and cause == 'Drawn.fields'")
+        assert [set(value["fields"]) for value in kept["value"]] == [{"number"}]
+        again = rerun(run, [Drawn, Tell], namespace=names)
+        assert again.same, again.first
+        drawn = ["early", "range", "shown", "number"]
+        assert again.state[drawn].equals(run.state[drawn])
+
+
 async def test_replay_gives_the_states_that_at_gives() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -23,10 +25,15 @@ from uproot_nb.experiment.identifiers import (
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.unresolved import Unresolved
 
-__all__ = ["Cell", "Column", "Kind", "common", "kind_of", "plain", "readable"]
+__all__ = [
+    "NOT_FINITE", "Cell", "Column", "Kind", "common", "in_json", "kind_of", "plain", "readable",
+]  # fmt: skip
 
 Cell = str | None
-"""JSON, or None where there is no value."""
+"""JSON, or None where there is no value. JSON has no NaN: a cell may be one of NOT_FINITE, too."""
+
+NOT_FINITE = {"NaN": '"NaN"', "Infinity": '"Infinity"', "-Infinity": '"-Infinity"'}
+"""Numbers that JSON lacks, as cells, and the texts that stand for them inside JSON."""
 
 
 class Column(NamedTuple):
@@ -48,7 +55,8 @@ def readable(text: str, codec: Codec) -> Cell:
     """Return a logged value as JSON without our tags; None for null.
 
     Decimals become numbers with all their digits, times ISO texts, sets lists, players their
-    names, bytes base64. What has no such form keeps its tags.
+    names, bytes base64. NaN and infinity become NOT_FINITE, and texts inside of lists and dicts.
+    What has no such form keeps its tags.
     """
     if text == "null":
         return None
@@ -61,15 +69,48 @@ def plain(value: Any, otherwise: str | None = None) -> Cell:
     """Return any value as JSON, None for what is none; *otherwise* is for what has no JSON."""
     try:
         text = orjson.dumps(value, _told, _OPTIONS).decode()
+        if "null" in text:  # which orjson makes of NaN, too
+            told = _without_gaps(value)
+            if text == "null":
+                return told if isinstance(told, str) else None
+            text = orjson.dumps(told, _told, _OPTIONS).decode()
     except orjson.JSONEncodeError:
         text = _spelled_out(value, otherwise)
     return None if text == "null" else text
 
 
+def in_json(cell: str) -> str:
+    """Return a cell as it stands in JSON."""
+    return NOT_FINITE.get(cell, cell)
+
+
+def _without_gaps(value: Any) -> Any:
+    """Return a value with texts for NaN and infinity, wherever they are in it."""
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else _name_of(float(str(value).replace("s", "")))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _name_of(value)
+    if isinstance(value, Mapping):
+        return {name: _without_gaps(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple, Set)):
+        return [_without_gaps(part) for part in value]
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.ndarray, numpy.floating)):
+        return _without_gaps(value.tolist()) if value.dtype.kind == "f" else value
+    return value
+
+
+def _name_of(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"
+
+
 def _spelled_out(value: Any, otherwise: str | None) -> str:
     """Return JSON as Python writes it, with whole numbers of any size."""
     try:
-        return json.dumps(value, default=_told_again, ensure_ascii=False, separators=(",", ":"))
+        told = _without_gaps(value)
+        return json.dumps(told, default=_told_again, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError):
         return json.dumps(str(value)) if otherwise is None else otherwise
 
@@ -102,6 +143,8 @@ def kind_of(cell: Cell) -> Kind:
     first = cell[0]
     if first == '"':
         return "text"
+    if cell in NOT_FINITE:
+        return "number"
     if first in "tf":
         return "boolean"
     if first in "{[":

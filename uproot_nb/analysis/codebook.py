@@ -2,62 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from uproot_nb.analysis.cells import Kind
 from uproot_nb.analysis.changes import SUBJECTS
 
-__all__ = ["README", "Meanings", "codebook_of"]
+__all__ = ["FORMATS", "README", "Described", "Meanings", "codebook_of"]
 
 Meanings = Mapping[tuple[str, str], Mapping[str, Any]]
-"""(table or kind of subject, field) → what is known of it: meaning, unit, choices, …"""
+"""(what has the field, field) → what is known of it: meaning, unit, choices, …
+
+What has it is "player", "group", "session" or "model"; "entry/Offer" for entries of that type,
+"models/offers" for those of that table."""
+
+Ours = dict[str, tuple[str, str]]
+"""Columns of ours: meaning and unit."""
 
 _TYPES = {
     "boolean": "boolean", "integer": "integer", "number": "number", "text": "text",
     "json": "JSON", "empty": "never had a value",
 }  # fmt: skip
 
-_KNOWN: dict[str, tuple[str, str]] = {
-    "seq": ("number of the event; the total order of all that happened in the session", ""),
-    "time": ("when, on the server's clock", "Unix seconds"),
-    "timestamp": ("the same as time, as a date", "UTC"),
-    "player": ("the player's name in this session", ""),
-    "group": ("the group's name", ""),
-    "model": ("the model's name", ""),
-    "id": ("number in the order of creation, from 0; in a model's table the entry's id", ""),
-    "label": ("who the participant is, as the room's list says", ""),
-    "page": ("the page on which the player is or was", ""),
-    "position": ("the place in the player's page order, from 0; -1 before the first page", ""),
-    "online": ("whether the player has the page open; in presence: since when", ""),
-    "offline": ("until when the page was open; empty while it is", "UTC"),
-    "member_id": ("the player's place in the group, from 0", ""),
-    "members": ("names of the group's players, in the order of their member_id", ""),
-    "round": ("the round of the page order, from 1", ""),
+_SEQ = ("number of the event; the total order of all that happened in the session", "")
+_TIME = ("when, on the server's clock", "Unix seconds")
+_TIMESTAMP = ("the same as time, as a date", "UTC")
+_PLAYER = ("the player's name in this session", "")
+_WHEN: Ours = {"seq": _SEQ, "time": _TIME, "timestamp": _TIMESTAMP}
+_WHO: dict[str, Ours] = {
+    "player": {"player": _PLAYER}, "group": {"group": ("the group's name", "")}, "session": {},
+    "model": {"model": ("the model's name", "")},
+}  # fmt: skip
+_LONG: Ours = {
     "field": ("which field was changed", ""),
     "change": ("set, del, or what was done in place: append, insert, update, remove", ""),
     "value": ("the new value; for a change in place what was done, and where in the value", ""),
     "actor": ("the player who caused it, or researcher", ""),
+    "page": ("the page on which the player was who caused it", ""),
     "cause": ("which code caused it, as Market.post_offer", ""),
     "code": ("hash of that code's source; the source is in source/", ""),
-    "nth": ("how often the page stood earlier in the player's page order", ""),
-    "entered": ("when the player came to the page", "UTC"),
-    "left": ("when the player left it; empty while there", "UTC"),
-    "entered_time": ("the same as entered", "Unix seconds"),
-    "left_time": ("the same as left", "Unix seconds"),
-    "online_time": ("the same as online", "Unix seconds"),
-    "offline_time": ("the same as offline", "Unix seconds"),
-    "seconds": ("how long", "seconds"),
-    "how": ("what ended the visit: submit, timeout, or what moved the player", ""),
-    "method": ("the live method that was called", ""),
-    "args": ("its arguments", ""),
-    "kwargs": ("its arguments by name", ""),
-    "outcome": ("ok, failed, refused; started if the kernel was killed meanwhile", ""),
-    "ms": ("how long the call took in the kernel", "milliseconds"),
-    "error": ("the kind of the failure", ""),
-    "message": ("what the caller was told", ""),
-    "type": ("the entry's class", ""),
 }  # fmt: skip
+_OURS: dict[str, Ours] = {
+    "latest/players": {
+        "player": _PLAYER, "id": ("number in the order of creation, from 0", ""),
+        "label": ("who the participant is, as the room's list says", ""),
+        "page": ("the page on which the player is", ""),
+        "position": ("place in the player's page order, from 0; -1 before the first page", ""),
+        "online": ("whether the player has the page open", ""),
+        "group": ("the name of the player's group", ""),
+        "member_id": ("the player's place in the group, from 0", ""),
+    },
+    "latest/groups": {
+        "group": ("the group's name", ""), "id": ("number in the order of creation, from 0", ""),
+        "members": ("names of the group's players, in the order of their member_id", ""),
+    },
+    "latest/session": {"session": ("the session's name", "")},
+    **{f"sparse/{name}": {**_WHEN, **_WHO[kind]} for kind, name in SUBJECTS.items()},
+    **{f"ultralong/{name}": {**_WHEN, **_WHO[kind], **_LONG} for kind, name in SUBJECTS.items()},
+    "models": {
+        "model": ("the name of the model that has the entry", ""),
+        "type": ("the entry's class", ""), "id": ("the entry's own id", ""),
+        "time": ("when the entry was added, on the server's clock", "Unix seconds"),
+        "timestamp": _TIMESTAMP,
+    },
+    "page_times": {
+        "player": _PLAYER, "page": ("the page that was visited", ""),
+        "position": ("its place in the player's page order, from 0", ""),
+        "nth": ("how often the page stood earlier in the player's page order", ""),
+        "entered": ("when the player came to the page", "UTC"),
+        "left": ("when the player left it; empty while there", "UTC"),
+        "seconds": ("how long the player was there", "seconds"),
+        "how": ("what ended the visit: submit, timeout, or what moved the player", ""),
+        "entered_time": ("the same as entered", "Unix seconds"),
+        "left_time": ("the same as left", "Unix seconds"),
+    },
+    "calls": {
+        **_WHEN, "player": ("the player whose page called", ""),
+        "page": ("the page that called", ""), "method": ("the live method that was called", ""),
+        "args": ("its arguments", ""), "kwargs": ("its arguments by name", ""),
+        "outcome": ("ok, failed, refused; started if the kernel was killed meanwhile", ""),
+        "ms": ("how long the call took in the kernel", "milliseconds"),
+        "error": ("the kind of the failure", ""), "message": ("what the caller was told", ""),
+        "id": ("the call's own id", ""), "code": _LONG["code"],
+    },
+    "presence": {
+        "player": _PLAYER, "online": ("since when the page was open", "UTC"),
+        "offline": ("until when it was; empty while it is", "UTC"),
+        "seconds": ("how long it was open", "seconds"),
+        "online_time": ("the same as online", "Unix seconds"),
+        "offline_time": ("the same as offline", "Unix seconds"),
+    },
+}  # fmt: skip
+"""By table; "models" stands for all of models/. Those of markets stand beside their columns."""
+
+_IN_JSON = (
+    'Inside JSON not-a-number\nand infinity are the texts "NaN", "Infinity" and "-Infinity". '
+    "Times are in UTC."
+)
 
 README = """\
 Session '{session}', exported by uproot_nb {version} on {now}.
@@ -68,6 +109,8 @@ sparse/     one row per change: the field that was changed has its new value in 
             other are one row, with the whole value after the last of them
 ultralong/  one row per change, with field, value, actor, page, cause and code
 models/     one table per model or tag: a row per entry
+markets/    a folder per market: order_events and induced_values are what happened and what units
+            are worth; trades, book, periods, traders (and mispricing, of an asset) follow from them
 page_times  one row per visit of a player to a page
 calls       one row per call of a live method
 presence    one row per stretch of time in which a player was online
@@ -85,41 +128,66 @@ Participants' texts are as they were typed. A spreadsheet may take a text that b
 FORMATS = {
     "csv": (
         "CSV in UTF-8: TRUE and FALSE; empty where there is no value (and for an empty text);\n"
-        "lists and dicts, and columns that hold several types, as JSON; times in UTC."
+        "numbers may be NaN (not-a-number, which pandas reads as missing), inf and -inf;\n"
+        f"lists and dicts, and columns that hold several types, as JSON. {_IN_JSON}"
     ),
     "jsonl": (
-        "JSON lines in UTF-8: an object a line; a column without a value is left out; times in UTC."
+        f"JSON lines in UTF-8: an object a line; a column without a value is left out.\n{_IN_JSON}"
     ),
     "parquet": (
-        "Parquet: booleans, whole numbers (int64), numbers (float64) and texts have these types;\n"
-        "lists and dicts, and columns that hold several types, are texts of JSON; times in UTC."
+        "Parquet: booleans, whole numbers (int64), numbers (float64, with NaN and infinity; null\n"
+        "where there is no value) and texts have these types; lists and dicts, and columns that\n"
+        f"hold several types, are texts of JSON. {_IN_JSON}"
     ),
 }
 
 
+class Described(NamedTuple):
+    """What is known of a table's columns: their kinds, and which field of whom each holds.
+
+    Attributes:
+        ours: the table as which its columns of ours are known: "models" for all of models/,
+            "markets/book" for the book of any market, "ledger" for the model of any.
+        fields: column → field, without our own columns.
+        keys: under which names the meanings of the fields are known, the best first.
+    """
+
+    kinds: Mapping[str, Kind]
+    ours: str
+    fields: Mapping[str, str] = {}
+    keys: Sequence[str] = ()
+
+
 def codebook_of(
-    tables: Mapping[str, Mapping[str, Kind]], meanings: Meanings
+    tables: Mapping[str, Described], meanings: Meanings
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what is known of each column, by table."""
     return {
-        table: {name: _entry(table, name, kind, meanings) for name, kind in columns.items()}
-        for table, columns in tables.items()
+        name: {column: _entry(table, column, meanings) for column in table.kinds}
+        for name, table in tables.items()
     }
 
 
-def _entry(table: str, name: str, kind: Kind, meanings: Meanings) -> dict[str, Any]:
-    told: dict[str, Any] = {"meaning": "", "type": _TYPES[kind], "unit": ""}
-    for key in _keys(table):
-        if (key, name) in meanings:
-            return told | dict(meanings[key, name])
-    if name in _KNOWN:
-        told["meaning"], told["unit"] = _KNOWN[name]
+def _entry(table: Described, column: str, meanings: Meanings) -> dict[str, Any]:
+    told: dict[str, Any] = {"meaning": "", "type": _TYPES[table.kinds[column]], "unit": ""}
+    field = table.fields.get(column)
+    if field is None:
+        told["meaning"], told["unit"] = _ours(table.ours)[column]
+        return told
+    if field != column:
+        told["field"] = field
+    for key in reversed(table.keys):
+        told |= meanings.get((key, field), {})
     return told
 
 
-def _keys(table: str) -> Iterable[str]:
-    """Yield under which names the meaning of a table's columns may be known."""
-    yield table
-    folder, _, file = table.partition("/")
-    if folder in ("latest", "sparse"):
-        yield next(kind for kind, name in SUBJECTS.items() if name == file)
+def _ours(table: str) -> Mapping[str, tuple[str, str]]:
+    folder, _, name = table.partition("/")
+    if folder not in ("markets", "ledger"):
+        return _OURS[table]
+    # lazy: most sessions have no market
+    from uproot_nb.market.columns import COLUMNS, LEDGER
+
+    columns = LEDGER if folder == "ledger" else COLUMNS[name]
+    told = {column: (about.meaning, about.unit) for column, about in columns.items()}
+    return {**_OURS["models"], **told} if folder == "ledger" else {**told, "timestamp": _TIMESTAMP}

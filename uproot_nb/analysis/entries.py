@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from uproot_nb.analysis.columns import beside, table
+from uproot_nb.analysis.field_tables import FieldTable, field_table
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, ModelIdentifier, PlayerIdentifier
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
 
-if TYPE_CHECKING:
-    import pandas
-
-__all__ = ["entries_table", "models_named"]
+__all__ = ["entries_table", "find_models", "models_named", "tables_of_models"]
 
 _HEAD = {
     "model": "category", "type": "category", "id": "string", "time": "float64",
@@ -33,36 +30,56 @@ def models_named(state: State, codec: Codec) -> dict[str, str | None]:
     return found
 
 
-def entries_table(state: State, codec: Codec, model: Any) -> pandas.DataFrame:
-    """Return a row per entry, oldest first: model, type, id, time, timestamp, then its fields.
+def tables_of_models(state: State, codec: Codec) -> dict[tuple[str, bool], list[str]]:
+    """Return the models of each table: by their tag or, if they have none, by their name.
+
+    The keys are (tag, True) and (name, False): a tag may be called like another model.
+    """
+    found: dict[tuple[str, bool], list[str]] = {}
+    for name, tag in models_named(state, codec).items():
+        found.setdefault((tag, True) if tag else (name, False), []).append(name)
+    return found
+
+
+def find_models(state: State, codec: Codec, model: Any) -> list[str]:
+    """Return the names of the models that are meant.
 
     Args:
-        model: a model, its identifier or name, or a tag, which stands for all models that have it.
+        model: a model or its identifier, or a text: a tag, which stands for all models that have
+            it, or else a name.
 
     Raises:
         UprootError: there is no such model or tag.
     """
     name = model if isinstance(model, str) else getattr(model, "name", None)
     known = models_named(state, codec)
-    names = [name] if name in known else [m for m, tag in known.items() if tag == name and tag]
-    if not names:
+    tagged = [other for other, tag in known.items() if tag and tag == name]
+    if isinstance(model, str) and tagged:
+        return tagged
+    if name not in known:
         there = ", ".join(sorted({*known, *filter(None, known.values())})) or "none"
         raise UprootError(f"There is no model or tag {name!r}.\nThere are: {there}.")
-    rows = [row for found in names for row in _rows(state, codec, found)]
-    rows.sort(key=lambda row: row["time"])
-    return table(rows, _HEAD)
+    return [str(name)]
 
 
-def _rows(state: State, codec: Codec, model: str) -> Iterator[dict[str, Any]]:
+def entries_table(state: State, codec: Codec, models: Iterable[str]) -> FieldTable:
+    """Return a row per entry, oldest first: model, type, id, time, timestamp, then its fields."""
+    rows = [row for model in models for row in _rows(state, codec, model)]
+    rows.sort(key=lambda row: row[0]["time"])
+    return field_table(rows, _HEAD)
+
+
+def _rows(
+    state: State, codec: Codec, model: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for record in json.loads(state.text(f"model/{model}", "entries")):
         value = codec.decode(record["fields"])
         fields = value if isinstance(value, dict) else {"value": value}
-        told = {str(name): _plain(value) for name, value in fields.items()}
-        columns = beside(_HEAD, told)
-        yield {
+        head = {
             "model": model, "type": record["type"], "id": record["id"], "time": record["time"],
-            "timestamp": record["time"], **{columns[name]: told[name] for name in told},
+            "timestamp": record["time"],
         }  # fmt: skip
+        yield head, {str(name): _plain(value) for name, value in fields.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import math
 import os
-import re
 import shutil
 import tempfile
 import zipfile
@@ -31,8 +29,9 @@ from uproot_nb.analysis.changes import (
     subject_kind,
 )
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
-from uproot_nb.analysis.codebook import README, Meanings, codebook_of
+from uproot_nb.analysis.codebook import README, Described, Meanings, codebook_of
 from uproot_nb.analysis.columns import beside
+from uproot_nb.analysis.exported_tables import ExportedTable
 from uproot_nb.analysis.writers import FORMATS, Writer, open_writer
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
@@ -50,7 +49,9 @@ Progress = Callable[[int, int], None]
 _ROWS_AT_ONCE = 8_192
 _OURS = frozenset({"entries", "types", "tag"})
 """The fields of a model that its own table is made from."""
-_SUMS = "SHA256SUMS"
+_SUMS, _README, _SIGN = "SHA256SUMS", "README.txt", "exported by uproot_nb "
+_LONGEST_README = 100_000
+_ZIP = ".zip"
 _BOOKKEEPING = frozenset({"between_showed", "round_nested"})
 
 
@@ -68,19 +69,20 @@ def everything(kind: str, name: str) -> bool:
 class Export:
     """One export: where its tables come from, and what is to be in it.
 
-        Export("market", codec, read, frames, last=1200).write(Path("market.zip"))
+        Export("market", codec, read, tables, last=1200).write(Path("market.zip"))
 
     Attributes:
         read: kinds of events → these events, oldest first, up to *last*.
-        frames: by the table's name: other tables, as DataFrames, made when they are written.
-        keeps: (kind of subject, field) → whether the field belongs to it.
+        tables: by name: all others than those of changes.
+        keeps: (kind of subject, field) → whether the field belongs to it. It is asked for fields
+            of authors only, never for columns of ours, and not for the tables of markets.
         sources: by file name: code to keep with the data.
     """
 
     session: str
     codec: Codec
     read: Callable[[Iterable[str]], Iterable[Event]]
-    frames: Mapping[str, Callable[[], pandas.DataFrame]]
+    tables: Mapping[str, ExportedTable]
     last: int
     format: str = "csv"
     keeps: Keeps = all_but_bookkeeping
@@ -93,13 +95,13 @@ class Export:
             raise UprootError(
                 f"There is no format {self.format!r}.\nChoose one of {', '.join(FORMATS)}."
             )
-        self._tables: dict[str, dict[str, Kind]] = {}
+        self._described: dict[str, Described] = {}
 
     def write(self, target: Path) -> Path:
         """Write the export, whole or not at all; return where it is.
 
-        A name that ends in ".zip" makes a ZIP, any other a folder. An export that is there
-        already is replaced.
+        A name that ends in ".zip" (or ".ZIP") makes a ZIP, any other a folder. An export that is
+        there already is replaced.
 
         Raises:
             UprootError: there is something else of that name.
@@ -113,7 +115,7 @@ class Export:
             folder = Path(made) / "export"
             folder.mkdir()
             self._fill(folder)
-            if target.suffix == ".zip":
+            if _is_zip(target):
                 packed = Path(made) / "export.zip"
                 _pack(folder, packed, target.stem)
                 os.replace(packed, target)
@@ -123,12 +125,12 @@ class Export:
 
     def _fill(self, folder: Path) -> None:
         self._write_changes(folder)
-        for name, made in self.frames.items():
-            self._write_frame(folder, name, made())
-        told = codebook_of(self._tables, self.meanings)
+        for name, table in self.tables.items():
+            self._write_table(folder, name, table)
+        told = codebook_of(self._described, self.meanings)
         text = json.dumps(told, indent=1, ensure_ascii=False)
         (folder / "codebook.json").write_text(text + "\n", "utf-8")
-        (folder / "README.txt").write_text(self._readme(), "utf-8")
+        (folder / _README).write_text(self._readme(), "utf-8")
         for name, code in self.sources.items():
             path = folder / "source" / name
             path.parent.mkdir(exist_ok=True)
@@ -144,19 +146,18 @@ class Export:
 
     # ---- tables of changes ----
 
-    def _keeps(self, kind: str, name: str) -> bool:
+    def _keeps_change(self, kind: str, name: str) -> bool:
         if kind == "model" and name in _OURS:
             return False
         return self.keeps(kind, name)
 
     def _write_changes(self, folder: Path) -> None:
-        changes = Changes(self._changes(0), self.codec, self._keeps)
+        changes = Changes(self._changes(0), self.codec, self._keeps_change)
         wide = WideRows(changes, self.codec)
         with ExitStack() as open_files:
             files: dict[tuple[str, str], Writer] = {}
             for kind, fields in changes.fields.items():
-                columns = {"ultralong": _long_columns(kind), "sparse": _wide_columns(kind, fields)}
-                for table, told in columns.items():
+                for table, told in (("ultralong", _long(kind)), ("sparse", _wide(kind, fields))):
                     writer = self._open(folder, f"{table}/{SUBJECTS[kind]}", told)
                     files[table, kind] = open_files.enter_context(writer)
             events = self._changes(1)
@@ -181,34 +182,45 @@ class Export:
 
     # ---- other tables ----
 
-    def _write_frame(self, folder: Path, name: str, frame: pandas.DataFrame) -> None:
-        kind = name.partition("/")[2].removesuffix("s")
-        names = [str(column) for column in frame.columns]
-        kept = [place for place, column in enumerate(names) if self._keeps(kind, column)]
-        columns = [[_cell(value) for value in frame.iloc[:, place]] for place in kept]
+    def _write_table(self, folder: Path, name: str, table: ExportedTable) -> None:
+        frame, fields = table.make()
+        kept = [
+            column for column in map(str, frame.columns)
+            if column not in fields or self.keeps(table.kind, fields[column])
+        ]  # fmt: skip
+        cells = [_cells(frame[column]) for column in kept]
         kinds = {
-            names[place]: common(map(kind_of, cells))
-            for place, cells in zip(kept, columns, strict=True)
+            column: _kind_in(frame[column], told) for column, told in zip(kept, cells, strict=True)
         }
-        with self._open(folder, name, kinds) as writer:
-            writer.write(zip(*columns, strict=True))
+        keys = (table.key, *_types_in(frame), "model") if table.key else (table.kind,)
+        described = Described(kinds, table.ours, {n: fields[n] for n in kept if n in fields}, keys)
+        with self._open(folder, name, described) as writer:
+            writer.write(zip(*cells, strict=True))
 
-    def _open(self, folder: Path, name: str, columns: dict[str, Kind]) -> Writer:
-        self._tables[name] = columns
+    def _open(self, folder: Path, name: str, told: Described) -> Writer:
+        self._described[name] = told
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open_writer(path, self.format, columns)
+        return open_writer(path, self.format, told.kinds)
 
 
-def _long_columns(kind: str) -> dict[str, Kind]:
+def _long(kind: str) -> Described:
     when = dict(islice(LONG.items(), 3))
-    return when | ({} if kind == "session" else {kind: "text"}) | LONG
+    kinds = when | ({} if kind == "session" else {kind: "text"}) | LONG
+    return Described(kinds, f"ultralong/{SUBJECTS[kind]}")
 
 
-def _wide_columns(kind: str, fields: Mapping[str, Kind]) -> dict[str, Kind]:
+def _wide(kind: str, fields: Mapping[str, Kind]) -> Described:
     head = head_of(kind)
     columns = beside(head, fields)
-    return head | {columns[name]: told for name, told in fields.items()}
+    kinds = head | {columns[name]: told for name, told in fields.items()}
+    held = {columns[name]: name for name in fields}
+    return Described(kinds, f"sparse/{SUBJECTS[kind]}", held, (kind,))
+
+
+def _types_in(frame: pandas.DataFrame) -> list[str]:
+    """Return the types of a model's entries, as meanings know them."""
+    return [f"entry/{name}" for name in frame["type"].cat.categories]
 
 
 def _write_wide(
@@ -230,8 +242,28 @@ def _by_kind(events: Iterable[Event]) -> dict[str, list[Event]]:
     return grouped
 
 
+_KINDS: dict[str, Kind] = {
+    "bool": "boolean", "boolean": "boolean", "int64": "integer", "Int64": "integer",
+    "float64": "number", "Float64": "number", "category": "text", "string": "text",
+    "datetime64[us, UTC]": "text",
+}  # fmt: skip
+
+
+def _kind_in(column: pandas.Series[Any], cells: Iterable[Cell]) -> Kind:
+    """Return the kind of a column: that of its dtype, else the one of what is in it."""
+    return _KINDS.get(str(column.dtype)) or common(map(kind_of, cells))
+
+
+def _cells(column: pandas.Series[Any]) -> list[Cell]:
+    """Return a column as JSON; NaN is a number in Float64 and among objects, else missing."""
+    if str(column.dtype) in ("Float64", "object"):
+        return [_cell(value) for value in column.tolist()]
+    gaps = column.isna().tolist()
+    return [None if g else _cell(v) for v, g in zip(column.tolist(), gaps, strict=True)]
+
+
 def _cell(value: Any) -> Cell:
-    """Return a cell of a DataFrame as JSON."""
+    """Return a value in a DataFrame as JSON."""
     import pandas  # lazy: `import uproot_nb` is to be quick
 
     if value is None or value is pandas.NA or value is pandas.NaT:
@@ -239,24 +271,48 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, pandas.Timestamp):
         zoned = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
         return f'"{zoned.isoformat(timespec="microseconds")}{"Z" if value.tzinfo else ""}"'
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     return plain(value)
 
 
 # ---- files --------------------------------------------------------------------------------------
 
 
+def _is_zip(target: Path) -> bool:
+    return target.suffix.lower() == _ZIP
+
+
 def _check_target(target: Path) -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}. Make it first.")
-    if target.suffix == ".zip":
-        if target.is_dir():
-            raise UprootError(f"{target} is a folder.\nGive another name for the ZIP.")
-    elif target.exists() and not (target / _SUMS).is_file():
+    if not target.exists():
+        return
+    if _is_zip(target) and target.is_dir():
+        raise UprootError(f"{target} is a folder.\nGive another name for the ZIP.")
+    if not (_is_packed_export(target) if _is_zip(target) else _is_export(target)):
         raise UprootError(
             f"{target} is there already, and is no export.\nGive another name, or remove it first."
         )
+
+
+def _is_export(folder: Path) -> bool:
+    readme = folder / _README
+    if not (readme.is_file() and (folder / _SUMS).is_file()):
+        return False
+    with readme.open(encoding="utf-8", errors="replace") as file:
+        return _SIGN in file.read(_LONGEST_README)
+
+
+def _is_packed_export(packed: Path) -> bool:
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            names = set(archive.namelist())
+            [root] = {name.partition("/")[0] for name in names}
+            if not {f"{root}/{_README}", f"{root}/{_SUMS}"} <= names:
+                return False
+            with archive.open(f"{root}/{_README}") as file:
+                return _SIGN.encode() in file.read(_LONGEST_README)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _put(folder: Path, target: Path) -> None:
@@ -284,8 +340,3 @@ def _write_sums(folder: Path) -> None:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
     (folder / _SUMS).write_text("".join(lines), "utf-8")
-
-
-def file_name(text: str) -> str:
-    """Return *text* as the name of a file on any system."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"

@@ -1,14 +1,17 @@
-"""Market tables: what a session's log says of its markets."""
+"""Market tables: what a session's log says of its markets, with its times as timestamps, too."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.columns import stamps
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
+from uproot_nb.market.columns import frame_of, types_of
 from uproot_nb.market.dividends import Dividends
 from uproot_nb.market.order_events import order_event_table
 from uproot_nb.market.prices import from_plain
@@ -19,7 +22,38 @@ from uproot_nb.market.values import InducedValues
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MARKET_TABLES", "MarketTables", "market_tables", "markets_in"]
+__all__ = ["MARKET_TABLES", "MarketTables", "RecordedMarket", "market_tables", "markets_in"]
+
+
+class RecordedMarket(MarketTables):
+    """A market's tables as the log has them: `order_events`, `trades` and `book` have timestamps.
+
+    The column `timestamp` (datetime64[us, UTC]) stands right of `time` (Unix seconds). In a
+    simulation, where `time` counts steps, there is none.
+    """
+
+    def __init__(
+        self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+    ) -> None:
+        super().__init__(name, _stamped(order_events), induced_values)
+
+    @cached_property
+    def trades(self) -> pandas.DataFrame:
+        """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
+        return _stamped(super().trades)
+
+    @cached_property
+    def book(self) -> pandas.DataFrame:
+        """The best bid and ask, spread, midpoint and depth after each event that changed them."""
+        return _stamped(super().book)
+
+
+def _stamped(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a table with the timestamps of its times beside these."""
+    place = list(table.columns).index("time") + 1
+    made = table.copy(deep=False)
+    made.insert(place, "timestamp", stamps(table["time"].tolist()))
+    return made
 
 
 def markets_in(state: State, codec: Codec) -> dict[str, list[str]]:
@@ -34,7 +68,7 @@ def markets_in(state: State, codec: Codec) -> dict[str, list[str]]:
     return {name: [model for _, model in sorted(periods)] for name, periods in found.items()}
 
 
-def market_tables(state: State, codec: Codec, name: str | None = None) -> MarketTables:
+def market_tables(state: State, codec: Codec, name: str | None = None) -> RecordedMarket:
     """Return a market's tables from a session's state; empty ones before the first market opens.
 
     Raises:
@@ -55,9 +89,11 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Market
         rows += _rows(state, codec, model, period)
         values.append(_values(state, codec, model).frame([period]))
         values += _held(state, codec, model, period)
-    import pandas  # lazy: `import uproot_nb` is to be quick
-
-    return MarketTables(name, order_event_table(rows), pandas.concat(values, ignore_index=True))
+    induced = {
+        column: [value for frame in values for value in frame[column]]
+        for column in types_of("induced_values")
+    }
+    return RecordedMarket(name, order_event_table(rows), frame_of("induced_values", induced))
 
 
 def _rows(state: State, codec: Codec, model: str, period: int) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import MISSING, beside, table
+from uproot_nb.analysis.columns import MISSING
+from uproot_nb.analysis.field_tables import field_table
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
@@ -48,13 +49,16 @@ class _History:
         # Changes in place must not reach what a row holds already.
         return self._codec.decode(self._past.text(self._subject, field))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Return the field's value and the other fields, for each value."""
         varying = {field for row in self._within.values() for field in row}
         fixed = {
             field: value for field, value in self._outside.items()
             if field not in varying and field != self._by and value is not MISSING
         }  # fmt: skip
-        return [{self._by: self.keys[text], **fixed, **row} for text, row in self._within.items()]
+        return [
+            ({self._by: self.keys[text]}, {**fixed, **row}) for text, row in self._within.items()
+        ]
 
 
 def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) -> pandas.DataFrame:
@@ -76,14 +80,9 @@ def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) ->
             histories[name].take(event)
     if not any(history.keys for history in histories.values()):
         raise UprootError(f"No player has a field '{by}'.\nName one, for example panel('round').")
-    rows = []
+    rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for name, history in histories.items():
         player = state.players[name]
         head = {"player": name, "id": player.id, "label": player.label}
-        rows += [head | _renamed(row, by) for row in history.rows()]
-    return table(rows, {**_HEAD, by: "typed"})
-
-
-def _renamed(row: dict[str, Any], by: str) -> dict[str, Any]:
-    columns = beside(_HEAD, row)
-    return {columns[name] if name != by else by: value for name, value in row.items()}
+        rows += [(head | key, fields) for key, fields in history.rows()]
+    return field_table(rows, {**_HEAD, by: "typed"}).frame

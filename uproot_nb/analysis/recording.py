@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from uproot_nb.analysis.changes import Keeps
-from uproot_nb.analysis.codebook import Meanings
 from uproot_nb.analysis.columns import stamps
-from uproot_nb.analysis.entries import entries_table, models_named
+from uproot_nb.analysis.entries import entries_table, find_models
 from uproot_nb.analysis.event_table import EventTable
-from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything, file_name
+from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything
+from uproot_nb.analysis.exported_tables import exported_tables, file_name
+from uproot_nb.analysis.meanings import meanings_in
 from uproot_nb.analysis.panels import panel_table
 from uproot_nb.analysis.progress import LONG_EXPORT, bar
 from uproot_nb.analysis.reading import Moment, Past, read_codec, seconds_of
@@ -112,7 +112,9 @@ class Tables:
             UprootError: there is no such model or tag; the message names those there are.
         """
         with self._lock_state():
-            return entries_table(self._now(), self._codec, model)
+            state = self._now()
+            models = find_models(state, self._codec, model)
+            return entries_table(state, self._codec, models).frame
 
     def market(self, name: str | None = None) -> MarketTables:
         """Return a market's tables: order_events, trades, book, induced_values, periods, traders.
@@ -258,25 +260,29 @@ class Tables:
 
             run.export("market.zip")
             run.export("market", format="parquet")
+            run.export("bids.zip", filters=lambda kind, field: field == "bid")
 
         In it are `latest/`, `sparse/` and `ultralong/` with a table for players, groups and the
-        session each, `models/` with a table per model or tag, `page_times`, `calls`, `presence`,
-        a `codebook.json`, a `README.txt`, the code in `source/`, and `SHA256SUMS`. It is what the
-        log holds at this moment; the session may go on meanwhile.
+        session each, `models/` with a table per model or tag, `markets/` with a folder per market,
+        `page_times`, `calls`, `presence`, a `codebook.json`, a `README.txt`, the code in `source/`,
+        and `SHA256SUMS`. It is what the log holds at this moment; the session may go on meanwhile.
 
         Args:
-            path: ends in ".zip" for a ZIP; any other name makes a folder. An earlier export of
-                that name is replaced, when the new one is whole.
+            path: ends in ".zip" for a ZIP; any other name makes a folder. A `~` is your home. An
+                earlier export of that name is replaced, when the new one is whole.
             format: "csv", "parquet" (needs pyarrow) or "jsonl".
             filters: leave out the fields by which the page flow remembers where a player is
-                (`round_nested`, `between_showed`). False keeps all; a function is asked for each:
-                (kind, field) → whether to keep it, with the kinds "player", "group", "session"
-                and "model".
+                (`round_nested`, `between_showed`). False keeps all; a function is asked for each
+                field of yours: (kind, field) → whether to keep it, with the kinds "player",
+                "group", "session" and "model" (a model's own fields, and those of its entries).
+                Columns of ours (as player, time, page), the tables `page_times`, `calls`,
+                `presence` and `markets/`, and the models of markets are always whole.
             progress: show a bar for long ones.
 
         Raises:
             UprootError: there is something else of that name, or no such format.
         """
+        self._note_meanings()
         self._refresh()
         last = self._past.last
         keeps = filters if callable(filters) else all_but_bookkeeping if filters else everything
@@ -284,52 +290,31 @@ class Tables:
             state = self._past.state(last)
             made = Export(
                 self._session_name, self._codec, lambda kinds: self._until(last, kinds),
-                self._exported(state, last), last, format, keeps, self._meanings(),
+                exported_tables(
+                    state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
+                ),
+                last, format, keeps, meanings_in(self._until(last, {"code"}), self._codec),
                 self._sources(last), shown,
             )  # fmt: skip
-            return made.write(Path(path))
+            return made.write(Path(path).expanduser())
 
     def _until(self, last: int, kinds: Iterable[str]) -> Iterator[Event]:
         return self._log.read(self._session_name, until=last, kinds=frozenset(kinds))
 
-    def _exported(self, state: State, last: int) -> dict[str, Callable[[], pandas.DataFrame]]:
-        codec = self._codec
-        made: dict[str, Callable[[], pandas.DataFrame]] = {
-            "latest/players": lambda: players_table(state, codec).reset_index(),
-            "latest/groups": lambda: groups_table(state, codec).reset_index(),
-            "latest/session": lambda: session_table(state, self._session_name, codec).reset_index(),
-            "page_times": lambda: page_times_table(self._until(last, PAGE_TIMES), codec),
-            "calls": lambda: calls_table(self._until(last, CALLS)),
-            "presence": lambda: presence_table(self._until(last, PRESENCE)),
-        }
-        for name, tag in models_named(state, codec).items():
-            model = tag or name
-            made[f"models/{file_name(model)}"] = partial(entries_table, state, codec, model)
-        if any("market" in state.names(f"model/{name}") for name in models_named(state, codec)):
-            made |= self._exported_markets(state)
-        return made
-
-    def _exported_markets(self, state: State) -> dict[str, Callable[[], pandas.DataFrame]]:
-        # lazy: most sessions have no market
-        from uproot_nb.analysis.market_tables import market_tables, markets_in
-
-        made: dict[str, Callable[[], pandas.DataFrame]] = {}
-        for name in markets_in(state, self._codec):
-            tables = market_tables(state, self._codec, name)
-            for table in tables.names:
-                made[f"markets/{file_name(name)}/{table}"] = partial(getattr, tables, table)
-        return made
-
-    def _meanings(self) -> Meanings:
-        """Return what the experiment says of its fields; a log alone says nothing."""
-        return {}
+    def _note_meanings(self) -> None:
+        """Let the log have what the experiment says of its data; what is only read has it."""
 
     def _sources(self, last: int) -> dict[str, bytes]:
-        found = {}
+        """Return the code that the log has kept, and the newest notebook, by their files' names."""
+        found: dict[str, bytes] = {}
         for event in self._until(last, {"code"}):
             value = self._codec.decode(event.value)
-            name = f"{file_name(value['page'])}-{value['hash']}.py"
-            found[name] = str(value["source"]).encode()
+            if "notebook" in value:
+                name = f"{file_name(value['notebook'].removesuffix('.ipynb'))}.ipynb"
+                found[name] = str(value["source"]).encode()
+            elif "source" in value:
+                name = f"{file_name(value['page'])}-{value['hash']}.py"
+                found[name] = str(value["source"]).encode()
         return found
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import beside, table
+from uproot_nb.analysis.columns import table
+from uproot_nb.analysis.field_tables import FieldTable, field_table
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["differences", "groups_table", "players_table", "session_table", "texts_of", "values_of"]
+__all__ = [
+    "differences", "groups_table", "players_table", "session_table", "tell_groups", "tell_players",
+    "tell_session", "texts_of", "values_of",
+]  # fmt: skip
 
 _PLAYER = {
     "player": "object", "id": "int64", "label": "string", "page": "category", "position": "int64",
@@ -27,14 +31,7 @@ def values_of(state: State, subject: str, codec: Codec) -> dict[str, Any]:
     return {name: codec.decode(state.text(subject, name)) for name in state.names(subject)}
 
 
-def _fields(state: State, subject: str, codec: Codec, head: Mapping[str, str]) -> dict[str, Any]:
-    """Return every field of a subject, by the name of its column."""
-    values = values_of(state, subject, codec)
-    columns = beside(head, values)
-    return {columns[name]: value for name, value in values.items()}
-
-
-def players_table(state: State, codec: Codec) -> pandas.DataFrame:
+def tell_players(state: State, codec: Codec) -> FieldTable:
     """Return a row per player: id, label, page, position, online, group, then each field.
 
     A field that is named like one of our columns gets a `_` behind its name.
@@ -46,23 +43,37 @@ def players_table(state: State, codec: Codec) -> pandas.DataFrame:
             "position": player.position, "online": player.online, "group": player.group,
             "member_id": player.member_id,
         }  # fmt: skip
-        rows.append(row | _fields(state, f"player/{name}", codec, _PLAYER))
-    return table(rows, _PLAYER).set_index("player")
+        rows.append((row, values_of(state, f"player/{name}", codec)))
+    return field_table(rows, _PLAYER)
 
 
-def groups_table(state: State, codec: Codec) -> pandas.DataFrame:
+def tell_groups(state: State, codec: Codec) -> FieldTable:
     """Return a row per group: id, members (their names, in order), then each field."""
     rows = []
     for name, group in state.groups.items():
         row = {"group": name, "id": group.id, "members": list(group.members)}
-        rows.append(row | _fields(state, f"group/{name}", codec, _GROUP))
-    return table(rows, _GROUP).set_index("group")
+        rows.append((row, values_of(state, f"group/{name}", codec)))
+    return field_table(rows, _GROUP)
+
+
+def tell_session(state: State, name: str, codec: Codec) -> FieldTable:
+    """Return one row: each field of the session."""
+    return field_table([({"session": name}, values_of(state, "session", codec))], _SESSION)
+
+
+def players_table(state: State, codec: Codec) -> pandas.DataFrame:
+    """Return the players as `tell_players` does, by their names."""
+    return tell_players(state, codec).frame.set_index("player")
+
+
+def groups_table(state: State, codec: Codec) -> pandas.DataFrame:
+    """Return the groups as `tell_groups` does, by their names."""
+    return tell_groups(state, codec).frame.set_index("group")
 
 
 def session_table(state: State, name: str, codec: Codec) -> pandas.DataFrame:
-    """Return one row: each field of the session."""
-    row = {"session": name} | _fields(state, "session", codec, _SESSION)
-    return table([row], _SESSION).set_index("session")
+    """Return the session as `tell_session` does, by its name."""
+    return tell_session(state, name, codec).frame.set_index("session")
 
 
 def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:

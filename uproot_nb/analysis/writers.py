@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol, Self
 
 import orjson
 
-from uproot_nb.analysis.cells import Cell, Column, Kind
+from uproot_nb.analysis.cells import NOT_FINITE, Cell, Column, Kind, in_json
 from uproot_nb.errors import UprootError
 
 __all__ = ["FORMATS", "Columns", "Writer", "open_writer"]
@@ -71,14 +71,16 @@ class _Text:
 class _Csv(_Text):
     """CSV: TRUE and FALSE, empty where there is no value, JSON where values are nested.
 
-    An empty text cannot be told from no value. Columns of several kinds hold JSON.
+    An empty text cannot be told from no value. Columns of several kinds hold JSON. Numbers may be
+    NaN, inf and -inf.
     """
 
     def __init__(self, path: Path, columns: Columns) -> None:
         super().__init__(path, columns)
         csv.writer(self._file).writerow(list(columns))
         shown: dict[str, Callable[[str], str]] = {
-            "json": _protected, "text": _shown_text, "boolean": _shown_truth,
+            "json": _shown_json, "text": _shown_text, "boolean": _shown_truth,
+            "number": _shown_number,
         }  # fmt: skip
         self._shown: list[Callable[[str], str]] = [
             shown.get(kind, str) for kind in columns.values()
@@ -133,12 +135,23 @@ def _shown_plain(text: str | None) -> str:
 
 
 _SHOWN = {"true": "TRUE", "false": "FALSE"}
+_NUMBERS = {"Infinity": "inf", "-Infinity": "-inf"}
 _TO_PROTECT = re.compile('[",\r\n]')
 
 
 def _bare(cell: str) -> str:
     """Return the text that a cell holds."""
     return str(orjson.loads(cell)) if "\\" in cell else cell[1:-1]
+
+
+def _shown_number(cell: str) -> str:
+    return _NUMBERS.get(cell, cell)
+
+
+def _shown_json(cell: str) -> str:
+    if _TO_PROTECT.search(cell) is None and cell not in NOT_FINITE:
+        return cell
+    return '"' + in_json(cell).replace('"', '""') + '"'
 
 
 def _shown_truth(cell: str) -> str:
@@ -158,7 +171,10 @@ def _protected(text: str) -> str:
 
 
 class _JsonLines(_Text):
-    """A JSON object a line, with those columns that have a value."""
+    """A JSON object a line, with those columns that have a value.
+
+    JSON has no NaN and no infinity: they are the texts "NaN", "Infinity" and "-Infinity".
+    """
 
     def __init__(self, path: Path, columns: Columns) -> None:
         super().__init__(path, columns)
@@ -168,7 +184,7 @@ class _JsonLines(_Text):
         """Add rows."""
         names, put = self._names, self._file.write
         for row in rows:
-            told = [n + cell for n, cell in zip(names, row, strict=True) if cell is not None]
+            told = [n + in_json(c) for n, c in zip(names, row, strict=True) if c is not None]
             put("{" + ",".join(told) + "}\n")
 
     def write_columns(self, columns: Sequence[Column]) -> None:
@@ -184,7 +200,7 @@ class _JsonLines(_Text):
         for row, place, cell in zip(zip(*texts, strict=True), places, cells, strict=True):
             told = [n + text for n, text in zip(self._names, row, strict=False) if text is not None]
             if cell is not None:
-                told.append(rest[place] + cell)
+                told.append(rest[place] + in_json(cell))
             self._file.write("{" + ",".join(told) + "}\n")
 
 
@@ -283,8 +299,8 @@ class _Parquet:
         self._file.close()
 
 
-def _as_it_is(cell: Cell) -> Any:
-    return cell
+def _as_json(cell: Cell) -> Any:
+    return None if cell is None else in_json(cell)
 
 
 _READ: dict[str, Any] = {
@@ -292,7 +308,7 @@ _READ: dict[str, Any] = {
     "integer": lambda cell: None if cell is None else int(cell),
     "number": lambda cell: None if cell is None else float(cell),
     "text": lambda cell: None if cell is None else _bare(cell),
-    "json": _as_it_is, "empty": _as_it_is,
+    "json": _as_json, "empty": _as_json,
 }  # fmt: skip
 
 

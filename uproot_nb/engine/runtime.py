@@ -41,8 +41,10 @@ from uproot_nb.engine.trouble import Trouble
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BridgeRefused, ClosedRun, UprootError
+from uproot_nb.experiment.meanings import told_of_experiment, told_of_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
+from uproot_nb.experiment.source import hash_text
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog
 
@@ -116,6 +118,8 @@ class Runtime:
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
         self.loop.runtime = self
+        self._told: dict[str, Any] = {"entries": {}, "codebook": {}}
+        self._notebook = ""
         self._channel: Channel | None = None
         self._sockets: dict[str, set[int]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -174,6 +178,8 @@ class Runtime:
             if self.closed:
                 return
             try:
+                if self.world.state.opened:
+                    self.note_experiment()  # entries of types that a cell has defined since
                 self.wait_for(self._end())
             finally:
                 self.watchdog.stop()
@@ -223,6 +229,7 @@ class Runtime:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
         self._note_opened()
+        self.note_experiment()
         for player in self.world.players():
             await self._introduce(player)
         while len(self.world.state.players) < players:
@@ -456,13 +463,39 @@ class Runtime:
     # ---- code ----
 
     def note_code(self, page: type[Page]) -> None:
-        """Keep a page's source in the log, under its hash."""
+        """Keep a page's source in the log, under its hash, and what its form asks."""
         source = page.source
         with self.lock:
-            value = {"hash": source.hash, "source": source.text, "page": page.key}
+            value: dict[str, Any] = {
+                "hash": source.hash, "source": source.text, "page": page.key,
+            }  # fmt: skip
+            fields = getattr(page, "fields", None)
+            if isinstance(fields, Mapping) and fields:
+                value["fields"] = told_of_fields(fields, page.key)
             cause = Cause("researcher", page.key, f"class {page.__name__}", source.hash)
             text = self.world.codec.encode(value)
             self.world.journal.write_for(cause, "code", "session", page.key, text)
+
+    def note_experiment(self) -> None:
+        """Keep in the log what the experiment says of its data, if that is new."""
+        with self.lock:
+            types = self.world.models.types.values()
+            told = told_of_experiment([app.namespace for app in self.setup.apps], types)
+            if told != self._told and not self.world.closing:
+                self._told = told
+                text = self.world.codec.encode(told)
+                cause = Cause("researcher", "", "class Entry", "")
+                self.world.journal.write_for(cause, "code", "session", "", text)
+
+    def note_notebook(self, name: str, source: str) -> None:
+        """Keep the notebook's source in the log, if that is new."""
+        found = hash_text(source)
+        with self.lock:
+            if found != self._notebook:
+                self._notebook = found
+                text = self.world.codec.encode({"hash": found, "source": source, "notebook": name})
+                cause = Cause("researcher", "", "class Notebook", found)
+                self.world.journal.write_for(cause, "code", "session", name, text)
 
     def redefine(self, page: type[Page]) -> None:
         """Use a redefined page from now on; those who are on it with another template reload."""
@@ -501,6 +534,7 @@ class Runtime:
             self.setup = setup
             self.flow.journeys.adopt(setup)
             self.flow.showing.forget()
+            self.note_experiment()
 
     def find_function(self, name: str) -> Any:
         """Return the author's function that the log knows by this name; None if there is none."""

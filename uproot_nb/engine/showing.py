@@ -17,6 +17,7 @@ from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.languages import choose, direction
 from uproot_nb.engine.page_texts import CALL_TEXTS, SCRIPT_TEXTS
 from uproot_nb.engine.spoken_fields import SpokenFields
+from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.submitting import Submissions, visit_token
 from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.waits import Waits
@@ -24,6 +25,7 @@ from uproot_nb.engine.wire import to_json
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage, UprootError
 from uproot_nb.experiment.declarations import check_fields
+from uproot_nb.experiment.meanings import told_of_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, public_constants
 
@@ -64,6 +66,7 @@ class Showing:
         self._language, self._simulate = language, simulate
         self._templates: dict[str, Templates] = {}
         self._fields = SpokenFields()
+        self._asked: dict[tuple[str, str], set[str]] = {}
         self._constants: dict[str, tuple[Any, dict[str, Any]]] = {}
         self.state = "running"
 
@@ -98,6 +101,8 @@ class Showing:
     ) -> Form:
         """Return a page's form, filled with what was posted, or with what the player has."""
         fields = check_fields(fields, f"{page.__name__}.fields")
+        if not isinstance(getattr(page, "fields", None), Mapping):
+            self._note_fields(player, page, fields)
         values = {name: player.get(name) for name in fields} if page.keep_values else None
         language = self.language(player, page, request.languages if request else accepted)
         catalogues = self.templates(self.app_of(page)).catalogues
@@ -109,6 +114,19 @@ class Showing:
         return make_form(
             fields, values=values, pairs=request.form, files=files, translate=translate
         )
+
+    def _note_fields(self, player: Player, page: type[Page], fields: Mapping[str, Any]) -> None:
+        """Keep in the log what the hook `fields` asks; the first label of each field stands."""
+        known = self._asked.setdefault((page.key, page.source.hash), set())
+        new = {name: field for name, field in fields.items() if name not in known}
+        if not new:
+            return
+        known.update(new)
+        value = {"page": page.key, "fields": told_of_fields(new, page.key)}
+        cause = Cause(player.name, page.key, f"{page.__name__}.fields", page.source.hash)
+        with self._world.lock:
+            text = self._world.codec.encode(value)
+            self._world.journal.write_for(cause, "code", "session", page.key, text)
 
     def language(self, player: Player, page: type[Page] | None, accepted: str) -> str:
         """Return the language in which a player reads a page."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.market.columns import frame_of, types_of
 from uproot_nb.market.orders import Kind, Side
 from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.prices import Price
@@ -15,12 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDER_EVENTS", "order_event_rows", "order_event_table", "refusal_row"]
 
-ORDER_EVENTS = {
-    "seq": "int64", "time": "float64", "client_time": "Float64", "period": "int64",
-    "event": "string", "order": "Int64", "player": "string", "side": "string", "kind": "string",
-    "price": "float64", "quantity": "Int64", "remaining": "Int64", "reason": "string",
-    "trade": "Int64",
-}  # fmt: skip
+ORDER_EVENTS = types_of("order_events")
 """The columns and their dtypes."""
 
 
@@ -61,10 +57,8 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     a call, the earlier order's and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
-    import pandas  # lazy: an experiment that makes no table does not need it
-
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
     columns["price"] = [None if price is None else float(price) for price in columns["price"]]
-    return pandas.DataFrame(columns).astype(ORDER_EVENTS)
+    return frame_of("order_events", columns)

@@ -32,7 +32,9 @@ class MarketTables:
         tables.periods[["period", "efficiency", "alpha"]]
 
     `order_events` and `induced_values` are what was recorded; everything else follows from these
-    two. What the columns mean is told by the functions of `uproot_nb.market.tables`.
+    two. What the columns mean is told by the functions of `uproot_nb.market.tables`, and with
+    types and units by `uproot_nb.market.columns`. `time` is in Unix seconds; in a simulation it
+    counts steps. A recorded market's tables have a `timestamp` beside it, a simulation's have not.
     """
 
     def __init__(

@@ -2,7 +2,8 @@
 
 `order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`, with
 the rows of `Dividends.frame` where an asset is traded. Where several markets run beside each other,
-make the tables for each.
+make the tables for each. Types, meanings and units of all columns are in `COLUMNS` of
+`uproot_nb.market.columns`; texts that repeat (player, side, event …) are categories.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.market import statistics
+from uproot_nb.market.columns import COLUMNS, frame_of
 from uproot_nb.market.equilibrium import equilibrium
 from uproot_nb.market.quotes import quotes
 from uproot_nb.market.units import Units, units_by_period
@@ -27,34 +29,6 @@ _NEEDED = (
     "trade",
 )  # fmt: skip
 """The columns of `order_events` that the tables follow from."""
-_TRADES = {
-    "trade": "int64", "seq": "int64", "time": "float64", "period": "int64", "price": "float64",
-    "quantity": "int64", "buyer": "string", "seller": "string", "maker_order": "int64",
-    "taker_order": "int64", "initiator": "string", "value": "float64", "cost": "float64",
-    "buyer_surplus": "float64", "seller_surplus": "float64",
-}  # fmt: skip
-_BOOK = {
-    "seq": "int64", "time": "float64", "period": "int64", "bid": "float64", "ask": "float64",
-    "spread": "float64", "midpoint": "float64", "bid_depth": "int64", "ask_depth": "int64",
-}  # fmt: skip
-_PERIODS = {
-    "period": "int64", "trades": "int64", "volume": "int64", "mean_price": "float64",
-    "equilibrium_quantity_low": "int64", "equilibrium_quantity_high": "int64",
-    "equilibrium_price_low": "float64", "equilibrium_price_high": "float64",
-    "maximum_surplus": "float64", "surplus": "float64", "buyer_surplus": "float64",
-    "seller_surplus": "float64", "efficiency": "float64", "lost_surplus": "float64",
-    "displaced_surplus": "float64", "alpha": "float64", "rmsd": "float64",
-    "volatility": "float64", "profit_dispersion": "float64", "volume_ratio": "float64",
-    "mean_spread": "float64", "fundamental_value": "float64", "dividend": "float64",
-}  # fmt: skip
-_MISPRICING = {
-    "periods": "int64", "traded_periods": "int64", "mean_fundamental_value": "float64",
-    "rd": "float64", "rad": "float64", "amplitude": "float64", "turnover": "float64",
-}  # fmt: skip
-_TRADERS = {
-    "period": "int64", "player": "string", "side": "string", "units": "int64", "cash": "float64",
-    "surplus": "float64", "equilibrium_surplus": "float64",
-}  # fmt: skip
 
 
 def trade_table(
@@ -67,7 +41,7 @@ def trade_table(
     the side of the later of the two orders), value and cost (of all the units traded, NaN where one
     has none), buyer_surplus (value - price * quantity), seller_surplus (price * quantity - cost).
     """
-    return _table(_trades(_rows(order_events), units_by_period(induced_values)), _TRADES)
+    return _table("trades", _trades(_rows(order_events), units_by_period(induced_values)))
 
 
 def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
@@ -78,7 +52,7 @@ def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
     empty, spread and midpoint also while bids and asks cross, as they may in a call market before
     it is cleared. A period begins with an empty book.
     """
-    return _table(quotes(_rows(order_events)), _BOOK)
+    return _table("book", quotes(_rows(order_events)))
 
 
 def period_table(
@@ -104,7 +78,7 @@ def period_table(
         _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
         for period in sorted({*units, *ends})
     ]
-    return _table(rows, _PERIODS)
+    return _table("periods", rows)
 
 
 def trader_table(
@@ -121,7 +95,7 @@ def trader_table(
     rows = [
         row for period in sorted(units) for row in _traders(period, trades[period], units[period])
     ]
-    return _table(rows, _TRADERS)
+    return _table("traders", rows)
 
 
 def mispricing_table(
@@ -148,7 +122,7 @@ def mispricing_table(
         "amplitude": statistics.price_amplitude(prices, values),
         "turnover": statistics.turnover(int(table.volume.sum()), max(outstanding, default=0)),
     }  # fmt: skip
-    return _table([row] if len(table) else [], _MISPRICING)
+    return _table("mispricing", [row] if len(table) else [])
 
 
 def _trades(
@@ -246,7 +220,6 @@ def _rows(order_events: pandas.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(_NEEDED, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pandas.DataFrame:
-    import pandas  # lazy: an experiment that makes no table does not need it
-
-    return pandas.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
+    made = list(rows)
+    return frame_of(name, {column: _column(made, column) for column in COLUMNS[name]})

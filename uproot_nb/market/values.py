@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uproot_nb.errors import BadMarket
+from uproot_nb.market.columns import frame_of, types_of
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price, exact
 
@@ -55,8 +56,8 @@ class InducedValues:
     def frame(self, periods: int | Iterable[int] = 1) -> pandas.DataFrame:
         """Return the table `induced_values`, the same for each of the periods.
 
-        Columns: period (int64), player (string), side ("buy" or "sell"), unit (int64, from 1 on),
-        value (float64: the buyer's value or the seller's cost).
+        Columns: period (int64), player (category), side (category: buy, sell), unit (int64, from 1
+        on), value (float64: the buyer's value or the seller's cost).
         """
         numbers = [periods] if isinstance(periods, int) else list(periods)
         return induced_value_table(
@@ -119,11 +120,11 @@ def induced_value_table(
     The columns and their dtypes are those of `InducedValues.frame`. What an asset is worth to
     everybody alike has rows without a player; see `Dividends.frame`.
     """
-    import pandas  # lazy: an experiment that makes no table does not need it
-
-    kinds = {"period": "int64", "player": "string", "side": "string", "unit": "int64",
-             "value": "float64"}  # fmt: skip
-    return pandas.DataFrame(list(rows), columns=list(kinds)).astype(kinds)
+    found = list(rows)
+    names = types_of("induced_values")
+    return frame_of(
+        "induced_values", {name: [row[place] for row in found] for place, name in enumerate(names)}
+    )
 
 
 def _dealt(schedule: Sequence[Price], players: Sequence[str]) -> dict[str, list[Price]]:

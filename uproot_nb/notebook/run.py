@@ -9,8 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from uproot_nb.analysis.entries import models_named
-from uproot_nb.analysis.export import file_name
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine.bunches import Bunch
@@ -21,8 +19,7 @@ from uproot_nb.engine.steps import StepLock
 from uproot_nb.log.state import State
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.display import show_html
-from uproot_nb.notebook.meanings import meanings_of
-from uproot_nb.notebook.place import notebook_file
+from uproot_nb.notebook.notebook_source import note_notebook
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
@@ -126,23 +123,10 @@ class Run(Steering, Tables):
     def _lock_state(self) -> StepLock:
         return self.lock
 
-    def _meanings(self) -> dict[tuple[str, str], dict[str, Any]]:
-        world, apps = self._runtime.world, self._runtime.setup.apps
-        models: dict[str, list[type]] = {}
-        with self.lock:
-            for name, tag in models_named(world.state, self._codec).items():
-                model, known = world.models.get(name), world.models.types
-                kinds = () if model is None else model.types
-                models[file_name(tag or name)] = [known[kind] for kind in kinds if kind in known]
-            pages = list(self._runtime.flow.journeys.pages.values())
-        return meanings_of(pages, models, [app.namespace for app in apps])
-
-    def _sources(self, last: int) -> dict[str, bytes]:
-        found = super()._sources(last)
-        notebook = notebook_file()
-        if notebook is not None and notebook.suffix == ".ipynb" and notebook.is_file():
-            found[notebook.name] = notebook.read_bytes()
-        return found
+    def _note_meanings(self) -> None:
+        if not self.closed:
+            note_notebook(self._runtime)
+            self._runtime.note_experiment()
 
     def digest(self) -> Any:
         """Return what the experiment's `digest(session)` tells; by app, if there are several."""

@@ -30,6 +30,7 @@ from uproot_nb.notebook.magics import (
     listen_for_templates,
     stop_listening,
 )
+from uproot_nb.notebook.notebook_source import note_notebook
 from uproot_nb.notebook.options import check_options
 from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.overrides import Overrides
@@ -207,6 +208,7 @@ class _Serving:
         self._output.start()
         try:
             self._runtime.open(players)
+            note_notebook(self._runtime)
         except BaseException:
             self._output.stop()
             self._log.close()
@@ -222,6 +224,7 @@ class _Serving:
             self._refuse_new_code(setup)
         else:
             self._runtime.adopt(setup)
+            note_notebook(self._runtime)
         self._runtime.add_places(players)
         for room in rooms:
             self.run.room(room)

@@ -1,0 +1,144 @@
+"""ExportedTable: one table of an export, how it is made, and whose fields are in it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from uproot_nb.analysis.entries import entries_table, models_named, tables_of_models
+from uproot_nb.analysis.field_tables import FieldTable
+from uproot_nb.analysis.subjects import tell_groups, tell_players, tell_session
+from uproot_nb.analysis.views import (
+    CALLS,
+    PAGE_TIMES,
+    PRESENCE,
+    calls_table,
+    page_times_table,
+    presence_table,
+)
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
+from uproot_nb.log.state import State
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["ExportedTable", "exported_tables", "file_name", "file_names"]
+
+
+class ExportedTable(NamedTuple):
+    """A table that is made when it is written.
+
+    Attributes:
+        ours: the table as which the codebook knows its columns of ours.
+        kind: of whom it has fields, as filters know it; empty where it has none.
+        key: how the codebook of an experiment calls it; empty for what its kind says already.
+    """
+
+    make: Callable[[], FieldTable]
+    ours: str
+    kind: str = ""
+    key: str = ""
+
+
+def exported_tables(
+    state: State, session: str, codec: Codec, read: Callable[[Iterable[str]], Iterable[Event]]
+) -> dict[str, ExportedTable]:
+    """Return the tables of an export, by their names in it, but for those of changes.
+
+    Args:
+        read: kinds of events → these events, oldest first.
+    """
+    tables = {
+        "latest/players": ExportedTable(
+            partial(tell_players, state, codec), "latest/players", "player"),
+        "latest/groups": ExportedTable(
+            partial(tell_groups, state, codec), "latest/groups", "group"),
+        "latest/session": ExportedTable(
+            partial(tell_session, state, session, codec), "latest/session", "session"),
+        "page_times": _ours("page_times", lambda: page_times_table(read(PAGE_TIMES), codec)),
+        "calls": _ours("calls", lambda: calls_table(read(CALLS))),
+        "presence": _ours("presence", lambda: presence_table(read(PRESENCE))),
+    }  # fmt: skip
+    tables |= _models(state, codec)
+    if any("market" in state.names(f"model/{name}") for name in models_named(state, codec)):
+        tables |= _markets(state, codec)
+    return tables
+
+
+def _ours(name: str, make: Callable[[], pandas.DataFrame]) -> ExportedTable:
+    """Return a table that has no fields of authors."""
+    return ExportedTable(lambda: FieldTable(make(), {}), name)
+
+
+def _models(state: State, codec: Codec) -> dict[str, ExportedTable]:
+    found = tables_of_models(state, codec)
+    names = file_names([label for label, _ in found])
+    return {
+        f"models/{name}": _model(state, codec, label, models)
+        for name, ((label, _), models) in zip(names, found.items(), strict=True)
+    }
+
+
+def _model(state: State, codec: Codec, label: str, models: list[str]) -> ExportedTable:
+    make = partial(entries_table, state, codec, models)
+    if not all("market" in state.names(f"model/{name}") for name in models):
+        return ExportedTable(make, "models", "model", f"models/{label}")
+    return ExportedTable(lambda: _without_ledger(make()), "ledger", "model", f"models/{label}")
+
+
+def _without_ledger(table: FieldTable) -> FieldTable:
+    """Return a market's model as a table in which only what others added counts as fields."""
+    # lazy: most sessions have no market
+    from uproot_nb.market.columns import LEDGER
+
+    return FieldTable(
+        table.frame, {name: field for name, field in table.fields.items() if field not in LEDGER}
+    )
+
+
+def _markets(state: State, codec: Codec) -> dict[str, ExportedTable]:
+    # lazy: most sessions have no market
+    from uproot_nb.analysis.market_tables import market_tables, markets_in
+
+    known = list(markets_in(state, codec))
+    made: dict[str, ExportedTable] = {}
+    for folder, market in zip(file_names(known), known, strict=True):
+        tables = market_tables(state, codec, market)
+        for name in tables.names:
+            make = partial(getattr, tables, name)
+            made[f"markets/{folder}/{name}"] = _ours(f"markets/{name}", make)
+    return made
+
+
+# ---- names of files -----------------------------------------------------------------------------
+
+
+def file_name(text: str) -> str:
+    """Return *text* as the name of a file on any system."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "unnamed"
+
+
+def file_names(texts: Sequence[str]) -> list[str]:
+    """Return a name of a file for each of *texts*, no two alike on any system.
+
+    Where names meet, also but for upper and lower case, the later ones end in _2, _3 …
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for text in texts:
+        name, count = file_name(text), 1
+        while _bare(name) in taken:
+            count += 1
+            name = f"{file_name(text)}_{count}"
+        taken.add(_bare(name))
+        found.append(name)
+    return found
+
+
+def _bare(name: str) -> str:
+    """Return what file systems compare that make no difference between cases and accents."""
+    return unicodedata.normalize("NFKD", name.casefold())

@@ -1,0 +1,204 @@
+"""Columns of the market tables: the type, the meaning and the unit of each, told once.
+
+The functions that make the tables take the types from here, the codebook of an export all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["COLUMNS", "LEDGER", "MarketColumn", "frame_of", "types_of"]
+
+
+class MarketColumn(NamedTuple):
+    """What is known of a column: its dtype in pandas, its meaning, its unit ("" for none)."""
+
+    dtype: str
+    meaning: str
+    unit: str = ""
+
+
+_WHEN = {
+    "seq": MarketColumn("int64", "number of the row in order_events, from 1, over all periods"),
+    "time": MarketColumn("float64", "when, on the server's clock", "Unix seconds"),
+    "period": MarketColumn("int64", "the trading period, from 1"),
+}
+_PERIOD = {"period": _WHEN["period"]}
+_SHARE, _PERCENT, _UNITS, _MONEY = "share", "percent", "units", "money"
+
+
+def _money(meaning: str) -> MarketColumn:
+    return MarketColumn("float64", meaning, _MONEY)
+
+
+def _count(meaning: str, unit: str = "", dtype: str = "int64") -> MarketColumn:
+    return MarketColumn(dtype, meaning, unit)
+
+
+COLUMNS: dict[str, dict[str, MarketColumn]] = {
+    "order_events": {
+        "seq": _WHEN["seq"], "time": _WHEN["time"],
+        "client_time": MarketColumn(
+            "Float64", "when, on the clock of the trader's browser, if it told", "Unix seconds"),
+        "period": _WHEN["period"],
+        "event": MarketColumn("category", "submit, fill, partial_fill, cancel or reject"),
+        "order": _count("number of the order within the period", dtype="Int64"),
+        "player": MarketColumn("category", "the name of the player whose order it is"),
+        "side": MarketColumn("category", "buy or sell"),
+        "kind": MarketColumn("category", "limit or market"),
+        "price": _money("what was paid per unit in a fill, else the limit per unit"),
+        "quantity": _count("how many were submitted, filled or cancelled", _UNITS, "Int64"),
+        "remaining": _count("how many of the order are left after it", _UNITS, "Int64"),
+        "reason": MarketColumn("category", "why it was refused or cancelled, as a code"),
+        "trade": _count("number of the trade within the period; a trade is two fills, the "
+                        "maker's and then the taker's", dtype="Int64"),
+    },
+    "trades": {
+        "trade": _count("number of the trade within the period"),
+        "seq": _WHEN["seq"]._replace(meaning="the taker's fill in order_events"),
+        "time": _WHEN["time"], "period": _WHEN["period"],
+        "price": _money("what was paid per unit"),
+        "quantity": _count("how many were traded", _UNITS),
+        "buyer": MarketColumn("category", "the name of the player who bought"),
+        "seller": MarketColumn("category", "the name of the player who sold"),
+        "maker_order": _count("number of the order that stood"),
+        "taker_order": _count("number of the order that met it"),
+        "initiator": MarketColumn("category", "buy or sell: what the taker did; in a call, the "
+                                  "side of the later of the two orders"),
+        "value": _money("what the units are worth to the buyer, all together; missing where one "
+                        "has no value"),
+        "cost": _money("what the units cost the seller, all together; missing where one has no "
+                       "cost"),
+        "buyer_surplus": _money("value - price * quantity"),
+        "seller_surplus": _money("price * quantity - cost"),
+    },
+    "book": {
+        **_WHEN, "bid": _money("the best bid; missing while there is none"),
+        "ask": _money("the best ask; missing while there is none"),
+        "spread": _money("ask - bid; missing while one is, or while they cross before a call"),
+        "midpoint": _money("(bid + ask) / 2; missing where the spread is"),
+        "bid_depth": _count("how many stand at the best bid", _UNITS),
+        "ask_depth": _count("how many stand at the best ask", _UNITS),
+    },
+    "induced_values": {
+        **_PERIOD,
+        "player": MarketColumn("category", "whose unit it is; missing for what holds for all alike "
+                               "(sides hold and dividend)"),
+        "side": MarketColumn("category", "buy (a buyer's value), sell (a seller's cost), hold (the "
+                             "asset's fundamental value) or dividend (what a unit has paid)"),
+        "unit": _count("which of the player's units, from 1; for hold and dividend how many units "
+                       "there are, 0 if unknown"),
+        "value": _money("the value, cost, fundamental value or dividend per unit"),
+    },
+    "periods": {
+        **_PERIOD, "trades": _count("how many trades", "trades"),
+        "volume": _count("how many units were traded", _UNITS),
+        "mean_price": _money("mean price per unit, weighted by volume"),
+        "equilibrium_quantity_low": _count("the smallest competitive equilibrium quantity", _UNITS),
+        "equilibrium_quantity_high": _count("the largest competitive equilibrium quantity", _UNITS),
+        "equilibrium_price_low": _money("the lowest competitive equilibrium price"),
+        "equilibrium_price_high": _money("the highest competitive equilibrium price"),
+        "maximum_surplus": _money("the surplus in competitive equilibrium"),
+        "surplus": _money("buyer_surplus + seller_surplus"),
+        "buyer_surplus": _money("values less prices of what was bought, over all buyers"),
+        "seller_surplus": _money("prices less costs of what was sold, over all sellers"),
+        "efficiency": MarketColumn("float64", "surplus / maximum_surplus", _SHARE),
+        "lost_surplus": _money("what units that trade in equilibrium would have earned, where "
+                               "they were not traded"),
+        "displaced_surplus": _money("what units that do not trade in equilibrium have cost, where "
+                                    "they were traded"),
+        "alpha": MarketColumn("float64", "Smith's alpha: rmsd in percent of the middle of the "
+                              "interval of equilibrium prices", _PERCENT),
+        "rmsd": _money("root mean squared deviation of the prices, one per trade, from the middle "
+                       "of the interval of equilibrium prices"),
+        "volatility": MarketColumn("float64", "standard deviation of the changes of the logarithm "
+                                   "of the price from trade to trade"),
+        "profit_dispersion": _money("root mean squared difference of the surplus from the "
+                                    "equilibrium surplus, over the rows of traders"),
+        "volume_ratio": MarketColumn("float64", "volume / equilibrium quantity, 1 anywhere in its "
+                                     "interval", _SHARE),
+        "mean_spread": _money("mean spread, weighted by time, until the period's last event"),
+        "fundamental_value": _money("what holding a unit from this period to the end pays on "
+                                    "average; missing where no asset is traded"),
+        "dividend": _money("what each unit has paid at the period's end; missing before that, or "
+                           "where no asset is traded"),
+    },
+    "traders": {
+        **_PERIOD, "player": MarketColumn("category", "the player's name"),
+        "side": MarketColumn("category", "buy or sell"),
+        "units": _count("how many the player traded on that side", _UNITS),
+        "cash": _money("received less paid on that side"),
+        "surplus": _money("what the player earned on that side"),
+        "equilibrium_surplus": _money("what the player's units would earn at the middle of the "
+                                      "interval of equilibrium prices"),
+    },
+    "mispricing": {
+        "periods": _count("how many periods have a fundamental value", "periods"),
+        "traded_periods": _count("in how many of them something was traded", "periods"),
+        "mean_fundamental_value": _money("mean of the fundamental values of all periods"),
+        "rd": MarketColumn("float64", "relative deviation of mean prices from fundamental values "
+                           "(Stöckl, Huber and Kirchler 2010)", _SHARE),
+        "rad": MarketColumn("float64", "relative absolute deviation of mean prices from "
+                            "fundamental values (Stöckl, Huber and Kirchler 2010)", _SHARE),
+        "amplitude": MarketColumn("float64", "highest less lowest deviation of the mean price from "
+                                  "the fundamental value, of the first period's value", _SHARE),
+        "turnover": MarketColumn("float64", "units traded over all periods, per unit outstanding"),
+    },
+}  # fmt: skip
+"""By table and column. "money" is the currency of the experiment."""
+
+LEDGER = {
+    "command": MarketColumn("object", "what the market was asked to do, by whom"),
+    "refused": MarketColumn("object", "what it was asked to do, and has refused"),
+    "client_time": COLUMNS["order_events"]["client_time"],
+    "events": MarketColumn("object", "what that did to orders: the rows of order_events, as event, "
+                           "order, player, side, kind, price, quantity, remaining, reason, trade"),
+}  # fmt: skip
+"""What a market keeps in its model, from which `order_events` is made."""
+
+_TOGETHER = (("buyer", "seller"),)
+"""Columns with the same categories, so that one can be compared with the other."""
+
+
+def types_of(table: str) -> dict[str, str]:
+    """Return the dtype of each column of a table, in order."""
+    return {name: column.dtype for name, column in COLUMNS[table].items()}
+
+
+def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFrame:
+    """Return a table of its columns' values, with their dtypes.
+
+    Texts that repeat are categories, in the order of their first appearance.
+    """
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    values = {name: list(columns[name]) for name in COLUMNS[table]}
+    known = _categories(values)
+    made = {
+        name: _category(values[name], known[name]) if dtype == "category"
+        else pandas.Series(values[name], dtype=object).astype(cast("Any", dtype))
+        for name, dtype in types_of(table).items()
+    }  # fmt: skip
+    return pandas.DataFrame(made)
+
+
+def _categories(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    alike = {name: names for names in _TOGETHER for name in names if name in values}
+    return {
+        name: [value for other in alike.get(name, (name,)) for value in values[other]]
+        for name in values
+    }
+
+
+def _category(values: list[Any], known: list[Any]) -> Any:
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    there = [value if isinstance(value, str) else None for value in values]
+    distinct = dict.fromkeys(value for value in known if isinstance(value, str))
+    return pandas.Categorical(
+        cast("Any", there), categories=pandas.Index(list(distinct), dtype="str")
+    )
