@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.collecting import without_collecting
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 
@@ -60,8 +61,9 @@ class EventTable:
     def take(self, events: Iterable[Event]) -> None:
         """Add newer events."""
         source = iter(events)
-        while batch := list(islice(source, _ROWS_AT_ONCE)):
-            self._add(batch)
+        with without_collecting():
+            while batch := list(islice(source, _ROWS_AT_ONCE)):
+                self._add(batch)
 
     def _add(self, batch: list[Event]) -> None:
         import numpy as np  # lazy: see __init__

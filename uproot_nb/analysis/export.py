@@ -30,6 +30,7 @@ from uproot_nb.analysis.changes import (
 )
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
 from uproot_nb.analysis.codebook import README, Described, Meanings, codebook_of
+from uproot_nb.analysis.collecting import without_collecting
 from uproot_nb.analysis.columns import beside
 from uproot_nb.analysis.exported_tables import ExportedTable
 from uproot_nb.analysis.writers import FORMATS, Writer, open_writer
@@ -124,7 +125,8 @@ class Export:
         return target
 
     def _fill(self, folder: Path) -> None:
-        self._write_changes(folder)
+        with without_collecting():
+            self._write_changes(folder)
         for name, table in self.tables.items():
             self._write_table(folder, name, table)
         told = codebook_of(self._described, self.meanings)
