@@ -124,9 +124,4 @@ def _endowed(state: State, codec: Codec, subject: str) -> int:
 def _values(state: State, codec: Codec, model: str) -> InducedValues:
     if "values" not in state.names(f"model/{model}"):
         return InducedValues({}, {})
-    raw = codec.decode(state.text(f"model/{model}", "values"))
-    values, costs = (
-        {name: [from_plain(value) for value in units] for name, units in raw[side].items()}
-        for side in ("values", "costs")
-    )
-    return InducedValues(values, costs)
+    return InducedValues.from_plain(codec.decode(state.text(f"model/{model}", "values")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from operator import index
 from typing import Any
@@ -141,7 +141,7 @@ class Market:
         raw = self.model.get("values")
         if raw is not self._raw_values:
             self._raw_values = raw
-            self._values = None if raw is None else _read_values(raw)
+            self._values = None if raw is None else InducedValues.from_plain(raw)
         return self._values
 
     @property
@@ -225,9 +225,7 @@ class Market:
         """
         if self.book.next_order > 1:
             raise BadMarket("Orders have been sent already.", "Induce values before the first.")
-        self.model.values = {
-            "values": _plain_schedules(values.values), "costs": _plain_schedules(values.costs),
-        }  # fmt: skip
+        self.model.values = values.plain()
 
     def promise(self, dividends: Dividends) -> None:
         """Say what dividends the asset pays that is traded here; before the first order.
@@ -507,15 +505,3 @@ def _seconds(told: Any) -> float | None:
     """Return a browser's time if it is one."""
     number = isinstance(told, (int, float)) and not isinstance(told, bool)
     return float(told) if number and math.isfinite(told) else None
-
-
-def _plain_schedules(schedules: Mapping[str, Iterable[Price]]) -> dict[str, list[Any]]:
-    return {name: [plain(value) for value in units] for name, units in schedules.items()}
-
-
-def _read_values(raw: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
-    values, costs = (
-        {name: [from_plain(value) for value in units] for name, units in raw[side].items()}
-        for side in ("values", "costs")
-    )
-    return InducedValues(values, costs)

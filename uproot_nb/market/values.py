@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.columns import frame_of, types_of
 from uproot_nb.market.orders import Side
-from uproot_nb.market.prices import Price, exact
+from uproot_nb.market.prices import Price, exact, from_plain, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -39,6 +39,22 @@ class InducedValues:
                     f"Not all of {name}'s values are amounts of money: {list(units)!r}.",
                     "Write whole numbers or Decimals, never floats.",
                 )
+
+    def plain(self) -> dict[str, dict[str, list[Any]]]:
+        """Return the schedules as JSON has them; a Decimal is a text."""
+        return {
+            side: {name: [plain(value) for value in units] for name, units in schedules.items()}
+            for side, schedules in (("values", self.values), ("costs", self.costs))
+        }
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
+        """Return the values that `plain` told."""
+        values, costs = (
+            {name: [from_plain(value) for value in units] for name, units in told[side].items()}
+            for side in ("values", "costs")
+        )
+        return cls(values, costs)
 
     def value_of(self, player: str, side: Side, unit: int) -> Price | None:
         """Return what the player's unit (from 1 on) is worth or costs, None where there is none."""

@@ -163,10 +163,10 @@ class Monitor:
         self._chart = chart
         self._is_reading = True
         try:
-            events = await asyncio.to_thread(self._history, chart, self._seen)
+            points = await asyncio.to_thread(self._history, chart, self._seen)
         finally:
             self._is_reading = False
-        self._points = thinned(events, POINTS)
+        self._points = thinned(points, POINTS)
         self._send({"op": "chart", "fields": chart.text})
 
     def _history(self, chart: Chart, until: int) -> list[Point]:
