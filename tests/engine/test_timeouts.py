@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -54,6 +55,25 @@ async def test_an_open_browser_is_asked_for_its_form_and_what_is_valid_is_kept()
         assert (await ann.submit(number="7", _uproot_timeout="1")).code == 303
         player = run.players[0]
         assert (player.page, player.number, player.reached) == ("Last", 7, 1)
+
+
+async def test_that_time_is_up_is_in_the_log_before_anything_follows_from_it() -> None:
+    with serving(timed(), Last) as run:
+        ann = await Browser.open(run, 0)
+        player = run.players[0]
+        deadline = player._state.deadline
+        set_clock(run, deadline - 0.06)
+        assert not run._runtime.flow.timeouts.has_passed(player)
+        set_clock(run, deadline - 0.04)
+        assert run._runtime.flow.timeouts.has_passed(player)
+        set_clock(run, deadline - 0.06)  # a clock may be set back: what is late stays late
+        assert run._runtime.flow.timeouts.has_passed(player)
+        await ann.submit(number="7")
+        assert (player.page, player.number) == ("Last", 7)
+        journal = run._runtime.world.journal
+        told = [json.loads(event.value) for event in journal.read({"timeout"}, player.subject)]
+        assert told[:2] == [{"deadline": deadline}, {"deadline": deadline, "passed": True}]
+        assert [one.get("reached") for one in told] == [None, None, True]
 
 
 async def test_what_is_not_valid_is_dropped_without_a_word() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, serving, until
+from tests.engine.running import Browser, Rejected, serving, until
 from uproot_nb import (
     GroupCreatingWait,
     IntegerField,
@@ -35,6 +35,7 @@ from uproot_nb import (
     uuid,
     watch_for_dropout,
 )
+from uproot_nb.engine.timeouts import EARLY
 from uproot_nb.market import InducedValues, MarketPage
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.notebook.comparing import alike
@@ -377,6 +378,34 @@ async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rul
         assert first is not None
         assert (first.what, first.args, first.player) == ("Trading.pay", [4], run.players[0].name)
         assert (first.field, first.recorded, first.now) == ("fee", 8, 12)
+
+
+async def test_what_came_a_moment_too_late_is_too_late_again() -> None:
+    """And a moment before the end in time; of another end, today's clock decides."""
+
+    class Market(MarketPage):
+        """Trade."""
+
+        seconds = 60
+
+    with serving(Market, Tell, names={}, players=2) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        end = run.players[0]._state.deadline
+        clock = [end - EARLY - 1e-6]
+        run._runtime.world.journal.clock = lambda: clock[0]
+        await ann.call("send_order", "market", "buy", 5)
+        clock[0] = end - EARLY + 1e-6
+        with pytest.raises(Rejected, match="closed"):
+            await ann.call("send_order", "market", "buy", 6)
+        clock[0] = end + 1
+        with pytest.raises(Rejected, match="closed"):
+            await bob.call("send_order", "market", "sell", 6)
+        again = rerun(run, [Market, Tell], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        Market.seconds = 90
+        calls = rerun(run, [Market, Tell], namespace={}).calls
+        orders = calls[calls["method"] == "send_order"]
+        assert orders["outcome"].tolist() == ["ok"] * 3
 
 
 def test_only_times_by_the_clock_may_be_a_little_different() -> None:

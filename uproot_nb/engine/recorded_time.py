@@ -8,8 +8,10 @@ from typing import Any
 
 from uproot_nb.engine.steps import StepLock, StepLoop
 
-__all__ = ["RecordedLoop"]
+__all__ = ["CLOSE", "RecordedLoop"]
 
+CLOSE = 5.0
+"""Seconds; nearer to each other, two times told by the clock count as the same."""
 _RESOLUTION = 1e-6
 """Seconds; finer than this, Unix times are not told apart by floating-point numbers."""
 

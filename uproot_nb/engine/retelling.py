@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,9 @@ import orjson
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import HttpRequest, Invoke
+from uproot_nb.engine.entities import Player
 from uproot_nb.engine.hooks import run_authors
-from uproot_nb.engine.recorded_time import RecordedLoop
+from uproot_nb.engine.recorded_time import CLOSE, RecordedLoop
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import Cause
@@ -58,6 +59,13 @@ class Retelling(Runtime):
         """How many of each kind were told again; "left out" where today's players are elsewhere."""
         self.troubles: list[str] = []
         self._draw_name = self.world.new_name
+        self._passings: dict[str, list[Event]] = {}
+        self.flow.timeouts.is_told = lambda player: self._passing(player) is not None
+
+    def expect(self, passings: Iterable[Event]) -> None:
+        """Know beforehand when players' time was up, by the events that will be told."""
+        for event in passings:
+            self._passings.setdefault(event.subject, []).append(event)
 
     def tell(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
         """Let something come in again, and wait for all that it causes."""
@@ -130,6 +138,21 @@ class Retelling(Runtime):
         player = self.world.player(name)
         if player.page == event.field and self.flow.timeouts.has_passed(player):
             await self._ask("page", name)
+
+    async def _tell_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        is_same = self._passing(player) == event
+        self._passings[event.subject].remove(event)
+        if is_same:
+            self.flow.timeouts.note_passed(player)
+            self.flow.timeouts.arm(player)
+
+    def _passing(self, player: Player) -> Event | None:
+        """Return the event by which the player's time was up on this visit, if it is the same."""
+        deadline, told = player._state.deadline, self._passings.get(player.subject, [])
+        if deadline is None:
+            return None
+        return next((e for e in told if e.field == player.page and _is_near(e, deadline)), None)
 
     async def _tell_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player, known = self.world.player(event.actor), self.world.state.fields
@@ -225,6 +248,10 @@ class Retelling(Runtime):
         for app in self.setup.apps:
             if app.restart is not None:
                 await run_authors(app.restart, self.world, cause)
+
+
+def _is_near(passing: Event, deadline: float) -> bool:
+    return bool(abs(orjson.loads(passing.value)["deadline"] - deadline) <= CLOSE)
 
 
 class _Nobody:

@@ -10,6 +10,7 @@ from typing import Any
 
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.moves import Moves
+from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
@@ -27,6 +28,9 @@ EARLY = 0.05
 class Timeouts:
     """Arms each player's deadline and tells when it has passed.
 
+    That it has is an event, written before anything follows from it: what came too late, and what
+    just in time, can be read off the log, and comes out the same when it is told again.
+
     Args:
         ask: asks the player's open browser for its form.
         up: is called, in a task's stead, when a player's time is up and no form came.
@@ -40,6 +44,8 @@ class Timeouts:
         self._paused_at: float | None = None
         self.shifted: dict[str, Callable[[float], None]] = {}
         """By whom: is told after a pause by how many seconds everything ends later."""
+        self.is_told: Callable[[Player], bool] = lambda player: False
+        """Whether somebody else is going to say when a player's time is up: a recording."""
 
     def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
         """Give a player so many seconds for the page, from now on."""
@@ -65,9 +71,18 @@ class Timeouts:
         return self._world.journal.clock() if self._paused_at is None else self._paused_at
 
     def has_passed(self, player: Player) -> bool:
-        """Tell whether the player's deadline is reached."""
-        left = self.remaining(player)
-        return left is not None and left <= EARLY and self._paused_at is None
+        """Tell whether the player's deadline is reached, and log it once it is."""
+        state = player._state
+        if state.deadline is None or self._paused_at is not None:
+            return False
+        with self._world.lock:
+            if not state.late and self._is_over(player) and not self.is_told(player):
+                self.note_passed(player)
+            return state.late
+
+    def note_passed(self, player: Player) -> None:
+        """Log that the player's time is up."""
+        self._write(player, {"deadline": player._state.deadline, "passed": True})
 
     def resume(self) -> None:
         """Arm the deadlines that the log knows of."""
@@ -117,11 +132,18 @@ class Timeouts:
     def _set(self, player: Player, deadline: float) -> None:
         world = self._world
         with world.lock:
-            text = world.codec.encode({"deadline": deadline})
-            cause = world.lock.cause or self._moves.cause(player, "timeout")
-            world.journal.write_for(cause, "timeout", player.subject, player.page or "", text)
-            world.state.apply(world.journal.pending[-1])
+            self._write(player, {"deadline": deadline}, world.lock.cause)
         world.loop.call_soon_threadsafe(self.arm, player)
+
+    def _write(self, player: Player, told: dict[str, Any], cause: Cause | None = None) -> None:
+        world = self._world
+        cause = cause or self._moves.cause(player, "timeout")
+        text = world.codec.encode(told)
+        world.journal.write_for(cause, "timeout", player.subject, player.page or "", text)
+        world.state.apply(world.journal.pending[-1])
+
+    def _is_over(self, player: Player) -> bool:
+        return (self.remaining(player) or 0.0) <= EARLY
 
     def _reached(self, player: Player, visit: int, grace: float) -> None:
         self._timers.pop(player.name, None)
@@ -129,8 +151,10 @@ class Timeouts:
             state = player._state
             if state.entered != visit or state.deadline is None or self._paused_at is not None:
                 return
-            if (self.remaining(player) or 0.0) > EARLY:
+            if not self._is_over(player):
                 self.arm(player)  # the clock was set back meanwhile
+            elif not self.has_passed(player):
+                return  # who says when it has arms it again
             elif grace and state.online:
                 self._ask(player)
                 self._timers[player.name] = self._world.loop.call_later(

@@ -121,6 +121,8 @@ class PlayerState:
     """The player's own page order, as far as it is decided; None before the first page."""
     deadline: float | None = None
     """When the page's time is up, in Unix seconds; None without a timeout."""
+    late: bool = False
+    """Whether the page's time is up: from this event on, whatever comes is too late."""
     watch: dict[str, Any] | None = None
     """Who is to be told when the player drops out, and after how many seconds offline."""
     offline_since: float | None = None
@@ -252,7 +254,7 @@ class State:
         value = self.codec.decode(event.value)
         player = self.players[_name(event.subject)]
         player.position, player.page = value["position"], value["page"]
-        player.nth, player.deadline = value.get("nth", 0), None
+        player.nth, player.deadline, player.late = value.get("nth", 0), None, False
         player.entered, player.claimed = event.seq, True
 
     def _connect(self, event: Event) -> None:
@@ -299,7 +301,9 @@ class State:
         player.journey = [*journey[: value["at"]], *value["steps"], *journey[value["to"] :]]
 
     def _timeout(self, event: Event) -> None:
-        self.players[_name(event.subject)].deadline = self.codec.decode(event.value)["deadline"]
+        value = self.codec.decode(event.value)
+        player = self.players[_name(event.subject)]
+        player.deadline, player.late = value["deadline"], value.get("passed", False)
 
     def _dropout(self, event: Event) -> None:
         value = self.codec.decode(event.value)

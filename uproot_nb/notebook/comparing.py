@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from uproot_nb.engine.recorded_time import CLOSE
 from uproot_nb.engine.waits import WAIT_EVENT
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
@@ -21,8 +22,6 @@ _COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "jo
 _UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
 _TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
 _CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
-_CLOSE = 5.0
-"""Seconds; nearer to each other, two times told by the clock count as the same."""
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
 
 _TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place"}
@@ -76,7 +75,7 @@ def alike(was: str | None, is_now: str | None) -> bool:
     if _CLOCK.sub("", before) != _CLOCK.sub("", now):
         return False
     times = zip(_CLOCK.findall(before), _CLOCK.findall(now), strict=True)
-    return all(abs(float(a) - float(b)) <= _CLOSE for a, b in times)
+    return all(abs(float(a) - float(b)) <= CLOSE for a, b in times)
 
 
 def _repeatable(text: str) -> str:

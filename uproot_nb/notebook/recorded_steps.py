@@ -54,7 +54,7 @@ def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
         for place in range(opened + 1, len(events))
         if (step := _step(events, times, place)) is not None
     ]
-    return sorted(found, key=lambda step: step[:2])
+    return sorted(found, key=lambda step: (step.seq, step.act != "passed", step.time))
 
 
 def by_cell(event: Event) -> bool:
@@ -98,7 +98,7 @@ def _from(
 
 
 def _belongs(event: Event, actor: str, names: set[str], ends: set[str]) -> bool:
-    if event.actor != actor or event.kind in ends or event.field == ARRIVED:
+    if event.actor != actor or event.kind in ends or event.field == ARRIVED or _is_timing(event):
         return False
     return event.cause.rpartition(".")[2] in names
 
@@ -116,8 +116,19 @@ def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
     while first and events[first - 1][7:10] == event[7:10] and _is_part(events[first - 1]):
         first -= 1
     begun = event.time - told.get("ms", 0.0) / 1000
-    first = min(first, max(bisect.bisect_left(times, begun), 0))
+    early = max(bisect.bisect_left(times, begun), 0)
+    late = (n for n in range(early, first) if _says_late(events[n], event.subject))
+    first = min(first, next(late, early))  # a call that was too late comes after that is told
     return RecordedStep(events[first].seq, min(begun, events[first].time), "call", event)
+
+
+def _says_late(event: Event, subject: str) -> bool:
+    return event.subject == subject and _is_timing(event) and '"passed"' in event.value
+
+
+def _is_timing(event: Event) -> bool:
+    """Tell whether an event says how long a player has, or that the time is up, and no more."""
+    return event.kind == "timeout" and '"reached"' not in event.value
 
 
 def _is_part(event: Event) -> bool:
@@ -139,6 +150,8 @@ def _entering(event: Event, what: str) -> str:
 
 def _timing(event: Event, what: str) -> str:
     told = orjson.loads(event.value)
+    if told.get("passed"):
+        return "passed"
     if not told.get("reached"):
         return ""
     return "submit" if "form" in told else "time_up"

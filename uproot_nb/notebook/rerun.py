@@ -155,11 +155,13 @@ def rerun(
 def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, int]]:
     """Tell everything; return which event of today came first in which recorded step."""
     marks: list[tuple[int, int]] = []
+    steps = _without_room_joins(steps_of(events))
+    retelling.expect(step.event for step in steps if step.act == "passed")
     output = Output(retelling.lock.cause_here, partial(_keep, retelling), lambda cause: None)
     output.start()
     try:
         retelling.open(0)
-        for step in _without_room_joins(steps_of(events)):
+        for step in steps:
             marks.append((retelling.world.journal.seq + 1, step.seq))
             retelling.tell(step.act, step.event, step.seq, step.time, step.caused)
         retelling.pass_time(events[-1].time)

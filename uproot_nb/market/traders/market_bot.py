@@ -49,8 +49,9 @@ def market_bot(
         from uproot_nb.bots.refusals import CallRefused, PageLeft
 
         while not client.at_end:
+            here = _Here(client)
             try:
-                seed = await client.call("seed_markets")
+                seed = await here.call("seed_markets")
             except CallRefused as refusal:
                 if refusal.error != "NotLive":
                     raise
@@ -59,10 +60,11 @@ def market_bot(
             except PageLeft:
                 continue
             try:
-                seat = _Seat(client, trader, seed["markets"][0], pace, seconds, on_trade)
+                seat = _Seat(here, trader, seed["markets"][0], pace, seconds, on_trade)
                 if seat.is_call:
                     await seat.send_all(CallRefused)
                     await seat.be_ready()
+                    here.check()
                     await client.submit()
                     continue
                 await seat.trade(CallRefused)
@@ -75,15 +77,45 @@ def market_bot(
     return play
 
 
+class _Here:
+    """A client as long as it is on one page: whatever is asked of it later raises PageLeft.
+
+    A page may be left while its last answer or push is on its way to the bot. What the bot asked
+    then would be asked of another page, and what it waited for would never come.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._visit, self._page = client, client.visit, client.page
+        self.rng = client.rng
+
+    def check(self) -> None:
+        """Raise PageLeft if the player is on another page."""
+        # lazy: as above
+        from uproot_nb.bots.refusals import PageLeft
+
+        if self._client.visit != self._visit:
+            raise PageLeft(self._page, "the bot did the next thing")
+
+    async def call(self, method: str, *args: Any) -> Any:
+        """Call a live method of the page. See `Client.call`."""
+        self.check()
+        return await self._client.call(method, *args)
+
+    async def next_note(self, timeout: float | None = None) -> Any:
+        """Return the page's next push. See `Client.next_note`."""
+        self.check()
+        return await self._client.next_note(timeout=timeout)
+
+
 class _Seat:
     """A bot's place in one market: what the page tells, and what the trader makes of it."""
 
     def __init__(
-        self, client: Any, trader: Trader, told: dict[str, Any], pace: float,
+        self, here: _Here, trader: Trader, told: dict[str, Any], pace: float,
         seconds: float | None, on_trade: Callable[[list[Any]], None] | None,
     ) -> None:  # fmt: skip
         self._on_trade, self._last_trade = on_trade, 0
-        self._client, self._trader, self._pace, self._seconds = client, trader, pace, seconds
+        self._here, self._trader, self._pace, self._seconds = here, trader, pace, seconds
         self._begun = time.monotonic()
         self._seed(told)
 
@@ -113,9 +145,9 @@ class _Seat:
     async def trade(self, refused: type[Exception]) -> None:
         """Act until there is nothing left to trade, or the page is left."""
         while self._has_units():
-            await self._listen(self._client.rng.expovariate(1 / self._pace))
+            await self._listen(self._here.rng.expovariate(1 / self._pace))
             view = self._view()
-            price = None if view is None else self._trader.quote(view, self._client.rng)
+            price = None if view is None else self._trader.quote(view, self._here.rng)
             if view is None or price is None:
                 continue
             try:
@@ -128,16 +160,16 @@ class _Seat:
     async def send_all(self, refused: type[Exception]) -> None:
         """Send an order for each unit that has none yet, of a market that trades them together."""
         for side, limit in self._units():
-            await self._listen(self._client.rng.expovariate(1 / self._pace))
+            await self._listen(self._here.rng.expovariate(1 / self._pace))
             if not self._told["open"]:
                 return
             view = self._view_of(side, limit, None)
-            price = self._trader.quote(view, self._client.rng)
+            price = self._trader.quote(view, self._here.rng)
             if price is None:
                 continue
             name = self._told["market"]
             try:
-                reply = await self._client.call(
+                reply = await self._here.call(
                     "send_order", name, side, plain(price), 1, time.time()
                 )
             except refused as refusal:
@@ -150,17 +182,17 @@ class _Seat:
         """Say that one is ready, where one is asked, and wait until the market is cleared."""
         if self._told["open"] and self._told["call"]["ready"] is not None:
             name = self._told["market"]
-            reply = await self._client.call("set_ready", name, True, time.time())
+            reply = await self._here.call("set_ready", name, True, time.time())
             self._told["open"] = reply["call"]["open"]
         while self._told["open"]:
-            await self._hear_of(await self._client.next_note())
+            await self._hear_of(await self._here.next_note())
 
     def _units(self) -> list[tuple[Side, Any]]:
         """Return side and limit of every unit without an order; in asset markets, of one."""
         sides: list[Side] = [side for side in _SIDES if side in self._told["sides"]]
         if self._mine["profit"] is None:
             free = not self._mine["orders"] and sides
-            return [(self._client.rng.choice(sides), None)] if free else []
+            return [(self._here.rng.choice(sides), None)] if free else []
         found: list[tuple[Side, Any]] = []
         for side in sides:
             standing = sum(row[3] for row in self._mine["orders"] if row[1] == side)
@@ -172,13 +204,11 @@ class _Seat:
         own = next((row for row in self._mine["orders"] if row[1] == view.side), None)
         market, sent = self._told["market"], time.time()
         if own is None:
-            reply = await self._client.call("send_order", market, view.side, plain(price), 1, sent)
+            reply = await self._here.call("send_order", market, view.side, plain(price), 1, sent)
         elif from_plain(own[2]) == price:
             return
         else:
-            reply = await self._client.call(
-                "replace_order", market, own[0], plain(price), None, sent
-            )
+            reply = await self._here.call("replace_order", market, own[0], plain(price), None, sent)
         self._mine = reply["mine"]
 
     async def _listen(self, seconds: float) -> None:
@@ -186,7 +216,7 @@ class _Seat:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
-                note = await self._client.next_note(timeout=left)
+                note = await self._here.next_note(timeout=left)
             except TimeoutError:
                 return
             await self._hear_of(note)
@@ -223,10 +253,10 @@ class _Seat:
             self._hear(Shout(initiator, from_plain(price), True))
 
     def _hear(self, shout: Shout) -> None:
-        self._trader.observe(shout, self._view(), self._client.rng)
+        self._trader.observe(shout, self._view(), self._here.rng)
 
     async def _ask_again(self) -> None:
-        told = await self._client.call("seed_markets")
+        told = await self._here.call("seed_markets")
         name = self._told["market"]
         self._seed(next(one for one in told["markets"] if one["market"] == name))
 
@@ -263,4 +293,4 @@ class _Seat:
         if self._mine["profit"] is not None:
             held = {"buy": self._mine["value"], "sell": self._mine["cost"]}
             able = [side for side in able if held[side] is not None]
-        return chosen_side(self._trader, self._told["period"], able, self._client.rng)
+        return chosen_side(self._trader, self._told["period"], able, self._here.rng)

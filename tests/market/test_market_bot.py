@@ -1,0 +1,91 @@
+"""market_bot where a page is left under its eyes: it asks nothing more of the page, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Browser, serving
+from uproot_nb import Page
+from uproot_nb.bots.refusals import PageLeft
+from uproot_nb.market import CallMarketPage, InducedValues, MarketPage, Rules
+from uproot_nb.market.traders import ZIC, market_bot
+
+
+class Over(Page):
+    """It is over."""
+
+
+def induce(page: Any, market: Any, traders: Any) -> None:
+    buyer, seller = (trader.name for trader in traders)
+    market.induce(InducedValues({buyer: [90]}, {seller: [10]}))
+
+
+class Auction(MarketPage):
+    """Trade."""
+
+    seconds = 60
+    open_market = induce
+
+
+class Call(CallMarketPage):
+    """Trade."""
+
+    rules = Rules(call=True)
+    clear_when_all_ready = True
+    open_market = induce
+
+
+class MovedMeanwhile:
+    """A participant who is moved on while the answer to a call is on its way.
+
+    Args:
+        answers: what each method of the first page returns; after the last, the page is left.
+    """
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers, self.calls = answers, list[str]()
+        self.visit, self.page, self.at_end = 1, "Market", False
+        self.rng = random.Random(1)
+
+    async def call(self, method: str, *args: Any) -> Any:
+        self.calls.append(method)
+        if self.visit == 2:  # the next page has gone as well when its first answer comes
+            self.at_end = True
+            raise PageLeft("Over", f"'{method}' was answered")
+        answer = self.answers.pop(method)
+        if not self.answers:
+            self.visit = 2
+        return answer
+
+    async def next_note(self, timeout: float | None = None) -> Any:
+        await asyncio.wait_for(asyncio.Event().wait(), timeout)  # nothing is said on another page
+
+
+@pytest.mark.parametrize(
+    ("page", "methods"),
+    [
+        (Auction, ["seed_markets"]),
+        (Auction, ["seed_markets", "send_order"]),
+        (Call, ["seed_markets"]),
+        (Call, ["seed_markets", "send_order"]),
+        (Call, ["seed_markets", "send_order", "set_ready"]),
+    ],
+)
+async def test_a_bot_sees_that_its_page_was_left_after_each_answer(
+    page: Any, methods: list[str]
+) -> None:
+    with serving(page, Over, players=2) as run:
+        buyer, _ = await Browser.open(run, 0), await Browser.open(run, 1)
+        answers = {"seed_markets": await buyer.call("seed_markets")}
+        if "send_order" in methods:
+            answers["send_order"] = await buyer.call("send_order", "market", "buy", 5)
+        if "set_ready" in methods:
+            answers["set_ready"] = await buyer.call("set_ready", "market", True)
+    client = MovedMeanwhile(answers)
+    async with asyncio.timeout(20):
+        await market_bot(ZIC(), pace=0.001)(client)
+    assert client.calls == [*methods, "seed_markets"]
