@@ -177,6 +177,18 @@ async def test_a_page_whose_time_is_up_is_sent_as_it_is() -> None:
         assert run.players[0].number == 7
 
 
+async def test_being_told_to_send_a_form_does_not_undo_the_step_of_having_sent_it() -> None:
+    with serving(Thanks, Meet, Market, players=2) as run:
+        async with client_of(run) as ann:
+            sending = asyncio.create_task(ann.submit())
+            await asyncio.sleep(0)
+            ann._act({"action": "submit", "page": 0})
+            assert await sending == "Meet"
+            await until(lambda: not ann._turn.locked())
+            with pytest.raises(TimeoutError):
+                await ann.proceeded(timeout=0.01)
+
+
 async def test_the_researcher_moves_messages_and_sends_away() -> None:
     """A redirection to elsewhere is an end."""
     with serving(Market, Thanks) as run:

@@ -322,7 +322,9 @@ class Client:
         self._adopt(response)
         self._took("page", self.page or "(end)", begun)
 
-    async def _submit(self, answers: dict[str, Any], extra: dict[str, str]) -> str:
+    async def _submit(
+        self, answers: dict[str, Any], extra: dict[str, str], is_step: bool = True
+    ) -> str:
         page, visit = self._seen, self.visit
         pairs, files = page.form.filled(answers)
         body = form_body([*pairs, *extra.items()], files, page.form.multipart)
@@ -330,7 +332,8 @@ class Client:
             if self.visit != visit:
                 raise PageLeft(page.name, "its form was sent")
             refused = await self._post(body, page.name)
-        self._noted = self.visit
+        if is_step:
+            self._noted = self.visit
         self.submissions += 1
         if refused:
             raise FormRefused(page.name, self._seen.errors, self._seen.form_errors)
@@ -465,7 +468,6 @@ class Client:
     async def _submit_as_told(self, is_timeout: bool, position: int | None) -> None:
         """Send the form as it is: the time is up, or the page is told to."""
         if position is None or position == self.position:
-            noted = self._noted
+            extra = {"_uproot_timeout": "1"} if is_timeout else {}
             with contextlib.suppress(PageLeft, FormRefused):
-                await self._submit({}, {"_uproot_timeout": "1"} if is_timeout else {})
-            self._noted = noted  # it was no step of the bot's
+                await self._submit({}, extra, is_step=False)
