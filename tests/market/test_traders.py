@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import InducedValues, Rules
+from uproot_nb.market.orders import Side
+from uproot_nb.market.prices import Price
 from uproot_nb.market.traders import (
     GD,
     ZIC,
@@ -128,6 +131,24 @@ def test_a_sniper_waits_for_a_good_deal() -> None:
     assert sniper.quote(View("buy", 100, 85, 90, None, 1, 200), chance) == 90
     assert sniper.quote(View("buy", 100, 20, 90, None, 1, 200, time_left=0.05), chance) == 90
     assert sniper.quote(View("buy", 80, 85, 90, None, 1, 200, time_left=0.05), chance) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "tick", "opens"),
+    [
+        ("buy", 100, 1, 1), ("sell", 60, 1, 200), ("buy", 100, 7, 7), ("sell", 60, 7, 196),
+        ("buy", 6, 7, None), ("sell", 201, 1, None), ("sell", 197, 7, None),
+        ("buy", Decimal("0.5"), Decimal("0.1"), Decimal("0.1")),
+    ],
+)  # fmt: skip
+def test_a_sniper_opens_an_empty_side_and_gives_nothing_away(
+    side: Side, limit: Price, tick: Price, opens: Price | None
+) -> None:
+    empty = View(side, limit, None, None, None, tick, 200)
+    assert Sniper().quote(empty, Random(1)) == opens
+    bid, ask = (opens, None) if side == "buy" else (None, opens)
+    if opens is not None:
+        assert Sniper().quote(replace(empty, bid=bid, ask=ask), Random(1)) is None
 
 
 def test_a_sniper_pays_no_more_than_anybody_did_before() -> None:

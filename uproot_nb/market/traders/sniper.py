@@ -6,6 +6,7 @@ from random import Random
 
 from uproot_nb.market.prices import Price
 from uproot_nb.market.traders.remembering import Remembering
+from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import View
 
 __all__ = ["Sniper"]
@@ -21,9 +22,9 @@ class Sniper(Remembering):
     - the quote is no worse than the best price of the last period's trades, or
     - less than *late* of the period is left.
 
-    The tournament's program also opened an empty side with the lowest bid or highest ask that there
-    may be, and took the time since the last trade into account; this one only waits, so somebody
-    else must make the quotes.
+    Otherwise it waits. Where nobody stands on its own side, it opens that side with the lowest bid
+    or the highest ask that there may be and that is no loss. The tournament's program also took the
+    time since the last trade into account.
 
     Args:
         narrow, least: the shares of the tournament's program, 0.1 and 0.02.
@@ -35,15 +36,15 @@ class Sniper(Remembering):
         super().__init__()
 
     def quote(self, view: View, chance: Random) -> Price | None:
-        """Return the other side's quote to take it; None to go on waiting."""
+        """Return the other side's quote to take it, or what opens an empty side; None to wait."""
         self.turn(view.period)
-        there = view.ask if view.side == "buy" else view.bid
-        if there is None:
-            return None
-        gain = view.limit - there if view.side == "buy" else there - view.limit
-        if gain < 0:
-            return None
-        return there if self._is_good(view, float(there), float(gain)) else None
+        buys = view.side == "buy"
+        here, there = (view.bid, view.ask) if buys else (view.ask, view.bid)
+        if there is not None:
+            gain = view.limit - there if buys else there - view.limit
+            if gain >= 0 and self._is_good(view, float(there), float(gain)):
+                return there
+        return _opening(view) if here is None else None
 
     def _is_good(self, view: View, there: float, gain: float) -> bool:
         sign = 1 if view.side == "buy" else -1  # so that low is good for both sides
@@ -58,3 +59,9 @@ class Sniper(Remembering):
             return False
         spread = float(view.ask - view.bid)
         return spread < self._narrow * float(view.ask) and gain >= self._least * float(view.limit)
+
+
+def _opening(view: View) -> Price | None:
+    """Return the quote that gives nothing away; None where there is none without a loss."""
+    price = on_grid(0.0 if view.side == "buy" else float(view.highest), view)
+    return price if view.tick <= price <= view.highest else None
