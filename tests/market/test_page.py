@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving
-from uproot_nb import Page, Rounds, Run
+from uproot_nb import Page, Rounds, Run, rerun
 from uproot_nb.engine.models import create_model
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
@@ -136,6 +137,81 @@ async def test_a_hook_that_fails_takes_its_market_along() -> None:
         First.is_broken = False
         assert (await ann.fetch()).code == 200
         assert Market.in_session(run.session, name="bonds").book.best_ask == 5
+
+
+class Open(MarketPage):
+    """Trade."""
+
+    rules = Rules(no_loss=True)
+
+    def open_market(page, market, traders) -> None:
+        market.induce(InducedValues({trader.name: [90] for trader in traders}, {}))
+
+    def late_trader(page, market, trader) -> None:
+        if trader.get("is_unwanted"):
+            raise KeyError("oh")
+        market.induce_for(trader, costs=[10, 20])
+        market.endow(trader, cash=5)
+
+
+async def test_who_comes_late_is_let_in_once(tmp_path: Path) -> None:
+    """And the same after a restart, in the tables, and in a rerun."""
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Open, Over, db=log, players=1) as run:
+        (ann,) = await opened(run, 1)
+        await ann.call("send_order", "market", "buy", 60)
+        await asyncio.gather(*(Browser(run.join_link).fetch(body={}) for _ in range(2)))
+        bob, cleo = await asyncio.gather(Browser.open(run, 1), Browser.open(run, 2))
+        for late in (bob, cleo):
+            told = await seed(late)
+            assert (told["sides"], told["mine"]["cost"], told["mine"]["cash"]) == (["sell"], 10, 5)
+        assert (await bob.call("send_order", "market", "sell", 60))["traded"] == 1
+        assert (await seed(ann))["sides"] == ["buy"]
+        again = rerun(run, [Open, Over], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}"
+    with serving(Open, Over, db=log) as run:
+        told = await seed(await Browser.open(run, 1))
+        assert (told["mine"]["cost"], told["mine"]["cash"]) == (20, 5 + 60)
+        market = run.market()
+        assert market.induced_values["side"].value_counts().to_dict() == {"sell": 4, "buy": 1}
+
+
+async def test_whom_the_author_fails_to_let_in_is_let_in_once_that_is_mended() -> None:
+    with serving(Open, players=1) as run:
+        await opened(run, 1)
+        await Browser(run.join_link).fetch(body={})
+        run.players[1].is_unwanted = True
+        assert (await Browser(run.link(run.players[1])).fetch()).code == 500
+        run.players[1].is_unwanted = False
+        bob = await Browser.open(run, 1)
+        assert (await seed(bob))["mine"]["cash"] == 5
+        assert (await seed(bob))["mine"]["cash"] == 5
+
+
+async def test_without_a_word_of_the_author_who_comes_late_looks_on() -> None:
+    class Closed(Open):
+        """Trade."""
+
+        late_trader = MarketPage.late_trader
+
+    with serving(Closed, players=1) as run:
+        await opened(run, 1)
+        await Browser(run.join_link).fetch(body={})
+        bob = await Browser.open(run, 1)
+        assert (await seed(bob))["sides"] == []
+
+
+def test_values_are_induced_once_for_each() -> None:
+    with serving(Trading) as run:
+        market = Market.in_session(run.session, values=InducedValues({"ann": [9]}, {}))
+        market.induce_for("ann", costs=[3])
+        market.induce_for("bob", [8, 7], [2])
+        assert market.values == InducedValues({"ann": [9], "bob": [8, 7]}, {"ann": [3], "bob": [2]})
+        for units in ({"values": [1]}, {"costs": [1]}):
+            with pytest.raises(BadMarket, match="already"):
+                market.induce_for("bob", **units)
+        with pytest.raises(BadMarket, match="amounts of money"):
+            market.induce_for("cleo", [0.5])
 
 
 async def test_rules_that_an_author_gave_a_market_stay() -> None:

@@ -35,7 +35,8 @@ class AssetMarketPage(MarketPage):
     units are carried over to the next one, for all traders, also for those who are not there. The
     first trader to arrive in a period ends the one before for everybody. A group that is new begins
     anew: its traders are endowed, whatever they had elsewhere. Who joins the session after the
-    first period has opened has nothing, so make all places in time: `serve(…, players=9)`.
+    first period has opened has nothing, so make all places in time (`serve(…, players=9)`), or
+    endow who is late: `def late_trader(page, market, trader)`.
 
     Attributes:
         dividends: what the asset pays; a period's number is its round.

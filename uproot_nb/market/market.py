@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from operator import index
 from typing import Any
@@ -226,6 +226,34 @@ class Market:
         if self.book.next_order > 1:
             raise BadMarket("Orders have been sent already.", "Induce values before the first.")
         self.model.values = values.plain()
+
+    def induce_for(
+        self, trader: Trader, values: Sequence[Price] = (), costs: Sequence[Price] = ()
+    ) -> None:
+        """Say what units are worth to, or cost, one who has none yet; at any time.
+
+            market.induce_for(player, values=[90, 70])
+
+        Whoever comes late changes demand and supply: equilibrium and efficiency are of all units of
+        the period, whenever they came.
+
+        Args:
+            values: what each unit is worth to its buyer, first unit first.
+            costs: what each unit costs its seller.
+
+        Raises:
+            BadMarket: the trader has units of that kind, or they are no amounts of money.
+        """
+        name, known = _name(trader), self.values or InducedValues({}, {})
+        for there, units in ((known.values, values), (known.costs, costs)):
+            if units and name in there:
+                raise BadMarket(
+                    f"{name} has units in {self!r} already.", "Values stay as they were induced."
+                )
+        self.model.values = InducedValues(
+            {**known.values, **({name: values} if values else {})},
+            {**known.costs, **({name: costs} if costs else {})},
+        ).plain()
 
     def promise(self, dividends: Dividends) -> None:
         """Say what dividends the asset pays that is traded here; before the first order.

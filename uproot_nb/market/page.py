@@ -26,8 +26,8 @@ from uproot_nb.market.telling import hear, push, tell, told_of
 __all__ = ["MarketPage", "markets_of"]
 
 _PLAIN = (
-    "open_market", "close_market", "facts", "traders", "sides", "period", "told_of", "mine_of",
-    "tell", "tell_closed", "shown_number", "order_of",
+    "open_market", "late_trader", "close_market", "facts", "traders", "sides", "period", "told_of",
+    "mine_of", "tell", "tell_closed", "shown_number", "order_of",
 )  # fmt: skip
 """Functions of a page that answer at once."""
 
@@ -78,7 +78,16 @@ class MarketPage(Page):
         """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once for each.
 
         It knows the traders that there are when the first of them arrives: make all places before
-        (`serve(…, players=8)`), or group the traders on a page before this one.
+        (`serve(…, players=8)`), group the traders on a page before this one, or see `late_trader`.
+        """
+
+    def late_trader(page: Any, market: Market, trader: Player) -> None:
+        """Let in who was not there yet when the market was set up. Runs once for each of them.
+
+            def late_trader(page, market, trader):
+                market.induce_for(trader, values=[90, 70])
+
+        By default they get nothing, and look on where values are induced.
         """
 
     def close_market(page: Any, market: Market) -> None:
@@ -245,6 +254,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     player._world.flow.timeouts.shifted[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
+    _let_in(page, player, market)
     return market
 
 
@@ -252,8 +262,17 @@ def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
         market.model.ends = market.model._world.journal.clock() + page.seconds
-    traders = page_function(page, "traders")(page, player)
+    traders = list(page_function(page, "traders")(page, player))
     page_function(page, "open_market")(page, market, traders)
+    market.model.met = [trader.name for trader in traders]
+
+
+def _let_in(page: Any, player: Player, market: Market) -> None:
+    """Let the page's author deal with somebody who has come late, once."""
+    met = market.model.get("met")
+    if met is not None and player.name not in met:  # older logs do not say who was there
+        page_function(page, "late_trader")(page, market, player)
+        met.append(player.name)
 
 
 def _market(page: Any, player: Player, name: str) -> Market:
