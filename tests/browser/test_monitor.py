@@ -290,3 +290,25 @@ def test_a_kernel_that_is_gone_is_asked_less_and_less_and_a_closed_session_never
     page.clock.run_for(600_000)
     assert len(panel.said("ask")) == before
     expect(page.locator(".unb header")).to_contain_text("closed")
+
+
+@pytest.mark.parametrize("later", [[], [30.0], [30.0, 600.0]])
+def test_a_chart_ends_with_its_last_point_and_shows_a_minute_or_more(
+    page: Page, later: list[float]
+) -> None:
+    panel = Panel(page)
+    page.evaluate(
+        """() => {
+            const Real = uPlot;
+            window.uPlot = function (...told) { return window.plot = new Real(...told); };
+            Object.assign(window.uPlot, Real);
+        }"""
+    )
+    page.get_by_role("tab", name="Chart").click()
+    times = [1.764e9, *(1.764e9 + seconds for seconds in later)]
+    points = [["abc12", "cash", time, 40 + at] for at, time in enumerate(times)]
+    panel.tell({**NEWS, "n": 2, "everything": False, "points": points})
+    page.clock.run_for(1_000)
+    shown = page.evaluate("[plot.scales.x.min, plot.scales.x.max]")
+    assert shown == [min(times[0], times[-1] - 60), times[-1]]
+    assert panel.errors == []

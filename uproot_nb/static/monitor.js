@@ -289,8 +289,11 @@ function chartPanel(tell, chosen) {
         const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,.25)" }, ticks: { stroke: "rgba(128,128,128,.25)" } };
         plot = new uPlot({
             width: Math.max(280, place.clientWidth - 12), height: 260, axes: [axis, axis],
-            // At least a minute: a single point would be drawn into years.
-            scales: { x: { range: (_, first, last) => [Math.min(first, last - 60), last] } },
+            // At least a minute, up to the last point: a single one would be drawn into years.
+            scales: { x: { range: (_, first, last) => {
+                const end = Math.min(last, times[times.length - 1]);
+                return [Math.min(first, end - 60), end];
+            } } },
             series: [{}, ...names.map((name, at) => ({ label: name, stroke: `hsl(${at * 360 / names.length} 65% 45%)`, width: 1.5, paths: uPlot.paths.stepped({ align: 1 }) }))],
         }, [times, ...columns], place);
     }
