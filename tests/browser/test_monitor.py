@@ -312,3 +312,21 @@ def test_a_chart_ends_with_its_last_point_and_shows_a_minute_or_more(
     shown = page.evaluate("[plot.scales.x.min, plot.scales.x.max]")
     assert shown == [min(times[0], times[-1] - 60), times[-1]]
     assert panel.errors == []
+
+
+@pytest.mark.parametrize("theme", ["vscode-dark", "vscode-light"])
+def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, theme: str) -> None:
+    """As in VS Code, whose theme takes the places of Jupyter's colours."""
+    panel = Panel(page)
+    page.evaluate("(theme) => document.body.classList.add(theme)", theme)
+    page.add_style_tag(
+        content=".unb { --jp-layout-color1: #313131; --jp-layout-color2: #313131;"
+        " --jp-border-color2: #2b2b2b; --jp-content-link-color: #4daafc; }"
+    )
+    page.get_by_role("tab", name="Links").click()
+    line = page.locator(".unb tr td").last.evaluate("(td) => getComputedStyle(td).borderColor")
+    assert "128, 128, 128" in line
+    link = page.locator(".unb a").first.evaluate("(a) => getComputedStyle(a).color")
+    assert link == "rgb(77, 170, 252)"
+    keep_picture(page, theme)
+    assert panel.errors == []
