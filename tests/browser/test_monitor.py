@@ -219,3 +219,114 @@ def test_a_kernel_that_is_gone_looks_so_until_it_speaks_again(page: Page) -> Non
     expect(page.get_by_role("button", name="Pause")).to_be_enabled()
     expect(page.locator("[data-action=advance]")).to_be_enabled()
     assert panel.errors == []
+
+
+QUIET, SILENT = 6_000, 16_000
+"""Milliseconds without a message after which the kernel is asked, and after which it is said so."""
+
+
+def test_a_kernel_that_says_nothing_is_asked_and_then_spoken_of(page: Page) -> None:
+    """As when another program has restarted it. If it is only busy it takes what is pressed."""
+    panel = Panel(page)
+    page.get_by_label("Select abc12").check()
+    header = page.locator(".unb header")
+    assert panel.said("ask") == []
+    page.clock.run_for(QUIET)
+    assert len(panel.said("ask")) == 1
+    expect(header).to_contain_text("running")
+    page.clock.run_for(SILENT - QUIET)
+    expect(header).to_contain_text("no answer since")
+    expect(header).not_to_contain_text("running")
+    expect(page.locator("[data-action=advance]")).to_be_enabled()
+    keep_picture(page, "no_answer")
+    assert panel.errors == []
+
+
+def test_when_a_kernel_is_heard_again_everything_is_asked_for(page: Page) -> None:
+    panel = Panel(page)
+    page.clock.run_for(SILENT)
+    header = page.locator(".unb header")
+    expect(header).to_contain_text("no answer since")
+    for _ in panel.said("ask"):  # it was busy, and answers all of them now
+        panel.tell({"op": "here"})
+    assert len(panel.said("ready")) == 2
+    panel.tell({**NEWS, "total": 401})
+    expect(header).to_contain_text("running")
+    expect(header).to_contain_text("401 events")
+    page.clock.run_for(SILENT)
+    expect(header).to_contain_text("no answer since")
+    panel.tell({**NEWS, "n": 2, "everything": False, "total": 402})
+    expect(header).to_contain_text("402 events")
+    assert len(panel.said("ready")) == 3
+    assert panel.errors == []
+
+
+def test_a_kernel_that_answers_is_never_spoken_of(page: Page) -> None:
+    """A session in which nothing happens is none that is gone."""
+    panel = Panel(page)
+    for _ in range(20):
+        page.clock.run_for(QUIET)
+        panel.tell({"op": "here"})
+    expect(page.locator(".unb header")).to_contain_text("running")
+    assert len(panel.said("ready")) == 1
+
+
+def test_a_page_whose_clock_stood_still_asks_first(page: Page) -> None:
+    """A computer that slept, or a page that was hidden for an hour."""
+    panel = Panel(page)
+    page.clock.fast_forward(3_600_000)
+    assert len(panel.said("ask")) == 1
+    expect(page.locator(".unb header")).to_contain_text("running")
+
+
+def test_a_kernel_that_is_gone_is_asked_less_and_less_and_a_closed_session_never(
+    page: Page,
+) -> None:
+    panel = Panel(page)
+    page.clock.run_for(600_000)
+    assert 20 < len(panel.said("ask")) < 40
+    panel.tell({"op": "closed"})
+    before = len(panel.said("ask"))
+    page.clock.run_for(600_000)
+    assert len(panel.said("ask")) == before
+    expect(page.locator(".unb header")).to_contain_text("closed")
+
+
+@pytest.mark.parametrize("later", [[], [30.0], [30.0, 600.0]])
+def test_a_chart_ends_with_its_last_point_and_shows_a_minute_or_more(
+    page: Page, later: list[float]
+) -> None:
+    panel = Panel(page)
+    page.evaluate(
+        """() => {
+            const Real = uPlot;
+            window.uPlot = function (...told) { return window.plot = new Real(...told); };
+            Object.assign(window.uPlot, Real);
+        }"""
+    )
+    page.get_by_role("tab", name="Chart").click()
+    times = [1.764e9, *(1.764e9 + seconds for seconds in later)]
+    points = [["abc12", "cash", time, 40 + at] for at, time in enumerate(times)]
+    panel.tell({**NEWS, "n": 2, "everything": False, "points": points})
+    page.clock.run_for(1_000)
+    shown = page.evaluate("[plot.scales.x.min, plot.scales.x.max]")
+    assert shown == [min(times[0], times[-1] - 60), times[-1]]
+    assert panel.errors == []
+
+
+@pytest.mark.parametrize("theme", ["vscode-dark", "vscode-light"])
+def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, theme: str) -> None:
+    """As in VS Code, whose theme takes the places of Jupyter's colours."""
+    panel = Panel(page)
+    page.evaluate("(theme) => document.body.classList.add(theme)", theme)
+    page.add_style_tag(
+        content=".unb { --jp-layout-color1: #313131; --jp-layout-color2: #313131;"
+        " --jp-border-color2: #2b2b2b; --jp-content-link-color: #4daafc; }"
+    )
+    page.get_by_role("tab", name="Links").click()
+    line = page.locator(".unb tr td").last.evaluate("(td) => getComputedStyle(td).borderColor")
+    assert "128, 128, 128" in line
+    link = page.locator(".unb a").first.evaluate("(a) => getComputedStyle(a).color")
+    assert link == "rgb(77, 170, 252)"
+    keep_picture(page, theme)
+    assert panel.errors == []

@@ -16,9 +16,13 @@ from tests.engine.running import Browser, Rejected, serving, until
 from uproot_nb import (
     GroupCreatingWait,
     Page,
+    Player,
     Rounds,
     Run,
+    live,
     mark_dropout,
+    move_to_end,
+    move_to_page,
     open_log,
     rerun,
     watch_for_dropout,
@@ -26,6 +30,7 @@ from uproot_nb import (
 from uproot_nb.errors import BadPage
 from uproot_nb.market import CallMarketPage, InducedValues, Market, MarketPage, Rules
 from uproot_nb.market.traders import ZIC, market_bot
+from uproot_nb.notebook.monitor import Monitor
 
 SECRET = 77321
 """A price that nothing else on a page is."""
@@ -269,6 +274,259 @@ async def test_a_dropout_is_not_waited_for() -> None:
         await until(lambda: cleared(run) == 1)
         (told,) = await ann.settle()
         assert told["call"]["open"] is False
+
+
+def by_monitor(run: Run, player: Player) -> None:
+    done = Monitor(run, lambda message: None)._do("move_to_end", {"players": [player.name]})
+    assert "error" not in done
+
+
+WAYS: dict[str, Callable[[Run, Player], Any]] = {
+    "advanced": lambda run, player: run.advance(player),
+    "at the end": lambda run, player: run.move_to_end(player),
+    "moved by a cell": lambda run, player: move_to_end(player),
+    "moved in the monitor": by_monitor,
+    "a dropout": lambda run, player: run.mark_dropout(player),
+    "a dropout by a cell": lambda run, player: mark_dropout(player),
+}
+"""How a trader leaves who is not ready, from the researcher's side."""
+
+
+async def ready_but_the_last(run: Run) -> list[Browser]:
+    """Let all connect and trade, and all but the last player be ready."""
+    people = await opened(run, len(run.players))
+    await order(people[0], "buy", 400)
+    await order(people[1], "sell", 300)
+    for browser in people[:-1]:
+        await browser.call("set_ready", "market", True)
+    assert cleared(run) == 0
+    return people
+
+
+async def comes_again(run: Run, *pages: type[Page], **names: Any) -> None:
+    again = await asyncio.to_thread(rerun, run, list(pages), namespace=names)
+    assert again.same, f"{again!r}\n{again.troubles}"
+    assert "left out" not in again.told
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_when_the_last_who_is_not_ready_leaves_the_others_do_not_wait(way: str) -> None:
+    """Once, with the price told to those who are left; and a rerun does the same."""
+    with serving(Ready, Over, players=3, seed=3) as run:
+        ann, bob, _ = await ready_but_the_last(run)
+        await asyncio.to_thread(WAYS[way], run, run.players[2])
+        await until(lambda: cleared(run) == 1)
+        for browser in (ann, bob):
+            (told,) = await browser.settle()
+            assert (told["call"]["open"], told["call"]["price"]) == (False, 350)
+            await browser.submit()
+        assert [player.page for player in run.players[:2]] == ["Over", "Over"]
+        run.move_to_end(run.players[2])
+        assert cleared(run) == 1
+        await comes_again(run, Ready, Over)
+
+
+@pytest.mark.parametrize(
+    "ways", [("advanced", "a dropout"), ("a dropout", "a dropout"), ("at the end", "advanced")]
+)
+async def test_two_who_leave_at_once_are_both_waited_for_till_then(ways: tuple[str, str]) -> None:
+    with serving(Ready, Over, players=4, seed=3) as run:
+        people = await ready_but_the_last(run)
+        await people[2].call("set_ready", "market", False)
+        await asyncio.gather(
+            *(
+                asyncio.to_thread(WAYS[way], run, player)
+                for way, player in zip(ways, run.players[2:], strict=True)
+            )
+        )
+        await until(lambda: cleared(run) == 1)
+        assert len(market_of(run).trades) == 1
+        await comes_again(run, Ready, Over)
+
+
+async def test_one_act_of_a_cell_may_take_two_away() -> None:
+    with serving(Ready, Over, players=4, seed=3) as run:
+        people = await ready_but_the_last(run)
+        await people[2].call("set_ready", "market", False)
+        run.advance(run.players[2])
+        assert cleared(run) == 0
+        run.revert(run.players[2])
+        assert cleared(run) == 0
+        run.advance(list(run.players[2:]))
+        assert cleared(run) == 1
+        await comes_again(run, Ready, Over)
+
+
+async def test_who_leaves_while_another_takes_ready_back_comes_again_in_that_order() -> None:
+    """Nothing comes between a move and the look at those who are left."""
+    with serving(Ready, Over, players=3, seed=3) as run:
+        ann, _, _ = await ready_but_the_last(run)
+        await asyncio.gather(
+            ann.call("set_ready", "market", False),
+            asyncio.to_thread(run.advance, run.players[2]),
+            return_exceptions=True,
+        )
+        if not cleared(run):
+            await ann.call("set_ready", "market", True)
+        assert cleared(run) == 1
+        await comes_again(run, Ready, Over)
+
+
+def taken_back(player):
+    """Withdraw what a dropout has in the book: nobody answers for it any more."""
+    Market.in_session(player.session).cancel_all(player)
+
+
+def watched(player):
+    watch_for_dropout(player, taken_back, tolerance=0.3)
+
+
+async def test_a_dropouts_handler_comes_before_the_call() -> None:
+    """By itself, when the browser has been away too long; nobody needs to ask for it there."""
+    names = {"taken_back": taken_back, "new_player": watched}
+    with serving(Ready, Over, players=3, seed=3, names=names) as run:
+        *_, cem = await ready_but_the_last(run)
+        await order(cem, "buy", 500)
+        await cem.disconnect()
+        await until(lambda: cleared(run) == 1)
+        assert [trade.buyer for _, trade in market_of(run).trades] == [run.players[0].name]
+        await comes_again(run, Ready, Over, **names)
+
+
+def failing(player):
+    raise ValueError("no such bank")
+
+
+async def test_a_handler_that_fails_lets_nobody_wait() -> None:
+    with serving(Ready, Over, players=3, names={"failing": failing}) as run:
+        await ready_but_the_last(run)
+        watch_for_dropout(run.players[2], failing, tolerance=600)
+        run.mark_dropout(run.players[2])
+        await until(lambda: cleared(run) == 1)
+        assert "no such bank" in str(run.errors["message"].tolist())
+
+
+class Hurried(Ready):
+    """Trade."""
+
+    def timeout(page, player):
+        return 0.3 if player.id == 2 and player.session.get("hurry") else None
+
+    def timeout_reached(page, player):
+        player.late = True
+
+
+async def test_who_runs_out_of_a_time_of_their_own_is_not_waited_for() -> None:
+    """With a browser that is asked for its form, and without one."""
+    for is_here in (True, False):
+        with serving(Over, Hurried, Over, players=3, seed=3) as run:
+            run.session.hurry = True
+            people = await opened(run, 3)
+            for browser in people[:2]:
+                await go_on(browser)
+            await order(people[0], "buy", 400)
+            for browser in people[:2]:
+                await browser.call("set_ready", "market", True)
+            await go_on(people[2])
+            assert cleared(run) == 0
+            if not is_here:
+                await people[2].disconnect()
+            await until(lambda run=run: cleared(run) == 1)
+            assert (run.players[2].late, run.players[2].page) == (True, "Over")
+            await comes_again(run, Over, Hurried, Over)
+
+
+class Some(Ready):
+    """Trade."""
+
+    def show(page, player):
+        return player.id != 2
+
+
+async def test_who_passes_the_page_without_seeing_it_is_not_waited_for() -> None:
+    with serving(Over, Some, Over, players=3, seed=3) as run:
+        people = await opened(run, 3)
+        for browser in people[:2]:
+            await go_on(browser)
+            await browser.call("set_ready", "market", True)
+        assert cleared(run) == 0
+        await people[2].submit()
+        await people[2].load()
+        await until(lambda: cleared(run) == 1)
+        await comes_again(run, Over, Some, Over)
+
+
+class Skipped(Ready):
+    """Trade."""
+
+    @live
+    def skip(page, player):
+        move_to_page(player, 2)
+
+
+async def test_each_period_is_looked_at_for_itself() -> None:
+    """One is in the next period already; those who are in the first still wait for the last."""
+    with serving(Rounds(Skipped, Over, n=2), players=4, seed=3) as run:
+        people = await opened(run, 4)
+        await people[3].call("skip")
+        await people[3].load()
+        for browser in people[:2]:
+            await browser.call("set_ready", "market", True)
+        run.mark_dropout(run.players[2])
+        assert (cleared(run), run.players[3].page, run.players[3].round) == (1, "Skipped", 2)
+        await comes_again(run, Rounds(Skipped, Over, n=2))
+
+
+async def test_where_nobody_is_left_nothing_is_cleared() -> None:
+    """All were offline too long; when they come back the market is as it was."""
+    with serving(Ready, Over, seed=3) as run:
+        people = await opened(run)
+        await order(people[0], "buy", 400)
+        run.mark_dropout(list(run.players))
+        assert cleared(run) == 0
+        assert market_of(run).is_open
+
+
+async def test_to_look_again_sets_up_no_market() -> None:
+    """Who is only put on the page has not arrived there yet."""
+    with serving(Over, Ready, players=3, seed=3) as run:
+        run.advance(list(run.players))
+        run.advance(list(run.players))
+        run.mark_dropout(run.players[2])
+        assert Market.find(run.session) is None
+
+
+class Wrong(Ready):
+    """Trade."""
+
+    def traders(page, player):
+        if player.session.get("wrong"):
+            raise LookupError("no such trader")
+        return player.session.players
+
+
+async def test_a_mistake_in_traders_is_told_and_the_move_stands() -> None:
+    with serving(Wrong, Over, players=3) as run:
+        await ready_but_the_last(run)
+        run.session.wrong = True
+        run.advance(run.players[2])
+        assert run.players[2].page == "Over"
+        assert cleared(run) == 0
+        assert "no such trader" in str(run.errors["message"].tolist())
+
+
+async def test_what_a_kill_has_cut_off_is_looked_at_when_the_kernel_is_back(
+    tmp_path: Path,
+) -> None:
+    """It came after the dropout was written, and before the handler had run."""
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Ready, Over, players=3, db=log) as run:
+        await ready_but_the_last(run)
+        run._runtime.dropouts._left = lambda player: None
+        run.mark_dropout(run.players[2])
+        assert cleared(run) == 0
+    with serving(Ready, Over, players=3, db=log) as run:
+        assert cleared(run) == 1
 
 
 async def test_a_dropout_who_never_came_or_is_still_behind_is_not_waited_for_either() -> None:

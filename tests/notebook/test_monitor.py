@@ -63,6 +63,16 @@ class Window:
         return rows[-1]
 
 
+async def test_a_browser_that_asks_is_told_that_the_run_is_there() -> None:
+    """Also one that has acknowledged nothing; and after the end that it has ended."""
+    with serving(Task) as run:
+        window = Window(run, polite=False)
+        window.say(op="ask")
+        await until(lambda: window.last("here"))
+    window.say(op="ask")
+    assert window.told[-1] == {"op": "closed"}
+
+
 async def test_a_browser_that_is_ready_gets_everything_then_what_is_new() -> None:
     """Only rows that changed are told again."""
     with serving(Task, Thanks) as run:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ with open("links.json", "w") as file:
     json.dump(list(run.links["url"]), file)
 run.monitor(fields=["bid"])
 """
+STILL = (
+    MARKET.replace('"market"', '"still"')
+    + """
+import os
+with open("pid", "w") as file:
+    file.write(str(os.getpid()))
+"""
+)
 BUSY = "while not run.players[0].get('bid', 0) > 100: pass"
 KILL = "import os; os.kill(os.getpid(), 9)"
 VIEW = "run.view(*run.players[:2])"
@@ -255,6 +264,52 @@ def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: st
     room.run_cell(1)
     expect(page.locator(".unb header")).to_contain_text("no kernel", timeout=30_000)
     expect(page.get_by_role("button", name="Pause")).to_be_disabled()
+
+
+def test_a_kernel_that_another_program_restarts_is_spoken_of(
+    desk: Callable[..., Desk], app: str
+) -> None:
+    """Jupyter tells the page nothing of it. What the monitor says to do then helps."""
+    cell = MARKET.replace('"market"', '"restarted"')
+    room = desk(f"restarted_{app}", cell, cell)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    header = page.locator(".unb header")
+    expect(header).to_contain_text("running")
+    (session,) = room.jupyter.request("GET", "api/sessions")
+    room.jupyter.request("POST", f"api/kernels/{session['kernel']['id']}/restart")
+    expect(header).to_contain_text(re.compile("no answer since|no kernel"), timeout=60_000)
+    room.keep_picture("no_answer")
+    room.save()
+    page.goto(room.url)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_selector(IDLE, timeout=60_000)
+    room.run_cell(1)
+    expect(header).to_contain_text("running", timeout=60_000)
+    assert room.errors == []
+
+
+def test_a_kernel_that_stood_still_is_spoken_of_till_it_goes_on(
+    desk: Callable[..., Desk], app: str
+) -> None:
+    """The same monitor is fed again, with what has happened meanwhile."""
+    room = desk(f"still_{app}", STILL)
+    room.run_cell(0)
+    page = room.page
+    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    pid = int((room.jupyter.folder / "pid").read_text("utf-8"))
+    header = page.locator(".unb header")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        expect(header).to_contain_text("no answer since", timeout=60_000)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    expect(header).to_contain_text("running", timeout=60_000)
+    page.locator(".unb tr[data-player] input").first.check()
+    room.act("advance")
+    expect(page.locator(".unb tr[data-player]").first).to_contain_text("Market", timeout=30_000)
+    assert room.errors == []
 
 
 def test_below_jupyters_own_address_pages_load_and_calls_work(

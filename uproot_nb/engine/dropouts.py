@@ -57,9 +57,11 @@ class Dropouts:
     """Watches players' connections.
 
     Args:
-        call: runs an author's handler for a player, reporting what it raises.
+        call: runs an author's handler for a player, reporting what it raises; then the player has
+            left.
         find: finds a handler by the name that the log has.
         dropped: is told of each dropout, so that those who wait need not.
+        left: is told of each dropout for whom no handler runs.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Dropouts:
         call: Callable[[Handler, Player], None],
         find: Callable[[str], Handler | None],
         dropped: Callable[[], None],
+        left: Callable[[Player], None],
     ) -> None:
-        self._world, self._call, self._find, self._dropped = world, call, find, dropped
+        self._world, self._call, self._find = world, call, find
+        self._dropped, self._left = dropped, left
         self._handlers: dict[str, Handler] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -139,12 +143,11 @@ class Dropouts:
     def _drop(self, player: Player, by_hand: bool = False) -> None:
         self._write(player, {"dropped": True, "by_hand": by_hand})
         watch = player._state.watch
-        if watch is not None:
+        if watch is None:
+            self._left(player)
+        else:
             handler = self._find(watch["handler"]) or self._handlers.get(player.name)
-            if handler is not None:
-                self._call(handler, player)
-            else:
-                self._call(_lost(watch["handler"]), player)
+            self._call(handler or _lost(watch["handler"]), player)
         self._dropped()
 
     def _write(self, player: Player, value: dict[str, Any]) -> None:

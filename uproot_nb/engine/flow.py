@@ -11,6 +11,7 @@ from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.engine.api_answers import ApiAnswers
 from uproot_nb.engine.arrivals import Arrivals
 from uproot_nb.engine.delivery import Delivery
+from uproot_nb.engine.departures import Departures
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.hooks import attempt_for, cause_of
 from uproot_nb.engine.journeys import Journeys
@@ -67,7 +68,8 @@ class Flow:
         self._turns: dict[str, asyncio.Lock] = {}
         self._news_of_waiting: dict[Player, dict[str, Any]] = {}
         self.journeys = Journeys(world, setup)
-        self.moves = Moves(world, self.journeys)
+        self.departures = Departures(world, self.journeys, trouble)
+        self.moves = Moves(world, self.journeys, self.departures.look)
         self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
         self.waits = Waits(world, self.journeys, self.moves, self.follow, self._tell_waiting)
         self._arrivals = Arrivals(self.journeys, self.moves, self.waits, self.timeouts)
@@ -151,6 +153,8 @@ class Flow:
         """Go on where the log stopped: deadlines run again, half-made groups are finished."""
         self.timeouts.resume()
         for player in self._world.players():
+            if player.has_dropped_out:  # a kill may have come before the handler's end
+                self.departures.look(player)
             if player.position >= 0 and player.page is not None:
                 self._spawn(self._settle(player, tell=False))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from uproot_nb.engine.entities import Player
@@ -15,10 +16,14 @@ __all__ = ["Moves"]
 
 
 class Moves:
-    """Writes where players are; runs none of the authors' code but a page order's own function."""
+    """Writes where players are; runs none of the authors' code but a page order's own function.
 
-    def __init__(self, world: World, journeys: Journeys) -> None:
-        self._world, self._journeys = world, journeys
+    Args:
+        moved: is told, in the same commit, of each player who has gone to another place.
+    """
+
+    def __init__(self, world: World, journeys: Journeys, moved: Callable[[Player], None]) -> None:
+        self._world, self._journeys, self._moved = world, journeys, moved
 
     def cause(self, player: Player, what: str) -> Cause:
         """Return the cause of what the flow itself does for a player who is on a page."""
@@ -43,6 +48,7 @@ class Moves:
             step = journeys.step(player, position)
             if step is not None and step.page:
                 self._tell(player, step)
+            self._moved(player)
 
     def mark(self, player: Player, what: str) -> None:
         """Note that something which runs once has run for a player."""

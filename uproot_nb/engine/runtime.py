@@ -142,8 +142,9 @@ class Runtime:
             self._spawn, language, simulate,
         )  # fmt: skip
         self.dropouts = Dropouts(
-            self.world, self._call_handler, self.find_function, self.flow.wake_waiting
-        )
+            self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
+            self.flow.departures.look,
+        )  # fmt: skip
         self.rooms = Rooms(
             self.world, self.trouble, self._introduce,
             lambda told, accepted: self.flow.showing.own_page("Room", told, accepted),
@@ -567,6 +568,7 @@ class Runtime:
             await run_authors(handler, self.world, cause, player)
         except Exception as error:  # the border around authors' handlers
             self.trouble.report(error, cause_of(error) or cause, player.subject)
+        self.flow.departures.look(player)
 
 
 def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:

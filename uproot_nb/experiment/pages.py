@@ -63,7 +63,7 @@ ATTRIBUTES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What a page's plain attributes may be."""
 
-_KEPT = frozenset({"app", "key", "source", "live_methods", "waits", "shown"})
+_KEPT = frozenset({"app", "key", "source", "live_methods", "waits", "shown", "look_again"})
 _ONLY_WAITS = frozenset({"wait_for", "all_here", "after_grouping", "group_size", "synchronize"})
 _NOT_IN_WAITS = frozenset({
     "fields", "validate", "before_form_save", "stealth_fields", "handle_stealth_fields",

@@ -42,8 +42,8 @@ class CallMarketPage(MarketPage):
         clear_when_all_ready: there is a button "Ready"; when everybody has pressed it, the market
             is cleared, and the page shows the result and a button to go on. All who have begun, who
             are here or still on their way, and are no dropouts, are waited for, and at least two;
-            a wait page before this one holds those who are early. Give `seconds`, too, for those
-            who never press it.
+            a wait page before this one holds those who are early. Whenever somebody goes in another
+            way, it is looked at again. Give `seconds`, too, for those who never press it.
     """
 
     rules: ClassVar[Rules] = Rules(call=True)
@@ -74,17 +74,23 @@ class CallMarketPage(MarketPage):
 
     @classmethod
     def clear_if_all_ready(cls, player: Player) -> None:
-        """Clear if nobody is waited for any more, as in the handler of a dropout."""
+        """Clear if nobody is waited for any more.
+
+        It is done by itself when somebody is ready, has moved, or has dropped out (after the
+        handler, if there is one). Do it where `traders` has changed.
+        """
+        if not cls.clear_when_all_ready:
+            return
         with player._world.lock:
             traders = list(page_function(cls, "traders")(cls, player))
-            here = [trader for trader in traders if trader.page == cls.key]
-            if not cls.clear_when_all_ready or not here:
-                return
-            # The player may be on another page, or still in an earlier period.
-            first = max(here, key=lambda trader: trader.position)
-            ready = markets_of(cls, first)[0].model.get("ready_traders", ())
-            if _all_ready(first, traders, ready):
-                cls.clear_now(first)
+            for first in _first_of_each_period(cls, traders):
+                if _all_ready(first, traders, _ready_in(cls, first)):
+                    cls.clear_now(first)
+
+    @classmethod
+    def look_again(cls, player: Player) -> None:
+        """Clear the markets of those whom a player has left behind, if they are all ready."""
+        cls.clear_if_all_ready(player)
 
     # What the page's flow asks
 
@@ -174,12 +180,30 @@ def _note_ready(market: Market, player: Player, ready: bool) -> None:
         model.ready_traders.remove(player.name)
 
 
+def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
+    """Return, of those who are on the page, who is the furthest in each period."""
+    period = page_function(page, "period")
+    first: dict[int, Player] = {}
+    here = [trader for trader in traders if trader.page == page.key]
+    for trader in sorted(here, key=lambda trader: trader.position):
+        first[period(page, trader)] = trader
+    return list(first.values())
+
+
+def _ready_in(page: Any, player: Player) -> Iterable[str]:
+    """Return who is ready in the player's period, without setting up a market for it."""
+    period = page_function(page, "period")(page, player)
+    place: dict[str, Any] = {"name": page.market_names[0], "period": period}
+    market = Market.find(player.session, **place, group=player.group)
+    return () if market is None else market.model.get("ready_traders", ())
+
+
 def _all_ready(player: Player, traders: Iterable[Player], ready: Iterable[str]) -> bool:
-    """Say whether nobody is waited for: at least two have come, and all are ready or gone."""
+    """Say whether nobody is waited for: at least two have come, and all who are left are ready."""
     come = [trader for trader in traders if trader.position >= 0]
     awaited = [t for t in come if t.position <= player.position and not t.has_dropped_out]
     names = set(ready)
-    return len(come) > 1 and all(trader.name in names for trader in awaited)
+    return len(come) > 1 and bool(awaited) and all(trader.name in names for trader in awaited)
 
 
 def _call_of(page: Any, player: Player, market: Market) -> dict[str, Any]:

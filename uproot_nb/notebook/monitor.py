@@ -34,7 +34,8 @@ class Monitor:
     """One monitor's side in the kernel; all of it happens on the run's loop.
 
     The browser says `ready` and gets everything, then what is new, at most five times a second;
-    it acknowledges each message. Rows of the log are given when it asks for them.
+    it acknowledges each message. Rows of the log are given when it asks for them. When it has heard
+    nothing for some seconds it asks whether the run is still there.
 
     Args:
         send: gives a message to the browser; called on the run's loop.
@@ -70,6 +71,8 @@ class Monitor:
                 self._runtime.beside(self._begin())
             case {"op": "ack", "n": int(n)}:
                 self._acked = max(self._acked, min(n, self._sent))
+            case {"op": "ask"}:
+                self._send({"op": "here"})
             case {"op": "rows"} | {"op": "find", "time": int() | float()}:
                 self._runtime.beside(self._give_rows(message))
             case {"op": "fields", "fields": list(fields)}:

@@ -4,6 +4,8 @@
 const ROW = 24;
 const LOOKS = 12;   // lines of a chart
 const PATIENCE = 8000;   // milliseconds until a missing answer is spoken of
+const QUIET = 5000;   // milliseconds without a message until the kernel is asked whether it is there
+const ASKED = 2;   // questions without an answer until the monitor says so
 const TALLEST = 4e6;   // pixels that every browser can scroll
 const ACTIONS = [
     ["advance", "Advance", "Put {n} on the next page?"],
@@ -287,8 +289,11 @@ function chartPanel(tell, chosen) {
         const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,.25)" }, ticks: { stroke: "rgba(128,128,128,.25)" } };
         plot = new uPlot({
             width: Math.max(280, place.clientWidth - 12), height: 260, axes: [axis, axis],
-            // At least a minute: a single point would be drawn into years.
-            scales: { x: { range: (_, first, last) => [Math.min(first, last - 60), last] } },
+            // At least a minute, up to the last point: a single one would be drawn into years.
+            scales: { x: { range: (_, first, last) => {
+                const end = Math.min(last, times[times.length - 1]);
+                return [Math.min(first, end - 60), end];
+            } } },
             series: [{}, ...names.map((name, at) => ({ label: name, stroke: `hsl(${at * 360 / names.length} 65% 45%)`, width: 1.5, paths: uPlot.paths.stepped({ align: 1 }) }))],
         }, [times, ...columns], place);
     }
@@ -328,6 +333,7 @@ function monitor({ model, el }) {
     const tell = (message) => { model.send(message); return true; };
     const waiting = new Map();
     let number = 0, state = "", closed = false;
+    let asked = 0, next = null, last = Date.now(), unheard = false;
     const title = build("strong");
     const counts = build("span", { class: "unb-quiet", "aria-live": "polite" });
     const pause = build("button", { type: "button", onclick: () =>
@@ -439,6 +445,7 @@ function monitor({ model, el }) {
 
     function end() {
         closed = true;
+        clearTimeout(next);
         counts.textContent = "closed: participants see that the session has ended.";
         still(true);
     }
@@ -448,7 +455,33 @@ function monitor({ model, el }) {
         if (closed) return;
         counts.textContent = "no kernel: this is what was last known. Run the notebook's cells again to go on.";
         still(true);
-        try { tell({ op: "ready" }); } catch { /* there is nobody to tell */ }
+        try { tell({ op: "ready" }); } catch { unheard = true; /* there is nobody to tell */ }
+    }
+
+    /* Nobody tells that another program has restarted the kernel, so one that says nothing is asked.
+     * Questions are counted and not seconds: a hidden page's clock is slow. */
+    function wonder() {
+        if (asked >= ASKED && !root.classList.contains("unb-still")) miss();
+        asked += 1;
+        try { tell({ op: "ask" }); } catch { /* there is nobody to ask */ }
+        next = setTimeout(wonder, QUIET * Math.min(asked, 4));
+    }
+
+    function miss() {
+        unheard = true;
+        // The page itself must be new: JupyterLab goes on talking to a subshell of the old kernel.
+        counts.textContent = `no answer since ${clock(last / 1000)}: the kernel is busy, or was restarted. This is what was last known. If it stays so, reload this page and run the cells again.`;
+        root.classList.add("unb-still");
+    }
+
+    /* Whatever was said meanwhile may be lost: begin again with everything. */
+    function heard() {
+        asked = 0;
+        last = Date.now();
+        clearTimeout(next);
+        next = setTimeout(wonder, QUIET);
+        if (unheard) tell({ op: "ready" });
+        unheard = false;
     }
 
     function still(is) {
@@ -467,12 +500,18 @@ function monitor({ model, el }) {
     open(0);
     const take = (message) => {
         if (closed) return;
+        heard();
         ({ news, done, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
     };
     model.on("msg:custom", take);
     model.on("comm_live_update", cut);
     tell({ op: "ready" });
-    return () => { model.off("msg:custom", take); model.off("comm_live_update", cut); };
+    next = setTimeout(wonder, QUIET);
+    return () => {
+        clearTimeout(next);
+        model.off("msg:custom", take);
+        model.off("comm_live_update", cut);
+    };
 }
 
 /* ---- The view: participants' pages side by side -------------------------------------------------- */
