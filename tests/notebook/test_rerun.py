@@ -13,10 +13,13 @@ import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
 from uproot_nb import (
+    Between,
     GroupCreatingWait,
     IntegerField,
     Page,
     Random,
+    Repeat,
+    Rounds,
     Run,
     SynchronizingWait,
     UprootError,
@@ -341,6 +344,35 @@ async def test_what_a_researcher_steers_comes_again() -> None:
         assert again.same, f"{again!r}\n{again.differences}"
         assert again.state["page"].tolist() == run.state["page"].tolist()
         assert "left out" not in again.told
+
+
+@pytest.mark.parametrize(
+    "order",
+    [[Rounds(Tell, Ask, n=2)], [Between(Ask, Tell), Rounds(Ask, n=2)], [Repeat(Ask, Tell), Desk]],
+)
+async def test_a_move_tells_the_round_by_itself(order: list[Any]) -> None:
+    with serving(*order, names=DESK, players=2) as run:
+        await asyncio.gather(Browser.open(run, 0), Browser.open(run, 1))
+        for _ in range(2):
+            run.advance(run.players)
+            await until(lambda: all(map(run._runtime.flow.moves.has_arrived, run.players)))
+        again = rerun(run, order, namespace=DESK)
+        assert again.same, f"{again!r}\n{again.differences}"
+
+
+def gone(player):
+    player.is_away = True
+
+
+async def test_whom_a_cell_watches_drops_out_again() -> None:
+    with serving(Ask, Tell, names={"gone": gone}, players=2) as run:
+        for player in run.players:
+            watch_for_dropout(player, gone, tolerance=0.02)
+        await (await Browser.open(run, 0)).disconnect()
+        await until(lambda: run.players[0].get("is_away"))
+        again = rerun(run, [Ask, Tell], namespace={"gone": gone})
+        assert again.same, f"{again!r}\n{again.differences}"
+        assert again.told["watch"] == 2
 
 
 class Trading(MarketPage):

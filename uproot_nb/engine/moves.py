@@ -12,7 +12,10 @@ from uproot_nb.engine.world import World
 from uproot_nb.experiment.order import Step
 from uproot_nb.log.state import ARRIVED
 
-__all__ = ["Moves"]
+__all__ = ["PLACE_FIELDS", "Moves"]
+
+PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
+"""Players' fields that say where in the page order they are; a move sets them."""
 
 
 class Moves:

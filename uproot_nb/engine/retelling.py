@@ -240,6 +240,10 @@ class Retelling(Runtime):
     async def _tell_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.dropouts.mark(self.world.player(name))
 
+    async def _tell_watch(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._repeat([event])
+        self.dropouts.arm(self.world.player(name))
+
     async def _tell_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.set_state(event.field)
 

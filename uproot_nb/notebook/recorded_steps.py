@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
+from uproot_nb.engine.moves import PLACE_FIELDS
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.state import ARRIVED
 
@@ -76,7 +77,7 @@ def _step(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
     if act == "room":  # the join before it is of the same step
         joined = events[place - 1]
         return RecordedStep(joined.seq, joined.time, act, event, (joined,))
-    if not act and event.kind in _RAW and by_cell(event):
+    if not act and event.kind in _RAW and by_cell(event) and not _is_of_move(events, place):
         act = "apply"
     elif not act and event.kind in CHANGES and what in _RENDERING:
         act = "render"
@@ -105,6 +106,19 @@ def _belongs(event: Event, actor: str, names: set[str], ends: set[str]) -> bool:
 
 def _follows(event: Event, left: Event) -> bool:
     return (event.actor, event.cause) == (left.actor, left.cause) and event.kind != left.kind
+
+
+def _is_of_move(events: Sequence[Event], place: int) -> bool:
+    """Tell whether a field was set by the move that comes before it, and not by the cell."""
+    event = events[place]
+    if event.kind != "set" or event.field not in PLACE_FIELDS:
+        return False
+    for before in reversed(events[:place]):
+        if before.subject != event.subject:
+            return False
+        if before.kind != "once" and before.field not in PLACE_FIELDS:
+            return before.kind == "enter" and before[7:] == event[7:]
+    return False
 
 
 def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedStep | None:
@@ -167,6 +181,8 @@ def _entering_room(event: Event, what: str) -> str:
 
 def _dropping(event: Event, what: str) -> str:
     told = orjson.loads(event.value)
+    if "watch" in told and by_cell(event):
+        return "watch"
     return "dropout" if told.get("by_hand") and by_cell(event) else ""
 
 
