@@ -38,10 +38,14 @@ NOT_FINITE = {"NaN": '"NaN"', "Infinity": '"Infinity"', "-Infinity": '"-Infinity
 
 
 class Column(NamedTuple):
-    """Some rows of one column: cells or, if plain, what they hold (int, float, str or None)."""
+    """Some rows of one column: cells or, if plain, what they hold (int, float, str or None).
+
+    If made, they are what `Writer.made` returns.
+    """
 
     values: Sequence[Any]
     plain: bool = False
+    made: bool = False
 
 
 Kind = Literal["empty", "boolean", "integer", "number", "text", "json"]

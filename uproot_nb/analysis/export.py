@@ -226,6 +226,7 @@ class _OfOneKind:
     aside: Spool[SparseRows]
 
     def take(self, some: Changed) -> None:
+        some = some._replace(head=self.long.made(some.head))
         self.long.write_columns(long_columns(some))
         self.aside.put_all(self.wide.of(some))
 

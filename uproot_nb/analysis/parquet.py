@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +24,7 @@ _PLACE, _CELL = "place", "cell"
 class Parquet:
     """Parquet with a type for each column; nested and mixed values are texts of JSON.
 
-    Rows are gathered to groups, which bound what is in memory. While one group is gathered, a
-    thread writes the one before: pyarrow compresses without holding up Python.
+    Rows are gathered to groups, which bound what is in memory.
     """
 
     def __init__(self, path: Path, columns: Columns) -> None:
@@ -45,8 +43,6 @@ class Parquet:
         self._most = min(_ROWS_A_GROUP, max(1, _CELLS_A_GROUP // len(columns)))
         self._waiting: list[Any] = []
         self._rows = self._bytes = 0
-        self._thread = ThreadPoolExecutor(1)
-        self._written: Future[None] | None = None
 
     def write(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Add rows."""
@@ -57,6 +53,10 @@ class Parquet:
     def write_columns(self, columns: Sequence[Column]) -> None:
         """Add rows that are told column by column."""
         self._add(self._arrow.record_batch(self._arrays(columns), schema=self._schema))
+
+    def made(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Return the first columns as arrays."""
+        return [Column(array, made=True) for array in self._arrays(columns)]
 
     def write_sparse(
         self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
@@ -72,10 +72,14 @@ class Parquet:
 
     def _arrays(self, columns: Sequence[Column]) -> list[Any]:
         return [
-            self._arrow.array(column.values, field.type) if column.plain
-            else _typed(self._arrow.array(column.values, self._arrow.string()), kind)
+            column.values if column.made else self._array(column, kind, field.type)
             for column, kind, field in zip(columns, self._kinds, self._schema, strict=False)
-        ]  # fmt: skip
+        ]
+
+    def _array(self, column: Column, kind: Kind, type_of: Any) -> Any:
+        if column.plain:
+            return self._arrow.array(column.values, type_of)
+        return _typed(self._arrow.array(column.values, self._arrow.string()), kind)
 
     def _add(self, batch: Any) -> None:
         self._waiting.append(batch)
@@ -85,18 +89,10 @@ class Parquet:
             self._flush()
 
     def _flush(self) -> None:
-        self._await_written()
         if self._waiting:
             table = self._arrow.Table.from_batches(self._waiting).combine_chunks()
             self._waiting, self._rows, self._bytes = [], 0, 0
-            self._written = self._thread.submit(self._write_group, table)
-
-    def _await_written(self) -> None:
-        if self._written is not None:
-            self._written.result()
-
-    def _write_group(self, table: Any) -> None:
-        self._file.write_table(table if table.schema == self._schema else self._spread(table))
+            self._file.write_table(table if table.schema == self._schema else self._spread(table))
 
     def _spread(self, table: Any) -> Any:
         """Put each cell of sparse rows into the column of its place."""
@@ -130,13 +126,9 @@ class Parquet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._flush()
-                self._await_written()
-        finally:
-            self._thread.shutdown()
-            self._file.close()
+        if kind is None:
+            self._flush()
+        self._file.close()
 
 
 def _rows_by_number(numbers: Any) -> dict[int, Any]:

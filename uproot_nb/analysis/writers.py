@@ -29,6 +29,9 @@ class Writer(Protocol):
     def write_columns(self, columns: Sequence[Column]) -> None:
         """Add rows that are told column by column."""
 
+    def made(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Return the first columns as the format has them: to be written to several files."""
+
     def write_sparse(
         self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
     ) -> None:
@@ -96,8 +99,12 @@ class _Csv(_Text):
 
     def write_columns(self, columns: Sequence[Column]) -> None:
         """Add rows that are told column by column."""
-        texts = map(_csv_texts, columns, self._columns.values(), self._shown)
+        texts = self._texts(columns)
         self._file.writelines([f"{line}\r\n" for line in map(",".join, zip(*texts, strict=True))])
+
+    def made(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Return the first columns as fields of CSV."""
+        return [Column(list(texts), made=True) for texts in self._texts(columns)]
 
     def write_sparse(
         self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
@@ -105,9 +112,7 @@ class _Csv(_Text):
         """Add rows with one cell each behind the *head*."""
         first = len(head)
         shown, width = self._shown[first:], len(self._shown) - first
-        kinds = list(self._columns.values())[:first]
-        texts = map(_csv_texts, head, kinds, self._shown[:first])
-        heads = map(",".join, zip(*texts, strict=True))
+        heads = map(",".join, zip(*self._texts(head), strict=True))
         before = ["," * (place + 1) for place in range(width)]
         after = ["," * (width - place - 1) + "\r\n" for place in range(width)]
         self._file.writelines([
@@ -115,8 +120,13 @@ class _Csv(_Text):
             for told, place, cell in zip(heads, places, cells, strict=True)
         ])  # fmt: skip
 
+    def _texts(self, columns: Sequence[Column]) -> Iterable[Iterable[str]]:
+        return map(_csv_texts, columns, self._columns.values(), self._shown)
+
 
 def _csv_texts(column: Column, kind: Kind, shown: Callable[[str], str]) -> Iterable[str]:
+    if column.made:
+        return column.values
     if not column.plain:
         return ["" if cell is None else shown(cell) for cell in column.values]
     if kind == "integer":
@@ -181,23 +191,29 @@ class _JsonLines(_Text):
 
     def write_columns(self, columns: Sequence[Column]) -> None:
         """Add rows that are told column by column."""
-        self.write(zip(*map(_json_texts, columns, self._columns.values()), strict=True))
+        self.write(zip(*self._texts(columns), strict=True))
+
+    def made(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Return the first columns as JSON."""
+        return [Column(list(texts), made=True) for texts in self._texts(columns)]
 
     def write_sparse(
         self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
     ) -> None:
         """Add rows with one cell each behind the *head*."""
-        texts = map(_json_texts, head, self._columns.values())
-        rest = self._names[len(head) :]
-        for row, place, cell in zip(zip(*texts, strict=True), places, cells, strict=True):
+        heads, rest = zip(*self._texts(head), strict=True), self._names[len(head) :]
+        for row, place, cell in zip(heads, places, cells, strict=True):
             told = [n + text for n, text in zip(self._names, row, strict=False) if text is not None]
             if cell is not None:
                 told.append(rest[place] + in_json(cell))
             self._file.write("{" + ",".join(told) + "}\n")
 
+    def _texts(self, columns: Sequence[Column]) -> Iterable[Iterable[Cell]]:
+        return map(_json_texts, columns, self._columns.values())
+
 
 def _json_texts(column: Column, kind: Kind) -> Iterable[Cell]:
-    if not column.plain:
+    if column.made or not column.plain:
         return column.values
     if kind in ("integer", "number"):
         return map(str if kind == "integer" else repr, column.values)
