@@ -15,7 +15,7 @@ __all__ = ["Parquet"]
 
 _ROWS_A_GROUP = 65_536
 _CELLS_A_GROUP = 8_000_000
-_BYTES_A_GROUP = 64_000_000
+_BYTES_A_GROUP = 16_000_000
 _DIFFERENT = frozenset({"seq", "time", "timestamp"})
 """Columns that hardly ever say the same twice, to which a dictionary would only add."""
 _PLACE, _CELL = "place", "cell"
@@ -24,7 +24,8 @@ _PLACE, _CELL = "place", "cell"
 class Parquet:
     """Parquet with a type for each column; nested and mixed values are texts of JSON.
 
-    Rows are gathered to groups, which bound what is in memory.
+    Rows are gathered to groups, fewer to one where they are wide or long: that bounds what is in
+    memory, but for about two kilobytes a column and group, which the file ends with.
     """
 
     def __init__(self, path: Path, columns: Columns) -> None:
@@ -150,7 +151,7 @@ def _typed(cells: Any, kind: Kind) -> Any:
     if kind == "integer":
         return cells.cast(pyarrow.int64())
     if kind == "number":
-        return _numbers(cells)
+        return cells.cast(pyarrow.float64())
     if kind == "text":
         escaped = compute.match_substring(cells, "\\")
         texts = [text_of(cell) for cell in cells.filter(escaped).to_pylist()]
@@ -158,16 +159,6 @@ def _typed(cells: Any, kind: Kind) -> Any:
         return compute.replace_with_mask(bare, escaped, pyarrow.array(texts, pyarrow.string()))
     special = compute.is_in(cells, pyarrow.array(NOT_FINITE))
     return compute.if_else(special, compute.binary_join_element_wise('"', cells, '"', ""), cells)
-
-
-def _numbers(cells: Any) -> Any:
-    import pyarrow  # lazy: it is an extra
-
-    try:
-        return cells.cast(pyarrow.float64())
-    except pyarrow.ArrowInvalid:  # too large or too small a number, which Python rounds
-        numbers = [None if cell is None else float(cell) for cell in cells.to_pylist()]
-        return pyarrow.array(numbers, pyarrow.float64())
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -160,7 +160,6 @@ def _shown_truth(cell: str) -> str:
     return _SHOWN[cell]
 
 
-@lru_cache(16_384)
 def _shown_text(cell: str) -> str:
     return _protected(text_of(cell))
 
