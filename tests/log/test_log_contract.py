@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uproot_nb.errors import SessionTaken
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import (
     SNAPSHOT_BLOCK,
     SNAPSHOTS_KEPT,
@@ -110,6 +110,24 @@ def test_filters_pass_over_thousands_of_other_events(log: EventLog) -> None:
     log.append([event(seq, field="rare" if seq % 1000 == 0 else "bid") for seq in range(1, 5001)])
     found = [event.seq for event in log.read("market", field="rare", newest_first=True)]
     assert found == [5000, 4000, 3000, 2000, 1000]
+
+
+def test_columns_are_the_same_events_some_at_a_time(log: EventLog) -> None:
+    log.append([event(seq, kind="call" if seq % 3 == 0 else "set") for seq in range(1, 2501)])
+    for options in ({}, {"after": 7, "until": 2400}, {"kinds": {"call"}, "until": 9}):
+        pages = list(log.read_columns("market", **options))  # type: ignore[arg-type]
+        assert all(type(page) is EventColumns and len(page.seq) for page in pages)
+        found = [Event(*row) for page in pages for row in zip(*page, strict=True)]
+        assert found == list(log.read("market", **options))  # type: ignore[arg-type]
+    assert list(log.read_columns("market", kinds=["join"])) == []
+    assert list(log.read_columns("elsewhere")) == []
+
+
+def test_columns_are_chosen_row_by_row(log: EventLog) -> None:
+    log.append(events(1, 3))
+    [page] = log.read_columns("market")
+    assert list(page.chosen([True, False, True]).value) == ["1", "3"]
+    assert page.chosen([True] * 3) == page
 
 
 def test_a_reading_covers_what_was_committed_when_it_was_asked_for(log: EventLog) -> None:
@@ -236,3 +254,5 @@ def test_a_closed_log_refuses_to_answer(log: EventLog) -> None:
             use()
     with pytest.raises(ValueError, match="closed"):
         list(log.read("market"))
+    with pytest.raises(ValueError, match="closed"):
+        list(log.read_columns("market"))

@@ -26,7 +26,8 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.unresolved import Unresolved
 
 __all__ = [
-    "NOT_FINITE", "Cell", "Column", "Kind", "common", "in_json", "kind_of", "plain", "readable",
+    "NOT_FINITE", "Cell", "Column", "Columns", "Kind", "common", "in_json", "kind_of", "plain",
+    "readable", "text_of",
 ]  # fmt: skip
 
 Cell = str | None
@@ -37,18 +38,26 @@ NOT_FINITE = {"NaN": '"NaN"', "Infinity": '"Infinity"', "-Infinity": '"-Infinity
 
 
 class Column(NamedTuple):
-    """Some rows of one column: cells or, if plain, what they hold (int, float, str or None)."""
+    """Some rows of one column: cells or, if plain, what they hold (int, float, str or None).
+
+    If made, they are what `Writer.made` returns.
+    """
 
     values: Sequence[Any]
     plain: bool = False
+    made: bool = False
 
 
 Kind = Literal["empty", "boolean", "integer", "number", "text", "json"]
+Columns = Mapping[str, Kind]
+"""The names of a table's columns, and of what kind each is."""
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 _IDENTIFIERS = (PlayerIdentifier, GroupIdentifier, ModelIdentifier)
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_INT = 20
+_SHORT = 18
+"""Whole numbers of fewer digits are surely 64 bits long at most."""
 
 
 def readable(text: str, codec: Codec) -> Cell:
@@ -82,6 +91,11 @@ def plain(value: Any, otherwise: str | None = None) -> Cell:
 def in_json(cell: str) -> str:
     """Return a cell as it stands in JSON."""
     return NOT_FINITE.get(cell, cell)
+
+
+def text_of(cell: str) -> str:
+    """Return the text that a cell of a text holds."""
+    return str(orjson.loads(cell)) if "\\" in cell else cell[1:-1]
 
 
 def _without_gaps(value: Any) -> Any:
@@ -143,6 +157,8 @@ def kind_of(cell: Cell) -> Kind:
     first = cell[0]
     if first == '"':
         return "text"
+    if len(cell) < _SHORT and cell.isdecimal() and cell.isascii():
+        return "integer"
     if cell in NOT_FINITE:
         return "number"
     if first in "tf":

@@ -9,34 +9,34 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.cells import Cell, Column, Kind, common, kind_of, plain
+from uproot_nb.analysis.cells import Cell, Kind, common, kind_of, plain
 from uproot_nb.analysis.changes import (
     LONG,
     SUBJECTS,
+    Changed,
     Changes,
     Keeps,
-    WideRows,
-    head_columns,
     head_of,
-    subject_kind,
+    long_columns,
 )
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
 from uproot_nb.analysis.codebook import README, Described, Meanings, codebook_of
 from uproot_nb.analysis.collecting import without_collecting
 from uproot_nb.analysis.columns import beside
 from uproot_nb.analysis.exported_tables import ExportedTable
+from uproot_nb.analysis.spool import Spool
+from uproot_nb.analysis.wide_rows import SparseRows, WideRows
 from uproot_nb.analysis.writers import FORMATS, Writer, open_writer
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.events import EventColumns
 from uproot_nb.version import VERSION
 
 if TYPE_CHECKING:
@@ -44,10 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Export", "Progress", "all_but_bookkeeping", "everything"]
 
-Progress = Callable[[int, int], None]
-"""(events done, events in all) → nothing."""
+Progress = Callable[[float], None]
+"""How much of the work is done, from 0 to 1 → nothing."""
 
-_ROWS_AT_ONCE = 8_192
 _OURS = frozenset({"entries", "types", "tag"})
 """The fields of a model that its own table is made from."""
 _SUMS, _README, _SIGN = "SHA256SUMS", "README.txt", "exported by uproot_nb "
@@ -70,10 +69,10 @@ def everything(kind: str, name: str) -> bool:
 class Export:
     """One export: where its tables come from, and what is to be in it.
 
-        Export("market", codec, read, tables, last=1200).write(Path("market.zip"))
+        Export("market", codec, changes, tables, last=1200).write(Path("market.zip"))
 
     Attributes:
-        read: kinds of events → these events, oldest first, up to *last*.
+        changes: the changes up to *last*, oldest first, some at a time.
         tables: by name: all others than those of changes.
         keeps: (kind of subject, field) → whether the field belongs to it. It is asked for fields
             of authors only, never for columns of ours, and not for the tables of markets.
@@ -82,7 +81,7 @@ class Export:
 
     session: str
     codec: Codec
-    read: Callable[[Iterable[str]], Iterable[Event]]
+    changes: Iterable[EventColumns]
     tables: Mapping[str, ExportedTable]
     last: int
     format: str = "csv"
@@ -154,33 +153,45 @@ class Export:
         return self.keeps(kind, name)
 
     def _write_changes(self, folder: Path) -> None:
-        changes = Changes(self._changes(0), self.codec, self._keeps_change)
-        wide = WideRows(changes, self.codec)
+        """Read the changes once: the wide tables' rows wait aside until their columns are known."""
+        changes = Changes(self.codec, self._keeps_change)
+        tables: dict[str, _OfOneKind] = {}
         with ExitStack() as open_files:
-            files: dict[tuple[str, str], Writer] = {}
-            for kind, fields in changes.fields.items():
-                for table, told in (("ultralong", _long(kind)), ("sparse", _wide(kind, fields))):
-                    writer = self._open(folder, f"{table}/{SUBJECTS[kind]}", told)
-                    files[table, kind] = open_files.enter_context(writer)
-            events = self._changes(1)
-            while batch := list(islice(events, _ROWS_AT_ONCE)):
-                for kind, those in _by_kind(changes.kept(batch)).items():
-                    head = head_columns(those)
-                    files["ultralong", kind].write_columns(changes.long_columns(those, head))
-                    rows = wide.batch(those)
-                    _write_wide(files["sparse", kind], wide.places[kind], rows,
-                                head if wide.is_plain else None)  # fmt: skip
-            rest = dict(wide.rest())
-            for kind, those in _by_kind(rest).items():
-                _write_wide(files["sparse", kind], wide.places[kind], [(e, rest[e]) for e in those])
+            for page in self.changes:
+                for some in changes.by_kind(page):
+                    if some.kind not in tables:
+                        tables[some.kind] = self._begin(folder, some.kind, open_files)
+                    tables[some.kind].take(some)
+                self._tell(page.seq[-1] / self.last / 2)
+            for those in tables.values():
+                those.aside.put_all(those.wide.rest())
+            fields = changes.fields
+            self._write_wide(folder, {k: (fields[k], those.aside) for k, those in tables.items()})
 
-    def _changes(self, half: int) -> Iterator[Event]:
-        """Yield the changes, and say how far it is; they are read twice."""
-        events = iter(self.read(CHANGES))
-        while batch := list(islice(events, _ROWS_AT_ONCE)):
-            yield from batch
-            if self.progress is not None:
-                self.progress(half * self.last + batch[-1].seq, 2 * self.last)
+    def _begin(self, folder: Path, kind: str, open_files: ExitStack) -> _OfOneKind:
+        long = self._open(folder, f"ultralong/{SUBJECTS[kind]}", _long(kind))
+        aside = Spool[SparseRows](folder.with_name(f"{kind}.aside"))
+        return _OfOneKind(
+            open_files.enter_context(long),
+            WideRows(kind, self.codec),
+            open_files.enter_context(aside),
+        )
+
+    def _write_wide(
+        self, folder: Path, tables: Mapping[str, tuple[Mapping[str, Kind], Spool[SparseRows]]]
+    ) -> None:
+        done, pieces = 0, sum(len(aside) for _, aside in tables.values())
+        for kind, (fields, aside) in tables.items():
+            places = {name: place for place, name in enumerate(fields)}
+            with self._open(folder, f"sparse/{SUBJECTS[kind]}", _wide(kind, fields)) as file:
+                for head, names, cells in aside:
+                    file.write_sparse(head, [places[name] for name in names], cells)
+                    done += 1
+                    self._tell((1 + done / pieces) / 2)
+
+    def _tell(self, done: float) -> None:
+        if self.progress is not None:
+            self.progress(done)
 
     # ---- other tables ----
 
@@ -206,6 +217,20 @@ class Export:
         return open_writer(path, self.format, told.kinds)
 
 
+@dataclass
+class _OfOneKind:
+    """The tables of changes of one kind of subjects, and the rows that wait for the wide one."""
+
+    long: Writer
+    wide: WideRows
+    aside: Spool[SparseRows]
+
+    def take(self, some: Changed) -> None:
+        some = some._replace(head=self.long.made(some.head))
+        self.long.write_columns(long_columns(some))
+        self.aside.put_all(self.wide.of(some))
+
+
 def _long(kind: str) -> Described:
     when = dict(islice(LONG.items(), 3))
     kinds = when | ({} if kind == "session" else {kind: "text"}) | LONG
@@ -223,25 +248,6 @@ def _wide(kind: str, fields: Mapping[str, Kind]) -> Described:
 def _types_in(frame: pandas.DataFrame) -> list[str]:
     """Return the types of a model's entries, as meanings know them."""
     return [f"entry/{name}" for name in frame["type"].cat.categories]
-
-
-def _write_wide(
-    file: Writer,
-    places: Mapping[str, int],
-    rows: Sequence[tuple[Event, Cell]],
-    head: Sequence[Column] | None = None,
-) -> None:
-    if rows:
-        head = head_columns([event for event, _ in rows]) if head is None else head
-        file.write_sparse(head, [places[e.field] for e, _ in rows], [cell for _, cell in rows])
-
-
-def _by_kind(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Return events by the kind of their subject."""
-    grouped: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        grouped[subject_kind(event.subject)].append(event)
-    return grouped
 
 
 _KINDS: dict[str, Kind] = {

@@ -12,8 +12,8 @@ LONG_EXPORT = 50_000
 
 
 @contextmanager
-def bar(shown: bool, what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar while the block runs, and yield what moves it: (done, in all) → nothing."""
+def bar(shown: bool, what: str) -> Iterator[Callable[[float], None] | None]:
+    """Show a bar while the block runs, and yield what moves it: how much is done, from 0 to 1."""
     if not shown:
         yield None
         return
@@ -21,8 +21,8 @@ def bar(shown: bool, what: str) -> Iterator[Callable[[int, int], None] | None]:
 
     with tqdm(total=1.0, desc=what, bar_format="{l_bar}{bar}| {elapsed}") as drawn:
 
-        def move(done: int, total: int) -> None:
-            drawn.update(done / total - drawn.n)
+        def move(done: float) -> None:
+            drawn.update(done - drawn.n)
 
         yield move
         drawn.update(1.0 - drawn.n)

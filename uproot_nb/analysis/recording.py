@@ -289,7 +289,8 @@ class Tables:
         with bar(progress and last > LONG_EXPORT, f"exporting {self._session_name}") as shown:
             state = self._past.state(last)
             made = Export(
-                self._session_name, self._codec, lambda kinds: self._until(last, kinds),
+                self._session_name, self._codec,
+                self._log.read_columns(self._session_name, until=last, kinds=CHANGES),
                 exported_tables(
                     state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
                 ),

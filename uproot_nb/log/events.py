@@ -1,10 +1,12 @@
-"""Event: one change, as the log keeps it."""
+"""Event: one change, as the log keeps it; EventColumns: many of them, column by column."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
-__all__ = ["CHANGES", "KINDS", "Event"]
+__all__ = ["CHANGES", "KINDS", "Event", "EventColumns"]
 
 CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
@@ -35,3 +37,28 @@ class Event(NamedTuple):
     page: str
     cause: str
     code: str
+
+
+class EventColumns(NamedTuple):
+    """Some events, a column for each field of Event: what many events need is done at once.
+
+    EventColumns(*zip(*events))
+    """
+
+    seq: Sequence[int]
+    time: Sequence[float]
+    session: Sequence[str]
+    kind: Sequence[str]
+    subject: Sequence[str]
+    field: Sequence[str]
+    value: Sequence[str]
+    actor: Sequence[str]
+    page: Sequence[str]
+    cause: Sequence[str]
+    code: Sequence[str]
+
+    def chosen(self, those: Sequence[bool]) -> EventColumns:
+        """Return only the events for which *those* says so."""
+        if all(those):
+            return self
+        return EventColumns._make(list(compress(column, those)) for column in self)

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from uproot_nb.errors import SessionTaken
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import Event, EventColumns
 
 __all__ = [
     "SECRET_BYTES",
@@ -29,6 +30,7 @@ SNAPSHOTS_KEPT = 3
 """How many of the newest snapshots are kept, to go on from."""
 SNAPSHOT_BLOCK = 50_000
 """The first snapshot in each block of that many events is kept too, to look back from."""
+_EVENTS_A_PAGE = 1024
 
 
 class SessionRecord(NamedTuple):
@@ -83,6 +85,19 @@ class EventLog(Protocol):
         newest_first: bool = False,
     ) -> Iterator[Event]:
         """Yield the committed events with after < seq <= until, oldest first."""
+
+    def read_columns(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Iterator[EventColumns]:
+        """Yield the same events as columns, some at a time and never none.
+
+        for some in log.read_columns("market", kinds={"set"}):
+            latest |= zip(some.field, some.value)
+        """
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -193,6 +208,18 @@ class MemoryLog:
             and (subject is None or event.subject == subject)
             and (field is None or event.field == field)
         )
+
+    def read_columns(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Iterator[EventColumns]:
+        """Yield the same events as columns, some at a time."""
+        events = self.read(session, after, until, kinds)
+        pages = iter(lambda: list(islice(events, _EVENTS_A_PAGE)), [])
+        return (EventColumns(*zip(*page, strict=True)) for page in pages)
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last event, 0 for none."""

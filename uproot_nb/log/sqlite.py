@@ -23,7 +23,7 @@ from typing import IO, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from uproot_nb.errors import AlienFile, SessionTaken, TornLog, UprootError
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import (
     SECRET_BYTES,
     SessionRecord,
@@ -190,15 +190,20 @@ class SqliteLog:
 
         They are fetched a page at a time, so a slow consumer keeps neither memory nor the file.
         """
-        last = self.last_seq(session)
-        high = last if until is None else min(until, last)
-        conditions, values = _filters(kinds, subject, field)
-        order = "DESC" if newest_first else "ASC"
-        query = f"{_SELECT}{conditions} ORDER BY seq {order}"
-        whole = not conditions
-        bounds = max(after, 0), high
-        pages = self._read_pages(query, session, bounds, values, newest_first, whole)
-        return chain.from_iterable(pages)
+        filters = _filters(kinds, subject, field)
+        pages = self._read_pages(session, (after, until), filters, newest_first)
+        return chain.from_iterable(map(_as_event, page) for page in pages)
+
+    def read_columns(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Iterator[EventColumns]:
+        """Yield the same events as columns, a page at a time."""
+        pages = self._read_pages(session, (after, until), _filters(kinds))
+        return (EventColumns(*zip(*page, strict=True)) for page in pages)
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -312,25 +317,38 @@ class SqliteLog:
 
     def _read_pages(
         self,
-        query: str,
         session: str,
-        bounds: tuple[int, int],
-        values: Sequence[str],
+        bounds: tuple[int, int | None],
+        filters: tuple[str, list[str]],
+        newest_first: bool = False,
+    ) -> Iterator[list[Row]]:
+        """Return pages of rows with the columns of Event, up to the last that is there now."""
+        after, until = bounds
+        last = self.last_seq(session)
+        numbers = max(after, 0), last if until is None else min(until, last)
+        return self._pages_between(session, numbers, filters, newest_first)
+
+    def _pages_between(
+        self,
+        session: str,
+        numbers: tuple[int, int],
+        filters: tuple[str, list[str]],
         newest_first: bool,
-        whole: bool,
-    ) -> Iterator[list[Event]]:
-        low, high = bounds
+    ) -> Iterator[list[Row]]:
+        (low, high), (conditions, values) = numbers, filters
+        query = f"{_SELECT}{conditions} ORDER BY seq {'DESC' if newest_first else 'ASC'}"
         while low < high:
             with _naming_damage(self.path):
-                rows, more = self._fetch_page(query, (session, low, high, *values))
-            page = list(map(_as_event, rows))
+                page, more = self._fetch_page(query, (session, low, high, *values))
             first, last = (high, low + 1) if newest_first else (low + 1, high)
-            if whole:  # no filter leaves out events: every number must be there
-                _check_gapless(page, first, page[-1].seq if more else last, self.path)
-            yield page
+            if not conditions:  # no filter leaves out events: every number must be there
+                _check_gapless(page, first, _seq_of(page[-1]) if more else last, self.path)
+            if page:
+                yield page
             if not more:
                 return
-            low, high = (low, page[-1].seq - 1) if newest_first else (page[-1].seq, high)
+            end = _seq_of(page[-1])
+            low, high = (low, end - 1) if newest_first else (end, high)
 
     def _fetch(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         return self._with_reader(lambda reader: reader.execute(query, values).fetchall())
@@ -550,7 +568,7 @@ _as_event: Callable[[Row], Event] = partial(tuple.__new__, Event)
 
 
 def _filters(
-    kinds: Collection[str] | None, subject: str | None, field: str | None
+    kinds: Collection[str] | None, subject: str | None = None, field: str | None = None
 ) -> tuple[str, list[str]]:
     conditions, values = "", []
     if kinds is not None:
@@ -579,17 +597,18 @@ def _page(reader: sqlite3.Connection, query: str, values: Sequence[Any]) -> tupl
     return rows, True
 
 
+_seq_of: Callable[[Row], int] = itemgetter(_COLUMNS.index("seq"))
 _value_of: Callable[[Row], str] = itemgetter(_COLUMNS.index("value"))
 
 
-def _check_gapless(page: list[Event], first: int, last: int, path: str) -> None:
+def _check_gapless(page: list[Row], first: int, last: int, path: str) -> None:
     """Say whether *page* holds every event from *first* to *last*, in either order."""
     # They come in order and no number twice: the ends and the count tell.
-    if len(page) == abs(last - first) + 1 and (page[0].seq, page[-1].seq) == (first, last):
+    seqs = list(map(_seq_of, page))
+    if len(seqs) == abs(last - first) + 1 and (seqs[0], seqs[-1]) == (first, last):
         return
     step = 1 if first <= last else -1
     expected = list(range(first, last + step, step))
-    seqs = [event.seq for event in page]
     if seqs != expected:
         missing = next((seq for seq in expected if seq not in set(seqs)), first)
         raise TornLog(path, f"event {missing} is missing")

@@ -1,0 +1,69 @@
+"""WideRows: the same rows, however the log's changes are cut into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.analysis.lives import STEPS, Live
+from uproot_nb.analysis.changes import SUBJECTS, Changes
+from uproot_nb.analysis.export import everything
+from uproot_nb.analysis.reading import read_codec
+from uproot_nb.analysis.wide_rows import SparseRows, WideRows
+from uproot_nb.log.events import CHANGES, Event, EventColumns
+
+Row = tuple[Any, ...]
+
+
+def rows_in(pieces: Iterator[SparseRows]) -> list[Row]:
+    return [
+        row
+        for head, fields, cells in pieces
+        for row in zip(*(column.values for column in head), fields, cells, strict=True)
+    ]
+
+
+def rows_of(events: list[Event], size: int) -> dict[str, list[Row]]:
+    """Read the events in pages of that size."""
+    codec = read_codec()
+    changes = Changes(codec, everything)
+    wide = {kind: WideRows(kind, codec) for kind in SUBJECTS}
+    found: dict[str, list[Row]] = {kind: [] for kind in SUBJECTS}
+    for start in range(0, len(events), size):
+        page = EventColumns(*zip(*events[start : start + size], strict=True))
+        for some in changes.by_kind(page):
+            found[some.kind] += rows_in(wide[some.kind].of(some))
+    for kind in SUBJECTS:
+        found[kind] += rows_in(wide[kind].rest())
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.integers(1, 9))
+def test_the_size_of_pages_makes_no_difference(steps: Any, size: int) -> None:
+    with Live() as live:
+        live.go(steps)
+        events = list(live.worlds.log.read("market", kinds=CHANGES))
+        in_one = rows_of(events, len(events) + 1)
+        assert rows_of(events, size) == rows_of(events, 1) == in_one
+
+
+def test_a_list_that_was_set_long_ago_is_known_when_it_changes() -> None:
+    def event(seq: int, kind: str, field: str, value: str) -> Event:
+        return Event(seq, 1.0, "m", kind, "player/ann", field, value, "", "", "", "")
+
+    events = [
+        event(1, "set", "bids", "[1]"), event(2, "set", "note", '"a"'),
+        event(3, "append", "bids", '{"path":[],"values":[2]}'),
+        event(4, "append", "bids", '{"path":[],"values":[3]}'), event(5, "set", "note", "null"),
+    ]  # fmt: skip
+    rows = [(row[0], *row[-2:]) for row in rows_of(events, 1)["player"]]
+    assert rows == [
+        (1, "bids", "[1]"),
+        (2, "note", '"a"'),
+        (4, "bids", "[1,2,3]"),
+        (5, "note", None),
+    ]

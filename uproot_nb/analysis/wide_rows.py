@@ -1,0 +1,102 @@
+"""WideRows: changes as rows with one field filled each, its whole value after the change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from uproot_nb.analysis.cells import Cell, Column, readable
+from uproot_nb.analysis.changes import Changed, head_columns
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event, EventColumns
+from uproot_nb.log.state import State
+
+__all__ = ["SparseRows", "WideRows"]
+
+_WHOLE = frozenset({"set", "del"})
+"""Changes that do not depend on the value before."""
+_CHARACTERS_AT_ONCE = 4_000_000
+
+_Row = tuple[Event, Cell]
+"""A change, and the whole value of its field after it."""
+
+
+class SparseRows(NamedTuple):
+    """Rows with one field filled each: the columns before the fields, the field, and its value."""
+
+    head: Sequence[Column]
+    fields: Sequence[str]
+    cells: Sequence[Cell]
+
+
+class WideRows:
+    """The wide table of one kind of subjects, as it grows with the changes.
+
+    Changes in place of one field that come right after each other are one row, the last: a
+    drawing of ten thousand strokes is not written ten thousand times.
+    """
+
+    def __init__(self, kind: str, codec: Codec) -> None:
+        self._kind, self._codec = kind, codec
+        self._past = State(codec)
+        self._open: dict[str, Event] = {}
+
+    def of(self, changed: Changed) -> Iterator[SparseRows]:
+        """Yield the rows that are complete now."""
+        events = changed.events
+        if self._open or not _WHOLE.issuperset(events.kind):
+            yield from self._in_pieces(chain.from_iterable(map(self._rows, map(Event, *events))))
+        else:
+            self._note(events)
+            yield SparseRows(changed.head, events.field, changed.cells)
+
+    def _note(self, events: EventColumns) -> None:
+        """Keep the lists and dicts, which may be changed in place later."""
+        those = [
+            change == "del" or text[0] in "[{"
+            for change, text in zip(events.kind, events.value, strict=True)
+        ]
+        if any(those):
+            self._past.apply_all(map(Event, *events.chosen(those)))
+
+    def rest(self) -> Iterator[SparseRows]:
+        """Yield the rows that were still open."""
+        yield from self._in_pieces(map(self._row, sorted(self._open.values())))
+
+    def _rows(self, event: Event) -> Iterator[_Row]:
+        """Yield the rows that are complete now: the change, and the whole value after it."""
+        in_place = event.kind not in _WHOLE
+        before = self._open.get(event.subject)
+        if before is not None and not (in_place and before.field == event.field):
+            yield self._row(self._open.pop(event.subject))
+        self._past.apply(event)
+        if in_place:
+            self._open[event.subject] = event
+        else:
+            yield self._row(event)
+
+    def _row(self, event: Event) -> _Row:
+        if event.kind == "set":
+            return event, readable(event.value, self._codec)
+        if event.kind == "del":
+            return event, None
+        return event, readable(self._past.text(event.subject, event.field), self._codec)
+
+    def _in_pieces(self, rows: Iterable[_Row]) -> Iterator[SparseRows]:
+        """Yield rows some at a time: fewer where their values are long."""
+        piece: list[_Row] = []
+        characters = 0
+        for row in rows:
+            piece.append(row)
+            characters += len(row[1] or "")
+            if characters > _CHARACTERS_AT_ONCE:
+                yield self._together(piece)
+                piece, characters = [], 0
+        if piece:
+            yield self._together(piece)
+
+    def _together(self, rows: Sequence[_Row]) -> SparseRows:
+        events, cells = zip(*rows, strict=True)
+        columns = EventColumns(*zip(*events, strict=True))
+        return SparseRows(head_columns(self._kind, columns), columns.field, cells)
