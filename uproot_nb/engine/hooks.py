@@ -156,5 +156,4 @@ def _regroup(world: World, cause: Cause, subject: str, first: int) -> None:
             before = event
     known = world.state.groups[subject.partition("/")[2]]
     emptied = world.codec.encode({"id": known.id, "members": []})
-    world.journal.write_for(cause, "group", subject, "", before.value if before else emptied)
-    world.state.apply(world.journal.pending[-1])
+    world.journal.fold_for(cause, "group", subject, "", before.value if before else emptied)

@@ -136,7 +136,11 @@ class Journal:
 
     def fold(self, kind: str, subject: str, field: str, value: str) -> int:
         """Add one event and let the state take it in."""
-        seq = self.write(kind, subject, field, value)
+        return self.fold_for(self.lock.cause or self.outside(), kind, subject, field, value)
+
+    def fold_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event with a cause of its own, and let the state take it in."""
+        seq = self.write_for(cause, kind, subject, field, value)
         self.state.apply(self.pending[-1])
         return seq
 

@@ -165,8 +165,7 @@ class Journeys:
         with world.lock:
             cause = attempt_for(player, None, "page_order")
             text = world.codec.encode(value)
-            world.journal.write_for(cause, "order", player.subject, "", text)
-            world.state.apply(world.journal.pending[-1])
+            world.journal.fold_for(cause, "order", player.subject, "", text)
 
     def _order(self, player: Player, number: int) -> Sequence[Any]:
         """Return an app's page order for a player; asked for once."""

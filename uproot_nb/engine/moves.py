@@ -57,8 +57,7 @@ class Moves:
         """Note that something which runs once has run for a player."""
         with self._world.lock:
             cause = self.cause(player, what.partition(":")[0])
-            self._world.journal.write_for(cause, "once", player.subject, what, "null")
-            self._world.state.apply(self._world.journal.pending[-1])
+            self._world.journal.fold_for(cause, "once", player.subject, what, "null")
 
     def note_arrived(self, player: Player) -> None:
         """Note that all that comes before a page is shown has run for this visit."""
@@ -81,9 +80,7 @@ class Moves:
         world = self._world
         at = player.position if position is None else position
         text = world.codec.encode({"position": at, **value})
-        world.journal.write_for(cause, kind, player.subject, field, text)
-        if kind == "enter":
-            world.state.apply(world.journal.pending[-1])
+        world.journal.fold_for(cause, kind, player.subject, field, text)
 
     def _tell(self, player: Player, step: Step) -> None:
         """Let the player's fields say what the step knows."""

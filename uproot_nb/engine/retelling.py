@@ -217,7 +217,7 @@ class Retelling(Runtime):
 
     async def _repeat(self, events: Sequence[Event]) -> None:
         """Change what the recorded events have changed, as they have."""
-        journal, state = self.world.journal, self.world.state
+        journal = self.world.journal
         for event in events:
             with self.lock:
                 if event.kind == "enter":
@@ -226,10 +226,7 @@ class Retelling(Runtime):
                     self.flow.moves.go(self.world.player(event.actor), position, why)
                 elif event.kind not in ("leave", "output", "error"):
                     cause = Cause(*event[7:])
-                    journal.write_for(
-                        cause, event.kind, event.subject, event.field, event.value
-                    )  # fmt: skip
-                    state.apply(journal.pending[-1])
+                    journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
 
     async def _tell_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]

@@ -357,8 +357,7 @@ class Runtime:
             kind = "connect" if sockets else "disconnect"
             with self.lock:
                 cause = Cause(player, state.page or "", kind, "")
-                self.world.journal.write_for(cause, kind, f"player/{player}", "", "null")
-                self.world.state.apply(self.world.journal.pending[-1])
+                self.world.journal.fold_for(cause, kind, f"player/{player}", "", "null")
                 entity = self.world.player(player)
                 self.dropouts.note_presence(entity)
             self.flow.note_presence(entity)

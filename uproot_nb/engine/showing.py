@@ -269,8 +269,7 @@ class Showing:
         if any(p.allow_back for p in self._journeys.pages.values()):
             world, what = self._world, f"shown@{player.position}"
             cause = attempt_for(player, page, "show")
-            world.journal.write_for(cause, "once", player.subject, what, "null")
-            world.state.apply(world.journal.pending[-1])
+            world.journal.fold_for(cause, "once", player.subject, what, "null")
 
 
 def _check_mapping(page: type[Page], hook: str, value: Any) -> None:

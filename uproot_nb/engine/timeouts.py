@@ -139,8 +139,7 @@ class Timeouts:
         world = self._world
         cause = cause or self._moves.cause(player, "timeout")
         text = world.codec.encode(told)
-        world.journal.write_for(cause, "timeout", player.subject, player.page or "", text)
-        world.state.apply(world.journal.pending[-1])
+        world.journal.fold_for(cause, "timeout", player.subject, player.page or "", text)
 
     def _is_over(self, player: Player) -> bool:
         return (self.remaining(player) or 0.0) <= EARLY

@@ -218,8 +218,7 @@ class Waits:
             what = done.partition(":")[0]
             name = f"{page.__name__}.{what}"
             cause = Cause(player.name, page.key, name, page.source.hash)
-            world.journal.write_for(cause, "once", "session", done, "null")
-            world.state.apply(world.journal.pending[-1])
+            world.journal.fold_for(cause, "once", "session", done, "null")
 
     def _release(self, players: list[Player], page: type[Page], nth: int) -> None:
         """Let those who wait at this place go on."""

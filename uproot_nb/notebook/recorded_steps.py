@@ -113,7 +113,8 @@ def _is_of_move(events: Sequence[Event], place: int) -> bool:
     event = events[place]
     if event.kind != "set" or event.field not in PLACE_FIELDS:
         return False
-    for before in reversed(events[:place]):
+    for at in range(place - 1, -1, -1):
+        before = events[at]
         if before.subject != event.subject:
             return False
         if before.kind != "once" and before.field not in PLACE_FIELDS:
