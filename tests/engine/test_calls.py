@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,9 @@ import pydantic
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, together, until
-from uproot_nb import Page, Refused, create_group, live, move_to_page
+from uproot_nb import Page, Refused, Run, create_group, live, move_to_page, rerun
+from uproot_nb.bridge.messages import Invoke
+from uproot_nb.engine.steps import Cause
 
 CALM = "Something went wrong"
 
@@ -1004,3 +1007,162 @@ async def test_calls_wait_while_the_run_is_paused_and_go_on_in_order() -> None:
         run.resume()
         assert [await ann.answer(one) for one in asked] == [1, 11, 111]
         assert await ann.status() == "running"
+
+
+# ---- what must not get into the log ----
+
+UNREADABLE = ["1" * 400, "1" * 4301, "1e999", "-1e400", "NaN", r'"\ud83d"']
+
+
+async def send_raw(run: Run, player: int, call_id: str, method: str, argument: str) -> None:
+    """Let the kernel receive a call as it came from a browser, whatever the server thinks of it."""
+    name = run.players[player].name
+    position = run._runtime.world.state.players[name].position
+    runtime = run._runtime
+    invoke = Invoke(
+        1, 1, runtime.world.key, name, position, call_id, method, f"[{argument}]".encode(), b"{}"
+    )
+    runtime.loop.call_soon_threadsafe(runtime._receive, [invoke])
+
+
+@pytest.mark.parametrize("argument", UNREADABLE)
+@pytest.mark.parametrize("method", ["nope", "echo"])
+async def test_arguments_that_cannot_be_read_never_get_into_the_log(
+    argument: str, method: str, tmp_path: Path
+) -> None:
+    """Unknown methods too: tables, exports, repeated calls, restarts and reruns go on working."""
+    options = {"db": tmp_path / "log.sqlite3"}
+    with serving(Desk, **options) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        await send_raw(run, 0, "evil-5", method, argument)
+        await send_raw(run, 0, "evil-1", method, "1")  # a lower number: looked for as a repeated one
+        assert await bob.call("echo", 1) == 1
+        assert await ann.call("echo", 2) == 2
+        assert run.calls["outcome"].tolist() == ["refused", "ok", "ok"]
+        assert len(run.export(tmp_path / "all.zip").read_bytes()) > 0
+        assert rerun(run, [Desk], namespace={}).same
+    with serving(Desk, **options) as run:
+        assert len(run.calls) == 3
+
+
+async def test_the_log_keeps_a_short_head_of_a_refused_call() -> None:
+    """Large arguments and names of a call that never ran are not written to the disk."""
+    with serving(Desk) as run:
+        ann = await Browser.open(run)
+        for method, args, kwargs in (
+            ("nope", ["x" * 50_000], {}), ("typed", [], {"k" * 50_000: 1}), ("typed", ["dear"], {}),
+        ):  # fmt: skip
+            with pytest.raises(Rejected):
+                await ann.call(method, *args, **kwargs)
+        rows = run.events.query("kind == 'call'")["value"].array.texts
+        assert max(map(len, rows)) < 1000
+        assert run.calls["args"].tolist() == [None, None, ["dear"]]
+
+
+POISON = (
+    '{"id":"evil-5","page":0,"args":[%s],"kwargs":{},"outcome":"refused","error":"NotLive",'
+    '"message":"This page has no such action.","ms":0.1}'
+)
+
+
+@pytest.mark.parametrize("argument", UNREADABLE)
+async def test_a_log_that_holds_an_unreadable_call_opens_and_can_be_read(
+    argument: str, tmp_path: Path
+) -> None:
+    """An early version wrote such rows; nothing about the session is lost by them."""
+    options = {"db": tmp_path / "log.sqlite3"}
+    with serving(Desk, **options) as run:
+        ann = await Browser.open(run)
+        await ann.call("echo", 1)
+        name = run.players[0].name
+        with run.lock:
+            cause = Cause(name, "Desk", "Desk.nope", "")
+            run._runtime.world.journal.write_for(
+                cause, "call", f"player/{name}", "nope", POISON % argument
+            )
+        run._runtime.world.journal.take_snapshot = lambda: None  # as after a kill
+    with serving(Desk, **options) as run:
+        ann = await Browser.open(run)
+        with pytest.raises(Rejected, match="NotLive"):
+            await ann.call("nope", call_id="evil-5")
+        with pytest.raises(Rejected):
+            await ann.call("echo", call_id="evil-1")
+        assert await ann.call("echo", 2) == 2
+        assert run.calls["outcome"].tolist() == ["ok", "refused", "ok"]
+        assert [value["id"] for value in run.events.query("field == 'nope'")["value"]] == ["evil-5"]
+        for form in ("csv", "parquet", "jsonl"):
+            assert len(run.export(tmp_path / f"{form}.zip", format=form).read_bytes()) > 0
+        assert rerun(run, [Desk], namespace={}).same
+
+
+async def test_a_message_that_fails_delays_no_other_and_keeps_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fault of ours is reported; the caller is answered, and those in the same batch as well."""
+    with serving(Desk) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        calls, name = run._runtime.calls, run.players[0].name
+        receive = calls.receive
+
+        def failing(invoke: Any) -> None:
+            if invoke.player == name:
+                raise ZeroDivisionError("a fault of ours")
+            receive(invoke)
+
+        monkeypatch.setattr(calls, "receive", failing)
+        with run.lock:
+            asked = [await ann.ask("echo", 1), await bob.ask("echo", 2)]
+        with pytest.raises(Rejected, match=CALM):
+            await ann.answer(asked[0])
+        assert await bob.answer(asked[1]) == 2
+        assert run.errors["type"].tolist() == ["ZeroDivisionError"]
+        assert await bob.pong() == []
+
+
+@pytest.mark.parametrize("method", ["add", "large"])
+async def test_an_old_call_that_is_repeated_costs_a_few_rows_hit_or_miss(
+    method: str, tmp_path: Path
+) -> None:
+    """Of however many calls, by an index in the rows; large results are no exception."""
+    options = {"db": tmp_path / "log.sqlite3"}
+    with serving(Counter, **options) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        first = await ann.call(method, call_id="a-1")
+        for number in range(2, 130):
+            await ann.call("add", call_id=f"a-{number}")
+            await bob.call("add")
+    with serving(Counter, **options) as run:
+        ann = await Browser.open(run)
+        rows = 0
+        read = run._runtime.world.log.read
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal rows
+            for event in read(*args, **kwargs):
+                rows += 1
+                yield event
+
+        run._runtime.world.log.read = counted  # type: ignore[method-assign]
+        for _ in range(50):
+            assert await ann.call(method, call_id="a-1") == first
+            with pytest.raises(Rejected):
+                await ann.call("add", call_id="a-0")
+        assert rows < 100 * 30
+        assert run.players[0].count == 129
+
+
+async def test_a_call_repeated_after_many_page_loads_and_a_restart_runs_once(
+    tmp_path: Path,
+) -> None:
+    """A tab that slept while its player loaded the page again and again."""
+    options = {"db": tmp_path / "log.sqlite3"}
+    with serving(Counter, **options) as run:
+        ann = await Browser.open(run)
+        for load in range(300):
+            await ann.call("add", call_id=f"load{load}-1")
+    for _ in range(2):
+        with serving(Counter, **options) as run:
+            ann = await Browser.open(run)
+            with suppress(Rejected):
+                await ann.call("add", call_id="load0-1")
+            assert run.players[0].count == 300

@@ -363,3 +363,21 @@ def check_kept(run: Run, acknowledged: list[list[int]]) -> None:
         assert kept[: len(prices)] == prices
         assert len(kept) <= len(prices) + 1
         assert run.players[number].price == kept[-1]
+
+
+async def test_something_that_fails_after_a_commit_holds_nothing_else_up() -> None:
+    """What waits for the same commit is done all the same, and the researcher reads what failed."""
+    with serving(Market) as run:
+        ann = await Browser.open(run)
+        done: list[int] = []
+        world = run._runtime.world
+
+        def fail() -> None:
+            raise OSError("a fault of ours")
+
+        with run.lock:
+            world.journal.say(fail)
+            world.journal.say(lambda: done.append(1))
+        assert await ann.call("echo", 1) == 1
+        assert done == [1]
+        assert run.errors["type"].tolist() == ["OSError"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uproot_nb.log.call_rows import FORMER_CHARACTERS, CallRow
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import (
@@ -258,13 +259,65 @@ def test_an_id_has_a_page_load_and_a_number(call_id: str, parts: tuple[str, int]
     assert not ledger.is_new(call_id)
 
 
-def test_a_ledger_forgets_the_oldest_page_loads() -> None:
+def test_a_call_is_known_again_after_any_number_of_other_page_loads() -> None:
     ledger = CallLedger()
-    for load in range(KEPT_PAGE_LOADS + 1):
-        ledger.note(f"load{load}-5")
-    assert len(ledger.highest) == KEPT_PAGE_LOADS
-    assert ledger.is_new("load0-5")
-    assert not ledger.is_new("load1-5")
+    for load in range(3 * KEPT_PAGE_LOADS):
+        ledger.note(f"load{load}-5", load + 1)
+    assert len(ledger.highest) == len(ledger.roots) == KEPT_PAGE_LOADS
+    assert [ledger.is_new(f"load0-{number}") for number in (4, 5, 6)] == [False, False, True]
+    assert ledger.is_new("another-1")
+    loaded = CallLedger(ledger.highest, ledger.roots, ledger.former)
+    assert not loaded.is_new("load0-5")
+
+
+def test_a_page_load_that_comes_back_after_many_others_goes_on_counting() -> None:
+    ledger = CallLedger()
+    ledger.note("early-1", 1)
+    for load in range(2 * KEPT_PAGE_LOADS):
+        ledger.note(f"load{load}-5", load + 2)
+    ledger.note("early-2", 2000)
+    for load in range(2 * KEPT_PAGE_LOADS):
+        ledger.note(f"more{load}-5", load + 3000)
+    assert [ledger.is_new(f"early-{number}") for number in (1, 2, 3)] == [False, False, True]
+
+
+def test_page_loads_without_end_take_bounded_memory() -> None:
+    ledger = CallLedger()
+    for load in range(20_000):
+        ledger.note(f"load{load}-5", load + 1)
+    assert len(ledger.former) <= FORMER_CHARACTERS
+    assert not ledger.is_new("load19000-5")
+    assert not ledger.is_new("load12000-5")
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=80))
+def test_the_row_of_any_call_is_found_in_few_steps(calls: list[tuple[str, bool]]) -> None:
+    """Rows of several page loads, some with a `started` row of their own before the outcome."""
+    ledger, rows, reads = CallLedger(), {}, 0
+    numbers = {"a": 0, "b": 0}
+
+    def write(call_id: str, outcome: str) -> None:
+        seq = 3 * len(rows) + 1
+        rows[seq] = CallRow(call_id, outcome, back=ledger.back(call_id))
+        ledger.note(call_id, seq)
+
+    def read(seq: int) -> CallRow | None:
+        nonlocal reads
+        reads += 1
+        return rows[seq]
+
+    for prefix, started in calls:
+        numbers[prefix] += 1
+        for outcome in ("started", "ok") if started else ("ok",):
+            write(f"{prefix}-{numbers[prefix]}", outcome)
+    for prefix, last in numbers.items():
+        for number in range(1, last + 1):
+            reads = 0
+            found = ledger.find(f"{prefix}-{number}", read)
+            assert found is not None
+            assert (found.id, found.outcome) == (f"{prefix}-{number}", "ok")
+            assert reads <= 40
+        assert ledger.find(f"{prefix}-0", read) is None
 
 
 def test_a_session_is_opened_with_settings() -> None:

@@ -15,6 +15,7 @@ import pandas
 from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype, take
 
 from uproot_nb.analysis.reading import read_codec
+from uproot_nb.log.call_rows import read_lenient
 from uproot_nb.log.codec import Codec
 
 __all__ = ["LoggedArray", "LoggedDtype", "Said"]
@@ -99,7 +100,10 @@ class LoggedArray(ExtensionArray):
     def _decoded(self, text: str | None) -> Any:
         if text is None:
             return None
-        return json.loads(text) if type(text) is Said else self._codec.decode(text)
+        try:
+            return json.loads(text) if type(text) is Said else self._codec.decode(text)
+        except ValueError:
+            return read_lenient(text)  # what an early version has logged of a refused call
 
     def __reduce__(self) -> Any:
         return _rebuilt, (self._texts,)

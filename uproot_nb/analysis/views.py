@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.columns import table
+from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 
@@ -51,7 +52,7 @@ def calls_table(events: Iterable[Event]) -> pandas.DataFrame:
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
-        value = json.loads(event.value)
+        value = read_call(event.value)
         key = (event.subject, value["id"])
         if value.get("outcome") == "started" and key in rows:
             continue

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import time
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import orjson
 
 from uproot_nb.bridge.messages import Invoke, Reply
@@ -25,16 +25,15 @@ from uproot_nb.engine.world import World
 from uproot_nb.errors import BadArguments, NotLive, Refused, StalePage, UprootError
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
+from uproot_nb.log.call_rows import CallRow, read_row
 
 __all__ = ["Calls"]
 
-REMEMBERED = 5_000
-"""Outcomes kept in memory; those of older repeated calls are looked up in the log."""
-LONGEST_REMEMBERED = 4_096
-
 CLOSING_SECONDS = 2.0
-FRUITLESS = 20
-"""Repeated calls of one player that the log does not know; after these it is not asked again."""
+LONGEST_REFUSED = 200
+"""Bytes of arguments that the log keeps of a refused call; longer ones are left out."""
+LONGEST_REASON = 300
+"""Characters of the reason why a call is refused: it may name what the browser has sent."""
 
 Key = tuple[str, str]
 
@@ -47,11 +46,9 @@ class Calls:
         self._lanes: dict[str, deque[Invoke]] = {}
         self._busy: set[str] = set()
         self._asked: dict[Key, list[int]] = {}
-        self._outcomes: OrderedDict[Key, bytes] = OrderedDict()
         self._scopes: dict[str, asyncio.Lock] = {}
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._fruitless: Counter[str] = Counter()
         self.paused = False
 
     # ---- in order, once ----
@@ -66,12 +63,18 @@ class Calls:
         if asked is not None:
             asked.append(invoke.call)
             return
-        if key in self._outcomes or not player.calls.is_new(invoke.id):
+        if not player.calls.is_new(invoke.id):
             self._repeat(invoke)
             return
         self._asked[key] = [invoke.call]
         self._lanes.setdefault(invoke.player, deque()).append(invoke)
         self._drain(invoke.player)
+
+    def give_up(self, invoke: Invoke) -> None:
+        """Answer a call that a fault of our own has kept from running, so that nobody waits."""
+        key = (invoke.player, invoke.id)
+        for call in self._asked.pop(key, [invoke.call]):
+            self._world.send(Reply(call, error_frame(invoke.id, "Error", CALM)))
 
     def pause(self) -> None:
         """Let no new call start."""
@@ -92,12 +95,10 @@ class Calls:
     def _start(self, invoke: Invoke) -> None:
         started = time.perf_counter()
         try:
+            given = _arguments(invoke)  # first: the log takes nothing that cannot be read again
             page, method = self._find(invoke)
             cause = self._cause(page, method, invoke)
-            args, kwargs = method.accept(*_arguments(invoke))
-        except _Unreadable as refusal:
-            self._refuse(_without_arguments(invoke), refusal, started)
-            return
+            args, kwargs = method.accept(*given)
         except UprootError as refusal:
             self._refuse(invoke, refusal, started)
             return
@@ -226,7 +227,9 @@ class Calls:
         name = self._world.state.players[invoke.player].page or ""
         cause = Cause(invoke.player, name, f"{name}.{invoke.method}", "")
         kind = "BadArguments" if isinstance(refusal, BadArguments) else type(refusal).__name__
-        self._reject(invoke, cause, "refused", kind, message, started)
+        if isinstance(refusal, _Unreadable) or len(invoke.args + invoke.kwargs) > LONGEST_REFUSED:
+            invoke = msgspec.structs.replace(invoke, args=b"null", kwargs=b"null")
+        self._reject(invoke, cause, "refused", kind, _shortened(message), started)
 
     def _reject(
         self, invoke: Invoke, cause: Cause, outcome: str, kind: str, message: str, started: float
@@ -239,36 +242,33 @@ class Calls:
     ) -> None:
         world = self._world
         with world.lock:
+            ledger = world.state.players[invoke.player].calls
             ms = b"%.3f" % ((time.perf_counter() - started) * 1000)
-            text = _record(invoke, outcome + b',"ms":' + ms)
-            world.journal.write_for(cause, "call", f"player/{invoke.player}", invoke.method, text)
+            text = _record(invoke, ledger.back(invoke.id), outcome + b',"ms":' + ms)
+            subject = f"player/{invoke.player}"
+            seq = world.journal.write_for(cause, "call", subject, invoke.method, text)
             world.journal.finish(cause)
-            world.state.players[invoke.player].calls.note(invoke.id)
+            ledger.note(invoke.id, seq)
             world.journal.say(partial(self._answer, (invoke.player, invoke.id), frame))
 
     def _answer(self, key: Key, frame: bytes) -> None:
         for call in self._asked.pop(key, ()):
             self._world.send(Reply(call, frame))
-        if len(frame) <= LONGEST_REMEMBERED:
-            self._outcomes[key] = frame
-            if len(self._outcomes) > REMEMBERED:
-                self._outcomes.popitem(last=False)
 
     def _repeat(self, invoke: Invoke) -> None:
-        frame = self._outcomes.get((invoke.player, invoke.id)) or self._look_up(invoke)
-        answer = Reply(invoke.call, frame)
+        answer = Reply(invoke.call, self._first_outcome(invoke))
         with self._world.lock:
             self._world.journal.say(lambda: self._world.send(answer))
 
-    def _look_up(self, invoke: Invoke) -> bytes:
-        if self._fruitless[invoke.player] < FRUITLESS:
-            read = self._world.journal.read
-            for event in read({"call"}, f"player/{invoke.player}", newest_first=True):
-                value = json.loads(event.value)
-                if value["id"] == invoke.id:
-                    return _frame_of(value)
-            self._fruitless[invoke.player] += 1
-        return error_frame(invoke.id, "Error", NOT_KEPT)
+    def _first_outcome(self, invoke: Invoke) -> bytes:
+        """Return the frame that a call was answered with when it ran; a few rows are read."""
+        known = self._world.state.players[invoke.player].calls.find(invoke.id, self._read_row)
+        return error_frame(invoke.id, "Error", NOT_KEPT) if known is None else _frame_of(known)
+
+    def _read_row(self, seq: int) -> CallRow | None:
+        world = self._world
+        found = world.log.read(world.name, after=seq - 1, until=seq, kinds={"call"})
+        return next((read_row(event.value) for event in found), None)
 
 
 class _Unreadable(BadArguments):
@@ -287,10 +287,11 @@ class _CallCause(Unfinished):
             return
         self.noted = True
         invoke, journal = self.invoke, self.world.journal
-        text = _record(invoke, b'"outcome":"started"')
-        plain = Cause(*self)
-        journal.write_for(plain, "call", f"player/{invoke.player}", invoke.method, text)
-        self.world.state.players[invoke.player].calls.note(invoke.id)
+        ledger = self.world.state.players[invoke.player].calls
+        text = _record(invoke, ledger.back(invoke.id), b'"outcome":"started"')
+        subject = f"player/{invoke.player}"
+        seq = journal.write_for(Cause(*self), "call", subject, invoke.method, text)
+        ledger.note(invoke.id, seq)
 
 
 def _arguments(invoke: Invoke) -> tuple[list[Any], dict[str, Any]]:
@@ -300,23 +301,20 @@ def _arguments(invoke: Invoke) -> tuple[list[Any], dict[str, Any]]:
         raise _Unreadable(invoke.method, "arguments", "cannot be read") from None
 
 
-def _record(invoke: Invoke, outcome: bytes) -> str:
-    head = b'{"id":%b,"page":%d,"args":%b,"kwargs":%b,' % (
-        orjson.dumps(invoke.id), invoke.page, invoke.args, invoke.kwargs,
+def _record(invoke: Invoke, back: tuple[int, int], outcome: bytes) -> str:
+    head = b'{"id":%b,"page":%d,"args":%b,"kwargs":%b,"back":[%d,%d],' % (
+        orjson.dumps(invoke.id), invoke.page, invoke.args, invoke.kwargs, *back,
     )  # fmt: skip
     return (head + outcome + b"}").decode()
 
 
-def _without_arguments(invoke: Invoke) -> Invoke:
-    return Invoke(
-        invoke.call, invoke.socket, invoke.session, invoke.player, invoke.page, invoke.id,
-        invoke.method, b"[]", b"{}",
-    )  # fmt: skip
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
 
 
-def _frame_of(value: dict[str, Any]) -> bytes:
-    if value["outcome"] == "ok":
-        return result_frame(value["id"], orjson.dumps(value["result"]))
-    if value["outcome"] == "started":
-        return error_frame(value["id"], "Interrupted", INTERRUPTED)
-    return error_frame(value["id"], value["error"], value["message"])
+def _frame_of(row: CallRow) -> bytes:
+    if row.outcome == "ok":
+        return result_frame(row.id, bytes(row.result))
+    if row.outcome == "started":
+        return error_frame(row.id, "Interrupted", INTERRUPTED)
+    return error_frame(row.id, row.error, row.message)

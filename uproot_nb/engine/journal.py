@@ -67,6 +67,10 @@ def attempt(cause: Cause, first: dict[tuple[str, str], int] | None = None) -> At
     return made
 
 
+def _log_failure(error: BaseException) -> None:
+    logger.error("Something that waited for a commit failed.", exc_info=error)
+
+
 class Journal:
     """Buffers events, commits them in one transaction a turn, and only then lets anyone know.
 
@@ -90,6 +94,8 @@ class Journal:
         self.log, self.session, self.state = log, session, state
         self.lock, self.loop, self.clock = lock, loop, clock
         self.outside = outside
+        self.report: Callable[[BaseException], None] = _log_failure
+        """Gets what an act of `say` raised."""
         self.seq = state.seq
         self.committed = state.seq
         self.pending: list[Event] = []
@@ -271,4 +277,7 @@ class Journal:
 
     def _speak(self) -> None:
         while self._speaking:
-            self._speaking.popleft()()
+            try:
+                self._speaking.popleft()()
+            except Exception as error:  # the border around one: the others are still done
+                self.report(error)

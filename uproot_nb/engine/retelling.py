@@ -20,6 +20,7 @@ from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.submitting import BACK, POSITION, VISIT, visit_token
 from uproot_nb.experiment.setup import Setup
+from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
@@ -98,7 +99,10 @@ class Retelling(Runtime):
     # ---- what browsers do ----
 
     async def _tell_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        told = orjson.loads(event.value)
+        told = read_call(event.value)
+        if told["args"] is None:  # it was refused, and what was sent is not in the log
+            await self._repeat([event])
+            return
         self.calls.receive(Invoke(
             event.seq, 1, self.world.key, name, told["page"], told["id"], event.field,
             orjson.dumps(told["args"]), orjson.dumps(told["kwargs"]),

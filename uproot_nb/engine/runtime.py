@@ -154,6 +154,7 @@ class Runtime:
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
+        self.world.journal.report = self._note_failure
         self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
         self.watchdog = Watchdog(self.lock, self.loop, self._warn)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
@@ -319,10 +320,22 @@ class Runtime:
 
     def _receive(self, messages: list[Any]) -> None:
         for message in messages:
-            if type(message) is Invoke:
-                self.calls.receive(message)
-            else:
-                self._receive_other(message)
+            try:
+                if type(message) is Invoke:
+                    self.calls.receive(message)
+                else:
+                    self._receive_other(message)
+            except Exception as error:  # the border around one message: the others go on
+                self._note_failure(error)
+                if type(message) is Invoke:
+                    self.calls.give_up(message)
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Report a fault of our own, which must not stop what comes after it."""
+        try:
+            self.trouble.report(error, Cause("", "", "uproot_nb", ""))
+        except Exception:  # the log takes nothing any more
+            logger.exception("Session %r: %r could not be reported.", self.name, error)
 
     def _receive_other(self, message: Any) -> None:
         match message:

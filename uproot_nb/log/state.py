@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -18,12 +17,13 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.log.call_rows import KEPT_PAGE_LOADS, CallLedger, call_id_of, split_call_id
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 
 __all__ = [
-    "ARRIVED", "CallLedger", "GroupState", "PlayerState", "State", "Stored", "UNCHANGING",
-    "change_container",
+    "ARRIVED", "CallLedger", "GroupState", "KEPT_PAGE_LOADS", "PlayerState", "State", "Stored",
+    "UNCHANGING", "change_container", "split_call_id",
 ]  # fmt: skip
 
 NOWHERE = -1
@@ -31,9 +31,6 @@ NOWHERE = -1
 
 ARRIVED = "arrived"
 """The field of a `once` event that says that a visit has begun."""
-
-KEPT_PAGE_LOADS = 256
-"""Page loads of one player whose calls are remembered."""
 
 UNCHANGING = frozenset({
     type(None), bool, int, float, str, bytes, frozenset, Decimal, UUID, date, datetime, time,
@@ -63,38 +60,6 @@ class Stored:
         if self.value is _UNREAD:
             self.value = codec.decode(self.text or "")
         return self.value
-
-
-@dataclass(slots=True)
-class CallLedger:
-    """Which calls of one player are known: the highest number by id prefix.
-
-    Ids have the form `<page load>-<number>` with rising numbers, so that one number a page load
-    tells a new call from a repeated one, however many calls there were.
-    """
-
-    highest: dict[str, int] = field(default_factory=dict)
-
-    def is_new(self, call_id: str) -> bool:
-        """Tell whether no call of this id can have run."""
-        prefix, number = split_call_id(call_id)
-        return number > self.highest.get(prefix, -1)
-
-    def note(self, call_id: str) -> None:
-        """Remember that a call of this id has run."""
-        prefix, number = split_call_id(call_id)
-        if number > self.highest.get(prefix, -1):
-            if prefix not in self.highest and len(self.highest) >= KEPT_PAGE_LOADS:
-                del self.highest[next(iter(self.highest))]
-            self.highest[prefix] = number
-
-
-def split_call_id(call_id: str) -> tuple[str, int]:
-    """Return the page load's part and the number of a call's id; an odd id stands for itself."""
-    prefix, dash, number = call_id.rpartition("-")
-    if dash and len(number) <= 15 and number.isascii() and number.isdigit():
-        return prefix, int(number)
-    return call_id, 0
 
 
 @dataclass(slots=True)
@@ -279,7 +244,7 @@ class State:
     def _call(self, event: Event) -> None:
         player = self.players.get(_name(event.subject))
         if player is not None:
-            player.calls.note(json.loads(event.value)["id"])
+            player.calls.note(call_id_of(event.value), event.seq)
 
     def _once(self, event: Event) -> None:
         if not event.subject.startswith("player/"):

@@ -13,6 +13,7 @@ import orjson
 
 from uproot_nb.engine.recorded_time import CLOSE
 from uproot_nb.engine.waits import WAIT_EVENT
+from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 
@@ -129,7 +130,7 @@ def _told(event: Event) -> str:
 
 
 def _outcome(event: Event) -> Any:
-    told = orjson.loads(event.value)
+    told = read_call(event.value)
     return {key: told[key] for key in ("outcome", "result", "error", "message") if key in told}
 
 
@@ -140,7 +141,7 @@ def _described(
     assert one is not None
     known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
     call = next(known, one if one.kind == "call" else None)
-    told = {} if call is None else orjson.loads(call.value)
+    told = {} if call is None else read_call(call.value)
     field = _TOLD_AS.get(one.kind, one.field or one.kind)
     return Difference(
         seq, one.actor, one.page, one.cause, told.get("args", []), told.get("kwargs", {}),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from uproot_nb.engine.moves import PLACE_FIELDS
+from uproot_nb.log.call_rows import read_call, read_row
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.state import ARRIVED
 
@@ -124,7 +125,7 @@ def _is_of_move(events: Sequence[Event], place: int) -> bool:
 
 def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedStep | None:
     event = events[place]
-    told = orjson.loads(event.value)
+    told = read_call(event.value)
     if told["outcome"] == "started":
         return None
     first = place
@@ -147,7 +148,7 @@ def _is_timing(event: Event) -> bool:
 
 
 def _is_part(event: Event) -> bool:
-    return event.kind != "call" or orjson.loads(event.value)["outcome"] == "started"
+    return event.kind != "call" or read_row(event.value).outcome == "started"
 
 
 # ---- what an event tells of ---------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # the server makes its links; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
 
 __all__ = ["KernelLink"]
+
+logger = logging.getLogger(__name__)
 
 _ACTIVITY_SECONDS = 1.0
 _ANY = repeat(None)
@@ -104,7 +107,10 @@ class KernelLink:
         for message in messages:
             carry_out = self._carry_out.get(type(message))
             if carry_out is not None:
-                carry_out(message)
+                try:
+                    carry_out(message)
+                except Exception:  # the border around one message: the line stays open
+                    logger.exception("A %s of kernel %r failed.", type(message).__name__, self.kernel)
         self._server.flush()
 
     def gone(self) -> None:
