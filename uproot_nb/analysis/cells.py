@@ -65,12 +65,12 @@ def readable(text: str, codec: Codec) -> Cell:
 
     Decimals become numbers with all their digits, times ISO texts, sets lists, players their
     names, bytes base64. NaN and infinity become NOT_FINITE, and texts inside of lists and dicts.
-    What has no such form keeps its tags.
+    A negative zero is 0.0. What has no such form keeps its tags.
     """
     if text == "null":
         return None
     if '"$' not in text:
-        return text
+        return text if text != "-0.0" else "0.0"
     return plain(codec.decode(text), text)
 
 

@@ -61,7 +61,8 @@ def typed(values: Sequence[Any]) -> Any:
     if kinds == {int} and all(v in _INT64 for v in values if type(v) is int):
         return pandas.arrays.IntegerArray(_filled(values, gaps, 0, "int64"), gaps)
     if float in kinds and kinds <= {int, float} and _exact(values):
-        return pandas.arrays.FloatingArray(_filled(values, gaps, 0.0, "float64"), gaps)
+        numbers = _filled(values, gaps, 0.0, "float64") + 0.0  # no negative zero is shown
+        return pandas.arrays.FloatingArray(numbers, gaps)
     if kinds == {str} and all(map(_is_unicode, values)):
         return pandas.array([None if g else v for v, g in zip(values, gaps, strict=True)],
                             dtype="string")  # fmt: skip

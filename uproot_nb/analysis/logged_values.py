@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -36,10 +36,18 @@ class LoggedDtype(ExtensionDtype):
     kind = "O"
     na_value = None
 
+    def __str__(self) -> str:
+        """Return what programs that read frames go by: DuckDB refuses a dtype it does not know."""
+        return "string"
+
     @classmethod
     def construct_array_type(cls) -> builtins.type[LoggedArray]:
         """Return the class of the columns."""
         return LoggedArray
+
+    def __from_arrow__(self, array: Any) -> LoggedArray:
+        """Return the column that `__arrow_array__` has written."""
+        return LoggedArray(_objects(array.to_pylist()), read_codec())
 
 
 class LoggedArray(ExtensionArray):
@@ -71,6 +79,21 @@ class LoggedArray(ExtensionArray):
     def __len__(self) -> int:
         return len(self._texts)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """Return the values as a column of objects.
+
+        numpy would look into lists and arrays and make several dimensions of them, where what is
+        written in C expects one, and ends the process.
+        """
+        values = _objects(self)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __arrow_array__(self, type: Any = None) -> Any:
+        """Return the JSON of each value as a column of texts, for Parquet, Arrow, and Polars."""
+        import pyarrow  # lazy: whoever asks has it
+
+        return pyarrow.array([_well_formed(text) for text in self._texts], type or pyarrow.string())
+
     def __getitem__(self, item: Any) -> Any:
         if isinstance(item, (int, np.integer)):
             return self._decoded(self._texts[item])
@@ -81,11 +104,12 @@ class LoggedArray(ExtensionArray):
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Return the values as another dtype; as text each is what `str` says of it."""
-        if pandas.api.types.pandas_dtype(dtype).kind != "U":
-            return super().astype(dtype, copy=copy)
-        texts = np.empty(len(self), dtype=object)  # as an older pandas has texts in its columns
-        texts[:] = [str(value) for value in self]
-        return texts
+        wanted = pandas.api.types.pandas_dtype(dtype)
+        if wanted.kind == "O" and not isinstance(wanted, ExtensionDtype):
+            return _objects(self)
+        if wanted.kind == "U":  # as an older pandas has texts in its columns
+            return _objects([str(value) for value in self])
+        return super().astype(dtype, copy=copy)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, float) and value != value:  # so an older pandas says that none is
@@ -109,9 +133,13 @@ class LoggedArray(ExtensionArray):
         return _rebuilt, (self._texts,)
 
     def __eq__(self, other: object) -> Any:
-        if isinstance(other, (LoggedArray, Sequence)) and not isinstance(other, (str, bytes)):
-            return np.array([a == b for a, b in zip(self, other, strict=True)], dtype=bool)
-        return np.array([value == other for value in self], dtype=bool)
+        if isinstance(other, (pandas.Series, pandas.Index, pandas.DataFrame)):
+            return NotImplemented  # pandas aligns them and asks again
+        if isinstance(other, (LoggedArray, np.ndarray)):
+            return np.array([_same(a, b) for a, b in zip(self, other, strict=True)], dtype=bool)
+        if isinstance(other, Sequence) and not isinstance(other, (str, bytes)):
+            return np.array([_same(a, b) for a, b in zip(self, other, strict=True)], dtype=bool)
+        return np.array([_same(value, other) for value in self], dtype=bool)
 
     def isna(self) -> np.ndarray[Any, Any]:
         """Tell where there is no value, or None."""
@@ -129,6 +157,15 @@ class LoggedArray(ExtensionArray):
     def unique(self) -> Self:
         """Return the values that differ in the log, in the order of their first appearance."""
         return type(self)(pandas.unique(self._texts), self._codec)
+
+    def value_counts(self, dropna: bool = True) -> pandas.Series[int]:
+        """Return how often each value is there, by what the log says of it; most frequent first."""
+        gaps = self.isna()
+        texts = pandas.Series(self._texts, dtype=object)
+        texts[gaps] = None
+        found = texts.value_counts(dropna=dropna)
+        values = type(self)(_objects(_none_for_missing(found.index)), self._codec)
+        return pandas.Series(found.to_numpy(), index=pandas.Index(values), name="count")
 
     def copy(self) -> Self:
         """Return a copy."""
@@ -158,6 +195,32 @@ class LoggedArray(ExtensionArray):
 
     def _formatter(self, boxed: bool = False) -> Any:
         return repr
+
+
+def _objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
+    """Return values of any type as an array of one dimension."""
+    listed = list(values)
+    made = np.empty(len(listed), dtype=object)
+    for place, value in enumerate(listed):  # `made[:] = listed` looks into arrays of one length
+        made[place] = value
+    return made
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Tell whether two values are equal, also where that is asked of each element."""
+    try:
+        return bool(np.asarray(a == b).all())
+    except (TypeError, ValueError):  # arrays of other lengths, frames of other labels
+        return False
+
+
+def _none_for_missing(texts: Iterable[Any]) -> list[str | None]:
+    return [text if isinstance(text, str) else None for text in texts]
+
+
+def _well_formed(text: str | None) -> str | None:
+    """Return a text without halves of characters, which no other program takes."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 def _rebuilt(texts: np.ndarray[Any, Any]) -> LoggedArray:

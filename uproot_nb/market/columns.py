@@ -180,10 +180,15 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
     known = _categories(values)
     made = {
         name: _category(values[name], known[name]) if dtype == "category"
-        else pandas.Series(values[name], dtype=object).astype(cast("Any", dtype))
+        else _unsigned(pandas.Series(values[name], dtype=object).astype(cast("Any", dtype)))
         for name, dtype in types_of(table).items()
     }  # fmt: skip
     return pandas.DataFrame(made)
+
+
+def _unsigned(column: pandas.Series[Any]) -> pandas.Series[Any]:
+    """Return numbers without a negative zero, as a loss that rounds to nothing leaves."""
+    return column + 0.0 if column.dtype.kind == "f" else column
 
 
 def _categories(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
