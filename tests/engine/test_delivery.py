@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from uproot_nb import (
     send_to,
     send_to_one,
 )
+from uproot_nb.bridge.messages import SocketOpened
 from uproot_nb.engine import delivery
 from uproot_nb.errors import BadPage, UnknownPlayer, UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
@@ -323,6 +326,104 @@ async def test_reconnects_amid_a_stream_of_pushes_keep_it_whole() -> None:
         await streaming
         await ann.settle()
         assert ann.data() == list(range(150))
+
+
+async def test_browsers_reconnect_while_a_cell_pushes_and_changes() -> None:
+    """A stress test: each browser has every push once and in order, and no reconnect fails."""
+    rounds, burst = 12, 50
+    with serving(First, players=4) as run:
+        browsers = [await Browser.open(run, n) for n in range(3)]
+        await together(*(browser.settle() for browser in browsers))
+        failures: list[Any] = []
+        runtime = run._runtime
+        runtime.loop.call_soon_threadsafe(
+            runtime.loop.set_exception_handler, lambda loop, context: failures.append(context)
+        )
+        for number in range(delivery.REMEMBERED):
+            send_to(run.players[3], number)  # there is much to look through
+        turns = threading.Semaphore(0)
+
+        def cell() -> None:
+            for turn in range(rounds):
+                turns.acquire()
+                for number in range(burst):
+                    run.session.latest = [turn, number]
+                    send_to(run.players[:3], [turn, number])
+
+        pushing = asyncio.create_task(asyncio.to_thread(cell))
+        for _ in range(rounds):
+            turns.release()
+            await together(*(browser.disconnect() for browser in browsers))
+            await together(*(browser.connect() for browser in browsers))
+            await together(*(browser.settle() for browser in browsers))
+        await pushing
+        for browser in browsers:
+            assert await browser.settle() == [[r, n] for r in range(rounds) for n in range(burst)]
+        assert run.session.latest == [rounds - 1, burst - 1]
+        assert failures == []
+
+
+class Watched(str):
+    """A name; each time that it is looked up, something is done first."""
+
+    __slots__ = ("before",)
+    before: Callable[[], None]
+
+    def __hash__(self) -> int:
+        self.before()
+        return str.__hash__(self)
+
+
+def test_catching_up_is_not_disturbed_by_a_cell_that_pushes() -> None:
+    """What is remembered does not change while it is looked through."""
+    with serving(First) as run:
+        runtime, name = run._runtime, Watched(run.players[0].name)
+        run.advance(run.players)
+        send_to(run.players, "one")
+        send_to(run.players, "two")
+        pushing: list[threading.Thread] = []
+
+        def push() -> None:
+            pushing.append(threading.Thread(target=send_to, args=(run.players, "more")))
+            pushing[-1].start()
+            pushing[-1].join(0.05)  # it waits for its turn
+
+        name.before = push
+        opened = SocketOpened(1, runtime.world.key, name, run.players[0].position, 0)
+
+        async def catch_up() -> None:
+            runtime.delivery.catch_up(opened)
+
+        runtime.wait_for(catch_up())
+        for thread in pushing:
+            thread.join()
+        assert len(pushing) >= 3
+
+
+def test_what_is_remembered_for_reconnects_is_bounded_by_its_size() -> None:
+    """4,000 pushes to 1,000 players do not keep 4,000 sets of 1,000 names."""
+    names = [f"p{n}" for n in range(1_000)]
+    recent = delivery._Recent(0)
+    tracemalloc.start()
+    for seq in range(1, 4_001):
+        receivers = names if seq % 2 else names[seq % 7 :]
+        recent.add(seq, receivers, b"x" * (100 if seq % 5 else 20_000))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used < 2 * delivery.REMEMBERED_BYTES
+    kept = [seq for seq, _ in recent.missed("p500", recent.after, 4_000)]
+    assert kept == list(range(recent.after + 1, 4_001))
+    assert len(kept) > 50
+
+
+def test_a_push_that_is_too_large_to_remember_is_read_from_the_log() -> None:
+    """It pushes out all that was there, and reconnects are answered from the log."""
+    recent = delivery._Recent(0)
+    recent.add(1, ["ann"], b"small")
+    recent.add(2, ["ann"], b"x" * (delivery.REMEMBERED_BYTES + 1))
+    assert recent.after == 2
+    recent.add(3, ["ann"], b"small")
+    assert recent.missed("ann", 2, 3) == [(3, b"small")]
 
 
 async def test_two_tabs_of_one_player_each_get_every_push_once() -> None:

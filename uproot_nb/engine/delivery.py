@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from sys import getsizeof
 from types import EllipsisType
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ Where = type[Page] | int | EllipsisType | None
 
 REMEMBERED = 4_000
 """Notifications kept in memory for browsers that reconnect; older ones are read from the log."""
+REMEMBERED_BYTES = 8 * 2**20
+"""About how much memory they may take; a notification that is larger alone is not kept."""
 
 
 class _Sent(NamedTuple):
@@ -31,14 +34,61 @@ class _Sent(NamedTuple):
     frame: bytes
 
 
+class _Recent:
+    """The latest notifications, bounded by their number and by the memory that they take.
+
+    Those that go to the same players share one set of names.
+    """
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        """Every notification after this seq is here."""
+        self._sent: deque[_Sent] = deque()
+        self._bytes = 0
+
+    def add(self, seq: int, players: list[str], frame: bytes) -> None:
+        """Keep one more notification, and let go of the oldest where there are too many."""
+        names, last = frozenset(players), self._sent[-1] if self._sent else None
+        if last is not None and last.players == names:
+            names = last.players
+        self._sent.append(_Sent(seq, names, frame))
+        self._bytes += self._size_of_last()
+        while self._sent and (len(self._sent) > REMEMBERED or self._bytes > REMEMBERED_BYTES):
+            self._drop_oldest()
+
+    def missed(self, player: str, since: int, until: int) -> list[tuple[int, bytes]]:
+        """Return what *player* was sent after *since* and up to *until*, oldest first."""
+        found: list[tuple[int, bytes]] = []
+        for sent in reversed(self._sent):
+            if sent.seq <= since:
+                break
+            if sent.seq <= until and player in sent.players:
+                found.append((sent.seq, sent.frame))
+        return found[::-1]
+
+    def _size_of_last(self) -> int:
+        sent = self._sent[-1]
+        shared = len(self._sent) > 1 and self._sent[-2].players is sent.players
+        return _size_of(sent, shared)
+
+    def _drop_oldest(self) -> None:
+        dropped = self._sent.popleft()
+        self.after = dropped.seq
+        shared = bool(self._sent) and self._sent[0].players is dropped.players
+        self._bytes -= _size_of(dropped, shared)
+
+
+def _size_of(sent: _Sent, shared: bool) -> int:
+    """Return about how many bytes a notification takes, without names that it shares."""
+    return getsizeof(sent) + getsizeof(sent.frame) + (0 if shared else getsizeof(sent.players))
+
+
 class Delivery:
     """Logs each notification once and releases it after the commit."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._recent: deque[_Sent] = deque(maxlen=REMEMBERED)
-        self._recent_from = world.state.seq
-        """Every notification after this seq is in `_recent`."""
+        self._recent = _Recent(world.state.seq)
 
     def notify(
         self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Where
@@ -86,10 +136,12 @@ class Delivery:
         if player is None:
             world.send(CloseSocket(opened.socket, 4403, "unknown"))
             return
-        frames: list[tuple[int, bytes]] = []
-        if player.position == opened.page:
-            frames = list(self._missed(opened.player, opened.since))
-        world.send(Backlog(opened.socket, world.journal.committed, frames))
+        frames: Iterable[tuple[int, bytes]] = ()
+        with world.lock:  # a cell may send, and so commit, at any moment
+            committed = world.journal.committed
+            if player.position == opened.page:
+                frames = self._missed(opened.player, opened.since, committed)
+        world.send(Backlog(opened.socket, committed, list(frames)))
         if player.position != opened.page and opened.page >= 0:
             self.tell([opened.player], "reload", entered=player.entered)
 
@@ -97,20 +149,19 @@ class Delivery:
         if not players:
             return
         world = self._world
-        if len(self._recent) == REMEMBERED:
-            self._recent_from = self._recent[0].seq
-        self._recent.append(_Sent(seq, frozenset(players), frame))
+        self._recent.add(seq, players, frame)
         positions = [world.state.players[name].position for name in players]
         message = Push(world.key, seq, players, frame, positions)
         world.journal.say(lambda: world.send(message))
 
-    def _missed(self, player: str, since: int) -> Iterable[tuple[int, bytes]]:
-        committed = self._world.journal.committed
-        if since >= self._recent_from:
-            for sent in self._recent:
-                if since < sent.seq <= committed and player in sent.players:
-                    yield sent.seq, sent.frame
-            return
+    def _missed(self, player: str, since: int, committed: int) -> Iterable[tuple[int, bytes]]:
+        if since >= self._recent.after:
+            return self._recent.missed(player, since, committed)
+        return self._missed_long_ago(player, since, committed)
+
+    def _missed_long_ago(
+        self, player: str, since: int, committed: int
+    ) -> Iterable[tuple[int, bytes]]:
         log = self._world.log
         for event in log.read(self._world.name, after=since, until=committed, kinds={"notify"}):
             value = orjson.loads(event.value)
