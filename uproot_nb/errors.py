@@ -198,10 +198,10 @@ class ReservedName(UprootError, AttributeError):
 class UnknownField(UprootError, AttributeError):
     """A field was read that nobody has set."""
 
-    def __init__(self, subject: str, name: str) -> None:
+    def __init__(self, subject: str, name: str, hint: str = "") -> None:
         self.subject, self.name = subject, name
         super().__init__(
-            f"{subject} has no field '{name}'.\n"
+            f"{subject} has no field '{name}'.\n{hint}"
             f"Set it first (for everyone in new_player), or read it with .get('{name}', default)."
         )
 

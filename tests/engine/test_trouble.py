@@ -1,5 +1,5 @@
 """Trouble: what went wrong is kept and shown to the researcher, and to nobody else."""
-# ruff: noqa: ANN001, ANN201  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import asyncio
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
-from uproot_nb import Page, live, others_in_session, spawn
+from uproot_nb import IntegerField, Page, live, others_in_session, spawn
+from uproot_nb.errors import UnknownField
 
 
 class Market(Page):
@@ -78,6 +79,73 @@ async def test_a_traceback_begins_in_the_authors_code_and_is_whole() -> None:
         assert "uproot_nb/engine" not in deep["traceback"].replace("\\", "/")
         assert "KeyError: 'missing'" in chained["traceback"]
         assert "direct cause" in chained["traceback"]
+
+
+def page_that_fails_in(place: str) -> type[Page]:
+    """Return a page whose author's mistake shows below frames that are not the author's."""
+
+    class Fails(Page):
+        """# Fails"""
+
+        if place == "template":
+            template = "{% extends 'Base.html' %}{% block main %}{{ wrong() }}{% endblock %}"
+
+            def templatevars(page, player):
+                return {"wrong": lambda: first(player)}
+
+        if place == "default":
+            fields = {"a": IntegerField(label="A", default=lambda: [].index(3))}
+
+        if place == "answer":
+
+            def fields(page, player):
+                return {"a": 3}
+
+        @live(thread=True)
+        def slow(page, player):
+            return first(player)
+
+        @live
+        def unsendable(page, player):
+            return object()
+
+    return Fails
+
+
+@pytest.mark.parametrize("place", ["template", "default", "slow"])
+async def test_no_frame_of_python_or_of_a_package_stands_above_the_authors(place: str) -> None:
+    with serving(page_that_fails_in(place)) as run:
+        if place == "slow":
+            ann = await Browser.open(run)
+            with pytest.raises(Rejected):
+                await ann.call("slow")
+        else:
+            await Browser(run.link(run.players[0])).fetch()
+        lines = run.errors.iloc[-1]["value"]["traceback"].splitlines()
+        assert lines[0] == "Traceback (most recent call last):"
+        assert "test_trouble.py" in lines[1] or "Fails.template" in lines[1]
+
+
+@pytest.mark.parametrize("place", ["answer", "unsendable"])
+async def test_of_what_we_refuse_beside_the_authors_code_the_message_is_shown(place: str) -> None:
+    with serving(page_that_fails_in(place)) as run:
+        if place == "unsendable":
+            ann = await Browser.open(run)
+            with pytest.raises(Rejected):
+                await ann.call("unsendable")
+        else:
+            await Browser(run.link(run.players[0])).fetch()
+        error = run.errors.iloc[-1]["value"]
+        assert error["traceback"].startswith(f"{error['type']}: {error['message']}")
+        assert "File" not in error["traceback"]
+
+
+async def test_otrees_names_of_players_are_translated() -> None:
+    with serving(Market) as run:
+        with pytest.raises(UnknownField, match=r"id_in_group.*\n.*is here: member_id"):
+            run.players[0].id_in_group  # noqa: B018
+        with pytest.raises(UnknownField, match="is here: within"):
+            run.players[0].in_round(2)
 
 
 async def test_an_error_event_says_who_where_and_through_which_code() -> None:

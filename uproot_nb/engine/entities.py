@@ -17,6 +17,7 @@ from uproot_nb.engine.tracked import (
     release,
 )
 from uproot_nb.errors import ReservedName, UnknownField, Unstorable, UprootError
+from uproot_nb.experiment.hints import ENTITY_NAMES
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     PlayerIdentifier,
@@ -43,6 +44,11 @@ __all__ = [
 _LIVE = frozenset({TrackedList, TrackedDict, TrackedSet})
 _TRACKABLE = frozenset({list, dict, set, tuple}) | _LIVE
 _MISSING = object()
+
+
+def _unknown(subject: str, name: str) -> UnknownField:
+    here = ENTITY_NAMES.get(name)
+    return UnknownField(subject, name, f"What oTree calls so is here: {here}.\n" if here else "")
 
 
 class Change(NamedTuple):
@@ -102,7 +108,7 @@ class Entity:
         try:
             value = state.value(self.subject, name)
         except KeyError:
-            raise UnknownField(self.subject, name) from None
+            raise _unknown(self.subject, name) from None
         watched = self._watched
         if watched is not None and name not in watched and type(value) not in UNCHANGING:
             kept = state.fields[self.subject][name]
@@ -149,7 +155,7 @@ class Entity:
         with world.lock:
             fields = world.state.fields.get(self.subject, {})
             if name not in fields:
-                raise UnknownField(self.subject, name)
+                raise _unknown(self.subject, name)
             world.journal.write("del", self.subject, name, "null")
             release(fields.pop(name))
 
@@ -368,7 +374,7 @@ class View:
             return self._values[name]
         except KeyError:
             when = ", ".join(f"{k}={v!r}" for k, v in self._context.items())
-            raise UnknownField(f"{self._subject} within {when}", name) from None
+            raise _unknown(f"{self._subject} within {when}", name) from None
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a field's value then, or *default*."""

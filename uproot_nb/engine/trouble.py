@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,12 @@ from types import TracebackType
 
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.world import World
-from uproot_nb.errors import BadPage
+from uproot_nb.errors import BadPage, UprootError
 
 __all__ = ["Trouble", "readable", "text_of"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_FOREIGN = (_PACKAGE, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen ")
 
 
 class Trouble:
@@ -52,13 +55,15 @@ class Trouble:
     def describe(self, error: BaseException) -> str:
         """Return the traceback as text, from the authors' code on.
 
-        A BadPage names the place in the author's template itself; its stack is only ours.
+        A BadPage names the place in the author's template itself. Of it, and of what we raise
+        beside the authors' code, the stack would be only ours: the message is enough.
         """
-        if isinstance(error, BadPage):
-            return readable(f"{type(error).__name__}: {error}\n")
         frames = _authors_frames(error.__traceback__)
+        if isinstance(error, BadPage) or (frames is None and isinstance(error, UprootError)):
+            return readable(f"{type(error).__name__}: {error}\n")
+        frames = frames or error.__traceback__
         told = traceback.TracebackException(type(error), error, frames)
-        _without_carets(told)
+        _tidy(told)
         return readable("".join(told.format()))
 
     def _log(self, subject: str, value: dict[str, object], cause: Cause) -> None:
@@ -69,19 +74,29 @@ class Trouble:
 
 
 def _authors_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Skip the engine's own frames at the top; keep all if there is nothing else."""
+    """Skip the frames above the authors' first line: ours, Python's and installed packages'."""
     found = trace
-    while found is not None and found.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    while found is not None and _is_foreign(found.tb_frame.f_code.co_filename):
         found = found.tb_next
-    return found or trace
+    return found
 
 
-def _without_carets(told: traceback.TracebackException | None) -> None:
-    """Carets need the source parsed, and CPython's parser is not safe beside a cell's thread."""
+def _is_foreign(file: str) -> bool:
+    return file.startswith(_FOREIGN) or "site-packages" in file or "dist-packages" in file
+
+
+def _tidy(told: traceback.TracebackException | None) -> None:
+    """Let what led to an error begin at the authors' line, too, and take the carets out.
+
+    Carets need the source parsed, and CPython's parser is not safe beside a cell's thread.
+    """
     seen = 0
     while told is not None and seen < 20:
         for frame in told.stack:
             frame.colno = frame.end_colno = None
+        own = list(itertools.dropwhile(lambda frame: _is_foreign(frame.filename), told.stack))
+        if own:
+            told.stack[:] = own
         told, seen = told.__cause__ or told.__context__, seen + 1
 
 

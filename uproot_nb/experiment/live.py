@@ -12,7 +12,7 @@ import pydantic
 
 from uproot_nb.errors import BadArguments, BadPage
 
-__all__ = ["LiveMethod", "live", "takes_first"]
+__all__ = ["PLAIN_TYPES", "LiveMethod", "live", "takes_first"]
 
 Scope = Literal["group", "session"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -29,6 +29,11 @@ _READABLE = {
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _PLAIN_TYPES = frozenset({"bool", "int", "float", "str", "list", "dict", "Decimal"})
+PLAIN_TYPES = (
+    *sorted(_PLAIN_TYPES), "Any", "Dict", "List", "Literal", "Optional", "Tuple", "Union", "bytes",
+    "set", "tuple",
+)  # fmt: skip
+"""Names that annotations use, for those that are misspelt."""
 
 
 class LiveMethod:
@@ -85,6 +90,15 @@ class LiveMethod:
         """
         self._validate = validator = _arguments_validator(self.function, names)
         return validator
+
+    def prepare_once(self) -> None:
+        """Build the validator if there is none yet.
+
+        Raises:
+            NameError: an annotation names a class that is not defined.
+        """
+        if self._validate is None:
+            self.prepare()
 
     def _check_shape(self) -> None:
         function = self.function
@@ -160,6 +174,9 @@ def _arguments_validator(
     """Return a function with the live method's own signature that only validates and collects."""
     signature = inspect.signature(function, locals=names, eval_str=True)
     parameters = list(signature.parameters.values())[2:]
+    for parameter in parameters:
+        if isinstance(parameter.annotation, FunctionType):
+            raise TypeError(f"{parameter.name} is annotated with a function, which is no type.")
 
     def collect(*args: Any, **kwargs: Any) -> Arguments:
         return args, kwargs

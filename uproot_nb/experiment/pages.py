@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import PydanticUserError
-from pydantic.errors import PydanticSchemaGenerationError
-
 from uproot_nb.errors import BadField, BadPage
 from uproot_nb.experiment.declarations import check_fields
-from uproot_nb.experiment.live import LiveMethod, takes_first
+from uproot_nb.experiment.hints import PAGE_NAMES, advise, returns_nothing
+from uproot_nb.experiment.live import PLAIN_TYPES, LiveMethod, takes_first
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
 __all__ = [
-    "HOOKS", "GroupCreatingWait", "NoshowPage", "Page", "SynchronizingWait", "WaitPage",
+    "HOOKS", "Check", "GroupCreatingWait", "NoshowPage", "Page", "SynchronizingWait", "WaitPage",
 ]  # fmt: skip
 
 HOOKS: Mapping[str, tuple[str, ...]] = {
@@ -44,7 +41,10 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 }
 """The hooks of a page and what each takes after `page`, in the order in which they run."""
 
-ATTRIBUTES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+Check = tuple[Callable[[Any], bool], str]
+"""What an attribute may be: a test of a value, and the same in words."""
+
+ATTRIBUTES: Mapping[str, Check] = {
     "template": (lambda v: v is None or isinstance(v, str), "the template itself, or its path"),
     "fields": (
         lambda v: isinstance(v, Mapping),
@@ -63,7 +63,29 @@ ATTRIBUTES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What a page's plain attributes may be."""
 
-_KEPT = frozenset({"app", "key", "source", "live_methods", "waits", "shown", "look_again"})
+_ANSWER: Mapping[str, str] = {
+    "show": "True or False",
+    "fields": "a dict of fields",
+    "timeout": "seconds, or None",
+    "templatevars": "a dict of names and values",
+    "jsvars": "a dict of names and values",
+    "allow_back": "True or False",
+    "wait_for": "players",
+    "stealth_fields": "a list of names",
+    "may_proceed": "True or False",
+}
+"""The hooks that are asked for a value, and for which."""
+
+_ONE_VALUE = {
+    "group_size": "For groups of two sizes, write two pages, each with a hook 'show'.",
+    "template": "What differs from player to player, write in the template, by {% if … %}.",
+}
+"""What to do instead of a function, where one would ask."""
+
+_KEPT = frozenset({
+    "app", "key", "source", "live_methods", "waits", "shown", "look_again",
+    "kind_attributes", "kind_functions",
+})  # fmt: skip
 _ONLY_WAITS = frozenset({"wait_for", "all_here", "after_grouping", "group_size", "synchronize"})
 _NOT_IN_WAITS = frozenset({
     "fields", "validate", "before_form_save", "stealth_fields", "handle_stealth_fields",
@@ -98,6 +120,11 @@ class Page:
     waits: ClassVar[bool] = False
     source: ClassVar[Source] = Source("", "", "", 0)
     live_methods: ClassVar[Mapping[str, LiveMethod]] = {}
+    kind_attributes: ClassVar[Mapping[str, Check]] = {}
+    """What the plain attributes of this kind of page may be, besides those of every page."""
+    kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The functions of this kind of page that answer at once, and what they take after `page`."""
+    _checked: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -109,6 +136,23 @@ class Page:
             _check_member(cls, name, value, names)
         cls.live_methods = _collect_live_methods(cls)
         cls.belong_to(cls.app)
+        cls._checked = _members_beyond_pages(cls)
+
+    @classmethod
+    def check_again(cls) -> None:
+        """Check what was assigned since the class was defined, as in `Wait.group_size = 3`.
+
+        Raises:
+            BadPage: it cannot be.
+        """
+        for name, value in _members_beyond_pages(cls).items():
+            is_new = value is not cls._checked.get(name, cls)
+            if is_new and name not in _KEPT and not name.startswith("_"):
+                _check_member(cls, name, value, vars(cls))
+        cls._checked = _members_beyond_pages(cls)
+        cls.live_methods = _collect_live_methods(cls)
+        for method in cls.live_methods.values():
+            _check_names(cls, method)
 
     @classmethod
     def belong_to(cls, app: str) -> None:
@@ -187,33 +231,49 @@ def _check_member(cls: type[Page], name: str, value: Any, names: Mapping[str, An
         value = inner
     if isinstance(value, LiveMethod):
         _check_live(cls, name, value, names)
-    elif name in _KEPT and not isinstance(value, classmethod):
+    elif name in _KEPT and not isinstance(value, classmethod) and not _is_ours(cls):
         raise _mistake(
             cls, value, f"'{name}' is kept by uproot_nb.", f"Rename it, for example 'my_{name}'."
         )
     else:
-        _check_place(cls, name, value)
-        if name in ATTRIBUTES and not _is_function(value):
-            _check_attribute(cls, name, value)
-        elif name in HOOKS:
-            _adopt_hook(cls, name, value)
-        else:
-            _warn_of_misspelling(cls, name, value)
+        _check_plain_member(cls, name, value)
+
+
+def _check_plain_member(cls: type[Page], name: str, value: Any) -> None:
+    _check_place(cls, name, value)
+    if name in cls.kind_functions:
+        _check_function(cls, name, value)
+    elif name in HOOKS and (name not in ATTRIBUTES or _is_function(value)):
+        _adopt_hook(cls, name, value)
+    elif name in ATTRIBUTES or name in cls.kind_attributes:
+        _check_attribute(cls, name, value)
+    elif name in PAGE_NAMES:
+        hint = f"'{name}' is oTree's and means nothing here."
+        advise(str(_mistake(cls, value, hint, f"Instead, {PAGE_NAMES[name]}.")))
+    else:
+        _warn_of_misspelling(cls, name, value)
 
 
 def _warn_of_misspelling(cls: type[Page], name: str, value: Any) -> None:
     """Say so if what is neither hook nor attribute looks as if it were meant to be one."""
-    meant = difflib.get_close_matches(name, {*HOOKS, *ATTRIBUTES}, 1, 0.85)
+    own = {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions}
+    meant = difflib.get_close_matches(name, own, 1, 0.85)
     if meant and name[:1] != "_" and not isinstance(value, type):
         mistake = _mistake(
             cls, value, f"'{name}' means nothing to uproot_nb.",
             f"Did you mean '{meant[0]}'? If not, another name spares the next reader the question.",
         )  # fmt: skip
-        warnings.warn(str(mistake), stacklevel=4)
+        advise(str(mistake))
 
 
 def _check_attribute(cls: type[Page], name: str, value: Any) -> None:
-    fits, allowed = ATTRIBUTES[name]
+    fits, allowed = ATTRIBUTES[name] if name in ATTRIBUTES else cls.kind_attributes[name]
+    if _is_function(value):
+        advice = f" {_ONE_VALUE[name]}" if name in _ONE_VALUE else ""
+        raise _mistake(
+            cls, getattr(value, "__func__", value), f"its {name} is a function.",
+            f"'{name}' takes {allowed}.{advice}",
+        )  # fmt: skip
     if name == "fields" and isinstance(value, Mapping):
         try:
             check_fields(value)
@@ -240,6 +300,10 @@ def _check_place(cls: type[Page], name: str, value: Any) -> None:
         raise _mistake(cls, value, f"it has '{name}', but {wrong}.", f"Take '{name}' out.")
 
 
+def _is_ours(cls: type[Page]) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def _is_function(value: Any) -> bool:
     return inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod))
 
@@ -259,7 +323,8 @@ def _are_names(value: Any) -> bool:
 
 
 def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]) -> None:
-    if name in HOOKS or name in ATTRIBUTES or hasattr(WaitPage, name):
+    own = {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions}
+    if name in own or hasattr(WaitPage, name):
         raise _mistake(
             cls,
             method.function,
@@ -273,17 +338,41 @@ def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[s
             f"the live method '{name}' has a private name: browsers could never call it.",
             f"Rename it to '{name.lstrip('_')}', or take @live away.",
         )
+    _check_annotations(cls, name, method, names)
+
+
+def _check_annotations(
+    cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]
+) -> None:
+    """Build the validator of a live method, so that an annotation fails under its own cell."""
     try:
         method.prepare(names)
-    except NameError:
-        pass  # an annotation names a class that a later cell defines: checked at the first call
-    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, SyntaxError) as error:
-        raise _mistake(
-            cls,
-            method.function,
-            f"the annotations of '{name}' cannot be checked: {str(error).splitlines()[0]}",
-            "Annotate with plain types (int, float, str, list[int], a dataclass or model).",
-        ) from error
+        return
+    except NameError as error:  # a later cell may define it: serve() looks again
+        meant = difflib.get_close_matches(str(error.name), PLAIN_TYPES, 1, 0.7)
+        if not meant:
+            return
+        reason = f"'{error.name}' is not defined. Did you mean '{meant[0]}'?"
+    except Exception as error:  # the border around what annotations are, and pydantic makes of it
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+    raise _mistake(
+        cls,
+        method.function,
+        f"the annotations of '{name}' cannot be checked: {reason}",
+        "Annotate with plain types (int, float, str, list[int], a dataclass or model).",
+    )
+
+
+def _check_names(cls: type[Page], method: LiveMethod) -> None:
+    """Say so if an annotation names what is still not there, now that the page is to be shown."""
+    try:
+        method.prepare_once()
+    except NameError as error:
+        what = f"the annotations of '{method.name}' name '{error.name}', which is not defined."
+        remedy = f"Define {error.name} before somebody calls it, or annotate with a plain type."
+        advise(str(_mistake(cls, method.function, what, remedy)))
+    except Exception:  # the border around authors' annotations: the first call reports it
+        return
 
 
 def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
@@ -304,7 +393,39 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
             f"the hook '{name}' takes ({', '.join(p.name for p in given)}).",
             f"Write {_model(name)}.",
         )
+    if name in _ANSWER and returns_nothing(function):
+        advise(str(_unanswered(cls, name, function)))
     setattr(cls, name, classmethod(function))
+
+
+def _unanswered(cls: type[Page], name: str, function: Any) -> BadPage:
+    what = "so the page is always shown" if name == "show" else "so it has no effect"
+    return _mistake(
+        cls, function, f"'{name}' has no 'return', {what}.", f"Return {_ANSWER[name]} in it."
+    )
+
+
+def _check_function(cls: type[Page], name: str, value: Any) -> None:
+    """Check a function of a kind of page, which stays as it was written."""
+    function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
+    takes = ("page", *cls.kind_functions[name])
+    model = f"'def {name}({', '.join(takes)})'"
+    if not inspect.isfunction(function):
+        what = f"'{name}' is a function of the page, and was given {value!r}."
+        raise _mistake(cls, value, what, f"Write {model}.")
+    if inspect.iscoroutinefunction(function):
+        what = f"{name} is 'async def', but it is to answer at once."
+        raise _mistake(cls, function, what, f"Write 'def {name}'.")
+    given = list(inspect.signature(function).parameters.values())
+    swapped = any(p.name in takes[n + 1 :] for n, p in enumerate(given[: len(takes)]))
+    if swapped or not _takes(given, len(takes)):
+        shown = ", ".join(parameter.name for parameter in given)
+        raise _mistake(cls, function, f"'{name}' takes ({shown}).", f"Write {model}.")
+    ours = [kind for kind in cls.__mro__[1:] if issubclass(kind, Page) and _is_ours(kind)]
+    before = next((vars(kind)[name] for kind in ours if name in vars(kind)), None)
+    if before is not None and returns_nothing(function) and not returns_nothing(before):
+        what = f"'{name}' has no 'return', so it has no effect."
+        advise(str(_mistake(cls, function, what, "Return what it is asked for.")))
 
 
 def _takes(parameters: list[inspect.Parameter], count: int) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.hints import NOTEBOOK_NAMES, advise
 from uproot_nb.experiment.order import check_order, pages_of
 from uproot_nb.experiment.pages import Page
 
@@ -19,6 +20,14 @@ _CALLBACKS: Mapping[str, tuple[str, ...]] = {
     "language": ("player",), "digest": ("session",), "pipeline": ("session",),
     "api": ("request", "session"),
 }  # fmt: skip
+
+_PLAIN_NAMES: Mapping[str, str] = {
+    "C": "'class C' with the constants in it",
+    "Context": "'class Context(PlayerContext)'",
+    "DESCRIPTION": 'DESCRIPTION = "…"',
+    "LANDING_PAGE": "LANDING_PAGE = True",
+}
+"""What is picked up from a namespace and is no function."""
 
 _OPTIONAL = frozenset({"language", "digest", "pipeline", "api"})
 
@@ -87,14 +96,21 @@ def collect_app(
     if page_order is None:
         page_order = namespace.get("page_order")
     if page_order is None:
+        remedy = "Write serve([FirstPage, SecondPage]), or set page_order before serve()."
+        if "page_sequence" in namespace:
+            remedy = f"'page_sequence' is oTree's: {NOTEBOOK_NAMES['page_sequence']}."
+        raise BadPage(name or "serve()", "there is no page order.", remedy)
+    if _is_page(page_order):
+        shown = page_order.__name__
         raise BadPage(
-            name or "serve()",
-            "there is no page order.",
-            "Write serve([FirstPage, SecondPage]), or set page_order before serve().",
-        )
+            f"serve({shown})", "a page order is a list of pages, and this is one page.",
+            f"Write serve([{shown}]).",
+        )  # fmt: skip
+    _check_plain_names(namespace)
     pages = _pages(page_order, namespace)
     for page in pages:
         page.belong_to(name)
+        page.check_again()
     known = {page.key: page for page in pages}
     for page in pages:
         if known[page.key] is not page:
@@ -118,6 +134,16 @@ def _pages(page_order: Any, namespace: Mapping[str, Any]) -> list[type[Page]]:
     if not pages:
         raise BadPage("page_order", "it has no pages.", "List at least one page class.")
     return pages
+
+
+def _check_plain_names(namespace: Mapping[str, Any]) -> None:
+    """Refuse functions where a value is meant; say what oTree's names are here."""
+    for name, meant in _PLAIN_NAMES.items():
+        if inspect.isfunction(namespace.get(name)):
+            raise BadPage(name, "it is a function.", f"Write {meant}.")
+    for name, remedy in NOTEBOOK_NAMES.items():
+        if inspect.isfunction(namespace.get(name)):
+            advise(f"'{name}' is oTree's and means nothing here.\nInstead, {remedy}.")
 
 
 def _is_page(value: Any) -> bool:

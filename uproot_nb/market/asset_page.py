@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from uproot_nb.engine.entities import Player
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.pages import Check
 from uproot_nb.market.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
 from uproot_nb.market.market import Market
 from uproot_nb.market.page import MarketPage
@@ -47,6 +48,14 @@ class AssetMarketPage(MarketPage):
     dividends: ClassVar[Dividends]
     show_value: ClassVar[bool] = False
     rules = Rules(budget=True, short_sales=False)
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **MarketPage.kind_attributes,
+        "show_value": (lambda v: isinstance(v, bool), "True or False"),
+    }
+    kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **MarketPage.kind_functions,
+        "endow": ("market", "traders"),
+    }
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

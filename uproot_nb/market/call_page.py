@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.realtime import notify
 from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
+from uproot_nb.experiment.pages import Check
 from uproot_nb.market.market import Market
 from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.page import MarketPage, markets_of
@@ -49,6 +50,11 @@ class CallMarketPage(MarketPage):
     rules: ClassVar[Rules] = Rules(call=True)
     sealed: ClassVar[bool] = True
     clear_when_all_ready: ClassVar[bool] = False
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **MarketPage.kind_attributes,
+        "sealed": (lambda v: isinstance(v, bool), "True or False"),
+        "clear_when_all_ready": (lambda v: isinstance(v, bool), "True or False"),
+    }
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from uproot_nb.engine.entities import Player
-from uproot_nb.errors import BadPage, Refused
+from uproot_nb.errors import Refused
 from uproot_nb.experiment.live import live
-from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.market import refusals
 from uproot_nb.market.answering import answer, check_time, refuse, standing
 from uproot_nb.market.commands import Cancel, Limit, Replace
@@ -25,11 +24,15 @@ from uproot_nb.market.telling import hear, push, tell, told_of
 
 __all__ = ["MarketPage", "markets_of"]
 
-_PLAIN = (
-    "open_market", "late_trader", "close_market", "facts", "traders", "sides", "period", "told_of",
-    "mine_of", "tell", "tell_closed", "shown_number", "order_of",
-)  # fmt: skip
-"""Functions of a page that answer at once."""
+
+def _is_a_time(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or (is_number and 0 < value < float("inf"))
+
+
+def _are_names(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and bool(value)
+    return listed and all(isinstance(name, str) and name for name in value)
 
 
 class MarketPage(Page):
@@ -63,14 +66,20 @@ class MarketPage(Page):
     texts: ClassVar[Mapping[str, str]] = {}
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for name in _PLAIN:
-            if inspect.iscoroutinefunction(page_function(cls, name)):
-                raise BadPage(
-                    cls.__name__, f"{name} is 'async def', but it is to answer at once.",
-                    f"Write 'def {name}'.",
-                )  # fmt: skip
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
+        "seconds": (_is_a_time, "seconds, more than 0, or None"),
+        "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
+        "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
+    }
+    kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
+        "close_market": ("market",), "facts": ("player", "market"), "traders": ("player",),
+        "sides": ("player", "market"), "period": ("player",), "told_of": ("player", "market"),
+        "mine_of": ("player", "market"), "tell": ("player", "market", "outcome"),
+        "tell_closed": ("player", "market"), "shown_number": ("market", "order"),
+        "order_of": ("player", "market", "shown"),
+    }  # fmt: skip
 
     # What authors may change
 

@@ -1,0 +1,140 @@
+"""Hints: what an author may have meant by a name, and what looks like a slip."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+__all__ = ["ENTITY_NAMES", "NOTEBOOK_NAMES", "PAGE_NAMES", "advise", "returns_nothing"]
+
+PAGE_NAMES: Mapping[str, str] = {
+    "is_displayed": "write the hook 'def show(page, player)'",
+    "vars_for_template": "write the hook 'def templatevars(page, player)'",
+    "js_vars": "write the hook 'def jsvars(page, player)'; scripts read uproot.vars",
+    "timeout_seconds": "write timeout = 60, or a hook 'def timeout(page, player)'",
+    "get_timeout_seconds": "write the hook 'def timeout(page, player)'",
+    "timeout_submission": "set values in the hook 'def timeout_reached(page, player)'",
+    "timer_text": "show the time left in the page's template",
+    "form_model": "take it out: the answers to a page's 'fields' become fields of the player",
+    "form_fields": "write fields = dict(age=IntegerField(label='Your age')) on the page",
+    "get_form_fields": "write the hook 'def fields(page, player)', which returns a dict of fields",
+    "error_message": "write the hook 'def validate(page, player, data)', which returns it",
+    "before_next_page": "write the hook 'def after_once(page, player)'; "
+    "'def timeout_reached(page, player)' runs when the time is up",
+    "app_after_this_page": "call move_to_page(player, SomePage) in 'def after_once(page, player)'",
+    "live_method": "put @live above a method of the page, one for each kind of message",
+    "template_name": "write template = 'Name.html'",
+    "preserve_unsubmitted_inputs": "take it out",
+    "allow_back_button": "write allow_back = True",
+    "after_all_players_arrive": "write a SynchronizingWait with 'def all_here(page, group)'",
+    "wait_for_all_groups": "write a SynchronizingWait with synchronize = 'session'",
+    "group_by_arrival_time": "write a GroupCreatingWait with group_size = 2, for example",
+    "title_text": "write the text in the class's docstring, or in its template",
+    "body_text": "write the text in the class's docstring, or in its template",
+}
+"""oTree's names for what a page has, and what to write here."""
+
+NOTEBOOK_NAMES: Mapping[str, str] = {
+    "page_sequence": "call it page_order, or write serve([FirstPage, SecondPage])",
+    "creating_session": "write 'def new_session(session)', and 'def new_player(player)'",
+    "group_by_arrival_time_method": "write a GroupCreatingWait",
+    "vars_for_admin_report": "write 'def digest(session)'",
+    "custom_export": "write 'def pipeline(session)', which returns rows",
+}
+"""oTree's names for what a module has, and what to write here."""
+
+ENTITY_NAMES: Mapping[str, str] = {
+    "id_in_group": "member_id, which counts from 0",
+    "id_in_subsession": "id, which counts from 0",
+    "participant": "the player itself",
+    "subsession": "session",
+    "round_number": "round",
+    "code": "name",
+    "vars": "a field of its own, as in player.x = 3",
+    "config": "settings",
+    "in_round": "within(round=2)",
+    "in_rounds": "within(round=2)",
+    "in_previous_rounds": "history('x'), or within(round=2)",
+    "in_all_rounds": "history('x'), or within(round=2)",
+    "get_others_in_group": "others_in_group",
+    "get_others_in_subsession": "others_in_session",
+    "get_players": "players",
+    "get_player_by_id": "players[0], which counts from 0",
+    "get_player_by_role": "players.find_one(role='buyer')",
+    "get_groups": "groups",
+    "set_group_matrix": "create_groups(session, [[a, b], [c, d]])",
+    "group_randomly": "create_groups(session, [[a, b], [c, d]])",
+}
+"""oTree's names for what players, groups and sessions have, and what it is here."""
+
+_OWN = f"{__name__.partition('.')[0]}."
+
+
+def advise(text: str) -> None:
+    """Warn about the author's line that is running now, each time that it runs.
+
+    Python's own rule, once for each line and text, would say nothing when a cell runs again.
+    """
+    frame = _authors_frame()
+    file, line = ("<cell>", 1) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    warnings.warn_explicit(text, UserWarning, file, line, registry={})
+
+
+def _authors_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OWN):
+        frame = frame.f_back
+    return frame
+
+
+def returns_nothing(function: Callable[..., Any]) -> bool:
+    """Tell whether a function was written without any `return` of a value.
+
+    Functions without a text that can be read, generators, those that raise, and those whose body
+    is `...` are not meant.
+    """
+    body = _body_of(function)
+    if not body:
+        return False
+    own = list(_own_statements(body))
+    if len(own) == 2 and isinstance(own[1], ast.Constant) and own[1].value is ...:
+        return False
+    gives = (ast.Yield, ast.YieldFrom, ast.Raise)
+    return not any(
+        isinstance(node, gives) or (isinstance(node, ast.Return) and node.value is not None)
+        for node in own
+    )
+
+
+def _body_of(function: Callable[..., Any]) -> list[ast.stmt]:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return []
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    if not lines:
+        return []
+    try:
+        tree = ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
+    except (SyntaxError, ValueError):
+        return []
+    first = tree.body[0] if tree.body else None
+    is_function = isinstance(first, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return first.body if is_function and first.name == code.co_name else []  # type: ignore[union-attr]
+
+
+def _own_statements(body: list[ast.stmt]) -> Any:
+    """Yield all nodes of a body, but not those of functions and classes inside it."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, inner):
+            todo.extend(ast.iter_child_nodes(node))
