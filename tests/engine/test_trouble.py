@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, until
 from uproot_nb import IntegerField, Page, live, others_in_session, spawn
+from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.trouble import Trouble
+from uproot_nb.engine.world import World
 from uproot_nb.errors import UnknownField
 
 
@@ -220,3 +224,104 @@ async def test_what_the_server_refused_is_visible_to_the_researcher() -> None:
         assert error["subject"] == f"player/{run.players[0].name}"
         assert error["value"] == {"type": "Misuse", "message": "malformed", "count": 1}
         assert await bob.call("echo", 1) == 1
+
+
+# ---- folded ----
+
+
+async def test_refused_calls_reach_the_researcher_as_one_row_with_a_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A thousand of one kind are one row, one sentence in the notebook, and a few in the log."""
+    with serving(Market) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        for browser in (ann, bob):
+            asked = [await browser.ask("nope", n) for n in range(500)]
+            for call_id in asked:
+                with pytest.raises(Rejected):
+                    await browser.answer(call_id)
+        with pytest.raises(Rejected):
+            await ann.call("echo", 1, 2, 3)
+        errors = run.errors
+        assert errors["type"].tolist() == ["NotLive", "BadArguments"]
+        assert errors["count"].tolist() == [1000, 1]
+        assert errors["players"].tolist() == [2, 1]
+        assert "Put @live above 'def nope'" in errors["message"][0]
+        assert (run.events["kind"] == "error").sum() < 30
+        assert capsys.readouterr().err.count("Market.nope") <= 4
+
+
+async def test_an_error_that_comes_again_and_again_is_logged_and_shown_with_its_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever fails often floods neither the log nor the notebook."""
+    with serving(Market) as run:
+        ann = await Browser.open(run)
+        for _ in range(50):
+            with pytest.raises(Rejected):
+                await ann.call("deep")
+        assert run.errors["count"].tolist() == [50]
+        assert (run.events["kind"] == "error").sum() < 10
+        shown = capsys.readouterr().err
+        assert shown.count("Traceback") == 1
+        assert "more times: LookupError: deep down in market" in shown
+
+
+def test_equal_failures_are_counted_for_longer_and_longer(market: World) -> None:
+    """The first row comes at once, the next ones after 1, 2, 4 seconds and at most each minute."""
+    now, shown = 0.0, list[str]()
+    trouble = Trouble(market, lambda text, cause: shown.append(text), lambda: now)
+    cause = Cause("ann", "Market", "Market.nope", "")
+    for second in range(0, 600):
+        now = float(second)
+        for _ in range(10):
+            trouble.refused("NotLive", "Market.nope is not a live method.", cause)
+        trouble.settle()
+    trouble.settle(everything=True)
+    market.journal.commit()
+    rows = [json.loads(e.value) for e in market.log.read(market.name, kinds={"error"})]
+    assert sum(row.get("count", 1) for row in rows) == 6000
+    assert len(rows) < 20
+    assert len(shown) == 1
+
+
+def test_however_many_words_a_browser_finds_few_kinds_of_failures_are_kept(market: World) -> None:
+    """Unknown names and messages without end take bounded memory, and are counted together."""
+    shown: list[str] = []
+    trouble = Trouble(market, lambda text, cause: shown.append(text))
+    for number in range(3_000):
+        cause = Cause("ann", "Market", f"Market.nope{number}", "")
+        trouble.refused("NotLive", f"Market.nope{number} is not a live method.", cause)
+        trouble.script_error(f"No {number}", "", Cause("bob", "Market", "Market script", ""), 1)
+    trouble.settle(everything=True)
+    market.journal.commit()
+    rows = [json.loads(e.value) for e in market.log.read(market.name, kinds={"error"})]
+    assert sum(row.get("count", 1) for row in rows) == 6000
+    assert len(rows) == 2 * (20 + 2)
+    assert len(shown) == 2 * (20 + 1)
+
+
+async def test_errors_of_a_pages_script_reach_the_researcher() -> None:
+    """With message, source and line; long texts are cut, and equal ones are counted."""
+    with serving(Market) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        failed = {
+            "op": "script_error", "message": "TypeError: x is null", "source": "app.js", "line": 7,
+        }  # fmt: skip
+        for browser in (ann, bob):
+            for _ in range(100):
+                await browser.send(failed)
+        await ann.send({"op": "script_error", "message": "x" * 20_000, "source": "y" * 5_000})
+        for number in range(50):
+            await bob.send({**failed, "message": f"No {number}"})
+        await until(lambda: run.errors["count"].sum() == 251)
+        errors = run.errors
+        assert set(errors["type"]) == {"ScriptError"}
+        first = errors.iloc[0]
+        assert (first["count"], first["players"]) == (200, 2)
+        assert first["message"] == "TypeError: x is null"
+        assert first["value"]["source"] == "app.js:7"
+        assert first["page"] == "Market"
+        assert errors["message"].str.len().max() == 500
+        assert len(errors) < 20
+        assert await ann.call("echo", 1) == 1

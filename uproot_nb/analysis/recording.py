@@ -14,6 +14,7 @@ from uproot_nb.analysis.entries import entries_table, find_models
 from uproot_nb.analysis.event_table import EventTable
 from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything
 from uproot_nb.analysis.exported_tables import exported_tables, file_name
+from uproot_nb.analysis.folded_errors import folded_errors
 from uproot_nb.analysis.meanings import meanings_in
 from uproot_nb.analysis.panels import panel_table
 from uproot_nb.analysis.progress import LONG_EXPORT, bar
@@ -190,10 +191,16 @@ class Tables:
 
     @property
     def errors(self) -> pandas.DataFrame:
-        """The events of kind `error`, with `type`, `message` and `traceback` as columns."""
+        """The events of kind `error`, with `type`, `message` and `traceback` as columns.
+
+        Equal ones are one row, the first: `count` says how often there was one, `players` for how
+        many players.
+        """
         table = EventTable(self._codec)
-        table.take(self._read({"error"}))
+        events, counts, players = folded_errors(self._read({"error"}))
+        table.take(events)
         frame = table.df
+        frame["count"], frame["players"] = counts, players
         values = frame["value"].tolist()
         for name in ("type", "message", "traceback"):
             texts = [value.get(name) for value in values]

@@ -7,11 +7,11 @@ import msgspec
 __all__ = [
     "Action", "AddPlayers", "Backlog", "CloseRoom", "CloseSession", "CloseSocket", "FromKernel",
     "FromServer", "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
-    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomWaiting", "ServeFiles", "SetState",
-    "SocketClosed", "SocketOpened", "VERSION", "Welcome",
+    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomWaiting", "ScriptError",
+    "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "VERSION", "Welcome",
 ]  # fmt: skip
 
-VERSION = 3
+VERSION = 4
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
 
 
@@ -241,6 +241,22 @@ class Misuse(Message, frozen=True):
     count: int
 
 
+class ScriptError(Message, frozen=True):
+    """A page's own JavaScript failed in a participant's browser, `count` times in this report.
+
+    `message` and `source` are the browser's words, cut to a bearable length; `line` is 0 where it
+    is unknown. `page` is the position of the page.
+    """
+
+    session: str
+    player: str
+    page: int
+    message: str
+    source: str
+    line: int
+    count: int
+
+
 class RoomWaiting(Message, frozen=True):
     """So many browsers wait in the session's room called `name` now."""
 
@@ -255,4 +271,5 @@ FromKernel = (
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse | RoomWaiting
+    | ScriptError
 )  # fmt: skip

@@ -230,6 +230,8 @@ class Calls:
         if isinstance(refusal, _Unreadable) or len(invoke.args + invoke.kwargs) > LONGEST_REFUSED:
             invoke = msgspec.structs.replace(invoke, args=b"null", kwargs=b"null")
         self._reject(invoke, cause, "refused", kind, _shortened(message), started)
+        if not isinstance(refusal, StalePage):  # that one comes when a click and a move cross
+            self._trouble.refused(kind, _shortened(str(refusal)), cause)
 
     def _reject(
         self, invoke: Invoke, cause: Cause, outcome: str, kind: str, message: str, started: float

@@ -20,6 +20,7 @@ from uproot_nb.bridge.messages import (
     Misuse,
     OpenSession,
     RoomWaiting,
+    ScriptError,
     ServeFiles,
     SetState,
     SocketClosed,
@@ -261,6 +262,7 @@ class Runtime:
         self.flow.close()
         self.dropouts.close()
         await self.calls.close()
+        self.trouble.settle(everything=True)
         try:
             self.world.journal.close()
         finally:
@@ -281,6 +283,7 @@ class Runtime:
         while True:
             await asyncio.sleep(1.0)
             self.world.journal.tick()
+            self.trouble.settle()
 
     # ---- the line to the participant server ----
 
@@ -354,8 +357,18 @@ class Runtime:
             case Misuse():
                 subject = f"player/{message.player}" if message.player else "session"
                 self.trouble.misuse(message.what, message.count, subject)
+            case ScriptError():
+                self._note_script_error(message)
             case _:
                 logger.warning("The participant server sent %s unasked.", type(message).__name__)
+
+    def _note_script_error(self, failed: ScriptError) -> None:
+        if failed.player in self.world.state.players:
+            page = self.flow.journeys.page(self.world.player(failed.player), failed.page)
+            place = f"{failed.source}:{failed.line}" if failed.line else failed.source
+            key = page.key if page is not None else ""
+            cause = Cause(failed.player, key, f"{page.__name__ if page else 'page'} script", "")
+            self.trouble.script_error(failed.message, place, cause, failed.count)
 
     async def _answer_room(self, request: HttpRequest) -> None:
         self.flow.reply(await self.rooms.answer(request))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sysconfig
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -19,38 +21,93 @@ __all__ = ["Trouble", "readable", "text_of"]
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _FOREIGN = (_PACKAGE, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen ")
 
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+"""Seconds for which equal failures are counted before the log has the next row of them."""
+MOST_KINDS = 1_000
+"""Kinds of failures that are kept apart; of those not seen for long the next is logged at once."""
+MOST_KINDS_OF_PLAYER = 20
+"""Of failures whose words a participant's browser has chosen."""
+
+
+class _Repeated:
+    """A kind of failure that has been logged, and what came of it since."""
+
+    def __init__(self, subject: str, value: Value, cause: Cause) -> None:
+        self.subject, self.value, self.cause = subject, value, cause
+        self.more, self.wait, self.due = 0, FIRST_WAIT, 0.0
+
+
+Value = dict[str, object]
+_Kind = tuple[object, ...]
+
 
 class Trouble:
     """Reports every failure of authors' code: an `error` event and a traceback in the notebook.
 
+    Equal failures are folded: the first is logged and shown at once, those that follow are counted,
+    and logged now and then as one row with their `count`. So nobody can flood the log or the
+    notebook by failing often.
+
     Args:
         show: shows a text to the researcher, in the output of the cell it belongs to.
+        clock: seconds, for how long to count before the next row.
     """
 
-    def __init__(self, world: World, show: Callable[[str, Cause], None]) -> None:
-        self._world = world
+    def __init__(
+        self,
+        world: World,
+        show: Callable[[str, Cause], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._world, self._clock = world, clock
         self._show = show
+        self._known: dict[_Kind, _Repeated] = {}
+        self._waiting: dict[_Kind, _Repeated] = {}
+        self._kinds: Counter[str] = Counter()
+        """How many kinds of failures each player's browser has worded."""
 
     def report(self, error: BaseException, cause: Cause, subject: str = "session") -> None:
-        """Keep and show an error with its traceback."""
+        """Log and show an error with its traceback."""
         text = self.describe(error)
         told = {"message": text_of(error), "traceback": text}
-        value: dict[str, object] = {"type": type(error).__name__, **told}
-        self._log(subject, value, cause)
-        who = f" for {subject}" if subject != "session" else ""
-        self._show(f"{cause.cause}{who} failed:\n{text}", cause)
+        value: Value = {"type": type(error).__name__, **told}
+        if self._note(subject, value, cause):
+            who = f" for {subject}" if subject != "session" else ""
+            self._show(f"{cause.cause}{who} failed:\n{text}", cause)
+
+    def refused(self, kind: str, message: str, cause: Cause) -> None:
+        """Log and show that a call was refused which the page's own script should not make."""
+        value: Value = {"type": kind, "message": readable(message)}
+        self._worded_by_browser(value, cause, "A call was refused")
+
+    def script_error(self, message: str, source: str, cause: Cause, count: int) -> None:
+        """Log and show that the JavaScript of a page failed in a participant's browser."""
+        value: Value = {"type": "ScriptError", "message": readable(message), "source": source}
+        self._worded_by_browser(value, cause, "The script of this page failed", count)
 
     def misuse(self, what: str, count: int, subject: str) -> None:
-        """Keep what the participant server refused."""
-        value = {"type": "Misuse", "message": what, "count": count}
-        self._log(subject, value, Cause(subject.partition("/")[2], "", "participant server", ""))
+        """Log what the participant server refused."""
+        value: Value = {"type": "Misuse", "message": what}
+        cause = Cause(subject.partition("/")[2], "", "participant server", "")
+        self._note(subject, value, cause, count)
 
     def warn(self, message: str, cause: Cause) -> None:
-        """Show a warning at once, and keep it when the lock is free; any thread may call."""
+        """Show a warning at once, and log it when the lock is free; any thread may call."""
         self._show(message, cause)
-        value: dict[str, object] = {"type": "Warning", "message": message}
+        value: Value = {"type": "Warning", "message": message}
         with contextlib.suppress(RuntimeError):  # the run was closed meanwhile
-            self._world.loop.call_soon_threadsafe(self._log, "session", value, cause)
+            self._world.loop.call_soon_threadsafe(self._note, "session", value, cause)
+
+    def settle(self, everything: bool = False) -> None:
+        """Log what was counted: all of it, or what has been counted for long enough."""
+        if not self._waiting:
+            return
+        now = self._clock()
+        with self._world.lock:
+            for kind, repeated in list(self._waiting.items()):
+                if everything or now >= repeated.due:
+                    del self._waiting[kind]
+                    self._log_more(repeated, now)
 
     def describe(self, error: BaseException) -> str:
         """Return the traceback as text, from the authors' code on.
@@ -66,11 +123,55 @@ class Trouble:
         _tidy(told)
         return readable("".join(told.format()))
 
-    def _log(self, subject: str, value: dict[str, object], cause: Cause) -> None:
+    def _worded_by_browser(self, value: Value, cause: Cause, what: str, count: int = 1) -> None:
+        subject = f"player/{cause.actor}"
+        if (subject, cause, *value.values()) not in self._known:
+            self._kinds[subject] += 1
+            if self._kinds[subject] > MOST_KINDS_OF_PLAYER:
+                value = {"type": value["type"], "message": f"{what}, in still other words."}
+                cause = cause._replace(cause="browser")
+        if self._note(subject, value, cause, count):
+            source = f"\n{value['source']}" if value.get("source") else ""
+            self._show(f"{what} ({cause.cause}, {subject}): {value['message']}{source}", cause)
+
+    def _note(self, subject: str, value: Value, cause: Cause, count: int = 1) -> bool:
+        """Log a failure, or count it if it is known; tell whether it is new."""
+        kind: _Kind = (subject, cause, *value.values())
+        with self._world.lock:
+            known = self._known.get(kind)
+            if known is None:
+                self._forget_oldest()
+                known = self._known[kind] = _Repeated(subject, value, cause)
+                known.due = self._clock() + known.wait
+                self._log(known, count)
+                return True
+            known.more += count
+            self._waiting[kind] = known
+            return False
+
+    def _forget_oldest(self) -> None:
+        if len(self._known) >= MOST_KINDS:
+            kind = next(iter(self._known))
+            forgotten = self._known.pop(kind)
+            if self._waiting.pop(kind, None) is not None:
+                self._log_more(forgotten, self._clock())
+
+    def _log_more(self, repeated: _Repeated, now: float) -> None:
+        """Log how often a known failure came again, and count for longer the next time."""
+        more, repeated.more = repeated.more, 0
+        repeated.wait = min(2 * repeated.wait, LONGEST_WAIT)
+        repeated.due = now + repeated.wait
+        self._log(repeated, more)
+        if "traceback" in repeated.value:
+            times = "once more" if more == 1 else f"{more} more times"
+            told = f"{repeated.value['type']}: {repeated.value['message']}"
+            self._show(f"{repeated.cause.cause} failed {times}: {told}", repeated.cause)
+
+    def _log(self, repeated: _Repeated, count: int) -> None:
+        value = {**repeated.value, "count": count}
         world = self._world
-        with world.lock:
-            text = world.codec.encode(value)
-            world.journal.write_for(cause, "error", subject, str(value["type"]), text)
+        text = world.codec.encode(value)
+        world.journal.write_for(repeated.cause, "error", repeated.subject, str(value["type"]), text)
 
 
 def _authors_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -12,7 +12,15 @@ from typing import Any
 import msgspec
 import orjson
 
-__all__ = ["CallLedger", "CallRow", "call_id_of", "read_call", "read_lenient", "read_row", "split_call_id"]
+__all__ = [
+    "CallLedger",
+    "CallRow",
+    "call_id_of",
+    "read_call",
+    "read_lenient",
+    "read_row",
+    "split_call_id",
+]
 
 KEPT_PAGE_LOADS = 256
 """Page loads of one player whose calls are known in full."""

@@ -117,6 +117,17 @@ class Run(Steering, Tables):
             with self.lock:
                 self._runtime.world.journal.commit()
 
+    @property
+    def errors(self) -> pandas.DataFrame:
+        """A row per kind of failure, oldest first; `count` says how often, `players` for how many.
+
+        Authors' code that raised (`traceback`), calls that were refused, errors of pages' scripts,
+        and warnings: `type` and `message` say what.
+        """
+        if not self.closed:
+            self._runtime.trouble.settle(everything=True)
+        return super().errors
+
     def _now(self) -> State:
         return self._runtime.world.state
 

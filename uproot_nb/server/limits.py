@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Refusals", "TokenBucket"]
+__all__ = ["Limits", "Refusals", "ScriptErrors", "TokenBucket"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,36 @@ class Refusals:
         taken = [(*key, count) for key, count in self._unreported.items()]
         self._unreported.clear()
         return taken
+
+
+class ScriptErrors:
+    """Counts what failed in pages' scripts until it is reported; equal errors count as one kind.
+
+    Longer texts are cut, and of one player in one report only so many kinds are kept apart.
+    """
+
+    LONGEST_MESSAGE = 500
+    LONGEST_SOURCE = 300
+    MOST_KINDS = 10
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], Counter[tuple[int, str, str, int]]] = {}
+
+    def count(
+        self, session: str, player: str, page: int, message: str, source: str, line: int
+    ) -> None:
+        """Count one error of a player's page."""
+        counts = self._counts.setdefault((session, player), Counter())
+        kind = (page, message[: self.LONGEST_MESSAGE], source[: self.LONGEST_SOURCE], line)
+        if kind not in counts and len(counts) >= self.MOST_KINDS:
+            kind = (page, "Other errors of this page's script", "", 0)
+        counts[kind] += 1
+
+    def take(self) -> list[tuple[str, str, int, str, str, int, int]]:
+        """Return (session, player, page, message, source, line, count) since the last time."""
+        counts, self._counts = self._counts, {}
+        return [
+            (*whose, *kind, count)
+            for whose, kinds in counts.items()
+            for kind, count in kinds.items()
+        ]

@@ -110,7 +110,9 @@ class KernelLink:
                 try:
                     carry_out(message)
                 except Exception:  # the border around one message: the line stays open
-                    logger.exception("A %s of kernel %r failed.", type(message).__name__, self.kernel)
+                    logger.exception(
+                        "A %s of kernel %r failed.", type(message).__name__, self.kernel
+                    )
         self._server.flush()
 
     def gone(self) -> None:

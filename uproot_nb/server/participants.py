@@ -17,9 +17,9 @@ from tornado.web import Application
 
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
-from uproot_nb.bridge.messages import Misuse
+from uproot_nb.bridge.messages import Misuse, ScriptError
 from uproot_nb.server.handlers import NotFound, routes
-from uproot_nb.server.limits import Limits, Refusals
+from uproot_nb.server.limits import Limits, Refusals, ScriptErrors
 from uproot_nb.server.links import KernelLink
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.rooms import Rooms
@@ -51,6 +51,7 @@ class ParticipantServer:
     ) -> None:
         self.limits = limits or Limits()
         self.refusals = Refusals()
+        self._script_errors = ScriptErrors()
         self.sessions = Sessions()
         self.rooms = Rooms(self.limits)
         self.uploads = Uploads()
@@ -183,11 +184,25 @@ class ParticipantServer:
             self.refusals.count(what)
             return
         self.refusals.count(what, player.session.key, player.name)
+        self._report_soon()
+
+    def note_script_error(
+        self, player: Player, page: int, message: str, source: str, line: int
+    ) -> None:
+        """Count an error of a page's script; the kernel hears of it soon, of many at once."""
+        self._script_errors.count(player.session.key, player.name, page, message, source, line)
+        self._report_soon()
+
+    def _report_soon(self) -> None:
         if "report" not in self._timers:
             self._later("report", self.limits.report_interval, self._report)
 
     def _report(self) -> None:
         del self._timers["report"]
+        for failed in self._script_errors.take():
+            session = self.sessions.get(failed[0])
+            if session is not None and session.link is not None:
+                session.link.send(ScriptError(*failed))
         for key, player, what, count in self.refusals.take():
             session = self.sessions.get(key)
             if session is not None and session.link is not None:

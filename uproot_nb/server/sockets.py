@@ -22,6 +22,7 @@ WAITING_PAGE = -1
 
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_HIGHEST_LINE = 10_000_000
 _Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
@@ -36,11 +37,17 @@ class _Ack(msgspec.Struct, tag_field="op", tag="ack"):
     seq: _Seq
 
 
+class _ScriptError(msgspec.Struct, tag_field="op", tag="script_error"):
+    message: str = ""
+    source: str = ""
+    line: int | float | None = None
+
+
 class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
     pass
 
 
-_decode = msgspec.json.Decoder(_Call | _Ack | _Ping).decode
+_decode = msgspec.json.Decoder(_Call | _Ack | _Ping | _ScriptError).decode
 PONG = text_frame(b'{"op":"pong"}')
 _STATUS = {
     state: text_frame(b'{"op":"status","state":"%s"}' % state.encode())
@@ -124,8 +131,16 @@ class PlayerSocket(WebSocket):
             self._call(frame)
         elif type(frame) is _Ack:
             self.acked = max(self.acked, min(frame.seq, self.written))
+        elif type(frame) is _ScriptError:
+            self._note_script_error(frame)
         else:
             self.write(PONG)
+
+    def _note_script_error(self, failed: _ScriptError) -> None:
+        if self.page != WAITING_PAGE:
+            line = max(0, int(failed.line or 0))
+            told = failed.message, failed.source, min(line, _HIGHEST_LINE)
+            self._server.note_script_error(self.player, self.page, *told)
 
     def _call(self, asked: _Call) -> None:
         args, kwargs = bytes(asked.args), bytes(asked.kwargs)

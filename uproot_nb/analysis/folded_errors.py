@@ -1,0 +1,32 @@
+"""folded_errors: equal failures in a log as one, with how often and for how many players."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from uproot_nb.log.events import Event
+
+__all__ = ["folded_errors"]
+
+
+def folded_errors(events: Iterable[Event]) -> tuple[list[Event], list[int], list[int]]:
+    """Return the first event of each kind of failure, its count, and for how many players it was.
+
+    Two are equal if type, message, traceback, place, page and code are. An event that stands for
+    several says so in its value: `count`.
+    """
+    firsts: dict[tuple[str, ...], Event] = {}
+    counts: dict[tuple[str, ...], int] = {}
+    subjects: dict[tuple[str, ...], set[str]] = {}
+    for event in events:
+        value = orjson.loads(event.value)
+        told = (str(value.get(name)) for name in ("message", "traceback", "source"))
+        key = (event.field, event.page, event.cause, *told)
+        firsts.setdefault(key, event)
+        counts[key] = counts.get(key, 0) + int(value.get("count", 1))
+        known = subjects.setdefault(key, set())
+        if event.subject.startswith("player/"):
+            known.add(event.subject)
+    return list(firsts.values()), list(counts.values()), [len(known) for known in subjects.values()]
