@@ -15,6 +15,7 @@ __all__ = [
     "BridgeRefused",
     "ClosedRun",
     "FrozenCode",
+    "LogBusy",
     "MissingName",
     "MissingPackage",
     "NoEntries",
@@ -304,6 +305,17 @@ class TornLog(UprootError):
         super().__init__(
             f"{path} is damaged: {reason}.\n"
             "Copy the file aside, then try 'sqlite3 FILE .recover' on the copy."
+        )
+
+
+class LogBusy(UprootError):
+    """Another program is writing to the log's file; what is to be written waits."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"Another program has locked {path}, so nothing can be written to it.\n"
+            "It goes on by itself when that program lets go: close the file there."
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from sqlite3 import Error as SqliteError
 
 from uproot_nb.engine.steps import Cause, StepLock
-from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.errors import ClosedRun, LogBusy, UprootError
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog, Snapshot
 from uproot_nb.log.state import State
@@ -25,7 +25,13 @@ SNAPSHOT_AFTER = 50_000
 SNAPSHOT_WHEN_IDLE = 2_000
 """Events after which a snapshot is taken in a quiet moment."""
 IDLE_SECONDS = 2.0
+SNAPSHOT_RETRY_SECONDS = 30.0
+"""Until a snapshot that could not be saved is tried again."""
 RETRY_SECONDS = 1.0
+BUSY_SECONDS = (0.005, 0.25)
+"""The first and the longest wait for another program that is writing to the file."""
+BUSY_REPORTED_AFTER = 1.0
+"""Seconds for which another program may hold the file before anybody hears of it."""
 UNDONE = CHANGES | {"group"}
 """What is undone when the hook that did it fails."""
 
@@ -71,6 +77,13 @@ def _log_failure(error: BaseException) -> None:
     logger.error("Something that waited for a commit failed.", exc_info=error)
 
 
+def _log_trouble(error: BaseException | None) -> None:
+    if error is None:
+        logger.warning("The log can be written again.")
+    else:
+        logger.error("The log cannot be written: %s. Trying again.", error)
+
+
 class Journal:
     """Buffers events, commits them in one transaction a turn, and only then lets anyone know.
 
@@ -99,14 +112,28 @@ class Journal:
         self.seq = state.seq
         self.committed = state.seq
         self.pending: list[Event] = []
-        self._closed = self._failing = self._retrying = False
+        self.on_failing: Callable[[BaseException | None], None] = _log_trouble
+        """Called on the loop when the log cannot be written, and with None when it can again."""
+        self._closed = self._retrying = False
+        self._failing_since: float | None = None
+        self._reported = self._busy = False
+        self._busy_wait = BUSY_SECONDS[0]
         self._unfinished: dict[int, Unfinished] = {}
         self._said: list[Callable[[], None]] = []
         self._speaking: deque[Callable[[], None]] = deque()
         self._scheduled = False
         self._loop_thread = 0
         self._last_snapshot = state.seq
+        self._next_snapshot = 0.0
         self._last_write = 0.0
+
+    def report_to(
+        self,
+        report: Callable[[BaseException], None],
+        on_failing: Callable[[BaseException | None], None],
+    ) -> None:
+        """Set who hears of acts of `say` that fail, and of a log that cannot be written."""
+        self.report, self.on_failing = report, on_failing
 
     def start(self) -> None:
         """Remember the loop's thread; called on it."""
@@ -213,7 +240,7 @@ class Journal:
                     f"to {self.log.path}.\nSee the error above; nobody was told of them."
                 )
             if self.seq > self._last_snapshot:
-                self.take_snapshot()
+                self._try_snapshot()
 
     def take_snapshot(self) -> None:
         """Keep the state in the log, so that opening it again need not replay everything."""
@@ -221,8 +248,8 @@ class Journal:
             if self.pending or self.committed != self.state.seq:
                 return
             snapshot = Snapshot(self.session, self.committed, self.state.dump())
-            self._last_snapshot = self.committed
         self.log.save_snapshot(snapshot)
+        self._last_snapshot = snapshot.seq
 
     def tick(self) -> None:
         """Take a snapshot if one is due; the runtime calls this every second or so."""
@@ -230,8 +257,16 @@ class Journal:
             since = self.committed - self._last_snapshot
             idle = self.clock() - self._last_write > IDLE_SECONDS
             due = since >= SNAPSHOT_AFTER or (idle and since >= SNAPSHOT_WHEN_IDLE)
-        if due and not self._closed:
+        if due and not self._closed and self.loop.time() >= self._next_snapshot:
+            self._try_snapshot()
+
+    def _try_snapshot(self) -> None:
+        """Take a snapshot; without one the next opening only takes longer."""
+        try:
             self.take_snapshot()
+        except (OSError, SqliteError, UprootError) as error:
+            self._next_snapshot = self.loop.time() + SNAPSHOT_RETRY_SECONDS
+            logger.warning("Session %r cannot save a snapshot: %s.", self.session, error)
 
     def _append(self) -> bool:
         events = self.pending
@@ -240,23 +275,50 @@ class Journal:
         except (OSError, SqliteError, UprootError) as error:
             self._retry(error)
             return False
-        if self._failing:
-            self._failing = False
-            logger.warning("Session %r can write its log again.", self.session)
+        if self._failing_since is not None:
+            self._recover()
         self.pending = []
         self.committed = events[-1].seq
         self._last_write = events[-1].time
         return True
 
+    @property
+    def failing(self) -> bool:
+        """Whether the log cannot be written, so that everybody waits."""
+        return self._reported
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until all is committed, at most so long, while another program is writing."""
+        end = self.loop.time() + seconds
+        self.commit()
+        while self.pending and self._busy and self.loop.time() < end:
+            await asyncio.sleep(self._busy_wait)
+
     def _retry(self, error: BaseException) -> None:
-        """Nothing is acknowledged until it is on disk; try again, and say once why it waits."""
+        """Nothing is acknowledged until it is on disk; try again, and say once why it waits.
+
+        The wait is the loop's, never the file's: everybody else is answered meanwhile.
+        """
         self._scheduled = True
-        if not self._failing:
-            self._failing = True
-            logger.error("Session %r cannot write its log: %s. Trying again.", self.session, error)
+        self._busy = isinstance(error, LogBusy)
+        now = self.loop.time()
+        if self._failing_since is None:
+            self._failing_since = now
+        lasting = now - self._failing_since >= BUSY_REPORTED_AFTER
+        if not self._reported and (lasting or not self._busy):
+            self._reported = True
+            self.loop.call_soon_threadsafe(self.on_failing, error)
         if not self._retrying:
             self._retrying = True
-            self.loop.call_soon_threadsafe(self.loop.call_later, RETRY_SECONDS, self._try_again)
+            wait = self._busy_wait if self._busy else RETRY_SECONDS
+            self._busy_wait = min(2 * wait, BUSY_SECONDS[1])
+            self.loop.call_soon_threadsafe(self.loop.call_later, wait, self._try_again)
+
+    def _recover(self) -> None:
+        if self._reported:
+            self.loop.call_soon_threadsafe(self.on_failing, None)
+        self._failing_since, self._reported, self._busy = None, False, False
+        self._busy_wait = BUSY_SECONDS[0]
 
     def _try_again(self) -> None:
         self._retrying = False

@@ -59,6 +59,8 @@ Connect = Callable[
 """Makes the line to a participant server: (receive, gone) → (channel, participant root URL)."""
 
 REDIAL_SECONDS = 1.0
+CLOSING_SECONDS = 10.0
+"""How long closing waits for another program that is writing to the log's file."""
 SWITCH_SECONDS = 0.0005
 """How long a running cell keeps the interpreter while participants wait (see DESIGN.md)."""
 
@@ -111,7 +113,7 @@ class Runtime:
         make_loop: Callable[[StepLock], StepLoop] = StepLoop,
     ) -> None:
         self.name, self.setup = name, setup
-        self._connect, self._disconnect = connect, disconnect
+        self._connect, self._disconnect, self._show = connect, disconnect, show
         self._cell = outside
         self.url = ""
         self.closed = False
@@ -155,7 +157,7 @@ class Runtime:
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
-        self.world.journal.report = self._note_failure
+        self.world.journal.report_to(self._note_failure, self._log_fails)
         self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
         self.watchdog = Watchdog(self.lock, self.loop, self._warn)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
@@ -263,6 +265,7 @@ class Runtime:
         self.dropouts.close()
         await self.calls.close()
         self.trouble.settle(everything=True)
+        await self.world.journal.settle(CLOSING_SECONDS)
         try:
             self.world.journal.close()
         finally:
@@ -292,7 +295,7 @@ class Runtime:
         world = self.world
         self._send(
             OpenSession(
-                world.key, self.name, world.join_secret, self.flow.state, world.tokens()
+                world.key, self.name, world.join_secret, self._shown_state(), world.tokens()
             )
         )  # fmt: skip
         for app in self.setup.apps:
@@ -372,6 +375,22 @@ class Runtime:
 
     async def _answer_room(self, request: HttpRequest) -> None:
         self.flow.reply(await self.rooms.answer(request))
+
+    def _log_fails(self, error: BaseException | None) -> None:
+        """Let the researcher and participants know that the log cannot be written, or can again."""
+        self._send(SetState(self.world.key, self._shown_state()))
+        if error is None:
+            text = f"The log of '{self.name}' can be written again; what waited is in it."
+        else:
+            text = (
+                f"The log of '{self.name}' cannot be written: {error}\n"
+                "Participants read that the study is paused. Nothing is acknowledged meanwhile; "
+                "it is tried again all the time, and goes on by itself."
+            )
+        self._show(text, Cause("", "", "log", ""))
+
+    def _shown_state(self) -> str:
+        return "paused" if self.world.journal.failing else self.flow.state
 
     # ---- presence ----
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from uproot_nb.errors import AlienFile, SessionTaken, TornLog, UprootError
+from uproot_nb.errors import AlienFile, LogBusy, SessionTaken, TornLog, UprootError
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import (
     SECRET_BYTES,
@@ -69,6 +69,9 @@ FROM sessions ORDER BY created, rowid
 _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
 
 _BUSY_SECONDS = 10.0
+"""How long claiming and reading wait while another program has locked the file."""
+_APPEND_SECONDS = 0.005
+"""How long writing waits, on the run's own loop; whoever writes tries again."""
 _ROWS_A_STATEMENT = 200
 _ROWS_A_FETCH = 64
 _ROWS_A_PAGE = 1024
@@ -157,11 +160,15 @@ class SqliteLog:
                 _release_lock(lock, self._lock_path(session))
 
     def append(self, events: Sequence[Event]) -> None:
-        """Commit *events*, all or none."""
+        """Commit *events*, all or none; never wait for another program.
+
+        Raises:
+            LogBusy: another program or thread is writing; nothing was written.
+        """
         if not events:
             return
         session = events[0].session
-        with self._writing(session) as writer, _naming_damage(self.path):
+        with self._writing(session, briefly=True) as writer, _naming_damage(self.path):
             last = self._last.get(session)
             if last is None:
                 last = self._begin(writer, session)
@@ -218,7 +225,7 @@ class SqliteLog:
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
         with (
-            self._writing(snapshot.session) as writer,
+            self._writing(snapshot.session, briefly=True) as writer,
             _naming_damage(self.path),
             _transaction(writer),
         ):
@@ -292,15 +299,30 @@ class SqliteLog:
         return f"{self._file}-{name}.lock"
 
     @contextmanager
-    def _writing(self, session: str) -> Iterator[sqlite3.Connection]:
-        with self._write_lock:
+    def _writing(self, session: str, briefly: bool = False) -> Iterator[sqlite3.Connection]:
+        """Give the connection that writes, which waits for other programs only if not *briefly*."""
+        if not self._write_lock.acquire(timeout=_APPEND_SECONDS if briefly else -1):
+            raise LogBusy(self.path)
+        try:
             if self._refusal and _identity(self._file) in _INHERITED:
                 raise SessionTaken(session, self.path)
             if self._refusal:
                 raise ValueError(self._refusal)
             if self._writer is None:
                 raise io.UnsupportedOperation(f"The log {self.path} was opened for reading only.")
-            yield self._writer
+            if not briefly:
+                _wait_for_others(self._writer, _BUSY_SECONDS)
+            try:
+                yield self._writer
+            except sqlite3.OperationalError as error:
+                if _primary_code(error) == sqlite3.SQLITE_BUSY:
+                    raise LogBusy(self.path) from error
+                raise
+            finally:
+                if not briefly:
+                    _wait_for_others(self._writer, _APPEND_SECONDS)
+        finally:
+            self._write_lock.release()
 
     def _begin(self, writer: sqlite3.Connection, session: str) -> int:
         """Note *session* if it is new, and return the seq of its last event."""
@@ -435,6 +457,7 @@ def _connect_writer(file: str, durable: bool) -> sqlite3.Connection:
         writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         writer.execute(f"PRAGMA fullfsync = {int(durable)}")  # macOS: fsync alone is not enough
         writer.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        _wait_for_others(writer, _APPEND_SECONDS)
     except BaseException:
         writer.close()
         raise
@@ -451,9 +474,14 @@ def _close_writer(writer: sqlite3.Connection) -> None:
 def _empty_journal(writer: sqlite3.Connection) -> None:
     """Bring what the WAL holds into the file, unless somebody reads it for longer than a second."""
     with suppress(sqlite3.OperationalError):
-        writer.execute("PRAGMA busy_timeout = 1000")
+        _wait_for_others(writer, 1.0)
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    writer.execute(f"PRAGMA busy_timeout = {int(1000 * _BUSY_SECONDS)}")
+    _wait_for_others(writer, _APPEND_SECONDS)
+
+
+def _wait_for_others(writer: sqlite3.Connection, seconds: float) -> None:
+    """Let what *writer* does wait that long where another program has locked the file."""
+    writer.execute(f"PRAGMA busy_timeout = {int(1000 * seconds)}")
 
 
 def _prepare(file: str, path: str, readonly: bool) -> None:
