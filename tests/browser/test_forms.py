@@ -297,7 +297,7 @@ def test_what_is_wrong_is_read_out_first_and_leads_to_the_question(visit: Visit)
 
 
 def test_scrolling_past_a_number_does_not_change_it(visit: Visit) -> None:
-    open_form(visit, {"x": IntegerField(label="Age", default=30)})
+    open_form(visit, {"x": IntegerField(label="Age", default=30, render_kw={"type": "number"})})
     number = visit.page.locator("#x")
     number.focus()
     number.hover()
@@ -333,3 +333,30 @@ def test_a_browser_keeps_what_it_can_see_to_be_missing(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Next").click()
     visit.sees("document.activeElement.id", "name")
     assert visit.wire.forms == []
+
+
+def test_a_comma_that_is_typed_is_sent_and_not_dropped(browser: Browser, wire: WireServer) -> None:
+    """In browsers of every language; a field of type "number" has dropped it."""
+    for locale in ("en-US", "de-DE"):
+        context = browser.new_context(locale=locale)
+        page = context.new_page()
+        template = type("Offer", (), {"template": PAGE + "\n", "__doc__": None})
+        form = make_form({"amount": DecimalField(label="Your offer", min=0)})
+        page.goto(wire.serve(template, told(form)))
+        page.get_by_label("Your offer").press_sequentially("12,5")
+        assert (
+            page.evaluate("Object.fromEntries(new FormData(I('uproot-form')))")["amount"] == "12,5"
+        )
+        context.close()
+
+
+def test_a_number_that_a_browser_has_written_is_named(visit: Visit) -> None:
+    """An author's own input of type "number" posts 1.125 on a German page, and means it."""
+    page = """{% block main %}<input type="number" step="any" name="a" value="1.125">
+    <input type="number" name="b"><input name="c" value="2,5">{% endblock %}"""
+    fields = {name: DecimalField(optional=True) for name in "abc"}
+    open_form(visit, fields, page)
+    pairs = visit.page.evaluate("[...new FormData(I('uproot-form'))]")
+    form = make_form(fields, pairs=[(n, t) for n, t in pairs], language="de")
+    assert form.validate()
+    assert [str(form.data[name]) for name in "abc"] == ["1.125", "None", "2.5"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,36 @@ def test_refusals_are_read_where_one_looks(run: Run, windows: Any) -> None:
     assert set(events["event"]) == {"reject"}
     assert len(events) == 9  # what has no price is not sent
     keep_picture(ann, "refused")
+
+
+class Fine(MarketPage):
+    """Trade."""
+
+    rules = Rules(tick=Decimal("0.001"))
+
+
+def test_prices_are_shown_and_read_as_the_pages_language_writes_them(windows: Any) -> None:
+    """What one sees is what one may type, and what one changes is what one has sent."""
+    with serving(Fine, Over, language="de") as run:
+        ann = windows(links_of(run)[0])
+        price = ann.page.get_by_label("Preis", exact=True)
+        price.fill("1,500")
+        ann.page.get_by_role("button", name="Kaufen", exact=True).click()
+        expect(ann.part("Kaufgebote")).to_contain_text("1,500")
+        ann.part("Ihre Orders").get_by_role("button", name="Ändern").click()
+        expect(price).to_have_value("1,500")
+        price.fill("−5")
+        price.press("Enter")
+        expect(ann.page.get_by_role("alert")).not_to_be_empty()
+        price.fill("１,25")
+        price.press("Enter")
+        expect(ann.part("Kaufgebote")).to_contain_text("1,250")
+        price.fill("2.500")
+        ann.page.get_by_role("button", name="Kaufen", exact=True).click()
+        expect(ann.page.get_by_role("alert")).not_to_be_empty()
+        events = run.market().order_events
+        assert list(events["price"].dropna())[:2] == [1.5, -5.0]
+        assert list(events["event"] == "reject") == [False, True, False, True]
 
 
 def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:

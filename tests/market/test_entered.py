@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.experiment.numbers import decimal_sign, number_text
 from uproot_nb.market.entered import entered_price, entered_quantity
 from uproot_nb.market.prices import PriceGrid, exact
 
@@ -21,6 +22,8 @@ CENT = Decimal("0.01")
     [
         ("12", 12), (" 12 ", 12), ("12.0", 12), ("12,00", 12), ("2,5", Decimal("2.5")),
         ("2.50", Decimal("2.50")), ("-5", -5), ("+5", 5), (10.5, Decimal("10.5")), (3.0, 3), (7, 7),
+        (".5", Decimal("0.5")), ("12.", 12), ("１２", 12), ("١٢", 12), ("−5", -5),
+        ("۱۲٫۵", Decimal("12.5")),
     ],
 )  # fmt: skip
 def test_a_price_is_read_as_it_is_written(told: Any, meant: Any) -> None:
@@ -29,7 +32,7 @@ def test_a_price_is_read_as_it_is_written(told: Any, meant: Any) -> None:
 
 @pytest.mark.parametrize(
     "told",
-    ["", "a lot", "1,000", "1.000", "1 000", "1e3", "0x1f", "١٢", "NaN", "inf", "1.2.3", "--1",
+    ["", "a lot", "1,000", "1.000", "1 000", "1e3", "0x1f", "NaN", "inf", "1.2.3", "--1",
      None, True, [], {}, float("nan"), float("inf"), 1e300, "9" * 60_000],
 )  # fmt: skip
 def test_what_is_no_price_is_none(told: Any) -> None:
@@ -55,11 +58,28 @@ def test_anything_can_be_asked(told: Any) -> None:
         assert read is told or isinstance(read, (int, Decimal))
 
 
-@pytest.mark.parametrize(("told", "meant"), [("3", 3), (" 3 ", 3), (3.0, 3), (3, 3)])
+@pytest.mark.parametrize(("told", "meant"), [("3", 3), (" 3 ", 3), (3.0, 3), (3, 3), ("٣", 3)])
 def test_a_quantity_is_a_whole_number(told: Any, meant: int) -> None:
     assert entered_quantity(told) == meant
 
 
-@pytest.mark.parametrize("told", ["1.5", "two", "", None, 1.5, "٣"])
+@pytest.mark.parametrize("told", ["1.5", "1,000", "1.000", "two", "", None, 1.5])
 def test_what_is_no_quantity_stays_what_it_is(told: Any) -> None:
     assert entered_quantity(told) is told
+
+
+@given(
+    st.decimals(0, 10**6, places=3),
+    st.sampled_from(["en", "de", "fr", "hi", "fa"]),
+)
+def test_a_price_is_read_as_the_page_shows_it_in_every_language(
+    amount: Decimal, language: str
+) -> None:
+    text = number_text(amount, 3, decimal_sign(language))
+    assert exact(entered_price(text, Decimal("0.001"), language)) == amount
+
+
+def test_a_thousand_with_a_sign_is_no_price_in_any_language() -> None:
+    for text in ("1.500", "1,500"):
+        for language in ("en", "de"):
+            assert entered_price(text, CENT, language) == text

@@ -218,7 +218,8 @@ class _Reader(HTMLParser):
             required=any("required" in control.attributes for control in same),
             min=told.get("min"), max=told.get("max"), step=told.get("step"),
             max_length=_count(told.get("maxlength")), few=_count(limits.get("data-few")) or 0,
-            many=_count(limits.get("data-many")), hint=told.get("autocapitalize", ""),
+            many=_count(limits.get("data-many")),
+            sign=told.get("data-decimal-sign", "."), hint=told.get("autocapitalize", ""),
         )  # fmt: skip
         if first.kind == "range" and "data-missing" in told:
             asked.required = True  # an untouched slider
@@ -241,7 +242,7 @@ class _Reader(HTMLParser):
             return "checkboxes"
         if first.kind == "select" and "multiple" in first.attributes:
             return "selects"
-        return first.kind
+        return "number" if "data-decimal-sign" in first.attributes else first.kind
 
     def _label(self, control: _Control) -> str:
         legend = self._legends.get(id(control.fieldset), "")

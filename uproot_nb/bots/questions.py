@@ -49,6 +49,8 @@ class Question:
     """Of checkboxes: at least so many are to be checked."""
     many: int | None = None
     """Of checkboxes: at most so many."""
+    sign: str = "."
+    """Of numbers: what the page's language writes before decimals."""
     hint: str = ""
     """Of texts: how a phone's keyboard writes capitals ("characters" for codes of banks)."""
 
@@ -57,10 +59,15 @@ class Question:
         if self.kind == "checkbox" and isinstance(answer, bool):
             return [self.choices[0].text] if answer else []
         if isinstance(answer, (list, tuple, set, frozenset)):
-            return [_written(one) for one in answer]
+            return [self._written(one) for one in answer]
         if answer is None:
             return [] if self.choices else [""]
-        return [_written(answer)]
+        return [self._written(answer)]
+
+    def _written(self, answer: Any) -> str:
+        is_number = isinstance(answer, (int, float, Decimal)) and not isinstance(answer, bool)
+        text = _written(answer)
+        return text.replace(".", self.sign) if is_number else text
 
 
 @dataclass

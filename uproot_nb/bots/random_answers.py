@@ -91,7 +91,8 @@ def _number(question: Question, rng: random.Random, attempt: int) -> str:
         if most is None:
             most = least + max(Decimal(100), 100 * (step or 1))
         drawn = None if step is None else _on_step(least, most, start, step, rng)
-        return _plain(_anywhere(least, most, rng) if drawn is None else drawn)
+        text = _plain(_anywhere(least, most, rng) if drawn is None else drawn)
+    return text.replace(".", question.sign)
 
 
 def _on_step(

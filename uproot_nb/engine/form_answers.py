@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from functools import singledispatch
@@ -33,8 +32,25 @@ from uproot_nb.experiment.fields import (
     TextInput,
     WithChoices,
 )
+from uproot_nb.experiment.numbers import (
+    NUMBER_TEXTS,
+    AmbiguousNumber,
+    NotANumber,
+    decimal_sign,
+    no_thousands,
+    number_text,
+    read_number,
+)
 
-__all__ = ["Wrong", "number_text", "read_answer", "starts_at", "storable", "worded"]
+__all__ = [
+    "HTML_NUMBERS",
+    "HTML_WRITTEN",
+    "Wrong",
+    "read_answer",
+    "starts_at",
+    "storable",
+    "worded",
+]
 
 ANSWER = "Please answer this question."
 CHOOSE_ONE = "Please choose one of the options."
@@ -49,9 +65,6 @@ NOT_LESS = "Please enter a number of at least {min}."
 NOT_MORE = "Please enter a number of at most {max}."
 BETWEEN = "Please enter a number from {min} to {max}."
 STEPS = "Please enter a number that goes from {start} in steps of {step}."
-NO_THOUSANDS = (
-    "Please write the number with a point for decimals, and with nothing between thousands."
-)
 EMAIL = "Please enter an email address."
 IBAN = "Please enter a valid IBAN."
 BIC = "Please enter a valid BIC."
@@ -61,22 +74,22 @@ UNSTORABLE = "This text holds characters that cannot be stored. Please remove th
 
 ANSWER_TEXTS = (
     ANSWER, CHOOSE_ONE, AT_LEAST_ONE, AT_LEAST, AT_MOST_ONE, AT_MOST, DATE, NUMBER, WHOLE_NUMBER,
-    NOT_LESS, NOT_MORE, BETWEEN, STEPS, NO_THOUSANDS, EMAIL, IBAN, BIC, MOVE_SLIDER, TOO_LONG,
+    NOT_LESS, NOT_MORE, BETWEEN, STEPS, *NUMBER_TEXTS, EMAIL, IBAN, BIC, MOVE_SLIDER, TOO_LONG,
     UNSTORABLE,
 )  # fmt: skip
 
 _Empty = TypeVar("_Empty", None, str)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?\Z")
-_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _BANK_CODE = re.compile(r"[A-Z0-9]{4,34}\Z")
 _TRUE, _FALSE = ("true", "y", "yes", "on", "1"), ("", "false", "n", "no", "off", "0")
-_LONGEST_NUMBER = 100
 _LONGEST_EMAIL = 254
-_LARGEST_EXPONENT = 307
+HTML_NUMBERS = "en"
+"""The language whose numbers are written as browsers write those of sliders."""
+HTML_WRITTEN = "_uproot_number"
+"""What forms.js posts with the names of inputs whose numbers the browser itself has written."""
 _NEARLY = Decimal("1e-6")
 """How far from a step a number may be, in steps: sliders reckon in binary fractions."""
 
@@ -90,8 +103,10 @@ class Wrong(Exception):
 
 
 @singledispatch
-def read_answer(field: Field, texts: Sequence[str]) -> Any:
+def read_answer(field: Field, texts: Sequence[str], language: str = "en") -> Any:
     """Return the answer that *texts*, all that was posted for *field*, stand for.
+
+    *language*: of the page, which decides how numbers are written on it.
 
     Raises:
         Wrong: they stand for none; says what the participant can do.
@@ -115,20 +130,11 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def number_text(number: Any, places: int | None = None) -> str:
-    """Write a number as inputs of type "number" and participants read it: 0.1, 1000000."""
-    found = exact(number)
-    if places is not None:
-        return f"{found:.{places}f}"
-    text = f"{found:f}"
-    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
-
-
 # ---- texts ----------------------------------------------------------------------------------
 
 
 @read_answer.register
-def _text(field: TextInput, texts: Sequence[str]) -> str:
+def _text(field: TextInput, texts: Sequence[str], _: str = "") -> str:
     text = _first(texts).replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > field.max_length:
         raise Wrong(TOO_LONG, max=field.max_length)
@@ -140,7 +146,7 @@ def _text(field: TextInput, texts: Sequence[str]) -> str:
 
 
 @read_answer.register
-def _email(field: EmailField, texts: Sequence[str]) -> str:
+def _email(field: EmailField, texts: Sequence[str], _: str = "") -> str:
     text = _text(field, texts).strip()
     if not text:
         return text
@@ -150,7 +156,7 @@ def _email(field: EmailField, texts: Sequence[str]) -> str:
 
 
 @read_answer.register
-def _bank_code(field: BankCode, texts: Sequence[str]) -> str:
+def _bank_code(field: BankCode, texts: Sequence[str], _: str = "") -> str:
     # lazy: few experiments ask for accounts
     import schwifty
 
@@ -170,30 +176,31 @@ def _bank_code(field: BankCode, texts: Sequence[str]) -> str:
 
 
 @read_answer.register
-def _number(field: NumberInput, texts: Sequence[str]) -> Any:
+def _number(field: NumberInput, texts: Sequence[str], language: str) -> Any:
     text = _first(texts).strip()
     if not text:
         return _unless_required(field, None)
-    return _fitting(field, _read_number(text))
+    return _fitting(field, _read_number(text, language), language)
 
 
 @read_answer.register
-def _integer(field: IntegerField, texts: Sequence[str]) -> int | None:
+def _integer(field: IntegerField, texts: Sequence[str], language: str) -> int | None:
     text = _first(texts).strip()
     if not text:
         return _unless_required(field, None)
-    number = _read_number(text, WHOLE_NUMBER)
+    number = _read_number(text, language, WHOLE_NUMBER)
     if number != number.to_integral_value():
         raise Wrong(WHOLE_NUMBER)
-    return int(_fitting(field, number))
+    return int(_fitting(field, number, language))
 
 
 @read_answer.register
-def _slider(field: Slider, texts: Sequence[str]) -> Any:
+def _slider(field: Slider, texts: Sequence[str], language: str) -> Any:
+    # What a browser posts for a slider is written as HTML has it, in every language.
     text = _first(texts).strip()
     if not text:
         return _unless_required(field, None, MOVE_SLIDER)
-    return _fitting(field, _read_number(text))
+    return _fitting(field, _read_number(text, HTML_NUMBERS), language)
 
 
 def starts_at(field: NumberInput | Slider) -> Decimal:
@@ -201,51 +208,37 @@ def starts_at(field: NumberInput | Slider) -> Decimal:
     return Decimal(0) if field.min is None else exact(field.min)
 
 
-def _read_number(text: str, wrong: str = NUMBER) -> Decimal:
-    """Read one number as people write it: with a comma, a real minus, or Arabic digits."""
-    if len(text) > _LONGEST_NUMBER:
-        raise Wrong(wrong)
-    plain = "".join(map(_plain, text))
-    if _MAYBE_THOUSANDS.match(plain):
-        raise Wrong(NO_THOUSANDS)  # 1,500 is one and a half here, fifteen hundred there
-    if plain.count(",") == 1 and "." not in plain:
-        plain = plain.replace(",", ".")
-    if not _NUMBER.match(plain):
-        raise Wrong(wrong)
-    number = Decimal(plain)
-    if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
-        raise Wrong(wrong)
-    return number or Decimal(0)
+def _read_number(text: str, language: str, wrong: str = NUMBER) -> Decimal:
+    try:
+        return read_number(text, language)
+    except AmbiguousNumber:
+        raise Wrong(no_thousands(language)) from None
+    except NotANumber:
+        raise Wrong(wrong) from None
 
 
-def _plain(character: str) -> str:
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
-    return {"\N{MINUS SIGN}": "-", "\N{ARABIC DECIMAL SEPARATOR}": "."}.get(character, character)
-
-
-def _fitting(field: NumberInput | Slider, number: Decimal) -> Any:
+def _fitting(field: NumberInput | Slider, number: Decimal, language: str) -> Any:
     """Return the number as the field stores it, if it is within the bounds and on a step."""
-    number = _on_step(field, number)
+    number = _on_step(field, number, language)
     is_float = isinstance(field, (FloatField, FloatRangeField))
     value = float(number) if is_float else number
     size = exact(value)
     if (field.min is not None and size < exact(field.min)) or (
         field.max is not None and size > exact(field.max)
     ):
-        raise _out_of_bounds(field)
+        raise _out_of_bounds(field, language)
     return value
 
 
-def _out_of_bounds(field: NumberInput | Slider) -> Wrong:
+def _out_of_bounds(field: NumberInput | Slider, language: str) -> Wrong:
     if field.max is None:
-        return Wrong(NOT_LESS, min=number_text(field.min))
+        return Wrong(NOT_LESS, min=_said(field.min, language))
     if field.min is None:
-        return Wrong(NOT_MORE, max=number_text(field.max))
-    return Wrong(BETWEEN, min=number_text(field.min), max=number_text(field.max))
+        return Wrong(NOT_MORE, max=_said(field.max, language))
+    return Wrong(BETWEEN, min=_said(field.min, language), max=_said(field.max, language))
 
 
-def _on_step(field: NumberInput | Slider, number: Decimal) -> Decimal:
+def _on_step(field: NumberInput | Slider, number: Decimal, language: str) -> Decimal:
     if field.step is None:
         return number
     step, start = exact(field.step), starts_at(field)
@@ -253,16 +246,20 @@ def _on_step(field: NumberInput | Slider, number: Decimal) -> Decimal:
         steps = (number - start) / step
         nearest = steps.to_integral_value()
         if abs(steps - nearest) > _NEARLY:
-            raise Wrong(STEPS, start=number_text(start), step=number_text(step))
+            raise Wrong(STEPS, start=_said(start, language), step=_said(step, language))
         snapped = start + nearest * step
     return number if number == snapped else snapped
+
+
+def _said(number: Any, language: str) -> str:
+    return number_text(number, sign=decimal_sign(language))
 
 
 # ---- choices --------------------------------------------------------------------------------
 
 
 @read_answer.register
-def _choice(field: WithChoices, texts: Sequence[str]) -> Any:
+def _choice(field: WithChoices, texts: Sequence[str], _: str = "") -> Any:
     # The empty option of a list says "nothing chosen yet"; an empty radio button is an option.
     may_be_empty = not isinstance(field, SelectField) and find_choice(field.choices, "")
     given = {text for text in texts if text or may_be_empty}
@@ -274,7 +271,7 @@ def _choice(field: WithChoices, texts: Sequence[str]) -> Any:
 
 
 @read_answer.register
-def _choices(field: BoundedChoiceField, texts: Sequence[str]) -> list[Any]:
+def _choices(field: BoundedChoiceField, texts: Sequence[str], _: str = "") -> list[Any]:
     given = {_chosen(field, text).text for text in texts}
     if not given and field.optional:
         return []
@@ -293,7 +290,7 @@ def _chosen(field: WithChoices, text: str) -> Choice:
 
 
 @read_answer.register
-def _boolean(field: BooleanField, texts: Sequence[str]) -> bool:
+def _boolean(field: BooleanField, texts: Sequence[str], _: str = "") -> bool:
     text = _first(texts).strip().lower()
     if text not in _TRUE and text not in _FALSE:
         raise Wrong(ANSWER)
@@ -301,7 +298,7 @@ def _boolean(field: BooleanField, texts: Sequence[str]) -> bool:
 
 
 @read_answer.register
-def _date(field: DateField, texts: Sequence[str]) -> dt.date | None:
+def _date(field: DateField, texts: Sequence[str], _: str = "") -> dt.date | None:
     text = _first(texts).strip()
     if not text:
         return _unless_required(field, None)

@@ -5,7 +5,7 @@ The only module that needs WTForms; the engine loads it when the first form is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wtforms
@@ -14,9 +14,10 @@ from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
 from uproot_nb.engine.form_answers import (
+    HTML_NUMBERS,
+    HTML_WRITTEN,
     TOO_LONG,
     Wrong,
-    number_text,
     read_answer,
     storable,
     worded,
@@ -45,6 +46,7 @@ from uproot_nb.experiment.fields import (
     TextAreaField,
     TextInput,
 )
+from uproot_nb.experiment.numbers import POINT, decimal_sign, number_text
 
 __all__ = ["Posted", "bind", "check_wtforms_field", "is_file_field"]
 
@@ -76,6 +78,7 @@ class Posted:
         self._values: dict[str, list[Any]] = {}
         for name, text in pairs:
             self._values.setdefault(name, []).append(text)
+        self.html_written = frozenset(self._values.pop(HTML_WRITTEN, ()))
         self._files: dict[str, list[UploadedFile]] = {}
         for upload in files:
             self._files.setdefault(upload.name, []).append(UploadedFile(upload))
@@ -104,11 +107,11 @@ def bind(
     values: Mapping[str, Any],
     posted: Posted | None,
     translate: Callable[[str], str],
+    language: str,
 ) -> BaseForm:
     """Make the WTForms form of *fields*, filled with *values* or with what was *posted*."""
-    form = BaseForm(
-        {name: _unbound(field) for name, field in fields.items()}, meta=_Meta(translate)
-    )
+    meta = _Meta(translate, language, posted.html_written if posted else frozenset())
+    form = BaseForm({name: _unbound(field) for name, field in fields.items()}, meta=meta)
     if posted is not None:
         posted.clean([name for name, field in fields.items() if not isinstance(field, Field)])
     form.process(posted, data={name: values[name] for name in fields if name in values})
@@ -139,10 +142,18 @@ def is_file_field(field: Any) -> bool:
 
 
 class _Meta(DefaultMeta):
-    """How fields of one form are worded and drawn."""
+    """How fields of one form are worded and drawn, and how numbers are written on its page."""
 
-    def __init__(self, translate: Callable[[str], str]) -> None:
+    def __init__(
+        self, translate: Callable[[str], str], language: str, html_written: Collection[str]
+    ) -> None:
         self.translate = translate
+        self.language, self._html_written = language, html_written
+        self.decimal_sign = decimal_sign(language)
+
+    def language_of(self, name: str) -> str:
+        """Return the language in which the number of a field was posted."""
+        return HTML_NUMBERS if name in self._html_written else self.language
 
     def get_translations(self, form: BaseForm) -> Any:
         return self
@@ -177,7 +188,8 @@ class _Answer(_Any):
         self.data = None
         texts = [text for text in valuelist if isinstance(text, str)]
         try:
-            self.data = read_answer(self.declaration, texts)
+            language = self.meta.language_of(self.short_name)
+            self.data = read_answer(self.declaration, texts, language)
         except Wrong as wrong:
             raise ValueError(worded(self.gettext, wrong.text, **wrong.values)) from None
 
@@ -190,7 +202,13 @@ class _Answer(_Any):
     def _value(self) -> str:
         if self.raw_data and isinstance(self.raw_data[0], str):
             return storable(self.raw_data[0])
-        return _written(self.declaration, self.data)
+        is_typed = isinstance(self.declaration, NumberInput)
+        sign = self.meta.decimal_sign if is_typed else POINT
+        return _written(self.declaration, self.data, sign)
+
+    def html_value(self) -> str:
+        """Return the number as HTML writes numbers, whatever the page's language."""
+        return _written(self.declaration, self.data, POINT)
 
 
 def _chosen_texts(field: _Answer) -> set[str]:
@@ -205,12 +223,12 @@ def _chosen_texts(field: _Answer) -> set[str]:
     return {str(value) for value in field.data} if is_several else set()
 
 
-def _written(declaration: Field, value: Any) -> str:
+def _written(declaration: Field, value: Any, sign: str) -> str:
     if value is None:
         return ""
     if isinstance(declaration, (NumberInput, Slider)):
         try:
-            return number_text(value, declaration.places)
+            return number_text(value, declaration.places, sign)
         except ValueError:
             return ""  # kept from a time when the field was of another kind
     return storable(str(value))

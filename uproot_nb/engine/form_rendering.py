@@ -16,7 +16,7 @@ import jinja2
 import wtforms
 from markupsafe import Markup, escape
 
-from uproot_nb.engine.form_answers import MOVE_SLIDER, number_text
+from uproot_nb.engine.form_answers import MOVE_SLIDER
 from uproot_nb.engine.form_looks import Look
 from uproot_nb.experiment.bounds import exact
 from uproot_nb.experiment.fields import (
@@ -27,6 +27,7 @@ from uproot_nb.experiment.fields import (
     NumberInput,
     TextInput,
 )
+from uproot_nb.experiment.numbers import number_text
 
 __all__ = ["draw", "draw_errors", "draw_field", "draw_likert_grid"]
 
@@ -44,7 +45,10 @@ def draw(field: Any, extra: Mapping[str, Any]) -> Markup:
     macro = getattr(_macros(), look.shape)
     if look.is_group:
         return Markup(macro(look, authors.pop("class", ""), _written(authors)))
-    return Markup(macro(look, _written(_merged(_own(look), authors))))
+    attributes = _merged(_own(look), authors)
+    if attributes.get("type") == "number" and isinstance(look.declaration, NumberInput):
+        attributes["value"] = field.html_value()  # an author's wish: the browser writes numbers
+    return Markup(macro(look, _written(attributes)))
 
 
 def draw_field(field: Any) -> Markup:
@@ -182,17 +186,22 @@ def _limit(look: Look) -> dict[str, Any]:
 
 
 def _number(look: Look) -> dict[str, Any]:
+    """Return what an input for numbers has: text, for inputs of type "number" drop commas.
+
+    The bounds and the step tell bots and scripts what fits; the server checks.
+    """
     # The number pad of some phones has no minus: it is for what cannot be negative.
     pad = "numeric" if isinstance(look.declaration, IntegerField) else "decimal"
     is_positive = look.min is not None and look.min >= 0
     return {
-        "type": "number",
+        "type": "text",
         "value": look.value,
         "autocomplete": "off",
         "inputmode": pad if is_positive else None,
         "min": None if look.min is None else number_text(look.min),
         "max": None if look.max is None else number_text(look.max),
         "step": _step(look),
+        "data-decimal-sign": look.field.meta.decimal_sign,
     }
 
 
@@ -202,8 +211,9 @@ def _step(look: Look) -> str:
     step = 1 if look.step is None and whole else look.step
     if step is None:
         return "any"
+    value = look.field.html_value()
     try:
-        offset = Decimal(look.value) % exact(step) if look.value and look.min is None else 0
+        offset = Decimal(value) % exact(step) if value and look.min is None else 0
     except ArithmeticError:  # there is no such number
         return "any"
     return "any" if offset else number_text(step)

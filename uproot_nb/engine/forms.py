@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from uproot_nb.engine.form_answers import ANSWER_TEXTS
 from uproot_nb.engine.form_uploads import Upload, UploadedFile
+from uproot_nb.engine.language_codes import ENGLISH
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.declarations import check_fields, is_wtforms_field
 from uproot_nb.experiment.fields import FileField
@@ -46,8 +47,15 @@ class Form:
     """
 
     def __init__(
-        self, inner: BaseForm, *, is_posted: bool, translate: Callable[[str], str]
+        self,
+        inner: BaseForm,
+        *,
+        is_posted: bool,
+        translate: Callable[[str], str],
+        language: str = ENGLISH,
     ) -> None:
+        self.language = language
+        """The language of the page, by which its numbers were read."""
         self.form_errors: list[str] = []
         """What is wrong with the answers together; shown on top."""
         self._inner, self._is_posted, self._translate = inner, is_posted, translate
@@ -124,6 +132,7 @@ def make_form(
     pairs: Sequence[tuple[str, str]] | None = None,
     files: Sequence[Upload] = (),
     translate: Callable[[str], str] = str,
+    language: str = ENGLISH,
 ) -> Form:
     """Make the form of a page.
 
@@ -134,6 +143,7 @@ def make_form(
         pairs: what the browser posted, in order; None: nothing, the page is only shown.
         files: what it uploaded.
         translate: puts one of TEXTS into the participant's language.
+        language: of the page, which decides how numbers are written on it.
 
     Raises:
         BadField: an entry of *fields* is no field, or its name cannot be one.
@@ -142,8 +152,8 @@ def make_form(
     from uproot_nb.engine.form_bindings import Posted, bind
 
     posted = None if pairs is None else Posted(pairs, files)
-    inner = bind(check_fields(fields), values or {}, posted, translate)
-    return Form(inner, is_posted=posted is not None, translate=translate)
+    inner = bind(check_fields(fields), values or {}, posted, translate, language)
+    return Form(inner, is_posted=posted is not None, translate=translate, language=language)
 
 
 def file_fields(fields: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from sqlite3 import Error as SqliteError
+from typing import Any
 
 from uproot_nb.engine.steps import Cause, StepLock
 from uproot_nb.errors import ClosedRun, LogBusy, UprootError
@@ -58,8 +59,8 @@ class Attempt(Cause):
     """
 
     first: dict[tuple[str, str], int]
-    posted: list[tuple[str, str]] | None = None
-    """What a browser has sent, as far as it may be kept; None if that is not all of it."""
+    posted: dict[str, Any] | None = None
+    """What the log records of the form that was sent; None if that may not be all of it."""
 
     def called(self, what: str) -> Attempt:
         """Return the cause of another hook of the same attempt."""

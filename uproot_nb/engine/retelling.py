@@ -113,21 +113,22 @@ class Retelling(Runtime):
         if player.page != event.field:
             self.told["left out"] += 1
             return
-        form = (orjson.loads(event.value) or {}).get("form")
+        left = orjson.loads(event.value) or {}
+        form, language = left.get("form"), left.get("language", "")
         page = self.flow.journeys.pages.get(event.field)
         if form is None and getattr(page, "fields", None):
             self.told["not kept"] += 1
             await self._repeat(more)
             return
-        await self._post(name, [(key, text) for key, text in form or ()])
+        await self._post(name, [(key, text) for key, text in form or ()], language)
 
     async def _tell_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._post(name, [(BACK, "1")])
 
-    async def _post(self, name: str, form: list[tuple[str, str]]) -> None:
+    async def _post(self, name: str, form: list[tuple[str, str]], language: str = "") -> None:
         player = self.world.player(name)
         hidden = [(POSITION, str(player.position)), (VISIT, visit_token(self.world, player))]
-        await self._ask("submit", name, [*hidden, *form])
+        await self._ask("submit", name, [*hidden, *form], languages=language)
 
     async def _tell_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
@@ -199,10 +200,11 @@ class Retelling(Runtime):
         return (lambda: name) if fresh else self._draw_name
 
     async def _ask(
-        self, action: str, name: str, form: list[tuple[str, str]] | None = None, room: str = ""
-    ) -> None:
+        self, action: str, name: str, form: list[tuple[str, str]] | None = None, room: str = "",
+        languages: str = "",
+    ) -> None:  # fmt: skip
         self._receive([HttpRequest(
-            0, self.world.key, name, action, form or [], [], "", room=room
+            0, self.world.key, name, action, form or [], [], languages, room=room
         )])  # fmt: skip
 
     # ---- what cells do ----

@@ -26,6 +26,7 @@ from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage, UprootError
 from uproot_nb.experiment.declarations import check_fields
 from uproot_nb.experiment.meanings import told_of_fields
+from uproot_nb.experiment.numbers import POINT, decimal_sign
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, public_constants
 
@@ -109,10 +110,14 @@ class Showing:
         fields = self._fields.speak(fields, language, catalogues)
         translate = catalogues.translator(language)
         if request is None:
-            return make_form(fields, values=values, pairs=None, translate=translate)
-        files = [Upload(*file) for file in request.files]
+            return make_form(fields, values=values, translate=translate, language=language)
         return make_form(
-            fields, values=values, pairs=request.form, files=files, translate=translate
+            fields,
+            values=values,
+            pairs=request.form,
+            files=[Upload(*file) for file in request.files],
+            translate=translate,
+            language=language,
         )
 
     def _note_fields(self, player: Player, page: type[Page], fields: Mapping[str, Any]) -> None:
@@ -244,6 +249,8 @@ class Showing:
             "back": self._submissions.position_before(player) is not None,
             "wait": bool(page and page.waits), "api": "api/" if app.api else None,
         }  # fmt: skip
+        if decimal_sign(language) != POINT:
+            boot["decimal"] = decimal_sign(language)
         if language.partition("-")[0] != "en":
             boot["texts"] = {
                 text: catalogues.translate(text, language) for text in (*SCRIPT_TEXTS, *CALL_TEXTS)

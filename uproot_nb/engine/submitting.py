@@ -12,10 +12,12 @@ import orjson
 
 from uproot_nb.bridge.messages import HttpRequest
 from uproot_nb.engine.entities import Player
+from uproot_nb.engine.form_answers import HTML_WRITTEN
 from uproot_nb.engine.forms import Form, save_values, say
 from uproot_nb.engine.hooks import attempt_for, run_hook, undo, value_of
 from uproot_nb.engine.journal import Attempt
 from uproot_nb.engine.journeys import Journeys
+from uproot_nb.engine.language_codes import ENGLISH
 from uproot_nb.engine.moves import Moves
 from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.world import World
@@ -96,7 +98,7 @@ class Submissions:
             return form
         if player._state.entered != visit:
             return None
-        tried.posted = _posted(request)
+        tried.posted = _posted(request, form)
         if form is not None and not await self._save(form, page, player, tried):
             undo(self._world, tried)
             return form
@@ -148,8 +150,8 @@ class Submissions:
         self, player: Player, page: type[Page], request: HttpRequest, tried: Attempt
     ) -> None:
         """Keep the values that are good of a form that came when time was up."""
-        tried.posted = _posted(request)
         form = await self._form(player, page, request, tried)
+        tried.posted = _posted(request, form)
         if form is None:
             return
         good = form.validate()
@@ -234,16 +236,25 @@ class Submissions:
 def _left(why: str, tried: Attempt) -> str:
     """Return what the log keeps of how a page was left: its form, too, so that it can be rerun."""
     told: dict[str, Any] = {"deadline": None, "reached": True} if why == "timeout" else {}
-    if tried.posted is not None:
-        told["form"] = tried.posted
+    told |= tried.posted or {}
     return orjson.dumps(told).decode() if told else "null"
 
 
-def _posted(request: HttpRequest) -> list[tuple[str, str]] | None:
-    """Return what was sent, without our own fields; None if files came along."""
+def _posted(request: HttpRequest, form: Form | None) -> dict[str, Any] | None:
+    """Return what was sent, without our own fields; None if files came along.
+
+    And the language in which it was written, if that is not English.
+    """
     if request.files:
         return None
-    return [(name, text) for name, text in request.form if not name.startswith("_uproot_")]
+    sent: dict[str, Any] = {"form": [pair for pair in request.form if _is_asked(pair[0])]}
+    if form is not None and form.language != ENGLISH:
+        sent["language"] = form.language
+    return sent
+
+
+def _is_asked(name: str) -> bool:
+    return name == HTML_WRITTEN or not name.startswith("_uproot_")
 
 
 def visit_token(world: World, player: Player) -> str:

@@ -186,13 +186,16 @@ class MarketPage(Page):
     @live
     def send_order(
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
-        sent: Any = None,
+        sent: Any = None, language: str = "en",
     ) -> dict[str, Any]:  # fmt: skip
-        """Buy or sell at a price or better, or at the best there is if *price* is None."""
-        found, units = _market(page, player, market), entered_quantity(quantity)
+        """Buy or sell at a price or better, or at the best there is if *price* is None.
+
+        *language*: of the page on which price and quantity were typed, if they are texts.
+        """
+        found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             return answer(page, player, found, AtBest(player.name, side, units), sent)
-        limit = entered_price(price, found.rules.tick)
+        limit = entered_price(price, found.rules.tick, language)
         return answer(page, player, found, Limit(player.name, side, limit, units), sent)
 
     @live
@@ -229,11 +232,11 @@ class MarketPage(Page):
     @live
     def replace_order(
         page: Any, player: Player, market: str, order: Any, price: Any = None,
-        quantity: Any = None, sent: Any = None,
+        quantity: Any = None, sent: Any = None, language: str = "en",
     ) -> dict[str, Any]:  # fmt: skip
-        """Change one's own order."""
-        found, units = _market(page, player, market), entered_quantity(quantity)
-        limit = entered_price(price, found.rules.tick)
+        """Change one's own order; *language* as for `send_order`."""
+        found, units = _market(page, player, market), entered_quantity(quantity, language)
+        limit = entered_price(price, found.rules.tick, language)
         order = page_function(page, "order_of")(page, player, found, order)
         return answer(page, player, found, Replace(player.name, order, limit, units), sent)
 

@@ -50,6 +50,13 @@
         show(slider);
     }
 
+    /* What browsers write themselves has a point in all languages; the server is to know. */
+    function nameWritten(event) {
+        for (const input of all("input[type=number][name]", document)) {
+            if (input.form === event.target && input.value) event.formData.append("_uproot_number", input.name);
+        }
+    }
+
     function dropUntouched(event) {
         for (const slider of all("input[type=range][data-untouched]", event.target)) {
             event.formData.delete(slider.name);
@@ -132,6 +139,7 @@
     document.addEventListener("click", clicked);
     document.addEventListener("wheel", scrolled, { passive: true });
     document.addEventListener("formdata", dropUntouched);
+    document.addEventListener("formdata", nameWritten);
     window.addEventListener("pageshow", prepare);   // a page from the browser's memory, too
     prepare();
     const summary = document.getElementById("uproot-errors");

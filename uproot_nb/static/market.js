@@ -9,7 +9,16 @@
     const refusals = Object.entries(JSON.parse(document.getElementById("uproot-market-refusals").textContent))
         .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
     const markets = new Map();
+    const language = document.documentElement.lang || "en";
+    const sign = uproot.inner.boot.decimal || ".";
+    const typed = sign === "." ? [] : [{ language }];      // how the prices are written that are typed here
     let seeding = null;
+
+    /* An amount as the page's language writes it: "2.50" is shown as 2,50 on a German page. */
+    function shown(amount) {
+        const text = String(amount);
+        return /^-?\d+\.\d+$/.test(text) ? text.replace(".", sign) : text;
+    }
 
     function build(tag, attributes, ...children) {
         const element = document.createElement(tag);
@@ -31,7 +40,7 @@
     function said(message) {
         for (const [sentence, own] of refusals) {
             const found = sentence.exec(message);
-            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => found.groups[name]);
+            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => shown(found.groups[name]));
         }
         return message;
     }
@@ -90,13 +99,13 @@
         /* ---- what one does ---- */
 
         /* One thing at a time: a second click while an answer is on its way is none. */
-        async act(method, ...args) {
+        async act(method, args, more = []) {
             if (this.busy) return false;
             this.busy = true;
             this.section.setAttribute("aria-busy", "true");
             this.problem.textContent = "";
             try {
-                const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000);
+                const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000, ...more);
                 this.takeMine(reply.mine, reply.call);
                 return true;
             } catch (error) {
@@ -116,8 +125,8 @@
                 return;
             }
             const done = this.changing
-                ? await this.act("replace_order", this.changing, price, quantity)
-                : await this.act("send_order", side, this.best.checked ? null : price, quantity);
+                ? await this.act("replace_order", [this.changing, price, quantity], typed)
+                : await this.act("send_order", [side, this.best.checked ? null : price, quantity], typed);
             if (!done) return;
             this.change(null);
             // What was written meanwhile is the next order's.
@@ -134,7 +143,7 @@
             this.atBest.hidden = Boolean(order || this.told.call);
             if (order) {
                 this.best.checked = this.price.disabled = false;
-                this.price.value = order[2];
+                this.price.value = shown(order[2]);
                 this.quantity.value = order[3];
                 this.price.focus();
             }
@@ -193,7 +202,7 @@
         /* What only a call market has: what it came to, and the buttons "Ready" and "Next". */
         buildCall() {
             this.outcome = build("div", { role: "status" });
-            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", !this.told.call.ready) }, words.Ready);
+            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", [!this.told.call.ready]) }, words.Ready);
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", onclick: () => uproot.submit() }, words.Next);
             this.waiting = build("span", { role: "status" });
             this.closing = build("div", { class: "uproot-market-order uproot-market-closing", hidden: true }, this.ready, this.waiting, this.next);
@@ -263,8 +272,9 @@
         showHoldings() {
             const { value, cost, values, costs, profit, cash, units } = this.mine;
             const induced = profit !== null, call = this.told.call;
+            const list = (amounts) => amounts.map(shown).join(sign === "," ? "; " : ", ") || "–";
             // Where all is traded at once, one needs to know all of one's units at once.
-            const worth = call ? values.join(", ") || "–" : value ?? "–", price = call ? costs.join(", ") || "–" : cost ?? "–";
+            const worth = call ? list(values) : value ?? "–", price = call ? list(costs) : cost ?? "–";
             const rows = [
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.told.sides.includes("buy") ? worth : null],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.told.sides.includes("sell") ? price : null],
@@ -279,7 +289,7 @@
         /* Names and amounts; those that are null are left out. */
         list(rows) {
             return build("dl", { class: "uproot-market-mine" }, ...rows.filter(([, amount]) => amount !== null)
-                .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, String(amount)))));
+                .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, shown(amount)))));
         }
 
         showSide(side) {
@@ -292,14 +302,14 @@
                 if (mine) line.append(build("span", {}, words.Yours));
                 else if (this.told.sides.includes(act) && this.told.open && !this.told.call) {
                     const word = act === "buy" ? words.Buy : words.Sell;
-                    line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${price}`, onclick: () => this.act("take_price", act, price, 1) }, word));
+                    line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${shown(price)}`, onclick: () => this.act("take_price", [act, price, 1]) }, word));
                 }
                 return line;
             }));
         }
 
         amount(price, quantity) {
-            return quantity === 1 ? String(price) : `${price} × ${quantity}`;
+            return quantity === 1 ? shown(price) : `${shown(price)} × ${quantity}`;
         }
 
         showOrders() {
@@ -316,7 +326,7 @@
                 if (!this.told.open) return build("li", {}, build("span", {}, text));
                 return build("li", {}, build("span", {}, text), build("span", {},
                     button(words.Change, () => this.change(order)), " ",
-                    button(words.Withdraw, () => this.act("cancel_order", number))));
+                    button(words.Withdraw, () => this.act("cancel_order", [number]))));
             });
             if (this.mine.more) lines.unshift(build("li", {}, `+ ${this.mine.more}`));
             this.fill(this.orders, lines);
@@ -343,7 +353,7 @@
 
         draw() {
             const prices = this.trades.slice(-KEPT).map((trade) => Number(trade[2]));
-            const last = this.trades.length ? this.trades[this.trades.length - 1][2] : "–";
+            const last = this.trades.length ? shown(this.trades[this.trades.length - 1][2]) : "–";
             this.chart.setAttribute("aria-label", `${words["Prices of trades"]}: ${last}`);
             this.chart.toggleAttribute("hidden", !prices.length);
             this.chart.style.display = prices.length ? "" : "none";
@@ -361,7 +371,7 @@
             const points = prices.map(at);
             const scale = [...new Set([high, low])].flatMap((price) => {
                 const [, y] = at(price, 0);
-                return [shape("line", { x1: left, x2: width, y1: y, y2: y }), shape("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, String(price))];
+                return [shape("line", { x1: left, x2: width, y1: y, y2: y }), shape("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, shown(price))];
             });
             const dots = points.length > 60 ? [] : points.map(([x, y]) => shape("circle", { cx: x, cy: y, r: 3 }));
             this.chart.replaceChildren(...scale, shape("polyline", { points: points.map((point) => point.join(",")).join(" ") }), ...dots);

@@ -226,8 +226,14 @@
 
         putText(control, value) {
             control.focus();
-            control.value = value === null || value === undefined ? "" : String(value);
+            control.value = value === null || value === undefined ? "" : this.written(control, value);
             this.dispatch(control, "input", "change");
+        }
+
+        /* Numbers as the page's language writes them, where participants type them. */
+        written(control, value) {
+            const sign = typeof value === "number" ? control.dataset.decimalSign : undefined;
+            return sign ? String(value).replace(".", sign) : String(value);
         }
 
         /* A real click: the page's own handlers hear it. */

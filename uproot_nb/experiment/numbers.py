@@ -1,0 +1,165 @@
+"""Numbers: how participants write them, read by the language of their page, and written for them.
+
+Forms and markets read by these rules alone. A text is read as one number or not at all: what
+could be either of two numbers, such as "1,500" on an English page, is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from uproot_nb.experiment.bounds import exact
+
+__all__ = [
+    "NUMBER_TEXTS", "POINT", "AmbiguousNumber", "NotANumber", "decimal_sign", "no_thousands",
+    "number_text", "read_number",
+]  # fmt: skip
+
+POINT, COMMA = ".", ","
+NO_THOUSANDS = {
+    POINT: "Please write the number with a point for decimals, and with nothing between thousands.",
+    COMMA: "Please write the number with a comma for decimals, and with nothing between thousands.",
+}
+NUMBER_TEXTS = tuple(NO_THOUSANDS.values())
+
+_COMMA_LANGUAGES = re.compile(
+    "af|an|ast|az|be|bg|br|bs|ca|cs|da|de|el|eo|es|et|eu|fi|fo|fr|fur|fy|gl|hr|hu|hy|ia|id|is|it"
+    "|jv|ka|kk|kl|ky|lb|lt|lv|mk|nb|nds|nl|nn|no|oc|os|pl|pt|qu|rm|ro|ru|sah|sc|se|sk|sl|smn|sq|sr"
+    "|su|sv|tg|tk|tr|tt|uk|uz|vi|wo"
+)
+"""Languages that write a comma before decimals, as the Unicode CLDR has it (version 44)."""
+
+_SPACE_LANGUAGES = re.compile(
+    "af|be|bg|br|cs|eo|et|fi|fr|hu|hy|ka|kk|ky|lt|lv|nb|nn|no|oc|pl|ru|se|sk|sq|sv|uk|uz"
+)
+"""Languages that write a space between thousands."""
+
+_REGIONS = {
+    "de-CH": POINT, "de-LI": POINT, "it-CH": POINT, "en-AT": COMMA, "en-BE": COMMA,
+    "en-DE": COMMA, "en-DK": COMMA, "en-FI": COMMA, "en-NL": COMMA, "en-SE": COMMA,
+    "en-SI": COMMA, "en-ZA": COMMA,
+    "es-419": POINT, "es-BR": POINT, "es-BZ": POINT, "es-CU": POINT, "es-DO": POINT,
+    "es-GT": POINT, "es-HN": POINT, "es-MX": POINT, "es-NI": POINT, "es-PA": POINT,
+    "es-PE": POINT, "es-PR": POINT, "es-SV": POINT, "es-US": POINT,
+}  # fmt: skip
+"""Where a region differs from its language."""
+
+_ARABIC_POINT, _ARABIC_THOUSANDS = "\u066b", "\u066c"
+_SPACES = " \u00a0\u2007\u2009\u202f"
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"),
+        **dict.fromkeys("\ufe62\uff0b", "+"),
+        **dict.fromkeys("\u3002\uff0e\uff61", POINT),
+        **dict.fromkeys("\u060c\u3001\uff0c\uff64", COMMA),
+        **dict.fromkeys(_SPACES, " "),
+        # Marks of direction come along when a number is copied out of an Arabic text.
+        **dict.fromkeys("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e", ""),
+        **dict.fromkeys("\u2066\u2067\u2068\u2069", ""),
+    }
+)  # fmt: skip
+"""What other scripts, and phones that set type, write for minus, plus, point, comma and space."""
+
+_PARTS = re.compile(r"([+-]?)([^eE]*)(?:[eE]([+-]?[0-9]{1,4}))?\Z")
+_DIGITS = re.compile(r"[0-9]*\Z")
+_THOUSANDS = re.compile(
+    r"[1-9][0-9]{0,2}(?:(?P<sign>[^0-9])[0-9]{3})(?P<more>(?:(?P=sign)[0-9]{3})*)\Z"
+)
+_LONGEST = 700
+"""No number that is written out is longer: 308 digits before the sign, and 324 after it."""
+_LARGEST_EXPONENT = 307
+
+
+class NotANumber(ValueError):
+    """A text that is no number."""
+
+
+class AmbiguousNumber(NotANumber):
+    """A text that may be one number or another, or is hard to tell from such a text."""
+
+
+@lru_cache(maxsize=1024)
+def decimal_sign(language: str) -> str:
+    """Return what stands before decimals in a language: "," for "de", "." for "en" or "de-CH"."""
+    parts = language.replace("_", "-").split("-")
+    region = next((part.upper() for part in parts[1:] if len(part) in (2, 3)), "")
+    by_region = _REGIONS.get(f"{parts[0].lower()}-{region}")
+    return by_region or (COMMA if _COMMA_LANGUAGES.fullmatch(parts[0].lower()) else POINT)
+
+
+def no_thousands(language: str) -> str:
+    """Return the sentence that says how to write a number that was ambiguous."""
+    return NO_THOUSANDS[decimal_sign(language)]
+
+
+def number_text(number: Any, places: int | None = None, sign: str = POINT) -> str:
+    """Write a number as inputs and participants read it, without an exponent: 0.1, 1000000.
+
+    `read_number` reads it back, on a page whose language has this decimal *sign*.
+    """
+    found = exact(number)
+    text = f"{found:f}" if places is None else f"{found:.{places}f}"
+    if places is None and POINT in text:
+        text = text.rstrip("0").rstrip(POINT) or "0"
+    return text.replace(POINT, sign)
+
+
+def read_number(text: str, language: str = "en", *, exponents: bool = True) -> Decimal:
+    """Return the number that a participant has written, on a page in *language*.
+
+        read_number("12,5", "de")       # Decimal("12.5")
+        read_number("1.500", "de")      # AmbiguousNumber: it may be 1500, and may be 1.5
+
+    Digits of all scripts count, ".5" and "5." too, and the other decimal sign where it cannot be
+    one between thousands. *exponents*: whether "1e3" is a number.
+
+    Raises:
+        AmbiguousNumber: it may be another number, because of signs between thousands.
+        NotANumber: it is no number, or a number too large to reckon with.
+    """
+    if len(text) > _LONGEST:
+        raise NotANumber(text)
+    plain = "".join(map(_western, text.translate(_SAME))).strip()
+    sign, mantissa, exponent = _parts(plain, exponents)
+    own = _ARABIC_POINT if _ARABIC_POINT in mantissa else decimal_sign(language)
+    base = language.replace("_", "-").partition("-")[0].lower()
+    spaced = _SPACE_LANGUAGES.fullmatch(base) is not None
+    digits = _read_decimals(mantissa, own, spaced)
+    number = Decimal(f"{sign}{digits}e{exponent or 0}")
+    if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
+        raise NotANumber(text)
+    return number or Decimal(0)
+
+
+def _western(character: str) -> str:
+    return str(unicodedata.decimal(character)) if character.isdecimal() else character
+
+
+def _parts(plain: str, exponents: bool) -> tuple[str, str, str]:
+    found = _PARTS.match(plain)
+    if found is None or (found[3] and not exponents) or not any(map(str.isdecimal, found[2])):
+        raise NotANumber(plain)
+    return found[1], found[2], found[3] or ""
+
+
+def _read_decimals(text: str, own: str, spaced: bool) -> str:
+    """Return digits with a point at most, of digits with signs; *own* stands before decimals."""
+    whole, _, rest = text.partition(own)
+    if _DIGITS.match(whole) and _DIGITS.match(rest):
+        return f"{whole}{POINT}{rest}"
+    other = COMMA if own == POINT else POINT
+    groups = _THOUSANDS.match(whole)
+    if groups is not None and _DIGITS.match(rest):
+        usual = groups["sign"] in (other, _ARABIC_THOUSANDS) or (groups["sign"] == " " and spaced)
+        one_sign = groups["sign"] == other and not groups["more"] and own not in text
+        if not usual or one_sign:
+            raise AmbiguousNumber(text)
+        return f"{''.join(filter(str.isdigit, whole))}{POINT}{rest}"
+    whole, _, rest = text.partition(other)
+    if own not in text and _DIGITS.match(whole) and _DIGITS.match(rest):
+        return f"{whole}{POINT}{rest}"
+    raise NotANumber(text)
