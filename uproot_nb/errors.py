@@ -73,8 +73,10 @@ class BadMarket(UprootError):
 class BadArguments(UprootError):
     """A browser called a live method with arguments that its signature refuses."""
 
-    def __init__(self, method: str, parameter: str, reason: str) -> None:
+    def __init__(self, method: str, parameter: str, reason: str, problem: str = "") -> None:
         self.method, self.parameter, self.reason = method, parameter, reason
+        self.problem = problem
+        """The kind of problem, in pydantic's words: "missing_argument", "float_parsing" …"""
         super().__init__(f"{method}: {parameter}: {reason}")
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy
 import pandas
@@ -24,6 +24,7 @@ import pytest
 from tests.engine.running import Browser, Rejected, serving, together, until
 from uproot_nb import Page, Refused, Run, create_group, live, move_to_page, rerun
 from uproot_nb.bridge.messages import Invoke
+from uproot_nb.engine.page_texts import CALL_TEXTS
 from uproot_nb.engine.steps import Cause
 
 CALM = "Something went wrong"
@@ -403,21 +404,20 @@ async def test_a_result_that_cannot_be_sent_is_the_authors_mistake(method: str) 
 
 
 @pytest.mark.parametrize("method", ["fail", "fail_later"])
-@pytest.mark.parametrize("kind", ["ValueError", "Refused"])
 async def test_an_error_meant_for_the_participant_is_told_with_type_and_message(
-    method: str, kind: str
+    method: str,
 ) -> None:
-    """ValueError and Refused reach the caller as they are and are no trouble for the researcher."""
+    """Refused reaches the caller as it is and is no trouble for the researcher."""
     with serving(Desk) as run:
         ann = await Browser.open(run)
         with pytest.raises(Rejected) as rejection:
-            await ann.call(method, kind)
-        assert (rejection.value.kind, rejection.value.message) == (kind, "the text of it")
+            await ann.call(method, "Refused")
+        assert (rejection.value.kind, rejection.value.message) == ("Refused", "the text of it")
         assert run.errors.empty
 
 
 @pytest.mark.parametrize("method", ["fail", "fail_later"])
-@pytest.mark.parametrize("kind", ["KeyError", "ZeroDivisionError", "SystemExit"])
+@pytest.mark.parametrize("kind", ["KeyError", "ZeroDivisionError", "SystemExit", "ValueError"])
 async def test_any_other_error_is_calm_for_the_participant_and_whole_for_the_researcher(
     method: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -438,6 +438,78 @@ async def test_any_other_error_is_calm_for_the_participant_and_whole_for_the_res
         assert f"Desk.{method}" in shown
         assert "the text of it" in shown
         assert await ann.call("echo", 1) == 1
+
+
+class Slips(Page):
+    """Raises by accident what an author might also raise on purpose."""
+
+    @live
+    def index(page, player):
+        return [].index(3)
+
+    @live
+    def model(page, player):
+        return Quote(bid="dear")
+
+    @live
+    async def convert(page, player):
+        return int("dear")
+
+    @live
+    def sized(page, player, amount: int, name: Annotated[str, pydantic.Field(max_length=3)] = ""):
+        return amount
+
+    @live
+    def dated(page, player, day: datetime.date, kind: Literal["buy", "sell"] = "buy"):
+        return kind
+
+    @live
+    def positive(page, player, price: Annotated[float, pydantic.Field(gt=0)]):
+        return price
+
+
+@pytest.mark.parametrize("method", ["index", "model", "convert"])
+async def test_an_accidental_value_error_is_the_authors_fault(method: str) -> None:
+    """The participant reads the calm sentence, and the researcher all of it."""
+    with serving(Slips) as run:
+        ann = await Browser.open(run)
+        with pytest.raises(Rejected) as rejection:
+            await ann.call(method)
+        assert rejection.value.kind == "Error"
+        assert rejection.value.message.startswith(CALM)
+        assert len(run.errors) == 1
+        assert "test_calls.py" in run.errors["traceback"][0]
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "sentence"),
+    [
+        ("sized", ["dear"], "amount: Please enter a whole number."),
+        ("sized", [1.5], "amount: Please enter a whole number."),
+        ("sized", [], "amount: This is missing."),
+        ("sized", [1, "long"], "name: This text is too long."),
+        ("sized", [1, 2], "name: Please enter text."),
+        ("sized", [1, "a", 3], "argument 3: This is one value too many."),
+        ("dated", ["soon"], "day: Please enter a date."),
+        ("dated", ["2026-01-02", "hold"], "kind: Please choose one of the options."),
+        ("positive", [-1], "price: This number is too small."),
+        ("positive", ["x"], "price: Please enter a number."),
+    ],
+)  # fmt: skip
+async def test_a_participant_reads_a_plain_sentence_about_an_argument(
+    method: str, args: list[Any], sentence: str
+) -> None:
+    """None of pydantic's words; the script gets the parts, to say them in the page's language."""
+    with serving(Slips) as run:
+        ann = await Browser.open(run)
+        for _ in range(2):  # the second time it is answered from the log
+            await ann.ask(method, *args, call_id="a-1")
+            frame = await ann.frame(lambda frame: frame.get("id") == "a-1")
+            assert frame["message"] == sentence
+            assert f"{frame['parameter']}: {frame['reason']}" == sentence
+            assert frame["reason"] in CALL_TEXTS
+        assert method in run.errors["message"][0]
+        assert frame["reason"] not in run.errors["message"][0]
 
 
 class Unspeakable(Exception):

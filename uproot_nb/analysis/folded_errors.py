@@ -14,8 +14,8 @@ __all__ = ["folded_errors"]
 def folded_errors(events: Iterable[Event]) -> tuple[list[Event], list[int], list[int]]:
     """Return the first event of each kind of failure, its count, and for how many players it was.
 
-    Two are equal if type, message, traceback, place, page and code are. An event that stands for
-    several says so in its value: `count`.
+    Two are equal if type, message, traceback, place, page and code are; failures of authors' code
+    are told apart by player as well. An event that stands for several says so in its value: `count`.
     """
     firsts: dict[tuple[str, ...], Event] = {}
     counts: dict[tuple[str, ...], int] = {}
@@ -23,7 +23,8 @@ def folded_errors(events: Iterable[Event]) -> tuple[list[Event], list[int], list
     for event in events:
         value = orjson.loads(event.value)
         told = (str(value.get(name)) for name in ("message", "traceback", "source"))
-        key = (event.field, event.page, event.cause, *told)
+        whose = event.subject if value.get("traceback") else ""
+        key = (event.field, event.page, event.cause, whose, *told)
         firsts.setdefault(key, event)
         counts[key] = counts.get(key, 0) + int(value.get("count", 1))
         known = subjects.setdefault(key, set())

@@ -14,7 +14,7 @@ from uproot_nb.engine.hooks import run_authors
 from uproot_nb.engine.page_texts import CALM
 from uproot_nb.engine.showing import Showing
 from uproot_nb.engine.steps import Cause
-from uproot_nb.engine.trouble import Trouble, text_of
+from uproot_nb.engine.trouble import Trouble, is_for_participants, text_of
 from uproot_nb.engine.wire import to_json
 from uproot_nb.engine.world import World
 from uproot_nb.errors import Refused
@@ -103,9 +103,9 @@ class ApiAnswers:
         try:
             result = await run_authors(api, self._world, cause, asked, player.session)
             return _reply(request, result)
-        except (ValueError, Refused) as refusal:
-            return _said(request, 400, text_of(refusal), type(refusal).__name__)
         except Exception as error:  # the border around authors' code
+            if is_for_participants(error, self._showing.app_of(page)):
+                return _said(request, 400, text_of(error), type(error).__name__)
             self._trouble.report(error, cause, f"player/{player.name}")
             return _said(request, 500, CALM)
 

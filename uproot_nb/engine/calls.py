@@ -8,21 +8,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
 
 from uproot_nb.bridge.messages import Invoke, Reply
+from uproot_nb.engine.argument_texts import sentence_for
 from uproot_nb.engine.chat import LIVE_METHODS
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.journal import Unfinished
 from uproot_nb.engine.page_texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
 from uproot_nb.engine.steps import Cause, Steps, perform
-from uproot_nb.engine.trouble import Trouble, text_of
+from uproot_nb.engine.trouble import Trouble, is_for_participants, text_of
 from uproot_nb.engine.wire import error_frame, result_frame, to_json
 from uproot_nb.engine.world import World
-from uproot_nb.errors import BadArguments, NotLive, Refused, StalePage, UprootError
+from uproot_nb.errors import BadArguments, NotLive, StalePage, UprootError
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.call_rows import CallRow, read_row
@@ -213,31 +214,28 @@ class Calls:
         self._conclude(invoke, cause, outcome, result_frame(invoke.id, data), started)
 
     def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
-        if isinstance(error, (ValueError, Refused)):
-            name, message = type(error).__name__, text_of(error)
+        app = self._flow.showing.app_of(self._flow.journeys.pages.get(cause.page))
+        if is_for_participants(error, app):
+            outcome = _Rejection("error", type(error).__name__, text_of(error))
         else:
-            name, message = "Error", CALM
+            outcome = _Rejection("error", "Error", CALM)
             self._trouble.report(error, cause, f"player/{invoke.player}")
-        self._reject(invoke, cause, "error", name, message, started)
+        self._reject(invoke, cause, outcome, started)
 
     def _refuse(self, invoke: Invoke, refusal: UprootError, started: float) -> None:
-        message = NO_SUCH_ACTION if isinstance(refusal, NotLive) else str(refusal)
-        if isinstance(refusal, BadArguments):
-            message = f"{refusal.parameter}: {refusal.reason}"
         name = self._world.state.players[invoke.player].page or ""
         cause = Cause(invoke.player, name, f"{name}.{invoke.method}", "")
-        kind = "BadArguments" if isinstance(refusal, BadArguments) else type(refusal).__name__
+        outcome = _rejection(refusal)
         if isinstance(refusal, _Unreadable) or len(invoke.args + invoke.kwargs) > LONGEST_REFUSED:
             invoke = msgspec.structs.replace(invoke, args=b"null", kwargs=b"null")
-        self._reject(invoke, cause, "refused", kind, _shortened(message), started)
+        self._reject(invoke, cause, outcome, started)
         if not isinstance(refusal, StalePage):  # that one comes when a click and a move cross
-            self._trouble.refused(kind, _shortened(str(refusal)), cause)
+            self._trouble.refused(outcome.error, _shortened(str(refusal)), cause)
 
-    def _reject(
-        self, invoke: Invoke, cause: Cause, outcome: str, kind: str, message: str, started: float
-    ) -> None:
-        told = orjson.dumps({"outcome": outcome, "error": kind, "message": message})[1:-1]
-        self._conclude(invoke, cause, told, error_frame(invoke.id, kind, message), started)
+    def _reject(self, invoke: Invoke, cause: Cause, rejection: _Rejection, started: float) -> None:
+        known = {name: text for name, text in rejection._asdict().items() if text}
+        frame = error_frame(invoke.id, *rejection[1:])
+        self._conclude(invoke, cause, orjson.dumps(known)[1:-1], frame, started)
 
     def _conclude(
         self, invoke: Invoke, cause: Cause, outcome: bytes, frame: bytes, started: float
@@ -271,6 +269,25 @@ class Calls:
         world = self._world
         found = world.log.read(world.name, after=seq - 1, until=seq, kinds={"call"})
         return next((read_row(event.value) for event in found), None)
+
+
+class _Rejection(NamedTuple):
+    """Why a call came to nothing, as the caller reads it and the log keeps it."""
+
+    outcome: str
+    error: str
+    message: str
+    parameter: str = ""
+    reason: str = ""
+
+
+def _rejection(refusal: UprootError) -> _Rejection:
+    """Return what the caller of a refused call reads: one plain sentence, none of pydantic's."""
+    if isinstance(refusal, BadArguments):
+        name, reason = _shortened(refusal.parameter), sentence_for(refusal.problem)
+        return _Rejection("refused", "BadArguments", f"{name}: {reason}", name, reason)
+    message = NO_SUCH_ACTION if isinstance(refusal, NotLive) else str(refusal)
+    return _Rejection("refused", type(refusal).__name__, _shortened(message))
 
 
 class _Unreadable(BadArguments):
@@ -319,4 +336,4 @@ def _frame_of(row: CallRow) -> bytes:
         return result_frame(row.id, bytes(row.result))
     if row.outcome == "started":
         return error_frame(row.id, "Interrupted", INTERRUPTED)
-    return error_frame(row.id, row.error, row.message)
+    return error_frame(row.id, row.error, row.message, row.parameter, row.reason)

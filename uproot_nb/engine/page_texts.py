@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uproot_nb.engine.argument_texts import ARGUMENT_TEXTS
+
 __all__ = [
     "CALL_TEXTS", "CALM", "INTERRUPTED", "LEFT", "NOT_KEPT", "NO_SUCH_ACTION", "SCRIPT_TEXTS",
     "TEMPLATE_TEXTS", "TEXTS",
@@ -13,7 +15,7 @@ LEFT = "You have left this page."
 NOT_KEPT = "This call was not kept. Please try again."
 INTERRUPTED = "This was interrupted. Please look whether it has taken effect."
 
-CALL_TEXTS = (CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED)
+CALL_TEXTS = (CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED, *ARGUMENT_TEXTS)
 """What a call of a live method that failed is answered with; the script says it translated."""
 
 SCRIPT_TEXTS = (

@@ -14,9 +14,10 @@ from types import TracebackType
 
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.world import World
-from uproot_nb.errors import BadPage, UprootError
+from uproot_nb.errors import BadPage, Refused, UprootError
+from uproot_nb.experiment.setup import App
 
-__all__ = ["Trouble", "readable", "text_of"]
+__all__ = ["Trouble", "is_for_participants", "readable", "text_of"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _FOREIGN = (_PACKAGE, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen ")
@@ -199,6 +200,20 @@ def _tidy(told: traceback.TracebackException | None) -> None:
         if own:
             told.stack[:] = own
         told, seen = told.__cause__ or told.__context__, seen + 1
+
+
+def is_for_participants(error: BaseException, app: App) -> bool:
+    """Tell whether an exception's own words are for the participant: only those of `Refused` are.
+
+    In apps of the framework a `ValueError` that they raise is, too. One of pydantic's never is.
+    """
+    if isinstance(error, Refused):
+        return True
+    return bool(app.name) and isinstance(error, ValueError) and not _is_pydantics(error)
+
+
+def _is_pydantics(error: BaseException) -> bool:
+    return any(kind.__module__.startswith("pydantic") for kind in type(error).__mro__)
 
 
 def text_of(error: BaseException) -> str:

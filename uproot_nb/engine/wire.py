@@ -169,9 +169,14 @@ def result_frame(call_id: str, data: bytes) -> bytes:
     return b'{"op":"result","id":' + orjson.dumps(call_id) + b',"data":' + data + b"}"
 
 
-def error_frame(call_id: str, kind: str, message: str) -> bytes:
-    """Return the frame that rejects a call's Promise."""
-    return orjson.dumps({"op": "error", "id": call_id, "error": kind, "message": message})
+def error_frame(
+    call_id: str, kind: str, message: str, parameter: str = "", reason: str = ""
+) -> bytes:
+    """Return the frame that rejects a call's Promise; *parameter* is the one that does not fit."""
+    frame = {"op": "error", "id": call_id, "error": kind, "message": message}
+    if parameter:
+        frame |= {"parameter": parameter, "reason": reason}
+    return orjson.dumps(frame)
 
 
 def event_frame(seq: int, event: bytes, data: bytes) -> bytes:

@@ -72,7 +72,8 @@ class LiveMethod:
         """
         for name in kwargs:
             if name in self._given or name == "self":  # 'self' is taken in pydantic's own call
-                raise BadArguments(self.name, name, "is not a parameter of this method")
+                reason = "is not a parameter of this method"
+                raise BadArguments(self.name, name, reason, "unexpected_keyword_argument")
         validate = self._validate or self.prepare()
         try:
             return validate(*args, **kwargs)
@@ -135,7 +136,7 @@ class LiveMethod:
             head = self._name_of_argument(head)
         parameter = ".".join(str(part) for part in (head, *place))
         reason = _READABLE.get(first["type"], first["msg"])
-        return BadArguments(self.name, parameter, reason)
+        return BadArguments(self.name, parameter, reason, first["type"])
 
     def _name_of_argument(self, number: int) -> str:
         positional = [p for p in self._parameters if p.kind in _POSITIONAL]

@@ -43,6 +43,8 @@ class CallRow(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""
     message: str = ""
+    parameter: str = ""
+    reason: str = ""
     back: tuple[int, int] = (0, 0)
 
 

@@ -172,7 +172,7 @@
             this.waiting.delete(frame.id);
             if (!call) return;
             if (frame.op === "result") call.resolve(frame.data);
-            else call.reject(namedError(frame.error, text(frame.message), frame.parameter));
+            else call.reject(namedError(frame.error, spoken(frame), frame.parameter));
         }
 
         /* Say no to the largest call, so that the others can go on; false if there is none. */
@@ -197,6 +197,11 @@
         if (value === null || typeof value !== "object") return false;
         const prototype = Object.getPrototypeOf(value);
         return prototype === Object.prototype || prototype === null;
+    }
+
+    /* What an error says to the participant: a refused argument is named, with the reason. */
+    function spoken({ message, parameter, reason }) {
+        return reason ? `${parameter}: ${text(reason)}` : text(message);
     }
 
     function namedError(name, message, parameter) {
