@@ -108,6 +108,7 @@ from uproot_nb.interop.exporting import export_app
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
+from uproot_nb.notebook.plain_html import show_tables_as_text
 from uproot_nb.notebook.rehearsal import Rehearsal, rehearse
 from uproot_nb.notebook.rerun import Rerun, rerun
 from uproot_nb.notebook.rooms import room
@@ -225,6 +226,7 @@ def load_ipython_extension(shell: Any) -> None:
     The magic comes with the import alone; the names only where no package `uproot` is installed.
     """
     install_magics(shell)
+    show_tables_as_text(shell)
     install_names()
 
 
@@ -235,3 +237,4 @@ def unload_ipython_extension(shell: Any) -> None:
 
 if (_shell := find_shell()) is not None:
     install_magics(_shell)  # so that a %%template cell may stand before serve()
+    show_tables_as_text(_shell)

@@ -55,6 +55,25 @@ with open("pid", "w") as file:
     file.write(str(os.getpid()))
 """
 )
+EVIL = r"$\href{https://example.org}{\text{Claim}}$"
+TABLES = f"""\
+from IPython.display import HTML, display
+import pandas
+from uproot_nb import *
+
+
+class Market(Page):
+    "Bid."
+
+
+run = serve([Market], players=2, db=":memory:")
+run.set(run.players[0], firm=r"{EVIL}")
+run.monitor(fields=["firm"])
+state = run.state
+display(state, state[~state["online"]][["firm"]], pandas.DataFrame({{"x": state["firm"]}}))
+display(state.style, run.events, run)
+display(HTML("<p class='control'>$x^2$</p>"))
+"""
 BUSY = "while not run.players[0].get('bid', 0) > 100: pass"
 KILL = "import os; os.kill(os.getpid(), 9)"
 VIEW = "run.view(*run.players[:2])"
@@ -202,6 +221,18 @@ def desk(desk_jupyter: LiveJupyter, app: str, browser: Browser) -> Iterator[Call
         context.close()
     for session in desk_jupyter.request("GET", "api/sessions"):
         desk_jupyter.request("DELETE", f"api/sessions/{session['id']}")
+
+
+def test_what_participants_have_written_is_no_formula(desk: Callable[..., Desk], app: str) -> None:
+    """In no table, monitor or snapshot; a formula of the researcher's is typeset beside them."""
+    room = desk(f"tables_{app}", TABLES)
+    room.run_cell(0)
+    outputs = room.page.locator(".jp-OutputArea")
+    expect(outputs.locator(".control mjx-container")).to_be_visible(timeout=60_000)
+    expect(room.page.locator(".unb td", has_text="Claim")).to_be_visible(timeout=15_000)
+    assert outputs.locator("td", has_text="Claim").count() >= 5
+    assert outputs.locator("mjx-container").count() == 1
+    assert outputs.locator("a[href*='example.org']").count() == 0
 
 
 def test_a_session_is_watched_and_steered_while_a_cell_is_busy(

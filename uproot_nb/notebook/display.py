@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from uproot_nb.notebook.plain_html import plain_html
+
 __all__ = ["show", "show_html"]
 
 
@@ -18,5 +20,5 @@ def show_html(text: str, mark: str, update: bool = False) -> None:
     """Show HTML below the cell; *update* puts it in the place of what has the same mark."""
     from IPython import display  # lazy: see above
 
-    bundle = {"text/html": text, "text/plain": ""}
+    bundle = {"text/html": plain_html(text), "text/plain": ""}
     display.display(bundle, raw=True, display_id=mark, update=update)  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.errors import UprootError
+from uproot_nb.notebook.plain_html import plain_html
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.serve import serve
 
@@ -108,7 +109,7 @@ class Rehearsal:
             title = html.escape(f"{row.player}: {row.error}")
             parts.append(f"<details><summary>{title}</summary><pre>{traceback}</pre></details>")
         parts += [self.latencies.round(1).to_html(), f"<p>{html.escape(self._estimate)}</p>"]
-        return "".join(parts)
+        return plain_html("".join(parts))
 
 
 def rehearse(

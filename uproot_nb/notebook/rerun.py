@@ -25,6 +25,7 @@ from uproot_nb.log.state import State
 from uproot_nb.notebook.comparing import Difference, alike, first_difference
 from uproot_nb.notebook.magics import CELL_TEMPLATES
 from uproot_nb.notebook.output import Output
+from uproot_nb.notebook.plain_html import plain_html
 from uproot_nb.notebook.recorded_steps import RecordedStep, steps_of
 from uproot_nb.notebook.serve import resolver, setup_of, templates_for
 
@@ -86,7 +87,7 @@ class Rerun(Recording):
 
     def _repr_html_(self) -> str:
         table = self.differences.to_html(escape=True) if self._rows else ""
-        return f"<pre>{html.escape(repr(self))}</pre>{table}"
+        return plain_html(f"<pre>{html.escape(repr(self))}</pre>{table}")
 
 
 def rerun(

@@ -11,6 +11,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.rooms import LABEL, Room, Rooms
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.notebook.plain_html import plain_html
 
 __all__ = ["Room", "RoomHandle", "open_room", "room"]
 
@@ -165,4 +166,6 @@ class RoomHandle:
         told, url = html.escape(repr(self).strip("<>")), html.escape(self.url)
         if self._rooms.get(self.name) is None:
             return f"<p>{told}</p>"
-        return f'<p>{told}<br><a href="{url}" target="_blank" rel="noreferrer">{url}</a></p>'
+        return plain_html(
+            f'<p>{told}<br><a href="{url}" target="_blank" rel="noreferrer">{url}</a></p>'
+        )

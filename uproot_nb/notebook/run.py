@@ -20,6 +20,7 @@ from uproot_nb.log.state import State
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.display import show_html
 from uproot_nb.notebook.notebook_source import note_notebook
+from uproot_nb.notebook.plain_html import plain_html
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
@@ -292,10 +293,10 @@ class Run(Steering, Tables):
 
     def _repr_html_(self) -> str:
         if self.closed:
-            return f"<p>{html.escape(repr(self))}</p>"
+            return plain_html(f"<p>{html.escape(repr(self))}</p>")
         rows = "".join(self._html_row(player) for player in self.players)
         join = html.escape(self.join_link)
-        return (
+        return plain_html(
             f"<p><strong>{html.escape(self.name)}</strong> · {self._runtime.flow.state} · "
             f'join link: <a href="{join}" target="_blank" rel="noreferrer">{join}</a></p>'
             "<table><thead><tr><th>player</th><th>page</th><th>online</th><th>link</th></tr>"

@@ -35,6 +35,7 @@ from uproot_nb.notebook.options import check_options
 from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.place import database_path, notebook_file, notebook_folder
+from uproot_nb.notebook.plain_html import show_tables_as_text
 from uproot_nb.notebook.run import Run
 from uproot_nb.version import VERSION
 
@@ -205,6 +206,7 @@ class _Serving:
         """Start everything."""
         if self._shell is not None:
             install_magics(self._shell)
+            show_tables_as_text(self._shell)
         self._output.start()
         try:
             self._runtime.open(players)

@@ -490,7 +490,7 @@ function monitor({ model, el }) {
     }
 
     const hide = build("style", {}, `.${model.get("snapshot")} { display: none; }`);
-    const root = build("section", { class: "unb", "aria-label": "Session" }, hide,
+    const root = build("section", { class: "unb mathjax_ignore tex2jax_ignore", "aria-label": "Session" }, hide,
         build("header", {}, title, counts, build("span", { class: "unb-grow" }), pause), tablist,
         ...panels.map(([, part], at) => build("div", { role: "tabpanel", "aria-label": tabs[at].textContent }, part.panel)), question, answer);
     // A notebook's own keys must not move the cell while somebody types here.
@@ -517,7 +517,7 @@ function monitor({ model, el }) {
 /* ---- The view: participants' pages side by side -------------------------------------------------- */
 
 function view({ model, el }) {
-    const root = build("section", { class: "unb unb-frames", "aria-label": "Participants' pages" });
+    const root = build("section", { class: "unb unb-frames mathjax_ignore tex2jax_ignore", "aria-label": "Participants' pages" });
     el.append(root);
     const take = ({ op, frames }) => {
         if (op !== "view" || root.firstChild) return;
