@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.error import HTTPError
 
+import psutil
 import websocket
 from waiting import wait_until
 
@@ -119,6 +120,11 @@ class Kernel:
         self._hang_up()
         os.kill(self.pid, signal.SIGKILL)
 
+    def wait_for_end(self) -> None:
+        """Wait until the process is no more, after a cell that ends it."""
+        self._hang_up()
+        wait_until(lambda: not _is_alive(self.pid), 30.0, "the kernel's process to end")
+
     def shut_down(self) -> None:
         """End the kernel through Jupyter's API, as closing a notebook does."""
         self._hang_up()
@@ -174,6 +180,13 @@ class Kernel:
         if self._channels is None:
             raise ConnectionError("the kernel was hung up on")
         return self._channels
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class _Cell:

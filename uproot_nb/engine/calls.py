@@ -166,6 +166,11 @@ class Calls:
         finally:
             lock.end_step(before)
 
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """The calls that have begun and go on: `async` ones, and those in threads."""
+        return self._tasks
+
     async def close(self) -> None:
         """Cancel the calls that still run; they are not answered."""
         self.paused = True

@@ -115,7 +115,7 @@ class Journal:
         self.pending: list[Event] = []
         self.on_failing: Callable[[BaseException | None], None] = _log_trouble
         """Called on the loop when the log cannot be written, and with None when it can again."""
-        self._closed = self._retrying = False
+        self._closed = self._retrying = self._halted = False
         self._failing_since: float | None = None
         self._reported = self._busy = False
         self._busy_wait = BUSY_SECONDS[0]
@@ -217,6 +217,8 @@ class Journal:
         """Commit what is pending, then do what was said; any thread may call."""
         with self.lock:
             self._scheduled = False
+            if self._halted:
+                return
             for call in list(self._unfinished.values()):
                 call.note_started()
             self._unfinished.clear()
@@ -242,6 +244,10 @@ class Journal:
                 )
             if self.seq > self._last_snapshot:
                 self._try_snapshot()
+
+    def halt(self) -> None:
+        """Commit nothing more, as if the process was killed now; needs no lock."""
+        self._halted = True
 
     def take_snapshot(self) -> None:
         """Keep the state in the log, so that opening it again need not replay everything."""

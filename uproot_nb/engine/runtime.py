@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -31,6 +31,7 @@ from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.delivery import Delivery
 from uproot_nb.engine.dropouts import Dropouts, Handler
 from uproot_nb.engine.entities import Player
+from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.functions import find_function
 from uproot_nb.engine.hooks import cause_of, run_authors
@@ -61,6 +62,8 @@ Connect = Callable[
 REDIAL_SECONDS = 1.0
 CLOSING_SECONDS = 10.0
 """How long closing waits for another program that is writing to the log's file."""
+FINISHING_SECONDS = 1.0
+"""How long, at the end of the process, calls and requests that have begun may take to finish."""
 SWITCH_SECONDS = 0.0005
 """How long a running cell keeps the interpreter while participants wait (see DESIGN.md)."""
 
@@ -95,6 +98,12 @@ class Runtime:
         show: shows a text to the researcher in the output of the cell it belongs to.
     """
 
+    _tasks: dict[asyncio.Task[Any], bool]
+    """The tasks of the loop, and whether each goes on until the run ends."""
+    _leaving: Future[None] | None = None
+    _deaf = False
+    """Whether what the server sends is left to the next kernel."""
+
     def __init__(
         self,
         name: str,
@@ -125,7 +134,7 @@ class Runtime:
         self._notebook = ""
         self._channel: Channel | None = None
         self._sockets: dict[str, set[int]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = {}
         secret = log.claim(name)
         try:
             self.world = World(
@@ -169,7 +178,7 @@ class Runtime:
         """Start the thread, make the places, and let participants in."""
         _SwitchInterval.shorten()
         self._thread.start()
-        atexit.register(self.world.journal.commit)
+        leave_before_exit(self)
         try:
             self.wait_for(self._begin(players))
         except BaseException:
@@ -190,6 +199,32 @@ class Runtime:
                 self.watchdog.stop()
                 if self.closed:
                     self._stop()
+
+    def begin_to_leave(self) -> None:
+        """Let nothing begin any more: the process ends."""
+        if self.closed or not self._thread.is_alive():
+            return
+        self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self.loop)
+
+    def leave(self, until: float) -> None:
+        """Have everything committed by *until*; what is not is as if the process was killed now.
+
+        The session is not closed: the participant server keeps its participants and the calls
+        without an answer for the next kernel.
+        """
+        if self._leaving is None:
+            return
+        try:
+            self._leaving.result(max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            self.world.journal.halt()
+            logger.warning(
+                "Session %r: %s did not come to an end; what it has changed is not stored, and it "
+                "runs again after the restart.", self.name, self.lock.holder or "Something",
+            )  # fmt: skip
+        finally:
+            self.watchdog.stop()
+            self._stop(max(0.0, until - time.monotonic()))
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop and wait for its result.
@@ -245,25 +280,54 @@ class Runtime:
         self.flow.resume()
         self.dropouts.resume()
         await self._dial()
-        self._spawn(self._tick())
+        self.beside(self._tick())
 
-    def _stop(self) -> None:
+    def _stop(self, seconds: float = 5.0) -> None:
         _SwitchInterval.restore()
-        atexit.unregister(self.world.journal.commit)
+        stay(self)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(5.0)
+        self._thread.join(seconds)
         self.world.log.release(self.name)
 
-    async def _end(self) -> None:
+    async def _leave(self) -> None:
+        self._deaf = True
+        self.calls.pause()
+        self._stop_clocks()
+        ending = [task for task, endless in self._tasks.items() if not endless]
+        finishing = [*self.calls.running, *ending]
+        if finishing:
+            await asyncio.wait(finishing, timeout=FINISHING_SECONDS)
+        await self._cancel_all()
+        self.trouble.settle(everything=True)
+        await self.world.journal.settle(FINISHING_SECONDS)
+        await self._hang_up()
+        self.world.journal.close()
+
+    async def _hang_up(self) -> None:
+        """Drop the line once everything is sent, without a word about the session's end."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            while channel.unsent and not channel.closed:
+                await asyncio.sleep(0.002)
+            channel.close()
+        await self._disconnect()
+
+    def _stop_clocks(self) -> None:
+        self.flow.close()
+        self.dropouts.close()
+
+    async def _cancel_all(self) -> None:
         self.closed = self.world.closing = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=2.0)
-        self.flow.close()
-        self.dropouts.close()
         await self.calls.close()
+
+    async def _end(self) -> None:
+        await self._cancel_all()
+        self._stop_clocks()
         self.trouble.settle(everything=True)
         await self.world.journal.settle(CLOSING_SECONDS)
         try:
@@ -313,7 +377,7 @@ class Runtime:
                 self._forget_presence()
         if not self.closed:
             logger.warning("The participant server is gone; waiting for it to come back.")
-            self._spawn(self._redial())
+            self.beside(self._redial())
 
     async def _redial(self) -> None:
         while not self.closed:
@@ -325,6 +389,8 @@ class Runtime:
             return
 
     def _receive(self, messages: list[Any]) -> None:
+        if self._deaf:
+            return
         for message in messages:
             try:
                 if type(message) is Invoke:
@@ -463,7 +529,7 @@ class Runtime:
         actor, page, _, code = now or NOBODY
         cause = Cause(actor, page, f"task {name}", code)
         steps = drive(Steps(coroutine, self.lock, cause))
-        return self._spawn(steps, cause)
+        return self._spawn(steps, cause, endless=True)
 
     def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine in the background; for any thread but the run's own, never waits."""
@@ -487,18 +553,22 @@ class Runtime:
         if self.closed:
             coroutine.close()
         else:
-            self._spawn(coroutine)
+            self._spawn(coroutine, endless=True)
 
     def _spawn(
-        self, coroutine: Coroutine[Any, Any, Any], cause: Cause | None = None
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        cause: Cause | None = None,
+        *,
+        endless: bool = False,
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(coroutine, loop=self.loop)
-        self._tasks.add(task)
+        self._tasks[task] = endless
         task.add_done_callback(lambda done: self._ended(done, cause))
         return task
 
     def _ended(self, task: asyncio.Task[Any], cause: Cause | None) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled() or task.exception() is None or self.closed:
             return
         error = task.exception()
