@@ -2,12 +2,13 @@
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
 # make test   everything that is checked before a change is accepted (less than 20 minutes)
+# make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 #
 # Each alone is enough on a fresh machine: what is needed is installed into .venv first.
 
 BIN := .venv/bin
 
-.PHONY: demo lab docs test test-all bench lint vendor clean browser
+.PHONY: demo lab docs test test-all bench conformance lint vendor clean browser
 .DEFAULT_GOAL := demo
 
 demo: .venv/installed
@@ -32,6 +33,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python bench/run.py
+
+conformance: .venv/installed
+	$(BIN)/python tools/conformance.py
 
 vendor: .venv/installed
 	$(BIN)/python tools/vendor.py

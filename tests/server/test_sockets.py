@@ -197,18 +197,12 @@ MALFORMED = [
     '{"op":"invoke","id":"x","method":"m","args":[],"kwargs":[]}',
     '{"op":"invoke","id":"x","method":"m","args":[NaN]}',
     '{"op":"invoke","id":"x","method":"m","args":[Infinity]}',
-    '{"op":"invoke","id":"x","method":"m","args":["\\ud800"]}',
     '{"op":"invoke","id":"x","method":"m","args":[1]',
     '{"op":"invoke","id":"x","method":"m","args":[1],}',
     '{"op":"invoke","id":"' + "x" * 65 + '","method":"m"}',
-    '{"op":"invoke","id":"x","method":"' + "m" * 129 + '"}',
-    '{"op":"invoke","id":"x","method":"m","args":' + "[" * 65 + "]" * 65 + "}",
-    '{"op":"invoke","id":"x","method":"m","args":' + "[" * 9000 + "]" * 9000 + "}",
-    '{"op":"invoke","id":"x","method":"m","kwargs":' + '{"a":' * 65 + "1" + "}" * 65 + "}",
     '{"op":"ack","seq":-1}',
     '{"op":"ack","seq":1.5}',
     '{"op":"ack","seq":99999999999999999999}',
-    b'{"op":"ping"}',
 ]
 
 
@@ -226,6 +220,62 @@ async def test_a_malformed_frame_closes_with_4400_and_disturbs_nobody(
     await bob.invoke("b1")
     assert (await kernel.expect(Invoke)).player == "bob"
     assert not [message for message in kernel.heard if isinstance(message, Invoke)]
+
+
+ACCIDENTS = [
+    ('"method":"say","args":["\\ud83d"]', "the call of say cannot be read"),
+    ('"method":"say","args":["\\ude00 and more"]', "the call of say cannot be read"),
+    ('"method":"say","args":[],"kwargs":{"\\ud83d":1}', "the call of say cannot be read"),
+    ('"method":"say","args":[["deep",{"in":"\\ud83d"}]]', "the call of say cannot be read"),
+    ('"method":"\\ud83d","args":[]', "a call cannot be read"),
+    ('"method":"' + "m" * 129 + '","args":[]', "a call cannot be read"),
+    ('"method":"","args":[]', "a call cannot be read"),
+    ('"method":5,"args":[]', "a call cannot be read"),
+    ('"method":null,"args":[]', "a call cannot be read"),
+    ('"args":[]', "a call cannot be read"),
+    ('"method":"say","args":' + "[" * 65 + "]" * 65, "the call of say nests too deeply"),
+    ('"method":"say","args":' + "[" * 9000 + "]" * 9000, "the call of say cannot be read"),
+    (
+        '"method":"say","args":[],"kwargs":' + '{"a":' * 65 + "1" + "}" * 65,
+        "the call of say nests too deeply",
+    ),
+]
+"""What a page's own script may send by accident, as `uproot.invoke(text.slice(0, 9))`."""
+
+
+@pytest.mark.parametrize(("call", "reason"), ACCIDENTS, ids=range(len(ACCIDENTS)))
+async def test_a_call_that_a_script_makes_by_accident_is_refused_and_no_other(
+    world: World, call: str, reason: str
+) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play("ann")
+    await ann.invoke("a-1")
+    await ann.send('{"op":"invoke","id":"a-2",' + call + "}")
+    answer = await ann.read()
+    assert answer is not None
+    assert (answer["op"], answer["id"]) == ("error", "a-2")
+    assert answer["message"] == "This cannot be sent."
+    misuse = await kernel.expect(Misuse)
+    assert (misuse.player, misuse.count) == ("ann", 1)
+    assert misuse.what.startswith(f"malformed: {reason}")
+    await ann.invoke("a-3")
+    for expected in ("a-1", "a-3"):
+        invoke = await kernel.expect(Invoke)
+        assert invoke.id == expected
+        kernel.answer(invoke, 1)
+        assert await ann.read() == {"op": "result", "id": expected, "data": 1}
+
+
+async def test_a_large_frame_counts_as_many_calls(limited: Limited) -> None:
+    world = await limited(max_calls_per_second=0.001, burst_seconds=40_000)
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play("ann")
+    for number in range(3):
+        await ann.invoke(f"a-{number}", "m", "y" * 65_000)
+    assert await ann.closed() == 4429
+    assert [(await kernel.expect(Invoke)).id for _ in range(2)] == ["a-0", "a-1"]
 
 
 async def test_deep_but_flat_enough_arguments_pass(world: World) -> None:
@@ -246,7 +296,9 @@ async def test_too_large_a_frame_closes_with_4413_and_is_not_kept(world: World) 
         raw.writer.write(bytes(65536))
     await raw.writer.drain()
     assert await raw.close_code() == 4413
-    assert await kernel.expect(Misuse) == Misuse("key-market", "ann", "too large", 1)
+    told = await kernel.expect(Misuse)
+    assert (told.player, told.count) == ("ann", 1)
+    assert told.what.startswith("too large: a message has 1,099,511,627,776 bytes")
     (socket,) = world.server.sockets.values()
     assert len(socket._unread) == 0
 
@@ -261,6 +313,10 @@ async def test_the_longest_allowed_frame_passes(world: World) -> None:
     assert len((await kernel.expect(Invoke)).args) == len(text) + 4
     await ann.send(empty.replace('""', f'"{text}y"'))
     assert await ann.closed() == 4413
+    told = await kernel.expect(Misuse)
+    assert told.what.startswith(
+        "too large: the call of m has 65,537 bytes, and max_frame_bytes allows 65,536."
+    )
 
 
 async def test_too_many_calls_close_with_4429(limited: Limited) -> None:

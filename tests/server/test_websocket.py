@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tornado.iostream import IOStream
 from tornado.tcpserver import TCPServer
 
-from tests.server.worlds import RawBrowser, World, until
-from uproot_nb.bridge.messages import Invoke
+from tests.server.worlds import RawBrowser, World, until, upgrade
+from uproot_nb.bridge.messages import Invoke, Misuse, SocketClosed
+from uproot_nb.server import websocket
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.websocket import StreamTransport, WebSocket, text_frame
 
@@ -95,26 +96,123 @@ async def test_after_a_refusal_the_connection_ends_with_the_browsers_goodbye(wor
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    "break_a_rule",
+    ("break_a_rule", "code"),
     [
-        lambda raw: raw.send(TEXT, CALL, masked=False),
-        lambda raw: raw.send(TEXT, CALL, rsv=0x40),
-        lambda raw: raw.send(TEXT, b"\xff\xfe"),
-        lambda raw: raw.send(BINARY, CALL),
-        lambda raw: raw.send(3, CALL),
-        lambda raw: raw.send(11, b""),
-        lambda raw: raw.send(0, CALL),
-        lambda raw: raw.send(PING, b"x" * 126),
-        lambda raw: raw.send(PING, b"", final=False),
-        lambda raw: (raw.send(TEXT, b"{", final=False), raw.send(TEXT, CALL)),
+        (lambda raw: raw.send(TEXT, CALL, masked=False), 1002),
+        (lambda raw: raw.send(TEXT, CALL, rsv=0x40), 1002),
+        (lambda raw: raw.send(TEXT, b"\xff\xfe"), 1007),
+        (lambda raw: raw.send(BINARY, CALL), 1003),
+        (lambda raw: raw.send(3, CALL), 1002),
+        (lambda raw: raw.send(11, b""), 1002),
+        (lambda raw: raw.send(0, CALL), 1002),
+        (lambda raw: raw.send(PING, b"x" * 126), 1002),
+        (lambda raw: raw.send(PING, b"", final=False), 1002),
+        (lambda raw: (raw.send(TEXT, b"{", final=False), raw.send(TEXT, CALL)), 1002),
     ],
     ids=range(10),
 )
-async def test_what_the_protocol_forbids_is_malformed(world: World, break_a_rule: Any) -> None:
+async def test_what_the_protocol_forbids_is_refused_by_its_code(
+    world: World, break_a_rule: Any, code: int
+) -> None:
     kernel, raw = await _joined(world)
     break_a_rule(raw)
-    assert await raw.close_code() == 4400
+    assert await raw.close_code() == code
+    assert (await kernel.expect(Misuse)).what == "malformed"
     assert not [message for message in kernel.heard if isinstance(message, Invoke)]
+
+
+async def _hold(kernel: Any, raw: RawBrowser, world: World) -> Any:
+    """Leave as many calls unanswered as the server lets through; return the server's socket."""
+    (opened,) = world.server.sockets.values()
+    for number in range(world.server.limits.max_unanswered_calls):
+        raw.send(TEXT, b'{"op":"invoke","id":"x-%d","method":"m"}' % number)
+    await until(lambda: opened._held)
+    return opened
+
+
+@pytest.mark.asyncio
+async def test_of_a_browser_whose_calls_wait_the_end_is_noticed_at_once(world: World) -> None:
+    kernel, raw = await _joined(world)
+    await _hold(kernel, raw, world)
+    raw.send(TEXT, CALL)
+    raw.writer.close()
+    await until(lambda: not world.server.sockets)
+    assert (await kernel.expect(SocketClosed)).player == "ann"
+
+
+@pytest.mark.asyncio
+async def test_a_browser_whose_calls_wait_is_pinged_and_cut_off_if_it_is_silent(
+    world: World,
+) -> None:
+    kernel, raw = await _joined(world)
+    opened = await _hold(kernel, raw, world)
+    opened.check_alive()
+    assert await raw.read() == (PING, b"")
+    raw.send(PONG, b"")
+    await until(lambda: opened._heard)
+    opened.check_alive()
+    assert await raw.read() == (PING, b"")
+    opened.check_alive()  # nothing came since
+    await until(lambda: not world.server.sockets)
+
+
+@pytest.mark.asyncio
+async def test_while_calls_wait_no_more_than_a_message_is_read_and_nothing_is_lost(
+    world: World,
+) -> None:
+    kernel, raw = await _joined(world)
+    opened = await _hold(kernel, raw, world)
+    for number in range(100):
+        raw.send(TEXT, b'{"op":"invoke","id":"y-%d","method":"m","args":["%b"]}' % (number, PAD))
+    await until(lambda: opened._paused)
+    assert len(opened._unread) < opened._max + (1 << 18) + 14
+    opened.check_alive()
+    opened.check_alive()  # nothing is read: that nothing comes says nothing
+    heard = []
+    while len(heard) < world.server.limits.max_unanswered_calls + 100:
+        heard.append(await kernel.expect(Invoke))
+        kernel.answer(heard[-1])
+    assert [call.id for call in heard[-100:]] == [f"y-{number}" for number in range(100)]
+
+
+PAD = b"z" * 8000
+
+
+@pytest.mark.asyncio
+async def test_a_close_is_completed_though_the_browser_reads_nothing(
+    limited: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With much unsent a transport would wait for ever, and the player would be online."""
+    monkeypatch.setattr("uproot_nb.server.websocket._GOODBYE_SECONDS", 0.02)
+    world = await limited(max_unsent_bytes=1 << 30)
+    kernel, raw = await _joined(world)
+    (opened,) = world.server.sockets.values()
+    while opened.unsent < 1 << 20:
+        opened.write(text_frame(b"x" * (1 << 20)))
+    raw.send(CLOSE, (1000).to_bytes(2, "big"))
+    await until(lambda: not world.server.sockets)
+    assert (await kernel.expect(SocketClosed)).player == "ann"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["p/unknown/ws?page=0&since=0", "room/nowhere/ws"])
+async def test_a_refused_browser_that_says_goodbye_is_let_go_at_once(
+    world: World, path: str
+) -> None:
+    raw = await upgrade(world.server.port, f"/{path}")
+    code = await raw.close_code()
+    assert code == 4403
+    raw.send(CLOSE, code.to_bytes(2, "big"))
+    async with asyncio.timeout(2):  # without the browser's goodbye it is five seconds
+        assert await raw.read() == (-1, b"")
+    raw.writer.close()
+
+
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_both_ways_to_unmask_are_the_same(payload: bytes, mask: bytes) -> None:
+    plain = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    assert websocket._unmask(mask, payload) == plain
+    assert websocket._unmask_in_python(mask, payload) == plain
 
 
 @pytest.mark.asyncio

@@ -158,6 +158,55 @@ class Browser:
         return self.connection.close_code
 
 
+def frame(
+    opcode: int,
+    payload: bytes,
+    *,
+    final: bool = True,
+    masked: bool = True,
+    rsv: int = 0,
+    mask: bytes = b"",
+) -> bytes:
+    """Return a WebSocket frame's bytes."""
+    size, bit = len(payload), 0x80 if masked else 0
+    head = bytes([(0x80 if final else 0) | rsv | opcode])
+    if size < 126:
+        head += bytes([bit | size])
+    elif size < 65536:
+        head += struct.pack("!BH", bit | 126, size)
+    else:
+        head += struct.pack("!BQ", bit | 127, size)
+    mask = (mask or os.urandom(4)) if masked else b""
+    if masked:
+        key = (mask * (size // 4 + 1))[:size]
+        mixed = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
+        payload = mixed.to_bytes(size, "big")
+    return head + mask + payload
+
+
+async def upgrade(port: int, path: str, **headers: str) -> RawBrowser:
+    """Open a socket by hand; the handshake must succeed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(handshake(port, path, **headers))
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    return RawBrowser(reader, writer)
+
+
+def handshake(port: int, path: str, **headers: str) -> bytes:
+    """Return a request for a WebSocket, with headers that differ from a browser's."""
+    lines = {
+        "Host": f"127.0.0.1:{port}",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+        "Sec-WebSocket-Version": "13",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"GET {path} HTTP/1.1\r\n{head}\r\n".encode()
+
+
 class RawBrowser:
     """A socket that sends what no browser would."""
 
@@ -167,18 +216,7 @@ class RawBrowser:
     def send(
         self, opcode: int, payload: bytes, *, final: bool = True, masked: bool = True, rsv: int = 0
     ) -> None:
-        size, bit = len(payload), 0x80 if masked else 0
-        head = bytes([(0x80 if final else 0) | rsv | opcode])
-        if size < 126:
-            head += bytes([bit | size])
-        elif size < 65536:
-            head += struct.pack("!BH", bit | 126, size)
-        else:
-            head += struct.pack("!BQ", bit | 127, size)
-        mask = os.urandom(4) if masked else b""
-        if masked:
-            payload = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
-        self.writer.write(head + mask + payload)
+        self.writer.write(frame(opcode, payload, final=final, masked=masked, rsv=rsv))
 
     async def read(self) -> tuple[int, bytes]:
         """Return opcode and payload of the next frame; (-1, b"") at the end."""
@@ -285,18 +323,8 @@ class World:
         """Open a player's socket by hand."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         self._browsers.append(writer)
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = {
-            "Host": f"127.0.0.1:{self.server.port}",
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Key": key,
-            "Sec-WebSocket-Version": "13",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         path = f"/p/{_token(player)}/ws?page=0&since=0"
-        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        writer.write(handshake(self.server.port, path, **headers))
         self.handshake = await reader.readuntil(b"\r\n\r\n")
         return RawBrowser(reader, writer)
 

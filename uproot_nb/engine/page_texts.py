@@ -26,6 +26,7 @@ SCRIPT_TEXTS = (
     "The study is paused. Please stay on this page; it goes on by itself.",
     "This session has ended. You may close this page.",
     "This is too large to be sent.",
+    "This cannot be sent.",
     "Reload",
     "Close",
     "Message",

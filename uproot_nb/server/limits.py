@@ -69,14 +69,14 @@ class TokenBucket:
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate, self._burst, self._level, self._at = rate, burst, burst, now
 
-    def take(self, now: float) -> bool:
+    def take(self, now: float, cost: float = 1.0) -> bool:
         """Say whether one more call may pass at *now* (monotonic seconds)."""
         level = min(self._level + (now - self._at) * self._rate, self._burst)
         self._at = now
-        if level < 1.0:
+        if level < min(cost, self._burst):
             self._level = level
             return False
-        self._level = level - 1.0
+        self._level = level - cost
         return True
 
     def allows(self, now: float) -> bool:
@@ -94,17 +94,25 @@ class Refusals:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._unreported: Counter[tuple[str, str, str]] = Counter()
+        self._unreported: dict[tuple[str, str, str], tuple[int, str]] = {}
 
-    def count(self, what: str, session: str = "", player: str = "") -> None:
-        """Count one refusal; *session* and *player* are empty where nobody is known."""
+    def count(self, what: str, session: str = "", player: str = "", detail: str = "") -> None:
+        """Count one refusal; *session* and *player* are empty where nobody is known.
+
+        Args:
+            detail: what was refused, which limit it met and where to change that, in a sentence.
+        """
         self.counts[what] += 1
         if session:
-            self._unreported[session, player, what] += 1
+            count, first = self._unreported.get((session, player, what), (0, detail))
+            self._unreported[session, player, what] = count + 1, first
 
     def take(self) -> list[tuple[str, str, str, int]]:
         """Return (session, player, what, count) since the last time."""
-        taken = [(*key, count) for key, count in self._unreported.items()]
+        taken = [
+            (session, player, f"{what}: {detail}" if detail else what, count)
+            for (session, player, what), (count, detail) in self._unreported.items()
+        ]
         self._unreported.clear()
         return taken
 

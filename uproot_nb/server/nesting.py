@@ -10,16 +10,16 @@ DEEPEST = 64
 """Arrays and objects within each other."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_BRACKET = re.compile(rb"[\[\]{}]")
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def too_deep(text: bytes) -> bool:
     """Say whether *text* (valid JSON) nests more than `DEEPEST` arrays and objects."""
     if text.count(b"[") + text.count(b"{") <= DEEPEST:
         return False
-    depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(b"", text)):
-        depth += 1 if bracket.group() in b"[{" else -1
-        if depth > DEEPEST:
-            return True
-    return False
+    brackets = _STRING.sub(b"", text).translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(DEEPEST):  # each time the innermost go
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return False
+    return True

@@ -178,12 +178,26 @@ class ParticipantServer:
             player.bucket = player.bucket or self.limits.bucket(now)
         session.joins = session.joins or self.limits.bucket(now)
 
-    def count_refusal(self, what: str, player: Player | None = None) -> None:
-        """Count a refusal; the kernel hears of it soon, of many at once."""
-        if player is None:
+    def count_refusal(
+        self,
+        what: str,
+        player: Player | None = None,
+        detail: str = "",
+        session: Session | None = None,
+    ) -> None:
+        """Count a refusal; the kernel hears of it soon, of many at once.
+
+        Args:
+            player: whose browser was refused; without, nothing is known of who it was.
+            detail: what it was, which limit it met and where to change that, in a sentence.
+            session: which session's researcher reads of it, if no player is known.
+        """
+        session = player.session if player is not None else session
+        if session is None:
             self.refusals.count(what)
             return
-        self.refusals.count(what, player.session.key, player.name)
+        name = player.name if player is not None else ""
+        self.refusals.count(what, session.key, name, detail)
         self._report_soon()
 
     def note_script_error(

@@ -219,13 +219,13 @@ class RoomSocket(WebSocket):
             self.room.sockets.remove(self)
             self._rooms.note(self.room)
 
-    def admit(self) -> bool:
+    def admit(self, size: int) -> bool:
         return self._bucket is None or self._bucket.take(time.monotonic())
 
     def on_text(self, payload: bytes) -> None:
         try:
             _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError):
             self.refuse(4400, "malformed")
             return
         self.write(PONG)

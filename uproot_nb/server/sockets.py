@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 
@@ -15,10 +17,13 @@ from uproot_nb.server.websocket import WebSocket, text_frame
 if TYPE_CHECKING:  # the server makes its sockets; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
 
-__all__ = ["PONG", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame"]
+__all__ = ["PONG", "UNREADABLE", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame"]
 
 WAITING_PAGE = -1
 """The position for which the server's own "paused" page connects; kernels hear nothing of it."""
+
+UNREADABLE = "This cannot be sent."
+"""What a page's script reads of a call that cannot be read."""
 
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -48,6 +53,10 @@ class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
 
 
 _decode = msgspec.json.Decoder(_Call | _Ack | _Ping | _ScriptError).decode
+_BYTES_A_CALL = 4096
+"""A frame of so many bytes counts as one call more."""
+_HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
+_METHOD = re.compile(rb'"method"\s*:\s*"(\w{1,128})"', re.ASCII)
 PONG = text_frame(b'{"op":"pong"}')
 _STATUS = {
     state: text_frame(b'{"op":"status","state":"%s"}' % state.encode())
@@ -117,15 +126,26 @@ class PlayerSocket(WebSocket):
 
     # ---- from the browser -----------------------------------------------------------------
 
-    def admit(self) -> bool:
+    def admit(self, size: int) -> bool:
         bucket = self.player.bucket
-        return bucket is None or bucket.take(time.monotonic())
+        return bucket is None or bucket.take(time.monotonic(), 1.0 + size // _BYTES_A_CALL)
+
+    def on_too_large(self, size: int, head: bytes) -> None:
+        method = _METHOD.search(head)
+        what = f"the call of {method[1].decode()}" if method else "a message"
+        limit = self._server.limits.max_frame_bytes
+        detail = (
+            f"{what} has {size:,} bytes, and max_frame_bytes allows {limit:,}. "
+            "Send less at a time, take it by a form, or raise the limit."
+        )
+        self._server.count_refusal("too large", self.player, detail)
+        self.shut(4413, "too large")
 
     def on_text(self, payload: bytes) -> None:
         try:
-            frame = _decode(payload.decode())
-        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-            self.refuse(4400, "malformed")
+            frame = _decode(payload)
+        except (msgspec.DecodeError, RecursionError):
+            self._refuse_unreadable(payload)
             return
         if type(frame) is _Call:
             self._call(frame)
@@ -148,7 +168,7 @@ class PlayerSocket(WebSocket):
             self.refuse(4400, "malformed")
             return
         if too_deep(args) or too_deep(kwargs):
-            self.refuse(4400, "malformed")
+            self._refuse_call(asked.id, asked.method, "nests too deeply")
             return
         server, session = self._server, self.player.session
         call = next(server.numbers)
@@ -162,6 +182,21 @@ class PlayerSocket(WebSocket):
             session.link.send(invoke)
         if len(self.unanswered) >= server.limits.max_unanswered_calls:
             self.hold()  # the kernel is behind, or away: the browser keeps the rest
+
+    def _refuse_unreadable(self, payload: bytes) -> None:
+        """Refuse a call that an honest script may make by accident; close if it is none such."""
+        call = _accident(payload)
+        if call is None or self.page == WAITING_PAGE:
+            self.refuse(4400, "malformed")
+        else:
+            self._refuse_call(*call, "cannot be read: half an emoji, or a method without a name")
+
+    def _refuse_call(self, call: str, method: str, reason: str) -> None:
+        """Answer that one call cannot be made; all others go on."""
+        detail = f"the call of {method} {reason}" if method else f"a call {reason}"
+        self._server.count_refusal("malformed", self.player, detail)
+        error = {"op": "error", "id": call, "error": "BadArguments", "message": UNREADABLE}
+        self.write(text_frame(msgspec.json.encode(error)))
 
     # ---- from the kernel ------------------------------------------------------------------
 
@@ -191,6 +226,34 @@ class PlayerSocket(WebSocket):
         """Write what was posted, at once."""
         outgoing, self._outgoing = self._outgoing, []
         self.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
+
+
+def _accident(payload: bytes) -> tuple[str, str] | None:
+    """Return id and method of a call that is JSON and has a page's form, but cannot be made."""
+    try:
+        found = json.loads(payload, parse_constant=_refuse_constant)
+    except RecursionError:
+        head = _HEAD.match(payload)
+        return (head[1].decode(), _shown_method(payload)) if head else None
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or found.get("op") != "invoke":
+        return None
+    call, args, kwargs = found.get("id"), found.get("args", []), found.get("kwargs", {})
+    if not isinstance(call, str) or not call or len(call) > 64 or not call.isascii():
+        return None
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        return None
+    return call, _shown_method(payload)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _shown_method(payload: bytes) -> str:
+    method = _METHOD.search(payload[:512])
+    return method[1].decode() if method else ""
 
 
 class ClosedDoor(WebSocket):
