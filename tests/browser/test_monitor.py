@@ -330,3 +330,29 @@ def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, t
     assert link == "rgb(77, 170, 252)"
     keep_picture(page, theme)
     assert panel.errors == []
+
+
+def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page: Page) -> None:
+    """Fields with their defaults; what stays empty is missing, and what is no JSON is a text."""
+    panel = Panel(page)
+    page.get_by_label("Select all players").check()
+    question = panel.act("advance")
+    asked = panel.said("unanswered")[-1]
+    assert asked["players"] == ["abc12", "def34", "ghi56"]
+    old = {"op": "unanswered", "id": asked["id"] - 1, "gaps": [["Old", "old", "", 1]]}
+    panel.tell(old)  # of a question that was answered with no
+    gaps = [["Ask", "age", "", 2], ["Ask", "cash", "3", 2], ["Ask", "firm", '"Ford"', 1]]
+    panel.tell({"op": "unanswered", "id": asked["id"], "gaps": gaps})
+    expect(question).to_contain_text("may fail without")
+    expect(question).not_to_contain_text("Old")
+    keep_picture(page, "unanswered")
+    question.get_by_label("Ask: cash (2)").fill("[2")
+    question.get_by_role("button", name="Yes").click()
+    expect(page.get_by_role("status")).to_contain_text("close its brackets")
+    question.get_by_label("Ask: cash (2)").fill("2.5")
+    question.get_by_label("Ask: cash (2)").press("Enter")
+    said = panel.said("do")[-1]
+    assert said["what"] == "advance"
+    assert said["values"] == {"cash": 2.5, "firm": "Ford"}
+    assert panel.act("revert").locator(".unb-gaps").is_hidden()
+    assert panel.errors == []

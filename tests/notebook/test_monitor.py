@@ -1,5 +1,5 @@
 """Monitor: what it tells a browser, and does for it. The browser itself: tests/notebooks."""
-# ruff: noqa: ANN001, ANN201  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201, RUF012  (authors' code is written as authors write it)
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.running import Browser, serving, until, until_true
-from uproot_nb import Page, live
+from uproot_nb import DecimalField, IntegerField, Page, StringField, live
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.notebook.event_window import EventWindow, Wanted
@@ -34,6 +34,16 @@ class Task(Page):
 
 class Thanks(Page):
     """Thank you."""
+
+
+class Ask(Page):
+    """A form."""
+
+    fields = {
+        "age": IntegerField(label="Age", min=0),
+        "cash": DecimalField(label="Cash", default=3),
+        "firm": StringField(label="Firm"),
+    }
 
 
 class Window:
@@ -346,3 +356,42 @@ def test_a_snapshot_is_escaped_and_has_no_links() -> None:
         assert "http" not in text
         for link in run.links["url"]:
             assert link.split("/")[-2] not in text
+
+
+# ---- forms that are passed by ------------------------------------------------------------------
+
+
+async def test_the_browser_is_told_what_is_not_answered_before_it_advances() -> None:
+    """With the default, as JSON; and afterwards of what is missing."""
+    with serving(Ask, Thanks) as run:
+        await Browser.open(run, 0)
+        ann, bob = (player.name for player in run.players)
+        run.advance(bob)
+        window = Window(run)
+        window.say(op="unanswered", id=7, players=[ann, bob])
+        await until(lambda: window.last("unanswered"))
+        gaps = [["Ask", "age", "", 2], ["Ask", "cash", "3", 2], ["Ask", "firm", "", 2]]
+        assert window.last("unanswered") == {"op": "unanswered", "id": 7, "gaps": gaps}
+        window.say(op="do", id=8, what="advance", players=[ann, bob], values={"age": 3, "cash": 2})
+        await until(lambda: window.last("done"))
+        done = window.last("done")
+        assert done is not None
+        assert done["text"] == f"advance: 2 of 2 players. Missing: Ask: firm ({ann}, {bob})."
+        assert [(p.age, p.cash, p.get("firm")) for p in run.players] == [(3, Decimal(2), None)] * 2
+        assert {p.page for p in run.players} == {"Thanks"}
+
+
+async def test_an_answer_that_is_none_moves_nobody() -> None:
+    with serving(Ask, Thanks) as run:
+        await Browser.open(run, 0)
+        window = Window(run)
+        name = run.players[0].name
+        window.say(op="do", id=1, what="advance", players=[name], values={"age": -3})
+        await until(lambda: window.last("done"))
+        done = window.last("done")
+        assert done is not None
+        assert "-3 is no answer to Ask.age" in done["error"]
+        assert run.players[0].page == "Ask"
+        window.say(op="unanswered", id=2, players=["nobody"])
+        await until(lambda: window.last("unanswered"))
+        assert window.last("unanswered") == {"op": "unanswered", "id": 2, "gaps": []}

@@ -1,15 +1,31 @@
 """Steering: what a researcher does to players from a cell."""
-# ruff: noqa: ANN001, ANN202  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201, ANN202, RUF012  (authors' code is written as authors write it)
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import warnings
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.engine.running import Browser, serving, until, until_true
-from uproot_nb import Page, SynchronizingWait, UprootError, mark_dropout, watch_for_dropout
+from uproot_nb import (
+    BooleanField,
+    DateField,
+    DecimalField,
+    FileField,
+    IntegerField,
+    Page,
+    RadioField,
+    StringField,
+    SynchronizingWait,
+    UprootError,
+    mark_dropout,
+    watch_for_dropout,
+)
 from uproot_nb.errors import ClosedRun
 
 
@@ -19,6 +35,10 @@ class First(Page):
 
 class Second(Page):
     """Second."""
+
+
+class Last(Page):
+    """The last."""
 
 
 class Meet(SynchronizingWait):
@@ -138,3 +158,123 @@ def test_mark_dropout_from_a_cell_still_works_without_the_run() -> None:
         mark_dropout(run.players[0])
         assert run.players[0].has_dropped_out
         assert len(interventions(run, "mark_dropout")) == 0
+
+
+# ---- forms that are passed by ------------------------------------------------------------------
+
+
+class Contribute(Page):
+    """Contribute."""
+
+    fields = {
+        "contribution": IntegerField(label="How much?", min=0, max=10, default=lambda: 4),
+        "price": DecimalField(label="At what price?", default=3),
+        "again": BooleanField(label="Again?"),
+        "word": StringField(label="A word", optional=True),
+        "side": RadioField(label="Side", choices=[(1, "left"), (2, "right")]),
+        "born": DateField(label="Born", default=dt.date(2000, 1, 2)),
+        "file": FileField(label="A file", optional=True),
+        "iban": StringField(label="Secret"),
+    }
+    stealth_fields = ["iban"]
+
+    def handle_stealth_fields(page, player, data):
+        return None
+
+
+class Sums(SynchronizingWait):
+    """Sums up, and fails for everybody if somebody's answer is missing."""
+
+    synchronize = "session"
+
+    def all_here(page, session):
+        session.total = sum(session.players.each("contribution"))
+
+
+class Asks(Page):
+    """Asks what a hook says."""
+
+    def fields(page, player):
+        return {"age": IntegerField(label="Age")}
+
+
+ANSWERED = {
+    "contribution": 4, "price": Decimal(3), "again": False, "word": "", "side": 2,
+    "born": dt.date(2000, 1, 2),
+}  # fmt: skip
+
+
+async def test_who_is_put_past_a_form_without_an_answer_is_named() -> None:
+    with serving(Contribute, Last) as run:
+        ann, bob = run.players
+        await Browser.open(run, 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run.advance(bob)  # to the form, which is no answer that is passed by
+        with pytest.warns(UserWarning, match="Not answered") as said:
+            run.advance(run.players)
+        [text] = [str(one.message) for one in said]
+        assert f"Contribute: contribution ({ann.name}, {bob.name})" in text
+        assert "Contribute: side" in text
+        assert "iban" not in text
+        assert "file" not in text
+        assert "run.revert(players)" in text
+        assert "defaults=True" in text
+        assert ann.get("contribution") is None
+        assert said[0].filename == __file__
+
+
+async def test_answers_in_their_place_let_the_others_go_on() -> None:
+    """They are what the form would have stored, and the session's hook finds them."""
+    with serving(Contribute, Sums, Last) as run:
+        ann, bob = run.players
+        await Browser.open(run, 0)
+        run.advance(bob)
+        bob.contribution = 9
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(run.advance(run.players, defaults={"side": 2})) == 2
+        await until(lambda: ann.page == bob.page == "Last")
+        assert {name: ann.get(name) for name in ANSWERED} == ANSWERED
+        assert type(ann.price) is Decimal
+        assert bob.contribution == 9
+        assert run.session.total == 13
+        assert len(run.errors) == 0
+        assert interventions(run, "set")["value"].iloc[0]["fields"]["contribution"] == 4
+
+
+@pytest.mark.parametrize(
+    ("defaults", "word"),
+    [
+        (True, r"Contribute: side \(.*\) has no default.\nGive a value: defaults={'side': …}"),
+        ({"contribution": 2}, "side .* has no default"),
+        ({"side": 3}, "3 is no answer to Contribute.side"),
+        ({"side": 1, "contribution": 11}, "11 is no answer to Contribute.contribution"),
+        ({"sides": 1}, "asks for 'sides'.\nAsked is: contribution, price"),
+    ],
+)
+async def test_what_is_no_answer_moves_nobody(defaults: Any, word: str) -> None:
+    with serving(Contribute, Last) as run:
+        await Browser.open(run, 0)
+        with pytest.raises(UprootError, match=word):
+            run.advance(run.players, defaults=defaults)
+        assert run.players[0].page == "Contribute"
+        assert run.players[0].get("price") is None
+        assert len(interventions(run, "advance")) == 0
+
+
+async def test_who_says_false_is_not_asked_and_a_hooks_fields_are_known_once_they_were_asked() -> (
+    None
+):
+    with serving(Asks, Last) as run:
+        await Browser.open(run, 0)
+        with pytest.warns(UserWarning, match=r"Asks: age"):
+            run.advance(run.players[0])
+        run.revert(run.players[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run.advance(run.players[0], defaults=False)
+        run.revert(run.players[0])
+        await until(lambda: run.players[0].page == "Asks")
+        run.advance(run.players[0], defaults={"age": 30})
+        assert run.players[0].age == 30

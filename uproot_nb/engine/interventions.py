@@ -11,6 +11,7 @@ from uproot_nb.engine.dropouts import Dropouts
 from uproot_nb.engine.entities import Player, reserved_names
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.unanswered import Unanswered, answers_for, unanswered_by
 from uproot_nb.engine.world import World
 from uproot_nb.errors import ClosedRun, UprootError
 
@@ -33,14 +34,47 @@ class Interventions:
         self._world, self._flow = world, flow
         self._delivery, self._dropouts = delivery, dropouts
 
-    def advance(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Put players on the next place of their page order; who has finished stays there."""
+    def advance(
+        self,
+        players: Any,
+        cause: Cause | None = None,
+        defaults: bool | Mapping[str, Any] | None = None,
+    ) -> Bunch[Player]:
+        """Put players on the next place of their page order; who has finished stays there.
+
+        With *defaults*, what their pages ask and they have not answered is set before they go.
+        """
         journeys = self._flow.journeys
 
         def may_advance(player: Player) -> bool:
             return player.position < len(journeys.steps(player))
 
-        return self._move("advance", players, lambda p: p.position + 1, cause, may_advance)
+        with self._world.lock:
+            if defaults is not None and defaults is not False:
+                given = defaults if isinstance(defaults, Mapping) else {}
+                asked = self._asked_of(self._named(players, "advance"))
+                answers = answers_for(self.unanswered(players), given, asked)
+                for _, values in answers:
+                    self._check_fields(values)
+                for player, values in answers:
+                    self.set(player, values, cause)
+            return self._move("advance", players, lambda p: p.position + 1, cause, may_advance)
+
+    def _asked_of(self, players: Iterable[Player]) -> list[str]:
+        """Return the names of the fields that players' pages ask, as far as they are known."""
+        at = self._flow.journeys.page
+        pages = dict.fromkeys(at(player, player.position) for player in players)
+        fields_of = self._flow.showing.fields_of
+        return list(dict.fromkeys(name for page in pages if page for name in fields_of(page)))
+
+    def unanswered(self, players: Any) -> list[Unanswered]:
+        """Return what the pages of players ask and they have not answered."""
+        journeys = self._flow.journeys
+        with self._world.lock:
+            named = self._named(players, "advance")
+            return unanswered_by(
+                named, lambda p: journeys.page(p, p.position), self._flow.showing.fields_of
+            )
 
     def revert(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
         """Put players on the page before; who is on the first stays there."""

@@ -67,7 +67,7 @@ class Showing:
         self._language, self._simulate = language, simulate
         self._templates: dict[str, Templates] = {}
         self._fields = SpokenFields()
-        self._asked: dict[tuple[str, str], set[str]] = {}
+        self._asked: dict[tuple[str, str], dict[str, Any]] = {}
         self._constants: dict[str, tuple[Any, dict[str, Any]]] = {}
         self.state = "running"
 
@@ -120,9 +120,16 @@ class Showing:
             language=language,
         )
 
+    def fields_of(self, page: type[Page]) -> Mapping[str, Any]:
+        """Return what a page asks; of a hook, all that it has asked so far."""
+        fields = getattr(page, "fields", None)
+        if isinstance(fields, Mapping):
+            return fields
+        return self._asked.get((page.key, page.source.hash), {})
+
     def _note_fields(self, player: Player, page: type[Page], fields: Mapping[str, Any]) -> None:
         """Keep in the log what the hook `fields` asks; the first label of each field stands."""
-        known = self._asked.setdefault((page.key, page.source.hash), set())
+        known = self._asked.setdefault((page.key, page.source.hash), {})
         new = {name: field for name, field in fields.items() if name not in known}
         if not new:
             return

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.unanswered import MISSING, Unanswered, default_answer
+from uproot_nb.engine.wire import to_json
 from uproot_nb.errors import UprootError
 from uproot_nb.log.events import Event
 from uproot_nb.notebook.chart import Chart, Point, thinned
@@ -81,6 +83,9 @@ class Monitor:
             case {"op": "chart", "fields": str(fields)}:
                 chart = Chart(fields, self._runtime.world.codec)
                 self._runtime.beside(self._begin_chart(chart))
+            case {"op": "unanswered", "id": number, "players": list(players)}:
+                gaps = self._gaps(players)
+                self._send({"op": "unanswered", "id": number, "gaps": gaps})
             case {"op": "do", "id": number, "what": str(what)}:
                 self._send({"op": "done", "id": number, **self._do(what, message)})
 
@@ -207,7 +212,9 @@ class Monitor:
         acts = self._runtime.interventions
         who = list(message.get("players", ()))
         match what:
-            case "advance" | "revert" | "move_to_end" | "reload" | "mark_dropout":
+            case "advance":
+                return self._advance(who, dict(message.get("values") or {}))
+            case "revert" | "move_to_end" | "reload" | "mark_dropout":
                 done: Sequence[Player] = getattr(acts, what)(who, BY_HAND)
             case "message":
                 done = acts.message(who, message.get("text", ""), BY_HAND)
@@ -216,6 +223,33 @@ class Monitor:
             case _:
                 raise UprootError(f"The monitor knows nothing called {what!r}.")
         return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
+
+    def _advance(self, who: list[str], values: dict[str, Any]) -> str:
+        """Put players on the next page, with answers in their place; say what is missing then."""
+        acts = self._runtime.interventions
+        with self._runtime.lock:
+            gaps = acts.unanswered(who)
+            left = [gap for gap in gaps if gap.name not in values]
+            given = {**values, **{gap.name: MISSING for gap in left}}
+            done = acts.advance(who, BY_HAND, given)
+        missing = f" Missing: {'; '.join(map(str, left))}." if left else ""
+        return f"advance: {len(done)} of {len(who)} players.{missing}"
+
+    def _gaps(self, who: list[Any]) -> list[list[Any]]:
+        """Return what players have not answered: page, field, default (JSON, or ""), how many."""
+        try:
+            gaps = self._runtime.interventions.unanswered(who)
+        except UprootError:
+            return []  # nobody is meant any more; the action itself says so
+        return [[g.page.__name__, g.name, _shown_default(g), len(g.players)] for g in gaps]
+
+
+def _shown_default(gap: Unanswered) -> str:
+    try:
+        value = default_answer(gap)
+        return "" if value is MISSING else to_json(value).decode()
+    except Exception:  # the border around authors' functions that return a default
+        return ""
 
 
 def _presence(event: Event) -> tuple[str, float, bool]:

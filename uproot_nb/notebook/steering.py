@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.engine.unanswered import Unanswered
+from uproot_nb.experiment.hints import advise
 
-__all__ = ["Steering"]
+__all__ = ["Steering", "skipped"]
+
+
+def skipped(gaps: Sequence[Unanswered]) -> str:
+    """Say which answers are missing when players go on without them, and what can be done."""
+    names = dict.fromkeys(gap.name for gap in gaps)
+    given = ", ".join(f"{name!r}: …" for name in names)
+    return (
+        f"Not answered, and missing from now on: {'; '.join(map(str, gaps))}.\n"
+        "The pages after it may fail without. run.revert(players) brings the form back; "
+        f"run.advance(players, defaults=True), or defaults={{{given}}}, gives answers."
+    )
 
 
 class Steering:
@@ -26,13 +40,32 @@ class Steering:
 
     _runtime: Runtime
 
-    def advance(self, players: Any) -> Bunch[Player]:
+    def advance(
+        self, players: Any, *, defaults: bool | Mapping[str, Any] | None = None
+    ) -> Bunch[Player]:
         """Put players on the next page; open browsers follow.
+
+            run.advance(run.players[0], defaults={"contribution": 0})
 
         The form of the page is not asked for, and its `after_once` does not run. Those who have
         finished stay where they are.
+
+        Args:
+            defaults: answers in the place of those that a form still waits for, as the pages after
+                it may need them. True takes the fields' defaults; a dict gives values by name, and
+                the fields' defaults for the rest. With False they are missing, and without
+                `defaults` a warning says so.
+
+        Raises:
+            UprootError: a field has no default, or what is given is no answer to it. Then nobody
+                moves.
         """
-        return self._runtime.interventions.advance(players)
+        acts = self._runtime.interventions
+        if defaults is None:
+            gaps = acts.unanswered(players)
+            if gaps:
+                advise(skipped(gaps))
+        return acts.advance(players, defaults=defaults)
 
     def revert(self, players: Any) -> Bunch[Player]:
         """Put players back on the page before; open browsers follow.

@@ -332,7 +332,7 @@ function linksPanel(people) {
 function monitor({ model, el }) {
     const tell = (message) => { model.send(message); return true; };
     const waiting = new Map();
-    let number = 0, state = "", closed = false;
+    let number = 0, state = "", closed = false, gaps = null, gapsAsked = 0;
     let asked = 0, next = null, last = Date.now(), unheard = false;
     const title = build("strong");
     const counts = build("span", { class: "unb-quiet", "aria-live": "polite" });
@@ -361,9 +361,12 @@ function monitor({ model, el }) {
     function ask(what, words, players, hidden = 0) {
         const back = document.activeElement;
         const input = ["message", "set"].includes(what) ? build("input", { "aria-label": words, size: 30 }) : null;
+        gaps = build("div", { class: "unb-gaps", hidden: true });
+        gapsAsked += 1;
+        if (what === "advance") tell({ op: "unanswered", id: gapsAsked, players });
         const yes = build("button", { type: "button", onclick: () => {
-            const more = details(what, input?.value ?? "");
-            if (more === null) { input.focus(); return; }
+            const more = what === "advance" ? answers() : details(what, input?.value ?? "");
+            if (more === null) { input?.focus(); return; }
             away();
             does(what, players, more);
         } }, "Yes");
@@ -371,14 +374,46 @@ function monitor({ model, el }) {
         const no = build("button", { type: "button", onclick: away }, "No");
         const many = players.length === 1 ? players[0] : `${players.length} players`;
         const who = hidden ? `${many} (${hidden} not shown by the search)` : many;
-        question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no);
+        question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no, gaps);
         question.onkeydown = (event) => {
             if (event.key === "Escape") away();
-            if (event.key === "Enter" && event.target === input) yes.click();
+            if (event.key === "Enter" && event.target.matches("input")) yes.click();
             event.stopPropagation();
         };
         question.hidden = false;
         (input || yes).focus();
+    }
+
+    /* What the forms still wait for: the pages after them may fail without, so an answer is offered. */
+    function offer({ id, gaps: fields }) {
+        if (id !== gapsAsked || !fields.length) return;
+        gaps.hidden = false;
+        gaps.replaceChildren(
+            build("p", {}, "Not answered. The pages after it may fail without; give an answer here, or leave it empty:"),
+            ...fields.map(([page, field, value, many]) => build("label", {}, `${page}: ${field} (${many}) `,
+                build("input", { "data-field": field, value, size: 12, placeholder: "missing" }))));
+    }
+
+    function answers() {
+        const values = {};
+        for (const input of gaps.querySelectorAll("input")) {
+            if (!input.value.trim()) continue;
+            const value = read(input.value.trim());
+            if (value === undefined) return null;
+            values[input.dataset.field] = value;
+        }
+        return { values };
+    }
+
+    /* JSON, or else plain words; undefined, and a word about it, if it is half of one. */
+    function read(text) {
+        try {
+            return JSON.parse(text);
+        } catch {
+            if (!/^[[{]/.test(text)) return text;
+            say(`${text} begins as JSON does, but is none: close its brackets and quotes.`, true);
+            return undefined;
+        }
     }
 
     function details(what, words) {
@@ -386,14 +421,8 @@ function monitor({ model, el }) {
         if (what !== "set") return {};
         const [name, ...rest] = words.split("=");
         if (!rest.length || !name.trim()) return null;
-        const text = rest.join("=").trim();
-        try {
-            return { values: { [name.trim()]: JSON.parse(text) } };
-        } catch {
-            if (!/^[[{]/.test(text)) return { values: { [name.trim()]: text } };   // plain words
-            say(`${text} begins as JSON does, but is none: close its brackets and quotes.`, true);
-            return null;
-        }
+        const value = read(rest.join("=").trim());
+        return value === undefined ? null : { values: { [name.trim()]: value } };
     }
 
     const players = playersPanel(tell, ask);
@@ -501,7 +530,7 @@ function monitor({ model, el }) {
     const take = (message) => {
         if (closed) return;
         heard();
-        ({ news, done, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
+        ({ news, done, unanswered: offer, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
     };
     model.on("msg:custom", take);
     model.on("comm_live_update", cut);
