@@ -112,17 +112,28 @@ async def test_nothing_is_sent_or_said_after_closing(ends: tuple[End, End]) -> N
     assert kernel.gone == 0
 
 
-async def test_a_paused_end_hears_nothing_until_it_resumes(ends: tuple[End, End]) -> None:
+async def test_who_sends_much_waits_until_it_is_taken(ends: tuple[End, End]) -> None:
+    """So what waits in memory stays bounded, however much there is to send."""
     kernel, server = ends
-    server.channel.pause()
-    size = 1_000_000
-    for number in range(8):
-        kernel.channel.send(Reply(number, b"x" * size))
-    await until(lambda: kernel.channel.unsent > 0)
-    assert server.heard == []
-    server.channel.resume()
-    await until(lambda: len(server.heard) == 8)
-    await until(lambda: kernel.channel.unsent == 0)
+    waiting = []
+    for number in range(40):
+        kernel.channel.send(Reply(number, b"x" * 500_000))
+        await kernel.channel.drain()
+        waiting.append(kernel.channel.unsent)
+    assert max(waiting) < 2_000_000
+    await until(lambda: len(server.heard) == 40)
+    assert kernel.channel.unsent == 0
+
+
+async def test_nobody_waits_for_a_line_that_is_gone(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    kernel.channel.send(Reply(1, b"x" * 10_000_000))
+    waiting = asyncio.ensure_future(kernel.channel.drain())
+    server.channel.close()
+    async with asyncio.timeout(10):
+        await waiting
+        await until(lambda: kernel.gone)
+        await kernel.channel.drain()
 
 
 async def test_names_of_any_script_pass(ends: tuple[End, End]) -> None:

@@ -23,6 +23,7 @@ from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.discovery import Discovery
 from uproot_nb.bridge.messages import (
     VERSION,
+    Backlog,
     Hello,
     Message,
     Refusal,
@@ -171,6 +172,7 @@ async def test_whoever_does_not_greet_in_time_is_closed(
         framed(Welcome("", VERSION)),
         b"\x00\x00\x00\x05junk!",
         b"\xff\xff\xff\xff",
+        b"\x80\x00\x00\x05junk!",
         b"\x00\x01\x00\x00",
         b"GET / HTTP/1.1\r\n\r\n",
     ],
@@ -209,17 +211,67 @@ async def test_a_malformed_frame_ends_that_stream_alone_and_is_logged(
 
 
 @pytest.mark.asyncio
-async def test_a_message_longer_than_a_frame_ends_the_stream(
+@pytest.mark.parametrize("size", [99_990, 100_000, 199_990, 450_000])
+async def test_a_message_longer_than_a_frame_arrives_whole_and_in_its_place(
+    server: Server, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Whatever a message holds, it costs nobody the line."""
+    heard: list[Message] = []
+    channel = await dial(server.found, heard.extend, lambda: None)
+    monkeypatch.setattr(stream, "LARGEST_FRAME", 100_000)
+    sent = [Reply(0, b"before"), Reply(1, os.urandom(size)), Reply(2, b"after")]
+    long = SocketClosed(1, "s", "x" * size)
+    for message in sent:
+        channel.send(message)
+    await until(lambda: server.channels)
+    server.channels[0].send(long)
+    await until(lambda: len(server.heard) == 3 and heard)
+    assert (server.heard, heard) == (sent, [long])
+    assert not server.gone
+
+
+@pytest.mark.asyncio
+async def test_a_message_of_seventy_megabytes_costs_nobody_the_line(server: Server) -> None:
+    """As a backlog did that was larger than a frame."""
+    channel = await dial(server.found, lambda messages: None, lambda: None)
+    frames = [(number, b"x" * 1_000_000) for number in range(70)]
+    channel.send(Backlog(1, 70, frames))
+    await until(lambda: server.heard)
+    assert server.heard == [Backlog(1, 70, frames)]
+    assert not server.gone
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_sent_is_named_and_delays_nothing_else(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half an emoji, a number beyond 64 bits, or more than a stream carries at once."""
+    channel = await dial(server.found, lambda messages: None, lambda: None)
+    monkeypatch.setattr(stream, "LARGEST_MESSAGE", 1_000_000)
+    bad = [SocketClosed(1, "s", "\ud83d"), Reply(1 << 70, b""), Reply(9, b"x" * 1_000_001)]
+    for number, message in enumerate(bad):
+        channel.send(Reply(number, b"good"))
+        channel.send(message)
+    channel.send(Reply(3, b"good"))
+    await until(lambda: len(server.heard) == 4)
+    assert server.heard == [Reply(number, b"good") for number in range(4)]
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(" could")[0] for text in told] == ["A SocketClosed", "A Reply", "A Reply"]
+    assert "are more than 1000000" in told[-1]
+    assert not server.gone
+
+
+@pytest.mark.asyncio
+async def test_a_frame_that_goes_on_for_ever_ends_that_stream_alone(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel = await dial(server.found, lambda messages: None, lambda: None)
-    monkeypatch.setattr(stream, "LARGEST_FRAME", 100_000)
-    for number in range(10):
-        channel.send(Reply(number, b"x" * 50_000))  # together too long: sent as several frames
-    await until(lambda: len(server.heard) == 10)
-    channel.send(Reply(11, b"x" * 100_000))
+    monkeypatch.setattr(stream, "LARGEST_MESSAGE", 1_000)
+    _, writer = await server.connect()
+    writer.write(framed(Hello(TOKEN, VERSION, "")))
+    for _ in range(3):
+        writer.write((400 | 1 << 31).to_bytes(4, "big") + b"x" * 400)
     await until(lambda: server.gone == 1)
-    assert len(server.heard) == 10
+    writer.close()
 
 
 @settings(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, together
+from tests.engine.running import Browser, Rejected, serving, together, until
 from uproot_nb import (
     Page,
     Run,
@@ -389,10 +389,12 @@ def test_catching_up_is_not_disturbed_by_a_cell_that_pushes() -> None:
             pushing[-1].join(0.05)  # it waits for its turn
 
         name.before = push
-        opened = SocketOpened(1, runtime.world.key, name, run.players[0].position, 0)
+        player = run.players[0]
+        opened = SocketOpened(1, runtime.world.key, name, player.position, player._state.entered)
 
         async def catch_up() -> None:
             runtime.delivery.catch_up(opened)
+            await until(lambda: not runtime.delivery._opened)
 
         runtime.wait_for(catch_up())
         for thread in pushing:
@@ -411,8 +413,9 @@ def test_what_is_remembered_for_reconnects_is_bounded_by_its_size() -> None:
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert used < 2 * delivery.REMEMBERED_BYTES
-    kept = [seq for seq, _ in recent.missed("p500", recent.after, 4_000)]
-    assert kept == list(range(recent.after + 1, 4_001))
+    after = recent.after("p500")
+    kept = [seq for seq, _ in recent.missed("p500", after, 4_000)]
+    assert kept == list(range(after + 1, 4_001))
     assert len(kept) > 50
 
 
@@ -421,7 +424,7 @@ def test_a_push_that_is_too_large_to_remember_is_read_from_the_log() -> None:
     recent = delivery._Recent(0)
     recent.add(1, ["ann"], b"small")
     recent.add(2, ["ann"], b"x" * (delivery.REMEMBERED_BYTES + 1))
-    assert recent.after == 2
+    assert recent.after("ann") == 2
     recent.add(3, ["ann"], b"small")
     assert recent.missed("ann", 2, 3) == [(3, b"small")]
 

@@ -332,6 +332,68 @@ async def test_too_many_calls_close_with_4429(limited: Limited) -> None:
     assert await bob.nothing_more()
 
 
+async def test_opening_sockets_again_and_again_counts_as_calls(limited: Limited) -> None:
+    world = await limited(max_calls_per_second=0.001, burst_seconds=3000)
+    kernel = await world.kernel()
+    await kernel.serve()
+    for _ in range(4):  # the first comes with its page
+        await world.play("ann")
+    refused = await world.connect("ann")
+    assert await refused.closed() == 4429
+    assert await kernel.expect(Misuse) == Misuse("key-market", "ann", "too fast", 1)
+    bob = await world.play("bob")
+    assert await bob.nothing_more()
+
+
+async def test_what_is_sent_again_counts_as_calls_by_its_size(limited: Limited) -> None:
+    world = await limited(max_calls_per_second=0.001, burst_seconds=3000)
+    kernel = await world.kernel()
+    kernel.backlogs = False
+    await kernel.serve()
+    ann = await world.connect("ann", since=0)
+    number = (await kernel.expect(SocketOpened)).socket
+    size = world.server.limits.max_frame_bytes
+    kernel.send(Backlog(number, 1, [(1, b'{"text":"%s"}' % (b"x" * 4 * size))]))
+    await until(lambda: not world.server.sockets[number].resuming)
+    again = await world.connect("ann", since=0)
+    assert await again.closed() == 4429
+    assert (await ann.read() or {})["op"] == "status"
+
+
+async def test_the_outcome_of_a_call_waits_for_what_came_before_it(world: World) -> None:
+    """A page sees what it has missed before the answer to what it did then."""
+    kernel = await world.kernel()
+    kernel.backlogs = False
+    await kernel.serve()
+    ann = await world.connect("ann", since=4)
+    number = (await kernel.expect(SocketOpened)).socket
+    await ann.invoke("c1")
+    kernel.answer(await kernel.expect(Invoke), "done")
+    kernel.send(Backlog(number, 5, [(5, b'{"seq":5}')], more=True))
+    kernel.send(Push("key-market", 8, ["ann"], b'{"seq":8}'))
+    kernel.send(Backlog(number, 8, [(7, b'{"seq":7}'), (8, b'{"seq":8}')]))
+    kernel.send(Push("key-market", 9, ["ann"], b'{"seq":9}'))
+    assert (await ann.read() or {})["op"] == "status"
+    assert [await ann.read() for _ in range(3)] == [{"seq": 5}, {"seq": 7}, {"seq": 8}]
+    assert (await ann.read() or {})["data"] == "done"
+    assert await ann.read() == {"seq": 9}
+
+
+async def test_a_page_that_cannot_catch_up_is_told_alone(world: World) -> None:
+    kernel = await world.kernel()
+    kernel.backlogs = False
+    await kernel.serve()
+    ann, other = await world.connect("ann", since=4), await world.connect("ann", since=4)
+    numbers = [(await kernel.expect(SocketOpened)).socket for _ in range(2)]
+    reload = b'{"op":"action","action":"reload"}'
+    kernel.send(Backlog(numbers[0], 8, [], action=reload))
+    kernel.send(Backlog(numbers[1], 8, []))
+    assert (await ann.read() or {})["op"] == "status"
+    assert (await ann.read() or {})["action"] == "reload"
+    assert (await other.read() or {})["op"] == "status"
+    assert await other.nothing_more()
+
+
 async def test_no_limit_on_calls_where_the_trait_is_zero(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0)
     kernel = await world.kernel()

@@ -37,11 +37,11 @@ class Channel(Protocol):
     def send(self, message: Message) -> None:
         """Send *message* after all that was sent before; never waits, says nothing if closed."""
 
-    def pause(self) -> None:
-        """Stop receiving, so that the other side must keep what it sends."""
+    async def drain(self) -> None:
+        """Wait until the other side has taken most of what was sent, or the line is closed.
 
-    def resume(self) -> None:
-        """Receive again."""
+        Whoever sends much at once waits here between its parts, so that memory stays bounded.
+        """
 
     def close(self) -> None:
         """Deliver what was sent, then close. Idempotent."""
@@ -58,7 +58,6 @@ class MemoryChannel:
         self._waiting: list[Message] = []
         self._other_closed = False
         self._scheduled = False
-        self._paused = False
         self.closed = False
 
     @property
@@ -71,12 +70,8 @@ class MemoryChannel:
         self._other._waiting.append(message)
         self._other._schedule()
 
-    def pause(self) -> None:
-        self._paused = True
-
-    def resume(self) -> None:
-        self._paused = False
-        self._schedule()
+    async def drain(self) -> None:
+        await asyncio.sleep(0)  # the other end is handed everything once in each turn of the loop
 
     def close(self) -> None:
         if self.closed:
@@ -95,12 +90,12 @@ class MemoryChannel:
 
     def _deliver(self) -> None:
         self._scheduled = False
-        if self.closed or self._paused:
+        if self.closed:
             return
         messages, self._waiting = self._waiting, []
         if messages:
             self._receive(messages)
-        if self._other_closed and not self.closed and not self._waiting and not self._paused:
+        if self._other_closed and not self.closed and not self._waiting:
             self.closed = True
             self._other = None
             self._gone()

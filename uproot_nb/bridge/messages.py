@@ -87,12 +87,15 @@ class Push(Message, frozen=True):
 class Backlog(Message, frozen=True):
     """What a newly opened socket has missed, as (seq, frame) pairs, oldest first.
 
-    From this message on the socket takes part in every `Push`.
+    It comes in parts; from the last one on (`more` is false) the socket takes part in every `Push`.
+    `action` is a frame without a seq to write after it: a reload, if the page cannot catch up.
     """
 
     socket: int
     seq: int
     frames: list[tuple[int, bytes]]
+    more: bool = False
+    action: bytes = b""
 
 
 class Action(Message, frozen=True):

@@ -1,7 +1,8 @@
 """StreamChannel: a channel over a Unix socket (TCP on Windows), framed and checked.
 
 A frame is a 4-byte big-endian length and a msgpack array of messages: all that one turn of the
-event loop sent travels as one frame.
+event loop sent travels as one frame. A message that is longer than a frame travels in several: the
+length's highest bit says that the array goes on in the next one.
 """
 
 from __future__ import annotations
@@ -36,12 +37,19 @@ from uproot_nb.errors import BridgeRefused
 __all__ = ["GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen"]
 
 LARGEST_FRAME = 64 * 1024 * 1024
-"""Bytes; a longer frame closes the stream."""
+"""Bytes; what is longer is sent in several frames."""
+
+LARGEST_MESSAGE = 1024 * 1024 * 1024
+"""Bytes; a longer message is not sent, and the log says so."""
 
 GREETING_SECONDS = 5.0
 """How long either side waits for the other's first message."""
 
 _LARGEST_GREETING = 16 * 1024
+_GOES_ON = 1 << 31
+"""Set in a frame's length if the next frame continues it."""
+_UNSENT_BYTES = 1024 * 1024
+"""So much may wait to be taken before `drain` waits."""
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 _log = logging.getLogger("uproot_nb.bridge")
@@ -66,6 +74,10 @@ class StreamChannel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
         self._unread = bytearray()
+        self._begun = bytearray()
+        """The frames so far of an array that goes on."""
+        self._room = asyncio.Event()
+        self._room.set()
         self._outgoing: list[Message] = []
         self.closed = False
 
@@ -96,26 +108,41 @@ class StreamChannel(asyncio.Protocol):
         self._write(messages)
 
     def _write(self, messages: list[Message]) -> None:
-        body = _encoder.encode(messages)
-        size = len(body)
-        if size <= LARGEST_FRAME:
-            assert self._transport is not None
-            self._transport.write(size.to_bytes(4, "big") + body)
-        elif len(messages) > 1:
+        """Write messages; one that cannot be sent delays no other, and never costs the line."""
+        reason = ""
+        try:
+            body = _encoder.encode(messages)
+        except (ValueError, TypeError, OverflowError) as error:  # half an emoji, an int too large
+            reason = str(error)
+        else:
+            if len(body) <= LARGEST_MESSAGE:
+                self._write_frames(body)
+                return
+            reason = f"its {len(body)} bytes are more than {LARGEST_MESSAGE}"
+        if len(messages) > 1:
             middle = len(messages) // 2
             self._write(messages[:middle])
             self._write(messages[middle:])
         else:
-            kind = type(messages[0]).__name__
-            self._fail(f"a {kind} of {size} bytes is longer than {LARGEST_FRAME}")
+            _log.error("A %s could not be sent: %s.", type(messages[0]).__name__, reason)
 
-    def pause(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
+    def _write_frames(self, body: bytes) -> None:
+        assert self._transport is not None
+        for start in range(0, len(body), LARGEST_FRAME):
+            part = body[start : start + LARGEST_FRAME]
+            goes_on = _GOES_ON if start + LARGEST_FRAME < len(body) else 0
+            self._transport.write((len(part) | goes_on).to_bytes(4, "big") + part)
 
-    def resume(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
+    async def drain(self) -> None:
+        self._flush()
+        if not self.closed:
+            await self._room.wait()
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
 
     def close(self) -> None:
         if self.closed:
@@ -131,6 +158,7 @@ class StreamChannel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        transport.set_write_buffer_limits(high=_UNSENT_BYTES)
         self._descriptor = transport.get_extra_info("socket").fileno()
         leave_to_parent(self._descriptor)
         if self.closed:
@@ -152,14 +180,20 @@ class StreamChannel(asyncio.Protocol):
         start, size = 0, len(data)
         with memoryview(data) as view:
             while size - start >= 4 and not self.closed:
-                end = start + 4 + int.from_bytes(view[start : start + 4], "big")
-                if end - start - 4 > self._limit:
-                    self._fail(f"a frame of {end - start - 4} bytes is too long")
+                head = int.from_bytes(view[start : start + 4], "big")
+                length = head & ~_GOES_ON
+                end = start + 4 + length
+                if self._is_too_long(length, bool(head & _GOES_ON)):
+                    self._fail(f"a frame of {length} bytes is too long")
                     return size
                 if end > size:
                     break
+                body = view[start + 4 : end]
                 try:
-                    messages += self._decoder.decode(view[start + 4 : end])
+                    if head & _GOES_ON or self._begun:
+                        messages += self._continued(body, bool(head & _GOES_ON))
+                    else:
+                        messages += self._decoder.decode(body)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     self._fail(f"a malformed frame ({error})")
                     return size
@@ -169,6 +203,19 @@ class StreamChannel(asyncio.Protocol):
         if messages and not self.closed:
             self._receive(messages)
         return start
+
+    def _is_too_long(self, length: int, goes_on: bool) -> bool:
+        if self._greet is not None and goes_on:  # a stranger's words are few
+            return True
+        return length > self._limit or len(self._begun) + length > LARGEST_MESSAGE
+
+    def _continued(self, body: memoryview, goes_on: bool) -> list[Message]:
+        """Add one more frame to those before; return the messages once all are there."""
+        self._begun += body
+        if goes_on:
+            return []
+        whole, self._begun = self._begun, bytearray()
+        return self._decoder.decode(whole)
 
     def _first(self, messages: list[Message]) -> list[Message]:
         """Greet with the first message; return those that came along with it."""
@@ -184,6 +231,7 @@ class StreamChannel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         take_back(self._descriptor)
+        self._room.set()
         was_closed, self.closed = self.closed, True
         greet, self._greet = self._greet, None
         if was_closed:

@@ -21,7 +21,7 @@ from uproot_nb.engine.journal import Unfinished
 from uproot_nb.engine.page_texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
 from uproot_nb.engine.steps import Cause, Steps, perform
 from uproot_nb.engine.trouble import Trouble, is_for_participants, text_of
-from uproot_nb.engine.wire import error_frame, result_frame, to_json
+from uproot_nb.engine.wire import error_frame, result_frame, to_sendable_json
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadArguments, NotLive, StalePage, UprootError
 from uproot_nb.experiment.live import LiveMethod
@@ -122,7 +122,7 @@ class Calls:
         lock = self._world.lock
         before = lock.begin_step(cause)
         try:
-            self._finish(invoke, cause, to_json(perform(act)), started)
+            self._finish(invoke, cause, to_sendable_json(perform(act)), started)
         except Exception as error:  # the border around authors' code
             self._fail(invoke, cause, error, started)
         finally:
@@ -143,7 +143,7 @@ class Calls:
                     result = await self._perform(method, act, cause)
             else:
                 result = await self._perform(method, act, cause)
-            self._finish(invoke, cause, to_json(result), started)
+            self._finish(invoke, cause, to_sendable_json(result), started)
         except (Exception, asyncio.CancelledError) as error:  # the border around authors' code
             if self._world.closing:
                 raise

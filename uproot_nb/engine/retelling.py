@@ -270,10 +270,7 @@ class _Nobody:
     def send(self, message: Any) -> None:
         return
 
-    def pause(self) -> None:
-        return
-
-    def resume(self) -> None:
+    async def drain(self) -> None:
         return
 
     def close(self) -> None:

@@ -145,9 +145,9 @@ class Runtime:
             raise
         self.world.runtime = self
         self.is_new = not self.world.state.opened
-        self.world.send = self._send
+        self.world.send, self.world.drain = self._send, self._drain
         self.trouble = Trouble(self.world, show)
-        self.delivery = Delivery(self.world)
+        self.delivery = Delivery(self.world, self._spawn)
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
             self.world, setup, self.delivery, self.trouble, make_templates, self.files.address,
@@ -339,6 +339,7 @@ class Runtime:
                 await asyncio.sleep(0)  # the channel writes what it was given at the turn's end
             await self._disconnect()
             self.files.close()
+            self.delivery.close()
 
     def _note_opened(self) -> None:
         pages = [page.key for page in self.flow.pages]
@@ -370,8 +371,13 @@ class Runtime:
         if self._channel is not None:
             self._channel.send(message)
 
+    async def _drain(self) -> None:
+        if self._channel is not None:
+            await self._channel.drain()
+
     def _gone(self) -> None:
         self._channel = None
+        self.delivery.forget_sockets()
         with self.lock:
             if not self.closed:
                 self._forget_presence()
@@ -422,6 +428,7 @@ class Runtime:
                 self.delivery.catch_up(message)
                 self._note_presence(message.player, message.socket, True)
             case SocketClosed():
+                self.delivery.forget_socket(message.socket)
                 self._note_presence(message.player, message.socket, False)
             case Misuse():
                 subject = f"player/{message.player}" if message.player else "session"

@@ -15,8 +15,13 @@ from pydantic import BaseModel
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, PlayerIdentifier
 
-__all__ = ["Unsendable", "error_frame", "event_frame", "result_frame", "to_json"]
+__all__ = [
+    "LARGEST_VALUE", "TooLarge", "Unsendable", "error_frame", "event_frame", "result_frame",
+    "to_json", "to_sendable_json",
+]  # fmt: skip
 
+LARGEST_VALUE = 2 * 1024 * 1024
+"""Bytes of JSON that a call may return, and that may be pushed at once."""
 _DEEPEST = 250
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 # orjson's own option for numpy writes NaT as the first of January 1970.
@@ -25,13 +30,37 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS
 class Unsendable(UprootError, TypeError):
     """A value has no form that a browser's script could read."""
 
+    advice = "Return or send numbers, text, lists, dicts, dates, dataclasses or models."
+
     def __init__(self, value: object, reason: str = "") -> None:
         self.kind, self.reason = type(value).__name__, reason
         super().__init__(
             f"A value of type {self.kind} cannot be sent to a browser"
-            f"{f' ({reason})' if reason else ''}.\n"
-            "Return or send numbers, text, lists, dicts, dates, dataclasses or models."
+            f"{f' ({reason})' if reason else ''}.\n{self.advice}"
         )
+
+
+class TooLarge(Unsendable):
+    """A value is too large to be sent to a browser at once."""
+
+    def __init__(self, value: object, size: int) -> None:
+        self.size, self.limit = size, LARGEST_VALUE
+        super().__init__(value, f"it has {size:,} bytes as JSON, and the limit is {self.limit:,}")
+
+    advice = "Send less at a time, or offer it as a file or through the experiment's api."
+
+
+def to_sendable_json(value: Any) -> bytes:
+    """Write *value* as `to_json` does, for a message to a browser's open connection.
+
+    Raises:
+        TooLarge: it is larger than `LARGEST_VALUE`.
+        Unsendable: the value (or one in it) has no JSON form.
+    """
+    text = to_json(value)
+    if len(text) > LARGEST_VALUE:
+        raise TooLarge(value, len(text))
+    return text
 
 
 def to_json(value: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import blake2b
 from random import Random
 from typing import Any
@@ -61,6 +61,8 @@ class World:
         self.settings = Settings(self.state.settings if settings is None else settings)
         self.journal = Journal(log, name, self.state, lock, loop, outside)
         self.send: Callable[[Any], None] = lambda message: None
+        self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
+        """Waits until the participant server has taken most of what was sent."""
         self.runtime: Any = None
         self.closing = False
         """Whether the run ends, so that a cancellation is nobody's mistake."""
@@ -215,6 +217,10 @@ class World:
     def _as_model(self, identifier: ModelIdentifier) -> Any:
         found = self.models.get(identifier.name) if identifier.session == self.name else None
         return identifier if found is None else found
+
+
+async def _nothing_to_wait_for() -> None:
+    return
 
 
 def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
 from collections.abc import Callable
 
 from tornado.websocket import WebSocketProtocol13
@@ -98,6 +99,9 @@ class PlayerDoor(_SocketDoor):
         if len(player.sockets) >= self.server.limits.max_sockets_per_player:
             self.server.count_refusal("too many sockets", player)
             return ClosedDoor(self.server, 4429, "too many sockets")
+        if not player.may_connect(time.monotonic()):
+            self.server.count_refusal("too fast", player)
+            return ClosedDoor(self.server, 4429, "too fast")
         return PlayerSocket(self.server, player, int(page), int(since))
 
 

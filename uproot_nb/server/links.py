@@ -168,7 +168,7 @@ class KernelLink:
     def _backlog(self, message: Backlog) -> None:
         socket = self._server.sockets.get(message.socket)
         if socket is not None and socket.player.session.link is self:
-            socket.catch_up(message.seq, message.frames)
+            socket.catch_up(message)
 
     def _close_socket(self, message: CloseSocket) -> None:
         socket = self._server.sockets.get(message.socket)

@@ -28,7 +28,7 @@ def digest(secret: str) -> bytes:
 class Player:
     """A place in a session, and its open sockets."""
 
-    __slots__ = ("bucket", "name", "session", "sockets", "uploads")
+    __slots__ = ("_connected", "bucket", "name", "session", "sockets", "uploads")
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
@@ -36,6 +36,12 @@ class Player:
         self.bucket: TokenBucket | None = None
         self.uploads = 0
         """Forms with files that are on their way."""
+        self._connected = False
+
+    def may_connect(self, now: float) -> bool:
+        """Say whether one more socket may be opened; each counts as a call, except the first."""
+        first, self._connected = not self._connected, True
+        return first or self.bucket is None or self.bucket.take(now)
 
 
 class Session:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 
-from uproot_nb.bridge.messages import Invoke, SocketClosed, SocketOpened
+from uproot_nb.bridge.messages import Backlog, Invoke, SocketClosed, SocketOpened
 from uproot_nb.server.nesting import too_deep
 from uproot_nb.server.sessions import Player
 from uproot_nb.server.websocket import WebSocket, text_frame
@@ -73,12 +73,13 @@ class PlayerSocket(WebSocket):
     """Checks what a browser sends, hands it to the kernel, and writes what comes back.
 
     It is *resuming* until the kernel has sent what the page has missed; what is pushed meanwhile
-    is in that backlog, so nothing is written twice and nothing is left out.
+    is in that backlog, so nothing is written twice and nothing is left out. Answers to calls wait
+    for it: what happened before a call is seen before its outcome.
     """
 
     __slots__ = (
-        "_outgoing", "_server", "acked", "number", "page", "player", "resuming", "unanswered",
-        "written",
+        "_answers", "_outgoing", "_server", "acked", "number", "page", "player", "resuming",
+        "unanswered", "written",
     )  # fmt: skip
 
     def __init__(self, server: ParticipantServer, player: Player, page: int, since: int) -> None:
@@ -90,6 +91,8 @@ class PlayerSocket(WebSocket):
         self.resuming = True
         self.unanswered: dict[int, Invoke] = {}
         self._outgoing: list[bytes] = []
+        self._answers: list[bytes] = []
+        """Outcomes of calls that wait for the backlog."""
 
     # ---- the connection -------------------------------------------------------------------
 
@@ -203,18 +206,37 @@ class PlayerSocket(WebSocket):
     def answer(self, call: int, frame: bytes) -> None:
         """Write the outcome of a call, and read on if reading was held."""
         del self.unanswered[call]
-        self.post(text_frame(frame))
+        if self.resuming:
+            self._answers.append(frame)
+        else:
+            self.post(text_frame(frame))
         if self._held and len(self.unanswered) < self._server.limits.max_unanswered_calls:
             self.let_go()
 
-    def catch_up(self, seq: int, frames: list[tuple[int, bytes]]) -> None:
-        """Write what the page has missed, and take part in every push from now on."""
-        for number, frame in frames:
+    def catch_up(self, backlog: Backlog) -> None:
+        """Write what the page has missed; after the last part, take part in every push."""
+        size = len(backlog.action)
+        for number, frame in backlog.frames:
+            size += len(frame)
             if number > self.written:
                 self.written = number
                 self.post(text_frame(frame))
-        self.written = max(self.written, seq)
-        self.resuming = False
+        if backlog.action:
+            self.post(text_frame(backlog.action))
+        self._charge(size)
+        if not backlog.more:
+            self.written = max(self.written, backlog.seq)
+            self.resuming = False
+            answers, self._answers = self._answers, []
+            for answer in answers:
+                self.post(text_frame(answer))
+
+    def _charge(self, size: int) -> None:
+        """Count what was sent again against the player's limit, as so many frames."""
+        bucket, now = self.player.bucket, time.monotonic()
+        if bucket is not None:
+            for _ in range(size // self._server.limits.max_frame_bytes):
+                bucket.charge(now)
 
     def post(self, frame: bytes) -> None:
         """Write *frame* when this turn's messages have all been handled."""
