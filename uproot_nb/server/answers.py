@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import traceback
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,10 @@ __all__ = ["SANDBOX", "Answer"]
 
 SANDBOX = "sandbox allow-scripts allow-forms allow-modals"
 """The policy for pages on Jupyter's own origin: they get an origin of their own instead."""
+
+_PLAIN_TARGET = re.compile(r"/[\x21-\x7e]*\Z")
+"""What browsers ask for: a path of this server. They encode all that is no plain ASCII."""
+_NUL = re.compile(r"%00")
 
 
 class Answer(RequestHandler):
@@ -40,6 +46,19 @@ class Answer(RequestHandler):
         self.set_header("Cross-Origin-Resource-Policy", "same-site")
         if getattr(self, "sandboxed", False):
             self.set_header("Content-Security-Policy", SANDBOX)
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Refuse a target that no browser asks for, before anything looks at it."""
+        target = self.request.uri or ""
+        if not _PLAIN_TARGET.match(target) or _NUL.search(target.partition("?")[0]):
+            self.server.count_refusal("malformed request")
+            self.show("missing", 400)
+        return None
+
+    def head(self, *arguments: str) -> Awaitable[None] | None:
+        """Answer as to GET; tornado leaves the body out."""
+        answer: Awaitable[None] | None = getattr(self, "get")(*arguments)  # noqa: B009
+        return answer
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         return value.decode("utf-8", "replace")  # what is no text is no token either
@@ -65,6 +84,9 @@ class Answer(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code in (403, 404):
             self.show("missing", 404)
+        elif status_code == 405:
+            self.set_header("Allow", ", ".join(self._methods()))
+            self.show("refused", status_code)
         else:
             self.show("refused", status_code)
 
@@ -76,10 +98,23 @@ class Answer(RequestHandler):
     ) -> None:
         if isinstance(value, HTTPError):
             return  # its message may quote the address
+        place = traceback.extract_tb(tb)[-1] if tb is not None else None
+        if not self.server.is_new_fault(f"{self.route} {typ} {place}"):
+            return  # strangers can ask again and again
         told = "".join(traceback.format_exception(typ, value, tb))
         for secret in self.path_args:
             told = told.replace(str(secret), "…")
         app_log.error("%s %s failed:\n%s", self.request.method, self.route, redact(told))
+
+    def _methods(self) -> list[str]:
+        """Return what this address may be asked for."""
+        other = RequestHandler._unimplemented_method
+        return [
+            name
+            for name in self.SUPPORTED_METHODS
+            if getattr(type(self), name.lower()) is not other
+            and (name != "HEAD" or type(self).get is not other)
+        ]
 
     def _log(self) -> None:
         # Never the address: it holds the token.

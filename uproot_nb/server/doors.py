@@ -18,6 +18,7 @@ from uproot_nb.server.websocket import WebSocket, adopt
 
 __all__ = ["PlayerDoor", "RoomDoor"]
 
+_VERSION = "13"
 _NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
 
 
@@ -28,7 +29,14 @@ class _SocketDoor(Answer):
         """Seat the browser in the socket that *find_seat* gives, if it asks for one properly."""
         key = self._handshake_key()
         if key is None:
+            self.server.count_refusal("no handshake", player)
             self.show("missing", 404)
+            return
+        if self.request.headers.get("Sec-WebSocket-Version") != _VERSION:
+            self.server.count_refusal("other WebSocket version", player)
+            self.set_header("Upgrade", "websocket")
+            self.set_header("Sec-WebSocket-Version", _VERSION)
+            self.show("refused", 426)
             return
         if not self._origin_allowed():
             self.server.count_refusal("foreign origin", player)
@@ -59,7 +67,7 @@ class _SocketDoor(Answer):
         if (
             headers.get("Upgrade", "").lower() != "websocket"
             or "upgrade" not in offered
-            or headers.get("Sec-WebSocket-Version") != "13"
+            or self.request.method != "GET"
             or self.request.version != "HTTP/1.1"
             or self.request.body
         ):

@@ -39,6 +39,9 @@ class Static(Answer, StaticFileHandler):
         StaticFileHandler.initialize(self, path)
         Answer.initialize(self, server, sandboxed)
 
+    async def head(self, path: str) -> None:  # type: ignore[override]
+        await self.get(path, include_body=False)
+
     def compute_etag(self) -> str | None:
         return StaticFileHandler.compute_etag(self)
 

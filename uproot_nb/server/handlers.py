@@ -60,10 +60,11 @@ class NotFound(Answer):
     """All addresses that lead nowhere."""
 
     def get(self, *ignored: str) -> None:
+        self.server.count_refusal("unknown address")
         self.show("missing", 404)
 
     def post(self, *ignored: str) -> None:
-        self.show("missing", 404)
+        self.get()
 
 
 class _KernelPage(Answer):
@@ -216,6 +217,9 @@ class PlayerPage(_KernelPage):
 
     def prepare(self) -> None:
         """Make ready for a form, if it is a player's."""
+        super().prepare()
+        if self._finished:
+            return
         connection: Any = self.request.connection
         limits = self.server.limits
         connection.set_max_body_size(limits.max_form_bytes)
@@ -361,6 +365,7 @@ class PlayerApi(_KernelPage):
             self.pause_or_end(player.session)
             return
         method = self.request.method or "GET"
+        method = "GET" if method == "HEAD" else method
         reply = await self.ask_kernel(
             player.session, player.name, "api", 0.0, asked=(method, path, self.request.body)
         )

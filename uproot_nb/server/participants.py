@@ -29,6 +29,9 @@ from uproot_nb.server.uploads import Uploads
 
 __all__ = ["ParticipantServer", "start_embedded"]
 
+_SAME_FAULT_SECONDS = 60.0
+_MOST_FAULTS = 100
+
 
 class ParticipantServer:
     """Admits participants, keeps their sockets, and hands what they do to the kernels.
@@ -68,6 +71,7 @@ class ParticipantServer:
         self._http: _BoundedServer | None = None
         self._descriptors: list[int] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._faults: dict[str, float] = {}
 
     # ---- opening and closing --------------------------------------------------------------
 
@@ -158,7 +162,10 @@ class ParticipantServer:
 
     def origin_allowed(self, origin: str, host: str) -> bool:
         """Say whether a page of *origin* may open a socket here, asked for under *host*."""
-        parts = urlsplit(origin.lower())
+        try:
+            parts = urlsplit(origin.lower())
+        except ValueError:  # as "http://[" is none
+            return False
         if parts.scheme not in ("http", "https") or not parts.netloc:
             return False
         public = urlsplit(self._public_url.lower())
@@ -206,6 +213,17 @@ class ParticipantServer:
         """Count an error of a page's script; the kernel hears of it soon, of many at once."""
         self._script_errors.count(player.session.key, player.name, page, message, source, line)
         self._report_soon()
+
+    def is_new_fault(self, fault: str) -> bool:
+        """Count a fault of ours; say whether it was not logged within the last minute."""
+        self.refusals.count("fault")
+        now, last = time.monotonic(), self._faults.get(fault)
+        if last is not None and now - last < _SAME_FAULT_SECONDS:
+            return False
+        if len(self._faults) >= _MOST_FAULTS:
+            self._faults.clear()
+        self._faults[fault] = now
+        return True
 
     def _report_soon(self) -> None:
         if "report" not in self._timers:

@@ -56,6 +56,7 @@ _decode = msgspec.json.Decoder(_Call | _Ack | _Ping | _ScriptError).decode
 _BYTES_A_CALL = 4096
 """A frame of so many bytes counts as one call more."""
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
+_NO_CALL = "", ""
 _METHOD = re.compile(rb'"method"\s*:\s*"(\w{1,128})"', re.ASCII)
 PONG = text_frame(b'{"op":"pong"}')
 _STATUS = {
@@ -191,6 +192,8 @@ class PlayerSocket(WebSocket):
         call = _accident(payload)
         if call is None or self.page == WAITING_PAGE:
             self.refuse(4400, "malformed")
+        elif call == _NO_CALL:
+            self._server.count_refusal("malformed", self.player)
         else:
             self._refuse_call(*call, "cannot be read: half an emoji, or a method without a name")
 
@@ -251,7 +254,10 @@ class PlayerSocket(WebSocket):
 
 
 def _accident(payload: bytes) -> tuple[str, str] | None:
-    """Return id and method of a call that is JSON and has a page's form, but cannot be made."""
+    """Return id and method of a call that is JSON and has a page's form, but cannot be made.
+
+    `_NO_CALL` stands for other frames that a page's own script may have sent.
+    """
     try:
         found = json.loads(payload, parse_constant=_refuse_constant)
     except RecursionError:
@@ -259,8 +265,10 @@ def _accident(payload: bytes) -> tuple[str, str] | None:
         return (head[1].decode(), _shown_method(payload)) if head else None
     except ValueError:
         return None
-    if not isinstance(found, dict) or found.get("op") != "invoke":
+    if not isinstance(found, dict) or found.get("op") not in ("invoke", "script_error"):
         return None
+    if found["op"] == "script_error":
+        return _NO_CALL
     call, args, kwargs = found.get("id"), found.get("args", []), found.get("kwargs", {})
     if not isinstance(call, str) or not call or len(call) > 64 or not call.isascii():
         return None
