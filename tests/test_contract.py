@@ -227,6 +227,7 @@ WIRE = {
     "4404": "browser/test_page_script.py::test_a_session_that_has_ended_says_so_and_is_left_in_peace",
     "4408": "server/test_sockets.py::test_a_browser_that_reads_nothing_is_closed_and_resumes",
     "4413": "server/test_sockets.py::test_too_large_a_frame_closes_with_4413_and_is_not_kept",
+    "4425": "server/test_expected.py::test_a_players_page_waits_for_the_kernel_and_is_told_to_connect_again",
     "4429": "server/test_sockets.py::test_too_many_calls_close_with_4429",
 }
 """What travels between browser and server."""

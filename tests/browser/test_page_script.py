@@ -385,6 +385,27 @@ def test_too_fast_backs_off_and_goes_on(visit: Visit) -> None:
     visit.sees("I('uproot-connection').textContent", "")
 
 
+def test_a_page_that_waited_for_its_kernel_connects_again_at_once(visit: Visit) -> None:
+    """However long it has waited, and with the calls that were made meanwhile."""
+    wire = visit.wire
+    visit.open(COLLECT)
+    visit.freeze()
+    for _ in range(5):
+        count = len(wire.sockets)
+        wire.drop(1012)
+        visit.page.clock.run_for(10_000)
+        wire.wait_for(lambda count=count: len(wire.sockets) == count + 1)
+    wire.answer = kept
+    call = visit.page.evaluate_handle("({answer: uproot.invoke('bid')})")
+    wire.wait_for(lambda: wire.calls())
+    wire.answer = wire_echo
+    wire.drop(4425)
+    visit.sees("Alpine.store('uproot').connected", False)
+    visit.page.clock.run_for(1000)
+    wire.wait_for(lambda: len(wire.sockets) == 7)
+    assert call.evaluate("held => held.answer") == {"args": []}
+
+
 def test_a_call_that_is_too_large_is_refused_and_the_others_go_on(visit: Visit) -> None:
     wire = visit.wire
     visit.open("<p></p>")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -129,6 +130,24 @@ def page(link: str) -> str:
     """Return what is at a link."""
     with urllib.request.urlopen(link, timeout=20) as response:
         return str(response.read().decode())
+
+
+def test_whoever_comes_while_it_starts_waits_for_the_notebook(
+    headless: Any, tmp_path: Path
+) -> None:
+    """The server is there first: links that were handed out before never say 404."""
+    go = tmp_path / "go"
+    wait = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
+    run = headless(wait, EXPERIMENT)
+    root = re.search(r"Starting: (\S+) is open", run.says("Starting: "))
+    assert root is not None
+    for path in ("p/a-token-of-before/", "join/study/a-secret/", "room/lab/"):
+        with pytest.raises(urllib.error.HTTPError) as early:
+            page(root[1] + path)
+        assert early.value.code == 503
+        assert "One moment" in early.value.read().decode()
+    go.write_text("")
+    assert "Your age, please." in page(run.tells_links(2)[0])
 
 
 def test_it_serves_until_it_is_interrupted(headless: Any, tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def test_jupyter_loads_the_extension_and_takes_it_down_again(
     assert found.pid == process.pid
     with pytest.raises(urllib.error.HTTPError) as missing:
         urllib.request.urlopen(found.url + "p/unknown/")
-    assert missing.value.code == 404
-    assert "Nothing is here" in missing.value.read().decode()
+    assert missing.value.code == 503
+    assert "One moment" in missing.value.read().decode()
     process.terminate()
     assert process.wait(30) == 0
     assert not list(runtime.glob("uproot_nb-*"))

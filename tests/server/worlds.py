@@ -305,8 +305,11 @@ class World:
 
     async def wait_in(self, room: str, query: str = "") -> Browser:
         """Open the socket of somebody who waits in a room."""
-        url = f"ws://127.0.0.1:{self.server.port}/room/{room}/ws{query}"
-        connection = await websocket_connect(url)
+        return await self.browse(f"room/{room}/ws{query}")
+
+    async def browse(self, path: str) -> Browser:
+        """Open the socket at *path* below the root."""
+        connection = await websocket_connect(f"ws://127.0.0.1:{self.server.port}/{path}")
         self._browsers.append(connection)
         return Browser(connection)
 

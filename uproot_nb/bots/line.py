@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketError, websock
 
 __all__ = ["BAD_FRAME", "BAD_TOKEN", "ENDED", "TOO_LARGE", "Line"]
 
+TRY_AGAIN = 4425
 BAD_FRAME, BAD_TOKEN, ENDED, TOO_SLOW, TOO_LARGE, TOO_FAST = 4400, 4403, 4404, 4408, 4413, 4429
 PING_EVERY, PONG_WITHIN = 20.0, 10.0
 OPEN_WITHIN = 10.0
@@ -123,6 +124,8 @@ class Line:
         if code == TOO_SLOW and self._attempt == 0:
             self._attempt = 1
             return 0.0
+        if code == TRY_AGAIN:
+            self._attempt = min(self._attempt, 2)
         if code == TOO_FAST:
             self._attempt = max(self._attempt, 4)
         ceiling = min(LAST_RETRY, FIRST_RETRY * 2.0**self._attempt)

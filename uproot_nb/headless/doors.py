@@ -36,12 +36,13 @@ class Doors:
         return self._server.url
 
     async def open(self) -> None:
-        """Open the port, and nothing but this port.
+        """Open the port, and nothing but this port; who comes before a kernel waits.
 
         Raises:
             CannotStart: somebody else has it, or this machine has no such address.
         """
         try:
+            self.expect_kernel()
             self._server.start(self._port, self._host, tries=1)
         except OSError as error:
             raise CannotStart(
@@ -55,6 +56,10 @@ class Doors:
         self.file = publish(
             Discovery(self._listener.address, token, self._server.url, os.getpid()), folder
         )
+
+    def expect_kernel(self) -> None:
+        """Let browsers whose session is unknown wait for some minutes."""
+        self._server.expected.extend()
 
     async def close(self) -> None:
         """Let everyone go, and leave nothing behind. Idempotent."""

@@ -54,6 +54,10 @@ class Service:
             CannotStart: the port cannot be opened.
         """
         await self._doors.open()
+        self._screen.say(
+            f"Starting: {self._doors.url} is open; who comes reads \"One moment\" until the notebook "
+            "serves."
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end)
@@ -108,6 +112,7 @@ class Service:
         self._kernel = NotebookKernel(path.parent, environment, self._screen.say)
         await self._kernel.start()
         for code in self._notebook.cells:
+            self._doors.expect_kernel()
             await self._kernel.run_cell(code)
             await self._note_runs()
 

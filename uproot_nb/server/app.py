@@ -100,6 +100,7 @@ class UprootNB(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Open the participants' port and the kernels' socket, and say where they are."""
         participants, token = self.participants, secrets.token_urlsafe(32)
+        participants.expected.extend()
         participants.start(self.participant_port, self.participant_address)
         if self.mount:
             participants.at_mount(

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from tornado.websocket import WebSocketProtocol13
 
 from uproot_nb.server.answers import Answer
+from uproot_nb.server.expected import TRY_AGAIN, WaitingSocket, room_key
 from uproot_nb.server.rooms import RoomSocket
-from uproot_nb.server.sessions import Player
+from uproot_nb.server.sessions import Player, digest
 from uproot_nb.server.sockets import WAITING_PAGE, ClosedDoor, PlayerSocket
 from uproot_nb.server.websocket import WebSocket, adopt
 
-__all__ = ["PlayerDoor", "RoomDoor"]
+__all__ = ["JoinDoor", "PlayerDoor", "RoomDoor"]
 
 _VERSION = "13"
 _NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
@@ -82,6 +83,16 @@ class _SocketDoor(Answer):
             return origin == "null"  # the sandbox's own origin; Jupyter's has no business here
         return self.server.origin_allowed(origin, self.request.headers.get("Host", ""))
 
+    def _door_of_stranger(self, what: str, key: bytes) -> WebSocket:
+        """Return where somebody waits whom only a kernel that is still to come may know."""
+        server = self.server
+        if not server.expected.is_open:
+            server.count_refusal(what)
+            return ClosedDoor(server, 4403, "")
+        if not server.expected.has_place:
+            return ClosedDoor(server, 4429, "try again")
+        return WaitingSocket(server.expected, key, server.limits)
+
 
 class PlayerDoor(_SocketDoor):
     """The door to a player's page."""
@@ -90,15 +101,14 @@ class PlayerDoor(_SocketDoor):
 
     async def get(self, token: str) -> None:
         player = self.server.sessions.player(token)
-        await self.enter(player, lambda: self._socket_for(player))
+        await self.enter(player, lambda: self._socket_for(player, token))
 
-    def _socket_for(self, player: Player | None) -> PlayerSocket | ClosedDoor:
+    def _socket_for(self, player: Player | None, token: str) -> WebSocket:
         """Return the socket for *player*, or one that only says why there is none."""
         page = self.get_query_argument("page", "")
         since = self.get_query_argument("since", "0")
         if player is None:
-            self.server.count_refusal("unknown token")
-            return ClosedDoor(self.server, 4403, "")
+            return self._door_of_stranger("unknown token", digest(token))
         if player.session.closed:
             return ClosedDoor(self.server, 4404, "session closed", "closed")
         if not _NUMBER.match(page) or not _NUMBER.match(since) or since == "-1":
@@ -125,9 +135,22 @@ class RoomDoor(_SocketDoor):
         """Return the socket for somebody who waits, or one that only says why there is none."""
         room = self.server.rooms.get(name)
         if room is None:
-            self.server.count_refusal("unknown room")
-            return ClosedDoor(self.server, 4403, "")
+            return self._door_of_stranger("unknown room", room_key(name))
         if room.session is None:
             return ClosedDoor(self.server, 4404, "session closed", "closed")
         waits = self.get_query_argument("page", "") != str(WAITING_PAGE)
         return RoomSocket(self.server.rooms, room, waits=waits)
+
+
+class JoinDoor(_SocketDoor):
+    """The door to a join link; there is only something to wait for until its session is opened."""
+
+    route = "join/…/…/ws"
+
+    async def get(self, label: str, secret: str) -> None:
+        await self.enter(None, lambda: self._socket_for(label, secret))
+
+    def _socket_for(self, label: str, secret: str) -> WebSocket:
+        if self.server.sessions.joined_by(label, secret) is None:
+            return self._door_of_stranger("unknown join link", digest(secret))
+        return ClosedDoor(self.server, TRY_AGAIN, "try again")

@@ -14,7 +14,7 @@ from tornado.web import RequestHandler, stream_request_body
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.server.answers import SANDBOX, Answer
-from uproot_nb.server.doors import PlayerDoor, RoomDoor
+from uproot_nb.server.doors import JoinDoor, PlayerDoor, RoomDoor
 from uproot_nb.server.files import AppFiles, Static
 from uproot_nb.server.forms import MALFORMED, TOO_LARGE, TOO_MANY, FormReader, PostedFile
 from uproot_nb.server.rooms import Visitor
@@ -47,6 +47,7 @@ def routes(
         (rf"{prefix}p/([^/]+)/ws", PlayerDoor, shared),
         (rf"{prefix}p/([^/]+)/", PlayerPage, shared),
         (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, shared),
+        (rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinDoor, shared),
         (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, shared),
         (rf"{prefix}room/([^/]+)/ws", RoomDoor, shared),
         (rf"{prefix}room/([^/]+)/", RoomPage, shared),
@@ -87,8 +88,7 @@ class _KernelPage(Answer):
         """Return whose address it is; answer and return None where nobody is let in."""
         player = self.server.sessions.player(token)
         if player is None:
-            self.server.count_refusal("unknown token")
-            self.show("missing", 404)
+            self.miss("unknown token")
         elif player.session.closed:
             self.show("ended", 410)
         elif player.bucket is not None and not player.bucket.take(time.monotonic()):
@@ -97,6 +97,19 @@ class _KernelPage(Answer):
         else:
             return player
         return None
+
+    def miss(self, what: str) -> None:
+        """Answer that nothing is here; or that it comes, while a kernel may still bring it."""
+        if self.server.expected.is_open:
+            self.wait()
+        else:
+            self.server.count_refusal(what)
+            self.show("missing", 404)
+
+    def wait(self) -> None:
+        """Say that there is no page now; the notice goes on by itself."""
+        self.set_header("Retry-After", "5")
+        self.show("paused", 503)
 
     async def ask_kernel(
         self,
@@ -172,9 +185,8 @@ class _KernelPage(Answer):
         """Say that there is no page now; the notice goes on by itself."""
         if session.closed:
             self.show("ended", 410)
-            return
-        self.set_header("Retry-After", "5")
-        self.show("paused", 503)
+        else:
+            self.wait()
 
     def too_long(self) -> bool:
         """Refuse a form that is longer than forms may be (Jupyter's own port lets more in)."""
@@ -408,8 +420,7 @@ class JoinPage(_KernelPage):
     def _admit(self, label: str, secret: str) -> Session | None:
         session = self.server.sessions.joined_by(label, secret)
         if session is None:
-            self.server.count_refusal("unknown join link")
-            self.show("missing", 404)
+            self.miss("unknown join link")
         elif session.closed:
             self.show("ended", 410)
             return None
@@ -446,8 +457,7 @@ class RoomPage(_KernelPage):
         """Return who serves the room, and for whom; answer and return None if it cannot be."""
         room = self.server.rooms.get(name)
         if room is None:
-            self.server.count_refusal("unknown room")
-            self.show("missing", 404)
+            self.miss("unknown room")
             return None
         session = room.session
         if session is None:

@@ -37,6 +37,9 @@ class Limits:
     """How long a form may take to arrive; one that stalls for `idle_timeout` is cut off."""
     kept_unanswered: float = 300.0
     """How long files are kept that came with a form which no kernel has answered in time."""
+    kernel_patience: float = 300.0
+    """How long after the server's start, or after a kernel went away, an unknown address may belong
+    to a kernel that is still to come: such browsers wait instead of being turned away."""
     page_patience: float = 2.0
     """How long a page waits for a kernel before it says "paused"."""
     form_patience: float = 30.0

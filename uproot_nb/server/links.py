@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ from uproot_nb.bridge.messages import (
     ServeFiles,
     SetState,
 )
-from uproot_nb.server.sessions import Session
+from uproot_nb.server.expected import room_key
+from uproot_nb.server.sessions import Session, digest
 from uproot_nb.server.sockets import status_frame
 from uproot_nb.server.websocket import text_frame
 
@@ -120,6 +121,8 @@ class KernelLink:
         for session in list(self.sessions.values()):
             self._release(session.key)
             self._tell(session)
+            if not session.closed:
+                self._server.expected.extend()
         self._server.links.discard(self)
         self._server.flush()
 
@@ -183,6 +186,8 @@ class KernelLink:
 
     def _open_session(self, message: OpenSession) -> None:
         session, gone = self._server.sessions.open(message)
+        self._server.expected.arrived(session.join_secret)
+        self._seat(message.tokens)
         for player in gone:
             for socket in list(player.sockets):
                 socket.shut(4403)
@@ -210,6 +215,14 @@ class KernelLink:
         if session is not None:
             self._server.sessions.add_players(session, message.tokens)
             self._server.fill_buckets(session)
+            self._seat(message.tokens)
+
+    def _seat(self, tokens: Iterable[str]) -> None:
+        """Let those who were here before their session connect again."""
+        expected = self._server.expected
+        if expected.count:
+            for token in tokens:
+                expected.arrived(digest(token))
 
     def _set_state(self, message: SetState) -> None:
         session = self.sessions.get(message.session)
@@ -228,6 +241,7 @@ class KernelLink:
         session = self.sessions.get(message.session)
         if session is not None:
             self._server.rooms.open(session, message.name, message.since)
+            self._server.expected.arrived(room_key(message.name))
 
     def _close_room(self, message: CloseRoom) -> None:
         session = self.sessions.get(message.session)

@@ -18,6 +18,7 @@ from tornado.web import Application
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import Misuse, ScriptError
+from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
 from uproot_nb.server.limits import Limits, Refusals, ScriptErrors
 from uproot_nb.server.links import KernelLink
@@ -58,6 +59,7 @@ class ParticipantServer:
         self.sessions = Sessions()
         self.rooms = Rooms(self.limits)
         self.uploads = Uploads()
+        self.expected = Expected(self.limits)
         self.links: set[KernelLink] = set()
         self.sockets: dict[int, PlayerSocket] = {}
         self.closed_doors = 0
@@ -114,6 +116,7 @@ class ParticipantServer:
             opened.flush()
             opened.shut(1001, "going away")
         self.rooms.stop()
+        self.expected.stop()
         for link in list(self.links):
             link.close()
         self.links.clear()
@@ -156,7 +159,7 @@ class ParticipantServer:
     def has_room(self) -> bool:
         """Say whether one more connection may be opened."""
         requests = self._http.open_connections if self._http is not None else 0
-        waiting = len(self.rooms.sockets())
+        waiting = len(self.rooms.sockets()) + self.expected.count
         opened = requests + len(self.sockets) + waiting + self.closed_doors
         return opened < self.limits.max_connections
 
@@ -174,6 +177,7 @@ class ParticipantServer:
     def _ping(self) -> None:
         for opened in (*self.sockets.values(), *self.rooms.sockets()):
             opened.check_alive()
+        self.expected.check()
         self._later("ping", self.limits.ping_interval, self._ping)
 
     # ---- limits ---------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from uproot_nb.server.websocket import WebSocket, text_frame
 if TYPE_CHECKING:  # the server makes its sockets; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
 
-__all__ = ["PONG", "UNREADABLE", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame"]
+__all__ = [
+    "PING", "PONG", "UNREADABLE", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame",
+]  # fmt: skip
 
 WAITING_PAGE = -1
 """The position for which the server's own "paused" page connects; kernels hear nothing of it."""
@@ -58,6 +60,7 @@ _BYTES_A_CALL = 4096
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
 _NO_CALL = "", ""
 _METHOD = re.compile(rb'"method"\s*:\s*"(\w{1,128})"', re.ASCII)
+PING = b'{"op":"ping"}'
 PONG = text_frame(b'{"op":"pong"}')
 _STATUS = {
     state: text_frame(b'{"op":"status","state":"%s"}' % state.encode())

@@ -20,7 +20,7 @@
     const SHOW_LOSS_AFTER = 1000;
     const FORGET_SUBMIT_AFTER = 8000;
 
-    const GOOD_BYE = { badFrame: 4400, badToken: 4403, ended: 4404, tooSlow: 4408, tooLarge: 4413, tooFast: 4429 };
+    const GOOD_BYE = { badFrame: 4400, again: 4425, badToken: 4403, ended: 4404, tooSlow: 4408, tooLarge: 4413, tooFast: 4429 };
 
     const I = (id) => document.getElementById(id);
     const boot = I("uproot-page") ? JSON.parse(I("uproot-page").textContent) : {};
@@ -111,6 +111,7 @@
                 this.attempt = 1;
                 return 0;
             }
+            if (code === GOOD_BYE.again) this.attempt = Math.min(this.attempt, 2);
             if (code === GOOD_BYE.tooFast) this.attempt = Math.max(this.attempt, 4);
             const ceiling = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** this.attempt);
             this.attempt += 1;

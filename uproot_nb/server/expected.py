@@ -1,0 +1,116 @@
+"""Expected: browsers that are back before the kernel they belong to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from uproot_nb.server.limits import Limits
+from uproot_nb.server.sockets import PING, PONG, status_frame
+from uproot_nb.server.websocket import WebSocket
+
+__all__ = ["TRY_AGAIN", "Expected", "WaitingSocket", "room_key"]
+
+TRY_AGAIN = 4425
+"""The close code that makes a page connect again at once, as HTTP's status 425 (Too Early)."""
+
+
+def room_key(name: str) -> bytes:
+    """Return the key under which browsers wait for the room called *name*."""
+    return b"room/" + name.encode(errors="replace")
+
+
+class Expected:
+    """Says whether an unknown address may belong to a kernel that has not dialled in yet.
+
+    A participant server that has just started knows no session, and kernels dial in one by one.
+    Until then nobody is turned away: sockets wait here, and connect again when their session is
+    opened. Time is counted anew whenever a kernel that had sessions goes away.
+
+        expected.extend()
+        expected.is_open            # True for some minutes
+        expected.arrived(key)       # those who wait for it connect again
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._clock = limits, clock
+        self._until = clock()
+        self._waiting: dict[bytes, set[WaitingSocket]] = {}
+        self.count = 0
+        """How many sockets wait."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a kernel may still come that knows what is unknown now."""
+        return self._clock() < self._until
+
+    @property
+    def has_place(self) -> bool:
+        """Whether one more socket may wait; known players keep half of all connections."""
+        return 2 * self.count < self._limits.max_connections
+
+    def extend(self) -> None:
+        """Expect kernels from now on for as long as `Limits.kernel_patience` says."""
+        self._until = max(self._until, self._clock() + self._limits.kernel_patience)
+
+    def arrived(self, key: bytes) -> None:
+        """Let those who have waited for *key* connect again."""
+        for socket in self._waiting.pop(key, ()):
+            socket.shut(TRY_AGAIN, "try again")
+
+    def check(self) -> None:
+        """See who is still there; when no kernel is expected any more, say so to all."""
+        for sockets in list(self._waiting.values()):
+            for socket in list(sockets):
+                if self.is_open:
+                    socket.check_alive()
+                else:
+                    socket.shut(4403)
+
+    def stop(self) -> None:
+        """Say goodbye to all. Idempotent."""
+        for sockets in list(self._waiting.values()):
+            for socket in list(sockets):
+                socket.shut(1001, "going away")
+
+    def add(self, key: bytes, socket: WaitingSocket) -> None:
+        """Let *socket* wait for *key*."""
+        self._waiting.setdefault(key, set()).add(socket)
+        self.count += 1
+
+    def remove(self, key: bytes, socket: WaitingSocket) -> None:
+        """Forget *socket*, which has closed."""
+        self.count -= 1
+        sockets = self._waiting.get(key)
+        if sockets is not None:
+            sockets.discard(socket)
+            if not sockets:
+                del self._waiting[key]
+
+
+class WaitingSocket(WebSocket):
+    """The connection of a browser whose session no kernel has opened yet.
+
+    It reads "paused". Calls are not taken: the page sends them again when it connects again.
+    """
+
+    __slots__ = ("_bucket", "_expected", "_key")
+
+    def __init__(self, expected: Expected, key: bytes, limits: Limits) -> None:
+        super().__init__(limits.max_frame_bytes, limits.max_unsent_bytes)
+        self._expected, self._key = expected, key
+        self._bucket = limits.bucket(time.monotonic())
+
+    def on_open(self) -> None:
+        self._expected.add(self._key, self)
+        self.write(status_frame("paused"))
+
+    def on_closed(self) -> None:
+        self._expected.remove(self._key, self)
+
+    def admit(self, size: int) -> bool:
+        return self._bucket is None or self._bucket.take(time.monotonic())
+
+    def on_text(self, payload: bytes) -> None:
+        if payload == PING:
+            self.write(PONG)
