@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from tests.server.worlds import TOKENS, Limited, World, until
@@ -326,15 +327,65 @@ async def test_a_form_that_nobody_takes_gets_the_paused_page(limited: Limited) -
     assert (await world.fetch(ANN, "price=3")).code == 503
 
 
-async def test_a_form_whose_kernel_dies_leads_back_to_the_page(world: World) -> None:
+async def test_a_form_whose_kernel_dies_is_given_to_the_next(world: World) -> None:
+    """Nobody is told that it was sent before a kernel has stored it."""
+    first = await world.kernel()
+    first.answers = False
+    await first.serve()
+    form = asyncio.ensure_future(world.fetch(ANN, "price=3"))
+    await first.expect(HttpRequest)
+    await first.die()
+    second = await world.kernel()
+    await second.serve()
+    assert b"submit ann [('price', '3')]" in (await form).body
+
+
+async def test_a_form_that_no_kernel_has_stored_is_not_said_to_be_sent(limited: Limited) -> None:
+    world = await limited(form_patience=0.1)
     kernel = await world.kernel()
     kernel.answers = False
     await kernel.serve()
-    form = asyncio.ensure_future(world.fetch(ANN, "price=3"))
-    await kernel.expect(HttpRequest)
-    await kernel.die()
+    for headers, kind in (({}, "text/html"), ({"Accept": "application/json"}, "application/json")):
+        answer = await world.fetch(ANN, "price=3", headers=headers)
+        assert (answer.code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.headers["Content-Type"].startswith(kind)
+    assert msgspec.json.decode(answer.body) == {"again": 1}
+
+
+async def test_a_pages_script_gets_what_answers_its_form_from_an_address_that_is_good_once(
+    world: World,
+) -> None:
+    """A redirect, which says that the form was stored, reaches it as it is."""
+    kernel = await world.kernel()
+    kernel.answers = False
+    await kernel.serve()
+    by_script = {"Accept": "application/json", "Origin": "null"}
+    form = asyncio.ensure_future(world.fetch(ANN, "price=x", headers=by_script))
+    asked = await kernel.expect(HttpRequest)
+    kernel.send(HttpReply(asked.request, 422, [("Content-Type", "text/html")], b"a number!"))
     answer = await form
-    assert (answer.code, answer.headers["Location"]) == (303, "./")
+    assert (answer.code, answer.headers["Access-Control-Allow-Origin"]) == (422, "null")
+    place = msgspec.json.decode(answer.body)["go"].removeprefix("./")
+    shown = await world.fetch(ANN + place)
+    assert (shown.code, shown.body) == (422, b"a number!")
+    page = asyncio.ensure_future(world.fetch(ANN + place))
+    asked = await kernel.expect(HttpRequest)
+    assert (asked.action, asked.query) == ("page", [])
+    kernel.send(HttpReply(asked.request, 200, [], b"the page"))
+    assert (await page).body == b"the page"
+    form = asyncio.ensure_future(world.fetch(ANN, "price=3", headers=by_script))
+    asked = await kernel.expect(HttpRequest)
+    kernel.send(HttpReply(asked.request, 303, [("Location", "./")], b""))
+    assert (await form).code == 303
+
+
+async def test_a_pages_script_is_told_in_words_what_is_too_large(limited: Limited) -> None:
+    world = await limited(max_form_bytes=100)
+    await (await world.kernel()).serve()
+    headers = {"Accept": "application/json", "Accept-Language": "de"}
+    answer = await world.fetch(ANN, "x=" + "y" * 200, headers=headers)
+    assert answer.code == 413
+    assert "kleinere" in msgspec.json.decode(answer.body)["say"]
 
 
 async def test_a_form_waiting_for_a_closed_session_learns_that_it_ended(world: World) -> None:

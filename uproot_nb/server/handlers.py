@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from http.client import responses
@@ -16,7 +17,15 @@ from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.server.answers import SANDBOX, Answer
 from uproot_nb.server.doors import JoinDoor, PlayerDoor, RoomDoor
 from uproot_nb.server.files import AppFiles, Static
-from uproot_nb.server.forms import MALFORMED, TOO_LARGE, TOO_MANY, FormReader, PostedFile
+from uproot_nb.server.forms import (
+    MALFORMED,
+    TOO_LARGE,
+    TOO_MANY,
+    UNKEPT,
+    FormReader,
+    PostedFile,
+)
+from uproot_nb.server.notices import words
 from uproot_nb.server.rooms import Visitor
 from uproot_nb.server.sessions import Player, Session
 from uproot_nb.server.visits import address_of, told_headers
@@ -29,6 +38,8 @@ __all__ = ["NotFound", "routes"]
 _STATIC = Path(__file__).parent.parent / "static"
 _UNBOUNDED = 1 << 62
 _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too many uploads"}
+ANSWER = "_uproot_answer"
+"""The query by which a page's script gets the page that answers its form."""
 _UNKNOWN_LABEL = 403
 """The status by which a kernel tells that it knows no such label."""
 # What the server decides by itself, whatever a kernel says.
@@ -133,7 +144,7 @@ class _KernelPage(Answer):
             player,
             action,
             self.form,
-            _pairs(self.request.query_arguments),
+            [pair for pair in _pairs(self.request.query_arguments) if pair[0] != ANSWER],
             self.request.headers.get("Accept-Language", ""),
             list(self.posted_files),
             told_headers(self.request),
@@ -143,16 +154,16 @@ class _KernelPage(Answer):
         return await link.ask(request, self.server.limits.form_patience)
 
     async def ask_patiently(
-        self, session: Session, player: str, action: str, room: str = ""
+        self, session: Session, player: str, action: str, patience: float, room: str = ""
     ) -> HttpReply | None:
-        """Return the answer to a question that changes nothing; None if it is time to give up."""
-        deadline = time.monotonic() + self.server.limits.page_patience
+        """Return the answer to what may be asked twice; None if it is time to give up."""
+        deadline = time.monotonic() + patience
         while True:
             patience = max(0.0, deadline - time.monotonic())
             reply = await self.ask_kernel(session, player, action, patience, room)
             if reply is not None or session.closed or time.monotonic() >= deadline:
                 return reply
-            # The kernel went while it made the page: ask the next.
+            # The kernel went before it had answered: ask the next.
 
     def pass_on(self, reply: HttpReply) -> None:
         """Send the browser what the kernel answered."""
@@ -287,12 +298,23 @@ class PlayerPage(_KernelPage):
 
     # ---- what is answered -----------------------------------------------------------------
 
+    def set_default_headers(self) -> None:
+        """Let scripts of pages in a sandbox, which have no origin, hear of their form."""
+        super().set_default_headers()
+        if self.request.method == "POST" and self.request.headers.get("Origin") == "null":
+            self.set_header("Access-Control-Allow-Origin", "null")
+
     async def get(self, token: str) -> None:
-        """Show the page."""
+        """Show the page, or once the answer to its form."""
         player = self.admit(token)
         if player is None:
             return
-        reply = await self.ask_patiently(player.session, player.name, "page")
+        answer = player.take_answer(self.get_query_argument(ANSWER, ""))
+        if answer is not None:
+            self.pass_on(answer)
+            return
+        patience = self.server.limits.page_patience
+        reply = await self.ask_patiently(player.session, player.name, "page", patience)
         if reply is not None:
             self.pass_on(reply)
         else:
@@ -316,19 +338,41 @@ class PlayerPage(_KernelPage):
             self._discard()
 
     async def _submit(self, player: Player) -> None:
-        session, limits = player.session, self.server.limits
-        if await session.served(limits.form_patience) is None:
-            self.pause_or_end(session)
-            return
-        reply = await self.ask_kernel(session, player.name, "submit", 0.0)
-        if reply is not None:
+        """Let a kernel store the form; only its answer says that it is stored.
+
+        A form says of which visit it is, so that a kernel takes it once however often it comes.
+        """
+        session, patience = player.session, self.server.limits.form_patience
+        reply = await self.ask_patiently(session, player.name, "submit", patience)
+        if reply is None:
+            self._leave_files()
+            self._say_unsent(player)
+        elif self._by_script and reply.status != 303:
+            self._tell({"go": f"./?{ANSWER}={player.keep_answer(reply)}"}, reply.status)
+        else:
             self.pass_on(reply)
+
+    def _say_unsent(self, player: Player) -> None:
+        """Say that the form is not stored, as far as anybody knows; the page sends it again."""
+        if player.session.closed:
+            self.show("ended", 410)
             return
-        self._leave_files()
-        # Perhaps it was handled, perhaps not: the page shows where the player is.
-        self.set_status(303)
-        self.set_header("Location", "./")
-        self.finish()
+        self.set_header("Retry-After", "1")
+        if self._by_script:
+            self._tell({"again": 1}, 503)
+        else:
+            self.show("unsent", 503)
+
+    @property
+    def _by_script(self) -> bool:
+        """Whether the page's own script has sent the form, and shows what became of it."""
+        return "application/json" in self.request.headers.get("Accept", "")
+
+    def _tell(self, told: dict[str, Any], status: int) -> None:
+        """Tell the page's script what became of the form."""
+        self.set_status(status, None if status in responses else "Unknown")
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(told))
 
     def _leave_files(self) -> None:
         """Leave the files for a while: the kernel, which is slow, may still read them."""
@@ -340,10 +384,14 @@ class PlayerPage(_KernelPage):
 
     def _refuse(self, player: Player, status: int) -> None:
         self.server.count_refusal(_REFUSALS.get(status, "unkept"), player)
-        if status == TOO_MANY:
+        kind = "large" if status == TOO_LARGE else "refused"
+        if self._by_script:
+            again = status in (TOO_MANY, UNKEPT)
+            self._tell({"again": 1} if again else {"say": words(kind, self.language)}, status)
+        elif status == TOO_MANY:
             self.too_fast()
         else:
-            self.show("large" if status == TOO_LARGE else "refused", status)
+            self.show(kind, status)
 
 
 class PlayerApi(_KernelPage):
@@ -441,7 +489,9 @@ class RoomPage(_KernelPage):
         found = self._admit(name)
         if found is not None:
             session, visitor = found
-            self._answer(session, visitor, await self.ask_patiently(session, "", "room", name))
+            patience = self.server.limits.page_patience
+            reply = await self.ask_patiently(session, "", "room", patience, name)
+            self._answer(session, visitor, reply)
 
     async def post(self, name: str) -> None:
         found = self._admit(name)

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-__all__ = ["LANGUAGES", "choose_language", "notice"]
+__all__ = ["LANGUAGES", "choose_language", "notice", "words"]
 
 LANGUAGES = ("en", "de", "es", "fr")
 
@@ -77,6 +77,26 @@ _TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         "es": ("No ha funcionado", "Vuelva atrás e inténtelo de nuevo dentro de un momento."),
         "fr": ("Cela n’a pas fonctionné", "Veuillez revenir en arrière et réessayer."),
     },
+    "unsent": {
+        "en": (
+            "One moment, please",
+            "Your answers have not arrived yet. Please go back and send them again.",
+        ),
+        "de": (
+            "Einen Moment, bitte",
+            "Ihre Antworten sind noch nicht angekommen. Bitte gehen Sie zurück und senden Sie sie"
+            " noch einmal.",
+        ),
+        "es": (
+            "Un momento, por favor",
+            "Sus respuestas aún no han llegado. Vuelva atrás y envíelas de nuevo.",
+        ),
+        "fr": (
+            "Un instant, s’il vous plaît",
+            "Vos réponses ne sont pas encore arrivées. Veuillez revenir en arrière et les envoyer"
+            " de nouveau.",
+        ),
+    },
     "large": {
         "en": ("That was too large", "Please go back and choose smaller files, or fewer."),
         "de": (
@@ -107,9 +127,16 @@ def choose_language(accepted: str) -> str:
     return min(liked)[2] if liked else "en"
 
 
+def words(kind: str, language: str) -> str:
+    """Return what a notice says, for a script that shows it on its own page."""
+    return _TEXTS[kind][language][1]
+
+
 @cache
 def notice(kind: str, language: str) -> bytes:
-    """Return a page as HTML: "join", "paused", "later", "ended", "missing", "refused", "large"."""
+    """Return a page as HTML: "join", "paused", "later", "ended", "missing", "refused",
+    "unsent", "large".
+    """
     title, text = _TEXTS[kind][language]
     template = Template((_FOLDER / "notice.html").read_text(encoding="utf-8"))
     page = template.substitute(

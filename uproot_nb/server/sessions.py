@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from uproot_nb.bridge.messages import OpenSession
+from uproot_nb.bridge.messages import HttpReply, OpenSession
 from uproot_nb.server.limits import TokenBucket
 
 if TYPE_CHECKING:  # the three know each other; only names are needed here
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # the three know each other; only names are needed here
 
 __all__ = ["Player", "Session", "Sessions", "digest"]
 
+_ANSWER_SECONDS = 60.0
+"""How long a page waits for its browser; it is there at once, or not at all."""
 _STATES = frozenset({"running", "paused", "closed"})
 
 
@@ -28,7 +31,7 @@ def digest(secret: str) -> bytes:
 class Player:
     """A place in a session, and its open sockets."""
 
-    __slots__ = ("_connected", "bucket", "name", "session", "sockets", "uploads")
+    __slots__ = ("_answer", "_connected", "bucket", "name", "session", "sockets", "uploads")
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
@@ -42,6 +45,21 @@ class Player:
         """Say whether one more socket may be opened; each counts as a call, except the first."""
         first, self._connected = not self._connected, True
         return first or self.bucket is None or self.bucket.take(now)
+        self._answer: tuple[str, HttpReply] | None = None
+
+    def keep_answer(self, reply: HttpReply) -> str:
+        """Keep a page for the browser that comes for it next; return under which key."""
+        key = secrets.token_urlsafe(12)
+        self._answer = key, reply
+        asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.take_answer, key)
+        return key
+
+    def take_answer(self, key: str) -> HttpReply | None:
+        """Return what is kept under *key*, once."""
+        if self._answer is None or not hmac.compare_digest(self._answer[0].encode(), key.encode()):
+            return None
+        (_, reply), self._answer = self._answer, None
+        return reply
 
 
 class Session:

@@ -3,8 +3,9 @@
  * It reads <script type="application/json" id="uproot-page">, which stands before it, keeps a
  * WebSocket to the server, sends calls, delivers pushes exactly once and in order, and tells the
  * participant calmly when the connection is lost. What it says comes from there too, in the
- * participant's language: `"texts": {"English": "…"}`. Beside it stand dialogs.js, timeouts.js,
- * simulate.js and, on wait pages, waiting.js; they build on `uproot.inner`, which is ours alone.
+ * participant's language: `"texts": {"English": "…"}`. Beside it stand sending.js, dialogs.js,
+ * timeouts.js, simulate.js and, on wait pages, waiting.js; they build on `uproot.inner`, which is
+ * ours alone.
  */
 (() => {
     "use strict";
@@ -322,6 +323,7 @@
     /* ---- The page: its form, its address, its life -------------------------------------- */
 
     let submitted = false;
+    let forgetting = null;
 
     /* Sends the form as Next does. *extra* hidden values make it go without any validation;
      * *insist*: also if the page's own script says no. */
@@ -333,11 +335,11 @@
         if (extra !== null) form.noValidate = true;
         form.append(...inputs);
         // A field may be called "submit", and hide the form's own method.
-        const { requestSubmit, submit: submitPlainly } = HTMLFormElement.prototype;
+        const { requestSubmit } = HTMLFormElement.prototype;
         if (requestSubmit) requestSubmit.call(form);
-        else if (form.noValidate || form.reportValidity()) submitPlainly.call(form);     // Safari before 16
-        if (insist && requestSubmit && !submitted) submitPlainly.call(form);
-        inputs.forEach((input) => input.remove());      // The browser has taken the values by now.
+        else if (form.noValidate || form.reportValidity()) uproot.inner.sendForm(form);     // Safari before 16
+        if (insist && requestSubmit && !submitted) uproot.inner.sendForm(form);
+        inputs.forEach((input) => input.remove());      // The values have been taken by now.
         if (strict) form.noValidate = false;
     }
 
@@ -351,30 +353,49 @@
         else console.info("uproot.goBack: this page does not allow it; set allow_back = True.");
     }
 
-    /* A second click does no harm, and a submission that got lost can be tried again. */
+    /* A second click does no harm, and what the page's own script has stopped can be tried again. */
     function submitOnce(event) {
         const form = I("uproot-form");
         if (event.target !== form || event.defaultPrevented) return;
         if (submitted) event.preventDefault();
         if (form.querySelector("input[type=file]")) form.enctype = "multipart/form-data";
         noteSubmitted(true);
-        setTimeout(() => noteSubmitted(false), FORGET_SUBMIT_AFTER);
+        forgetting = setTimeout(() => noteSubmitted(false), FORGET_SUBMIT_AFTER);
+    }
+
+    /* The browser alone would forget a form that the server could not take. */
+    function takeOver(event) {
+        const form = I("uproot-form"), button = event.submitter || null;
+        if (event.target !== form || event.defaultPrevented || goesElsewhere(form, button)) return;
+        event.preventDefault();
+        uproot.inner.sendForm(form, button);
+    }
+
+    function goesElsewhere(form, button) {
+        const told = (name) => (button && button.getAttribute(`form${name}`)) || form.getAttribute(name);
+        const target = told("target"), action = new URL(told("action") || location.href, location.href);
+        return (target && target !== "_self") || action.pathname !== location.pathname || action.origin !== new URL(location.href).origin;
     }
 
     function noteSubmitted(now) {
+        clearTimeout(forgetting);
         submitted = now;
         I("uproot-form").classList.toggle("uproot-sending", now);
     }
 
-    /* Asks for the page anew; unlike location.reload() it never sends a form again. */
+    /* Asks for the page anew; unlike location.reload() it never sends a form again. A form that
+     * is on its way comes first: its answer says where to go. */
     function reload() {
+        if (uproot.inner.isSending()) return;
         location.replace(location.pathname + location.search);
     }
 
     function redirect(url) {
         const target = new URL(url, location.href);
-        if (/^https?:$/.test(target.protocol)) location.assign(target.href);
-        else console.error(`uproot.redirect: '${target.protocol}' is not followed.`);
+        if (/^https?:$/.test(target.protocol)) {
+            uproot.inner.forgetForm();      // Whoever sends participants elsewhere has what they sent.
+            location.assign(target.href);
+        } else console.error(`uproot.redirect: '${target.protocol}' is not followed.`);
     }
 
     function address() {
@@ -562,7 +583,7 @@
 
         I,
     };
-    uproot.inner = { attempt, boot, build, condition, happenings, keepStore, link, memory, namedError, notices, post, randomWord, text };
+    uproot.inner = { attempt, boot, build, condition, happenings, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text };
     window.I = I;
     window.C = window.C || uproot.C;
     if (!off.includes("terms")) window._ = text;
@@ -570,6 +591,8 @@
     followColourScheme();
     document.addEventListener("alpine:init", () => Alpine.store("uproot", { ...condition }));
     window.addEventListener("submit", submitOnce);
+    // Added when the event begins, it runs after all that the page's own script listens with.
+    window.addEventListener("submit", () => window.addEventListener("submit", takeOver, { once: true }), true);
     uproot.onStart(attract);
     uproot.onStart(reachWideContent);
     // Where it went by a button, the browser may show the page as it was, from its memory.
