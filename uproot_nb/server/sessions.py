@@ -40,12 +40,12 @@ class Player:
         self.uploads = 0
         """Forms with files that are on their way."""
         self._connected = False
+        self._answer: tuple[str, HttpReply] | None = None
 
     def may_connect(self, now: float) -> bool:
         """Say whether one more socket may be opened; each counts as a call, except the first."""
         first, self._connected = not self._connected, True
         return first or self.bucket is None or self.bucket.take(now)
-        self._answer: tuple[str, HttpReply] | None = None
 
     def keep_answer(self, reply: HttpReply) -> str:
         """Keep a page for the browser that comes for it next; return under which key."""
