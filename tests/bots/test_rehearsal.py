@@ -21,7 +21,9 @@ from uproot_nb import (
     rehearse,
     runs,
 )
+from uproot_nb.engine.steps import Cause
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.surroundings import runtime_here
 
 
 class Offer(Page):
@@ -175,3 +177,22 @@ def test_the_experiment_is_taken_from_the_namespace_as_serve_does() -> None:
     assert seen == [report.name]
     with pytest.raises(BadPage):
         rehearse(namespace={}, embedded=True)
+
+
+HELD_UP = "Slow has held up every participant."
+
+
+def test_what_was_slow_is_a_warning_and_no_failure() -> None:
+    class Slow(Page):
+        """Slow."""
+
+        def before_once(page, player):
+            if player.id == 0:
+                runtime_here().trouble.warn(HELD_UP, Cause("", "", "", ""))
+
+    report = rehearsed(Slow, Thanks)
+    assert report.ok
+    assert report.errors.empty
+    assert report.warnings["warning"].tolist() == [HELD_UP]
+    assert f"Warning: {HELD_UP}" in str(report)
+    assert "held up" in report._repr_html_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -355,4 +356,54 @@ def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page:
     assert said["what"] == "advance"
     assert said["values"] == {"cash": 2.5, "firm": "Ford"}
     assert panel.act("revert").locator(".unb-gaps").is_hidden()
+    assert panel.errors == []
+
+
+def test_select_all_says_whether_all_are_selected(page: Page) -> None:
+    panel = Panel(page)
+    every, one = page.get_by_label("Select all players"), page.get_by_label("Select abc12")
+    every.check()
+    one.uncheck()
+    expect(every).not_to_be_checked()
+    assert every.evaluate("box => box.indeterminate")
+    one.check()
+    expect(every).to_be_checked()
+    newcomer = ["new99", "", "Market", None, "online", None, [], "http://localhost/new99", 3]
+    panel.tell({**NEWS, "n": 2, "everything": False, "players": [newcomer]})
+    expect(every).not_to_be_checked()
+    page.get_by_label("Find players").fill("new99")
+    every.check()
+    page.get_by_label("Find players").fill("")
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    expect(one).not_to_be_checked()
+    assert panel.errors == []
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_where_there_is_little_room_players_go_by_their_labels(page: Page, width: int) -> None:
+    panel = Panel(page, width)
+    nobody = ["jkl78", "", "Market", None, "error", None, [], "http://localhost/jkl78", 3]
+    panel.tell({**NEWS, "n": 2, "everything": False, "players": [nobody]})
+    first = page.locator("[data-player=abc12] td").nth(1)
+    expect(first).to_have_text("red" if width == 360 else "abc12", use_inner_text=True)
+    expect(page.locator("[data-player=jkl78] td").nth(1)).to_have_text("jkl78", use_inner_text=True)
+    expect(page.locator("[data-player=jkl78] [data-status]")).to_have_text("error page")
+    expect(page.locator("header")).to_contain_text("1 on an error page")
+    keep_picture(page, f"labels_{width}")
+    assert panel.errors == []
+
+
+def test_a_thousand_equal_errors_are_one_line(page: Page) -> None:
+    panel = Panel(page)
+    value = {"type": "ScriptError", "message": "<b> is undefined", "source": "page.js:3"}
+    parts = [("abc12", 1, 1), ("abc12", 996, 2), ("ghi56", 3, 1)]
+    for n, (who, count, players) in enumerate(parts):
+        text = json.dumps({**value, "count": count})
+        error = [n, 1764000000, f"player/{who}", "Market", text, "Market script", count, players]
+        panel.tell({**NEWS, "n": 2 + n, "everything": False, "players": [], "errors": [error]})
+    page.get_by_role("tab", name="Errors (1)").click()
+    line = page.locator("details[data-type=ScriptError]")
+    expect(line).to_have_count(1)
+    expect(line).to_contain_text("2 players · Market · ScriptError: <b> is undefined · 1,000 times")
+    expect(line).to_contain_text("page.js:3")
     assert panel.errors == []

@@ -233,3 +233,22 @@ def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None
     clocked.sees("Alpine.store('uproot').state", "running")
     clocked.page.clock.run_for(5_000)
     wire.wait_for(lambda: wire.forms)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_message_never_covers_the_countdown(clocked: Visit, width: int, state: str) -> None:
+    opened(clocked, 90_000)
+    page = clocked.page
+    page.set_viewport_size({"width": width, "height": 700})
+    clocked.wire.send(
+        {"op": "status", "state": state},
+        {"op": "action", "action": "message", "text": "Five minutes left. Please come to an end."},
+    )
+    clocked.sees("Alpine.store('uproot').state", state)
+    page.locator(".uproot-toast").wait_for()
+    time = page.locator("#uproot-time-remaining").bounding_box()
+    toast = page.locator(".uproot-toast").bounding_box()
+    assert time is not None
+    assert toast is not None
+    assert time["y"] + time["height"] <= toast["y"]

@@ -12,7 +12,7 @@ from tests.engine.running import Browser, serving
 from uproot_nb import Page
 from uproot_nb.bots.refusals import PageLeft
 from uproot_nb.market import CallMarketPage, InducedValues, MarketPage, Rules
-from uproot_nb.market.traders import ZIC, market_bot
+from uproot_nb.market.traders import ZIC, Sniper, market_bot
 
 
 class Over(Page):
@@ -89,3 +89,10 @@ async def test_a_bot_sees_that_its_page_was_left_after_each_answer(
     async with asyncio.timeout(20):
         await market_bot(ZIC(), pace=0.001)(client)
     assert client.calls == [*methods, "seed_markets"]
+
+
+def test_a_bot_is_called_by_its_trader() -> None:
+    with serving(Auction, Over, players=2) as run:
+        bots = run.bots([market_bot(ZIC()), market_bot(Sniper())])
+        assert bots.status["bot"].tolist() == ["ZIC", "Sniper"]
+        bots.stop()

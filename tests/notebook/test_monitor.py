@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.running import Browser, serving, until, until_true
-from uproot_nb import DecimalField, IntegerField, Page, StringField, live
+from tests.engine.running import Browser, Rejected, serving, until, until_true
+from uproot_nb import DecimalField, IntegerField, Page, StringField, create_group, live
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.notebook.event_window import EventWindow, Wanted
@@ -395,3 +397,83 @@ async def test_an_answer_that_is_none_moves_nobody() -> None:
         window.say(op="unanswered", id=2, players=["nobody"])
         await until(lambda: window.last("unanswered"))
         assert window.last("unanswered") == {"op": "unanswered", "id": 2, "gaps": []}
+
+
+# ---- what a row says of a player ----------------------------------------------------------------
+
+
+class Broken(Page):
+    """Broken, as long as the session says so."""
+
+    def templatevars(page, player):
+        return {"x": 1 / player.session.divisor}
+
+
+def status_of(run: Any, place: int = 0) -> str:
+    return PlayerRows(run._runtime.flow.journeys).status(run.players[place])
+
+
+async def test_who_sees_the_page_that_says_sorry_is_not_shown_as_online() -> None:
+    with serving(Broken, Thanks) as run:
+        run.session.divisor = 0
+        ann = Browser(run.link(run.players[0]))
+        sorry = await ann.fetch()
+        assert sorry.code == 500
+        ann.page = json.loads(re.search(r'id="uproot-page">(.*?)</script>', sorry.body.decode())[1])
+        await ann.connect()
+        await until(lambda: run.players[0].online)
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        assert window.row(run.players[0].name)[4] == "error"
+        assert ">error<" in snapshot(run, PlayerRows(run._runtime.flow.journeys))
+        run.session.divisor = 1
+        await ann.load()
+        await until(lambda: window.row(run.players[0].name)[4] == "online")
+
+
+def test_what_players_have_by_themselves_may_be_shown_like_any_field() -> None:
+    with serving(Task) as run:
+        ann, bob = run.players
+        create_group(run.session, [bob], "pair")
+        bob.group.pot = 12
+        run.session.price = Decimal("2.50")
+        bob.id_of_mine = 4
+        names = ["group", "member_id", "id", "group.pot", "session.price", "id_of_mine", "nothing"]
+        rows = PlayerRows(
+            run._runtime.flow.journeys, [*names, "session.nothing", "others_in_group"]
+        )
+        assert rows.row(ann)[6] == ("", "", "0", "", "Decimal('2.50')", "", "", "", "")
+        assert rows.row(bob)[6] == ("pair", "0", "1", "12", "Decimal('2.50')", "4", "", "", "")
+
+
+async def test_equal_failures_are_one_row_with_a_count() -> None:
+    with serving(Task) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        for browser in (ann, ann, ann, bob):
+            with pytest.raises(Rejected):
+                await browser.call("fail")
+        for _ in range(4):
+            with pytest.raises(Rejected):
+                await ann.call("no_such_method")
+        run.errors  # noqa: B018  (counts what waits)
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        rows = window.news()[0]["errors"]
+        assert [row[6:] for row in rows] == [[3, 1], [1, 1], [4, 1]]
+        assert [row[5] for row in rows] == ["Task.fail", "Task.fail", "Task.no_such_method"]
+
+
+async def test_nobody_is_online_once_the_run_is_closed() -> None:
+    with serving(Task) as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("bid", 3)
+        assert repr(run) == f"<Run '{run.name}' running: 2 players, 1 online>"
+        rows = PlayerRows(run._runtime.flow.journeys)
+        run.close()
+        assert repr(run) == f"<Run '{run.name}' closed: 2 players>"
+        assert not run.links["online"].any()
+        assert not run.state["online"].any()
+        assert run.presence["offline"].notna().all()
+        assert "online" not in snapshot(run, rows)

@@ -101,13 +101,16 @@ class Flow:
     async def _page_or_next(self, request: HttpRequest) -> HttpReply:
         player = self._world.player(request.player)
         try:
-            if request.action == "submit":
-                return await self._submit(player, request)
-            return await self._show(player, request)
+            reply = await (self._submit if request.action == "submit" else self._show)(
+                player, request
+            )
+            self.journeys.failed.discard(player.name)
+            return reply
         except (Exception, asyncio.CancelledError) as error:  # the border around authors' hooks
             if self._world.closing:
                 raise
             self._report(error, player)
+            self.journeys.failed.add(player.name)
             return self.showing.trouble(player, request)
 
     async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:

@@ -29,6 +29,8 @@ class Journeys:
     def __init__(self, world: World, setup: Setup) -> None:
         self._world = world
         self.pages: dict[str, type[Page]] = {}
+        self.failed: set[str] = set()
+        """Players who see the page for when an author's code has failed."""
         self._orders: dict[tuple[str, int], Sequence[Any]] = {}
         self.adopt(setup)
 

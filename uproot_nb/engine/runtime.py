@@ -480,6 +480,14 @@ class Runtime:
                 self.dropouts.note_presence(entity)
             self.flow.note_presence(entity)
 
+    def note_all_left(self) -> None:
+        """Log that nobody is online any more; to be called just before the end."""
+        with self.lock:
+            for name, state in self.world.state.players.items():
+                if state.online:
+                    cause = Cause(name, state.page or "", "disconnect", "")
+                    self.world.journal.fold_for(cause, "disconnect", f"player/{name}", "", "null")
+
     def _forget_presence(self) -> None:
         """No socket of an earlier line counts; those that are still open are told again."""
         for name in list(self.world.state.players):

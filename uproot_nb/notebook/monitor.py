@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.folded_errors import folded_errors
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.unanswered import MISSING, Unanswered, default_answer
@@ -29,6 +30,8 @@ UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
 """Points of a chart that are told at first; of a longer history, evenly chosen ones."""
+MOST_ERRORS = 100
+"""Kinds of failures that are told of at once."""
 BY_HAND = Cause("researcher", "", "monitor", "")
 
 
@@ -90,7 +93,7 @@ class Monitor:
                 self._send({"op": "done", "id": number, **self._do(what, message)})
 
     def close(self) -> None:
-        """Say that the run has ended; called before it does."""
+        """Say that the run has ended."""
         self._send({"op": "closed"})
 
     # ---- telling what is new ----
@@ -150,7 +153,7 @@ class Monitor:
         message = {
             "op": "news", "n": self._sent, "total": told[0], "state": told[1],
             "players": [self._with_link(row, everything) for row in changed],
-            "errors": [_error(event) for event in self._past if event.kind == "error"][-100:],
+            "errors": _errors([event for event in self._past if event.kind == "error"]),
             "presence": [_presence(event) for event in self._past if event.kind != "error"],
             "points": self._points, "everything": everything,
         }  # fmt: skip
@@ -256,5 +259,10 @@ def _presence(event: Event) -> tuple[str, float, bool]:
     return event.subject.partition("/")[2], event.time, event.kind == "connect"
 
 
-def _error(event: Event) -> list[Any]:
-    return [event.seq, event.time, event.subject, event.page, event.value]
+def _errors(events: Sequence[Event]) -> list[list[Any]]:
+    """Return a row for each kind of failure, the newest 100; equal ones are counted."""
+    rows = zip(*folded_errors(events), strict=True)
+    return [
+        [e.seq, e.time, e.subject, e.page, e.value, e.cause, count, players]
+        for e, count, players in list(rows)[-MOST_ERRORS:]
+    ]

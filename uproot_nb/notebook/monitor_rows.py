@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uproot_nb.engine.entities import Player
@@ -41,7 +41,7 @@ class PlayerRows:
     def row(self, player: Player) -> tuple[Any, ...]:
         """Return one player's row, as COLUMNS names it."""
         known = player.fields() if self.fields else {}
-        values = tuple(shortened(known.get(name, "")) for name in self.fields)
+        values = tuple(shortened(_value(player, known, name)) for name in self.fields)
         label = player.get("label", None) or ""
         return (
             player.name, str(label), player.page or "", player.get("round", None),
@@ -49,16 +49,43 @@ class PlayerRows:
         )  # fmt: skip
 
     def status(self, player: Player) -> str:
-        """Return "open", "dropped", "finished", "offline", "waiting" or "online"."""
+        """Return "open", "dropped", "finished", "offline", "error", "waiting" or "online".
+
+        Whoever is online and sees the page for when an author's code has failed is at "error".
+        """
         state = player._state
         if state.dropped:
             return "dropped"
+        if state.online and player.name in self._journeys.failed:
+            return "error"  # also past the last page, which has an end of its own
         if state.page is None and state.position >= 0:
             return "finished"
         if not state.online:
             return "offline" if state.claimed or state.position >= 0 else "open"
         page = self._journeys.pages.get(state.page or "")
         return "waiting" if page is not None and page.waits else "online"
+
+
+_ITS_OWN = frozenset({
+    "name", "id", "label", "member_id", "page", "position", "round", "round_nested", "online",
+    "has_dropped_out", "group",
+})  # fmt: skip
+"""What players have beside the fields that authors set."""
+
+
+def _value(player: Player, known: Mapping[str, Any], name: str) -> Any:
+    """Return a field of a player, of the group ("group.pot") or of the session ("session.pot")."""
+    if name in known:
+        return known[name]
+    owner, dot, field = name.partition(".")
+    if dot and owner in ("group", "session"):
+        entity = player.group if owner == "group" else player.session
+        return "" if entity is None else entity.get(field, "")
+    if name not in _ITS_OWN:
+        return ""
+    value = getattr(player, name, None)
+    value = getattr(value, "name", value) if name == "group" else value
+    return "" if value is None else value
 
 
 def shortened(value: Any) -> str:

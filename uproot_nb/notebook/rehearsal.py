@@ -58,10 +58,12 @@ class Rehearsal:
     """How many pages, submissions and calls were answered."""
     engine_ms: float
     """Processor milliseconds of the engine's thread for one interaction."""
+    warnings: pandas.DataFrame
+    """A row per warning, as of code that has held everybody up: page, warning, count."""
 
     @property
     def ok(self) -> bool:
-        """Whether all have come to the end, and nothing failed."""
+        """Whether all have come to the end, and nothing failed; what was slow is a warning."""
         return self.stuck.empty and self.errors.empty
 
     @property
@@ -83,6 +85,7 @@ class Rehearsal:
             f"Rehearsal of {len(self.players)} players in {self.seconds:.1f} s: {told}.",
             *[f"Stuck: {r.player} on {r.page}: {r.why}" for r in self.stuck.itertuples()],
             *[f"Error: {r.player} on {r.page}: {r.error}" for r in self.errors.itertuples()],
+            *[f"Warning: {r.warning} ({r.count} times)" for r in self.warnings.itertuples()],
             self.latencies.round(1).to_string(),
             self._estimate,
         ]
@@ -100,7 +103,9 @@ class Rehearsal:
     def _repr_html_(self) -> str:
         first = html.escape(str(self).partition("\n")[0])
         parts = [f"<p><strong>{first}</strong></p>"]
-        for title, frame in (("Stuck", self.stuck), ("Errors", self.errors)):
+        for title, frame in (
+            ("Stuck", self.stuck), ("Errors", self.errors), ("Warnings", self.warnings),
+        ):  # fmt: skip
             if not frame.empty:
                 table = frame.drop(columns="traceback", errors="ignore")
                 parts.append(f"<p>{title}</p>{table.to_html(index=False, na_rep='')}")
@@ -200,7 +205,7 @@ def _report(
     interactions = len(timings.rows)
     return Rehearsal(
         run.name, bots.status, _quantiles(waits), waits, _stuck(bots, why), _errors(run, bots),
-        took, interactions, 1000.0 * used / interactions if interactions else 0.0,
+        took, interactions, 1000.0 * used / interactions if interactions else 0.0, _warnings(run),
     )  # fmt: skip
 
 
@@ -221,6 +226,14 @@ def _stuck(bots: Bots, why: str) -> pandas.DataFrame:
     return frame[["player", "page", "why"]].reset_index(drop=True)
 
 
+def _warnings(run: Run) -> pandas.DataFrame:
+    """Return what the watchdog and others have warned of: nothing failed by it."""
+    told = run.errors
+    told = told[told["type"] == "Warning"]
+    frame = told.assign(warning=told["message"], page=told["page"].astype("string"))
+    return frame[["page", "warning", "count"]].reset_index(drop=True)
+
+
 def _errors(run: Run, bots: Bots) -> pandas.DataFrame:
     """Return what failed: bots that raised, and the experiment's own code."""
     import pandas  # lazy: see uproot_nb/__init__.py
@@ -228,6 +241,7 @@ def _errors(run: Run, bots: Bots) -> pandas.DataFrame:
     failed = set(bots.status.query("state == 'failed'")["player"])
     own = bots.errors[bots.errors["player"].isin(failed)].assign(where="bot").drop(columns="bot")
     told = run.errors
+    told = told[told["type"] != "Warning"]
     theirs = pandas.DataFrame(
         {
             "where": "experiment",

@@ -228,13 +228,17 @@ class Run(Steering, Tables):
 
     def close(self) -> None:
         """End the run: participants see that the session has ended. Idempotent."""
-        if not self.closed:
+        is_open = not self.closed
+        if is_open:
             self._closing()
-            if self._windows is not None:
-                self._windows.close()
             for bots in self._bots:
                 bots.stop()
-        self._runtime.close()
+            self._runtime.note_all_left()
+        try:
+            self._runtime.close()
+        finally:
+            if is_open and self._windows is not None:
+                self._windows.close()
         self._closed()
 
     def __enter__(self) -> Run:
@@ -287,8 +291,10 @@ class Run(Steering, Tables):
             self.monitor()
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else self._runtime.flow.state
+        if self.closed:
+            return f"<Run '{self.name}' closed: {len(self.players)} players>"
         online = sum(player.online for player in self.players)
+        state = self._runtime.flow.state
         return f"<Run '{self.name}' {state}: {len(self.players)} players, {online} online>"
 
     def _repr_html_(self) -> str:

@@ -55,7 +55,9 @@ function playersPanel(tell, ask) {
     const people = new Map();
     let fields = [];
     const all = build("input", { type: "checkbox", "aria-label": "Select all players", onchange: () => {
-        people.forEach((_, name) => choose(name, all.checked && !lines.get(name).hidden));
+        const wanted = all.checked;    // choosing one by one changes it
+        people.forEach((_, name) => mark(name, wanted && !lines.get(name).hidden));
+        counted();
     } });
     const head = build("tr");
     const body = build("tbody");
@@ -82,11 +84,19 @@ function playersPanel(tell, ask) {
         const words = hidden() ? `, ${hidden()} of them not shown by the search` : "";
         count.textContent = chosen.size ? `${chosen.size} selected${words}` : "";
         buttons.forEach((button) => { button.disabled = chosen.size === 0; });
+        const shown = [...lines].filter(([, line]) => !line.hidden);
+        const many = shown.filter(([name]) => chosen.has(name)).length;
+        all.checked = many > 0 && many === shown.length;
+        all.indeterminate = many > 0 && many < shown.length;
+    }
+
+    function mark(name, is) {
+        chosen[is ? "add" : "delete"](name);
+        lines.get(name).querySelector("input").checked = is;
     }
 
     function choose(name, is) {
-        chosen[is ? "add" : "delete"](name);
-        lines.get(name).querySelector("input").checked = is;
+        mark(name, is);
         counted();
     }
 
@@ -95,6 +105,10 @@ function playersPanel(tell, ask) {
         lines.forEach((line) => { line.hidden = !line.textContent.toLowerCase().includes(words); });
         counted();
     }
+
+    /* Where there is little room, a player goes by the label, if there is one. */
+    const named = (name, label) => (label
+        ? [build("span", { class: "unb-wide" }, name), build("span", { class: "unb-narrow" }, label)] : [name]);
 
     function show(person) {
         const [name, label, page, round, status, since, values] = person;
@@ -107,7 +121,8 @@ function playersPanel(tell, ask) {
         }
         people.set(name, person);
         const cells = [name, label, page || "–", round ?? "", null, clock(since), ...values].map((words, at) => {
-            if (at === 4) return build("td", {}, build("span", { class: "unb-status", "data-status": status }, status));
+            if (at === 0) return build("td", { title: name }, ...named(name, label));
+            if (at === 4) return build("td", {}, build("span", { class: "unb-status", "data-status": status }, status === "error" ? "error page" : status));
             return build("td", { class: [1, 5].includes(at) ? "unb-wide" : null, title: String(words) }, String(words));
         });
         line.replaceChildren(line.firstChild, ...cells);
@@ -124,6 +139,7 @@ function playersPanel(tell, ask) {
             }
             message.players.forEach(show);
             if (search.value) sift();
+            else if (message.players.length) counted();
         },
     };
 }
@@ -218,18 +234,35 @@ function eventsPanel(tell) {
 
 function errorsPanel(badge) {
     const list = build("div", { class: "unb-scroll", tabindex: "0", role: "log", "aria-label": "Errors", style: "padding:.5rem .7rem" }, build("p", { class: "unb-quiet" }, "No errors."));
-    let count = 0;
+    const kinds = new Map();
+
+    /* Equal failures are one line with a count; those of authors' code are told apart by player. */
+    function take([, time, subject, page, value, cause = "", count = 1, players = 1]) {
+        const { type = "Error", message: words = "", traceback = "", source = "" } = JSON.parse(value) || {};
+        const key = JSON.stringify([type, words, traceback, source, page, cause, traceback ? subject : ""]);
+        const kind = kinds.get(key) || { count: 0, players: 0, subjects: new Set(), line: build("summary") };
+        if (!kinds.has(key)) {
+            if (!kinds.size) list.replaceChildren();
+            kinds.set(key, kind);
+            const details = [traceback || words, source].filter(Boolean).join("\n");
+            kind.whole = build("details", { "data-type": type }, kind.line, build("pre", {}, details));
+        }
+        kind.count += count;
+        kind.subjects.add(subject);
+        kind.players = Math.max(kind.players, players, kind.subjects.size);
+        const who = kind.players > 1 ? `${kind.players} players` : subject;
+        const times = kind.count > 1 ? ` · ${kind.count.toLocaleString()} times` : "";
+        kind.line.textContent = [clock(time), who, page, `${type}: ${words}${times}`].filter(Boolean).join(" · ");
+        list.prepend(kind.whole);
+    }
+
     return {
         panel: list,
         news(message) {
-            if (message.everything) { count = 0; list.replaceChildren(build("p", { class: "unb-quiet" }, "No errors.")); }
-            message.errors.forEach(([seq, time, subject, page, value]) => {
-                const { type = "Error", message: words = "", traceback = "" } = JSON.parse(value) || {};
-                if (count++ === 0) list.replaceChildren();
-                list.prepend(build("details", {}, build("summary", {}, `${clock(time)} · ${subject} · ${page} · ${type}: ${words}`), build("pre", {}, traceback)));
-            });
-            badge.textContent = count ? `Errors (${count})` : "Errors";
-            badge.classList.toggle("unb-bad", count > 0);
+            if (message.everything) { kinds.clear(); list.replaceChildren(build("p", { class: "unb-quiet" }, "No errors.")); }
+            message.errors.forEach(take);
+            badge.textContent = kinds.size ? `Errors (${kinds.size})` : "Errors";
+            badge.classList.toggle("unb-bad", kinds.size > 0);
         },
     };
 }
@@ -336,6 +369,7 @@ function monitor({ model, el }) {
     let asked = 0, next = null, last = Date.now(), unheard = false;
     const title = build("strong");
     const counts = build("span", { class: "unb-quiet", "aria-live": "polite" });
+    const bad = build("strong", { class: "unb-bad", "aria-live": "polite" });
     const pause = build("button", { type: "button", onclick: () =>
         ask(state === "paused" ? "resume" : "pause", state === "paused" ? "Let the session go on?" : "Pause the session? Participants see a calm notice.", []) }, "Pause");
     const question = build("div", { class: "unb-bar unb-ask", role: "alertdialog", "aria-label": "Question", hidden: true });
@@ -464,7 +498,9 @@ function monitor({ model, el }) {
         panels.forEach(([, part]) => part.news(message));
         const all = [...players.people.values()].map((person) => person[4]);
         const number = (...kinds) => all.filter((status) => kinds.includes(status)).length;
-        counts.textContent = `${state} · ${all.length} places · ${number("online", "waiting")} online · ${number("waiting")} waiting · ${number("finished")} finished · ${message.total.toLocaleString()} events`;
+        counts.textContent = `${state} · ${all.length} places · ${number("online", "waiting", "error")} online · ${number("waiting")} waiting · ${number("finished")} finished · ${message.total.toLocaleString()} events`;
+        const failed = number("error");
+        bad.textContent = failed ? `${failed} on an error page` : "";
         pause.textContent = state === "paused" ? "Resume" : "Pause";
     }
 
@@ -520,7 +556,7 @@ function monitor({ model, el }) {
 
     const hide = build("style", {}, `.${model.get("snapshot")} { display: none; }`);
     const root = build("section", { class: "unb mathjax_ignore tex2jax_ignore", "aria-label": "Session" }, hide,
-        build("header", {}, title, counts, build("span", { class: "unb-grow" }), pause), tablist,
+        build("header", {}, title, counts, bad, build("span", { class: "unb-grow" }), pause), tablist,
         ...panels.map(([, part], at) => build("div", { role: "tabpanel", "aria-label": tabs[at].textContent }, part.panel)), question, answer);
     // A notebook's own keys must not move the cell while somebody types here.
     root.addEventListener("keydown", (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation());

@@ -74,6 +74,7 @@ def market_bot(
             except PageLeft:
                 continue
 
+    play.__name__ = play.__qualname__ = type(trader).__name__
     return play
 
 
