@@ -13,6 +13,7 @@ __all__ = [
     "BadMarket",
     "BadPage",
     "BridgeRefused",
+    "BridgeSilent",
     "ClosedRun",
     "FrozenCode",
     "LogBusy",
@@ -348,4 +349,14 @@ class BridgeRefused(UprootError):
 
     def __init__(self, address: str, reason: str) -> None:
         self.address, self.reason = address, reason
-        super().__init__(f"The participant server at {address} refused this kernel: {reason}")
+        super().__init__(self._words())
+
+    def _words(self) -> str:
+        return f"The participant server at {self.address} refused this kernel: {self.reason}"
+
+
+class BridgeSilent(BridgeRefused):
+    """The participant server does not answer: it hangs, or is about to end."""
+
+    def _words(self) -> str:
+        return f"The participant server at {self.address} does not answer: {self.reason}"

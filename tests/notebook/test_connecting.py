@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import threading
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ import pytest
 
 from tests.engine.running import Browser, serving, until
 from uproot_nb import Page, live, send_to, serve
-from uproot_nb.bridge.discovery import Discovery, publish, withdraw
-from uproot_nb.bridge.stream import listen
+from uproot_nb.bridge import stream
+from uproot_nb.bridge.discovery import Discovery, find_server, publish, withdraw
+from uproot_nb.bridge.stream import Listener, listen
 from uproot_nb.engine import runtime
 from uproot_nb.errors import BridgeRefused
-from uproot_nb.notebook.connecting import kernel_id
+from uproot_nb.notebook import connecting
+from uproot_nb.notebook.connecting import Line, kernel_id
 from uproot_nb.server.participants import ParticipantServer
 
 
@@ -209,3 +213,150 @@ async def test_browsers_stay_connected_while_another_run_takes_the_session_over(
         assert run.players[0].count == 2
         send_to(run.players, "after")
         assert await ann.settle() == ["after"]
+
+
+# ---- a server that hangs, and one that comes back elsewhere ----
+
+
+class Silent:
+    """A server that hangs: whoever dials it is taken, and hears nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(folder / "silent"))
+        self.socket.listen(1)
+        found = Discovery(f"unix:{folder}/silent", "t" * 32, "http://lab.test/", os.getpid())
+        self.file = publish(found, folder)
+
+    def end(self) -> None:
+        """Answer nobody any more, as after a kill."""
+        self.socket.close()
+        withdraw(self.file)
+
+
+def test_a_server_that_hangs_is_waited_for_and_the_cell_says_so(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that brought a server of its own instead would change everybody's links."""
+    beside.stop()
+    silent = Silent(beside.folder)
+    monkeypatch.setenv("UPROOT_NB_BRIDGE_FILE", str(silent.file))
+    monkeypatch.setattr(stream, "GREETING_SECONDS", 0.02)
+    monkeypatch.setattr(connecting, "RETRY_SECONDS", 0.02)
+    said: list[str] = []
+
+    def answer(line: Line, text: str) -> None:
+        said.append(text)
+        silent.end()
+        beside.start()
+
+    monkeypatch.setattr(
+        connecting.Line, "say", property(lambda line: partial(answer, line), lambda line, to: None),
+        raising=False,
+    )  # fmt: skip
+    with serving(Market, embedded=None) as run:
+        assert run.url == beside.server.url
+    assert len(said) == 1
+    assert "http://lab.test/" in said[0]
+    assert "embedded=True" in said[0]
+
+
+def test_a_full_line_of_kernels_is_no_dead_server(tmp_path: Path) -> None:
+    """A server that hangs for long takes no more connections at all."""
+    silent = Silent(tmp_path / "full")
+    dialled = []
+    for _ in range(8):
+        one = socket.socket(socket.AF_UNIX)
+        one.setblocking(False)
+        dialled.append(one)
+        try:
+            one.connect(str(silent.file.parent / "silent"))
+        except BlockingIOError:
+            break
+    else:
+        pytest.skip("this system queues without end")
+    assert find_server(str(silent.file)) is not None
+    for one in dialled:
+        one.close()
+    silent.end()
+
+
+async def test_a_run_never_changes_to_another_lab_that_was_there_before(
+    beside: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two Jupyter servers of one person: the other one's address is not participants'."""
+    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    other = Beside(beside.folder)
+    other.start()
+    assert other.file is not None
+    os.utime(other.file, (1.0, 1.0))
+    asked: list[object] = []
+    look = connecting.find_successor
+    monkeypatch.setattr(
+        connecting, "find_successor", lambda *told: (asked.append(look(*told)), asked[-1])[1]
+    )
+    try:
+        with serving(Market, embedded=None, bridge=str(beside.file)) as run:
+            before = run.url
+            beside.stop()
+            await until(lambda: len(asked) > 2)
+            assert asked == [None] * len(asked)
+            assert run.url == before != other.server.url
+            beside.start()
+            await until(lambda: run.url == beside.server.url)  # named by another file now
+            ann = await Browser.open(run)
+            assert await ann.call("echo", 1) == 1
+    finally:
+        other.end()
+
+
+async def test_the_cell_reads_that_the_server_is_gone_and_that_it_is_back(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new address is said too: old links lead nowhere then."""
+    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    with serving(Market, embedded=None) as run:
+        before = run.url
+        beside.stop()
+        beside.start()
+        await until(lambda: run.url == beside.server.url)
+        await until(lambda: run._runtime._channel is not None)
+        after = run.url
+    said = capsys.readouterr()
+    told = said.out + said.err
+    assert f"The participant server at {before} is gone" in told
+    assert f"back at another address: {after}" in told
+    assert "participants are coming back" in told
+
+
+async def test_no_failure_ends_the_looking_for_the_server(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unforeseen error at one try, and the next is made all the same."""
+    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    look, tries = connecting.find_successor, [ValueError("unforeseen")]
+
+    def fails_once(*told: Any) -> Any:
+        if tries:
+            raise tries.pop()
+        return look(*told)
+
+    monkeypatch.setattr(connecting, "find_successor", fails_once)
+    with serving(Market, embedded=None) as run:
+        beside.stop()
+        beside.start()
+        await until(lambda: run.url == beside.server.url)
+        assert not tries
+
+
+def test_a_server_of_another_version_that_started_this_kernel_is_not_passed_over(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uproot_nb was upgraded, and the kernel restarted without its Jupyter server."""
+    monkeypatch.setenv("UPROOT_NB_BRIDGE_FILE", str(beside.file))
+    monkeypatch.setattr(
+        Listener, "_objection", lambda listener, hello: "it speaks version 999, the server 4."
+    )
+    with pytest.raises(BridgeRefused, match=r"(?s)version 999.*Restart the Jupyter server"):
+        serve([Market], db=":memory:", namespace={}, name="market")

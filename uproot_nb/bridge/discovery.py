@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from uproot_nb.errors import BridgeRefused
 
-__all__ = ["VARIABLE", "Discovery", "find_server", "publish", "withdraw"]
+__all__ = ["VARIABLE", "Discovery", "find_server", "find_successor", "publish", "withdraw"]
 
 VARIABLE = "UPROOT_NB_BRIDGE_FILE"
 """The environment variable that holds the file's path; kernels inherit it."""
@@ -72,14 +73,46 @@ def find_server(argument: str | None = None, folder: Path | None = None) -> Disc
     named = os.environ.get(VARIABLE)
     candidates = [Path(named)] if named else []
     candidates += _newest_first(folder or Path(jupyter_runtime_dir()))
-    for path in candidates:
+    return next((found for _, found in _living(candidates)), None)
+
+
+def find_successor(url: str, since: float, named: str | None = None) -> Discovery | None:
+    """Return the server that stands where the one of *url* stood, or None while there is none.
+
+    It has the same address, or it was started after *since* (Unix seconds). Another server that was
+    there before is another's: participants' links would not lead to it.
+
+    Args:
+        named: the discovery file that was given for the first server; the next one's lies beside.
+    """
+    known = named or os.environ.get(VARIABLE)
+    folders = {Path(known).parent} if known else set()
+    if named is None:
+        folders.add(Path(jupyter_runtime_dir()))
+    paths = [path for folder in folders for path in _newest_first(folder)]
+    living = list(_living(([Path(known)] if known else []) + paths))
+    same = [found for _, found in living if found.url == url]
+    newer = [found for path, found in living if _written(path) >= since]
+    return next(iter(same + newer), None)
+
+
+def _living(paths: Iterable[Path]) -> Iterator[tuple[Path, Discovery]]:
+    """Yield the servers that live; what dead ones left is removed."""
+    for path in paths:
         found = _read(path)
         if found is None:
             continue
         if _alive(found):
-            return found
-        _sweep(path, found)
-    return None
+            yield path, found
+        else:
+            _sweep(path, found)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # it has just been withdrawn
+        return 0.0
 
 
 def _newest_first(folder: Path) -> list[Path]:
@@ -136,6 +169,8 @@ def _answers(address: str) -> bool:
         host, _, port = place.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=_PROBE_SECONDS):
             return kind == "tcp"
+    except (BlockingIOError, TimeoutError):
+        return True  # somebody listens and takes nobody now: the server hangs
     except (OSError, ValueError, OverflowError):
         return False
 

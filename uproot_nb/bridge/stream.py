@@ -32,7 +32,7 @@ from uproot_nb.bridge.messages import (
     Refusal,
     Welcome,
 )
-from uproot_nb.errors import BridgeRefused
+from uproot_nb.errors import BridgeRefused, BridgeSilent
 
 __all__ = ["GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen"]
 
@@ -253,7 +253,8 @@ async def dial(
     *kernel* is the kernel's id, by which the server keeps it from being culled.
 
     Raises:
-        BridgeRefused: nobody answers there, or the server does not let this kernel in.
+        BridgeSilent: nobody answers there.
+        BridgeRefused: the server does not let this kernel in.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Message | None] = loop.create_future()
@@ -273,10 +274,12 @@ async def dial(
             reply = await answer
     except (OSError, ValueError) as error:
         channel.close()
-        raise BridgeRefused(found.address, str(error) or "no answer.") from error
+        raise BridgeSilent(found.address, str(error) or "no greeting in time.") from error
     except asyncio.CancelledError:
         channel.close()
         raise
+    if reply is None:
+        raise BridgeSilent(found.address, "it closed the stream.")
     if not isinstance(reply, Welcome) or reply.version != VERSION:
         channel.close()
         raise BridgeRefused(found.address, _why(reply))

@@ -382,7 +382,11 @@ class Runtime:
             if not self.closed:
                 self._forget_presence()
         if not self.closed:
-            logger.warning("The participant server is gone; waiting for it to come back.")
+            self._show(
+                f"The participant server at {self.url} is gone. Participants' pages try again "
+                "until it is back, and so does this run; it goes on by itself.",
+                Cause("", "", "line", ""),
+            )
             self.beside(self._redial())
 
     async def _redial(self) -> None:
@@ -392,7 +396,20 @@ class Runtime:
                 await self._dial()
             except (BridgeRefused, OSError):
                 continue
+            except Exception as error:  # whatever it is, participants wait for the next try
+                self._drop_line()
+                self._note_failure(error)
+                continue
+            self._show(
+                "The participant server is back, and participants are coming back.",
+                Cause("", "", "line", ""),
+            )
             return
+
+    def _drop_line(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
 
     def _receive(self, messages: list[Any]) -> None:
         if self._deaf:

@@ -55,8 +55,8 @@ class Service:
         """
         await self._doors.open()
         self._screen.say(
-            f"Starting: {self._doors.url} is open; who comes reads \"One moment\" until the notebook "
-            "serves."
+            f'Starting: {self._doors.url} is open; who comes reads "One moment" until the '
+            "notebook serves."
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.bridge.channel import Channel
-from uproot_nb.bridge.discovery import find_server
-from uproot_nb.bridge.stream import dial
-from uproot_nb.errors import BridgeRefused, UprootError
+from uproot_nb.bridge.discovery import VARIABLE, Discovery, find_server, find_successor
+from uproot_nb.bridge.stream import StreamChannel, dial
+from uproot_nb.errors import BridgeRefused, BridgeSilent, UprootError
 
 if TYPE_CHECKING:
     from uproot_nb.server.participants import ParticipantServer
@@ -20,12 +23,18 @@ __all__ = ["Line", "kernel_id"]
 Receive = Callable[[list[Any]], None]
 Gone = Callable[[], None]
 
+RETRY_SECONDS = 1.0
+"""How long a run waits before it asks a server again that does not answer."""
+
 
 class Line:
     """Makes a run's line to a participant server, again if it was lost.
 
     Order: the discovery file that *bridge* names, the one of the environment, the newest living
     one, else a participant server of the run's own (embedded).
+
+    A server that is there and does not answer is waited for, and once a run has had a server it
+    never brings one of its own: participants would have to come to another address.
     """
 
     def __init__(
@@ -38,23 +47,75 @@ class Line:
     ) -> None:
         self._bridge, self._embedded = bridge, embedded
         self._port, self._address, self._public_url = port, address, public_url
+        self._url, self._since = "", 0.0
+        """Where participants reach the server that this line led to, and since when it did."""
         self.server: ParticipantServer | None = None
+        self.say: Callable[[str], None] = lambda text: None
+        """Shows a sentence to the researcher."""
 
     async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
         """Return the kernel's end of the line and the participant root."""
-        found = None if self._embedded else find_server(self._bridge)
+        if self._embedded:
+            return await self._embed(receive, gone)
+        if self._url:
+            return await self._connect_again(receive, gone)
+        found = await self._find()
         if found is not None:
-            try:
-                channel = await dial(found, receive, gone, kernel=kernel_id())
-            except BridgeRefused:
-                if self._bridge is not None or self._embedded is False or self.server is not None:
-                    raise
-            else:
-                welcome = channel.welcome
-                return channel, welcome.url if welcome is not None else found.url
+            channel = await self._connect_first(found, receive, gone)
+            if channel is not None:
+                return channel, self._url
         if self._embedded is False:
             raise BridgeRefused("this machine", "no Jupyter server with uproot_nb is running.")
         return await self._embed(receive, gone)
+
+    async def _find(self) -> Discovery | None:
+        return await asyncio.to_thread(find_server, self._bridge)
+
+    async def _connect_first(
+        self, found: Discovery, receive: Receive, gone: Gone
+    ) -> StreamChannel | None:
+        """Return the line to a server; None if it is of another version and nobody named it."""
+        waited = False
+        while True:
+            try:
+                return await self._dial(found, receive, gone)
+            except BridgeSilent:
+                if not waited:
+                    self.say(_HANGS.format(url=found.url))
+                waited = True
+            except BridgeRefused as refusal:
+                if self._bridge is not None or self._embedded is False:
+                    raise
+                if os.environ.get(VARIABLE):  # it has started this kernel: links lead there
+                    raise BridgeRefused(found.address, f"{refusal.reason}\n{_RESTART}") from refusal
+                self.say(f"{refusal}\n{_OWN_SERVER}")
+                return None
+            await asyncio.sleep(RETRY_SECONDS)
+            found = await self._find() or found
+
+    async def _connect_again(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
+        """Return the line to the server that came in the place of the one before.
+
+        Raises:
+            BridgeRefused: there is none yet.
+        """
+        before = self._url
+        found = await asyncio.to_thread(find_successor, before, self._since, self._bridge)
+        if found is None:
+            raise BridgeSilent(before, "it has not come back yet.")
+        channel = await self._dial(found, receive, gone)
+        if self._url != before:
+            self.say(
+                f"The participant server is back at another address: {self._url} "
+                f"(before: {before}).\nHand the links out anew (run.links), or start it again on the old port."
+            )
+        return channel, self._url
+
+    async def _dial(self, found: Discovery, receive: Receive, gone: Gone) -> StreamChannel:
+        since = time.time()
+        channel = await dial(found, receive, gone, kernel=kernel_id())
+        self._url, self._since = channel.welcome.url or found.url, since
+        return channel
 
     async def _embed(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
         # lazy: beside a Jupyter server with the extension, a kernel never needs the server's parts
@@ -76,6 +137,21 @@ class Line:
         if self.server is not None:
             await self.server.stop()
             self.server = None
+
+
+_HANGS = (
+    "The Jupyter server, through which participants come ({url}), does not answer.\n"
+    "This waits for it, so that their links stay as they are. To go on without it, interrupt the "
+    "cell and give serve(embedded=True): the run then brings a server of its own, with other links."
+)
+_RESTART = (
+    "Restart the Jupyter server, so that it has this version of uproot_nb; or give "
+    "serve(embedded=True): the run then brings a server of its own, with other links."
+)
+_OWN_SERVER = (
+    "This run brings a server of its own. To have the other one's links, restart that Jupyter "
+    "server, so that it has this version of uproot_nb, and run the cell again."
+)
 
 
 def kernel_id() -> str:

@@ -188,6 +188,7 @@ class _Serving:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
         self._cells = Cells(shell, names, self._redefined)
+        line.say = lambda text: self._show(text, Cause("", "", "line", ""))
         kept = path != ":memory:"
         self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
         try:
