@@ -25,7 +25,7 @@ BELOW = {
     "market": {"errors", "experiment", "log", "engine", "bots"},
     "analysis": {"errors", "experiment", "log", "engine", "market", "version"},
     "interop": {"errors", "experiment", "log", "engine", "version"},
-    "cli": {"errors", "analysis", "headless", "notebook", "version"},
+    "cli": {"errors", "log", "analysis", "headless", "notebook", "version"},
     "headless": {"errors", "log", "bridge", "server", "analysis", "notebook"},
     "notebook": {
         "errors", "experiment", "log", "bridge", "server", "engine", "analysis", "market",

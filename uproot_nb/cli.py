@@ -1,8 +1,9 @@
-"""The command `uproot-nb`: serve a notebook, list a database's sessions, export one.
+"""The command `uproot-nb`: serve a notebook, list a database's sessions, export or check one.
 
 uproot-nb run market.ipynb --players 8
 uproot-nb sessions uproot_nb.sqlite3
 uproot-nb export uproot_nb.sqlite3 market market.zip --format parquet
+uproot-nb check uproot_nb.sqlite3
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from uproot_nb.analysis.recording import open_log
 from uproot_nb.errors import UprootError
 from uproot_nb.headless.command import add_options
+from uproot_nb.log.checking import check_log
+from uproot_nb.log.sqlite import accept_loss
 from uproot_nb.notebook.databases import runs
 from uproot_nb.version import VERSION
 
@@ -50,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl"))
     export.add_argument("--all-fields", action="store_true", help="also the page flow's own")
     export.set_defaults(do=_export)
+
+    check = commands.add_parser("check", help="see whether a database is whole")
+    check.add_argument("db", metavar="DB", help="the database, as uproot_nb.sqlite3")
+    check.add_argument(
+        "--accept-loss", action="store_true",
+        help="let sessions go on without events that are lost for good",
+    )  # fmt: skip
+    check.set_defaults(do=_check)
     return parser
 
 
@@ -71,6 +82,20 @@ def _export(told: argparse.Namespace) -> int:
         path = log.export(told.out, told.format, filters=not told.all_fields)
     print(path)
     return 0
+
+
+def _check(told: argparse.Namespace) -> int:
+    if told.accept_loss:
+        for name in accept_loss(told.db):
+            print(f"Session '{name}' may go on without the events that are missing.")
+    found = check_log(told.db)
+    for fault in found.faults:
+        print(fault)
+    if found.unsigned:
+        print(f"{found.unsigned:,} events were written by an older version, without checksums.")
+    whole = "is damaged or incomplete" if found.faults else "is whole"
+    print(f"{told.db} {whole}: {found.sessions:,} sessions, {found.events:,} events.")
+    return 1 if found.faults else 0
 
 
 if __name__ == "__main__":

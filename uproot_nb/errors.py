@@ -15,11 +15,16 @@ __all__ = [
     "BridgeRefused",
     "BridgeSilent",
     "ClosedRun",
+    "ForeignJournal",
     "FrozenCode",
+    "LockedPlace",
     "LogBusy",
+    "LostEvents",
     "MissingName",
     "MissingPackage",
+    "MovedLog",
     "NoEntries",
+    "NoSuchPlace",
     "NotExportable",
     "NotLive",
     "OrderRefused",
@@ -28,6 +33,7 @@ __all__ = [
     "SessionTaken",
     "StalePage",
     "TornLog",
+    "UnfitPlace",
     "UnknownField",
     "UnknownModel",
     "UnknownPlayer",
@@ -311,14 +317,77 @@ class TornLog(UprootError):
         )
 
 
+class LostEvents(TornLog):
+    """Events that a killed process had committed are not in the log: part of it is missing."""
+
+    def __init__(self, path: str, session: str, last: int, committed: int, hint: str) -> None:
+        self.session, self.last, self.committed = session, last, committed
+        self.path, self.reason = path, f"events of '{session}' are missing"
+        UprootError.__init__(
+            self,
+            f"{path} has the events of '{session}' up to {last}, but {committed} were committed "
+            f"before its process was killed. {hint}\n"
+            f"To go on without the missing ones: uproot-nb check {path} --accept-loss",
+        )
+
+
+class ForeignJournal(AlienFile):
+    """A journal (-wal) beside a log belongs to another file; neither was touched."""
+
+
+class MovedLog(UprootError):
+    """The log's file was moved, deleted or replaced while it was being written."""
+
+    def __init__(self, path: str, rescue: str) -> None:
+        self.path, self.rescue = path, rescue
+        super().__init__(
+            f"{path} was moved, deleted or replaced while it was in use.\n"
+            f"Put it back, with its -wal; otherwise all of it is written to {rescue} in a moment."
+        )
+
+
 class LogBusy(UprootError):
     """Another program is writing to the log's file; what is to be written waits."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(
-            f"Another program has locked {path}, so nothing can be written to it.\n"
-            "It goes on by itself when that program lets go: close the file there."
+            f"Another program has locked {path}.\n"
+            "Close the file there, or give another one with db=."
+        )
+
+
+class NoSuchPlace(UprootError, FileNotFoundError):
+    """The file or the folder of a log does not exist."""
+
+    def __init__(self, what: str, path: str) -> None:
+        self.path = path
+        UprootError.__init__(
+            self, f"There is no {what} {path}.\nMake it, or give another place with db=."
+        )
+
+
+class LockedPlace(UprootError, PermissionError):
+    """The file or the folder of a log may not be read, or not be written to."""
+
+    def __init__(self, what: str, path: str, may_not: str) -> None:
+        self.path = path
+        UprootError.__init__(
+            self,
+            f"The {what} {path} may not be {may_not}.\n"
+            "Change its permissions, or give a place of yours with db=.",
+        )
+
+
+class UnfitPlace(UprootError, OSError):
+    """The file system does not do what a log needs: locks, and memory shared between programs."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        UprootError.__init__(
+            self,
+            f"{path} cannot be used where it is: {reason}. Network and cloud folders often lack "
+            "locks or shared memory.\nGive a place on a local disk with db=.",
         )
 
 

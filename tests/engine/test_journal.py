@@ -147,6 +147,42 @@ async def test_another_programs_lock_makes_writing_wait_and_nobody_else(
         assert await ann.status() == "running"
 
 
+async def test_nothing_is_acknowledged_while_the_file_is_away(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without any call it is noticed, participants read "paused", and the cell says why."""
+    db = tmp_path / "log.sqlite3"
+    with serving(Market, names=NAMES, db=str(db)) as run:
+        ann = await Browser.open(run)
+        assert await ann.status() == "running"
+        db.rename(tmp_path / "elsewhere")
+        assert await ann.status() == "paused"
+        assert "log.sqlite3 was moved, deleted or replaced" in capfd.readouterr().err
+        asked = await ann.ask("offer", 1)
+        assert await ann.pong() == []
+        (tmp_path / "elsewhere").rename(db)
+        assert await ann.answer(asked) == 1
+        assert await ann.status() == "running"
+
+
+async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was acknowledged before and after is in the file that the cell names."""
+    monkeypatch.setattr("uproot_nb.log.sqlite.RESCUE_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.LOOK_SECONDS", 0.0)
+    db, rescued = tmp_path / "log.sqlite3", tmp_path / "log.rescued.sqlite3"
+    with serving(Market, names=NAMES, db=str(db)) as run:
+        ann = await Browser.open(run)
+        assert await ann.call("offer", 1) == 1
+        db.unlink()
+        assert await ann.call("offer", 2) == 2
+        assert run.events["value"].tolist().count(2.0) == 1
+        await until(lambda: rescued.exists())
+    state = load_state(SqliteLog(rescued, readonly=True), "market", Codec())
+    assert [price for _, price in state.value("session", "offers")] == [1, 2]
+
+
 async def test_closing_waits_for_another_program_that_is_writing(tmp_path: Path) -> None:
     """A lock that is held for a moment costs no event."""
     db = tmp_path / "log.sqlite3"

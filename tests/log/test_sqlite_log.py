@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from uproot_nb.errors import AlienFile, SessionTaken, TornLog, UprootError
-from uproot_nb.log import sqlite
+from uproot_nb.log import session_lock
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import VERSION, SqliteLog
@@ -615,7 +615,7 @@ def test_a_lock_file_removed_while_it_was_being_locked_locks_nobody_out_of_step(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last holder may remove the file between our opening and our locking it."""
-    locking = sqlite._lock
+    locking = session_lock._lock
     removed: list[Path] = []
 
     def remove_first(descriptor: int) -> bool:
@@ -625,7 +625,7 @@ def test_a_lock_file_removed_while_it_was_being_locked_locks_nobody_out_of_step(
         return locking(descriptor)
 
     with closing(SqliteLog(path)) as first, closing(SqliteLog(path)) as second:
-        monkeypatch.setattr(sqlite, "_lock", remove_first)
+        monkeypatch.setattr(session_lock, "_lock", remove_first)
         first.claim("market")
         with pytest.raises(SessionTaken):
             second.claim("market")
@@ -689,7 +689,8 @@ def test_a_foreign_writers_event_stops_the_append_before_anything_is_written(
         log.append(events(1, 1))
         with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
             foreign.execute(
-                f"INSERT INTO events VALUES ({','.join('?' * len(Event._fields))})",
+                f"INSERT INTO events({','.join(Event._fields)})"
+                f" VALUES ({','.join('?' * len(Event._fields))})",
                 event(taken),
             )
             with pytest.raises(SessionTaken):

@@ -29,6 +29,8 @@ IDLE_SECONDS = 2.0
 SNAPSHOT_RETRY_SECONDS = 30.0
 """Until a snapshot that could not be saved is tried again."""
 RETRY_SECONDS = 1.0
+APPEND_SECONDS = 0.005
+"""How long one attempt may hold the loop; then the loop waits, and others are answered."""
 BUSY_SECONDS = (0.005, 0.25)
 """The first and the longest wait for another program that is writing to the file."""
 BUSY_REPORTED_AFTER = 1.0
@@ -108,6 +110,7 @@ class Journal:
         self.log, self.session, self.state = log, session, state
         self.lock, self.loop, self.clock = lock, loop, clock
         self.outside = outside
+        log.be_patient(APPEND_SECONDS)
         self.report: Callable[[BaseException], None] = _log_failure
         """Gets what an act of `say` raised."""
         self.seq = state.seq
@@ -222,7 +225,7 @@ class Journal:
             for call in list(self._unfinished.values()):
                 call.note_started()
             self._unfinished.clear()
-            if self.pending and not self._append():
+            if (self.pending or self._failing_since is not None) and not self._append():
                 return
             if self._said:
                 self._speaking.extend(self._said)
@@ -278,16 +281,30 @@ class Journal:
     def _append(self) -> bool:
         events = self.pending
         try:
-            self.log.append(events)
+            if events:
+                self.log.append(events)
+            else:
+                self.log.check_place()
         except (OSError, SqliteError, UprootError) as error:
             self._retry(error)
             return False
         if self._failing_since is not None:
             self._recover()
-        self.pending = []
-        self.committed = events[-1].seq
-        self._last_write = events[-1].time
+        if events:
+            self.pending = []
+            self.committed = events[-1].seq
+            self._last_write = events[-1].time
         return True
+
+    def check_place(self) -> None:
+        """See that the log is where it was; the runtime calls this twice a second."""
+        with self.lock:
+            if self._closed or self._failing_since is not None:
+                return
+            try:
+                self.log.check_place()
+            except (OSError, SqliteError, UprootError) as error:
+                self._retry(error)
 
     @property
     def failing(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import sys
 import threading
@@ -60,6 +61,8 @@ Connect = Callable[
 """Makes the line to a participant server: (receive, gone) → (channel, participant root URL)."""
 
 REDIAL_SECONDS = 1.0
+LOOK_SECONDS = 0.5
+"""How often it is looked whether the log's file is where it was."""
 CLOSING_SECONDS = 10.0
 """How long closing waits for another program that is writing to the log's file."""
 FINISHING_SECONDS = 1.0
@@ -348,9 +351,11 @@ class Runtime:
             self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            self.world.journal.tick()
+        for turn in itertools.count():
+            await asyncio.sleep(LOOK_SECONDS)
+            self.world.journal.check_place()
+            if turn % 2:
+                self.world.journal.tick()
             self.trouble.settle()
 
     # ---- the line to the participant server ----
@@ -470,7 +475,8 @@ class Runtime:
         """Let the researcher and participants know that the log cannot be written, or can again."""
         self._send(SetState(self.world.key, self._shown_state()))
         if error is None:
-            text = f"The log of '{self.name}' can be written again; what waited is in it."
+            path = self.world.log.path
+            text = f"The log of '{self.name}' is written again, to {path}; what waited is in it."
         else:
             text = (
                 f"The log of '{self.name}' cannot be written: {error}\n"

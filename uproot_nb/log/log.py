@@ -74,6 +74,16 @@ class EventLog(Protocol):
     def append(self, events: Sequence[Event]) -> None:
         """Commit *events* (one session, seq following the last) in one transaction."""
 
+    def be_patient(self, seconds: float) -> None:
+        """Let appending wait so long for other programs, then raise LogBusy."""
+
+    def check_place(self) -> None:
+        """See whether what is written would still be found again.
+
+        Raises:
+            MovedLog: the file was moved, deleted or replaced; nothing can be committed.
+        """
+
     def read(
         self,
         session: str,
@@ -184,6 +194,12 @@ class MemoryLog:
             check_succession(events, self.last_seq(session), self.path)
             self._begin(session)
             self._events[session].extend(events)
+
+    def be_patient(self, seconds: float) -> None:
+        """Do nothing: no other program writes here."""
+
+    def check_place(self) -> None:
+        """Do nothing: it is in memory."""
 
     def read(
         self,

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import io
 import os
 import secrets
 import sqlite3
-import stat
-import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
-from pathlib import Path
-from typing import IO, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from uproot_nb.errors import AlienFile, LogBusy, SessionTaken, TornLog, UprootError
+from uproot_nb.errors import LogBusy, LostEvents, MovedLog, SessionTaken, TornLog, UprootError
+from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, first_damaged, is_whole
 from uproot_nb.log.events import Event, EventColumns
+from uproot_nb.log.failures import naming_damage, naming_place, primary_code
+from uproot_nb.log.leftovers import (
+    CLAIMS,
+    Claim,
+    check_journal,
+    claims_in_file,
+    claims_of,
+    has_journal,
+    is_missing_journal,
+    loss_of,
+    rescue_path,
+)
 from uproot_nb.log.log import (
     SECRET_BYTES,
     SessionRecord,
@@ -31,13 +40,22 @@ from uproot_nb.log.log import (
     check_succession,
     snapshots_to_keep,
 )
+from uproot_nb.log.opening import (
+    APPLICATION,
+    COLUMNS,
+    TABLES,
+    VERSION,
+    check_version,
+    connect,
+    connect_writer,
+    prepare,
+    transaction,
+    upgrade,
+    wait_for_others,
+)
+from uproot_nb.log.session_lock import SessionLock, lock_path, read_note
 
-__all__ = ["APPLICATION", "VERSION", "SqliteLog"]
-
-APPLICATION = int.from_bytes(b"upnb")
-"""SQLite's application_id of our files."""
-VERSION = 1
-"""SQLite's user_version: the layout below."""
+__all__ = ["APPLICATION", "VERSION", "SqliteLog", "accept_loss"]
 
 Row: TypeAlias = tuple[Any, ...]
 """A row as SQLite gives it; its columns are typed where it becomes an Event or a record."""
@@ -45,38 +63,31 @@ Row: TypeAlias = tuple[Any, ...]
 _Fetched = TypeVar("_Fetched")
 _Signature: TypeAlias = tuple[int, int, int]
 
-_COLUMNS = Event._fields
-_LAYOUT = """
-CREATE TABLE events(
-    seq INTEGER NOT NULL, time REAL NOT NULL, session TEXT NOT NULL, kind TEXT NOT NULL,
-    subject TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, actor TEXT NOT NULL,
-    page TEXT NOT NULL, cause TEXT NOT NULL, code TEXT NOT NULL,
-    PRIMARY KEY(session, seq)
-) WITHOUT ROWID;
-CREATE TABLE sessions(name TEXT NOT NULL UNIQUE, created REAL NOT NULL);
-CREATE TABLE secrets(session TEXT NOT NULL UNIQUE, secret BLOB NOT NULL);
-CREATE TABLE snapshots(
-    session TEXT NOT NULL, seq INTEGER NOT NULL, state BLOB NOT NULL, UNIQUE(session, seq)
-);
-"""
-_TABLES = {"events", "sessions", "secrets", "snapshots"}
 _SESSIONS = """
 SELECT name, created,
     coalesce((SELECT time FROM events WHERE session = name ORDER BY seq DESC LIMIT 1), 0.0),
-    coalesce((SELECT seq FROM events WHERE session = name ORDER BY seq DESC LIMIT 1), 0)
+    coalesce((SELECT seq FROM events WHERE session = name ORDER BY seq DESC LIMIT 1), 0), {}
 FROM sessions ORDER BY created, rowid
+"""
+_SECRETS = "SELECT 'the secret of ' || session, session, 0, secret, {} FROM secrets"
+_SNAPSHOTS = """
+SELECT 'snapshot ' || seq || ' of ' || session, session, seq, state, {} FROM snapshots
+"""
+_STRAYS = """
+SELECT DISTINCT session FROM events WHERE session NOT IN (SELECT name FROM sessions) LIMIT 5
 """
 _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
 
-_BUSY_SECONDS = 10.0
+_CLAIM_SECONDS = 3.0
 """How long claiming and reading wait while another program has locked the file."""
-_APPEND_SECONDS = 0.005
-"""How long writing waits, on the run's own loop; whoever writes tries again."""
+LOOK_SECONDS = 0.05
+"""How long the file is taken to be where it was seen last; looking costs as much as a row."""
+RESCUE_SECONDS = 5.0
+"""How long a file may be away before all of it is written to another one."""
 _ROWS_A_STATEMENT = 200
 _ROWS_A_FETCH = 64
 _ROWS_A_PAGE = 1024
 _CHARACTERS_A_PAGE = 4_000_000
-_WAL_BYTES_KEPT = 64_000_000
 
 
 class SqliteLog:
@@ -88,18 +99,24 @@ class SqliteLog:
         log = SqliteLog("uproot_nb.sqlite3")
         secret = log.claim("market")
 
+    If the file is moved, deleted or replaced meanwhile, nothing more is written to it; if it does
+    not come back, all of it is written to another file beside it, and `path` is that one.
+
     Raises:
-        AlienFile: the file is not a log, or of a newer version; it is untouched.
-        TornLog: the file is damaged.
+        AlienFile: the file is not a log, of a newer version, or beside a journal that is not its
+            own; nothing was touched.
+        TornLog: the file is damaged, or its journal is missing.
         FileNotFoundError: its folder is missing, or the file itself with *readonly*.
         PermissionError: the file may not be read, or written.
+        UnfitPlace: the file system lacks locks or shared memory.
+        LogBusy: another program has locked it.
     """
 
     _refusal: str
     _writer: sqlite3.Connection | None
     _readers: list[sqlite3.Connection]
     _read_as: _Signature | None
-    _claims: dict[str, IO[bytes]]
+    _claims: dict[str, SessionLock]
     _last: dict[str, int]
     _write_lock: threading.RLock
     _pool_lock: threading.Lock
@@ -111,39 +128,61 @@ class SqliteLog:
         durable: bool = False,
         *,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = os.fspath(path)
         self._file = os.path.realpath(self.path)
-        self._readonly = readonly
-        self._clock = clock
+        self._readonly, self._durable = readonly, durable
+        self._clock, self._monotonic = clock, monotonic
         self._start()
-        _prepare(self._file, self.path, readonly)
-        with _naming_damage(self.path):
-            if not readonly:
-                self._writer = _connect_writer(self._file, durable)
-            try:
-                self._check_layout()
-            except BaseException:
-                self.close()
-                raise
+        with naming_place(self.path):
+            self._open()
         _OPEN_LOGS.add(self)
 
+    def _open(self) -> None:
+        prepare(self._file, self.path, self._readonly)
+        if not self._readonly:
+            _refuse_inherited(self._file, self.path)
+        try:
+            check_journal(self._file, self.path)
+        except LostEvents as loss:
+            if not self._readonly:
+                raise
+            _warn(str(loss))
+        if not self._readonly:
+            self._writer = connect_writer(self._file, self._durable)
+        try:
+            if self._writer is not None:
+                check_version(self._writer.execute("PRAGMA user_version").fetchone()[0], self.path)
+                upgrade(self._writer)
+                wait_for_others(self._writer, self._patience)
+            self._check_layout()
+        except BaseException:
+            self.close()
+            raise
+        self._note_files()
+
     def claim(self, session: str) -> bytes:
-        """Become the one writer of *session* (made if new) and return its secret."""
-        with self._writing(session) as writer, _naming_damage(self.path):
-            lock = None if session in self._claims else _take_lock(self._lock_path(session))
+        """Become the one writer of *session* (made if new) and return its secret.
+
+        Raises:
+            LostEvents: the log lacks events that a killed process had committed.
+        """
+        with self._writing(session) as writer, naming_place(self.path):
+            path = lock_path(self._file, session)
+            lock = None if session in self._claims else SessionLock.take(path)
             if lock is None:
                 raise SessionTaken(session, self.path)
             try:
-                self._begin(writer, session)
-                (secret,) = writer.execute(
-                    "SELECT secret FROM secrets WHERE session = ?", (session,)
-                ).fetchone()
+                last = self._begin(writer, session)
+                self._refuse_loss(writer, session)
+                self._note_claim(writer, session, lock, last)
+                secret = self._secret(writer, session)
             except BaseException:
-                _release_lock(lock, self._lock_path(session))
+                lock.release(keep=read_note(path) is not None)
                 raise
             self._claims[session] = lock
-            return bytes(secret)
+            return secret
 
     def release(self, session: str) -> None:
         """Stop being the writer of *session*; its events are all in the one file then.
@@ -155,20 +194,42 @@ class SqliteLog:
             self._last.pop(session, None)
             lock = self._claims.pop(session, None)
             if lock is not None:
-                if self._writer is not None:
+                if self._writer is not None and self._is_in_place():
+                    lock.forget()
+                    with suppress(sqlite3.Error):
+                        wait_for_others(self._writer, 1.0)
+                        _note_closed(self._writer, session)
                     _empty_journal(self._writer)
-                _release_lock(lock, self._lock_path(session))
+                    wait_for_others(self._writer, self._patience)
+                lock.release()
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Commit *events*, all or none; never wait for another program.
+    def be_patient(self, seconds: float) -> None:
+        """Let appending wait so long for other programs."""
+        with self._write_lock:
+            self._patience = seconds
+            if self._writer is not None:
+                wait_for_others(self._writer, seconds)
+
+    def check_place(self) -> None:
+        """See whether the file is where it was; if it stays away, go on in another one.
 
         Raises:
-            LogBusy: another program or thread is writing; nothing was written.
+            MovedLog: it was moved, deleted or replaced; nothing can be committed.
+        """
+        with self._writing("", briefly=True):
+            pass
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit *events*, all or none.
+
+        Raises:
+            LogBusy: another program has been writing for too long; nothing was written.
+            MovedLog: the file is not where it was; nothing was written.
         """
         if not events:
             return
         session = events[0].session
-        with self._writing(session, briefly=True) as writer, _naming_damage(self.path):
+        with self._writing(session, briefly=True) as writer, naming_damage(self.path):
             last = self._last.get(session)
             if last is None:
                 last = self._begin(writer, session)
@@ -180,8 +241,10 @@ class SqliteLog:
                 if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
                     raise SessionTaken(session, self.path) from error
                 raise
-            if session in self._claims:  # else another writer may come between
-                self._last[session] = events[-1].seq
+            lock = self._claims.get(session)
+            if lock is not None:  # else another writer may come between
+                self._last[session] = seq = events[-1].seq
+                lock.note(seq)
 
     def read(
         self,
@@ -199,7 +262,7 @@ class SqliteLog:
         """
         filters = _filters(kinds, subject, field)
         pages = self._read_pages(session, (after, until), filters, newest_first)
-        return chain.from_iterable(map(_as_event, page) for page in pages)
+        return chain.from_iterable([_as_event(row[:-1]) for row in page] for page in pages)
 
     def read_columns(
         self,
@@ -210,26 +273,34 @@ class SqliteLog:
     ) -> Iterator[EventColumns]:
         """Yield the same events as columns, a page at a time."""
         pages = self._read_pages(session, (after, until), _filters(kinds))
-        return (EventColumns(*zip(*page, strict=True)) for page in pages)
+        return (EventColumns(*list(zip(*page, strict=True))[:-1]) for page in pages)
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
-        with _naming_damage(self.path):
+        with naming_damage(self.path):
             return int(self._fetch(_LAST_SEQ, (session,))[0][0])
 
     def sessions(self) -> list[SessionRecord]:
         """Return every session, oldest first."""
-        with _naming_damage(self.path):
-            return [SessionRecord(*row) for row in self._fetch(_SESSIONS)]
+        with naming_damage(self.path):
+            rows = self._fetch(_SESSIONS.format(self._checksum))
+        for name, created, _, _, checksum in rows:
+            if not is_whole(name, created, b"", checksum):
+                raise TornLog(self.path, f"the record of session '{name}' is not what was written")
+        return [SessionRecord(*row[:-1]) for row in rows]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
         with (
             self._writing(snapshot.session, briefly=True) as writer,
-            _naming_damage(self.path),
-            _transaction(writer),
+            naming_damage(self.path),
+            transaction(writer),
         ):
-            writer.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", snapshot)
+            checksum = checksum_of_bytes(*snapshot)
+            writer.execute(
+                "INSERT OR REPLACE INTO snapshots(session, seq, state, checksum)"
+                " VALUES (?, ?, ?, ?)", (*snapshot, checksum),
+            )  # fmt: skip
             there = "SELECT seq FROM snapshots WHERE session = ?"
             seqs = {seq for (seq,) in writer.execute(there, (snapshot.session,))}
             for seq in seqs - snapshots_to_keep(seqs):
@@ -239,17 +310,49 @@ class SqliteLog:
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
-        with _naming_damage(self.path):
-            rows = self._fetch(
-                "SELECT session, seq, state FROM snapshots WHERE session = ?1"
-                " AND (?2 IS NULL OR seq <= ?2) ORDER BY seq DESC LIMIT 1",
-                (session, until),
-            )
-        return Snapshot(*rows[0]) if rows else None
+        while True:
+            with naming_damage(self.path):
+                rows = self._fetch(
+                    f"SELECT session, seq, state, {self._checksum} FROM snapshots"
+                    " WHERE session = ?1 AND (?2 IS NULL OR seq <= ?2) ORDER BY seq DESC LIMIT 1",
+                    (session, until),
+                )
+            if not rows:
+                return None
+            if is_whole(*rows[0]):
+                return Snapshot(*rows[0][:3])
+            until = int(rows[0][1]) - 1  # a damaged one: an older one will do, or none
+
+    def damage(self) -> list[str]:
+        """Return what SQLite finds wrong with the file, and which rows are not what was written."""
+        try:
+            with naming_damage(self.path):
+                found = [str(text) for (text,) in self._fetch("PRAGMA integrity_check(20)")]
+                rows = self._fetch(_SECRETS.format(self._checksum))
+                rows += self._fetch(_SNAPSHOTS.format(self._checksum))
+                strays = self._fetch(_STRAYS)
+        except TornLog as torn:
+            return [torn.reason]
+        found = [text for text in found if text != "ok"]
+        found += [f"{row[0]} is not what was written" for row in rows if not is_whole(*row[1:])]
+        return found + [f"there are events of an unknown session, '{name}'" for (name,) in strays]
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many sessions and events there are, and how many lack a checksum."""
+        try:
+            with naming_damage(self.path):
+                [row] = self._fetch(
+                    "SELECT (SELECT count(*) FROM sessions), count(*),"
+                    f" count(*) - count({self._checksum}) FROM events"
+                )
+        except TornLog:
+            return 0, 0, 0
+        return int(row[0]), int(row[1]), int(row[2])
 
     def close(self) -> None:
         """Release every session and close the file."""
         with self._write_lock:
+            self._rescue_at_the_end()
             for session in list(self._claims):
                 self.release(session)
             with self._pool_lock:
@@ -258,7 +361,7 @@ class SqliteLog:
             for reader in readers:
                 reader.close()
             if self._writer is not None:
-                _close_writer(self._writer)
+                self._close_writer(self._writer)
                 self._writer = None
 
     def _start(self) -> None:
@@ -269,6 +372,10 @@ class SqliteLog:
         self._read_as = None
         self._claims = {}
         self._last = {}
+        self._checksum, self._patience = "checksum", _CLAIM_SECONDS
+        self._files: tuple[Any, ...] = ()
+        self._seen = float("-inf")
+        self._away_since: float | None = None
         self._write_lock = threading.RLock()
         self._pool_lock = threading.Lock()
 
@@ -278,7 +385,7 @@ class SqliteLog:
         for connection in [*self._readers, *([self._writer] if self._writer else [])]:
             _keep_for_ever(connection)
         for lock in self._claims.values():
-            lock.close()  # the parent keeps its own descriptor, and with it the lock
+            lock.abandon()
         self._start()
         self._refusal = (
             f"The log {self.path} belongs to the process that this one was forked from.\n"
@@ -286,22 +393,47 @@ class SqliteLog:
         )
 
     def _check_layout(self) -> None:
-        """Refuse a newer version that only the journal tells of, and a file without our tables."""
-        _check_version(self._fetch("PRAGMA user_version")[0][0], self.path)
+        """Refuse a newer version that only the journal tells of, and a file that lacks parts."""
+        version = self._fetch("PRAGMA user_version")[0][0]
+        check_version(version, self.path)
         names = self._fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
-        for table in sorted(_TABLES):
+        for table in sorted(TABLES[max(version, 1)]):
             if (table,) not in names:
                 raise TornLog(self.path, f"its table '{table}' is missing")
             self._fetch(f"SELECT 1 FROM {table} LIMIT 1")
+        if version < VERSION:
+            self._checksum = "NULL"
+            return
+        claims = claims_of(self._fetch(CLAIMS), self.path)
+        if is_missing_journal(self._file, claims):
+            _warn(
+                f"{self.path} was copied or moved while it was being written, without its journal "
+                f"({self.path}-wal): its newest events may be missing."
+            )
+        for claim in claims:
+            loss = None if claim.session in self._claims else self._loss(claim)
+            if loss is not None:
+                _warn(str(loss))
 
-    def _lock_path(self, session: str) -> str:
-        name = hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return f"{self._file}-{name}.lock"
+    def _loss(self, claim: Claim) -> LostEvents | None:
+        """Return what a session lacks; its writer may have gone on just now, so look twice."""
+        loss = loss_of(self._file, self.path, claim)
+        if loss is None:
+            return None
+        rows = self._fetch(f"{CLAIMS} WHERE session = ?", (claim.session,))
+        return loss_of(self._file, self.path, Claim(*rows[0])._replace(seq=claim.seq))
+
+    def _note_files(self) -> None:
+        self._files = _identity(self._file), _identity(f"{self._file}-wal")
+
+    def _is_in_place(self) -> bool:
+        """Tell whether the file and its journal still have their names."""
+        return (_identity(self._file), _identity(f"{self._file}-wal")) == self._files
 
     @contextmanager
     def _writing(self, session: str, briefly: bool = False) -> Iterator[sqlite3.Connection]:
-        """Give the connection that writes, which waits for other programs only if not *briefly*."""
-        if not self._write_lock.acquire(timeout=_APPEND_SECONDS if briefly else -1):
+        """Give the connection that writes; *briefly* it waits for others as `be_patient` says."""
+        if not self._write_lock.acquire(timeout=self._patience if briefly else -1):
             raise LogBusy(self.path)
         try:
             if self._refusal and _identity(self._file) in _INHERITED:
@@ -310,17 +442,19 @@ class SqliteLog:
                 raise ValueError(self._refusal)
             if self._writer is None:
                 raise io.UnsupportedOperation(f"The log {self.path} was opened for reading only.")
+            if (now := self._monotonic()) - self._seen >= LOOK_SECONDS:
+                self._look_for_file(now)
             if not briefly:
-                _wait_for_others(self._writer, _BUSY_SECONDS)
+                wait_for_others(self._writer, _CLAIM_SECONDS)
             try:
                 yield self._writer
             except sqlite3.OperationalError as error:
-                if _primary_code(error) == sqlite3.SQLITE_BUSY:
+                if primary_code(error) == sqlite3.SQLITE_BUSY:
                     raise LogBusy(self.path) from error
                 raise
             finally:
                 if not briefly:
-                    _wait_for_others(self._writer, _APPEND_SECONDS)
+                    wait_for_others(self._writer, self._patience)
         finally:
             self._write_lock.release()
 
@@ -328,14 +462,130 @@ class SqliteLog:
         """Note *session* if it is new, and return the seq of its last event."""
         known = "SELECT 1 FROM secrets WHERE session = ?"
         if writer.execute(known, (session,)).fetchone() is None:
-            secret = secrets.token_bytes(SECRET_BYTES)
-            with _transaction(writer):
+            secret, now = secrets.token_bytes(SECRET_BYTES), self._clock()
+            with transaction(writer):
                 # Another process may have been first; then its secret stays.
                 writer.execute(
-                    "INSERT OR IGNORE INTO sessions VALUES (?, ?)", (session, self._clock())
+                    "INSERT OR IGNORE INTO sessions(name, created, checksum) VALUES (?, ?, ?)",
+                    (session, now, checksum_of_bytes(session, now, b"")),
                 )
-                writer.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (session, secret))
+                writer.execute(
+                    "INSERT OR IGNORE INTO secrets(session, secret, checksum) VALUES (?, ?, ?)",
+                    (session, secret, checksum_of_bytes(session, 0, secret)),
+                )
         return int(writer.execute(_LAST_SEQ, (session,)).fetchone()[0])
+
+    def _secret(self, writer: sqlite3.Connection, session: str) -> bytes:
+        secret, checksum = writer.execute(
+            "SELECT secret, checksum FROM secrets WHERE session = ?", (session,)
+        ).fetchone()
+        if not is_whole(session, 0, secret, checksum):
+            raise TornLog(self.path, f"the secret of '{session}' is not what was written")
+        return bytes(secret)
+
+    def _refuse_loss(self, writer: sqlite3.Connection, session: str) -> None:
+        found = writer.execute(f"{CLAIMS} WHERE session = ?", (session,)).fetchone()
+        claim = Claim(*found) if found is not None else Claim(session, "", 0, 0)
+        if found is None:
+            claim = claim._replace(last=writer.execute(_LAST_SEQ, (session,)).fetchone()[0])
+        loss = loss_of(self._file, self.path, claim)
+        if loss is not None:
+            raise loss
+
+    def _note_claim(
+        self, writer: sqlite3.Connection, session: str, lock: SessionLock, last: int
+    ) -> None:
+        """Let the file itself say that *session* is open, and the lock file what is committed."""
+        token = secrets.token_hex(6)
+        lock.forget()  # what it says belongs to an older claim
+        with transaction(writer):
+            writer.execute(_CLAIM, (session, token, last))
+        with suppress(sqlite3.OperationalError):
+            writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        claims = claims_in_file(self._file) or []
+        # Not while somebody reads an older state: then the file itself lacks the claim.
+        in_file = any(claim.token == token for claim in claims)
+        lock.name_claim(token if in_file else "", last)
+
+    # ---- a file that went away ----
+
+    def _look_for_file(self, now: float) -> None:
+        """See whether the file is where it was; if not, wait for a while, then go on elsewhere."""
+        if self._is_in_place():
+            self._seen, self._away_since = now, None
+            return
+        if self._away_since is None:
+            self._away_since = now
+        if now - self._away_since < RESCUE_SECONDS:
+            raise MovedLog(self.path, rescue_path(self._file))
+        self._rescue()
+
+    def _rescue_at_the_end(self) -> None:
+        if self._writer is not None and self._files and not self._is_in_place():
+            try:
+                self._rescue()
+            except (OSError, sqlite3.Error) as error:
+                _warn(f"{self.path} is gone, and what it had could not be saved elsewhere: {error}")
+
+    def _rescue(self) -> None:
+        """Write the log to a file beside the one that went away, and go on there."""
+        assert self._writer is not None
+        rescue = rescue_path(self._file)
+        descriptor, draft = tempfile.mkstemp(suffix=".new", dir=os.path.dirname(rescue))
+        os.close(descriptor)
+        try:
+            with closing(connect(draft, "mode=rw")) as copy:
+                self._writer.backup(copy)
+            os.rename(draft, rescue)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(draft)
+        self._adopt(rescue)
+
+    def _adopt(self, file: str) -> None:
+        """Go on in *file*, which has all that is committed."""
+        assert self._writer is not None
+        locks = {name: SessionLock.take(lock_path(file, name)) for name in self._claims}
+        with self._pool_lock:
+            gone, self._readers = [*self._readers, self._writer], []
+            # Closing them would remove, by its name, a journal that may be another file's.
+            for connection in gone:
+                _keep_for_ever(connection)
+            self._file = self.path = file
+            self._writer = connect_writer(file, self._durable)
+        wait_for_others(self._writer, self._patience)
+        for name, lock in locks.items():
+            self._claims.pop(name).release(keep=True)  # it says that the old file lacks events
+            if lock is not None:
+                self._claims[name] = lock
+                last = int(self._writer.execute(_LAST_SEQ, (name,)).fetchone()[0])
+                self._note_claim(self._writer, name, lock, last)
+        self._note_files()
+
+    def _close_writer(self, writer: sqlite3.Connection) -> None:
+        # Other processes may be reading, so closing alone would leave the newest events in the
+        # WAL, and a copy of the file without them.
+        if not self._is_in_place():
+            _keep_for_ever(writer)
+            return
+        self._settle_killed(writer)
+        _empty_journal(writer)
+        writer.close()
+
+    def _settle_killed(self, writer: sqlite3.Connection) -> None:
+        """Note that nothing is missing of sessions whose writers were killed, where that is so."""
+        with suppress(sqlite3.Error, OSError, TornLog):
+            wait_for_others(writer, 1.0)
+            for claim in claims_of(writer.execute(CLAIMS).fetchall(), self.path):
+                if not claim.token:
+                    continue
+                lock = SessionLock.take(lock_path(self._file, claim.session))
+                if lock is None:
+                    continue  # it is being written
+                lost = loss_of(self._file, self.path, claim) is not None
+                if not lost:
+                    _note_closed(writer, claim.session)
+                lock.release(keep=lost)
 
     def _read_pages(
         self,
@@ -358,10 +608,12 @@ class SqliteLog:
         newest_first: bool,
     ) -> Iterator[list[Row]]:
         (low, high), (conditions, values) = numbers, filters
-        query = f"{_SELECT}{conditions} ORDER BY seq {'DESC' if newest_first else 'ASC'}"
+        order = "DESC" if newest_first else "ASC"
+        query = f"{_SELECT.format(self._checksum)}{conditions} ORDER BY seq {order}"
         while low < high:
-            with _naming_damage(self.path):
+            with naming_damage(self.path):
                 page, more = self._fetch_page(query, (session, low, high, *values))
+            _check_rows(page, self.path)
             first, last = (high, low + 1) if newest_first else (low + 1, high)
             if not conditions:  # no filter leaves out events: every number must be there
                 _check_gapless(page, first, _seq_of(page[-1]) if more else last, self.path)
@@ -397,8 +649,8 @@ class SqliteLog:
             if self._refusal:
                 raise ValueError(self._refusal)
             before = _signature(self._file)
-            if _has_journal(self._file):
-                with closing(_connect(self._file, "mode=ro")) as reader:
+            if has_journal(self._file):
+                with closing(connect(self._file, "mode=ro")) as reader:
                     return fetch(reader)
             reader = self._take_reader("mode=ro&immutable=1", before)
             try:
@@ -407,7 +659,7 @@ class SqliteLog:
                 reader.close()
                 raise
             # A writer that came meanwhile may have changed pages under us: read again.
-            if not _has_journal(self._file) and _signature(self._file) == before:
+            if not has_journal(self._file) and _signature(self._file) == before:
                 self._give_back(reader, before)
                 return fetched
             reader.close()
@@ -425,7 +677,7 @@ class SqliteLog:
                 self._read_as = file
             if self._readers:
                 return self._readers.pop()
-        return _connect(self._file, options)
+        return connect(self._file, options)
 
     def _give_back(self, reader: sqlite3.Connection, file: _Signature | None = None) -> None:
         with self._pool_lock:
@@ -433,154 +685,6 @@ class SqliteLog:
                 self._readers.append(reader)
                 return
         reader.close()
-
-
-# ---- opening ------------------------------------------------------------------------------
-
-
-def _connect(file: str, options: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite3.connect(
-        f"{Path(file).as_uri()}?{options}",
-        uri=True,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=300,
-    )
-    return connection
-
-
-def _connect_writer(file: str, durable: bool) -> sqlite3.Connection:
-    writer = _connect(file, "mode=rw")
-    try:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        writer.execute(f"PRAGMA fullfsync = {int(durable)}")  # macOS: fsync alone is not enough
-        writer.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-        _wait_for_others(writer, _APPEND_SECONDS)
-    except BaseException:
-        writer.close()
-        raise
-    return writer
-
-
-def _close_writer(writer: sqlite3.Connection) -> None:
-    # Other processes may be reading, so closing alone would leave the newest events in the WAL,
-    # and a copy of the file without them.
-    _empty_journal(writer)
-    writer.close()
-
-
-def _empty_journal(writer: sqlite3.Connection) -> None:
-    """Bring what the WAL holds into the file, unless somebody reads it for longer than a second."""
-    with suppress(sqlite3.OperationalError):
-        _wait_for_others(writer, 1.0)
-        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    _wait_for_others(writer, _APPEND_SECONDS)
-
-
-def _wait_for_others(writer: sqlite3.Connection, seconds: float) -> None:
-    """Let what *writer* does wait that long where another program has locked the file."""
-    writer.execute(f"PRAGMA busy_timeout = {int(1000 * seconds)}")
-
-
-def _prepare(file: str, path: str, readonly: bool) -> None:
-    """Make the file if it is missing; refuse it untouched if it is not a log of ours."""
-    if not os.path.lexists(file):
-        if readonly:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        _make(file)
-    if not stat.S_ISREG(os.stat(file).st_mode):
-        raise AlienFile(path, "it is not a regular file", _ANOTHER_FILE)
-    if not os.access(file, os.R_OK if readonly else os.R_OK | os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-    if not readonly and _identity(file) in _INHERITED:
-        raise UprootError(
-            f"{path} is open in the process that this one was forked from.\n"
-            "Open it here with readonly=True, or start processes by 'spawn'."
-        )
-    if not readonly and os.stat(file).st_size == 0:
-        _fill(file)
-    _check_header(file, path)
-
-
-def _make(file: str) -> None:
-    """Make a whole log at once: whoever is killed meanwhile leaves no half of one."""
-    folder, name = os.path.split(file)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
-    descriptor, draft = tempfile.mkstemp(prefix=f"{name}-", suffix=".new", dir=folder)
-    os.close(descriptor)
-    try:
-        _fill(draft)
-        _move_if_free(draft, file)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(draft)
-
-
-def _move_if_free(draft: str, file: str) -> None:
-    if sys.platform == "win32":
-        with suppress(FileExistsError):
-            os.rename(draft, file)
-        return
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass  # another process was first; its log is as good
-    except OSError:  # a file system without hard links
-        if not os.path.lexists(file):
-            os.rename(draft, file)
-
-
-def _fill(file: str) -> None:
-    """Lay out the tables in an empty file."""
-    with closing(_connect(file, "mode=rw")) as writer:
-        with _transaction(writer):
-            if writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-                for statement in filter(str.strip, _LAYOUT.split(";")):
-                    writer.execute(statement)
-                writer.execute(f"PRAGMA application_id = {APPLICATION}")
-                writer.execute(f"PRAGMA user_version = {VERSION}")
-        writer.execute("PRAGMA journal_mode = WAL")
-
-
-_ANOTHER_FILE = "Give another path; a log is made where there is no file yet."
-
-
-def _check_header(file: str, path: str) -> None:
-    """Refuse a file whose header is not ours.
-
-    SQLite reads it, as "immutable": that neither locks nor writes. Opening the file ourselves
-    would, on closing it, drop the locks that SQLite holds on it elsewhere in this process.
-    """
-    with closing(_connect(file, "mode=ro&immutable=1")) as reader:
-        try:
-            # A process killed in a checkpoint leaves a file shorter than its header says. The
-            # journal mends that, but here it is not looked at; this lets the header be read.
-            reader.execute("PRAGMA writable_schema = ON")
-            application = reader.execute("PRAGMA application_id").fetchone()[0]
-            version = reader.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            if _primary_code(error) == sqlite3.SQLITE_NOTADB:
-                reason = "it is not an SQLite database"
-                raise AlienFile(path, reason, _ANOTHER_FILE) from error
-            if _primary_code(error) == sqlite3.SQLITE_CORRUPT:
-                raise TornLog(path, str(error)) from error
-            raise
-    if application != APPLICATION:
-        raise AlienFile(path, "it is not a log of uproot_nb", _ANOTHER_FILE)
-    _check_version(version, path)
-
-
-def _check_version(version: int, path: str) -> None:
-    if version > VERSION:
-        reason = f"it has version {version}, and this uproot_nb knows {VERSION}"
-        raise AlienFile(path, reason, "Upgrade uproot_nb, or give another path.")
-
-
-def _has_journal(file: str) -> bool:
-    return os.path.exists(f"{file}-wal")
 
 
 def _signature(file: str) -> _Signature:
@@ -591,7 +695,15 @@ def _signature(file: str) -> _Signature:
 # ---- reading and writing --------------------------------------------------------------------
 
 
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE session = ? AND seq > ? AND seq <= ?"
+_SELECT = (
+    f"SELECT {', '.join(COLUMNS)}, {{}} FROM events WHERE session = ? AND seq > ? AND seq <= ?"
+)
+_CLAIM = "INSERT OR REPLACE INTO claims(session, token, seq) VALUES (?, ?, ?)"
+_CLOSED = """
+UPDATE claims SET token = '', seq = coalesce((
+    SELECT max(events.seq) FROM events WHERE events.session = claims.session
+), 0) WHERE session = ?
+"""
 _as_event: Callable[[Row], Event] = partial(tuple.__new__, Event)
 
 
@@ -621,12 +733,19 @@ def _page(reader: sqlite3.Connection, query: str, values: Sequence[Any]) -> tupl
             if not fetched:
                 return rows, False
             rows += fetched
-            characters += sum(map(len, map(_value_of, fetched)))
+            with suppress(TypeError):  # damaged rows, which are looked at next
+                characters += sum(map(len, map(_value_of, fetched)))
     return rows, True
 
 
-_seq_of: Callable[[Row], int] = itemgetter(_COLUMNS.index("seq"))
-_value_of: Callable[[Row], str] = itemgetter(_COLUMNS.index("value"))
+_seq_of: Callable[[Row], int] = itemgetter(COLUMNS.index("seq"))
+_value_of: Callable[[Row], str] = itemgetter(COLUMNS.index("value"))
+
+
+def _check_rows(page: list[Row], path: str) -> None:
+    damaged = first_damaged(page)
+    if damaged is not None:
+        raise TornLog(path, f"event {damaged} is not what was written")
 
 
 def _check_gapless(page: list[Row], first: int, last: int, path: str) -> None:
@@ -648,99 +767,68 @@ def _insert(writer: sqlite3.Connection, events: Sequence[Event]) -> None:
     if len(events) <= _ROWS_A_STATEMENT:
         _insert_rows(writer, events)
         return
-    with _transaction(writer):
+    with transaction(writer):
         for start in range(0, len(events), _ROWS_A_STATEMENT):
             _insert_rows(writer, events[start : start + _ROWS_A_STATEMENT])
 
 
 def _insert_rows(writer: sqlite3.Connection, events: Sequence[Event]) -> None:
-    writer.execute(_insertion(len(events)), tuple(chain.from_iterable(events)))
+    rows = [(*event, checksum_of_event(event)) for event in events]
+    writer.execute(_insertion(len(events)), tuple(chain.from_iterable(rows)))
 
 
 @lru_cache(maxsize=_ROWS_A_STATEMENT)
 def _insertion(rows: int) -> str:
-    row = f"({','.join('?' * len(_COLUMNS))})"
-    return f"INSERT INTO events({','.join(_COLUMNS)}) VALUES {','.join([row] * rows)}"
+    row = f"({','.join('?' * (len(COLUMNS) + 1))})"
+    return f"INSERT INTO events({','.join(COLUMNS)},checksum) VALUES {','.join([row] * rows)}"
 
 
-@contextmanager
-def _transaction(writer: sqlite3.Connection) -> Iterator[None]:
-    writer.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        writer.execute("COMMIT")
-    except BaseException:
-        if writer.in_transaction:
-            writer.execute("ROLLBACK")
-        raise
+# ---- which file it is ----
 
 
-@contextmanager
-def _naming_damage(path: str) -> Iterator[None]:
-    """Raise TornLog where SQLite says that the file is malformed."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        damaged = _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        if damaged or "Could not decode to UTF-8" in str(error):
-            raise TornLog(path, str(error)) from error
-        raise
+def _note_closed(writer: sqlite3.Connection, session: str) -> None:
+    with transaction(writer):
+        writer.execute(_CLOSED, (session,))
 
 
-def _primary_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _empty_journal(writer: sqlite3.Connection) -> None:
+    """Bring what the WAL holds into the file, unless somebody reads it for longer than a second."""
+    with suppress(sqlite3.OperationalError):
+        wait_for_others(writer, 1.0)
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-# ---- one writer a session -------------------------------------------------------------------
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=6)
 
 
-def _take_lock(path: str) -> IO[bytes] | None:
-    """Return the open, locked file, or None where another log has it; it dies with the process."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        file = os.fdopen(descriptor, "r+b", buffering=0)
-        if not _lock(descriptor):
-            file.close()
-            return None
-        if _is_at(descriptor, path):
-            return file
-        file.close()  # its last holder removed the file just now: lock the new one
+def accept_loss(path: str | os.PathLike[str]) -> list[str]:
+    """Let a log go on without the events that are missing; return the sessions that lack some.
+
+    Its journal must not be there any more: put it back if you have it.
+    """
+    file = os.path.realpath(os.fspath(path))
+    accepted = []
+    for claim in claims_in_file(file) or []:
+        if loss_of(file, str(path), claim) is None:
+            continue
+        lock = SessionLock.take(lock_path(file, claim.session))
+        if lock is None:
+            raise SessionTaken(claim.session, str(path))
+        lock.release()
+        accepted.append(claim.session)
+    with closing(connect_writer(file, durable=True)) as writer:
+        for session in accepted:
+            _note_closed(writer, session)
+    return accepted
 
 
-def _release_lock(file: IO[bytes], path: str) -> None:
-    if sys.platform == "win32":  # an open file cannot be removed there
-        file.close()
-        with suppress(OSError):
-            os.unlink(path)
-        return
-    with suppress(OSError):
-        os.unlink(path)
-    file.close()
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt  # only there
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl  # only elsewhere
-
-            # Not lockf: that lock would go when any descriptor of the file is closed.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-            return False
-        raise
-    return True
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
+def _refuse_inherited(file: str, path: str) -> None:
+    if _identity(file) in _INHERITED:
+        raise UprootError(
+            f"{path} is open in the process that this one was forked from.\n"
+            "Open it here with readonly=True, or start processes by 'spawn'."
+        )
 
 
 def _identity(file: str) -> tuple[int, int]:

@@ -1,0 +1,61 @@
+"""Checking a log: is everything there, and what was written?"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+from uproot_nb.errors import TornLog, UprootError
+from uproot_nb.log.sqlite import SqliteLog
+
+__all__ = ["Checked", "check_log"]
+
+
+class Checked(NamedTuple):
+    """What a log holds, and what is wrong with it; nothing is if `faults` is empty."""
+
+    sessions: int
+    events: int
+    unsigned: int
+    """Events without a checksum: an older version has written them."""
+    faults: list[str]
+
+
+def check_log(path: str | os.PathLike[str]) -> Checked:
+    """Read all of a log, and say what is missing or not what was written. It is not changed.
+
+        check_log("uproot_nb.sqlite3").faults
+
+    Raises:
+        AlienFile: the file is no log, or of a newer version.
+        FileNotFoundError: there is no such file.
+    """
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            log = SqliteLog(path, readonly=True)
+        except TornLog as torn:
+            return Checked(0, 0, 0, [str(torn)])
+        with closing(log):
+            faults = [*log.damage(), *_faults(log)]
+            sessions, events, unsigned = log.counts()
+    said = [str(one.message) for one in warned if one.category is UserWarning]
+    return Checked(sessions, events, unsigned, [*dict.fromkeys(said + faults)])
+
+
+def _faults(log: SqliteLog) -> Iterator[str]:
+    try:
+        names = [record.name for record in log.sessions()]
+    except UprootError as fault:
+        yield str(fault)
+        return
+    for name in names:
+        try:
+            log.load_snapshot(name)
+            for _ in log.read_columns(name):
+                pass
+        except UprootError as fault:
+            yield f"Session '{name}': {fault}"
