@@ -162,7 +162,7 @@ async def test_whatever_leads_nowhere_gets_the_same_page(world: World, path: str
     assert not kernel.heard
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", [ANN, JOIN, "p/unknown/"])
 async def test_other_methods_have_no_effect(world: World, method: str, path: str) -> None:
     kernel = await world.kernel()

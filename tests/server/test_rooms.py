@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tornado.httpclient import HTTPClientError
 
-from tests.server.worlds import Kernel, Limited, World, until
+from tests.server.worlds import Kernel, Limited, World, until, upgrade
 from uproot_nb.bridge.messages import (
+    AddPlayers,
     CloseRoom,
     CloseSession,
     HttpReply,
     HttpRequest,
+    Misuse,
     OpenRoom,
     RoomNews,
     RoomWaiting,
     SetState,
 )
 from uproot_nb.server.limits import Limits
+from uproot_nb.server.networks import Proxies
 from uproot_nb.server.rooms import Room
 
 pytestmark = pytest.mark.asyncio
@@ -256,16 +260,111 @@ async def guess(world: World, kernel: Kernel, label: str, status: int, **headers
 
 
 async def test_whoever_guesses_labels_is_slowed_down_and_nobody_else(limited: Limited) -> None:
-    world = await limited(guesses_per_second=0.0001, guess_burst=3.0)
+    world = await limited(guesses_per_second=0.0001, guess_burst=3.0, guess_pause=0.01)
+    world.server.proxies = Proxies(["127.0.0.1"])
     kernel = await serve(world)
     kernel.answers = False
     assert await guess(world, kernel, "right", 200) == 200
     assert [await guess(world, kernel, f"g{n}", 403) for n in range(5)] == [403] * 3 + [429] * 2
-    assert await guess(world, kernel, "right", 200) == 429
     assert await guess(world, kernel, "right", 200, X_Forwarded_For="192.0.2.7") == 200
+    assert await guess(world, kernel, "wrong", 403, X_Forwarded_For="192.0.2.7") == 403
     kernel.answers = True
     assert (await world.fetch("room/lab/")).code == 200  # looking is no guessing
-    assert (await world.fetch("room/lab/?label=g")).code == 429
+
+
+async def test_a_right_label_is_let_in_though_neighbours_have_mistyped_theirs(
+    limited: Limited,
+) -> None:
+    world = await limited(guesses_per_second=0.0001, guess_burst=3.0, guess_pause=0.01)
+    kernel = await serve(world)
+    kernel.answers = False
+    for number in range(20):
+        await guess(world, kernel, f"g{number}", 403)
+    assert await guess(world, kernel, "right", 200) == 200
+    assert await guess(world, kernel, "right", 200) == 200
+    told = [one for one in kernel.heard if isinstance(one, Misuse)]
+    assert "127.0.0.1 has tried many labels" in told[0].what
+
+
+async def test_labels_are_charged_before_they_are_judged(limited: Limited) -> None:
+    """Of many at once no more are judged at once than of many in a row."""
+    world = await limited(
+        guesses_per_second=0.0001, guess_burst=3.0, guess_pause=3600.0, max_waiting_guesses=4
+    )
+    kernel = await serve(world)
+    kernel.answers = False
+    asking = [
+        asyncio.ensure_future(world.fetch("room/lab/", f"label=g{n}", request_timeout=60))
+        for n in range(9)
+    ]
+    judged = [await kernel.expect(HttpRequest) for _ in range(3)]
+    await until(lambda: sum(one.done() for one in asking) == 2)  # four wait, and these must not
+    assert {(await one).code for one in asking if one.done()} == {429}
+    assert not [one for one in kernel.heard if isinstance(one, HttpRequest)]
+    for request in judged:
+        kernel.send(HttpReply(request.request, 403, [], b"x"))
+    await until(lambda: sum(one.done() for one in asking) == 5)
+    for one in asking:
+        one.cancel()
+
+
+async def test_who_has_a_place_is_not_counted_when_coming_again(limited: Limited) -> None:
+    world = await limited(max_joins_per_second=0.0001, join_burst=2.0)
+    await serve(world)
+    for _ in range(6):
+        assert (await world.fetch("room/lab/", "label=a")).code == 200
+
+
+async def test_one_address_opens_only_so_many_places_in_a_room(limited: Limited) -> None:
+    world = await limited(max_joins_per_second=0.0001, join_burst=2.0)
+    kernel = await serve(world)
+    kernel.answers = False
+    codes = []
+    for number in range(3):
+        asking = asyncio.ensure_future(world.fetch("room/lab/", ""))
+        if number < 2:
+            request = await kernel.expect(HttpRequest)
+            kernel.send(AddPlayers("key-market", {f"token-{number}": f"new-{number}"}))
+            kernel.send(HttpReply(request.request, 303, [("Location", "p/x/")], b""))
+        codes.append((await asking).code)
+    assert codes == [303, 303, 429]
+    told = await kernel.expect(Misuse)
+    assert told.what.startswith("too many joins: 127.0.0.1 has asked for 2 places at once")
+    assert "max_joins_per_second" in told.what
+
+
+async def test_one_network_does_not_fill_a_room_and_players_get_in(limited: Limited) -> None:
+    world = await limited(max_connections=200, max_connections_per_network=5)
+    kernel = await serve(world)
+    waiting_there = [await world.wait_in("lab") for _ in range(5)]
+    with pytest.raises(HTTPClientError) as refused:
+        await world.wait_in("lab")
+    assert refused.value.code == 503
+    told = await kernel.expect(Misuse)
+    assert told.what == (
+        "too many connections: 127.0.0.1 has 5 without a player's link "
+        "(max_connections_per_network)"
+    )
+    assert await (await world.play()).nothing_more()
+    assert [await one.read() for one in waiting_there] == [RUNNING] * 5
+    waiting_there[0].connection.close()
+    await until(lambda: world.server.connections.strangers == 4)
+    assert await (await world.wait_in("lab")).read() == RUNNING
+
+
+async def test_of_a_trusted_proxy_the_networks_behind_it_are_counted(limited: Limited) -> None:
+    world = await limited(max_connections=200, max_connections_per_network=1)
+    world.server.proxies = Proxies(["127.0.0.1"])
+    await serve(world)
+    opened = []
+    for number in range(4):
+        raw = await upgrade(world.server.port, "/room/lab/ws", X_Forwarded_For=f"192.0.2.{number}")
+        assert (await raw.read())[0] == 1
+        opened.append(raw)
+    with pytest.raises(AssertionError, match="503"):
+        await upgrade(world.server.port, "/room/lab/ws", X_Forwarded_For="192.0.2.1")
+    for raw in opened:
+        raw.writer.close()
 
 
 async def test_too_many_requests_from_one_address_get_429(limited: Limited) -> None:

@@ -151,9 +151,9 @@ async def test_a_fault_of_ours_is_logged_once_a_minute_and_counted(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _opened(world)
-    monkeypatch.setattr(world.server.sessions, "player", lambda token: 1 / 0)
+    monkeypatch.setattr(world.server.sessions, "joined_by", lambda *link: 1 / 0)
     for _ in range(20):
-        assert (await world.fetch("p/x/")).code == 500
+        assert (await world.fetch("join/a/b/")).code == 500
     shown = [record for record in caplog.records if "ZeroDivisionError" in record.getMessage()]
     assert len(shown) == 1
     assert world.server.refusals.counts["fault"] == 20

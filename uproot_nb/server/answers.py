@@ -22,9 +22,8 @@ __all__ = ["SANDBOX", "Answer"]
 SANDBOX = "sandbox allow-scripts allow-forms allow-modals"
 """The policy for pages on Jupyter's own origin: they get an origin of their own instead."""
 
-_PLAIN_TARGET = re.compile(r"/[\x21-\x7e]*\Z")
+_PLAIN_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 """What browsers ask for: a path of this server. They encode all that is no plain ASCII."""
-_NUL = re.compile(r"%00")
 
 
 class Answer(RequestHandler):
@@ -49,10 +48,10 @@ class Answer(RequestHandler):
 
     def prepare(self) -> Awaitable[None] | None:
         """Refuse a target that no browser asks for, before anything looks at it."""
-        target = self.request.uri or ""
-        if not _PLAIN_TARGET.match(target) or _NUL.search(target.partition("?")[0]):
+        path = (self.request.uri or "").partition("?")[0]
+        if not _PLAIN_PATH.match(path) or "%00" in path:
             self.server.count_refusal("malformed request")
-            self.show("missing", 400)
+            self.show("missing", 404)
         return None
 
     def head(self, *arguments: str) -> Awaitable[None] | None:

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Float, Integer, Unicode
+from traitlets import Bool, Float, Integer, List, TraitError, Unicode, validate
 
 from uproot_nb.bridge.discovery import VARIABLE, Discovery, publish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.mount import MOUNT, mounted
+from uproot_nb.server.networks import Proxies
 from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.status import StatusData, StatusPage
 
@@ -71,9 +72,36 @@ class UprootNB(ExtensionApp):
         help="The longest form with files that is taken from a browser.",
     ).tag(config=True)
 
+    max_connections_per_network = Integer(
+        0,
+        min=0,
+        help="""Connections without a player's link that one address (IPv6: one /64) may hold, as
+        in front of a room; 0 = three eighths of max_connections.""",
+    ).tag(config=True)
+    max_joins_per_second = Float(
+        Limits.max_joins_per_second,
+        min=0.0,
+        help="""Places that one address may open by a join link or in a room, after the first 300;
+        0 = no limit.""",
+    ).tag(config=True)
+    trusted_proxies = List(
+        Unicode(),
+        help="""Addresses and networks of proxies whose X-Forwarded-For says where participants
+        are, as "127.0.0.1" for one on this machine. Without, it is ignored.""",
+    ).tag(config=True)
+
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
     _discovery: Path | None = None
+
+    @validate("trusted_proxies")
+    def _check_proxies(self, proposal: Any) -> list[str]:
+        try:
+            Proxies(proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"UprootNB.trusted_proxies: {error}") from error
+        checked: list[str] = proposal["value"]
+        return checked
 
     def initialize_settings(self) -> None:
         """Make the participant server; it opens its port when Jupyter's loop runs."""
@@ -82,11 +110,16 @@ class UprootNB(ExtensionApp):
             max_frame_bytes=self.max_frame_bytes,
             max_unsent_bytes=self.max_unsent_bytes,
             max_connections=self.max_connections,
+            max_connections_per_network=self.max_connections_per_network,
+            max_joins_per_second=self.max_joins_per_second,
             max_upload_bytes=self.max_upload_bytes,
             max_file_bytes=self.max_upload_bytes,
         )
         self.participants = ParticipantServer(
-            limits, public_url=self.public_url, on_activity=self._note_activity
+            limits,
+            public_url=self.public_url,
+            trusted_proxies=self.trusted_proxies,
+            on_activity=self._note_activity,
         )
 
     def initialize_handlers(self) -> None:

@@ -7,6 +7,7 @@ import binascii
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tornado.websocket import WebSocketProtocol13
 
@@ -15,6 +16,7 @@ from uproot_nb.server.expected import TRY_AGAIN, WaitingSocket, room_key
 from uproot_nb.server.rooms import RoomSocket
 from uproot_nb.server.sessions import Player, digest
 from uproot_nb.server.sockets import WAITING_PAGE, ClosedDoor, PlayerSocket
+from uproot_nb.server.visits import address_of
 from uproot_nb.server.websocket import WebSocket, adopt
 
 __all__ = ["JoinDoor", "PlayerDoor", "RoomDoor"]
@@ -26,8 +28,8 @@ _NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
 class _SocketDoor(Answer):
     """Checks the handshake; whose door it is says who is seated."""
 
-    async def enter(self, player: Player | None, find_seat: Callable[[], WebSocket]) -> None:
-        """Seat the browser in the socket that *find_seat* gives, if it asks for one properly."""
+    async def enter(self, player: Player | None, find_socket: Callable[[], WebSocket]) -> None:
+        """Seat the browser in the socket that *find_socket* gives, if it asks for one properly."""
         key = self._handshake_key()
         if key is None:
             self.server.count_refusal("no handshake", player)
@@ -43,8 +45,12 @@ class _SocketDoor(Answer):
             self.server.count_refusal("foreign origin", player)
             self.show("missing", 404)
             return
-        if not self.server.has_room():
-            self.server.count_refusal("too many connections", player)
+        address = address_of(self.request, self.server.proxies)
+        connection: Any = self.request.connection
+        seat = self.server.seat_for(connection.stream, address, player)
+        if seat is None:
+            self.server.note_shortage(address)
+            self.set_header("Retry-After", "5")
             self.show("refused", 503)
             return
         self.set_status(101)
@@ -54,7 +60,10 @@ class _SocketDoor(Answer):
         self.set_header("Connection", "Upgrade")
         self.set_header("Sec-WebSocket-Accept", WebSocketProtocol13.compute_accept_value(key))
         self.finish()
-        await adopt(self.detach(), find_seat())
+        socket = find_socket()
+        socket.release = seat.release
+        if not await adopt(self.detach(), socket):
+            seat.release()
 
     def _handshake_key(self) -> str | None:
         """Return the handshake's key; None if this is no WebSocket handshake."""

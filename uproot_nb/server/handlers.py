@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http.client import responses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,9 @@ from uproot_nb.server.forms import (
     PostedFile,
 )
 from uproot_nb.server.notices import words
-from uproot_nb.server.rooms import Visitor
+from uproot_nb.server.networks import network_of
 from uproot_nb.server.sessions import Player, Session
+from uproot_nb.server.visitors import Visitor
 from uproot_nb.server.visits import address_of, told_headers
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
@@ -245,7 +246,6 @@ class PlayerPage(_KernelPage):
             return
         connection: Any = self.request.connection
         limits = self.server.limits
-        connection.set_max_body_size(limits.max_form_bytes)
         player = self.server.sessions.player(self.path_args[0])
         if self.request.method != "POST" or player is None or player.session.closed:
             return
@@ -452,8 +452,8 @@ class JoinPage(_KernelPage):
         session = self._admit(label, secret)
         if session is None or self.too_long():
             return
-        if session.joins is not None and not session.joins.take(time.monotonic()):
-            self.server.count_refusal("too fast")
+        address = address_of(self.request, self.server.proxies)
+        if not self.server.may_join(session, address):
             self._later(429)
             return
         if await session.served(self.server.limits.form_patience) is None:
@@ -490,8 +490,11 @@ class RoomPage(_KernelPage):
         if found is not None:
             session, visitor = found
             patience = self.server.limits.page_patience
-            reply = await self.ask_patiently(session, "", "room", patience, name)
-            self._answer(session, visitor, reply)
+            await self._answer(
+                session,
+                visitor,
+                lambda: self.ask_patiently(session, "", "room", patience, name),
+            )
 
     async def post(self, name: str) -> None:
         found = self._admit(name)
@@ -501,7 +504,16 @@ class RoomPage(_KernelPage):
         if await session.served(self.server.limits.form_patience) is None:
             self.pause_or_end(session)
             return
-        self._answer(session, visitor, await self.ask_kernel(session, "", "enter", 0.0, name))
+        address = address_of(self.request, self.server.proxies)
+        if not self.server.may_join(session, address):
+            self.too_fast()
+            return
+        places = session.places
+        await self._answer(
+            session, visitor, lambda: self.ask_kernel(session, "", "enter", 0.0, name)
+        )
+        if session.places == places:  # whoever came had a place already
+            self.server.give_back_join(session, address)
 
     def _admit(self, name: str) -> tuple[Session, Visitor] | None:
         """Return who serves the room, and for whom; answer and return None if it cannot be."""
@@ -513,8 +525,8 @@ class RoomPage(_KernelPage):
         if session is None:
             self.show("ended", 410)
             return None
-        visitor, now = room.visitor(address_of(self.request)), time.monotonic()
-        if not visitor.may_ask(now) or (self._has_label() and not visitor.may_guess(now)):
+        visitor = room.visitor(address_of(self.request, self.server.proxies))
+        if not visitor.may_ask(time.monotonic()):
             self.server.count_refusal("too fast")
             self.too_fast()
             return None
@@ -523,14 +535,36 @@ class RoomPage(_KernelPage):
     def _has_label(self) -> bool:
         return any(self.get_arguments("label"))
 
-    def _answer(self, session: Session, visitor: Visitor, reply: HttpReply | None) -> None:
+    async def _answer(
+        self,
+        session: Session,
+        visitor: Visitor,
+        ask: Callable[[], Awaitable[HttpReply | None]],
+    ) -> None:
+        """Answer what the kernel says, which *ask* asks; labels are charged before it judges."""
+        is_guess = self._has_label()
+        in_time = not is_guess or visitor.may_guess(time.monotonic())
+        if not in_time and not await visitor.wait_to_guess():
+            self._too_many_guesses(session)
+            return
+        reply = await ask()
         if reply is None:
             self.pause_or_end(session)
             return
         if reply.status == _UNKNOWN_LABEL:
             self.server.count_refusal("unknown label")
-            visitor.note_wrong_guess(time.monotonic())
+            if not in_time:
+                self._too_many_guesses(session)
+                return
+        elif is_guess and in_time:
+            visitor.give_back_guess(time.monotonic())
         self.pass_on(reply)
+
+    def _too_many_guesses(self, session: Session) -> None:
+        network = network_of(address_of(self.request, self.server.proxies))
+        detail = f"{network} has tried many labels that nobody has; each further one has to wait"
+        self.server.count_refusal("too fast", detail=detail, session=session)
+        self.too_fast()
 
 
 def _pairs(arguments: dict[str, list[bytes]]) -> list[tuple[str, str]]:

@@ -22,6 +22,9 @@ class Limits:
     max_frame_bytes: int = 64 * 1024
     max_unsent_bytes: int = 4 * 1024 * 1024
     max_connections: int = 4000
+    """Fewer where the process may not open so many files."""
+    max_connections_per_network: int = 0
+    """Of strangers behind one address (IPv6: one /64); 0 = half of what strangers have."""
     max_sockets_per_player: int = 32
     max_unanswered_calls: int = 32
     max_form_bytes: int = 1024 * 1024
@@ -51,6 +54,19 @@ class Limits:
     guesses_per_second: float = 0.5
     """Unknown labels that one address may try in a room, after `guess_burst` at once."""
     guess_burst: float = 50.0
+
+    guess_pause: float = 0.5
+    """How long each label beyond that waits, one after the other."""
+    max_waiting_guesses: int = 64
+    max_joins_per_second: float = 2.0
+    """Places that one address may open, after `join_burst` at once; 0 = no limit."""
+    join_burst: float = 300.0
+
+    def join_bucket(self, now: float) -> TokenBucket | None:
+        """Return a full bucket for the places that one network opens; None without a limit."""
+        if self.max_joins_per_second <= 0:
+            return None
+        return TokenBucket(self.max_joins_per_second, self.join_burst, now)
 
     def bucket(self, now: float) -> TokenBucket | None:
         """Return a full bucket for one player, or None where there is no limit."""
@@ -82,14 +98,11 @@ class TokenBucket:
         self._level = level - cost
         return True
 
-    def allows(self, now: float) -> bool:
-        """Say whether `take` would let a call pass, and take nothing."""
-        return min(self._level + (now - self._at) * self._rate, self._burst) >= 1.0
-
-    def charge(self, now: float) -> None:
-        """Count a call that passed already, even if that makes a debt."""
-        self._level = min(self._level + (now - self._at) * self._rate, self._burst) - 1.0
-        self._at = now
+    def charge(self, now: float, cost: float = 1.0) -> None:
+        """Count a call that passed already, even if that makes a debt; a negative *cost* is one
+        that does not count after all."""
+        level = min(self._level + (now - self._at) * self._rate, self._burst) - cost
+        self._level, self._at = min(level, self._burst), now
 
 
 class Refusals:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application
@@ -18,19 +18,25 @@ from tornado.web import Application
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import Misuse, ScriptError
+from uproot_nb.server.connections import Connections, Seat, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
 from uproot_nb.server.limits import Limits, Refusals, ScriptErrors
 from uproot_nb.server.links import KernelLink
+from uproot_nb.server.listening import BoundedServer as _BoundedServer
+from uproot_nb.server.networks import Proxies, network_of
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.rooms import Rooms
 from uproot_nb.server.sessions import Player, Session, Sessions
 from uproot_nb.server.sockets import PlayerSocket
 from uproot_nb.server.uploads import Uploads
+from uproot_nb.server.visitors import Visitors
 
 __all__ = ["ParticipantServer", "start_embedded"]
 
+_logger = logging.getLogger(__name__)
 _SAME_FAULT_SECONDS = 60.0
+_SHORTAGE_SECONDS = 10.0
 _MOST_FAULTS = 100
 
 
@@ -51,6 +57,7 @@ class ParticipantServer:
         limits: Limits | None = None,
         *,
         public_url: str = "",
+        trusted_proxies: Iterable[str] = (),
         on_activity: Callable[[str], None] | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -70,6 +77,14 @@ class ParticipantServer:
         self.url = _with_slash(public_url)
         self._public_url = self.url
         self._on_activity = on_activity
+        self.proxies = Proxies(trusted_proxies)
+        self.connections = Connections(
+            most_connections(self.limits.max_connections),
+            self.limits.max_connections_per_network,
+        )
+        self.seats: dict[IOStream, Seat] = {}
+        """The seats of connections on the own port that are no WebSockets."""
+        self._shortages: dict[str, tuple[int, str]] = {}
         self._http: _BoundedServer | None = None
         self._descriptors: list[int] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -100,7 +115,7 @@ class ParticipantServer:
             idle_connection_timeout=self.limits.idle_timeout,
             body_timeout=self.limits.idle_timeout,
         )
-        self._http.admit = self.has_room
+        self._http.participants = self
         self._http.add_sockets(sockets)
         self._descriptors = [opened.fileno() for opened in sockets]
         for descriptor in self._descriptors:
@@ -156,12 +171,70 @@ class ParticipantServer:
             for opened in unflushed:
                 opened.flush()
 
+    def seat_for(self, stream: IOStream, address: str, player: Player | None) -> Seat | None:
+        """Return the seat of a connection that becomes a WebSocket; None if there is none."""
+        network = network_of(address)
+        seat = self.seats.pop(stream, None)
+        if seat is None:  # it has come by Jupyter's port
+            seat = self.connections.take(network)
+        if seat is None:
+            return None
+        seat.serve()
+        seat.close = None  # nobody ends it to make room any more
+        if player is not None:
+            seat.know()
+            return seat
+        if seat.network != network:  # it has come by a proxy: the network behind it counts
+            seat.release()
+            seat = self.connections.take(network)
+        if seat is None or seat.stay():
+            return seat
+        seat.release()
+        return None
+
     def has_room(self) -> bool:
         """Say whether one more connection may be opened."""
-        requests = self._http.open_connections if self._http is not None else 0
-        waiting = len(self.rooms.sockets()) + self.expected.count
-        opened = requests + len(self.sockets) + waiting + self.closed_doors
-        return opened < self.limits.max_connections
+        return self.connections.total < self.connections.most
+
+    def note_shortage(self, address: str) -> None:
+        """Report that a connection was refused."""
+        connections, network = self.connections, network_of(address)
+        if not self.has_room():
+            most = connections.most
+            detail = f"all {most:,} are in use (max_connections, and what `ulimit -n` allows)"
+        elif connections.strangers >= connections.most_strangers:
+            most = connections.most_strangers
+            detail = f"browsers without a player's link have all {most:,} that they may have"
+        else:
+            most = connections.most_per_network
+            detail = f"{network} has {most:,} without a player's link (max_connections_per_network)"
+        self._report_shortage("too many connections", detail)
+
+    def note_no_files(self, failure: OSError, expected: bool) -> None:
+        """Report that no connection can be accepted: the process may open no more files."""
+        detail = f"{failure.strerror}; participants wait. Raise the limit with `ulimit -n`"
+        self._report_shortage("no open files" if expected else "cannot accept", detail)
+        if self.is_new_fault(f"accept {failure.errno}"):
+            _logger.warning("No connection can be accepted: %s.", detail)
+
+    def _report_shortage(self, what: str, detail: str) -> None:
+        """Report to every session what may concern each; soon, and then now and then."""
+        self.refusals.count(what)
+        count, first = self._shortages.get(what, (0, detail))
+        self._shortages[what] = count + 1, first
+        if "shortage" not in self._timers:
+            self._later("shortage", self.limits.report_interval, self._report_shortages)
+
+    def _report_shortages(self) -> None:
+        shortages, self._shortages = self._shortages, {}
+        for session in self.sessions:
+            if session.link is not None:
+                for what, (count, detail) in shortages.items():
+                    session.link.send(Misuse(session.key, "", f"{what}: {detail}", count))
+        if shortages:
+            self._later("shortage", _SHORTAGE_SECONDS, self._report_shortages)
+        else:
+            del self._timers["shortage"]
 
     def origin_allowed(self, origin: str, host: str) -> bool:
         """Say whether a page of *origin* may open a socket here, asked for under *host*."""
@@ -188,6 +261,27 @@ class ParticipantServer:
         for player in session.players.values():
             player.bucket = player.bucket or self.limits.bucket(now)
         session.joins = session.joins or self.limits.bucket(now)
+        session.visitors = session.visitors or Visitors(self.limits)
+
+    def may_join(self, session: Session, address: str) -> bool:
+        """Count one more place that *address* asks for; say whether it may be opened."""
+        now, what = time.monotonic(), ""
+        if session.joins is not None and not session.joins.take(now):
+            what = "places are asked for too fast"
+        elif session.visitors is not None and not session.visitors.get(address).may_join(now):
+            limits = self.limits
+            what = (
+                f"{network_of(address)} has asked for {limits.join_burst:,.0f} places at once, and "
+                f"{limits.max_joins_per_second:g} a second pass (max_joins_per_second)"
+            )
+        if what:
+            self.count_refusal("too many joins", detail=what, session=session)
+        return not what
+
+    def give_back_join(self, session: Session, address: str) -> None:
+        """Do not count a place that `may_join` counted: none was opened."""
+        if session.visitors is not None:
+            session.visitors.get(address).give_back_join(time.monotonic())
 
     def count_refusal(
         self,
@@ -256,30 +350,13 @@ async def start_embedded(
     address: str = "127.0.0.1",
     public_url: str = "",
     limits: Limits | None = None,
+    trusted_proxies: Iterable[str] = (),
 ) -> tuple[ParticipantServer, MemoryChannel, str]:
     """Start a participant server in this loop; return it, the kernel's channel, and its URL."""
-    server = ParticipantServer(limits, public_url=public_url)
+    server = ParticipantServer(limits, public_url=public_url, trusted_proxies=trusted_proxies)
     server.start(port, address)
     near, _ = memory_pair(receive, gone, server.attach)
     return server, near, server.url
-
-
-class _BoundedServer(HTTPServer):
-    """Counts its connections, and closes a new one when there are too many."""
-
-    admit: Callable[[], bool]
-    open_connections = 0
-
-    def handle_stream(self, stream: IOStream, address: tuple[object, ...]) -> None:
-        if self.admit():
-            self.open_connections += 1
-            super().handle_stream(stream, address)
-        else:
-            stream.close()
-
-    def on_close(self, server_conn: object) -> None:
-        self.open_connections -= 1
-        super().on_close(server_conn)
 
 
 def _bind(port: int, address: str, tries: int) -> list[socket.socket]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import msgspec
 
 from uproot_nb.bridge.messages import Message, RoomWaiting
-from uproot_nb.server.limits import Limits, TokenBucket
+from uproot_nb.server.limits import Limits
 from uproot_nb.server.sessions import Session
 from uproot_nb.server.sockets import PONG, status_frame
+from uproot_nb.server.visitors import Visitor, Visitors
 from uproot_nb.server.websocket import WebSocket, text_frame
 
-__all__ = ["Room", "RoomSocket", "Rooms", "Visitor"]
+__all__ = ["Room", "RoomSocket", "Rooms"]
 
 _REPORT_SECONDS = 0.05
-_MOST_VISITORS = 4096
 _RELOAD = text_frame(b'{"op":"action","action":"reload"}')
 
 
@@ -30,38 +28,16 @@ class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
 _decode = msgspec.json.Decoder(_Ping).decode
 
 
-class Visitor:
-    """How much one address may still ask of a room."""
-
-    __slots__ = ("_guesses", "_requests")
-
-    def __init__(self, limits: Limits, now: float) -> None:
-        self._requests = limits.bucket(now)
-        self._guesses = TokenBucket(limits.guesses_per_second, limits.guess_burst, now)
-
-    def may_ask(self, now: float) -> bool:
-        """Say whether one more request may pass."""
-        return self._requests is None or self._requests.take(now)
-
-    def may_guess(self, now: float) -> bool:
-        """Say whether one more label may be tried."""
-        return self._guesses.allows(now)
-
-    def note_wrong_guess(self, now: float) -> None:
-        """Count a label that nobody has."""
-        self._guesses.charge(now)
-
-
 class Room:
     """A room's address: which sessions claim it, and who waits there."""
 
-    __slots__ = ("_limits", "_visitors", "claims", "name", "sockets")
+    __slots__ = ("_visitors", "claims", "name", "sockets")
 
     def __init__(self, name: str, limits: Limits) -> None:
-        self.name, self._limits = name, limits
+        self.name = name
         self.claims: dict[str, tuple[float, Session]] = {}
         self.sockets: list[RoomSocket] = []
-        self._visitors: OrderedDict[str, Visitor] = OrderedDict()
+        self._visitors = Visitors(limits)
 
     @property
     def session(self) -> Session | None:
@@ -76,12 +52,7 @@ class Room:
 
     def visitor(self, address: str) -> Visitor:
         """Return what *address* may still ask; addresses not heard of for long are forgotten."""
-        address = _network(address)
-        visitor = self._visitors.pop(address, None) or Visitor(self._limits, time.monotonic())
-        self._visitors[address] = visitor
-        if len(self._visitors) > _MOST_VISITORS:
-            self._visitors.popitem(last=False)
-        return visitor
+        return self._visitors.get(address)
 
     def say(self, frame: bytes) -> None:
         """Write a whole frame to everybody who waits."""
@@ -234,14 +205,3 @@ class RoomSocket(WebSocket):
 def _send(session: Session, message: Message) -> None:
     if session.link is not None:
         session.link.send(message)
-
-
-def _network(address: str) -> str:
-    """Return what stands for an address's owner: an IPv6 network has more than can be counted."""
-    try:
-        known = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if known.version == 4:
-        return address
-    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))

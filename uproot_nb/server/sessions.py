@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from uproot_nb.bridge.messages import HttpReply, OpenSession
 from uproot_nb.server.limits import TokenBucket
+from uproot_nb.server.visitors import Visitors
 
 if TYPE_CHECKING:  # the three know each other; only names are needed here
     from uproot_nb.server.links import KernelLink
@@ -31,10 +32,14 @@ def digest(secret: str) -> bytes:
 class Player:
     """A place in a session, and its open sockets."""
 
-    __slots__ = ("_answer", "_connected", "bucket", "name", "session", "sockets", "uploads")
+    __slots__ = (
+        "_answer", "_connected", "bucket", "name", "number", "session", "sockets", "uploads",
+    )  # fmt: skip
 
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, session: Session, name: str, number: int = 0) -> None:
         self.session, self.name = session, name
+        self.number = number
+        """Which place of the session's it is, in the order in which they came."""
         self.sockets: list[PlayerSocket] = []
         self.bucket: TokenBucket | None = None
         self.uploads = 0
@@ -71,6 +76,9 @@ class Session:
         self.join_secret = b""
         self.players: dict[str, Player] = {}
         self.joins: TokenBucket | None = None
+        self.visitors: Visitors | None = None
+        self.places = 0
+        """How many places there have been."""
         self.link: KernelLink | None = None
         self._state = "paused"
         self._news = asyncio.Event()
@@ -175,5 +183,6 @@ class Sessions:
         for token, name in tokens.items():
             player = session.players.get(name)
             if player is None:
-                player = session.players[name] = Player(session, name)
+                session.places += 1
+                player = session.players[name] = Player(session, name, session.places)
             self._players[digest(token)] = player

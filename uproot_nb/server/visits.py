@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPServerRequest
 
+from uproot_nb.server.networks import Proxies
 from uproot_nb.server.redaction import redact
 
 __all__ = ["address_of", "told_headers"]
@@ -25,15 +25,9 @@ def told_headers(request: HTTPServerRequest) -> dict[str, str]:
     return {**headers, "referer": referrer} if referrer else headers
 
 
-def address_of(request: HTTPServerRequest) -> str:
-    """Return where a request comes from; a proxy on this machine may say so for others."""
-    address = request.remote_ip or ""
-    try:
-        is_near = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address
-    named = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return named[:64] if is_near and named else address
+def address_of(request: HTTPServerRequest, proxies: Proxies) -> str:
+    """Return where a request comes from; a trusted proxy may say so for others."""
+    return proxies.client(request.remote_ip or "", request.headers.get("X-Forwarded-For", ""))
 
 
 def _bare(referrer: str) -> str:

@@ -62,6 +62,10 @@ def _unmask_in_python(mask: bytes, payload: bytes) -> bytes:
     return mixed.to_bytes(size, "little")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def _choose_unmask() -> Callable[[bytes, bytes], bytes]:
     """Return Tornado's function if it is the one in C: thirty times faster at 64 KiB."""
     fast: Callable[[bytes, bytes], bytes] | None = getattr(util, "_websocket_mask", None)
@@ -125,7 +129,7 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_checked", "_closing", "_descriptor", "_goodbye", "_heard", "_held", "_max",
         "_max_unsent", "_parts", "_parts_size", "_paused", "_skip", "_text_check",
-        "_transport", "_unread",
+        "_transport", "_unread", "release",
     )  # fmt: skip
 
     def __init__(self, max_frame_bytes: int, max_unsent_bytes: int) -> None:
@@ -142,6 +146,8 @@ class WebSocket(asyncio.Protocol):
         self._heard = True
         self._closing = False
         self._goodbye: asyncio.TimerHandle | None = None
+        self.release: Callable[[], None] = _nothing
+        """Called when the connection is gone: its place is free."""
 
     # ---- what a child says ----------------------------------------------------------------
 
@@ -424,6 +430,7 @@ class WebSocket(asyncio.Protocol):
         self._unread = b""
         if self._goodbye is not None:
             self._goodbye.cancel()
+        self.release()
         self.on_closed()
 
 
@@ -438,23 +445,25 @@ def _limit_silence(opened: socket.socket) -> None:
             opened.setsockopt(socket.IPPROTO_TCP, option, _UNACKNOWLEDGED_SECONDS * 1000)
 
 
-async def adopt(stream: IOStream, protocol: WebSocket) -> None:
-    """Hand the connection of *stream* over to *protocol*, unless it is gone already."""
+async def adopt(stream: IOStream, protocol: WebSocket) -> bool:
+    """Hand the connection of *stream* over to *protocol*; False if it is gone already."""
     try:
         await stream.write(b"")  # the handshake's answer has left
         if isinstance(stream, SSLIOStream):
             StreamTransport(stream, protocol).start()
-            return
+            return True
         first = asyncio.ensure_future(stream.read_bytes(65536, partial=True))
         if stream.closed():
-            return
+            return False
         opened = stream.socket.dup()
         stream.close()
         if first.done() and not first.exception():
             protocol.begin_with(first.result())
-    except StreamClosedError:
-        return
+    except (StreamClosedError, OSError):  # gone, or the process has no more open files
+        stream.close()
+        return False
     await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, opened)
+    return True
 
 
 class StreamTransport(asyncio.Transport):

@@ -1,0 +1,169 @@
+"""Connections: how many there may be, and how many of them strangers'.
+
+A connection is fresh until its first request shows whose it is: a player's, by a token, or that of
+a stranger who stays, as in front of a room. Strangers leave a quarter of the places to others, and
+those of one network leave half of that to other networks. A fresh connection that waits for a
+request makes room for the next one, the oldest first: browsers open another when they need it.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+__all__ = ["Connections", "Seat", "most_connections"]
+
+_RESERVED_FILES = 256
+"""Open files that are left to the rest of the process: kernels, databases, Jupyter's own port."""
+_FEWEST_PER_NETWORK = 64
+_GRACE_SECONDS = 1.0
+"""So long nobody is sent away: the request may be on its way."""
+
+
+def most_connections(wanted: int) -> int:
+    """Return how many connections there can be, of *wanted*: each is an open file."""
+    if sys.platform == "win32":
+        return wanted
+    import resource  # it is not there on Windows
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, max(limit - _RESERVED_FILES, limit // 2)))
+
+
+class _Kind(enum.Enum):
+    FRESH = enum.auto()
+    STRANGER = enum.auto()
+    PLAYER = enum.auto()
+
+
+class Seat:
+    """A connection's place among the others."""
+
+    __slots__ = ("_connections", "close", "kind", "network", "waiting_since")
+
+    def __init__(self, connections: Connections, network: str) -> None:
+        self._connections, self.network = connections, network
+        self.waiting_since = 0.0
+        self.kind: _Kind | None = None
+        """None: it has no place, or no more."""
+        self.close: Callable[[], None] | None = None
+        """Ends the connection, where it may be ended to make room."""
+
+    def know(self) -> None:
+        """Note that a player's token was shown."""
+        if self.kind is not None:
+            self._connections._turn(self, _Kind.PLAYER)
+
+    def stay(self) -> bool:
+        """Let a stranger stay; False if there are too many of them."""
+        return self._connections._let_stay(self)
+
+    def wait(self) -> None:
+        """Note that no request is being served."""
+        if self.kind is not None and self.close is not None:
+            self._connections._note_waiting(self)
+
+    def serve(self) -> None:
+        """Note that a request is being served."""
+        self._connections._note_serving(self)
+
+    def release(self) -> None:
+        """Leave the place to others. Idempotent."""
+        self.serve()
+        self._connections._turn(self, None)
+
+
+class Connections:
+    """The places that there are.
+
+    seat = connections.take("192.0.2.1")    # None: no place
+    seat.know()                             # it is a player's
+    seat.release()
+    """
+
+    def __init__(
+        self, most: int, per_network: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.most, self._clock = most, clock
+        self.most_strangers = max(1, most - most // 4)
+        half = max(self.most_strangers // 2, _FEWEST_PER_NETWORK)
+        self.most_per_network = min(per_network or half, self.most_strangers)
+        self.counts: Counter[_Kind] = Counter()
+        self._in_network: Counter[tuple[_Kind, str]] = Counter()
+        self._waiting: OrderedDict[Seat, None] = OrderedDict()
+        self._waiting_in: dict[str, OrderedDict[Seat, None]] = {}
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.counts.total()
+
+    @property
+    def strangers(self) -> int:
+        """How many strangers stay."""
+        return self.counts[_Kind.STRANGER]
+
+    def take(self, network: str, *, proxy: bool = False) -> Seat | None:
+        """Return a place for a fresh connection; None if there is none.
+
+        Args:
+            proxy: *network* is a trusted proxy's, and all the world may be behind it.
+        """
+        fresh = _Kind.FRESH, network
+        if not proxy and self._in_network[fresh] >= self.most_per_network:
+            self._make_room(self._waiting_in.get(network))
+        if self.total >= self.most:
+            self._make_room(self._waiting)
+        if self.total >= self.most:
+            return None
+        if not proxy and self._in_network[fresh] >= self.most_per_network:
+            return None
+        seat = Seat(self, network)
+        self._turn(seat, _Kind.FRESH)
+        return seat
+
+    def _let_stay(self, seat: Seat) -> bool:
+        there = self._in_network[_Kind.STRANGER, seat.network]
+        if self.strangers >= self.most_strangers or there >= self.most_per_network:
+            return False
+        self._turn(seat, _Kind.STRANGER)
+        return True
+
+    def _turn(self, seat: Seat, kind: _Kind | None) -> None:
+        """Count *seat* as what it is now."""
+        before, seat.kind = seat.kind, kind
+        if before is not None:
+            self.counts[before] -= 1
+            self._in_network[before, seat.network] -= 1
+            if not self._in_network[before, seat.network]:
+                del self._in_network[before, seat.network]
+        if kind is not None:
+            self.counts[kind] += 1
+            self._in_network[kind, seat.network] += 1
+
+    def _make_room(self, waiting: OrderedDict[Seat, None] | None) -> None:
+        """End the connection that has waited longest without a request."""
+        seat = next(iter(waiting), None) if waiting else None
+        if seat is not None and self._clock() - seat.waiting_since >= _GRACE_SECONDS:
+            seat.release()
+            if seat.close is not None:
+                seat.close()
+
+    def _note_waiting(self, seat: Seat) -> None:
+        self._note_serving(seat)
+        seat.waiting_since = self._clock()
+        self._waiting[seat] = None
+        self._waiting_in.setdefault(seat.network, OrderedDict())[seat] = None
+
+    def _note_serving(self, seat: Seat) -> None:
+        self._waiting.pop(seat, None)
+        there = self._waiting_in.get(seat.network)
+        if there is not None:
+            there.pop(seat, None)
+            if not there:
+                del self._waiting_in[seat.network]
