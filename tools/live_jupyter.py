@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -43,7 +44,12 @@ class LiveJupyter:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.log = folder / ".jupyter" / "server.log"
         self._kernels: list[Kernel] = []
-        self._process = self._start(app, traits)
+        self._app, self._traits = app, traits
+        self._begin()
+
+    def _begin(self) -> None:
+        self._begun = time.time()
+        self._process = self._start(self._app, self._traits)
         try:
             wait_until(self._answers, 60.0, "the Jupyter server to answer")
             # Without the extension, runs would bring their own servers, and nobody would notice.
@@ -71,7 +77,7 @@ class LiveJupyter:
     @property
     def discovery_file(self) -> Path:
         """The file that tells kernels where the extension is."""
-        return next(self._discovery_files())
+        return max(self._discovery_files(), key=lambda file: file.stat().st_mtime)
 
     def start_kernel(self, notebook: str = "notebook.ipynb") -> Kernel:
         """Open a notebook's session as JupyterLab does, and return its kernel when it is ready."""
@@ -103,6 +109,18 @@ class LiveJupyter:
         if self._process.poll() is None:
             self._end_politely()
         end_family(self._process)
+
+    def sigkill(self) -> None:
+        """Kill the server: it can tidy up nothing, and its kernels find out by themselves."""
+        self._process.kill()
+        self._process.wait()
+        for kernel in self._kernels:
+            kernel.close()
+        self._kernels.clear()
+
+    def start_again(self) -> None:
+        """Start the server anew, at the same address and in the same folder."""
+        self._begin()
 
     def last_words(self) -> str:
         """Return the end of what the server wrote."""
@@ -158,7 +176,8 @@ class LiveJupyter:
         return next(self._discovery_files(), None) is not None
 
     def _discovery_files(self) -> Iterator[Path]:
-        return (self.folder / ".jupyter" / "runtime").glob("uproot_nb-*.json")
+        files = (self.folder / ".jupyter" / "runtime").glob("uproot_nb-*.json")
+        return (file for file in files if file.stat().st_mtime >= self._begun - 1.0)
 
     def _end_politely(self) -> None:
         try:

@@ -107,7 +107,8 @@ class Line:
         if self._url != before:
             self.say(
                 f"The participant server is back at another address: {self._url} "
-                f"(before: {before}).\nHand the links out anew (run.links), or start it again on the old port."
+                f"(before: {before}).\nHand the links out anew (run.links), or start it again on "
+                "the old port."
             )
         return channel, self._url
 
