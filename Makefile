@@ -8,6 +8,9 @@
 
 BIN := .venv/bin
 
+# A file's tests run in one worker, because they share its Jupyter server and its browser.
+PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo lab docs test test-all bench conformance lint vendor clean browser
 .DEFAULT_GOAL := demo
 
@@ -21,10 +24,10 @@ docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
 test: lint browser
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: lint browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -180,7 +180,7 @@ def test_the_same_seed_again_makes_new_calls() -> None:
 WRONG: list[Any] = [0, -1, True, 1.5, "ann", None, [5], {"nobody": idle}, {99: idle}]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: repr(wrong).partition(" at 0x")[0])
 def test_what_makes_no_sense_is_refused_before_anybody_plays(wrong: Any) -> None:
     """And nothing is written."""
     with serving(Offer) as run:
