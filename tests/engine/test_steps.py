@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.engine.running import Browser, Rejected, serving, together, until, until_true
-from uproot_nb import Page, live, spawn
+from uproot_nb import Page, Refused, live, spawn
 from uproot_nb.engine.steps import Cause, StepLock, StepLoop, Steps, drive
 
 SEEN: list[Any] = []
@@ -309,7 +309,7 @@ class Tasks(Page):
     @live
     async def one_fails(page, player):
         async def bad() -> None:
-            raise ValueError("child")
+            raise Refused("child")
 
         async def good() -> None:
             try:
@@ -413,7 +413,7 @@ async def test_a_failing_child_cancels_the_others_and_their_clean_up_is_kept() -
     """The finally of a cancelled task still changes the player."""
     with serving(Tasks) as run:
         ann = await Browser.open(run)
-        with pytest.raises(Rejected, match="ValueError: child"):
+        with pytest.raises(Rejected, match="Refused: child"):
             await ann.call("one_fails")
         assert run.players[0].cleaned_up is True
 

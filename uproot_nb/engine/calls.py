@@ -271,9 +271,8 @@ class Calls:
         return error_frame(invoke.id, "Error", NOT_KEPT) if known is None else _frame_of(known)
 
     def _read_row(self, seq: int) -> CallRow | None:
-        world = self._world
-        found = world.log.read(world.name, after=seq - 1, until=seq, kinds={"call"})
-        return next((read_row(event.value) for event in found), None)
+        event = self._world.journal.event_at(seq)
+        return read_row(event.value) if event is not None and event.kind == "call" else None
 
 
 class _Rejection(NamedTuple):

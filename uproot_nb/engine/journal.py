@@ -216,6 +216,14 @@ class Journal:
             yield from kept
             yield from pending
 
+    def event_at(self, seq: int) -> Event | None:
+        """Return the event with this seq, also one not yet committed; None if there is none."""
+        with self.lock:
+            place = seq - self.pending[0].seq if self.pending else -1
+            if 0 <= place < len(self.pending):
+                return self.pending[place]
+        return next(iter(self.log.read(self.session, after=seq - 1, until=seq)), None)
+
     def commit(self) -> None:
         """Commit what is pending, then do what was said; any thread may call."""
         with self.lock:
