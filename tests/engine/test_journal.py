@@ -1,5 +1,5 @@
 """The journal: what is said was committed first, and what was committed is never lost."""
-# ruff: noqa: ANN001, ANN201  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,79 @@ def test_serve_returns_only_when_the_places_are_committed(faulty: Faulty) -> Non
     """A link that the researcher sees leads to a place that no crash can take away."""
     with serving(Market, names=NAMES, players=3) as run:
         assert set(committed(faulty).players) == {player.name for player in run.players}
+
+
+# ---- cells ----
+
+
+@contextmanager
+def busy_loop(run: Run) -> Iterator[None]:
+    """Let the run's loop do nothing until the block ends, so that it commits nothing."""
+    begun, go_on = threading.Event(), threading.Event()
+    loop = run._runtime.loop
+    loop.call_soon_threadsafe(lambda: (begun.set(), go_on.wait(30.0)))
+    begun.wait(30.0)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def test_leaving_the_outermost_block_means_committed() -> None:
+    """Whatever kills the process then, the block is in the log."""
+    with serving(Market, names=NAMES) as run, busy_loop(run):
+        log, journal = run._runtime.world.log, run._runtime.world.journal
+        with run.lock:
+            with run.lock, run.players[0] as player:
+                for number in range(100):
+                    player.number = number
+            assert log.last_seq("market") == journal.committed < journal.seq
+        assert log.last_seq("market") == journal.seq
+        with run.players[0] as player:
+            player.number = -1
+        assert log.last_seq("market") == journal.seq
+
+
+async def test_a_block_in_a_live_method_is_one_transaction_with_its_outcome() -> None:
+    """Leaving it commits nothing: the method may still fail, or be cut off."""
+
+    class Blocks(Page):
+        """A method with a block."""
+
+        @live
+        def act(page, player):
+            with run.lock, player:
+                player.x = 1
+            return run._runtime.world.journal.committed
+
+    with serving(Blocks) as run:
+        ann = await Browser.open(run)
+        await ann.settle()
+        before = run._runtime.world.journal.committed
+        assert await ann.call("act") == before
+
+
+def test_a_block_of_very_many_changes_is_committed_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits for a commit is bounded, and everything arrives in order."""
+    monkeypatch.setattr(journal, "MOST_PENDING", 1_000)
+    with serving(Market, names=NAMES) as run:
+        sizes: list[int] = []
+        log = run._runtime.world.log
+        append = log.append
+
+        def noting(events: Any) -> None:
+            sizes.append(len(events))
+            append(events)
+
+        log.append = noting  # type: ignore[method-assign]
+        run.players[0].rows = []
+        with run.lock:
+            for number in range(10_000):
+                run.players[0].rows.append(number)
+        assert max(sizes) <= 1_001
+        assert committed(log).value(run.players[0].subject, "rows") == list(range(10_000))
 
 
 # ---- atomic ----

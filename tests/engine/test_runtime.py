@@ -269,9 +269,7 @@ class Session(RuleBasedStateMachine):
             self.counts[number] = self.counts.get(number, 0) + 1
             assert outcomes[0] == self.counts[number]
         else:
-            assert (
-                outcomes[0] == {"later": price, "fail": "ValueError", "nothing": "NotLive"}[method]
-            )
+            assert outcomes[0] == {"later": price, "fail": "Error", "nothing": "NotLive"}[method]
 
     @precondition(lambda self: self.browsers)
     @rule(data=st.data())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -100,6 +101,38 @@ async def test_what_a_live_method_changes_names_the_method_also_while_a_cell_run
     sets = events[events["kind"] == "set"]
     assert set(sets[sets["field"] == "price"]["cause"]) == {"Market.post"}
     assert set(sets[sets["field"] == "n"]["cause"]) == {f"cell {number}"}
+
+
+def test_the_end_of_a_cell_means_committed(shell: Any) -> None:
+    """What a cell has changed is on disk before Jupyter says that it has ended."""
+    run = start(shell)
+    begun, go_on = threading.Event(), threading.Event()
+    run._runtime.loop.call_soon_threadsafe(lambda: (begun.set(), go_on.wait(30.0)))
+    begun.wait(30.0)
+    try:
+        cell(shell, "for n in range(100):\n    run.session.n = n")
+        journal = run._runtime.world.journal
+        assert journal.committed == journal.seq == run._runtime.world.log.last_seq(run.name)
+    finally:
+        go_on.set()
+
+
+def test_the_lock_is_free_when_its_cell_has_ended(
+    shell: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the cell did with it; cells that it runs itself do not count."""
+    run = start(shell)
+    shell.user_ns["run"] = run
+    cell(shell, "with run.lock:\n    get_ipython().run_cell('1')\n    held = run.lock.owned()")
+    assert shell.user_ns["held"]
+    cell(shell, "run.lock.__enter__()")
+    assert not run.lock.owned()
+    run._runtime.wait_for(change(run))  # the experiment's thread takes it
+
+
+async def change(run: Any) -> None:
+    """Change something, on the run's loop."""
+    run.session.changed = True
 
 
 async def test_a_redefined_live_method_takes_effect_at_the_next_call(shell: Any) -> None:

@@ -15,6 +15,13 @@ from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
 from tests.driving.robots import Robots
 
+HOLD_FOR_EVER = """
+import threading
+held = threading.Event()
+hold = lambda: (run.lock.__enter__(), held.set(), threading.Event().wait())
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+"""
 MANY_UNITS = "for trader in run.players:\n    trader.units = trader.units[:1] * 300"
 SHOWN = ("number", "price", "buyer", "seller")
 
@@ -68,7 +75,7 @@ def test_a_call_in_flight_when_the_kernel_dies_is_answered_after_the_restart(
 ) -> None:
     """It came while the kernel could not run it; it is run once by the next."""
     with Robots(auction.links[:2]) as robots:
-        auction.kernel.run("run.lock.__enter__()")  # and never leaves
+        auction.kernel.run(HOLD_FOR_EVER)
         waiting = robots.begin(robots[0].invoke("post_offer", 40))
         robots.do(robots[0].ping())
         assert not waiting.done()

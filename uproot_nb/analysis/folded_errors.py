@@ -15,7 +15,7 @@ def folded_errors(events: Iterable[Event]) -> tuple[list[Event], list[int], list
     """Return the first event of each kind of failure, its count, and for how many players it was.
 
     Two are equal if type, message, traceback, place, page and code are; failures of authors' code
-    are told apart by player as well. An event that stands for several says so in its value: `count`.
+    are told apart by player as well. An event that stands for several has a `count` in its value.
     """
     firsts: dict[tuple[str, ...], Event] = {}
     counts: dict[tuple[str, ...], int] = {}

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.interrupts import guarded
 from uproot_nb.engine.tracked import (
     FieldOwner,
     TrackedDict,
@@ -171,19 +172,23 @@ class Entity:
         with self._world.lock:
             return {name: self._read(name) for name in list(self._world.state.names(self.subject))}
 
+    @guarded
     def __enter__(self) -> Self:
-        self._world.lock.__enter__()
+        self._world.cell_lock.__enter__()
         object.__setattr__(self, "_depth", self._depth + 1)
         if self._watched is None:
             object.__setattr__(self, "_watched", {})
         return self
 
+    @guarded
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        lock = self._world.cell_lock
+        lock.resume()
         object.__setattr__(self, "_depth", self._depth - 1)
         watched = self._watched or {}
         if not self._depth:
@@ -192,7 +197,7 @@ class Entity:
             for name, seen in watched.items():
                 self._keep_changes(name, seen)
         finally:
-            self._world.lock.__exit__(None, None, None)
+            lock.finish()
 
     # ---- what `with` keeps: changes in place of objects that are not tracked ----
 

@@ -26,6 +26,8 @@ SNAPSHOT_AFTER = 50_000
 SNAPSHOT_WHEN_IDLE = 2_000
 """Events after which a snapshot is taken in a quiet moment."""
 IDLE_SECONDS = 2.0
+MOST_PENDING = 20_000
+"""Events of a cell that wait for one commit; a longer block is committed in parts."""
 SNAPSHOT_RETRY_SECONDS = 30.0
 """Until a snapshot that could not be saved is tried again."""
 RETRY_SECONDS = 1.0
@@ -126,6 +128,7 @@ class Journal:
         self._said: list[Callable[[], None]] = []
         self._speaking: deque[Callable[[], None]] = deque()
         self._scheduled = False
+        self._too_many = state.seq + MOST_PENDING
         self._loop_thread = 0
         self._last_snapshot = state.seq
         self._next_snapshot = 0.0
@@ -149,6 +152,9 @@ class Journal:
 
     def write_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
         """Add one event with a cause of its own."""
+        return self._add(cause, kind, subject, field, value).seq
+
+    def _add(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> Event:
         if self._closed:
             raise ClosedRun(self.session)
         self.seq = seq = self.seq + 1
@@ -163,7 +169,18 @@ class Journal:
         self.state.seq, self.state.time = seq, now
         if not self._scheduled:
             self._schedule()
-        return seq
+        elif seq >= self._too_many:
+            self._commit_a_part(cause)
+        return event
+
+    def _commit_a_part(self, cause: Cause) -> None:
+        """Bound what waits for a commit while a cell holds the lock and changes more and more.
+
+        What a step of authors' code changes is committed as a whole.
+        """
+        self._too_many = self.seq + MOST_PENDING
+        if type(cause) is Cause and threading.get_ident() != self._loop_thread:
+            self.commit()
 
     def finish(self, cause: Cause) -> None:
         """Take note that a call's outcome stands behind all that it has written."""
@@ -177,9 +194,9 @@ class Journal:
 
     def fold_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
         """Add one event with a cause of its own, and let the state take it in."""
-        seq = self.write_for(cause, kind, subject, field, value)
-        self.state.apply(self.pending[-1])
-        return seq
+        event = self._add(cause, kind, subject, field, value)
+        self.state.apply(event)
+        return event.seq
 
     def say(self, act: Callable[[], None]) -> None:
         """Do *act* on the loop once everything written so far is committed."""
@@ -238,8 +255,11 @@ class Journal:
             if self._said:
                 self._speaking.extend(self._said)
                 self._said.clear()
-        if self._speaking:
-            self._speak_on_loop()
+            elsewhere = threading.get_ident() != self._loop_thread
+            if self._speaking and elsewhere:
+                self.loop.call_soon_threadsafe(self._speak)
+        if not elsewhere:
+            self._speak()
 
     def close(self) -> None:
         """Commit and take a last snapshot; writing raises ClosedRun from now on."""
@@ -301,6 +321,7 @@ class Journal:
         if events:
             self.pending = []
             self.committed = events[-1].seq
+            self._too_many = self.committed + MOST_PENDING
             self._last_write = events[-1].time
         return True
 
@@ -362,12 +383,6 @@ class Journal:
             self.loop.call_soon(self.commit)
         else:
             self.loop.call_soon_threadsafe(self.commit)
-
-    def _speak_on_loop(self) -> None:
-        if threading.get_ident() == self._loop_thread:
-            self._speak()
-        else:
-            self.loop.call_soon_threadsafe(self._speak)
 
     def _speak(self) -> None:
         while self._speaking:

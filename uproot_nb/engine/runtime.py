@@ -36,6 +36,7 @@ from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.flow import Flow
 from uproot_nb.engine.functions import find_function
 from uproot_nb.engine.hooks import cause_of, run_authors
+from uproot_nb.engine.interrupts import SECTIONS
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.rooms import Rooms
 from uproot_nb.engine.showing import MakeTemplates
@@ -202,6 +203,16 @@ class Runtime:
                 self.watchdog.stop()
                 if self.closed:
                     self._stop()
+
+    def end_cell(self) -> None:
+        """A cell of the main thread has ended: its changes are committed, and the lock is free."""
+        left_behind = self.lock.free()
+        SECTIONS.end_all()
+        if not self.closed:
+            self.world.journal.commit()
+        if left_behind:
+            text = "The cell ended without leaving 'with run.lock'; the lock is free again."
+            self.trouble.warn(text, self._cell())
 
     def begin_to_leave(self) -> None:
         """Let nothing begin any more: the process ends."""

@@ -10,9 +10,12 @@ from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from uproot_nb.engine.interrupts import SECTIONS, guarded
+
 __all__ = [
     "NOBODY",
     "Cause",
+    "CellLock",
     "StepLock",
     "StepLoop",
     "Steps",
@@ -50,13 +53,19 @@ def perform(act: Callable[[], Any]) -> Any:
         raise RuntimeError(f"{type(error).__name__} left the code: {error}") from error
 
 
+WAIT_SECONDS = 0.05
+"""How long a cell that waits for the lock takes, at most, to notice an interrupt."""
+
+Before = tuple[Cause | None, float, str]
+"""What `begin_step` returns for `end_step`."""
+
+
 class StepLock:
     """The lock of one run; cells and live methods share it, and it may be taken again and again.
 
-        with run.lock:
-            a, b = player.cash, player.shares    # nothing changes in between
-
     The experiment's thread goes first: a cell that takes the lock in a tight loop waits its turn.
+    While the main thread holds it, a KeyboardInterrupt waits (see `Sections`): what is done under
+    the lock is done as a whole. Authors' own blocks take it as a `CellLock`.
     """
 
     def __init__(self) -> None:
@@ -72,11 +81,20 @@ class StepLock:
         self.thread_of_steps = 0
         self._step_waits = False
 
+    @guarded
     def __enter__(self) -> StepLock:
-        if self.owned() or threading.get_ident() == self.thread_of_steps:
+        here = threading.get_ident()
+        if here == self.thread_of_steps:
             self.acquire_for_step()
+        elif here == SECTIONS.thread:
+            SECTIONS.enter()
+            try:
+                self._acquire_outside(SECTIONS.check)
+            except BaseException:
+                SECTIONS.leave()
+                raise
         else:
-            self._acquire_for_cell()
+            self._acquire_outside(_wait_on)
         return self
 
     def __exit__(
@@ -85,13 +103,28 @@ class StepLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if threading.get_ident() != self.thread_of_steps:
-            self._depth -= 1
-            if not self._depth:
-                self.since = 0.0
+        here = threading.get_ident()
+        if here == self.thread_of_steps:
+            self.release()
+            return
+        self.depth -= 1
+        if not self.depth:
+            self.since = 0.0
         self.release()
+        if here == SECTIONS.thread:
+            SECTIONS.leave()
 
-    _depth = 0
+    depth = 0
+    """How often whoever holds the lock has taken it, if that is not the experiment's thread."""
+
+    def free(self) -> bool:
+        """Let go of the lock if this thread still holds it; say whether it did."""
+        held = self.owned()
+        if held:
+            self.depth, self.since, self.cause = 0, 0.0, None
+        while self.owned():
+            self.release()
+        return held
 
     def mark_thread(self, cause: Cause) -> None:
         """Say what causes changes in this context, also in threads that inherit it."""
@@ -104,17 +137,25 @@ class StepLock:
         marked = _THREAD_CAUSE.get()
         return marked[1] if marked is not None and marked[0] is self else None
 
-    def begin_step(self, cause: Cause) -> Cause | None:
+    def begin_step(self, cause: Cause) -> Before:
         """Take the lock for one step of authors' code; give what it returns to `end_step`."""
-        self.acquire_for_step()
-        before, self.cause = self.cause, cause
-        self.since, self.holder = time.monotonic(), cause.cause
+        if threading.get_ident() == self.thread_of_steps:
+            self.acquire_for_step()
+        else:
+            self.__enter__()
+        before = self.cause, self.since, self.holder
+        self.cause = cause
+        if not self.since:  # of nested steps the outermost holds everybody up
+            self.since, self.holder = time.monotonic(), cause.cause
         return before
 
-    def end_step(self, before: Cause | None) -> None:
+    def end_step(self, before: Before) -> None:
         """Let go of the lock after a step."""
-        self.cause, self.since = before, 0.0
-        self.release()
+        self.cause, self.since, self.holder = before
+        if threading.get_ident() == self.thread_of_steps:
+            self.release()
+        else:
+            self.__exit__(None, None, None)
 
     def acquire_for_step(self) -> None:
         """Take the lock on the experiment's thread, ahead of cells that wait."""
@@ -122,19 +163,86 @@ class StepLock:
             self._step_waits = True
             self.acquire_now()
             self._step_waits = False
-        if threading.get_ident() != self.thread_of_steps:
-            self._depth += 1
 
-    def _acquire_for_cell(self) -> None:
+    def _acquire_outside(self, check: Callable[[], None]) -> None:
+        """Take the lock on another thread; *check* may raise while it is not held."""
+        if self.owned():
+            self.acquire_now()
+            self.depth += 1
+            return
         while True:
             while self._step_waits:
                 time.sleep(0.00002)  # the experiment's thread is waiting: let it go first
-            self.acquire_now()
+                check()
+            while not self.acquire_now(True, WAIT_SECONDS):
+                check()
             if not self._step_waits:
                 break
             self.release()
-        self._depth = 1
+        self.depth = 1
         self.since, self.holder = time.monotonic(), self.who()
+
+
+def _wait_on() -> None:
+    """Threads of their own are not interrupted."""
+
+
+class CellLock:
+    """The run's lock for authors' own blocks: `run.lock`.
+
+        with run.lock:
+            a, b = player.cash, player.shares    # nothing changes in between
+
+    The block can be interrupted, and the lock is free then. When a cell leaves its outermost block,
+    what it has changed is committed.
+
+    Args:
+        commit: commits what is pending.
+    """
+
+    def __init__(self, lock: StepLock, commit: Callable[[], None]) -> None:
+        self._lock, self._commit = lock, commit
+        self.owned = lock.owned
+
+    @guarded
+    def __enter__(self) -> CellLock:
+        lock = self._lock
+        lock.__enter__()
+        if self._in_section():
+            if SECTIONS.pending and SECTIONS.depth == 1:
+                lock.__exit__(None, None, None)  # raises the interrupt
+            SECTIONS.depth -= 1  # authors' block may be interrupted
+        return self
+
+    @guarded
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.resume()
+        self.finish()
+
+    @guarded
+    def resume(self) -> None:
+        """Let interrupts wait from now on; `finish` must follow."""
+        if self._in_section():
+            SECTIONS.enter()
+
+    def finish(self) -> None:
+        """Commit, and let go of the lock, after `resume`."""
+        lock = self._lock
+        try:
+            if lock.depth == 1 and lock.cause_here() is None:
+                self._commit()
+        finally:
+            lock.__exit__(None, None, None)
+
+    @guarded
+    def _in_section(self) -> bool:
+        here = threading.get_ident()
+        return here == SECTIONS.thread and here != self._lock.thread_of_steps
 
 
 class Steps:

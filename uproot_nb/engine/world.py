@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import blake2b
+from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Group, Player, Session, Settings, own_for
 from uproot_nb.engine.journal import Journal
 from uproot_nb.engine.ledger import Model, Models
-from uproot_nb.engine.steps import Cause, StepLock
+from uproot_nb.engine.steps import Cause, CellLock, StepLock
 from uproot_nb.errors import UnknownPlayer
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
@@ -22,10 +23,12 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.log.array_nodes import ARRAY_DECODERS
 from uproot_nb.log.codec import Codec, Resolve
 from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.frame_nodes import FRAME_DECODERS
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.state import State
+from uproot_nb.log.state import State, Stored
 
 __all__ = ["World"]
 
@@ -58,8 +61,11 @@ class World:
         self._secret = secret
         self.codec = self._new_codec(resolve)
         self.state = load_state(log, name, self.codec, own_for(self))
+        _load_libraries(self.state)
         self.settings = Settings(self.state.settings if settings is None else settings)
         self.journal = Journal(log, name, self.state, lock, loop, outside)
+        self.cell_lock = CellLock(lock, self.journal.commit)
+        """The lock for authors' own blocks."""
         self.send: Callable[[Any], None] = lambda message: None
         self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
         """Waits until the participant server has taken most of what was sent."""
@@ -221,6 +227,22 @@ class World:
 
 async def _nothing_to_wait_for() -> None:
     return
+
+
+def _load_libraries(state: State) -> None:
+    """Import pandas and numpy if a stored value needs them.
+
+    Whoever reads it first does so under the lock, and everybody would wait for the import.
+    """
+    texts = [
+        kept.text
+        for fields in state.fields.values()
+        for kept in fields.values()
+        if type(kept) is Stored and kept.text is not None and '"$' in kept.text
+    ]
+    for library, marks in (("pandas", FRAME_DECODERS), ("numpy", ARRAY_DECODERS)):
+        if any(f'"{mark}"' in text for text in texts for mark in marks):
+            import_module(library)
 
 
 def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:

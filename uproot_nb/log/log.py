@@ -6,7 +6,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -268,12 +267,12 @@ class MemoryLog:
             self._claimed.clear()
             self._closed = True
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        with self._lock:
-            if self._closed:
-                raise ValueError("The log is closed.")
-            yield
+    def _open(self) -> threading.RLock:
+        """Return the lock of a log that is open."""
+        # A generator with @contextmanager would keep the lock if an interrupt came at its yield.
+        if self._closed:
+            raise ValueError("The log is closed.")
+        return self._lock
 
     def _begin(self, session: str) -> None:
         if session not in self._created:

@@ -39,26 +39,43 @@ class Cells:
     ) -> None:
         self._shell, self._namespace, self._redefined = shell, namespace, redefined
         self._hash = ""
+        self._running = 0
+        self._ended: Callable[[], None] = lambda: None
         self._parents: dict[str, Any] = {}
         self._seen = self._pages()
 
-    def watch(self) -> None:
-        """Be told of every cell from now on."""
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Be told of every cell from now on; *ended* is called at its end, before its reply."""
+        self._ended = ended
         if self._shell is not None:
             self._note_cell(None)
-            self._shell.events.register("pre_run_cell", self._note_cell)
-            self._shell.events.register("post_run_cell", self._look_for_pages)
+            for event, callback in self._callbacks():
+                self._shell.events.register(event, callback)
 
     def leave(self) -> None:
         """Be told no more. Idempotent."""
         if self._shell is None:
             return
-        for event, callback in (
-            ("pre_run_cell", self._note_cell),
-            ("post_run_cell", self._look_for_pages),
-        ):
+        for event, callback in self._callbacks():
             if callback in self._shell.events.callbacks[event]:
                 self._shell.events.unregister(event, callback)
+
+    def _callbacks(self) -> list[tuple[str, Callable[..., None]]]:
+        return [
+            ("pre_execute", self._begin),
+            ("pre_run_cell", self._note_cell),
+            ("post_execute", self._end),
+            ("post_run_cell", self._look_for_pages),
+        ]
+
+    def _begin(self) -> None:
+        self._running += 1
+
+    def _end(self) -> None:
+        # A cell may run another; and the one that serves has begun before anybody counted.
+        self._running = max(0, self._running - 1)
+        if not self._running:
+            self._ended()
 
     def cause(self) -> Cause:
         """Return the cause of a change that no authors' step made: this cell."""

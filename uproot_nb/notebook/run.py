@@ -15,7 +15,7 @@ from uproot_nb.engine.bunches import Bunch
 from uproot_nb.engine.entities import Player, Session
 from uproot_nb.engine.rooms import Room
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.steps import StepLock
+from uproot_nb.engine.steps import CellLock
 from uproot_nb.log.state import State
 from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.display import show_html
@@ -75,9 +75,9 @@ class Run(Steering, Tables):
         return self._runtime.world.players()
 
     @property
-    def lock(self) -> StepLock:
-        """Groups a cell's reads and writes: `with run.lock: ...`."""
-        return self._runtime.lock
+    def lock(self) -> CellLock:
+        """Groups a cell's reads and writes: `with run.lock: ...`; then they are committed."""
+        return self._runtime.world.cell_lock
 
     @property
     def closed(self) -> bool:
@@ -106,7 +106,7 @@ class Run(Steering, Tables):
         """A row per player: player, url, page, online."""
         import pandas  # lazy: see __init__
 
-        with self.lock:
+        with self._runtime.lock:
             rows = [(p.name, self.link(p), p.page, p.online) for p in self.players]
         frame = pandas.DataFrame(rows, columns=["player", "url", "page", "online"], dtype=object)
         return frame.astype({"player": str, "url": str, "online": bool})
@@ -115,8 +115,7 @@ class Run(Steering, Tables):
 
     def _refresh(self) -> None:
         if not self.closed:
-            with self.lock:
-                self._runtime.world.journal.commit()
+            self._runtime.world.journal.commit()
 
     @property
     def errors(self) -> pandas.DataFrame:
@@ -132,7 +131,9 @@ class Run(Steering, Tables):
     def _now(self) -> State:
         return self._runtime.world.state
 
-    def _lock_state(self) -> StepLock:
+    def _lock_state(self) -> CellLock:
+        import pandas  # noqa: F401  (lazy: see __init__; under the lock everybody would wait for it)
+
         return self.lock
 
     def _note_meanings(self) -> None:

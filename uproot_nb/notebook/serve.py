@@ -218,7 +218,7 @@ class _Serving:
             raise
         for room in rooms:
             self.run.room(room)
-        self._cells.watch()
+        self._cells.watch(self._runtime.end_cell)
         listen_for_templates(self._names, self._template_changed)
 
     def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:

@@ -1,0 +1,88 @@
+"""interrupts: a cell's interrupt waits until a section of our own code has come to its end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import CodeType, FrameType
+from typing import Any, TypeVar
+
+__all__ = ["SECTIONS", "Sections", "guarded"]
+
+IMPATIENCE = 2.0
+"""Seconds after which one more interrupt breaks a section: authors' code may never return."""
+
+Function = TypeVar("Function")
+
+
+class Sections:
+    """Sections of the main thread that a KeyboardInterrupt must not cut in half.
+
+    Only there does Python raise it, between any two instructions. While a section lasts the signal
+    is noted; it is raised as soon as the outermost section has ended.
+
+        SECTIONS.enter()
+        try:
+            ...                  # all of this happens, or nothing
+        finally:
+            SECTIONS.leave()     # raises KeyboardInterrupt if one came meanwhile
+
+    Both are called in the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.pending = 0.0
+        """When the interrupt that waits has come, by `time.monotonic`; 0 if there is none."""
+        self.guarded: set[CodeType] = set()
+        """Functions that begin or end a section: an interrupt between the two steps waits."""
+        self.guarded.add(Sections.enter.__code__)
+        self.thread = threading.main_thread().ident or 0
+
+    def enter(self) -> None:
+        """Begin a section; sections may be nested."""
+        self.depth += 1
+        if self.depth == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # Whoever has set a handler of their own (asyncio, a debugger) decides by themselves.
+            signal.signal(signal.SIGINT, self.handle)
+
+    def leave(self) -> None:
+        """End a section; what has waited for the end of the outermost is raised here."""
+        if self.depth:
+            self.depth -= 1
+        if self.pending and not self.depth:
+            self.raise_pending()
+
+    def check(self) -> None:
+        """Raise an interrupt that waits, at a place where a section can be given up."""
+        if self.pending and self.depth == 1:
+            self.raise_pending()
+
+    def raise_pending(self) -> None:
+        """Raise the interrupt that has waited."""
+        self.pending = 0.0
+        raise KeyboardInterrupt
+
+    def end_all(self) -> None:
+        """Begin anew: a cell has ended, and no section goes on beyond it."""
+        self.depth, self.pending = 0, 0.0
+
+    def handle(self, number: int, frame: FrameType | None) -> Any:
+        """Handle SIGINT."""
+        inside = self.depth or (frame is not None and frame.f_code in self.guarded)
+        now = time.monotonic()
+        if inside and not (self.pending and now - self.pending > IMPATIENCE):
+            self.pending = self.pending or now
+            return
+        self.raise_pending()
+
+
+SECTIONS = Sections()
+"""There is one SIGINT and one main thread in a process."""
+
+
+def guarded(function: Function) -> Function:
+    """Let an interrupt wait that comes while *function* itself begins or ends a section."""
+    SECTIONS.guarded.add(function.__code__)  # type: ignore[attr-defined]
+    return function
