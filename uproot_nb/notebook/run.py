@@ -132,7 +132,8 @@ class Run(Steering, Tables):
         return self._runtime.world.state
 
     def _lock_state(self) -> CellLock:
-        import pandas  # noqa: F401  (lazy: see __init__; under the lock everybody would wait for it)
+        # lazy: see __init__; but before the lock is taken, or everybody would wait for the import
+        import pandas  # noqa: F401
 
         return self.lock
 
