@@ -1,4 +1,4 @@
-"""Clients: participants who speak the wire and come back by themselves, in a thread of their own."""
+"""Clients: participants who speak the wire and come back by themselves, beside the test."""
 
 from __future__ import annotations
 

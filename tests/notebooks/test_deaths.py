@@ -1,4 +1,4 @@
-"""Kernel, server, both, or `uproot-nb run` are killed; after each everybody is back by themselves."""
+"""Kernel, server, both, or `uproot-nb run` are killed; each time everybody comes back."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from uproot_nb.server.forms import (
     FormReader,
     PostedFile,
 )
-from uproot_nb.server.notices import words
 from uproot_nb.server.networks import network_of
+from uproot_nb.server.notices import words
 from uproot_nb.server.sessions import Player, Session
 from uproot_nb.server.visitors import Visitor
 from uproot_nb.server.visits import address_of, told_headers
