@@ -12,12 +12,26 @@ from dataclasses import dataclass
 
 import mistune
 from jinja2 import Environment
+from markupsafe import Markup
 
-__all__ = ["Prose", "read_prose"]
+from uproot_nb.engine.prose_blocks import place_lines, settle_marks
+
+__all__ = ["PARAGRAPH", "Prose", "paragraph", "read_prose"]
+
+PARAGRAPH = "uproot_paragraph"
+"""The name under which templates find `paragraph`."""
 
 _TO_HTML = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
 _STATEMENTS = {"block_begin", "comment_begin", "raw_begin", "raw_end"}
 _ENDS = {"block_end", "comment_end", "variable_end", "raw_begin", "raw_end"}
+_NAME = re.compile(r"\{%[-+]?\s*(\w+)")
+_BLOCK_ELEMENTS = re.compile(
+    r"<(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption"
+    r"|figure|footer|form|h[1-6]|header|hgroup|hr|li|main|menu|nav|ol|p|pre|search|section|summary"
+    r"|table|ul)\b",
+    re.IGNORECASE,
+)
+"""Elements that end a paragraph: the parsers of browsers close `<p>` before them."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +50,18 @@ class Prose:
         return self.lines[min(line, len(self.lines)) - 1]
 
 
-def read_prose(environment: Environment, text: str, name: str) -> Prose:
+def read_prose(environment: Environment, text: str, name: str, *, portable: bool = False) -> Prose:
     """Turn Markdown with Jinja into template source.
+
+    The environment that renders it needs the filter PARAGRAPH, unless it is to be *portable*.
 
     Raises:
         jinja2.TemplateSyntaxError: a tag is not closed; carries the line of the Markdown.
     """
     marks = _Marks(text)
-    html = _unwrap(str(_TO_HTML(marks.take_out(environment, name))), marks)
+    placed = place_lines(marks.take_out(environment, name), marks.statement)
+    html = settle_marks(str(_TO_HTML(placed.text)), marks.statement, marks.names, placed)
+    html = _guard_paragraphs(_join_code(_unwrap(html, marks), marks), marks, portable)
     source, lines = marks.put_back(html)
     heading = re.match(r"\s*<h1>(.*?)</h1>", source, re.DOTALL)
     if heading is None:
@@ -51,6 +69,17 @@ def read_prose(environment: Environment, text: str, name: str) -> Prose:
     # The newlines stay, so that errors in the rest name the right line.
     rest = "\n" * heading.group().count("\n") + source[heading.end() :]
     return Prose(heading.group(1), rest, lines)
+
+
+def paragraph(content: str) -> Markup:
+    """Put what a template says into a paragraph; a chat, a table or fields, which end one, beside.
+
+    An expression may give either, and only then does one know.
+    """
+    text = str(content)
+    if _BLOCK_ELEMENTS.search(text):
+        return Markup(f'<div class="uproot-paragraph">{text}</div>')
+    return Markup(f"<p>{text}</p>")
 
 
 class _Marks:
@@ -64,11 +93,22 @@ class _Marks:
 
     @property
     def statement(self) -> str:
-        """A pattern that finds the marks of statements and comments."""
-        return rf"{self._word}s\d+z"
+        """A pattern that finds the marks of statements and comments, and their numbers."""
+        return rf"{self._word}s(\d+)z"
+
+    @property
+    def expression(self) -> str:
+        """A pattern that finds the marks of expressions."""
+        return rf"{self._word}v\d+z"
+
+    @property
+    def names(self) -> dict[int, str]:
+        """What each statement is called, by its number: "for", "endfor"; "" for comments."""
+        found = ((number, _NAME.match(tag)) for number, (tag, _) in enumerate(self._tags))
+        return {number: name[1] if name else "" for number, name in found}
 
     def take_out(self, environment: Environment, name: str) -> str:
-        """Return the text with a mark in place of each tag, statements as blocks of their own."""
+        """Return the text with a mark in place of each tag."""
         parts: list[str] = []
         tag, first, statement = "", 0, False
         for line, kind, value in environment.lex(self.text, name):
@@ -83,8 +123,7 @@ class _Marks:
                 tag = ""
         if tag:  # It has no end; Jinja will say so, and in which line.
             parts.append(self._mark(tag, first, statement))
-        alone = re.compile(rf"^[ \t]*(?:{self.statement}[ \t]*)+$", re.MULTILINE)
-        return alone.sub(lambda found: f"\n{found.group()}\n", "".join(parts))
+        return "".join(parts)
 
     def _mark(self, tag: str, line: int, statement: bool) -> str:
         self._tags.append((tag, line))
@@ -103,5 +142,45 @@ class _Marks:
 
 
 def _unwrap(html: str, marks: _Marks) -> str:
-    """A statement that stands alone is no paragraph."""
-    return re.sub(rf"<p>((?:\s*{marks.statement}\s*)+)</p>", r"\1", html)
+    """A statement that stands alone is no paragraph, and one without any was about it."""
+    bare = re.sub(rf"<p>((?:\s*{_grouped(marks)}\s*)*)</p>", r"\1", html)
+    return re.sub(r"(?:<blockquote>\s*</blockquote>\n?)", "", bare)
+
+
+def _join_code(html: str, marks: _Marks) -> str:
+    """Statements in code have no lines of their own there."""
+    alone = re.compile(rf"(^|<code[^>]*>)((?:{_grouped(marks)})+)[ \t]*\n", re.MULTILINE)
+    code = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
+    return code.sub(lambda found: alone.sub(r"\1\2", found[0]), html)
+
+
+def _guard_paragraphs(html: str, marks: _Marks, portable: bool) -> str:
+    """Let paragraphs with expressions become what the values need, once they are known."""
+    several = re.compile(rf"\s*(?:{marks.expression}\s*)+\Z")
+
+    def guarded(found: re.Match[str]) -> str:
+        inner = found[1]
+        if not re.search(marks.expression, inner) or not _is_whole(inner, marks):
+            return found[0]
+        if portable:
+            return f"<div>{inner}</div>" if several.match(inner) else found[0]
+        return f"{{% filter {PARAGRAPH} %}}{inner}{{% endfilter %}}"
+
+    return re.sub(r"<p>(.*?)</p>", guarded, html, flags=re.DOTALL)
+
+
+def _is_whole(text: str, marks: _Marks) -> bool:
+    """Say whether no statement in *text* reaches beyond it."""
+    names, opened = marks.names, 0
+    for found in re.finditer(marks.statement, text):
+        name = names[int(found[1])]
+        if name not in ("if", "elif", "else", "endif", "for", "endfor", ""):
+            return False
+        opened += {"if": 1, "for": 1, "endif": -1, "endfor": -1}.get(name, 0)
+        if opened < 0:
+            return False
+    return opened == 0
+
+
+def _grouped(marks: _Marks) -> str:
+    return marks.statement.replace("(", "(?:")

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from uproot_nb.engine.formatting import fmtnum, to
 from uproot_nb.engine.language_codes import ENGLISH
 from uproot_nb.engine.languages import Catalogues, Shelf, direction
-from uproot_nb.engine.markdown import Prose, read_prose
+from uproot_nb.engine.markdown import PARAGRAPH, Prose, paragraph, read_prose
 from uproot_nb.engine.translating import speak, translate_blocks
 from uproot_nb.errors import BadPage
 
@@ -229,6 +229,7 @@ class Templates:
         environment.globals.update({name: getattr(builtins, name) for name in BUILTINS})
         environment.globals["static"] = self.static
         environment.filters.update(to=to, fmtnum=fmtnum, tojson=self._json, repr=repr)
+        environment.filters[PARAGRAPH] = paragraph
         environment.filters.update(self._filters)
         return environment
 

@@ -94,7 +94,7 @@ class ExportFiles:
     def _take_page(self, page: type[Page], source: TemplateSource) -> None:
         text = self._with_own_names(source.text, f"the template of {page.__name__}")
         if source.markdown:
-            text = _from_prose(page, read_prose(Environment(), text, source.where))
+            text = _from_prose(page, read_prose(Environment(), text, source.where, portable=True))
         elif not EXTENDS.search(text):
             text = _extending_base(text)
         self.texts[f"{page.__name__}.html"] = text.rstrip() + "\n"

@@ -1,0 +1,252 @@
+"""Prose blocks: where statements such as `{% for %}` stand among the blocks of a Markdown text.
+
+A statement on a line of its own belongs between blocks: between the rows of a table, the points
+of a list, two paragraphs. Before Markdown is converted, `place_lines` puts the mark that stands
+for it where it does not disturb; afterwards `settle_marks` moves the marks of a statement and of
+its end between those elements that they are about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+__all__ = ["Lines", "place_lines", "settle_marks"]
+
+_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
+_DELIMITERS = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
+_ITEM = re.compile(r"[ \t]*(?:>[ \t]?)*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+(?:\[[ xX]\][ \t]+)?")
+_ROW = re.compile(r"[ \t>]*\|?")
+_QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)*")
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^<>]*>\Z")
+_VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr")
+_GROUPS = frozenset({"ol", "ul", "tbody"})
+"""What statements go into rather than around: a loop over points makes one list."""
+_MIDDLES = frozenset({"else", "elif", "pluralize"})
+_WITH_MIDDLES = frozenset({"if", "for", "trans", "translate"})
+
+
+# ---- before: lines -------------------------------------------------------------------------------
+
+
+class Lines(NamedTuple):
+    """A text whose statements are placed; which stood alone, and which had the next line close."""
+
+    text: str
+    free: frozenset[int]
+    tight: frozenset[int]
+
+
+def place_lines(text: str, mark: str) -> Lines:
+    """Place the statements that have lines of their own so that Markdown goes on around them.
+
+    Args:
+        mark: a pattern for the mark of a statement, with its number as a group.
+    """
+    alone = re.compile(rf"{_QUOTE.pattern}(?:{mark}[ \t]*)+\Z")
+    lines = text.split("\n")
+    kinds = _kinds_of(lines, alone)
+    placed: list[str] = []
+    carried, free, tight = "", set(), set()
+    for at, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+        if kind != "alone":
+            placed.append(_led(line, kind, carried))
+            carried = ""
+            continue
+        numbers = [int(found[1]) for found in re.finditer(mark, line)]
+        free.update(numbers)
+        if _next(kinds, at) != "blank":
+            tight.update(numbers)
+        if _goes_on(kinds, at):
+            # The line goes, so that what is around it stays together; the next one brings it.
+            carried += "".join(found[0] for found in re.finditer(mark, line))
+        else:
+            placed += _apart(line, lines, kinds, at)
+    return Lines("\n".join(placed), frozenset(free), frozenset(tight))
+
+
+def _kinds_of(lines: Sequence[str], alone: re.Pattern[str]) -> list[str]:
+    """Say of each line whether it is blank, alone, item, row, delimiters, code or text."""
+    kinds: list[str] = []
+    fence, table = "", False
+    for at, line in enumerate(lines):
+        found = _FENCE.match(line)
+        if fence:
+            kind = "code"
+            fence = "" if found and found[1].startswith(fence) else fence
+        elif found:
+            kind, fence = "code", found[1]
+        elif not line.strip(" \t>"):
+            kind = "blank"
+        elif alone.match(line):
+            kind = "alone"
+        elif table and "|" in line:
+            kind = "row"
+        elif at and "|" in lines[at - 1] and _DELIMITERS.match(line):
+            kind = "delimiters"
+        else:
+            kind = "item" if _ITEM.match(line) else "text"
+        table = kind in ("row", "delimiters") or (table and kind == "alone")
+        kinds.append(kind)
+    return kinds
+
+
+def _next(kinds: Sequence[str], at: int) -> str:
+    return next((kind for kind in kinds[at:] if kind != "alone"), "blank")
+
+
+def _goes_on(kinds: Sequence[str], at: int) -> bool:
+    """Say whether a list or a table goes on behind the statement in line *at*."""
+    after = _next(kinds, at)
+    if after == "row":
+        return True
+    if after != "item":
+        return False
+    earlier = (kind for kind in reversed(kinds[:at]) if kind not in ("alone", "text"))
+    before = next(earlier, "blank")
+    return before == "item"
+
+
+def _apart(line: str, lines: Sequence[str], kinds: Sequence[str], at: int) -> list[str]:
+    """Return a line between blank ones; at a list's end it is no part of the last point."""
+    following = (
+        text
+        for text, kind in zip(lines[at:], kinds[at:], strict=True)
+        if kind not in ("alone", "blank")
+    )
+    if not next(following, "x").startswith((" ", "\t")):
+        line = line.lstrip(" \t")
+    found = _QUOTE.match(line)
+    quote = found[0].rstrip() if found and ">" in found[0] else ""
+    return [quote, line, quote]
+
+
+def _led(line: str, kind: str, carried: str) -> str:
+    """Put marks behind what makes a line a point or a row."""
+    if not carried:
+        return line
+    found = (_ITEM if kind == "item" else _ROW).match(line)
+    begin = found.end() if found else 0
+    return f"{line[:begin]}{carried}{line[begin:]}"
+
+
+# ---- after: elements -----------------------------------------------------------------------------
+
+
+def settle_marks(html: str, mark: str, names: Mapping[int, str], lines: Lines) -> str:
+    """Move statements that had lines of their own between the elements that they are about.
+
+    Args:
+        mark: a pattern for the mark of a statement, with its number as a group.
+        names: of the statements, by number: "for", "endfor", …
+    """
+    tokens = _Tokens(html, mark)
+    moved: dict[int, int] = {}
+    for block in _blocks([(at, names[number]) for at, number in tokens.marks.items()]):
+        numbers = [tokens.marks[at] for at in block]
+        if lines.free.issuperset(numbers):
+            places = [tokens.places(at) for at in block]
+            chosen = tokens.choose(places, numbers[0] in lines.tight)
+            moved |= {
+                at: its[chosen] for at, its in zip(block, places, strict=True) if chosen in its
+            }
+    return tokens.joined(moved)
+
+
+def _blocks(marks: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
+    """Yield the statements that belong together, from the first to its end; others alone."""
+    opened: list[tuple[str, list[int]]] = []
+    for at, name in marks:
+        owner = _owner(opened, name)
+        if owner is None:
+            opened.append((name, [at]))
+            continue
+        opened[owner][1].append(at)
+        if name.startswith("end"):
+            yield opened[owner][1]
+            yield from ([its[0]] for _, its in opened[owner + 1 :])
+            del opened[owner:]
+    yield from ([at] for _, its in opened for at in its)
+
+
+def _owner(opened: Sequence[tuple[str, list[int]]], name: str) -> int | None:
+    """Return which of the opened statements *name* belongs to."""
+    for place in range(len(opened) - 1, -1, -1):
+        its = opened[place][0]
+        if name == f"end{its}" or (name in _MIDDLES and its in _WITH_MIDDLES):
+            return place
+    return None
+
+
+class _Tokens:
+    """HTML as tags, marks and texts; elements are known by the token that opens them, from 1 on."""
+
+    def __init__(self, html: str, mark: str) -> None:
+        bare = mark.replace("(", "(?:")
+        self.all = [token for token in re.split(rf"(<[^<>]*>|{bare})", html) if token]
+        found = ((at, re.fullmatch(mark, token)) for at, token in enumerate(self.all))
+        self.marks = {at: int(match[1]) for at, match in found if match}
+        self._names = {0: ""}
+        self._depths = {0: 0}
+        self._parents = list(self._walk())
+
+    def _walk(self) -> Iterator[int]:
+        """Yield, for before each token and for the end, the element that one is in."""
+        stack = [0]
+        for at, token in enumerate(self.all):
+            yield stack[-1]
+            tag = _TAG.match(token)
+            if tag is None or _VOID.fullmatch(tag[2].lower()):
+                continue
+            if not tag[1]:
+                stack.append(at + 1)
+                self._names[at + 1], self._depths[at + 1] = tag[2].lower(), len(stack)
+            elif any(self._names[its] == tag[2].lower() for its in stack):
+                while self._names[stack.pop()] != tag[2].lower():
+                    pass  # an element without an end of its own
+        yield stack[-1]
+
+    def places(self, at: int) -> dict[int, int]:
+        """Return where the mark may stand without passing what is seen: before which token.
+
+        By the element in which it then is.
+        """
+        places = {self._parents[at]: at}
+        before = at
+        while before and self._is_passed(before - 1):
+            before -= 1
+            places.setdefault(self._parents[before], before)
+        after = at + 1
+        while after < len(self.all) and self._is_passed(after):
+            after += 1
+            places.setdefault(self._parents[after], after)
+        return places
+
+    def _is_passed(self, at: int) -> bool:
+        token = self.all[at]
+        tag = _TAG.match(token)
+        is_frame = tag is not None and not _VOID.fullmatch(tag[2].lower())
+        return is_frame or not token.strip() or at in self.marks
+
+    def choose(self, places: Sequence[Mapping[int, int]], tight: bool) -> int:
+        """Return the element in which all of some marks are to stand; -1 if there is none."""
+        common = set(places[0]).intersection(*places[1:])
+        groups = [its for its in common if self._names[its] in _GROUPS]
+        if tight and groups:
+            return max(groups, key=self._depths.__getitem__)
+        return min(common, key=self._depths.__getitem__, default=-1)
+
+    def joined(self, moved: Mapping[int, int]) -> str:
+        """Return the HTML with marks moved; with none moved, if they would pass one another."""
+        order = [(moved[at], 0, at) if at in moved else (at, 1, at) for at in self.marks]
+        if order != sorted(order):
+            return "".join(self.all)
+        coming: dict[int, list[str]] = {}
+        for at in sorted(moved):
+            coming.setdefault(moved[at], []).append(self.all[at])
+        parts: list[str] = []
+        for at, token in enumerate([*self.all, ""]):
+            parts += coming.get(at, [])
+            parts.append("" if at in moved else token)
+        return "".join(parts)
