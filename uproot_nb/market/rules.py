@@ -9,12 +9,15 @@ from typing import Any, Literal, Self
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.prices import Price, PriceGrid, exact, from_plain, plain
 
-__all__ = ["Rules", "SelfTrade"]
+__all__ = ["NO_LIMIT", "Rules", "SelfTrade"]
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
 
 HIGHEST_PRICE = 10**12
 """Numbers of browsers are whole up to 2 ** 53; sums of money must be, too."""
+
+NO_LIMIT = 1_000_000
+"""The highest price where an author names none: far above what anything is worth."""
 
 _MONEY = ("tick", "max_price", "k")
 
@@ -27,7 +30,8 @@ class Rules:
 
     Args:
         tick: Prices are multiples of it. A Decimal makes all prices Decimals.
-        max_price: No order may ask for more.
+        max_price: No order may ask for more. Traders who draw from all prices need one; without
+            it they take the range of values and costs.
         max_quantity: No order may be larger.
         self_trade: An order that would meet the trader's own is refused ("refuse"), or the older
             one is cancelled and the new one goes on ("cancel_oldest").
@@ -43,7 +47,7 @@ class Rules:
     """
 
     tick: Price = 1
-    max_price: Price = 1_000_000
+    max_price: Price = NO_LIMIT
     max_quantity: int = 10_000
     self_trade: SelfTrade = "refuse"
     improvement: bool = False

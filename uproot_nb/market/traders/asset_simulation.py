@@ -14,7 +14,7 @@ from uproot_nb.market.orders import Order, Side
 from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.prices import Price
 from uproot_nb.market.results import MarketTables
-from uproot_nb.market.rules import Rules
+from uproot_nb.market.rules import NO_LIMIT, Rules
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["simulate_asset_market"]
@@ -90,6 +90,10 @@ class _Period:
         self._chance = Random(f"{seed}/{period}")
         self._names = sorted(traders)
         self._book = Book(rules)
+        self._highest = rules.max_price
+        if rules.max_price == NO_LIMIT:  # nobody pays more than the richest has
+            riches = max((cash for cash, _ in held.values()), default=0)
+            self._highest = min(max(riches, self._value), NO_LIMIT)
         for name in self._names:
             self._book.endow(name, *held[name])
 
@@ -144,7 +148,7 @@ class _Period:
         return View(
             side, self._value, book.best_bid, book.best_ask,
             own.price if own is not None and own.side == side else None,
-            book.rules.tick, book.rules.max_price, time_left, self._period,
+            book.rules.tick, self._highest, time_left, self._period,
             self._dividends.periods,
         )  # fmt: skip
 

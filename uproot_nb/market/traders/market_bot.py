@@ -10,6 +10,7 @@ from uproot_nb.bots.random_forms import random_form
 from uproot_nb.market.dividends import HOLDING_VALUE
 from uproot_nb.market.orders import Side
 from uproot_nb.market.prices import Price, from_plain, plain
+from uproot_nb.market.rules import NO_LIMIT
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["market_bot"]
@@ -281,13 +282,27 @@ class _Seat:
             left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
         if limit is None:
             limit = self._told["facts"].get(HOLDING_VALUE)
-        highest = from_plain(self._told["max_price"])
+        highest = self._highest(limit)
         return View(
             side, highest // 2 if limit is None else from_plain(limit),
             max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
             own, from_plain(self._told["tick"]), highest, left, self._told["period"],
             self._told["period"],
         )  # fmt: skip
+
+    def _highest(self, limit: Any) -> Price:
+        """Return the highest price to think of: that of the rules, if they name one.
+
+        Else it is twice the highest of the trader's own value or cost and the prices that stand:
+        it does not know what the units of others are worth. Without any, it is what it can pay.
+        """
+        highest: Price = from_plain(self._told["max_price"])
+        if highest != NO_LIMIT:
+            return highest
+        known = [price for side in _SIDES for price in self._levels[side]]
+        known += [] if limit is None else [from_plain(limit)]
+        cash: Price = from_plain(self._mine["cash"])
+        return min(highest, max(2 * max(known) if known else cash, 1)) if known or cash else highest
 
     def _side(self) -> Side | None:
         able: list[Side] = [side for side in _SIDES if side in self._told["sides"]]

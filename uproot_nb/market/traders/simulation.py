@@ -14,7 +14,7 @@ from uproot_nb.market.orders import Side
 from uproot_nb.market.outcomes import Outcome
 from uproot_nb.market.prices import Price
 from uproot_nb.market.results import MarketTables
-from uproot_nb.market.rules import Rules
+from uproot_nb.market.rules import NO_LIMIT, Rules
 from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
 from uproot_nb.market.values import InducedValues
 
@@ -46,6 +46,9 @@ def simulate_market(
     the traders send an order for each of their units without hearing of any other, as `market_bot`
     does on a CallMarketPage; then the market is cleared. Traders who go by what they hear (GD,
     Sniper) have nothing to go by.
+
+    Prices are drawn, believed in and opened with up to `rules.max_price`; where the rules name
+    none, up to the highest value or cost.
 
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
@@ -87,7 +90,7 @@ class _Period:
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
-        self._tick, self._highest = rules.tick, rules.max_price
+        self._tick, self._highest = rules.tick, _highest(rules, values)
         self._sides: dict[str, Side] = {
             name: "buy" if values.values.get(name) else "sell" for name in traders
         }
@@ -123,12 +126,12 @@ class _Period:
 
     def call(self, time: int, rows: list[dict[str, Any]]) -> None:
         """Let everybody send orders for all units, and clear the market at the next step."""
-        names, rules = sorted(self._traders), self._book.rules
+        names = sorted(self._traders)
         self._chance.shuffle(names)
         for name in names:
             for side, limit in self._units(name):
                 view = View(
-                    side, limit, None, None, None, rules.tick, rules.max_price, 1.0, self._period,
+                    side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
                     self._periods,
                 )  # fmt: skip
                 price = self._traders[name].quote(view, self._chance)
@@ -179,6 +182,17 @@ class _Period:
             side, limits[done], book.best_bid, book.best_ask, None if own is None else own.price,
             self._tick, self._highest, time_left, self._period, self._periods,
         )  # fmt: skip
+
+
+def _highest(rules: Rules, values: InducedValues) -> Price:
+    """Return the highest price of the rules; where they name none, the highest value or cost.
+
+    Who draws from a million prices where units are worth a hundred would never trade.
+    """
+    if rules.max_price != NO_LIMIT:
+        return rules.max_price
+    units = [*values.values.values(), *values.costs.values()]
+    return min(rules.max_price, max((price for one in units for price in one), default=NO_LIMIT))
 
 
 def _listens(trader: Trader) -> bool:
