@@ -12,15 +12,14 @@ from tornado.log import access_log, app_log
 from tornado.web import HTTPError, RequestHandler
 
 from uproot_nb.server.notices import choose_language, notice
+from uproot_nb.server.policies import SANDBOX, frame_policy, is_cross_site
 from uproot_nb.server.redaction import redact
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
+    from uproot_nb.server.sessions import Session
 
-__all__ = ["SANDBOX", "Answer"]
-
-SANDBOX = "sandbox allow-scripts allow-forms allow-modals"
-"""The policy for pages on Jupyter's own origin: they get an origin of their own instead."""
+__all__ = ["Answer"]
 
 _PLAIN_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 """What browsers ask for: a path of this server. They encode all that is no plain ASCII."""
@@ -34,8 +33,7 @@ class Answer(RequestHandler):
 
     def initialize(self, server: ParticipantServer, sandboxed: bool = False) -> None:
         self.server, self.sandboxed = server, sandboxed
-        if sandboxed:
-            self.set_header("Content-Security-Policy", SANDBOX)
+        self._set_policy()
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -43,8 +41,33 @@ class Answer(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")  # tokens are in paths
         self.set_header("Cross-Origin-Resource-Policy", "same-site")
-        if getattr(self, "sandboxed", False):
-            self.set_header("Content-Security-Policy", SANDBOX)
+        if hasattr(self, "server"):  # tornado asks for them once before it is there
+            self._set_policy()
+
+    def _set_policy(self) -> None:
+        """Say who may show this page in a frame."""
+        ancestors = self.server.frame_ancestors
+        if self.sandboxed:
+            policy = " ".join([SANDBOX, *ancestors])
+        else:
+            jupyter = self.server.jupyter_origin
+            policy = frame_policy(self.request.host, [*jupyter, *ancestors])
+        self.set_header("Content-Security-Policy", policy)
+
+    def refuse_cross_site(self, session: Session | None = None) -> bool:
+        """Refuse what a page of another site posts; say whether it was refused.
+
+        A room and a join link are no secrets: a foreign page could send its visitors into them.
+        """
+        headers = self.request.headers
+        origin = headers.get("Origin", "")
+        if not is_cross_site(headers, lenient=self.sandboxed):
+            return False
+        if self.server.is_public(origin):
+            return False
+        self.server.note_foreign_origin(origin, self.request.host, session=session)
+        self.show("refused", 403)
+        return True
 
     def prepare(self) -> Awaitable[None] | None:
         """Refuse a target that no browser asks for, before anything looks at it."""

@@ -19,6 +19,7 @@ from uproot_nb.server.limits import Limits
 from uproot_nb.server.mount import MOUNT, mounted
 from uproot_nb.server.networks import Proxies
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.status import StatusData, StatusPage
 
 __all__ = ["UprootNB"]
@@ -90,6 +91,12 @@ class UprootNB(ExtensionApp):
         are, as "127.0.0.1" for one on this machine. Without, it is ignored.""",
     ).tag(config=True)
 
+    frame_ancestors = List(
+        Unicode(),
+        help="""Who may show participants' pages in a frame, beside this machine's own pages:
+        origins, as "https://hub.example.org", or "*" for all.""",
+    ).tag(config=True)
+
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
     _discovery: Path | None = None
@@ -102,6 +109,13 @@ class UprootNB(ExtensionApp):
             raise TraitError(f"UprootNB.trusted_proxies: {error}") from error
         checked: list[str] = proposal["value"]
         return checked
+
+    @validate("frame_ancestors")
+    def _check_ancestors(self, proposal: Any) -> list[str]:
+        try:
+            return check_ancestors(proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"UprootNB.frame_ancestors: {error}") from error
 
     def initialize_settings(self) -> None:
         """Make the participant server; it opens its port when Jupyter's loop runs."""
@@ -119,6 +133,7 @@ class UprootNB(ExtensionApp):
             limits,
             public_url=self.public_url,
             trusted_proxies=self.trusted_proxies,
+            frame_ancestors=self.frame_ancestors,
             on_activity=self._note_activity,
         )
 
@@ -133,6 +148,7 @@ class UprootNB(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Open the participants' port and the kernels' socket, and say where they are."""
         participants, token = self.participants, secrets.token_urlsafe(32)
+        participants.let_jupyter_frame(serverapp.public_url)
         participants.expected.extend()
         participants.start(self.participant_port, self.participant_address)
         if self.mount:

@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketProtocol13
 from uproot_nb.server.answers import Answer
 from uproot_nb.server.expected import TRY_AGAIN, WaitingSocket, room_key
 from uproot_nb.server.rooms import RoomSocket
-from uproot_nb.server.sessions import Player, digest
+from uproot_nb.server.sessions import Player, Session, digest
 from uproot_nb.server.sockets import WAITING_PAGE, ClosedDoor, PlayerSocket
 from uproot_nb.server.visits import address_of
 from uproot_nb.server.websocket import WebSocket, adopt
@@ -27,6 +27,9 @@ _NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
 
 class _SocketDoor(Answer):
     """Checks the handshake; whose door it is says who is seated."""
+
+    session: Session | None = None
+    """Whose door it is, where no player is known."""
 
     async def enter(self, player: Player | None, find_socket: Callable[[], WebSocket]) -> None:
         """Seat the browser in the socket that *find_socket* gives, if it asks for one properly."""
@@ -42,7 +45,8 @@ class _SocketDoor(Answer):
             self.show("refused", 426)
             return
         if not self._origin_allowed():
-            self.server.count_refusal("foreign origin", player)
+            origin = self.request.headers.get("Origin", "")
+            self.server.note_foreign_origin(origin, self.request.host, player, self.session)
             self.show("missing", 404)
             return
         address = address_of(self.request, self.server.proxies)
@@ -138,6 +142,8 @@ class RoomDoor(_SocketDoor):
     route = "room/…/ws"
 
     async def get(self, name: str) -> None:
+        room = self.server.rooms.get(name)
+        self.session = room.session if room is not None else None
         await self.enter(None, lambda: self._socket_for(name))
 
     def _socket_for(self, name: str) -> WebSocket:

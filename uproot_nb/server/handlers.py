@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tornado.web import RequestHandler, stream_request_body
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
-from uproot_nb.server.answers import SANDBOX, Answer
+from uproot_nb.server.answers import Answer
 from uproot_nb.server.doors import JoinDoor, PlayerDoor, RoomDoor
 from uproot_nb.server.files import AppFiles, Static
 from uproot_nb.server.forms import (
@@ -73,7 +73,7 @@ class NotFound(Answer):
     """All addresses that lead nowhere."""
 
     def get(self, *ignored: str) -> None:
-        self.server.count_refusal("unknown address")
+        self.server.note_unknown_address(self.request.path)
         self.show("missing", 404)
 
     def post(self, *ignored: str) -> None:
@@ -175,11 +175,13 @@ class _KernelPage(Answer):
             if key == "location":
                 self.set_header("Location", self.below_root(value))
             elif key not in _OWN_HEADERS:
-                write = self.add_header if key in told else self.set_header
+                if key == "content-security-policy" and self.sandboxed:
+                    continue
+                # A policy of the author's is one more: browsers keep to both.
+                add = key in told or key == "content-security-policy"
+                write = self.add_header if add else self.set_header
                 write(name, value)
                 told.add(key)
-        if self.sandboxed:
-            self.set_header("Content-Security-Policy", SANDBOX)
         self.finish(reply.body if reply.status not in (204, 304) else None)
 
     def below_root(self, location: str) -> str:
@@ -450,7 +452,7 @@ class JoinPage(_KernelPage):
 
     async def post(self, label: str, secret: str) -> None:
         session = self._admit(label, secret)
-        if session is None or self.too_long():
+        if session is None or self.too_long() or self.refuse_cross_site(session):
             return
         address = address_of(self.request, self.server.proxies)
         if not self.server.may_join(session, address):
@@ -501,6 +503,8 @@ class RoomPage(_KernelPage):
         if found is None or self.too_long():
             return
         session, visitor = found
+        if self.refuse_cross_site(session):
+            return
         if await session.served(self.server.limits.form_patience) is None:
             self.pause_or_end(session)
             return

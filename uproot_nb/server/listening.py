@@ -103,7 +103,7 @@ class _Gate(httputil.HTTPMessageDelegate):
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
     ) -> Awaitable[None] | None:
-        found = _PLAYERS_PATH.match(getattr(start_line, "path", ""))
+        found = _PLAYERS_PATH.search(getattr(start_line, "path", ""))
         player = self._server.sessions.player(found[1]) if found else None
         if player is None:
             limits = self._server.limits

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
@@ -25,6 +28,7 @@ from uproot_nb.server.limits import Limits, Refusals, ScriptErrors
 from uproot_nb.server.links import KernelLink
 from uproot_nb.server.listening import BoundedServer as _BoundedServer
 from uproot_nb.server.networks import Proxies, network_of
+from uproot_nb.server.policies import check_ancestors, is_at, same_origin
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.rooms import Rooms
 from uproot_nb.server.sessions import Player, Session, Sessions
@@ -58,6 +62,7 @@ class ParticipantServer:
         *,
         public_url: str = "",
         trusted_proxies: Iterable[str] = (),
+        frame_ancestors: Iterable[str] = (),
         on_activity: Callable[[str], None] | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -78,6 +83,9 @@ class ParticipantServer:
         self._public_url = self.url
         self._on_activity = on_activity
         self.proxies = Proxies(trusted_proxies)
+        self.frame_ancestors = check_ancestors(frame_ancestors)
+        self.jupyter_origin: list[str] = []
+        """Where notebooks show participants' pages beside their cells, where that is known."""
         self.connections = Connections(
             most_connections(self.limits.max_connections),
             self.limits.max_connections_per_network,
@@ -103,7 +111,7 @@ class ParticipantServer:
         self.port = sockets[0].getsockname()[1]
         self.url = self._public_url or f"http://{_reachable(address)}:{self.port}/"
         application = Application(
-            routes(self, "/", sandboxed=False),
+            self._routes(),
             default_handler_class=NotFound,
             default_handler_args={"server": self},
         )
@@ -121,6 +129,12 @@ class ParticipantServer:
         for descriptor in self._descriptors:
             leave_to_parent(descriptor)
         self._later("ping", self.limits.ping_interval, self._ping)
+
+    def _routes(self) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+        """Return the addresses, also below the public URL's path: not every proxy takes it away."""
+        root = urlsplit(self._public_url).path
+        below = routes(self, re.escape(root), sandboxed=False) if root not in ("", "/") else []
+        return below + routes(self, "/", sandboxed=False)
 
     async def stop(self) -> None:
         """Say goodbye to every socket and kernel, and listen no more. Idempotent."""
@@ -144,6 +158,12 @@ class ParticipantServer:
             stop_hiding()
             await http.close_all_connections()
         self.uploads.close()
+
+    def let_jupyter_frame(self, url: str) -> None:
+        """Let the Jupyter server at *url* show participants' pages."""
+        parts = urlsplit(url)
+        with contextlib.suppress(ValueError):
+            self.jupyter_origin = check_ancestors([f"{parts.scheme}://{parts.netloc}"])
 
     def at_mount(self, url: str) -> None:
         """Tell participants *url* instead of the own port, unless a public URL was given."""
@@ -238,14 +258,41 @@ class ParticipantServer:
 
     def origin_allowed(self, origin: str, host: str) -> bool:
         """Say whether a page of *origin* may open a socket here, asked for under *host*."""
-        try:
-            parts = urlsplit(origin.lower())
-        except ValueError:  # as "http://[" is none
-            return False
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            return False
-        public = urlsplit(self._public_url.lower())
-        return parts.netloc == host.lower() or (parts.scheme, parts.netloc) == public[:2]
+        return same_origin(origin, host) or self.is_public(origin)
+
+    def is_public(self, origin: str) -> bool:
+        """Say whether *origin* is that of the address that was configured for participants."""
+        return bool(self._public_url) and is_at(origin, self._public_url)
+
+    def note_foreign_origin(
+        self,
+        origin: str,
+        host: str,
+        player: Player | None = None,
+        session: Session | None = None,
+    ) -> None:
+        """Report that a page of another origin wanted in; perhaps a proxy hides that it may."""
+        shown, place = _shown(origin) or "a page that hides its origin", _shown(host)
+        detail = f"{shown} asked for {place}."
+        if is_at(origin, origin):
+            detail += (
+                f" If participants' pages are at {shown}, set public_url to '{shown}/', or let the "
+                "proxy pass their Host on (nginx: proxy_set_header Host $http_host)"
+            )
+        self.count_refusal("foreign origin", player, detail, session)
+
+    def note_unknown_address(self, path: str) -> None:
+        """Count a request that leads nowhere; if a proxy has changed a player's address, say so."""
+        prefix, found, rest = path.partition("/p/")
+        player = self.sessions.player(rest.partition("/")[0]) if found else None
+        if player is None:
+            self.count_refusal("unknown address")
+            return
+        detail = (
+            f"a player's page was asked for below {_shown(prefix)}/. Set public_url to the address "
+            "that browsers use, with this path, or let the proxy take the path away"
+        )
+        self.count_refusal("unknown address", player, detail)
 
     def _ping(self) -> None:
         for opened in (*self.sockets.values(), *self.rooms.sockets()):
@@ -351,9 +398,15 @@ async def start_embedded(
     public_url: str = "",
     limits: Limits | None = None,
     trusted_proxies: Iterable[str] = (),
+    frame_ancestors: Iterable[str] = (),
 ) -> tuple[ParticipantServer, MemoryChannel, str]:
     """Start a participant server in this loop; return it, the kernel's channel, and its URL."""
-    server = ParticipantServer(limits, public_url=public_url, trusted_proxies=trusted_proxies)
+    server = ParticipantServer(
+        limits,
+        public_url=public_url,
+        trusted_proxies=trusted_proxies,
+        frame_ancestors=frame_ancestors,
+    )
     server.start(port, address)
     near, _ = memory_pair(receive, gone, server.attach)
     return server, near, server.url
@@ -400,6 +453,11 @@ def _own_address() -> str:
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
+
+
+def _shown(text: str) -> str:
+    """Return a stranger's text as it may be shown."""
+    return "".join(one for one in text[:100] if one.isascii() and one.isprintable())
 
 
 def _with_slash(url: str) -> str:

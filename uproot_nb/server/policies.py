@@ -1,0 +1,106 @@
+"""Policies: which pages may show participants' pages in a frame, and post to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+__all__ = [
+    "SANDBOX",
+    "check_ancestors",
+    "frame_policy",
+    "is_at",
+    "is_cross_site",
+    "same_origin",
+]
+
+SANDBOX = (
+    "sandbox allow-scripts allow-forms allow-modals allow-downloads allow-popups "
+    "allow-popups-to-escape-sandbox; frame-ancestors 'self'"
+)
+"""The policy for pages on Jupyter's own origin: they get an origin of their own instead.
+
+A window that they open is a page like any other: without a sandbox, for it is mostly another site,
+as the one that recruits; and without a way back, for the origins differ. Jupyter may frame them.
+"""
+
+_ANCESTOR = re.compile(r"\*|'self'|[a-z][a-z0-9+.-]*:|([a-z][a-z0-9+-]*://)?[\w.*-]+(:(\d+|\*))?")
+_HOST = re.compile(r"[a-z0-9.-]{1,253}\Z", re.ASCII)
+_EDITORS = ("vscode-webview:", "vscode-file:")
+"""Editors on the researcher's own machine, which show notebooks as pages."""
+_PORTS = {"http": 80, "https": 443}
+
+
+def check_ancestors(ancestors: Iterable[str]) -> list[str]:
+    """Return who may frame, as the policy names them.
+
+    Raises:
+        ValueError: one of them is no source of a policy; the message names it.
+    """
+    checked = [one.strip().rstrip("/") for one in ancestors]
+    for one in checked:
+        if not _ANCESTOR.fullmatch(one.lower()):
+            raise ValueError(
+                f"{one!r} is nobody who could frame: give origins, as 'https://hub.example.org', "
+                "or '*' for all"
+            )
+    return checked
+
+
+def frame_policy(host: str, ancestors: Iterable[str]) -> str:
+    """Return the policy by which *host* itself, on any port, and *ancestors* may frame a page.
+
+    Jupyter shows participants' pages beside a notebook (`run.view`): it is on another port of the
+    same machine, whatever that is called.
+    """
+    allowed = ["'self'"]
+    name = re.sub(r":\d*\Z", "", host.lower())
+    names = [name] if _HOST.match(name) else []
+    for one in dict.fromkeys([*names, "localhost", "127.0.0.1"]):
+        allowed += [f"http://{one}:*", f"https://{one}:*"]
+    return f"frame-ancestors {' '.join([*allowed, *_EDITORS, *ancestors])}"
+
+
+def same_origin(origin: str, host: str) -> bool:
+    """Say whether *origin* is a web page's that was asked for under *host*."""
+    parts = _split(origin)
+    return parts is not None and parts[1] == _with_port(host.lower(), parts[0])
+
+
+def is_at(origin: str, url: str) -> bool:
+    """Say whether *origin* is that of *url*."""
+    parts = _split(origin)
+    return parts is not None and parts == _split(url)
+
+
+def is_cross_site(headers: Mapping[str, str], *, lenient: bool) -> bool:
+    """Say whether a post comes from a page of another site, as far as its browser says.
+
+    Args:
+        lenient: whether a page without an origin may post, as one in a sandbox.
+    """
+    site = headers.get("Sec-Fetch-Site", "")
+    if site in ("same-origin", "none"):
+        return False
+    origin = headers.get("Origin")
+    if origin is None:
+        return site in ("cross-site", "same-site") and not lenient
+    if origin == "null":
+        return not lenient
+    return not same_origin(origin, headers.get("Host", ""))
+
+
+def _split(url: str) -> tuple[str, str] | None:
+    """Return scheme and place, always with a port; None if it is no web address."""
+    try:
+        parts = urlsplit(url.lower())
+        if parts.scheme not in _PORTS or not parts.netloc or "@" in parts.netloc:
+            return None
+    except ValueError:  # as "http://[" is none
+        return None
+    return parts.scheme, _with_port(parts.netloc, parts.scheme)
+
+
+def _with_port(place: str, scheme: str) -> str:
+    return place if re.search(r":\d+\Z", place) else f"{place.rstrip(':')}:{_PORTS[scheme]}"
