@@ -718,3 +718,74 @@ def test_nothing_is_fetched_from_elsewhere(visit: Visit) -> None:
     root = visit.wire.url.removesuffix("p/token/")
     assert [url for url in asked if not url.startswith((root, "data:"))] == []
     assert visit.errors == []
+
+
+# ---- what goes wrong in a page's script ------------------------------------------------------
+
+
+def reports(visit: Visit) -> list[dict[str, Any]]:
+    return [frame for frame in visit.wire.received if frame["op"] == "script_error"]
+
+
+def test_errors_of_a_pages_script_are_reported_equal_ones_as_one(visit: Visit) -> None:
+    """Also those from before the connection; the address, which is a secret, stays here."""
+    visit.open("""<script>
+        throw new TypeError("no such " + location.href);
+        </script><script>Promise.reject(new RangeError("too far"));</script>""")
+    visit.wire.wait_for(lambda: len(reports(visit)) == 2)
+    first, second = reports(visit)
+    assert first["message"].startswith("TypeError: no such http://")
+    assert "/token" not in first["message"] + first["source"]
+    assert (first["source"], first["line"] > 0, first["count"]) == ("the page itself", True, 1)
+    assert (second["message"], second["count"]) == ("RangeError: too far", 1)
+    visit.page.evaluate("""() => {
+        for (let n = 0; n < 1000; n += 1) setTimeout(() => { throw new Error("again"); });
+        uproot.receive = () => { throw new Error("not received"); };
+    }""")
+    visit.wire.push("news")
+    visit.wire.wait_for(lambda: sum(r["count"] for r in reports(visit)) == 1003)
+    assert len(reports(visit)) <= 6
+    assert "Error: not received" in [report["message"] for report in reports(visit)]
+
+
+def test_a_page_reports_so_many_kinds_of_errors_and_no_more(visit: Visit) -> None:
+    visit.open("<p></p>")
+    visit.page.evaluate("""() => {
+        for (let n = 0; n < 50; n += 1) setTimeout(() => { throw new Error("kind " + n); });
+    }""")
+    visit.wire.wait_for(lambda: len(reports(visit)) == 20)
+
+
+def test_half_an_emoji_is_sent_as_a_sign_that_stands_for_it(visit: Visit) -> None:
+    """A text that was cut ends with one by accident; a whole one stays what it is."""
+    visit.open("<p></p>")
+    got = visit.page.evaluate("uproot.invoke('say', 'ab😀'.slice(0, 3), {text: '😀'})")
+    assert (got["args"], got["kwargs"]) == (["ab\N{REPLACEMENT CHARACTER}"], {"text": "😀"})
+
+
+def test_a_call_that_is_too_large_says_to_the_author_which_and_how_large(visit: Visit) -> None:
+    visit.open("<p></p>")
+    visit.wire.answer = lambda call: None
+    visit.page.evaluate("""() => {
+        window.got = [];
+        uproot.invoke("paint", "x".repeat(70_000)).catch((error) => got.push(error.name));
+    }""")
+    visit.wire.wait_for(lambda: visit.wire.calls() != [])
+    visit.wire.drop(4413)
+    visit.sees("got", ["TooLarge"])
+    (told,) = [error for error in visit.errors if "paint" in error]
+    assert "70,090 bytes" in told
+    assert "max_frame_bytes" in told
+
+
+@pytest.mark.parametrize(
+    ("how", "is_one"),
+    [("", True), (", isComposing: true", False), (", keyCode: 229", False)],
+)
+def test_enter_that_ends_a_word_of_an_input_method_is_none(
+    visit: Visit, how: str, is_one: bool
+) -> None:
+    """Safari says so by a code alone."""
+    visit.open("<p></p>")
+    event = f"new KeyboardEvent('keydown', {{key: 'Enter'{how}}})"
+    assert visit.page.evaluate(f"uproot.inner.isEnter({event})") is is_one

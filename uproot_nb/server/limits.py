@@ -147,14 +147,21 @@ class ScriptErrors:
         self._counts: dict[tuple[str, str], Counter[tuple[int, str, str, int]]] = {}
 
     def count(
-        self, session: str, player: str, page: int, message: str, source: str, line: int
+        self,
+        session: str,
+        player: str,
+        page: int,
+        message: str,
+        source: str,
+        line: int,
+        times: int = 1,
     ) -> None:
-        """Count one error of a player's page."""
+        """Count an error of a player's page, or several that are equal."""
         counts = self._counts.setdefault((session, player), Counter())
         kind = (page, message[: self.LONGEST_MESSAGE], source[: self.LONGEST_SOURCE], line)
         if kind not in counts and len(counts) >= self.MOST_KINDS:
             kind = (page, "Other errors of this page's script", "", 0)
-        counts[kind] += 1
+        counts[kind] += times
 
     def take(self) -> list[tuple[str, str, int, str, str, int, int]]:
         """Return (session, player, page, message, source, line, count) since the last time."""

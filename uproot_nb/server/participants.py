@@ -353,10 +353,11 @@ class ParticipantServer:
         self._report_soon()
 
     def note_script_error(
-        self, player: Player, page: int, message: str, source: str, line: int
+        self, player: Player, page: int, message: str, source: str, line: int, times: int = 1
     ) -> None:
-        """Count an error of a page's script; the kernel hears of it soon, of many at once."""
-        self._script_errors.count(player.session.key, player.name, page, message, source, line)
+        """Count errors of a page's script; the kernel hears of them soon, of many at once."""
+        told = page, message, source, line, times
+        self._script_errors.count(player.session.key, player.name, *told)
         self._report_soon()
 
     def is_new_fault(self, fault: str) -> bool:

@@ -48,6 +48,7 @@ class _ScriptError(msgspec.Struct, tag_field="op", tag="script_error"):
     message: str = ""
     source: str = ""
     line: int | float | None = None
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
@@ -167,7 +168,7 @@ class PlayerSocket(WebSocket):
         if self.page != WAITING_PAGE:
             line = max(0, int(failed.line or 0))
             told = failed.message, failed.source, min(line, _HIGHEST_LINE)
-            self._server.note_script_error(self.player, self.page, *told)
+            self._server.note_script_error(self.player, self.page, *told, failed.count)
 
     def _call(self, asked: _Call) -> None:
         args, kwargs = bytes(asked.args), bytes(asked.kwargs)

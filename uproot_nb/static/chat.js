@@ -48,7 +48,7 @@
             this.button.addEventListener("click", () => this.send());
             this.input.addEventListener("input", () => this.fit());
             this.input.addEventListener("keydown", (event) => {
-                if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+                if (!uproot.inner.isEnter(event) || event.shiftKey) return;
                 event.preventDefault();
                 this.send();
             });

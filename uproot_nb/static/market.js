@@ -171,7 +171,7 @@
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
                 this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
-                if (event.key !== "Enter" || event.isComposing) return;
+                if (!uproot.inner.isEnter(event)) return;
                 event.preventDefault();     // the page stays; with two buttons nobody knows which is meant
                 const side = this.changing ? this.sideOf(this.changing) : this.told.sides.length === 1 && this.told.sides[0];
                 if (side) this.send(side);

@@ -411,7 +411,8 @@ function monitor({ model, el }) {
         question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no, gaps);
         question.onkeydown = (event) => {
             if (event.key === "Escape") away();
-            if (event.key === "Enter" && event.target.matches("input")) yes.click();
+            const composing = event.isComposing || event.keyCode === 229;    // Enter ends a word, in Safari too
+            if (event.key === "Enter" && !composing && event.target.matches("input")) yes.click();
             event.stopPropagation();
         };
         question.hidden = false;

@@ -20,6 +20,8 @@
     const ACK_EVERY = 300;
     const SHOW_LOSS_AFTER = 1000;
     const FORGET_SUBMIT_AFTER = 8000;
+    const REPORT_EVERY = 2000;
+    const MOST_REPORTS = 20;        // kinds of errors in the life of a page
 
     const GOOD_BYE = { badFrame: 4400, again: 4425, badToken: 4403, ended: 4404, tooSlow: 4408, tooLarge: 4413, tooFast: 4429 };
 
@@ -157,7 +159,7 @@
                 const kwargs = isPlainObject(args[args.length - 1]) ? args[args.length - 1] : {};
                 const rest = isPlainObject(args[args.length - 1]) ? args.slice(0, -1) : args;
                 const id = `${this.nonce}-${this.made + 1}`;
-                const message = JSON.stringify({ op: "invoke", id, method, args: rest, kwargs });
+                const message = JSON.stringify({ op: "invoke", id, method, args: rest, kwargs }, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
                 this.made += 1;
                 this.waiting.set(id, { message, resolve, reject });
                 this.link.send(message);
@@ -184,6 +186,8 @@
             const size = ([, call]) => call.message.length;
             const [id, call] = calls.reduce((a, b) => (size(b) > size(a) ? b : a));
             this.waiting.delete(id);
+            const { method } = JSON.parse(call.message), bytes = new Blob([call.message]).size;
+            console.error(`uproot.invoke("${method}", …) was not sent: with its arguments it has ${bytes.toLocaleString("en")} bytes, more than the server takes. Pass less, or let the server take more (max_frame_bytes).`);
             call.reject(namedError("TooLarge", text("This is too large to be sent.")));
             return true;
         }
@@ -247,12 +251,70 @@
         }
     }
 
-    /* Does something that may fail; *loud*: say so in the console. */
+    /* ---- Errors: the researcher reads what failed in participants' browsers ---------------- */
+
+    /* Equal errors are sent as one with a count; the address, which is a secret, is not sent. */
+    class Errors {
+        constructor(link) {
+            this.link = link;
+            this.counts = new Map();
+            this.known = new Set();
+            this.timer = null;
+        }
+
+        listen() {
+            window.addEventListener("error", (event) => this.hear(event), true);
+            window.addEventListener("unhandledrejection", ({ reason }) => this.note(reason, "", 0));
+        }
+
+        hear(event) {
+            const element = event.target;
+            if (event instanceof ErrorEvent) this.note(event.error ?? event.message, event.filename, event.lineno);
+            else if (element instanceof Element) this.note(`This could not be loaded: ${element.src || element.href || element.tagName}`, "", 0);
+        }
+
+        note(error, source, line) {
+            if (error && LOST.has(error.name)) return;      // The participant is told of that already.
+            const message = this.hidden(error && error.message ? `${error.name}: ${error.message}` : String(error)).slice(0, 500);
+            const kind = JSON.stringify({ op: "script_error", message, source: this.placeOf(source), line: line || 0 });
+            if (!this.known.has(kind) && this.known.size >= MOST_REPORTS) return;
+            this.known.add(kind);
+            this.counts.set(kind, (this.counts.get(kind) || 0) + 1);
+            this.timer ??= setTimeout(() => this.report(), this.known.size === 1 && this.counts.get(kind) === 1 ? 0 : REPORT_EVERY);
+        }
+
+        report() {
+            this.timer = null;
+            if (!this.link.isOpen) return;      // It is called again when the connection is there.
+            this.counts.forEach((count, kind) => this.link.send(JSON.stringify({ ...JSON.parse(kind), count: Math.min(count, 10000) })));
+            this.counts.clear();
+        }
+
+        placeOf(source) {
+            if (!source || source.split(/[?#]/)[0] === location.href.split(/[?#]/)[0]) return source ? "the page itself" : "";
+            return this.hidden(source).slice(0, 300);
+        }
+
+        hidden(text) {
+            const secret = location.pathname.split("/").filter(Boolean).pop();
+            return wellFormed(secret ? text.replaceAll(secret, "…") : text);
+        }
+    }
+
+    const LOST = new Set(["Disconnected", "SessionClosed"]);
+
+    /* Half an emoji, as a text that was cut may end with, is no text that can be sent. */
+    function wellFormed(text) {
+        return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, (found) => (found.length === 2 ? found : "\uFFFD"));
+    }
+
+    /* Does something that may fail; *loud*: say so in the console, and to the researcher. */
     function attempt(action, loud = true) {
         try {
             return action();
         } catch (error) {
-            if (loud) console.error(error);
+            if (loud && window.reportError) window.reportError(error);
+            else if (loud) console.error(error);
             return null;
         }
     }
@@ -312,6 +374,12 @@
             this.region("uproot-toasts", "log").append(toast);
         },
     };
+
+    /* Whether Enter was pressed, and not to end the writing of a Chinese or Japanese word: Safari
+     * says so by the code 229 alone. */
+    function isEnter(event) {
+        return event.key === "Enter" && !event.isComposing && event.keyCode !== 229;
+    }
 
     function build(tag, attributes, ...children) {
         const element = document.createElement(tag);
@@ -475,6 +543,7 @@
             keepStore({ connected: true });
             notices.hideLoss();
             calls.sendAgain();
+            errors.report();
             happenings.dispatchEvent(new Event(everOpen ? "reconnect" : "ready"));
             everOpen = true;
         },
@@ -492,6 +561,8 @@
         },
     });
     const calls = new Calls(link);
+    const errors = new Errors(link);
+    errors.listen();
     const pushes = new Pushes(link, boot.since || 0);
     const happenings = new EventTarget();
     const condition = {
@@ -583,7 +654,7 @@
 
         I,
     };
-    uproot.inner = { attempt, boot, build, condition, happenings, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text };
+    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text };
     window.I = I;
     window.C = window.C || uproot.C;
     if (!off.includes("terms")) window._ = text;
