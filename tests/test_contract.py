@@ -177,6 +177,8 @@ HELPERS = {
     "uuid": "experiment/test_helpers.py::test_draws_of_a_session_follow_from_its_seed_and_identifiers_do_not",
     "rng": "experiment/test_helpers.py::test_draws_of_a_session_follow_from_its_seed_and_identifiers_do_not",
     "read_csv": "experiment/test_helpers.py::test_rows_go_into_a_file_and_come_back",
+    "after_commit": "engine/test_effects.py::test_a_function_is_called_after_the_commit_and_once",
+    "once": "engine/test_effects.py::test_once_is_the_first_time",
     "append_to_csv": "experiment/test_helpers.py::test_rows_go_into_a_file_and_come_back",
 }
 """What makes an author's life easier."""

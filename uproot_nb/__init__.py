@@ -26,6 +26,7 @@ from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine import chat
 from uproot_nb.engine.contexts import PlayerContext
 from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
+from uproot_nb.engine.effects import after_commit, once
 from uproot_nb.engine.entities import Group, Player, Session
 from uproot_nb.engine.formatting import fmtnum, to
 from uproot_nb.engine.groups import add_to_group, create_group, create_groups
@@ -163,6 +164,7 @@ __all__ = [
     "add_entry",
     "add_raw_entry",
     "add_to_group",
+    "after_commit",
     "append_to_csv",
     "balanced",
     "chat",
@@ -184,6 +186,7 @@ __all__ = [
     "move_to_end",
     "move_to_page",
     "notify",
+    "once",
     "open_log",
     "other_in_group",
     "other_in_session",

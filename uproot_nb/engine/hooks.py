@@ -17,7 +17,19 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.state import State, Stored
 
-__all__ = ["attempt_for", "blame", "cause_of", "run_authors", "run_hook", "undo", "value_of"]
+__all__ = [
+    "EFFECT",
+    "attempt_for",
+    "blame",
+    "cause_of",
+    "run_authors",
+    "run_hook",
+    "undo",
+    "value_of",
+]
+
+EFFECT = "effect"
+"""Stands in the place of a subject for an effect outside of the session, by its token."""
 
 
 async def run_authors(
@@ -115,7 +127,9 @@ def undo(world: World, tried: Attempt) -> None:
     tried.first.clear()
     cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
     for (subject, field), first in changed:
-        if subject.startswith("group/") and not field:
+        if subject == EFFECT:
+            world.journal.fold_for(cause, "effect", "session", field, "null")
+        elif subject.startswith("group/") and not field:
             if not _foreign(world, tried, subject, field, first, {"group"}):
                 _regroup(world, cause, subject, first)
         elif not _foreign(world, tried, subject, field, first):

@@ -336,6 +336,11 @@ class Journal:
                 self._retry(error)
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._closed or self._halted
+
+    @property
     def failing(self) -> bool:
         """Whether the log cannot be written, so that everybody waits."""
         return self._reported

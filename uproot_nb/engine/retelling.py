@@ -38,6 +38,8 @@ class Retelling(Runtime):
         now: when the session began, in Unix seconds.
     """
 
+    has_effects = False
+
     def __init__(
         self,
         name: str,

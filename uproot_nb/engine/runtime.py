@@ -31,6 +31,7 @@ from uproot_nb.engine.app_files import AppFiles
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.delivery import Delivery
 from uproot_nb.engine.dropouts import Dropouts, Handler
+from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.flow import Flow
@@ -46,6 +47,7 @@ from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BridgeRefused, ClosedRun, UprootError
 from uproot_nb.experiment.meanings import told_of_experiment, told_of_fields
+from uproot_nb.experiment.outside import leave_thread_to
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.experiment.source import hash_text
@@ -107,6 +109,9 @@ class Runtime:
     _leaving: Future[None] | None = None
     _deaf = False
     """Whether what the server sends is left to the next kernel."""
+
+    has_effects = True
+    """Whether effects outside of the session happen; they do not in a rehearsal or rerun."""
 
     def __init__(
         self,
@@ -180,6 +185,8 @@ class Runtime:
 
     def open(self, players: int) -> None:
         """Start the thread, make the places, and let participants in."""
+        effects = Effects(self.world, self.trouble, self.find_function, self.has_effects)
+        self.effects = self.lock.outside = effects
         _SwitchInterval.shorten()
         self._thread.start()
         leave_before_exit(self)
@@ -267,6 +274,7 @@ class Runtime:
         asyncio.set_event_loop(self.loop)
         self.lock.thread_of_steps = threading.get_ident()
         self.world.journal.start()
+        leave_thread_to(self.effects)
         try:
             self.loop.run_forever()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
@@ -293,6 +301,7 @@ class Runtime:
                 await run_authors(app.restart, self.world, cause._replace(cause="restart"))
         self.flow.resume()
         self.dropouts.resume()
+        self.effects.resume()
         await self._dial()
         self.beside(self._tick())
 
@@ -344,6 +353,7 @@ class Runtime:
         self._stop_clocks()
         self.trouble.settle(everything=True)
         await self.world.journal.settle(CLOSING_SECONDS)
+        await self.effects.settle()
         try:
             self.world.journal.close()
         finally:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from uproot_nb.engine.interrupts import SECTIONS, guarded
+from uproot_nb.experiment.outside import Outside, enter_outside
 
 __all__ = [
     "NOBODY",
@@ -74,6 +75,8 @@ class StepLock:
         self.acquire_now = self._lock.acquire
         self.release = self._lock.release
         self.cause: Cause | None = None
+        self.outside: Outside | None = None
+        """Where effects of authors' code go."""
         self.who: Callable[[], str] = lambda: "a cell"
         """Names who takes the lock outside a step."""
         self.since = 0.0
@@ -129,6 +132,8 @@ class StepLock:
     def mark_thread(self, cause: Cause) -> None:
         """Say what causes changes in this context, also in threads that inherit it."""
         _THREAD_CAUSE.set((self, cause))
+        if self.outside is not None:
+            enter_outside(self.outside)
 
     def cause_here(self) -> Cause | None:
         """Return what causes changes right here; None outside this run's authors' code."""

@@ -5,19 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from uproot_nb.errors import UprootError
+from uproot_nb.experiment.csv_rows import append_lines, line_of, names_in, open_locked
+from uproot_nb.experiment.outside import outside_here
+from uproot_nb.experiment.waiting_rows import WaitingRows
 
 __all__ = ["append_to_csv", "read_csv"]
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
@@ -52,13 +50,23 @@ def _row(path: str | os.PathLike[str], line: int, row: Mapping[Any, Any]) -> dic
     return dict(row)
 
 
-def append_to_csv(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
+def append_to_csv(
+    path: str | os.PathLike[str], row: Mapping[str, Any], *, key: str | None = None
+) -> None:
     """Append one row to a table, whose first line has the names; the file is made if need be.
 
         append_to_csv("payments.csv", {"player": player.name, "payoff": player.payoff})
 
+    In a hook or live method the row is written once what the code has changed is committed: once,
+    also if the kernel is killed meanwhile, and not at all if the hook fails. `rerun` and `rehearse`
+    write nothing. In a cell it is written at once.
+
     Rows that threads and programs append at the same time do not mix. Values are written as text,
     None as nothing.
+
+    Args:
+        key: a later row of the same key takes the place of an earlier one. In
+            `handle_stealth_fields` a form that is sent again, after Back, has the same key.
 
     Raises:
         UprootError: the names are not those of the first line.
@@ -69,45 +77,30 @@ def append_to_csv(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
             'Write append_to_csv("payments.csv", {"player": player.name}).'
         )
     texts = {str(name): "" if value is None else str(value) for name, value in row.items()}
-    with Path(path).open("ab+") as file, _locked(file):
-        known = _names_in(file)
-        names = known or list(texts)
-        if set(names) != set(texts):
-            raise UprootError(
-                f"{path} has the columns {', '.join(names)}; the row has {', '.join(texts)}.\n"
-                "Give exactly these columns, or another file."
-            )
-        lines = [[texts[name] for name in names]]
-        _append(file, lines if known else [names, *lines])
-
-
-def _names_in(file: IO[bytes]) -> list[str]:
-    """Return the names in the first line; none in an empty file."""
-    file.seek(0)
-    text = (line.decode("utf-8", "replace").removeprefix("\ufeff") for line in file)
-    return next(csv.reader(text), [])
-
-
-def _append(file: IO[bytes], lines: list[list[str]]) -> None:
-    """Write whole lines in one stroke, after a last one that may lack its end."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines)  # as RFC 4180 has it: what holds a lone "\r" is quoted, too
-    written = text.getvalue().encode("utf-8", "backslashreplace")
-    if file.seek(0, os.SEEK_END):
-        file.seek(-1, os.SEEK_END)
-        written = (b"" if file.read(1) in b"\r\n" else b"\n") + written
-    file.write(written)
-
-
-@contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
-    """Be the only one, among threads and programs, who writes an open file."""
-    if fcntl is None:
-        yield  # Windows: what is written in one stroke does not mix
+    file = Path(path).absolute()
+    outside = outside_here()
+    if outside is not None:
+        if file.exists():
+            with file.open("rb") as known:
+                _check_names(path, names_in(known), texts)
+        elif not file.parent.is_dir():
+            raise UprootError(f"There is no folder {file.parent}.\nMake it, or give another path.")
+        outside.append_row(file, texts, "" if key is None else f"key/{key}")
         return
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-        file.flush()
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+    if key is not None:
+        rows, token = WaitingRows(file), secrets.token_hex(8)
+        rows.put(token, f"key/{key}", texts)
+        rows.write(token)
+        return
+    with open_locked(file) as opened:
+        names = names_in(opened) or list(texts)
+        _check_names(path, names, texts)
+        append_lines(opened, line_of([texts[name] for name in names]), names)
+
+
+def _check_names(path: str | os.PathLike[str], names: list[str], texts: Mapping[str, str]) -> None:
+    if names and set(names) != set(texts):
+        raise UprootError(
+            f"{path} has the columns {', '.join(names)}; the row has {', '.join(texts)}.\n"
+            "Give exactly these columns, or another file."
+        )

@@ -131,6 +131,8 @@ class State:
         """What every draw of the session is derived from."""
         self.done: dict[str, int] = {}
         """What runs once a session or group and has run, as "all_here:Sync#0:group/g1"."""
+        self.effects: dict[str, tuple[str, str]] = {}
+        """Effects outside of the session that have not happened yet: subject and value by token."""
         self.opened = False
         """Whether the session was ever served; until then its new_session is still to run."""
         self._own = own
@@ -139,7 +141,7 @@ class State:
             "connect": self._connect, "disconnect": self._disconnect, "group": self._group,
             "call": self._call, "once": self._once, "open": self._open, "chat": self._chat,
             "order": self._order, "timeout": self._timeout, "dropout": self._dropout,
-            "room": self._room,
+            "room": self._room, "effect": self._effect,
             **dict.fromkeys(CHANGES - {"set", "del"}, self._change),
         }  # fmt: skip
 
@@ -278,6 +280,12 @@ class State:
         player.dropped = value.get("dropped", player.dropped)
         player.dropped_by_hand = value.get("by_hand", player.dropped_by_hand)
 
+    def _effect(self, event: Event) -> None:
+        if event.value == "null":
+            self.effects.pop(event.field, None)
+        else:
+            self.effects[event.field] = event.subject, event.value
+
     def _room(self, event: Event) -> None:
         self.rooms[event.field] = self.codec.decode(event.value)
 
@@ -298,6 +306,7 @@ class State:
             "seq": self.seq, "time": self.time, "fields": fields,
             "players": self.players, "groups": self.groups, "opened": self.opened,
             "settings": self.codec.encode(self.settings), "rooms": self.rooms, "done": self.done,
+            "effects": self.effects,
             "seed": self.codec.encode(self.seed),
         }  # fmt: skip
         return orjson.dumps(content)
@@ -314,6 +323,7 @@ class State:
         self.opened, self.settings = content["opened"], self.codec.decode(content["settings"])
         self.groups = {name: GroupState(**g) for name, g in content["groups"].items()}
         self.rooms, self.done = content.get("rooms", {}), content.get("done", {})
+        self.effects = {token: tuple(told) for token, told in content.get("effects", {}).items()}
         self.seed = self.codec.decode(content.get("seed", "null"))
         return self
 

@@ -60,7 +60,12 @@ def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
 
 
 def by_cell(event: Event) -> bool:
-    """Tell whether a cell, and no code of the experiment, has made an event."""
+    """Tell whether a cell, and no code of the experiment, has made an event.
+
+    What `after_commit` has called counts as a cell: it is not called again.
+    """
+    if event.cause.startswith("after_commit "):
+        return True
     own = event.cause in ("new_session", "restart") or event.cause.startswith("class ")
     return event.actor == "researcher" and not own
 

@@ -165,7 +165,7 @@ def rehearse(
     with tempfile.TemporaryDirectory(prefix="uproot_nb-", ignore_cleanup_errors=True) as folder:
         run = serve(
             page_order, players=players, name=name, db=Path(folder, f"{name}.sqlite3"),
-            seed=seed, namespace=dict(names), **{"port": 0, **options},
+            seed=seed, namespace=dict(names), **{"port": 0, "effects": False, **options},
         )  # fmt: skip
         with run:
             used, begun = _engine_seconds(run), time.monotonic()

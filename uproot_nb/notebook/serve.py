@@ -69,6 +69,7 @@ def serve(
     language: str = "",
     simulate: bool = False,
     durable: bool = False,
+    effects: bool = True,
     bridge: str | None = None,
     embedded: bool | None = None,
     port: int = 8600,
@@ -102,6 +103,7 @@ def serve(
             `language(player)`, else what the browser asks for.
         simulate: let the pages fill themselves in, by each app's simulate.js.
         durable: let a commit survive a power cut too (slower).
+        effects: False for a trial: `append_to_csv` and `after_commit` write and call nothing.
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
             one of the run's own at *address* and *port* (or the next free one).
 
@@ -134,6 +136,7 @@ def serve(
     serving = _Serving(
         names, session, path, setup, line, code, settings, seed, durable, language, simulate
     )
+    serving.let_effects(effects)
     serving.open(players, rooms)
     open_runs[path, session] = serving
     return serving.run
@@ -202,6 +205,10 @@ class _Serving:
             raise
         self._output = Output(self._runtime.lock.cause_here, self._keep, self._aim)
         self.run = Run(self._runtime, path, self._output.finish, self._closed)
+
+    def let_effects(self, happen: bool) -> None:
+        """Let what the experiment does outside of its session happen, or not."""
+        self._runtime.has_effects = happen
 
     def open(self, players: int, rooms: Sequence[Any] = ()) -> None:
         """Start everything."""

@@ -1,0 +1,194 @@
+"""Effects: what an experiment does outside of its session, once its cause is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from uproot_nb.engine.entities import Group, Player, Session
+from uproot_nb.engine.functions import name_of_function
+from uproot_nb.engine.hooks import EFFECT, cause_of, run_authors
+from uproot_nb.engine.journal import Attempt
+from uproot_nb.engine.steps import NOBODY, Cause
+from uproot_nb.engine.trouble import Trouble
+from uproot_nb.engine.world import World
+from uproot_nb.errors import UprootError
+from uproot_nb.experiment.outside import outside_here
+from uproot_nb.experiment.waiting_rows import WaitingRows
+
+__all__ = ["Effects", "after_commit", "once"]
+
+_RESENT = "handle_stealth_fields"
+"""The hook that gets the same form again after Back: a row that it writes is corrected."""
+_CLOSING_SECONDS = 5.0
+
+
+def after_commit(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function once what the code that is running has changed is committed.
+
+        def pay(player):
+            bank.transfer(player.account, player.payoff)
+
+        class End(Page):
+            def before_once(page, player):
+                after_commit(pay, player)
+
+    Write to files and call services there: if the kernel is killed before the commit, or the hook
+    fails, nothing has happened outside; if it is killed after it, the function is called at the
+    next `serve`. `rerun` and `rehearse` never call it. In a cell it is called at once.
+
+    A call that a kill has cut off is made again: give the service a number of the payment, if it
+    takes one. For that a function must be one of the notebook or app, not one inside another.
+
+    Args:
+        function: plain or async; it runs in a step, and may change fields.
+        args: what it is called with; they are in the log.
+
+    Raises:
+        UprootError: the function cannot be called.
+    """
+    if not callable(function):
+        raise UprootError(
+            f"after_commit() was given {function!r}, which cannot be called.\n"
+            "Give the function and its arguments: after_commit(pay, player)."
+        )
+    effects = outside_here()
+    if isinstance(effects, Effects):
+        effects.call_later(function, args)
+    else:
+        function(*args)
+
+
+def once(subject: Player | Group | Session, what: str) -> bool:
+    """Tell whether this is the first time for a player, group or session, and remember it.
+
+        if once(player, "payment"):
+            after_commit(pay, player)
+
+    It is remembered in the field `once_payment`, and forgotten if the hook fails.
+    """
+    if not isinstance(subject, (Player, Group, Session)):
+        raise UprootError(
+            f"once() was given {subject!r}.\nGive a player, group or session, and a name."
+        )
+    name = f"once_{what}"
+    if not isinstance(what, str) or not name.isidentifier():
+        raise UprootError(
+            f"once(…, {what!r}): this cannot be part of a field's name.\n"
+            "Give a name like 'payment'."
+        )
+    if subject.get(name):
+        return False
+    setattr(subject, name, True)
+    return True
+
+
+class Effects:
+    """Keeps effects in the log until they have happened.
+
+    Args:
+        perform: False for a session that only rehearses: everything is logged, nothing happens.
+        find: finds a function by the name that the log has.
+    """
+
+    def __init__(
+        self, world: World, trouble: Trouble, find: Callable[[str], Any], perform: bool = True
+    ) -> None:
+        self._world, self._trouble, self._find, self.perform = world, trouble, find, perform
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._queue: deque[str] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._used: set[Path] = set()
+
+    def append_row(self, path: Path, texts: Mapping[str, str], key: str) -> None:
+        """Let a row wait beside its file; the log has the file's name alone."""
+        world, token = self._world, secrets.token_hex(8)
+        with world.lock:
+            if self.perform:
+                rows = WaitingRows(path, world.name)
+                if path not in self._used:
+                    self._used.add(path)
+                    rows.keep_only(set(world.state.effects))
+                rows.put(token, key or self._usual_key(), texts)
+            self._begin(token, {"csv": str(path)})
+
+    def call_later(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Let a call wait; the log has the function's name and its arguments."""
+        token = secrets.token_hex(8)
+        with self._world.lock:
+            value = {"function": name_of_function(function), "args": list(args)}
+            self._begin(token, value)
+            self._functions[token] = function
+
+    def resume(self) -> None:
+        """Do what a killed kernel had not done."""
+        for token in self._world.state.effects:
+            self._do(token)
+
+    async def settle(self) -> None:
+        """Wait until everything committed has happened, at most some seconds."""
+        self._world.journal.commit()
+        await asyncio.sleep(0)
+        if self._worker is not None:
+            await asyncio.wait([self._worker], timeout=_CLOSING_SECONDS)
+
+    def _begin(self, token: str, value: Mapping[str, Any]) -> None:
+        world = self._world
+        cause = world.lock.cause_here() or NOBODY
+        subject = f"player/{cause.actor}" if cause.actor in world.state.players else "session"
+        seq = world.journal.fold("effect", subject, token, world.codec.encode(value))
+        if isinstance(cause, Attempt):
+            cause.first[EFFECT, token] = seq
+        world.journal.say(partial(self._do, token))
+
+    def _usual_key(self) -> str:
+        """Return what a row of a form's hook is known by, however often the form is sent."""
+        world = self._world
+        cause = world.lock.cause_here() or NOBODY
+        state = world.state.players.get(cause.actor)
+        if state is None or not isinstance(cause, Attempt) or not cause.cause.endswith(_RESENT):
+            return ""
+        number = sum(subject == EFFECT for subject, _ in cause.first)
+        place = (world.name, cause.actor, cause.page, str(state.nth), cause.cause, str(number))
+        return "form/" + "/".join(place)
+
+    def _do(self, token: str) -> None:
+        if token in self._world.state.effects:
+            self._queue.append(token)
+            if self._worker is None:
+                self._worker = asyncio.Task(self._work(), loop=self._world.loop)
+
+    async def _work(self) -> None:
+        while self._queue:
+            token = self._queue.popleft()
+            subject, text = self._world.state.effects[token]
+            value = self._world.codec.decode(text)
+            what = f"after_commit {value['function']}" if "function" in value else "append_to_csv"
+            cause = Cause(subject.partition("/")[2], "", what, "")
+            if self.perform:
+                try:
+                    await self._perform(token, value, cause)
+                except Exception as error:  # the border around one effect: the others happen
+                    self._trouble.report(error, cause_of(error) or cause, subject)
+            with self._world.lock:
+                if not self._world.journal.closed:
+                    self._world.journal.fold_for(cause, "effect", subject, token, "null")
+        self._worker = None
+
+    async def _perform(self, token: str, value: Mapping[str, Any], cause: Cause) -> None:
+        if "csv" in value:
+            write = WaitingRows(Path(value["csv"]), self._world.name).write
+            await self._world.loop.run_in_executor(None, write, token)
+            return
+        function = self._functions.pop(token, None) or self._find(value["function"])
+        if function is None:
+            raise UprootError(
+                f"{value['function']} was to be called after a commit, and is not there any more.\n"
+                "Define it at the top level of the notebook or app, and serve again."
+            )
+        await run_authors(function, self._world, cause, *value["args"])

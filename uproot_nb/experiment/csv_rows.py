@@ -1,0 +1,75 @@
+"""Rows of CSV files as bytes: written in one stroke, by one at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["append_lines", "line_of", "lines_of", "names_in", "open_locked"]
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def open_locked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, made if need be, as the only one among threads and programs who writes it."""
+    while True:
+        with path.open("ab+") as file:
+            if fcntl is None:
+                yield file  # Windows: what is written in one stroke does not mix
+                return
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    continue  # somebody has put another file in its place meanwhile
+                yield file
+                file.flush()
+                return
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def names_in(file: IO[bytes]) -> list[str]:
+    """Return the names in the first line; none in an empty file."""
+    file.seek(0)
+    text = (line.decode("utf-8", "replace").removeprefix("\ufeff") for line in file)
+    return next(csv.reader(text), [])
+
+
+def line_of(values: Sequence[str]) -> bytes:
+    """Return a row as RFC 4180 has it: what holds a comma, a quote or a line's end is quoted."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def append_lines(file: IO[bytes], line: bytes, names: Sequence[str]) -> None:
+    """Write a whole row in one stroke, behind the names if the file is empty.
+
+    The last row may lack its end; it is given one.
+    """
+    if not file.seek(0, os.SEEK_END):
+        line = line_of(names) + line
+    else:
+        file.seek(-1, os.SEEK_END)
+        line = (b"" if file.read(1) in b"\r\n" else b"\n") + line
+    file.write(line)
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Return the rows of a file, each with its end; a quoted one may have several lines."""
+    rows, begun = [], b""
+    for line in content.splitlines(keepends=True):
+        begun += line
+        if begun.count(b'"') % 2 == 0:
+            rows.append(begun)
+            begun = b""
+    return [*rows, begun] if begun else rows
