@@ -434,6 +434,7 @@
     /* The browser alone would forget a form that the server could not take. */
     function takeOver(event) {
         const form = I("uproot-form"), button = event.submitter || null;
+        if (boot.page === undefined) return;    // A room's answers are for the browser itself.
         if (event.target !== form || event.defaultPrevented || goesElsewhere(form, button)) return;
         event.preventDefault();
         uproot.inner.sendForm(form, button);
