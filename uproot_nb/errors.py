@@ -77,6 +77,13 @@ class BadMarket(UprootError):
         super().__init__(f"{what}\n{remedy}")
 
 
+class StepInterrupted(UprootError):
+    """The researcher has ended authors' code that ran for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("This code was ended by an interrupt (run.interrupt(), or the kernel's).")
+
+
 class BadArguments(UprootError):
     """A browser called a live method with arguments that its signature refuses."""
 

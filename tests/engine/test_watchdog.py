@@ -5,15 +5,23 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import closing, contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, serving, until
+from tests.engine.running import Browser, Rejected, plain, serving, until
 from uproot_nb import Page, Run, live
+from uproot_nb.engine.world import load_state
+from uproot_nb.notebook.monitor import Monitor
 
 RELEASE = threading.Event()
 
@@ -164,3 +172,281 @@ async def test_many_short_steps_are_not_taken_for_a_long_one() -> None:
         thread.join()
         # A machine so busy that one step takes long is warned of rightly.
         assert longest > 0.3 or not [warning for warning in warnings(run) if "held up" in warning]
+
+
+# ---- nested steps, and code without an end ----
+
+
+class Endless(Page):
+    """Does not come to its end by itself."""
+
+    def templatevars(page, player):
+        while player.session.get("endless_page"):
+            pass
+        return {}
+
+    @live
+    def nested(page, player):
+        player.session.runtime_of_test.append(1)
+        RUNTIMES[player.session.name].interventions.message([player.name], "a step within the step")
+        assert RELEASE.wait(20)
+
+    @live
+    def sync(page, player):
+        player.begun = player.get("begun", 0) + 1
+        while True:
+            pass
+
+    @live
+    async def coroutine(page, player):
+        await asyncio.sleep(0)
+        player.begun = player.get("begun", 0) + 1
+        while True:
+            pass
+
+    @live(exclusive="session")
+    def alone(page, player):
+        player.begun = player.get("begun", 0) + 1
+        while True:
+            pass
+
+    @live
+    def stubborn(page, player):
+        player.begun = player.get("begun", 0) + 1
+        while True:
+            try:  # noqa: SIM105  (as authors write it)
+                json.loads("[1, 2]")
+            except Exception:
+                pass
+
+    @live
+    def busy(page, player):
+        while True:
+            player.count = player.get("count", 0) + 1
+            player.session.runtime_of_test.append(player.count)
+            del player.session.runtime_of_test[0]
+
+    @live
+    def echo(page, player, x):
+        return x
+
+
+RUNTIMES: dict[str, Any] = {}
+
+
+def new_session(session):
+    session.runtime_of_test = []
+
+
+NAMES = {"new_session": new_session}
+
+
+async def test_a_step_within_a_slow_step_does_not_hide_it() -> None:
+    """The method is named, though a step within it has come to its end."""
+    with redirect_stderr(io.StringIO()) as stderr, serving(Endless, names=NAMES) as run:
+        RUNTIMES[run.session.name] = run._runtime
+        ann = await Browser.open(run)
+        asked = await ann.ask("nested")
+        await until(lambda: "Endless.nested has held up" in stderr.getvalue())
+        RELEASE.set()
+        await ann.answer(asked)
+
+
+async def interrupted(run: Run) -> str:
+    """Interrupt what holds everybody up once the watchdog has named it."""
+    await until(lambda: run._runtime.watchdog._warned_for == run._runtime.lock.since > 0)
+    return await asyncio.to_thread(run.interrupt)
+
+
+@pytest.mark.parametrize("method", ["sync", "coroutine", "alone", "stubborn"])
+async def test_a_loop_without_an_end_is_ended_by_an_interrupt(method: str) -> None:
+    """The caller reads it, everybody goes on, and the researcher reads in which line it was."""
+    with redirect_stderr(io.StringIO()) as stderr, serving(Endless, names=NAMES) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        asked = [await ann.ask(method, call_id="a-1"), await bob.ask("echo", 1)]
+        assert await interrupted(run) == f"Endless.{method}"
+        with pytest.raises(Rejected, match="Interrupted: This was interrupted"):
+            await ann.answer(asked[0])
+        assert await bob.answer(asked[1]) == 1
+        assert await ann.call("echo", 2) == 2
+        assert run.players[0].begun == 1
+        with pytest.raises(Rejected, match="Interrupted"):
+            await ann.call(method, call_id="a-1")
+        assert run.players[0].begun == 1
+        traceback = run.errors.set_index("type")["traceback"]["StepInterrupted"]
+        assert f"in {method}" in traceback
+        assert "test_watchdog.py" in stderr.getvalue()
+        await until(lambda: any("run.interrupt() ends it" in text for text in warnings(run)))
+
+
+async def test_a_page_without_an_end_is_ended_by_an_interrupt() -> None:
+    """Hooks likewise; the participant gets the calm page."""
+    with redirect_stderr(io.StringIO()), serving(Endless, names=NAMES) as run:
+        ann = await Browser.open(run)
+        run.session.endless_page = True
+        loading = asyncio.create_task(ann.fetch())
+        assert await interrupted(run) == "Endless.templatevars"
+        assert (await loading).code == 500
+        assert await ann.call("echo", 2) == 2
+
+
+async def test_an_interrupt_never_cuts_our_own_code_in_half() -> None:
+    """Whenever it comes, what was written is whole: numbers without a gap, all of it replayable."""
+    with redirect_stderr(io.StringIO()), serving(Endless, names=NAMES) as run:
+        ann = await Browser.open(run)
+        for number in range(10):
+            asked = await ann.ask("busy")
+            await until(run._runtime.lock.is_in_step)
+            assert await asyncio.to_thread(run.interrupt) == "Endless.busy"
+            with pytest.raises(Rejected, match="Interrupted"):
+                await ann.answer(asked)
+            assert await ann.call("echo", number) == number
+        world = run._runtime.world
+        seqs = run.events["seq"].tolist()
+        assert seqs == list(range(1, len(seqs) + 1))
+        replayed = load_state(world.log, world.name, world.codec)
+        assert plain(replayed) == plain(world.state)
+
+
+async def test_nothing_is_interrupted_where_nothing_is_held_up() -> None:
+    """Neither an idle run nor a method that waits."""
+    with serving(Slow) as run:
+        ann = await Browser.open(run)
+        assert run.interrupt() == ""
+        asked = await ann.ask("patient")
+        assert await asyncio.to_thread(run.interrupt) == ""
+        RELEASE.set()
+        await ann.answer(asked)
+
+
+async def test_a_monitor_hears_of_it_while_the_loop_is_held_up() -> None:
+    """Not only afterwards: it may be for ever."""
+    told: list[dict[str, Any]] = []
+    with redirect_stderr(io.StringIO()), serving(Slow) as run:
+        monitor = Monitor(run, told.append)
+        ann = await Browser.open(run)
+        asked = await ann.ask("sync")
+        await until(lambda: any(message["op"] == "held" for message in told))
+        assert "Slow.sync" in told[0]["text"]
+        RELEASE.set()
+        await ann.answer(asked)
+        del monitor
+
+
+# ---- the kernel dies meanwhile ----
+
+KILLED = '''
+import asyncio, pathlib, time
+from uproot_nb import *
+
+BEGUN = pathlib.Path("begun.txt")
+
+def begin(method):
+    first = not BEGUN.exists()
+    with BEGUN.open("a") as file:
+        file.write(method + chr(10))
+    return first
+
+class Market(Page):
+    """Does not come to its end the first time."""
+
+    @live
+    def loop(page, player):
+        while begin("loop"):
+            time.sleep(3600)
+        return "done"
+
+    @live
+    async def waiting(page, player):
+        if begin("waiting"):
+            await asyncio.sleep(3600)
+        return "done"
+
+    @live(thread=True)
+    def threaded(page, player):
+        if begin("threaded"):
+            time.sleep(3600)
+        return "done"
+
+    @live(repeatable=True)
+    def again(page, player):
+        player.begun = True
+        if begin("again"):
+            time.sleep(3600)
+        return "done"
+
+    @live(repeatable=True)
+    async def again_later(page, player):
+        player.begun = True
+        if begin("again_later"):
+            await asyncio.sleep(3600)
+        return "done"
+
+    @live
+    def echo(page, player, x):
+        return x
+
+run = serve([Market], players=2, name="market", db="log.sqlite3", embedded=True, port=0)
+print(run.link(run.players[0]), run.link(run.players[1]), flush=True)
+time.sleep(3600)
+'''
+
+
+@contextmanager
+def kernel(folder: Path) -> Iterator[tuple[Any, list[str]]]:
+    """Serve KILLED in a process of its own; give the process and the players' links."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, process.stdout.readline().split()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome"),
+    [
+        ("loop", "Interrupted"), ("waiting", "Interrupted"), ("threaded", "Interrupted"),
+        ("again", "done"), ("again_later", "done"),
+    ],
+)  # fmt: skip
+async def test_a_call_that_ran_when_the_kernel_died_is_not_run_again(
+    method: str, outcome: str, tmp_path: Path
+) -> None:
+    """Its caller is told; those that had not begun run now. A repeatable method runs again."""
+    with kernel(tmp_path) as (process, links):
+        ann = Browser(links[0])
+        await ann.load()
+        await ann.connect()
+        await ann.ask(method, call_id="a-1")
+        await ann.ask("echo", 7, call_id="a-2")
+        begun = tmp_path / "begun.txt"
+        await until(lambda: begun.exists() and method in begun.read_text())
+        await until(lambda: noted(tmp_path, method))
+        process.kill()
+    with kernel(tmp_path) as (_, links):
+        again = Browser(links[0])
+        await again.load()
+        await again.connect()
+        try:
+            answer = await again.call(method, call_id="a-1")
+        except Rejected as rejection:
+            answer = rejection.kind
+        assert answer == outcome
+        assert await again.call("echo", 7, call_id="a-2") == 7
+        runs = (tmp_path / "begun.txt").read_text().split()
+        assert runs == [method] * (1 if outcome == "Interrupted" else 2)
+
+
+def noted(folder: Path, method: str) -> bool:
+    """Tell whether the disk knows of the call; of a repeatable one it need not."""
+    if method.startswith("again"):
+        return True
+    if any(b"started" in lock.read_bytes() for lock in folder.glob("*.lock")):
+        return True
+    with closing(sqlite3.connect(folder / "log.sqlite3")) as log:
+        rows = log.execute("SELECT value FROM events WHERE kind = 'call'").fetchall()
+    return any("started" in value for (value,) in rows)

@@ -7,6 +7,7 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,14 +24,16 @@ from uproot_nb.engine.steps import Cause, Steps, perform
 from uproot_nb.engine.trouble import Trouble, is_for_participants, text_of
 from uproot_nb.engine.wire import error_frame, result_frame, to_sendable_json
 from uproot_nb.engine.world import World
-from uproot_nb.errors import BadArguments, NotLive, StalePage, UprootError
+from uproot_nb.errors import BadArguments, NotLive, StalePage, StepInterrupted, UprootError
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
-from uproot_nb.log.call_rows import CallRow, read_row
+from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 
 __all__ = ["Calls"]
 
 CLOSING_SECONDS = 2.0
+LONG_SECONDS = 1.0
+"""After so long a call that has changed nothing yet is logged as begun: a restart must know."""
 LONGEST_REFUSED = 200
 """Bytes of arguments that the log keeps of a refused call; longer ones are left out."""
 LONGEST_REASON = 300
@@ -48,6 +51,10 @@ class Calls:
         self._busy: set[str] = set()
         self._asked: dict[Key, list[int]] = {}
         self._scopes: dict[str, asyncio.Lock] = {}
+        self._long: dict[Key, _CallCause] = {}
+        """The calls that go on for longer than one step."""
+        self._held = False
+        """Whether the log's note of what runs just now names a call."""
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.paused = False
@@ -99,7 +106,7 @@ class Calls:
             given = _arguments(invoke)  # first: the log takes nothing that cannot be read again
             page, method = self._find(invoke)
             cause = self._cause(page, method, invoke)
-            args, kwargs = method.accept(*given)
+            args, kwargs = perform(partial(method.accept, *given))
         except UprootError as refusal:
             self._refuse(invoke, refusal, started)
             return
@@ -149,11 +156,14 @@ class Calls:
                 raise
             self._fail(invoke, cause, error, started)
         finally:
+            self._long.pop((invoke.player, invoke.id), None)
             self._busy.discard(invoke.player)
             self._drain(invoke.player)
 
     async def _perform(self, method: LiveMethod, act: Callable[[], Any], cause: _CallCause) -> Any:
+        invoke = cause.invoke
         lock = self._world.lock
+        self._long[invoke.player, invoke.id] = cause
         if method.thread:
             context = contextvars.copy_context()
             context.run(lock.mark_thread, cause)
@@ -209,8 +219,51 @@ class Calls:
             named = (page.key, f"{page.__name__}.{method.name}", page.source.hash)
             known = self._causes[page, method.name] = named
         cause = _CallCause(invoke.player, *known)
-        cause.world, cause.invoke = self._world, invoke
+        cause.world, cause.invoke, cause.begun = self._world, invoke, time.monotonic()
+        cause.noted = method.repeatable  # then a restart may run it twice, and no trace is needed
         return cause
+
+    # ---- what runs when the kernel dies ----
+
+    def note_held(self, cause: Cause) -> None:
+        """Note a call whose step holds everybody up, so that it is not run again if this goes on.
+
+        The watchdog's thread calls this, while the lock is not to be had.
+        """
+        if isinstance(cause, _CallCause) and not cause.noted:
+            note = _Running(
+                cause.invoke.player, cause.invoke.method, list(cause), cause.started_row()
+            )
+            self._held = True
+            self._world.log.note_running(self._world.name, _encode_running(note).decode())
+
+    def note_long(self) -> None:
+        """Log those calls as begun that have gone on for a while, though they changed nothing."""
+        before = time.monotonic() - LONG_SECONDS
+        long = [cause for cause in self._long.values() if cause.begun < before and not cause.noted]
+        if long and not self._world.closing:
+            with self._world.lock:
+                for cause in long:
+                    cause.note_started()
+
+    def note_cut_off(self) -> None:
+        """Log the call that ran when the kernel died, as one that is not to be run again."""
+        world = self._world
+        text = world.log.running(world.name)
+        if not text:
+            return
+        with suppress(msgspec.DecodeError), world.lock:  # the kernel died while it wrote this
+            cut = _decode_running(text)
+            player = world.state.players.get(cut.player)
+            if player is not None and player.calls.is_new(call_id_of(cut.row)):
+                world.journal.fold_for(
+                    Cause(*cut.cause), "call", f"player/{cut.player}", cut.method, cut.row
+                )
+        world.journal.say(self._forget_held)
+
+    def _forget_held(self) -> None:
+        self._held = False
+        self._world.log.note_running(self._world.name, "")
 
     # ---- outcomes ----
 
@@ -220,7 +273,10 @@ class Calls:
 
     def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
         app = self._flow.showing.app_of(self._flow.journeys.pages.get(cause.page))
-        if is_for_participants(error, app):
+        if isinstance(error, StepInterrupted):
+            outcome = _Rejection("error", "Interrupted", INTERRUPTED)
+            self._trouble.report(error, cause, f"player/{invoke.player}")
+        elif is_for_participants(error, app):
             outcome = _Rejection("error", type(error).__name__, text_of(error))
         else:
             outcome = _Rejection("error", "Error", CALM)
@@ -255,6 +311,8 @@ class Calls:
             world.journal.finish(cause)
             ledger.note(invoke.id, seq)
             world.journal.say(partial(self._answer, (invoke.player, invoke.id), frame))
+            if self._held:
+                world.journal.say(self._forget_held)
 
     def _answer(self, key: Key, frame: bytes) -> None:
         for call in self._asked.pop(key, ()):
@@ -303,18 +361,36 @@ class _CallCause(Unfinished):
 
     world: World
     invoke: Invoke
+    begun: float
+    """When it did, by `time.monotonic`."""
 
     def note_started(self) -> None:
-        """Log that the call has begun to change things, so that no restart runs it twice."""
+        """Log that the call has begun, so that no restart runs it twice."""
         if self.noted:
             return
         self.noted = True
         invoke, journal = self.invoke, self.world.journal
-        ledger = self.world.state.players[invoke.player].calls
-        text = _record(invoke, ledger.back(invoke.id), b'"outcome":"started"')
-        subject = f"player/{invoke.player}"
+        text, subject = self.started_row(), f"player/{invoke.player}"
         seq = journal.write_for(Cause(*self), "call", subject, invoke.method, text)
-        ledger.note(invoke.id, seq)
+        self.world.state.players[invoke.player].calls.note(invoke.id, seq)
+
+    def started_row(self) -> str:
+        """Return the row that says that the call has begun."""
+        ledger = self.world.state.players[self.invoke.player].calls
+        return _record(self.invoke, ledger.back(self.invoke.id), b'"outcome":"started"')
+
+
+class _Running(msgspec.Struct):
+    """What the log's note of what runs just now says of a call."""
+
+    player: str
+    method: str
+    cause: list[str]
+    row: str
+
+
+_encode_running = msgspec.json.Encoder().encode
+_decode_running = msgspec.json.Decoder(_Running).decode
 
 
 def _arguments(invoke: Invoke) -> tuple[list[Any], dict[str, Any]]:

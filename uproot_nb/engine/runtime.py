@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
@@ -28,6 +29,7 @@ from uproot_nb.bridge.messages import (
     SocketOpened,
 )
 from uproot_nb.engine.app_files import AppFiles
+from uproot_nb.engine.breaking import StepBroken, break_thread
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.delivery import Delivery
 from uproot_nb.engine.dropouts import Dropouts, Handler
@@ -66,6 +68,8 @@ Connect = Callable[
 REDIAL_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 """How often it is looked whether the log's file is where it was."""
+BREAK_SECONDS = 1.0
+"""How long `interrupt` waits for the end of the step that it has ended."""
 CLOSING_SECONDS = 10.0
 """How long closing waits for another program that is writing to the log's file."""
 FINISHING_SECONDS = 1.0
@@ -176,8 +180,8 @@ class Runtime:
         self.calls = Calls(self.world, self.flow, self.trouble)
         self.world.delivery, self.world.flow = self.delivery, self.flow
         self.world.journal.report_to(self._note_failure, self._log_fails)
-        self._warn = lambda text: self.trouble.warn(text, Cause("", "", "watchdog", ""))
-        self.watchdog = Watchdog(self.lock, self.loop, self._warn)
+        self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
+        self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
 
@@ -215,11 +219,15 @@ class Runtime:
         """A cell of the main thread has ended: its changes are committed, and the lock is free."""
         left_behind = self.lock.free()
         SECTIONS.end_all()
-        if not self.closed:
+        if not self.closed and self._has_cells_changes():
             self.world.journal.commit()
         if left_behind:
             text = "The cell ended without leaving 'with run.lock'; the lock is free again."
             self.trouble.warn(text, self._cell())
+
+    def _has_cells_changes(self) -> bool:
+        """Tell whether a cell has something to commit; else it need not wait for a step."""
+        return any(event.actor == "researcher" for event in list(self.world.journal.pending))
 
     def begin_to_leave(self) -> None:
         """Let nothing begin any more: the process ends."""
@@ -236,16 +244,54 @@ class Runtime:
         if self._leaving is None:
             return
         try:
-            self._leaving.result(max(0.0, until - time.monotonic()))
+            self._wait_until_left(until)
         except TimeoutError:
             self.world.journal.halt()
             logger.warning(
-                "Session %r: %s did not come to an end; what it has changed is not stored, and it "
-                "runs again after the restart.", self.name, self.lock.holder or "Something",
+                "Session %r: %s did not come to an end; what it has changed is not stored.",
+                self.name, self.lock.holder or "Something",
             )  # fmt: skip
         finally:
             self.watchdog.stop()
             self._stop(max(0.0, until - time.monotonic()))
+
+    def _wait_until_left(self, until: float) -> None:
+        leaving = self._leaving
+        assert leaving is not None
+        try:
+            leaving.result(max(0.0, until - time.monotonic()) / 2)
+        except TimeoutError:
+            self.interrupt()  # a loop without an end
+            leaving.result(max(0.0, until - time.monotonic()))
+
+    def _warn(self, text: str, of: Cause) -> None:
+        self.trouble.warn(text, Cause("", of.page, "watchdog", ""))
+        for window in list(self.windows):
+            window.note_held(text)
+
+    def interrupt(self) -> str:
+        """End the step of authors' code that runs now, by raising in it; return whose it was.
+
+        Any thread but the run's own may call; the lock is not needed. Empty if there is none.
+        """
+        lock = self.lock
+        since, holder = lock.since, lock.holder if lock.is_in_step() else "The experiment's code"
+        if not (lock.is_in_step() or self.watchdog.is_stuck()):
+            return ""
+        lock.breaking = True
+        try:
+            if not break_thread(lock.thread_of_steps, lambda: not lock.breaking):
+                return ""
+        finally:
+            lock.breaking = False
+        until = time.monotonic() + BREAK_SECONDS
+        while lock.is_in_step() and lock.since == since and time.monotonic() < until:
+            time.sleep(0.005)
+        return holder
+
+    def interrupt_if_held_up(self) -> str:
+        """End a step that holds everybody up; one that has only begun goes on."""
+        return self.interrupt() if self.watchdog.is_stuck() else ""
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop and wait for its result.
@@ -291,6 +337,7 @@ class Runtime:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
         self._note_opened()
+        self.calls.note_cut_off()
         self.note_experiment()
         for player in self.world.players():
             await self._introduce(player)
@@ -378,6 +425,7 @@ class Runtime:
             if turn % 2:
                 self.world.journal.tick()
             self.trouble.settle()
+            self.calls.note_long()
 
     # ---- the line to the participant server ----
 
@@ -446,7 +494,7 @@ class Runtime:
                     self.calls.receive(message)
                 else:
                     self._receive_other(message)
-            except Exception as error:  # the border around one message: the others go on
+            except (Exception, StepBroken) as error:  # the border around one: the others go on
                 self._note_failure(error)
                 if type(message) is Invoke:
                     self.calls.give_up(message)

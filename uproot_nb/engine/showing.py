@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -17,7 +18,7 @@ from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.languages import choose, direction
 from uproot_nb.engine.page_texts import CALL_TEXTS, SCRIPT_TEXTS
 from uproot_nb.engine.spoken_fields import SpokenFields
-from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.steps import Cause, perform
 from uproot_nb.engine.submitting import Submissions, visit_token
 from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.waits import Waits
@@ -169,7 +170,8 @@ class Showing:
         with self._world.lock:
             if page is not None and f"shown@{player.position}" not in player._state.done:
                 self._note_shown(player, page)
-            html = self._render(player, page, request, form, told, variables)
+            render = partial(self._render, player, page, request, form, told, variables)
+            html = perform(render)
         return HttpReply(request.request, 422 if wrong else 200, HTML, html.encode())
 
     def trouble(self, player: Player | None, request: HttpRequest) -> HttpReply:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from uproot_nb.engine.breaking import StepBroken, break_at_next_line
 from uproot_nb.engine.interrupts import SECTIONS, guarded
+from uproot_nb.errors import StepInterrupted
 from uproot_nb.experiment.outside import Outside, enter_outside
 
 __all__ = [
@@ -50,6 +53,8 @@ def perform(act: Callable[[], Any]) -> Any:
         raise RuntimeError("StopIteration left the code") from error
     except Exception:
         raise
+    except StepBroken as error:
+        raise StepInterrupted().with_traceback(error.__traceback__) from None
     except BaseException as error:  # exit() and the like would end the experiment's thread
         raise RuntimeError(f"{type(error).__name__} left the code: {error}") from error
 
@@ -80,8 +85,14 @@ class StepLock:
         self.who: Callable[[], str] = lambda: "a cell"
         """Names who takes the lock outside a step."""
         self.since = 0.0
+        """When the step or cell that has the lock began, by `time.monotonic`; 0 if none has."""
         self.holder = ""
+        self.outermost: Cause = NOBODY
+        """The cause of the step that has the lock, or had it last."""
         self.thread_of_steps = 0
+        self.breaking = False
+        """Whether the step that has the lock is to be ended."""
+        self._breaks_at_next_line = False
         self._step_waits = False
 
     @guarded
@@ -108,6 +119,8 @@ class StepLock:
     ) -> None:
         here = threading.get_ident()
         if here == self.thread_of_steps:
+            if self.breaking and self.cause is not None:
+                self._break_step()
             self.release()
             return
         self.depth -= 1
@@ -152,15 +165,28 @@ class StepLock:
         self.cause = cause
         if not self.since:  # of nested steps the outermost holds everybody up
             self.since, self.holder = time.monotonic(), cause.cause
+            self.outermost = cause
         return before
 
     def end_step(self, before: Before) -> None:
         """Let go of the lock after a step."""
         self.cause, self.since, self.holder = before
+        if self._breaks_at_next_line and self.cause is None:
+            self._breaks_at_next_line = False
+            sys.settrace(None)
         if threading.get_ident() == self.thread_of_steps:
             self.release()
         else:
             self.__exit__(None, None, None)
+
+    def _break_step(self) -> None:
+        """End the step as soon as our own code has returned to the author's."""
+        self.breaking, self._breaks_at_next_line = False, True
+        break_at_next_line()
+
+    def is_in_step(self) -> bool:
+        """Tell whether a step of authors' code has the lock; any thread may ask."""
+        return bool(self.since) and self.cause is not None
 
     def acquire_for_step(self) -> None:
         """Take the lock on the experiment's thread, ahead of cells that wait."""
@@ -288,6 +314,8 @@ class Steps:
             if error is None:
                 return self._coroutine.send(value)
             return self._coroutine.throw(error)
+        except StepBroken as broken:
+            raise StepInterrupted().with_traceback(broken.__traceback__) from None
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as left:
             raise RuntimeError(f"{type(left).__name__} left the code: {left}") from left
         finally:

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from uproot_nb.engine.steps import StepLock
+from uproot_nb.engine.breaking import place_of
+from uproot_nb.engine.steps import NOBODY, Cause, StepLock
 
 __all__ = ["Watchdog"]
 
@@ -19,17 +20,20 @@ class Watchdog:
     """Warns, once each time, when the lock or the loop is held for longer than *patience* seconds.
 
     Args:
-        warn: gets the sentence; called in the watchdog's own thread.
+        warn: gets the sentence, and whose code it is about; called in the watchdog's own thread.
+        on_held: gets the cause of a step that has lasted as long, likewise.
     """
 
     def __init__(
         self,
         lock: StepLock,
         loop: asyncio.AbstractEventLoop,
-        warn: Callable[[str], None],
+        warn: Callable[[str, Cause], None],
+        on_held: Callable[[Cause], None] = lambda cause: None,
         patience: float = 0.5,
     ) -> None:
-        self._lock, self._loop, self._warn, self._patience = lock, loop, warn, patience
+        self._lock, self._loop, self._warn, self.patience = lock, loop, warn, patience
+        self._on_held = on_held
         self._beat = time.monotonic()
         self._held = 0.0
         """When the lock was last seen held: the loop may have waited for it."""
@@ -45,25 +49,47 @@ class Watchdog:
         """Watch no longer. Idempotent."""
         self._stopped.set()
 
+    def is_stuck(self) -> bool:
+        """Tell whether a step, or something else on the loop, lasts longer than *patience*."""
+        now, since = time.monotonic(), self._lock.since
+        if since:
+            return self._lock.is_in_step() and now - since > self.patience
+        return now - max(self._beat, self._held) > self.patience + 2 * LOOK_EVERY
+
     def _watch(self) -> None:
         self._ask_for_beat()
         while not self._stopped.wait(LOOK_EVERY):
             now, since = time.monotonic(), self._lock.since
             if since:
                 self._held = now
-                if now - since > self._patience:
-                    self._warn_once(since, f"{self._lock.holder} has held up every participant")
-            elif now - max(self._beat, self._held) > self._patience + 2 * LOOK_EVERY:
-                self._warn_once(self._beat, "Something has kept the experiment's loop busy")
+                if now - since > self.patience and since != self._warned_for:
+                    self._note_held(since)
+            elif self.is_stuck():
+                place = place_of(self._lock.thread_of_steps)
+                where = f"It is in {place}\nrun.interrupt() ends it. " if place else ""
+                what = "Something has kept the experiment's loop busy"
+                self._warn_once(self._beat, what, where)
 
-    def _warn_once(self, since: float, what: str) -> None:
+    def _note_held(self, since: float) -> None:
+        lock = self._lock
+        cause, place = NOBODY, ""
+        if lock.is_in_step():
+            cause, place = lock.outermost, place_of(lock.thread_of_steps)
+            self._on_held(cause)
+        what = f"{lock.holder} has held up every participant"
+        where = f"It is in {place}\n" if place else ""
+        end = "run.interrupt() ends it. " if cause is not NOBODY else ""
+        self._warn_once(since, what, where + end, cause)
+
+    def _warn_once(self, since: float, what: str, more: str = "", cause: Cause = NOBODY) -> None:
         if since == self._warned_for:
             return
         self._warned_for = since
         self._warn(
-            f"{what} for more than {self._patience:g} s.\n"
+            f"{what} for more than {self.patience:g} s.\n{more}"
             "Await what is slow, or mark the method @live(thread=True); in a cell, hold run.lock "
-            "only for reads and writes."
+            "only for reads and writes.",
+            cause,
         )
 
     def _ask_for_beat(self) -> None:

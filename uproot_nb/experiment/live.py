@@ -40,11 +40,16 @@ class LiveMethod:
     """A method marked with `@live`; made by the decorator, never by hand."""
 
     def __init__(
-        self, function: FunctionType, exclusive: Scope | None = None, thread: bool = False
+        self,
+        function: FunctionType,
+        exclusive: Scope | None = None,
+        thread: bool = False,
+        repeatable: bool = False,
     ) -> None:
         self.function = function
         self.exclusive = exclusive
         self.thread = thread
+        self.repeatable = repeatable
         self.name = function.__name__
         self.is_async = inspect.iscoroutinefunction(function)
         self._check_shape()
@@ -194,7 +199,7 @@ def _arguments_validator(
 def live(function: Callable[..., Any], /) -> LiveMethod: ...
 @overload
 def live(
-    *, exclusive: Scope | None = None, thread: bool = False
+    *, exclusive: Scope | None = None, thread: bool = False, repeatable: bool = False
 ) -> Callable[[Callable[..., Any]], LiveMethod]: ...
 def live(
     function: Callable[..., Any] | None = None,
@@ -202,6 +207,7 @@ def live(
     *,
     exclusive: Scope | None = None,
     thread: bool = False,
+    repeatable: bool = False,
 ) -> LiveMethod | Callable[[Callable[..., Any]], LiveMethod]:
     """Let the participants who are on this page call the method from their browsers.
 
@@ -218,6 +224,8 @@ def live(
         exclusive: "group" or "session": no two such calls of one group (or session) overlap,
             not even at an `await`.
         thread: run a slow method without `async` off the experiment's loop.
+        repeatable: a call that the end of the kernel cuts short runs again after the restart.
+            Otherwise its caller is told that it was interrupted.
 
     Raises:
         BadPage: the method does not take `page` and `player` first, has a private name, yields, or
@@ -236,7 +244,7 @@ def live(
             'Use exclusive="group" or exclusive="session".',
         )
     if function is None:
-        return lambda method: LiveMethod(live(method).function, exclusive, thread)
+        return lambda method: LiveMethod(live(method).function, exclusive, thread, repeatable)
     plain_function: Any = getattr(function, "__func__", function)
     return LiveMethod(plain_function)
 

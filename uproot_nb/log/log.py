@@ -70,6 +70,15 @@ class EventLog(Protocol):
     def release(self, session: str) -> None:
         """Stop being the writer of *session*. Idempotent."""
 
+    def note_running(self, session: str, text: str) -> None:
+        """Note what runs just now, so that the next writer knows if this one dies; "" for nothing.
+
+        Never waits for another program; the caller is the writer of *session*.
+        """
+
+    def running(self, session: str) -> str:
+        """Return what ran when the last writer of *session* died; "" if it had ended properly."""
+
     def append(self, events: Sequence[Event]) -> None:
         """Commit *events* (one session, seq following the last) in one transaction."""
 
@@ -168,6 +177,7 @@ class MemoryLog:
         self._created: dict[str, float] = {}
         self._snapshots: dict[str, dict[int, Snapshot]] = {}
         self._claimed: set[str] = set()
+        self._running: dict[str, str] = {}
         self._closed = False
 
     def claim(self, session: str) -> bytes:
@@ -183,6 +193,14 @@ class MemoryLog:
         """Stop being the writer of *session*."""
         with self._lock:
             self._claimed.discard(session)
+
+    def note_running(self, session: str, text: str) -> None:
+        """Note what runs just now."""
+        self._running[session] = text
+
+    def running(self, session: str) -> str:
+        """Return what ran when the last writer of *session* died."""
+        return self._running.get(session, "")
 
     def append(self, events: Sequence[Event]) -> None:
         """Keep *events*, all or none."""

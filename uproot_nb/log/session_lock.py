@@ -55,6 +55,8 @@ class SessionLock:
 
     def __init__(self, path: str, file: IO[bytes]) -> None:
         self.path, self._file, self._descriptor = path, file, file.fileno()
+        self.running = self._read_running()
+        """What ran when the last writer died; see `note_running`."""
 
     @classmethod
     def take(cls, path: str) -> SessionLock | None:
@@ -79,10 +81,29 @@ class SessionLock:
         """Remember that everything up to *seq* is committed."""
         _write_at(self._descriptor, b"%020d" % seq, 4)
 
+    def note_running(self, text: str) -> None:
+        """Remember what runs just now, behind the note: the next writer reads it in `running`."""
+        self.running = text
+        with suppress(OSError, ValueError):  # a full disk, or released meanwhile
+            if os.fstat(self._descriptor).st_size < _LENGTH:
+                _write_at(self._descriptor, b" " * _LENGTH, 0)
+            content = text.encode()
+            _write_at(self._descriptor, content, _LENGTH)
+            os.ftruncate(self._descriptor, _LENGTH + len(content))
+
+    def _read_running(self) -> str:
+        try:
+            self._file.seek(_LENGTH)
+            return self._file.read().decode()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
     def forget(self) -> None:
-        """Remember nothing: all is in the file."""
+        """Remember nothing but what runs: all is in the file."""
         with suppress(OSError):
             self._file.truncate(0)
+            if self.running:
+                self.note_running(self.running)
 
     def abandon(self) -> None:
         """In a forked child: close the descriptor; the parent has its own, and with it the lock."""
@@ -90,7 +111,7 @@ class SessionLock:
 
     def release(self, keep: bool = False) -> None:
         """Let go; the file is removed, unless what it says is still to be read."""
-        if keep:
+        if keep or self.running:
             self._file.close()
         elif sys.platform == "win32":  # an open file cannot be removed there
             self._file.close()

@@ -203,6 +203,20 @@ class SqliteLog:
                     wait_for_others(self._writer, self._patience)
                 lock.release()
 
+    def note_running(self, session: str, text: str) -> None:
+        """Note what runs just now, in the file that says that the session has a writer.
+
+        That file stays when the process is killed, and takes no transaction.
+        """
+        lock = self._claims.get(session)
+        if lock is not None:
+            lock.note_running(text)
+
+    def running(self, session: str) -> str:
+        """Return what ran when the last writer of *session* died."""
+        lock = self._claims.get(session)
+        return "" if lock is None else lock.running
+
     def be_patient(self, seconds: float) -> None:
         """Let appending wait so long for other programs."""
         with self._write_lock:

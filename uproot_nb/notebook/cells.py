@@ -29,6 +29,7 @@ class Cells:
     Args:
         namespace: where the pages are looked for after each cell.
         redefined: is told of each page class that a cell has (re)defined.
+        interrupted: is called when a cell has ended by an interrupt.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Cells:
         shell: Any,
         namespace: Mapping[str, Any],
         redefined: Callable[[type[Page]], None],
+        interrupted: Callable[[], Any] = lambda: None,
     ) -> None:
+        self._interrupted = interrupted
         self._shell, self._namespace, self._redefined = shell, namespace, redefined
         self._hash = ""
         self._running = 0
@@ -75,7 +78,11 @@ class Cells:
         # A cell may run another; and the one that serves has begun before anybody counted.
         self._running = max(0, self._running - 1)
         if not self._running:
-            self._ended()
+            try:
+                self._ended()
+            except KeyboardInterrupt:  # it waits for a step that does not end
+                self._interrupted()
+                raise
 
     def cause(self) -> Cause:
         """Return the cause of a change that no authors' step made: this cell."""
@@ -108,6 +115,8 @@ class Cells:
         return kernel.get_parent("shell") if kernel is not None else None
 
     def _look_for_pages(self, result: Any) -> None:
+        if isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
+            self._interrupted()
         pages = self._pages()
         for name, page in pages.items():
             if self._seen.get(name) is not page:

@@ -43,7 +43,7 @@ class Monitor:
     nothing for some seconds it asks whether the run is still there.
 
     Args:
-        send: gives a message to the browser; called on the run's loop.
+        send: gives a message to the browser; called on the run's loop and the watchdog's thread.
         fields: the players' fields that are shown at first.
     """
 
@@ -52,6 +52,7 @@ class Monitor:
     ) -> None:
         self._run, self._runtime, self._send = run, run._runtime, send
         world = self._runtime.world
+        self._runtime.windows.add(self)
         self._window = EventWindow(world.log, world.name)
         self._rows = PlayerRows(self._runtime.flow.journeys, fields)
         self._chart = Chart("", world.codec)
@@ -91,6 +92,10 @@ class Monitor:
                 self._send({"op": "unanswered", "id": number, "gaps": gaps})
             case {"op": "do", "id": number, "what": str(what)}:
                 self._send({"op": "done", "id": number, **self._do(what, message)})
+
+    def note_held(self, text: str) -> None:
+        """Show what holds everybody up, while the run's loop cannot; any thread may call."""
+        self._send({"op": "held", "text": text})
 
     def close(self) -> None:
         """Say that the run has ended."""

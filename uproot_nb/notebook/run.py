@@ -117,6 +117,18 @@ class Run(Steering, Tables):
         if not self.closed:
             self._runtime.world.journal.commit()
 
+    def interrupt(self) -> str:
+        """End the live method or hook that runs just now, by raising in it; return its name.
+
+            run.interrupt()  # 'Market.think'
+
+        For code that does not come to its end and holds everybody up; the watchdog names it. Its
+        caller reads that it was interrupted; what it has changed stays. The kernel's interrupt
+        button does the same, if the code has run for more than half a second. Empty if nothing
+        was running.
+        """
+        return self._runtime.interrupt()
+
     @property
     def errors(self) -> pandas.DataFrame:
         """A row per kind of failure, oldest first; `count` says how often, `players` for how many.

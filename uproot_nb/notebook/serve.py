@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.steps import NOBODY, Cause
 from uproot_nb.engine.trouble import readable
 from uproot_nb.engine.wire import to_json
 from uproot_nb.errors import FrozenCode, UprootError
@@ -24,6 +24,7 @@ from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells, find_shell
 from uproot_nb.notebook.connecting import Line
+from uproot_nb.notebook.kernel_interrupt import KernelInterrupt
 from uproot_nb.notebook.magics import (
     CELL_TEMPLATES,
     install_magics,
@@ -190,7 +191,8 @@ class _Serving:
     ) -> None:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
-        self._cells = Cells(shell, names, self._redefined)
+        self._cells = Cells(shell, names, self._redefined, self._interrupted)
+        self._interrupt = KernelInterrupt(shell, self._interrupted)
         line.say = lambda text: self._show(text, Cause("", "", "line", ""))
         kept = path != ":memory:"
         self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
@@ -226,6 +228,7 @@ class _Serving:
         for room in rooms:
             self.run.room(room)
         self._cells.watch(self._runtime.end_cell)
+        self._interrupt.start()
         listen_for_templates(self._names, self._template_changed)
 
     def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
@@ -251,6 +254,12 @@ class _Serving:
                 raise FrozenCode(page.__name__, self.run.name)
             return
         self._runtime.redefine(page)
+
+    def _interrupted(self) -> None:
+        """End a step that holds everybody up; the researcher has pressed the interrupt button."""
+        holder = "" if self._runtime.closed else self._runtime.interrupt_if_held_up()
+        if holder:
+            self._output.tell(f"{holder} was interrupted.", NOBODY)
 
     def _refuse_new_code(self, setup: Setup) -> None:
         known = self._runtime.setup
@@ -299,6 +308,7 @@ class _Serving:
     def _closed(self) -> None:
         self._output.stop()
         self._cells.leave()
+        self._interrupt.stop()
         stop_listening(self._names, self._template_changed)
 
 

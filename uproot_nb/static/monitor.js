@@ -567,7 +567,7 @@ function monitor({ model, el }) {
     const take = (message) => {
         if (closed) return;
         heard();
-        ({ news, done, unanswered: offer, closed: end, rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
+        ({ news, done, unanswered: offer, closed: end, held: ({ text }) => say(text, true), rows: (m) => events.rows(m), chart: (m) => panels[4][1].chart(m) }[message.op])?.(message);
     };
     model.on("msg:custom", take);
     model.on("comm_live_update", cut);
