@@ -15,6 +15,7 @@ __all__ = [
     "BridgeRefused",
     "BridgeSilent",
     "ClosedRun",
+    "CopiedLog",
     "ForeignJournal",
     "FrozenCode",
     "LockedPlace",
@@ -30,6 +31,7 @@ __all__ = [
     "OrderRefused",
     "Refused",
     "ReservedName",
+    "SessionElsewhere",
     "SessionTaken",
     "StalePage",
     "TornLog",
@@ -305,6 +307,19 @@ class SessionTaken(UprootError):
         )
 
 
+class CopiedLog(UprootError):
+    """A session was to be served from a copy of its log, with the links of the original."""
+
+    def __init__(self, session: str, path: str, original: str) -> None:
+        self.session, self.path, self.original = session, path, original
+        super().__init__(
+            f"{path} is a copy of {original}, where the session '{session}' lives.\n"
+            "Links that were handed out lead to the original. Give the copy its own with "
+            "serve(..., copy=True), or another name; or let it go on in the original's place, with "
+            "the same links, by serve(..., take_over=True)."
+        )
+
+
 class AlienFile(UprootError):
     """A file is not a log of uproot_nb, or of a newer version; it was left untouched."""
 
@@ -429,6 +444,18 @@ class BridgeRefused(UprootError):
 
     def _words(self) -> str:
         return f"The participant server at {self.address} refused this kernel: {self.reason}"
+
+
+class SessionElsewhere(BridgeRefused):
+    """Another living kernel serves the session, from another file; its participants are there."""
+
+    def _words(self) -> str:
+        return (
+            f"This session is being served by another kernel, from {self.address}.\n"
+            "Its participants stay there. Close it there (run.close()); or give this one its own "
+            "links with serve(..., copy=True), or another name; or take the participants over with "
+            "serve(..., take_over=True)."
+        )
 
 
 class BridgeSilent(BridgeRefused):

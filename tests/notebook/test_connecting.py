@@ -124,7 +124,10 @@ class Beside:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.server = ParticipantServer()
         self.server.start(0)
-        self.listener = await listen(self.folder, "t" * 32, self.server.attach, url=self.server.url)
+        self.listener = await listen(
+            self.folder, "t" * 32, self.server.attach, url=self.server.url,
+            find_rival=self.server.find_rival,
+        )  # fmt: skip
         found = Discovery(self.listener.address, "t" * 32, self.server.url, os.getpid())
         self.file = publish(found, self.folder)
 

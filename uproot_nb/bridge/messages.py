@@ -8,7 +8,7 @@ __all__ = [
     "Action", "AddPlayers", "Backlog", "CloseRoom", "CloseSession", "CloseSocket", "FromKernel",
     "FromServer", "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
     "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomWaiting", "ScriptError",
-    "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "VERSION", "Welcome",
+    "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "TakenOver", "VERSION", "Welcome",
 ]  # fmt: skip
 
 VERSION = 4
@@ -23,11 +23,18 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Hello(Message, frozen=True):
-    """The kernel's first message: it knows the token of the discovery file."""
+    """The kernel's first message: it knows the token of the discovery file.
+
+    It says as well which session it will open, and from which file (`origin`), so that a copy is
+    refused at once.
+    """
 
     token: str
     version: int
     kernel: str
+    session: str = ""
+    origin: str = ""
+    take_over: bool = False
 
 
 class OpenSession(Message, frozen=True):
@@ -41,6 +48,7 @@ class OpenSession(Message, frozen=True):
     join_secret: str
     state: str
     tokens: dict[str, str]
+    origin: str = ""
 
 
 class AddPlayers(Message, frozen=True):
@@ -168,9 +176,20 @@ class Welcome(Message, frozen=True):
 
 
 class Refusal(Message, frozen=True):
-    """The server did not let the kernel in; it closes the stream after this."""
+    """The server did not let the kernel in; it closes the stream after this.
+
+    `origin` is from where another kernel serves the session, if that is the reason.
+    """
 
     reason: str
+    origin: str = ""
+
+
+class TakenOver(Message, frozen=True):
+    """Another kernel serves the session now, from `origin`; nobody comes here any more."""
+
+    session: str
+    origin: str
 
 
 class HttpRequest(Message, frozen=True):
@@ -274,5 +293,5 @@ FromKernel = (
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse | RoomWaiting
-    | ScriptError
+    | ScriptError | TakenOver
 )  # fmt: skip

@@ -32,7 +32,7 @@ from uproot_nb.bridge.messages import (
     Refusal,
     Welcome,
 )
-from uproot_nb.errors import BridgeRefused, BridgeSilent
+from uproot_nb.errors import BridgeRefused, BridgeSilent, SessionElsewhere
 
 __all__ = ["GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen"]
 
@@ -246,14 +246,23 @@ class StreamChannel(asyncio.Protocol):
 
 
 async def dial(
-    found: Discovery, receive: Receive, gone: Gone, *, kernel: str = ""
+    found: Discovery,
+    receive: Receive,
+    gone: Gone,
+    *,
+    kernel: str = "",
+    session: str = "",
+    origin: str = "",
+    take_over: bool = False,
 ) -> StreamChannel:
     """Connect this kernel to a participant server; `.welcome` of the result is its greeting.
 
-    *kernel* is the kernel's id, by which the server keeps it from being culled.
+    *kernel* is the kernel's id, by which the server keeps it from being culled; *session*, *origin*
+    and *take_over* are those of `Hello`.
 
     Raises:
         BridgeSilent: nobody answers there.
+        SessionElsewhere: another living kernel serves the session.
         BridgeRefused: the server does not let this kernel in.
     """
     loop = asyncio.get_running_loop()
@@ -270,7 +279,7 @@ async def dial(
     try:
         async with asyncio.timeout(GREETING_SECONDS):
             await _connect(found.address, channel)
-            channel.send(Hello(found.token, VERSION, kernel))
+            channel.send(Hello(found.token, VERSION, kernel, session, origin, take_over))
             reply = await answer
     except (OSError, ValueError) as error:
         channel.close()
@@ -280,6 +289,9 @@ async def dial(
         raise
     if reply is None:
         raise BridgeSilent(found.address, "it closed the stream.")
+    if isinstance(reply, Refusal) and reply.origin:
+        channel.close()
+        raise SessionElsewhere(reply.origin, reply.reason)
     if not isinstance(reply, Welcome) or reply.version != VERSION:
         channel.close()
         raise BridgeRefused(found.address, _why(reply))
@@ -314,8 +326,11 @@ async def _connect(address: str, channel: StreamChannel) -> None:
 class Listener:
     """The socket that kernels dial, and the folder it lies in; whoever listens closes it."""
 
-    def __init__(self, token: str, accepted: Accept, url: str) -> None:
+    def __init__(
+        self, token: str, accepted: Accept, url: str, find_rival: Callable[[Hello], str]
+    ) -> None:
         self._token, self._accepted, self._url = token, accepted, url
+        self._find_rival = find_rival
         self._strangers: dict[StreamChannel, asyncio.TimerHandle] = {}
         self._server: asyncio.Server | None = None
         self._folder: Path | None = None
@@ -389,6 +404,11 @@ class Listener:
             channel.send(Refusal(reason))
             channel.close()
             return
+        rival = self._find_rival(message)
+        if rival:
+            channel.send(Refusal("another kernel serves the session.", rival))
+            channel.close()
+            return
         channel.send(Welcome(self._url, VERSION))
         receive, gone = self._accepted(channel, message.kernel)
         channel.open(FromKernel, receive, gone)
@@ -401,13 +421,22 @@ class Listener:
         return ""
 
 
-async def listen(folder: Path, token: str, accepted: Accept, *, url: str = "") -> Listener:
+async def listen(
+    folder: Path,
+    token: str,
+    accepted: Accept,
+    *,
+    url: str = "",
+    find_rival: Callable[[Hello], str] = lambda hello: "",
+) -> Listener:
     """Let kernels that know *token* in; *accepted* says who listens to each.
+
+    *find_rival* names the file from which another kernel serves a newcomer's session, if one does.
 
     The socket lies in *folder*, or in a temporary one where that path is too long for a socket.
     *url* is the participant root that kernels are told.
     """
-    listener = Listener(token, accepted, url)
+    listener = Listener(token, accepted, url, find_rival)
     await listener.start(Path(folder))
     return listener
 

@@ -27,6 +27,7 @@ from uproot_nb.bridge.messages import (
     SetState,
     SocketClosed,
     SocketOpened,
+    TakenOver,
 )
 from uproot_nb.engine.app_files import AppFiles
 from uproot_nb.engine.breaking import StepBroken, break_thread
@@ -47,7 +48,7 @@ from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, dri
 from uproot_nb.engine.trouble import Trouble
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.engine.world import World
-from uproot_nb.errors import BridgeRefused, ClosedRun, UprootError
+from uproot_nb.errors import BridgeRefused, ClosedRun, SessionElsewhere, UprootError
 from uproot_nb.experiment.meanings import told_of_experiment, told_of_fields
 from uproot_nb.experiment.outside import leave_thread_to
 from uproot_nb.experiment.pages import Page
@@ -110,6 +111,8 @@ class Runtime:
 
     _tasks: dict[asyncio.Task[Any], bool]
     """The tasks of the loop, and whether each goes on until the run ends."""
+    origin = ""
+    """The file from which the session is served; "" if it is kept in memory."""
     _leaving: Future[None] | None = None
     _deaf = False
     """Whether what the server sends is left to the next kernel."""
@@ -434,7 +437,8 @@ class Runtime:
         world = self.world
         self._send(
             OpenSession(
-                world.key, self.name, world.join_secret, self._shown_state(), world.tokens()
+                world.key, self.name, world.join_secret, self._shown_state(), world.tokens(),
+                self.origin,
             )
         )  # fmt: skip
         for app in self.setup.apps:
@@ -468,6 +472,9 @@ class Runtime:
             await asyncio.sleep(REDIAL_SECONDS)
             try:
                 await self._dial()
+            except SessionElsewhere as elsewhere:
+                self._note_failure(elsewhere)  # shown once: equal ones are folded
+                continue
             except (BridgeRefused, OSError):
                 continue
             except Exception as error:  # whatever it is, participants wait for the next try
@@ -524,6 +531,13 @@ class Runtime:
             case Misuse():
                 subject = f"player/{message.player}" if message.player else "session"
                 self.trouble.misuse(message.what, message.count, subject)
+            case TakenOver():
+                text = (
+                    f"Another kernel serves the session '{self.name}' now, from {message.origin}.\n"
+                    "Its participants are there; whatever happens to the session here concerns "
+                    "nobody. Close this run: run.close()."
+                )
+                self.trouble.warn(text, Cause("", "", "line", ""))
             case ScriptError():
                 self._note_script_error(message)
             case _:

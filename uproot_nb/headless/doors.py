@@ -52,7 +52,13 @@ class Doors:
         token = secrets.token_urlsafe(32)
         self._folder = tempfile.TemporaryDirectory(prefix="uproot_nb-run-")
         folder = Path(self._folder.name)
-        self._listener = await listen(folder, token, self._server.attach, url=self._server.url)
+        self._listener = await listen(
+            folder,
+            token,
+            self._server.attach,
+            url=self._server.url,
+            find_rival=self._server.find_rival,
+        )
         self.file = publish(
             Discovery(self._listener.address, token, self._server.url, os.getpid()), folder
         )

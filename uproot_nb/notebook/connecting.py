@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.discovery import VARIABLE, Discovery, find_server, find_successor
 from uproot_nb.bridge.stream import StreamChannel, dial
-from uproot_nb.errors import BridgeRefused, BridgeSilent, UprootError
+from uproot_nb.errors import BridgeRefused, BridgeSilent, SessionElsewhere, UprootError
 
 if TYPE_CHECKING:
     from uproot_nb.server.participants import ParticipantServer
@@ -50,6 +50,10 @@ class Line:
         self._url, self._since = "", 0.0
         """Where participants reach the server that this line led to, and since when it did."""
         self.server: ParticipantServer | None = None
+        self.session = self.origin = ""
+        """The session's unguessable key, and the file from which it is served."""
+        self.take_over = False
+        """Whether another kernel that serves the session from another file must give way."""
         self.say: Callable[[str], None] = lambda text: None
         """Shows a sentence to the researcher."""
 
@@ -83,6 +87,8 @@ class Line:
                 if not waited:
                     self.say(_HANGS.format(url=found.url))
                 waited = True
+            except SessionElsewhere:
+                raise
             except BridgeRefused as refusal:
                 if self._bridge is not None or self._embedded is False:
                     raise
@@ -114,7 +120,10 @@ class Line:
 
     async def _dial(self, found: Discovery, receive: Receive, gone: Gone) -> StreamChannel:
         since = time.time()
-        channel = await dial(found, receive, gone, kernel=kernel_id())
+        channel = await dial(
+            found, receive, gone, kernel=kernel_id(), session=self.session, origin=self.origin,
+            take_over=self.take_over,
+        )  # fmt: skip
         self._url, self._since = channel.welcome.url or found.url, since
         return channel
 

@@ -102,8 +102,13 @@ def _simulate(value: Any) -> str:
     return "" if isinstance(value, bool) else "use True or False"
 
 
+def _copy(value: Any) -> str:
+    return "" if isinstance(value, bool) else "use True or False"
+
+
 _CHECKS = {
     "players": _players, "name": _name, "code": _code, "settings": _settings, "db": _db,
     "port": _port, "address": _address, "public_url": _public_url, "embedded": _embedded,
     "bridge": _bridge, "language": _language, "simulate": _simulate,
+    "copy": _copy, "take_over": _copy,
 }  # fmt: skip

@@ -16,11 +16,12 @@ from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.steps import NOBODY, Cause
 from uproot_nb.engine.trouble import readable
 from uproot_nb.engine.wire import to_json
-from uproot_nb.errors import FrozenCode, UprootError
+from uproot_nb.errors import CopiedLog, FrozenCode, UprootError
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, collect_app, describe_order
 from uproot_nb.interop.apps import app_class, language_folders, load_app
 from uproot_nb.log.log import EventLog, MemoryLog
+from uproot_nb.log.origins import check_origin, note_origin, renew_secret
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells, find_shell
 from uproot_nb.notebook.connecting import Line
@@ -71,6 +72,8 @@ def serve(
     simulate: bool = False,
     durable: bool = False,
     effects: bool = True,
+    copy: bool = False,
+    take_over: bool = False,
     bridge: str | None = None,
     embedded: bool | None = None,
     port: int = 8600,
@@ -105,6 +108,9 @@ def serve(
         simulate: let the pages fill themselves in, by each app's simulate.js.
         durable: let a commit survive a power cut too (slower).
         effects: False for a trial: `append_to_csv` and `after_commit` write and call nothing.
+        copy: if the database is a copy of another, give the session in it links of its own.
+        take_over: let this database go on in the place of the one that it is a copy of, with the
+            same links, also if another kernel is serving from that now.
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
             one of the run's own at *address* and *port* (or the next free one).
 
@@ -113,6 +119,7 @@ def serve(
     Raises:
         BadPage: the page order has no pages, or something that is not a page.
         SessionTaken: another kernel serves the session.
+        CopiedLog, SessionElsewhere: it is served from a copy of its database, see *copy*.
         UprootError: an argument makes no sense; names it.
     """
     names = sys._getframe(1).f_globals if namespace is None else namespace
@@ -122,7 +129,7 @@ def serve(
     )
     check_options(
         **told, settings=settings, port=port, address=address, public_url=public_url,
-        language=language, simulate=simulate,
+        language=language, simulate=simulate, copy=copy, take_over=take_over,
     )  # fmt: skip
     players, name, code, db, embedded, bridge = told.values()
     setup = setup_of(page_order, app, names)
@@ -134,8 +141,9 @@ def serve(
     if running is not None and not running.run.closed:
         return running.again(setup, players, rooms)
     line = Line(bridge, embedded, port, address, public_url)
+    line.take_over = take_over
     serving = _Serving(
-        names, session, path, setup, line, code, settings, seed, durable, language, simulate
+        names, session, path, setup, line, code, settings, seed, durable, language, simulate, copy
     )
     serving.let_effects(effects)
     serving.open(players, rooms)
@@ -188,6 +196,7 @@ class _Serving:
         durable: bool,
         language: str,
         simulate: bool,
+        copy: bool,
     ) -> None:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
@@ -197,14 +206,20 @@ class _Serving:
         kept = path != ":memory:"
         self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
         try:
+            if kept:
+                _see_whose_links(path, session, copy, line.take_over)
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
                 line.disconnect, self._templates, settings, seed, resolver(names, setup),
                 language, simulate,
             )  # fmt: skip
+            if kept:
+                note_origin(path, session)
+                line.origin = self._runtime.origin = os.path.realpath(path)
         except BaseException:
             self._log.close()
             raise
+        line.session = self._runtime.world.key
         self._output = Output(self._runtime.lock.cause_here, self._keep, self._aim)
         self.run = Run(self._runtime, path, self._output.finish, self._closed)
 
@@ -310,6 +325,17 @@ class _Serving:
         self._cells.leave()
         self._interrupt.stop()
         stop_listening(self._names, self._template_changed)
+
+
+def _see_whose_links(path: str, session: str, copy: bool, take_over: bool) -> None:
+    """Refuse to serve a copy with the links of the original, unless that is wanted."""
+    try:
+        check_origin(path, session)
+    except CopiedLog:
+        if copy:
+            renew_secret(path, session)
+        elif not take_over:
+            raise
 
 
 def templates_for(app: App, cells: dict[str, str]) -> Templates:

@@ -156,7 +156,13 @@ class UprootNB(ExtensionApp):
                 _mount_url(serverapp.public_url, serverapp.base_url, serverapp.default_url)
             )
         runtime = Path(serverapp.runtime_dir)
-        self._listener = await listen(runtime, token, participants.attach, url=participants.url)
+        self._listener = await listen(
+            runtime,
+            token,
+            participants.attach,
+            url=participants.url,
+            find_rival=participants.find_rival,
+        )
         found = Discovery(self._listener.address, token, participants.url, os.getpid())
         self._discovery = publish(found, runtime)
         os.environ[VARIABLE] = str(self._discovery)  # kernels inherit it

@@ -26,6 +26,7 @@ from uproot_nb.bridge.messages import (
     RoomNews,
     ServeFiles,
     SetState,
+    TakenOver,
 )
 from uproot_nb.server.expected import room_key
 from uproot_nb.server.sessions import Session, digest
@@ -185,6 +186,7 @@ class KernelLink:
             answer.set_result(message)
 
     def _open_session(self, message: OpenSession) -> None:
+        self._announce_takeover(message)
         session, gone = self._server.sessions.open(message)
         self._server.expected.arrived(session.join_secret)
         self._seat(message.tokens)
@@ -196,6 +198,14 @@ class KernelLink:
         if session.link is not self:
             self._take_over(session)
         self._tell(session)
+
+    def _announce_takeover(self, message: OpenSession) -> None:
+        """Tell the kernel that has served the session from another file."""
+        session = self._server.sessions.get(message.session)
+        if session is None or session.link in (None, self) or session.origin == message.origin:
+            return
+        assert session.link is not None
+        session.link.send(TakenOver(session.key, message.origin))
 
     def _take_over(self, session: Session) -> None:
         """Serve *session* in place of whoever did; offer it the sockets and calls that wait."""

@@ -20,7 +20,7 @@ from tornado.web import Application, RequestHandler
 
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
-from uproot_nb.bridge.messages import Misuse, ScriptError
+from uproot_nb.bridge.messages import Hello, Misuse, ScriptError
 from uproot_nb.server.connections import Connections, Seat, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
@@ -176,6 +176,13 @@ class ParticipantServer:
         link = KernelLink(self, channel, kernel)
         self.links.add(link)
         return link.receive, link.gone
+
+    def find_rival(self, hello: Hello) -> str:
+        """Return the file from which another kernel serves the session that *hello* names."""
+        session = self.sessions.get(hello.session)
+        if session is None or session.link is None or hello.take_over:
+            return ""
+        return session.origin if hello.origin and session.origin != hello.origin else ""
 
     def touch(self, kernel: str) -> None:
         """Note that participants are using *kernel*."""

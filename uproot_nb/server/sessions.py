@@ -73,6 +73,8 @@ class Session:
     def __init__(self, key: str) -> None:
         self.key = key
         self.name = ""
+        self.origin = ""
+        """The file from which it is served."""
         self.join_secret = b""
         self.players: dict[str, Player] = {}
         self.joins: TokenBucket | None = None
@@ -160,7 +162,7 @@ class Sessions:
         session = self._sessions.get(opened.session)
         if session is None:
             session = self._sessions[opened.session] = Session(opened.session)
-        session.name = opened.name
+        session.name, session.origin = opened.name, opened.origin
         session.join_secret = digest(opened.join_secret)
         self._players = {
             key: player for key, player in self._players.items() if player.session is not session
