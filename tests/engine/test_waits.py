@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -195,3 +197,74 @@ async def test_an_async_hook_runs_once_though_many_come_meanwhile() -> None:
         await until(lambda: pages(run) == ["Play", "Play"])
         assert len(calls) == 1
         go_on.set()
+
+
+# ---- many at once ----
+
+
+class _Work:
+    """Counts the functions of ours that cells and the run's thread call: work without a clock."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> None:
+        self.calls += event == "call" and "uproot_nb" in frame.f_code.co_filename
+
+    def taken(self) -> int:
+        """Return the calls since the last time."""
+        calls, self.calls = self.calls, 0
+        return calls
+
+
+async def _settled(run: Run) -> None:
+    """Wait until nobody is on the way any more, and all is committed."""
+    flow_tasks = ("_settle", "_look_again")
+    while any(task.get_coro().__name__ in flow_tasks for task in asyncio.all_tasks()):  # type: ignore[union-attr]
+        await asyncio.sleep(0)
+    run._runtime.world.journal.commit()
+
+
+def _work_of_moving(count: int, wait: type[Page]) -> dict[str, int]:
+    """Serve many, let them wait for each other, and let the last one drop out."""
+    work, found = _Work(), {}
+
+    def note(what: str) -> None:
+        run._runtime.wait_for(_settled(run))
+        found[what] = work.taken()
+
+    threading.setprofile(work)
+    sys.setprofile(work)
+    try:
+        with serving(Play, wait, After, players=count) as run:
+            everybody = list(run.players)
+            note("starting")
+            for _ in everybody:
+                run._runtime.world.claim_place()
+            run.advance(everybody)
+            note("moving all")
+            run.advance(everybody[: count // 2])
+            note("half of them wait")
+            for player in everybody[count // 2 : -1]:
+                run.advance(player)
+            note("one after the other comes")
+            if wait is Everybody:
+                assert pages(run)[:-1] == [wait.__name__] * (count - 1)
+            run.mark_dropout(everybody[-1])
+            note("the last one drops out")
+            if wait is Everybody:
+                assert pages(run)[:-1] == ["After"] * (count - 1)
+        found["closing"] = work.taken()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("wait", [Everybody, Pair])
+def test_moving_many_costs_each_of_them_once(wait: type[Page]) -> None:
+    """However many wait, whoever comes or goes does not make each of them look again."""
+    _work_of_moving(2, wait)  # what is done only once
+    few, many = _work_of_moving(40, wait), _work_of_moving(160, wait)
+    for what, calls in many.items():
+        assert calls < 4 * 1.5 * few[what] + 500, what

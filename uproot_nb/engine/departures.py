@@ -10,6 +10,7 @@ from uproot_nb.engine.hooks import attempt_for, blame, cause_of, undo
 from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.steps import perform
 from uproot_nb.engine.trouble import Trouble
+from uproot_nb.engine.whereabouts import Whereabouts
 from uproot_nb.engine.world import World
 
 __all__ = ["Departures"]
@@ -23,8 +24,11 @@ class Departures:
     player's call comes between the two, and a rerun has them in the same order.
     """
 
-    def __init__(self, world: World, journeys: Journeys, trouble: Trouble) -> None:
-        self._world, self._journeys, self._trouble = world, journeys, trouble
+    def __init__(
+        self, world: World, journeys: Journeys, whereabouts: Whereabouts, trouble: Trouble
+    ) -> None:
+        self._world, self._journeys = world, journeys
+        self._whereabouts, self._trouble = whereabouts, trouble
 
     def look(self, player: Player) -> None:
         """Let every such page on which somebody is look again, now that *player* has gone."""
@@ -32,9 +36,8 @@ class Departures:
         if not pages:
             return
         with self._world.lock:
-            shown = {state.page for state in self._world.state.players.values()}
             for page in pages:
-                if page.key in shown:
+                if self._whereabouts.is_shown(page.key):
                     self._look(page, player)
 
     def _look(self, page: Any, player: Player) -> None:

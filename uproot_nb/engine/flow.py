@@ -22,6 +22,7 @@ from uproot_nb.engine.submitting import Submissions
 from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.trouble import Trouble
 from uproot_nb.engine.waits import WAIT_EVENT, Waits
+from uproot_nb.engine.whereabouts import Whereabouts
 from uproot_nb.engine.world import World
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup
@@ -66,12 +67,15 @@ class Flow:
         self._world, self._delivery, self._trouble = world, delivery, trouble
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
-        self._news_of_waiting: dict[Player, dict[str, Any]] = {}
+        self._has_news = self._is_waking = False
         self.journeys = Journeys(world, setup)
-        self.departures = Departures(world, self.journeys, trouble)
+        self.whereabouts = Whereabouts(world)
+        self.departures = Departures(world, self.journeys, self.whereabouts, trouble)
         self.moves = Moves(world, self.journeys, self.departures.look)
         self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
-        self.waits = Waits(world, self.journeys, self.moves, self.follow, self._tell_waiting)
+        self.waits = Waits(
+            world, self.journeys, self.moves, self.whereabouts, self.follow, self._tell_waiting
+        )  # fmt: skip
         self._arrivals = Arrivals(self.journeys, self.moves, self.waits, self.timeouts)
         self._submissions = Submissions(
             world, self.journeys, self.moves, self.timeouts,
@@ -171,11 +175,36 @@ class Flow:
         """Let a player who was moved arrive where they are, and the browser show it."""
         self._world.loop.call_soon_threadsafe(self._spawn_follow, player)
 
-    def wake_waiting(self) -> None:
-        """Look again whether those who wait may go on: somebody was moved, or has dropped out."""
-        self._world.loop.call_soon_threadsafe(self._wake_waiting)
+    def wake_waiting(self, everybody: bool = False) -> None:
+        """Look again, soon, whether those who wait may go on: somebody has moved or dropped out.
+
+        However many have, it is looked once for all of them.
+
+        Args:
+            everybody: look for all who wait, also where nobody has moved: a page is another one.
+        """
+        with self._world.lock:
+            if everybody:
+                self._world.loop.call_soon_threadsafe(self._wake_everybody)
+            elif not self._is_waking:
+                self._is_waking = True
+                self._world.loop.call_soon_threadsafe(self._wake_waiting)
 
     def _wake_waiting(self) -> None:
+        with self._world.lock:
+            self._is_waking = False
+            waiting = self.waits.to_wake()
+        for player in waiting:
+            self._spawn(self._look_again(player))
+
+    async def _look_again(self, player: Player) -> None:
+        """Let those go on who wait with a player, if they may; who goes on is settled then."""
+        try:
+            await self.waits.check(player)
+        except Exception as error:  # the border around authors' hooks
+            self._report(error, player)
+
+    def _wake_everybody(self) -> None:
         for player in self._world.players():
             page = self.journeys.page(player, player.position)
             if page is not None and page.waits and self.moves.has_arrived(player):
@@ -218,20 +247,17 @@ class Flow:
         else:
             self._delivery.act(player, "submit", timeout=True, page=player.position)
 
-    def _tell_waiting(self, players: list[Player], data: dict[str, Any]) -> None:
+    def _tell_waiting(self) -> None:
         """Tell wait pages how many are here; of many arrivals at once, only the last."""
-        if not self._news_of_waiting:
+        if not self._has_news:
+            self._has_news = True
             self._world.loop.call_later(NEWS_SECONDS, self._tell_news)
-        for player in players:
-            self._news_of_waiting[player] = data
 
     def _tell_news(self) -> None:
-        news, self._news_of_waiting = self._news_of_waiting, {}
+        self._has_news = False
         told: dict[tuple[Any, ...], list[Player]] = {}
-        for player, data in news.items():
-            page = self.journeys.page(player, player.position)
-            if player.online and page is not None and page.waits:
-                told.setdefault((data["here"], data["needed"]), []).append(player)
+        for players, data in self.waits.take_news():
+            told.setdefault((data["here"], data["needed"]), []).extend(players)
         for (here, needed), players in told.items():
             data = {"here": here, "needed": needed}
             self._delivery.notify(None, players, data, WAIT_EVENT, ...)

@@ -49,6 +49,7 @@ def create_groups(
         _refuse_twice([name for names in named for name in names])
         for names in named:
             _check_free(world, names, overwrite)
+        _take_out(world, [name for names in named for name in names])
         return Bunch([_make(world, _free_name(world), names) for names in named], "groups")
 
 
@@ -79,18 +80,19 @@ def _make(world: World, name: str, names: list[str]) -> Group:
 def _member_names(world: World, members: Iterable[Any]) -> list[str]:
     if isinstance(members, (str, PlayerIdentifier)) or not isinstance(members, Iterable):
         raise WrongRecipient(members)
-    everybody = world.players()
-    names = [_name_of(member, everybody) for member in members]
+    names = [_name_of(member, world) for member in members]
     _refuse_twice(names)
     if not names:
         raise UprootError("A group needs members.\nGive at least one player.")
     return names
 
 
-def _name_of(member: Any, everybody: Bunch[Player]) -> str:
+def _name_of(member: Any, world: World) -> str:
     if not isinstance(member, (Player, PlayerIdentifier, str)):
         raise WrongRecipient(member)
-    name: str = everybody.get(member).name
+    if isinstance(member, Player) and member._world is world:
+        return member.name
+    name: str = world.players().get(member).name  # also by a label
     return name
 
 
@@ -119,11 +121,14 @@ def _check_free(world: World, names: list[str], overwrite: bool) -> None:
 
 
 def _take_out(world: World, names: list[str]) -> None:
+    leaving: dict[str, set[str]] = {}
     for name in names:
         old = world.state.players[name].group
         if old is not None:
-            group = world.state.groups[old]
-            _write(world, old, group.id, [member for member in group.members if member != name])
+            leaving.setdefault(old, set()).add(name)
+    for old, gone in leaving.items():
+        group = world.state.groups[old]
+        _write(world, old, group.id, [member for member in group.members if member not in gone])
 
 
 def _free_name(world: World) -> str:
@@ -134,7 +139,8 @@ def _free_name(world: World) -> str:
 
 
 def _next_id(world: World) -> int:
-    return max((group.id for group in world.state.groups.values()), default=-1) + 1
+    newest = next(reversed(world.state.groups.values()), None)  # ids rise as groups are made
+    return 0 if newest is None else newest.id + 1
 
 
 def _write(world: World, name: str, number: int, members: list[str]) -> None:

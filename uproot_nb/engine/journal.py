@@ -125,6 +125,7 @@ class Journal:
         self._reported = self._busy = False
         self._busy_wait = BUSY_SECONDS[0]
         self._unfinished: dict[int, Unfinished] = {}
+        self._watching: dict[str, list[Callable[[Event], None]]] = {}
         self._said: list[Callable[[], None]] = []
         self._speaking: deque[Callable[[], None]] = deque()
         self._scheduled = False
@@ -196,7 +197,13 @@ class Journal:
         """Add one event with a cause of its own, and let the state take it in."""
         event = self._add(cause, kind, subject, field, value)
         self.state.apply(event)
+        for hear in self._watching.get(kind, ()):
+            hear(event)
         return event.seq
+
+    def watch(self, kind: str, hear: Callable[[Event], None]) -> None:
+        """Call *hear* under the lock with each event of a kind that the state has taken in."""
+        self._watching.setdefault(kind, []).append(hear)
 
     def say(self, act: Callable[[], None]) -> None:
         """Do *act* on the loop once everything written so far is committed."""

@@ -743,7 +743,7 @@ class Runtime:
             if self.flow.looks_different(old, page):
                 self.reload_page(page)
             if page.waits:
-                self.flow.wake_waiting()
+                self.flow.wake_waiting(everybody=True)
 
     def reload_page(self, page: type[Page]) -> None:
         """Reload the browsers that show *page*."""

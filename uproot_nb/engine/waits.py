@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 from uproot_nb.engine.entities import Group, Player, Session
 from uproot_nb.engine.groups import create_group
@@ -13,6 +15,7 @@ from uproot_nb.engine.hooks import attempt_for, run_authors, run_hook
 from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.moves import Moves
 from uproot_nb.engine.steps import Cause
+from uproot_nb.engine.whereabouts import Place, Whereabouts
 from uproot_nb.engine.world import World
 from uproot_nb.errors import BadPage, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
@@ -23,13 +26,44 @@ __all__ = ["Progress", "WAIT_EVENT", "Waits"]
 WAIT_EVENT = "_uproot_wait"
 """The push that tells a wait page how many are here, and how many are needed."""
 
+SESSION = "session"
+"""The subject of what concerns everybody."""
+
+
+class _Gathering:
+    """Those who are waited for at one place: who is here is counted anew only where it changed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.unseen = dict.fromkeys(names)
+        """Of whom something has changed since the last count."""
+        self.here: set[str] = set()
+        self.missing: set[str] = set()
+
+    def names(self) -> set[str]:
+        """Return everybody who is waited for."""
+        return {*self.unseen, *self.here, *self.missing}
+
+    def count(self, is_here: Callable[[str], bool]) -> None:
+        """Take in what has changed."""
+        for name in self.unseen:
+            here = is_here(name)
+            (self.here if here else self.missing).add(name)
+            (self.missing if here else self.here).discard(name)
+        self.unseen.clear()
+
+
+_Key: TypeAlias = tuple[str, int, str]
+"""A gathering: the page's key, which of its places, and the group or session that waits."""
+
 
 class Waits:
     """Decides, at each arrival, whether those who wait may go on.
 
+    An arrival costs the same however many wait: each place is counted by what has changed there.
+
     Args:
         follow: lets a player who was moved on be settled on the next page, and the browser follow.
-        tell: pushes data to players' wait pages.
+        tell: is called when there is news for those who wait, which `take_news` returns.
     """
 
     def __init__(
@@ -37,12 +71,39 @@ class Waits:
         world: World,
         journeys: Journeys,
         moves: Moves,
+        whereabouts: Whereabouts,
         follow: Callable[[Player], None],
-        tell: Callable[[list[Player], dict[str, Any]], None],
+        tell: Callable[[], None],
     ) -> None:
         self._world, self._journeys, self._moves = world, journeys, moves
-        self._follow, self._tell = follow, tell
+        self._whereabouts, self._follow, self._tell = whereabouts, follow, tell
         self._running: set[str] = set()
+        self._gatherings: dict[_Key, _Gathering] = {}
+        self._gatherings_of: dict[str, set[_Key]] = defaultdict(set)
+        self._changed: dict[_Key, None] = {}
+        """Gatherings that may be complete by now."""
+        self._queues: dict[Place, dict[str, None]] = defaultdict(dict)
+        """Who can be put into a group, by place."""
+        self._queue_of: dict[str, Place] = {}
+        self._half_made: dict[Place, dict[str, list[str]]] = defaultdict(dict)
+        """The members of groups that were made and whose hook has not ended, by place."""
+        self._grouped: set[str] = set()
+        self._failed: dict[str, None] = {}
+        """Who waits because a hook has failed."""
+        self._news: dict[_Key, None] = {}
+        self._known = set(world.state.players)
+        self._begin()
+
+    def _begin(self) -> None:
+        world = self._world
+        for mark in world.state.done:
+            self._note_mark(mark)
+        for place in self._whereabouts.places():
+            for name in self._whereabouts.arrived(place):
+                self._note(name)
+        self._whereabouts.listeners.append(self._note)
+        world.journal.watch("once", lambda event: self._note_mark(event.field))
+        world.journal.watch("group", lambda event: self._note_group(event.subject))
 
     async def check(self, player: Player) -> bool:
         """Let a player who is on a page go on if nobody is to be waited for; tell whether so."""
@@ -50,15 +111,44 @@ class Waits:
         if page is None or not page.waits or not self._moves.has_arrived(player):
             return False
         visit = player._state.entered
+        self._failed[player.name] = None
         if issubclass(page, GroupCreatingWait):
             await self._group(page, player._state.nth)
         elif issubclass(page, SynchronizingWait):
             await self._synchronize(page, player)
+        self._failed.pop(player.name, None)
         return player._state.entered != visit
 
-    def waiting_on(self, key: str) -> list[Player]:
-        """Return who waits on a page now."""
-        return [p for p in self._world.players() if p.page == key and self._moves.has_arrived(p)]
+    def to_wake(self) -> list[Player]:
+        """Return players who wait and whose `check` may let somebody go on, since the last time."""
+        with self._world.lock:
+            names = dict(self._failed)
+            for key in self._changed:
+                names.update(dict.fromkeys(self._first_of(key)))
+            self._changed.clear()
+            for place in self._whereabouts.places():
+                names.update(dict.fromkeys(self._to_ask(place)))
+            return [self._world.player(name) for name in names]
+
+    def _first_of(self, key: _Key) -> list[str]:
+        """Return somebody who waits in a gathering, if there is one."""
+        page, nth, subject = key
+        place_of = self._whereabouts.place_of
+        if subject == SESSION:
+            return list(islice(self._whereabouts.arrived((page, nth)), 1))
+        waiting = (n for n in self._members(subject) if place_of(n) == (page, nth))
+        return list(islice(waiting, 1))
+
+    def _to_ask(self, place: Place) -> Collection[str]:
+        """Return those at a place for whom it is not known what they wait for."""
+        page = self._journeys.pages.get(place[0])
+        if page is None or not page.waits:
+            return ()
+        arrived = self._whereabouts.arrived(place)
+        if issubclass(page, GroupCreatingWait):
+            ready = self._half_made.get(place) or len(self._queues[place]) >= page.group_size
+            return list(islice(arrived, 1)) if ready else ()
+        return arrived if hasattr(page, "wait_for") else ()
 
     def progress(self, player: Player) -> Progress:
         """Return how many are here for a player who waits, and how many are needed."""
@@ -66,38 +156,128 @@ class Waits:
         if page is None or not issubclass(page, (GroupCreatingWait, SynchronizingWait)):
             return {"here": 0, "needed": None}
         if issubclass(page, GroupCreatingWait):
-            here = len(self._candidates(page, nth))
+            here = len(self._queues[page.key, nth])
             return {"here": min(here, page.group_size), "needed": page.group_size}
         if hasattr(page, "wait_for"):
             return {"here": 1, "needed": None}
-        awaited = self._awaited(page, player)
-        here = sum(self._is_here(p, page, nth) for p in awaited)
-        return {"here": here, "needed": len(awaited)}
+        with self._world.lock:
+            gathering = self._counted(page, nth, self._subject(page, player).subject)
+            here = len(gathering.here)
+            return {"here": here, "needed": here + len(gathering.missing)}
+
+    def take_news(self) -> list[tuple[list[Player], Progress]]:
+        """Return what those who wait and are online have not been told yet."""
+        with self._world.lock:
+            news, self._news = self._news, {}
+            found = []
+            for page, nth, subject in news:
+                arrived = self._whereabouts.arrived((page, nth))
+                names = self._members(subject) if subject != SESSION else list(arrived)
+                waiting = [self._world.player(name) for name in names if name in arrived]
+                waiting = [player for player in waiting if player.online]
+                if waiting:
+                    found.append((waiting, self.progress(waiting[0])))
+            return found
+
+    # ---- what changes ----
+
+    def _note(self, name: str) -> None:
+        """Take note that something has changed about a player."""
+        state, place = self._world.state.players[name], self._whereabouts.place_of(name)
+        for key in self._gatherings_of.get(name, ()):
+            self._gatherings[key].unseen[name] = None
+            self._changed[key] = None
+        if name not in self._known:
+            self._note_joined(name)
+        if place is None:
+            self._failed.pop(name, None)
+        free = state.online and not state.dropped and name not in self._grouped
+        queue, before = (place if free else None), self._queue_of.get(name)
+        if queue != before:
+            if before is not None:
+                del self._queues[before][name]
+                del self._queue_of[name]
+            if queue is not None:
+                self._queues[queue][name] = None
+                self._queue_of[name] = queue
+
+    def _note_joined(self, name: str) -> None:
+        """Let the whole session's gatherings wait for somebody new as well."""
+        self._known.add(name)
+        for key, gathering in self._gatherings.items():
+            if key[2] == SESSION:
+                gathering.unseen[name] = None
+                self._gatherings_of[name].add(key)
+                self._changed[key] = None
+
+    def _note_group(self, subject: str) -> None:
+        """Count a group's gatherings anew, for its members are other ones now."""
+        for key in [key for key in self._gatherings if key[2] == subject]:
+            self._forget(key)
+            self._gather(key)
+            self._changed[key] = None
+        for groups in self._half_made.values():
+            if subject in groups:
+                self._free(groups.pop(subject))
+                self._hold(groups, subject)
+
+    def _note_mark(self, mark: str) -> None:
+        """Take note of a group that was begun, or is finished."""
+        what, _, rest = mark.partition(":")
+        if what not in ("grouped", "after_grouping"):
+            return
+        where, _, subject = rest.rpartition(":")
+        page, _, nth = where.rpartition("#")
+        groups = self._half_made[page, int(nth)]
+        if what == "after_grouping":
+            self._free(groups.pop(subject, []))
+        elif f"after_grouping:{rest}" not in self._world.state.done:
+            self._hold(groups, subject)
+
+    def _hold(self, groups: dict[str, list[str]], subject: str) -> None:
+        members = self._members(subject)
+        if members:
+            groups[subject] = members
+            self._grouped.update(members)
+            for name in members:
+                self._note(name)
+
+    def _free(self, members: list[str]) -> None:
+        self._grouped.difference_update(members)
+        for name in members:
+            self._note(name)
 
     # ---- making groups ----
 
     async def _group(self, page: type[GroupCreatingWait], nth: int) -> None:
         """Make as many groups as there are players for; finish those that a kill left half-made."""
-        for group in self._half_made(page, nth):
-            await self._finish_group(page, group, nth)
+        place = page.key, nth
+        for subject in list(self._half_made.get(place, ())):
+            await self._finish_group(page, self._world.group(subject.partition("/")[2]), nth)
         while True:
             with self._world.lock:
-                here = self._candidates(page, nth)
-                if len(here) < page.group_size:
+                queue = self._queues[place]
+                if len(queue) < page.group_size:
                     break
-                group = self._make(page, nth, here[: page.group_size])
-            await self._finish_group(page, group, nth)
-        self._announce(here)
+                here = [self._world.player(name) for name in queue]
+                here.sort(key=lambda player: player._state.entered)
+            if not await self._group_these(page, nth, here):
+                break
+        self._announce((*place, SESSION))
 
-    def _candidates(self, page: type[GroupCreatingWait], nth: int) -> list[Player]:
-        """Return who can be put into a group, those who came first first."""
-        here = [
-            p
-            for p in self.waiting_on(page.key)
-            if p._state.nth == nth and p.online and not p.has_dropped_out
-        ]
-        taken = {name for group in self._half_made(page, nth) for name in _names(group.players)}
-        return sorted((p for p in here if p.name not in taken), key=lambda p: p._state.entered)
+    async def _group_these(
+        self, page: type[GroupCreatingWait], nth: int, here: list[Player]
+    ) -> bool:
+        """Make groups of players who are here; tell whether to look for more."""
+        size, queue = page.group_size, self._queues[page.key, nth]
+        for start in range(0, len(here) - size + 1, size):
+            with self._world.lock:
+                members = here[start : start + size]
+                if any(player.name not in queue for player in members):
+                    return True  # somebody has gone while a group before was being finished
+                group = self._make(page, nth, members)
+            await self._finish_group(page, group, nth)
+        return len(queue) >= size
 
     def _make(self, page: type[Page], nth: int, members: list[Player]) -> Group:
         """Make one group; the log tells for which wait page, should a kill come before its end."""
@@ -108,13 +288,6 @@ class Waits:
             group._set("app", app)
         self._mark(f"grouped:{page.key}#{nth}:{group.subject}", members[-1], page)
         return group
-
-    def _half_made(self, page: type[Page], nth: int) -> list[Group]:
-        begun, done = f"grouped:{page.key}#{nth}:", f"after_grouping:{page.key}#{nth}:"
-        marks = self._world.state.done
-        subjects = [mark.removeprefix(begun) for mark in marks if mark.startswith(begun)]
-        names = [s.partition("/")[2] for s in subjects if done + s not in marks]
-        return [self._world.group(name) for name in names if self._world.group(name).players]
 
     async def _finish_group(self, page: type[Page], group: Group, nth: int) -> None:
         done = f"after_grouping:{page.key}#{nth}:{group.subject}"
@@ -127,34 +300,66 @@ class Waits:
     # ---- waiting for each other ----
 
     async def _synchronize(self, page: type[SynchronizingWait], player: Player) -> None:
-        nth = player._state.nth
-        awaited = await self._awaited_by(page, player)
-        subject = self._subject(page, player)
+        nth, subject = player._state.nth, self._subject(page, player)
         done = f"all_here:{page.key}#{nth}:{subject.subject}"
         if hasattr(page, "wait_for"):
-            done += (
-                ":" + hashlib.sha256(" ".join(sorted(_names(awaited))).encode()).hexdigest()[:12]
-            )
-        with self._world.lock:
-            missing = [p for p in awaited if not self._is_here(p, page, nth)]
-        if missing and done not in self._world.state.done:
-            self._announce([p for p in awaited if p not in missing])
-            return
+            chosen = await self._chosen(page, player)
+            names = " ".join(sorted(_names(chosen)))
+            done += ":" + hashlib.sha256(names.encode()).hexdigest()[:12]
         if done in self._running:
             return  # whoever came last is at it, and will take everybody along
-        if done not in self._world.state.done:
+        if done in self._world.state.done:
+            self._release([player], page, nth)
+            return
+        key = page.key, nth, subject.subject
+        if hasattr(page, "wait_for"):
+            with self._world.lock:
+                if not all(self._is_here(p, page, nth) for p in chosen):
+                    return
             await self._once(page, "all_here", subject, done, player)
-        self._release([*awaited, player], page, nth)
+            self._release([*chosen, player], page, nth)
+            return
+        with self._world.lock:
+            missing = self._counted(page, nth, subject.subject).missing
+        if missing:
+            self._announce(key)
+            return
+        await self._once(page, "all_here", subject, done, player)
+        with self._world.lock:
+            self._forget(key)
+        self._release([*subject.players, player], page, nth)
 
-    async def _awaited_by(self, page: type[Page], player: Player) -> list[Player]:
-        if not hasattr(page, "wait_for"):
-            return self._awaited(page, player)
+    def _counted(self, page: type[Page], nth: int, subject: str) -> _Gathering:
+        key = page.key, nth, subject
+        gathering = self._gatherings.get(key) or self._gather(key)
+        player = self._world.player
+        gathering.count(lambda name: self._is_here(player(name), page, nth))
+        return gathering
+
+    def _gather(self, key: _Key) -> _Gathering:
+        gathering = self._gatherings[key] = _Gathering(self._members(key[2]))
+        for name in gathering.unseen:
+            self._gatherings_of[name].add(key)
+        return gathering
+
+    def _forget(self, key: _Key) -> None:
+        gathering = self._gatherings.pop(key, None)
+        self._changed.pop(key, None)
+        for name in () if gathering is None else gathering.names():
+            self._gatherings_of[name].discard(key)
+
+    def _members(self, subject: str) -> list[str]:
+        """Return the names of a group's players, or of everybody."""
+        state, name = self._world.state, subject.partition("/")[2]
+        if subject == SESSION:
+            return list(state.players)
+        return list(state.groups[name].members) if name in state.groups else []
+
+    async def _chosen(self, page: type[Page], player: Player) -> list[Player]:
+        """Return for whom `wait_for` lets a player wait."""
         tried = attempt_for(player, page, "wait_for")
         chosen = await run_hook(page, "wait_for", player, tried, default=())
-        return self._players(page, chosen)
-
-    def _awaited(self, page: type[Page], player: Player) -> list[Player]:
-        return list(self._subject(page, player).players)
+        return self._players(chosen)
 
     def _subject(self, page: Any, player: Player) -> Group | Session:
         if page.synchronize == "session":
@@ -169,14 +374,16 @@ class Waits:
             'Put a GroupCreatingWait before it, or write synchronize = "session".',
         )
 
-    def _players(self, page: type[Page], chosen: Any) -> list[Player]:
+    def _players(self, chosen: Any) -> list[Player]:
         if not isinstance(chosen, Iterable) or isinstance(chosen, (str, PlayerIdentifier)):
             chosen = [chosen]
-        everybody, found = self._world.players(), []
+        everybody = self._world.players()
+        found: list[Any] = []
         for one in chosen:
             if not isinstance(one, (Player, PlayerIdentifier, str)):
                 raise WrongRecipient(one)
-            found.append(everybody.get(one))
+            here = isinstance(one, Player) and one._world is self._world
+            found.append(one if here else everybody.get(one))
         return list(dict.fromkeys(found))
 
     def _is_here(self, player: Player, page: type[Page], nth: int) -> bool:
@@ -229,10 +436,10 @@ class Waits:
                     self._moves.go(player, player.position + 1)
                     self._follow(player)
 
-    def _announce(self, waiting: list[Player]) -> None:
-        """Tell those who still wait how many are here."""
-        if waiting:
-            self._tell(waiting, self.progress(waiting[0]))
+    def _announce(self, key: _Key) -> None:
+        """Let those who still wait know, soon, how many are here."""
+        self._news[key] = None
+        self._tell()
 
     def _page_of(self, player: Player) -> type[Page] | None:
         return self._journeys.page(player, player.position)

@@ -79,6 +79,9 @@ class World:
         self.session = Session(self)
         self.models = Models(self, resolve)
         self._players = {name: Player(self, name) for name in self.state.players}
+        self._names = list(self._players)
+        self._taken = 0
+        """How many places are known to be taken, in the order of `_names`."""
         self._groups: dict[str, Group] = {}
         self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
         self.seed = seed if seed is not None else self.state.seed or secrets.token_hex(8)
@@ -133,6 +136,7 @@ class World:
             value = {"id": number, "label": label, "claimed": claimed}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
             player = self._players[name] = Player(self, name)
+            self._names.append(name)
             added = AddPlayers(self.key, {self.token(name): name})
             self.journal.say(lambda: self.send(added))
             return player
@@ -140,12 +144,21 @@ class World:
     def claim_place(self, label: str | None = None) -> Player | None:
         """Give the next free place to somebody who joins; None if all are taken."""
         with self.lock:
-            for name, player in self.state.players.items():
-                if not player.claimed:
-                    joined = {"id": player.id, "label": label or player.label, "claimed": True}
-                    value = self.codec.encode(joined)
-                    self.journal.fold("join", f"player/{name}", "", value)
-                    return self._players[name]
+            name = self._first_free()
+            if name is None:
+                return None
+            player = self.state.players[name]
+            joined = {"id": player.id, "label": label or player.label, "claimed": True}
+            self.journal.fold("join", f"player/{name}", "", self.codec.encode(joined))
+            return self._players[name]
+
+    def _first_free(self) -> str | None:
+        """Return the first place that nobody has; what is taken once is never free again."""
+        while self._taken < len(self._names):
+            name = self._names[self._taken]
+            if not self.state.players[name].claimed:
+                return name
+            self._taken += 1
         return None
 
     def _new_name(self) -> str:
