@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,40 @@ def test_the_size_of_pages_makes_no_difference(steps: Any, size: int) -> None:
         events = list(live.worlds.log.read("market", kinds=CHANGES))
         in_one = rows_of(events, len(events) + 1)
         assert rows_of(events, size) == rows_of(events, 1) == in_one
+
+
+def growing(length: int) -> list[Event]:
+    """A list that grows while something else of its player changes all the time."""
+
+    def event(seq: int, kind: str, field: str, value: str) -> Event:
+        return Event(seq, 1.0, "m", kind, "player/ann", field, value, "", "", "", "")
+
+    events = [event(1, "set", "strokes", "[]")]
+    for number in range(length):
+        change = f'{{"path":[],"values":[{number}]}}'
+        events.append(event(len(events) + 1, "append", "strokes", change))
+        events.append(event(len(events) + 1, "set", "tool", '"pen"'))
+    return events
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_the_rows_of_a_growing_list_grow_with_the_log_and_not_with_its_square(size: int) -> None:
+    def written(length: int) -> int:
+        return sum(len(row[-1]) for row in rows_of(growing(length), size)["player"])
+
+    assert written(8000) < 5 * written(2000)
+    assert written(8000) < 5 * sum(len(event.value) for event in growing(8000))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_the_last_row_of_a_long_list_has_all_of_it_also_before_it_is_replaced(size: int) -> None:
+    events = growing(1500)
+    events.append(events[0]._replace(seq=len(events) + 1))
+    events += [event._replace(seq=len(events) + 1 + n) for n, event in enumerate(growing(1500)[1:])]
+    rows = [row for row in rows_of(events, size)["player"] if row[-2] == "strokes"]
+    whole = "[" + ",".join(map(str, range(1500))) + "]"
+    emptied = next(n for n, row in enumerate(rows) if n and row[-1] == "[]")
+    assert rows[emptied - 1][-1] == rows[-1][-1] == whole
 
 
 def test_a_list_that_was_set_long_ago_is_known_when_it_changes() -> None:

@@ -17,6 +17,8 @@ __all__ = ["SparseRows", "WideRows"]
 _WHOLE = frozenset({"set", "del"})
 """Changes that do not depend on the value before."""
 _CHARACTERS_AT_ONCE = 4_000_000
+_LONG = 2_000
+"""Characters from which on the value of a list or dict is not written after each change."""
 
 _Row = tuple[Event, Cell]
 """A change, and the whole value of its field after it."""
@@ -34,18 +36,25 @@ class WideRows:
     """The wide table of one kind of subjects, as it grows with the changes.
 
     Changes in place of one field that come right after each other are one row, the last: a
-    drawing of ten thousand strokes is not written ten thousand times.
+    drawing of ten thousand strokes is not written ten thousand times. Of a long list or dict a row
+    is written when as much has been changed in it as it was long, before it is replaced, and at the
+    end: so the table grows with the log, and not with its square.
     """
 
     def __init__(self, kind: str, codec: Codec) -> None:
         self._kind, self._codec = kind, codec
         self._past = State(codec)
         self._open: dict[str, Event] = {}
+        self._late: dict[tuple[str, str], Event] = {}
+        self._written: dict[tuple[str, str], int] = {}
+        """How long a list or dict was in its last row."""
+        self._changed: dict[tuple[str, str], int] = {}
+        """How much has been changed in it since."""
 
     def of(self, changed: Changed) -> Iterator[SparseRows]:
         """Yield the rows that are complete now."""
         events = changed.events
-        if self._open or not _WHOLE.issuperset(events.kind):
+        if self._open or self._late or not _WHOLE.issuperset(events.kind):
             yield from self._in_pieces(chain.from_iterable(map(self._rows, map(Event, *events))))
         else:
             self._note(events)
@@ -53,6 +62,9 @@ class WideRows:
 
     def _note(self, events: EventColumns) -> None:
         """Keep the lists and dicts, which may be changed in place later."""
+        if self._written:
+            for which in zip(events.subject, events.field, strict=True):
+                self._forget(which)
         those = [
             change == "del" or text[0] in "[{"
             for change, text in zip(events.kind, events.value, strict=True)
@@ -60,19 +72,40 @@ class WideRows:
         if any(those):
             self._past.apply_all(map(Event, *events.chosen(those)))
 
+    def _forget(self, which: tuple[str, str]) -> None:
+        self._written.pop(which, None)
+        self._changed.pop(which, None)
+
     def rest(self) -> Iterator[SparseRows]:
         """Yield the rows that were still open."""
-        yield from self._in_pieces(map(self._row, sorted(self._open.values())))
+        left = sorted([*self._open.values(), *self._late.values()])
+        yield from self._in_pieces(map(self._row, left))
 
     def _rows(self, event: Event) -> Iterator[_Row]:
         """Yield the rows that are complete now: the change, and the whole value after it."""
-        in_place = event.kind not in _WHOLE
+        in_place, which = event.kind not in _WHOLE, (event.subject, event.field)
         before = self._open.get(event.subject)
         if before is not None and not (in_place and before.field == event.field):
-            yield self._row(self._open.pop(event.subject))
+            yield from self._close(self._open.pop(event.subject))
+        if in_place:
+            self._late.pop(which, None)  # this change stands for it
+            self._changed[which] = self._changed.get(which, 0) + len(event.value)
+        elif which in self._written:
+            if (late := self._late.pop(which, None)) is not None:
+                yield self._row(late)
+            self._forget(which)
         self._past.apply(event)
         if in_place:
             self._open[event.subject] = event
+        else:
+            yield self._row(event)
+
+    def _close(self, event: Event) -> Iterator[_Row]:
+        """Yield the row of a change in place, unless a long value is much as it was."""
+        which = event.subject, event.field
+        written = self._written.get(which, 0)
+        if written > _LONG and self._changed[which] < written:
+            self._late[which] = event
         else:
             yield self._row(event)
 
@@ -81,7 +114,10 @@ class WideRows:
             return event, readable(event.value, self._codec)
         if event.kind == "del":
             return event, None
-        return event, readable(self._past.text(event.subject, event.field), self._codec)
+        text = self._past.text(event.subject, event.field)
+        which = event.subject, event.field
+        self._written[which], self._changed[which] = len(text), 0
+        return event, readable(text, self._codec)
 
     def _in_pieces(self, rows: Iterable[_Row]) -> Iterator[SparseRows]:
         """Yield rows some at a time: fewer where their values are long."""
