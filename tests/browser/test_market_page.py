@@ -222,6 +222,53 @@ def test_a_double_click_is_one_order(run: Run, windows: Any) -> None:
     assert list(run.market().order_events["event"]) == ["submit", "submit"]
 
 
+HOLD = """() => {
+    const invoke = uproot.invoke;
+    const gate = new Promise((open) => { window.letThrough = open; });
+    uproot.invoke = (...args) => gate.then(() => invoke(...args));
+}"""
+"""Let calls wait as on a slow line, until the page calls letThrough()."""
+
+
+def test_a_fast_second_click_is_done_in_its_turn_or_answered_in_words(
+    run: Run, windows: Any
+) -> None:
+    """Another order waits until the first is answered; the same again is said to be on its way."""
+    ann, bob = map(windows, links_of(run))
+    for price in ("80", "85"):
+        bob.order("Sell", price)
+    expect(ann.part("Asks")).to_contain_text("85")
+    ann.page.evaluate(HOLD)
+    problem = ann.page.get_by_role("alert")
+    first = ann.part("Asks").get_by_role("button", name="Buy: 80")
+    first.click()
+    expect(problem).to_be_empty()
+    first.click()
+    expect(problem).to_have_text("Your last order is still on its way. Please wait a moment.")
+    ann.page.get_by_label("Price", exact=True).fill("30")
+    ann.page.locator(".uproot-market-order").get_by_role("button", name="Buy", exact=True).click()
+    ann.page.evaluate("letThrough()")
+    expect(ann.part("Your orders")).to_contain_text("Buy 30")
+    expect(problem).to_be_empty()
+    assert run.market().trades["price"].tolist() == [80]
+    assert ann.page.get_by_label("Price", exact=True).input_value() == ""
+
+
+def test_a_refusal_is_not_lost_when_another_order_waits(run: Run, windows: Any) -> None:
+    ann, _ = map(windows, links_of(run))
+    ann.page.evaluate(HOLD)
+    price, buy = (
+        ann.page.get_by_label("Price", exact=True),
+        ann.page.get_by_role("button", name="Buy"),
+    )
+    for amount in ("91", "30"):
+        price.fill(amount)
+        buy.first.click()
+    ann.page.evaluate("letThrough()")
+    expect(ann.part("Your orders")).to_contain_text("Buy 30")
+    expect(ann.page.get_by_role("alert")).to_contain_text("90")
+
+
 def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
     run: Run, windows: Any
 ) -> None:

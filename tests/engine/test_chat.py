@@ -127,3 +127,17 @@ def test_members_may_be_added_from_a_cell() -> None:
         assert chat.exists(run.session.chat)
         chat.add_player(run.session.chat, run.players[2])
         assert [player.id for player in chat.players(run.session.chat)] == [2]
+
+
+@pytest.mark.parametrize("again", ["Seller", "seller", " Sel ler", "\uff33eller"])
+async def test_two_members_have_two_pseudonyms(again: str) -> None:
+    with talking() as run:
+        made = chat.create(run.session, "second")
+        ann, bob, _ = run.players
+        chat.add_player(made, ann, "Seller")
+        chat.add_player(made, ann, "Seller")  # its own
+        with pytest.raises(UprootError, match=r"Another member of .* is called"):
+            chat.add_player(made, bob, again)
+        assert list(chat.players(made)) == [ann]
+        chat.add_player(made, ann, "Buyer")
+        chat.add_player(made, bob, again)

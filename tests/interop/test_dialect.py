@@ -133,6 +133,17 @@ async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> Non
         assert await done(run) == ["hello", True, True, ["hi"]]
 
 
+async def test_members_of_an_apps_chat_with_one_pseudonym_are_numbered(tmp_path: Path) -> None:
+    body = """
+        room = chat.create(session)
+        names = ["Seller", "Seller"]
+        [chat.add_player(room, one, name) for one, name in zip(players(session), names)]
+        return list(room.members.values())
+    """
+    with serving(tmp_path, body, HEAD) as run:
+        assert await done(run) == ["Seller", "Seller 2"]
+
+
 def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
     with serving(tmp_path, "return 1"), pytest.raises(UprootError, match="runs for no session"):
         dialect.materialize(PlayerIdentifier("s1", "ann"))

@@ -521,3 +521,19 @@ async def test_a_market_without_an_asset_has_no_mispricing(tmp_path: Path) -> No
 def test_a_page_without_dividends_is_refused_where_it_is_written() -> None:
     with pytest.raises(BadPage, match="dividends"):
         type("Odd", (AssetMarketPage,), {"__doc__": "Trade."})
+
+
+def test_who_had_no_credit_has_none_in_the_next_period_and_the_other_way_round(
+    worlds: Worlds,
+) -> None:
+    world = worlds.open()
+    one, two = (Market.in_session(world.session, name="x", period=t) for t in (1, 2))
+    one.endow("ann", cash=10, units=1)
+    one.limit("bob", "buy", 50)
+    two.carry_over(one)
+    with pytest.raises(OrderRefused, match="money"):
+        two.limit("ann", "buy", 11)
+    two.limit("bob", "buy", 50)
+    world.journal.commit()
+    found = Market.in_session(worlds.open().session, name="x", period=2)
+    assert [account.endowed for account in found.book.accounts.values()] == [True, False]

@@ -403,3 +403,29 @@ def test_depth_shows_only_the_best_levels_that_were_asked_for() -> None:
     assert Depth.of(book, 2).plain() == {
         "seq": 4, "bids": [["2.5", 2, 2], ["2.0", 1, 1]], "asks": []
     }  # fmt: skip
+
+
+def test_who_was_endowed_spends_no_more_than_that_unless_the_rules_give_credit() -> None:
+    """Others are not held to a budget that nobody gave them."""
+    for budget in (None, True, False):
+        book = Book(Rules(budget=budget))
+        book.endow("ann", cash=100, units=1)
+        if budget is not False:
+            with pytest.raises(OrderRefused, match="money") as refusal:
+                book.limit("ann", "buy", 60, 2)
+            assert refusal.value.code == "no_cash"
+        else:
+            book.limit("ann", "buy", 60, 2)
+    book = Book(Rules())
+    book.limit("bob", "buy", 500)
+    book.endow("cleo", 100, credit=True)
+    assert book.limit("cleo", "buy", 500).resting == 1
+
+
+def test_rules_of_older_logs_give_credit_as_they_did() -> None:
+    told = Rules().plain()
+    assert told["budget"] is None
+    assert Rules.from_plain(told) == Rules()
+    old = Book(Rules.from_plain({**told, "budget": False}))
+    old.endow("ann", 10)
+    assert old.limit("ann", "buy", 500).resting == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import threading
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -28,7 +30,7 @@ from uproot_nb.experiment.live import live
 
 __all__ = [
     "LIVE_METHODS", "Message", "TEXTS", "add_message", "add_player", "chat_functions", "create",
-    "exists", "messages", "notify", "on_message", "players",
+    "exists", "free_pseudonym", "messages", "notify", "on_message", "players",
 ]  # fmt: skip
 
 MEMBERS, LISTENER = "members", "on_message"
@@ -91,6 +93,9 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
     Args:
         pseudonym: what the others read; by default one that nobody else has in this chat. Given
             anew for a member, it takes the place of the old one.
+
+    Raises:
+        UprootError: it is no name, or another member has it: nobody could tell the two apart.
     """
     found = _chat(chat, player)
     with found._world.lock:
@@ -99,6 +104,11 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
         if pseudonym is None:
             pseudonym = members.get(name) or _new_pseudonym(found, members)
         _check_pseudonym(pseudonym)
+        if _is_taken(pseudonym, name, members):
+            raise UprootError(
+                f"Another member of {found.subject} is called {pseudonym!r} already.\n"
+                'Give each a name of its own, as in pseudonym=f"Player {player.id + 1}", or none.'
+            )
         if members.get(name) != pseudonym:
             members[name] = pseudonym
 
@@ -214,6 +224,26 @@ def _check_pseudonym(pseudonym: Any) -> None:
             f"{pseudonym!a} cannot be a pseudonym.\n"
             f"Give a name of up to {LONGEST_PSEUDONYM} characters."
         )
+
+
+def _is_taken(pseudonym: str, name: str, members: Mapping[str, str]) -> bool:
+    """Tell whether another member's pseudonym looks the same."""
+    own = _looks(pseudonym)
+    return any(own == _looks(other) for member, other in members.items() if member != name)
+
+
+def _looks(pseudonym: str) -> str:
+    """Return a pseudonym as people compare it: without case, spaces and forms of letters."""
+    return "".join(unicodedata.normalize("NFKC", pseudonym).casefold().split())
+
+
+def free_pseudonym(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str) -> str:
+    """Return a pseudonym, numbered if another member has it already."""
+    found = _chat(chat, player)
+    name, members = _member(found._world, player), found._read(MEMBERS)
+    _check_pseudonym(pseudonym)
+    names = itertools.chain([pseudonym], (f"{pseudonym} {n}" for n in itertools.count(2)))
+    return next(one for one in names if not _is_taken(one, name, members))
 
 
 def _new_pseudonym(chat: Model, members: Mapping[str, str]) -> str:

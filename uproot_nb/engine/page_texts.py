@@ -99,6 +99,7 @@ TEMPLATE_TEXTS = (
     "Holding a unit pays on average",
     "Nothing yet.",
     "Please enter a price.",
+    "Your last order is still on its way. Please wait a moment.",
     "You have nothing to trade here.",
     "Yours",
     "The market is closed.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from uproot_nb.engine import dropouts, formatting, groups, realtime
+from uproot_nb.engine import chat, dropouts, formatting, groups, realtime
 from uproot_nb.engine.entities import Player, Session
 from uproot_nb.engine.models import get_storage
 from uproot_nb.engine.world import World
@@ -22,7 +22,8 @@ from uproot_nb.experiment.identifiers import (
 from uproot_nb.experiment.surroundings import runtime_here
 
 __all__ = [
-    "add_to_group", "check_session", "combine", "create_group", "create_groups", "ensure",
+    "add_chat_player", "add_to_group", "check_session", "combine", "create_group",
+    "create_groups", "ensure",
     "ensure_not_none", "find_online", "fmtnum", "get_setting", "identify", "mark_dropout",
     "materialize", "move_to_end", "move_to_page", "notify", "page2path", "return_or_raise",
     "send_to", "send_to_one", "sha256", "valid_token", "who_online", "world_here",
@@ -110,6 +111,13 @@ def send_to_one(
 
 def _named(event: str | None) -> str | None:
     return None if event == RECEIVED else event
+
+
+def add_chat_player(chat_: Any, player: Any, pseudonym: str | None = None) -> None:
+    """Let a player into a chat; of members with one pseudonym, the framework tells none apart."""
+    if pseudonym is not None:
+        pseudonym = chat.free_pseudonym(chat_, player, pseudonym)
+    chat.add_player(chat_, player, pseudonym)
 
 
 # ---- moving ----

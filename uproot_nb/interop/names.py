@@ -101,9 +101,10 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     },
     "uproot.storage": {**_OPENERS, "Storage": Entity},
     "uproot.chat": _of(
-        chat, "Message", "add_message", "add_player", "create", "exists", "messages", "notify",
-        "on_message", "players",
-    ),
+        chat, "Message", "add_message", "create", "exists", "messages", "notify", "on_message",
+        "players",
+    )
+    | {"add_player": dialect.add_chat_player},
     "uproot.queries": {"FieldReferent": Field, "Comparison": Condition},
     "uproot.constraints": _CHECKS,
     "uproot.jobs": {"spawn": realtime.spawn},

@@ -18,13 +18,15 @@ class Account:
     """One trader's cash, units and standing orders."""
 
     __slots__ = (
-        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "counts", "earned",
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "counts", "earned", "endowed",
         "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
     def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
         self.player, self._grid = player, grid
         self.initial_cash, self.initial_units = cash, units
+        self.endowed = False
+        """Whether the trader has what it was given, and no credit."""
         self.bought = self.sold = 0
         self.earned = 0
         """Ticks received less ticks paid."""

@@ -84,8 +84,11 @@ class Book:
 
     # Commands
 
-    def endow(self, player: str, cash: Price = 0, units: int = 0) -> None:
+    def endow(self, player: str, cash: Price = 0, units: int = 0, credit: bool = False) -> None:
         """Give a trader cash and units to begin with, before the first order.
+
+        Unless the rules say `budget=False`, it cannot spend more cash than that; *credit* lets it
+        where the rules leave it open.
 
         Raises:
             BadMarket: that is no money or no number of units, or the trader has traded already.
@@ -99,7 +102,8 @@ class Book:
             )
         if player in self.accounts:
             raise BadMarket(f"{player} is in the market already.", "Endow each trader once, first.")
-        self.accounts[player] = Account(player, self.grid, money, units)
+        self.accounts[player] = account = Account(player, self.grid, money, units)
+        account.endowed = not credit
 
     def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
         """Buy or sell at *price* or better; what is not traded at once stands in the book.
@@ -254,7 +258,8 @@ class Book:
             resting = quantity - found.quantity
             if key is not None and old is None and resting:
                 check_orders(account, side, rules)
-            if rules.budget and side == "buy":
+            has_budget = account.endowed if rules.budget is None else rules.budget
+            if has_budget and side == "buy":
                 check_cash(account, found.ticks - (key * resting if key is not None else 0))
             if key is None:
                 quantity = found.quantity

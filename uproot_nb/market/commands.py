@@ -29,6 +29,7 @@ class Endow(_Command, frozen=True):
     player: str
     cash: Price = 0
     units: int = 0
+    credit: bool | None = None
 
 
 class Limit(_Command, frozen=True):
@@ -84,8 +85,8 @@ def carry_out(book: Book, command: Command) -> Outcome | None:
         OrderRefused: the rules do not take it.
     """
     match command:
-        case Endow(player, cash, units):
-            book.endow(player, cash, units)
+        case Endow(player, cash, units, credit):
+            book.endow(player, cash, units, bool(credit))
             return None
         case Limit(player, side, price, quantity):
             return book.limit(player, side, price, quantity)

@@ -272,6 +272,12 @@ class Market:
         """Give a trader cash and units to begin with. See `Book.endow`."""
         self._do(commands.Endow(_name(trader), _whole(cash), _whole(units)), None)
 
+    def _endow_as_before(self, trader: str, previous: Market) -> None:
+        """Give a trader what it has from the period before, on credit if it was on credit there."""
+        cash, units = previous._settled(trader)
+        credit = None if previous.book.account(trader).endowed else True
+        self._do(commands.Endow(trader, cash, units, credit), None)
+
     def close(self) -> None:
         """Take no more orders. What stands in the book is left there. Idempotent."""
         with self.model._world.lock:
@@ -346,7 +352,7 @@ class Market:
             self.model.carried_from = previous.model.name
             for trader in previous.book.accounts:
                 if trader not in book.accounts:
-                    self.endow(trader, *previous._settled(trader))
+                    self._endow_as_before(trader, previous)
 
     def _settled(self, trader: str) -> tuple[Price, int]:
         account, paid = self.book.account(trader), self.dividend

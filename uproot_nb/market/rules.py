@@ -37,7 +37,8 @@ class Rules:
             one is cancelled and the new one goes on ("cancel_oldest").
         improvement: A limit order must be better than the best of its side (spread reduction).
         no_loss: Nobody may bid more than a unit's value, or ask less than its cost.
-        budget: Nobody may bid more than the cash that is not bound by other bids.
+        budget: Nobody may bid more than the cash that is not bound by other bids. None, the
+            default, holds those to it who were endowed; False lets everybody buy on credit.
         short_sales: Units may be sold that one does not have.
         max_orders: How many orders a trader may have standing on a side; None is no limit.
         call: Orders are collected, and traded at one price when the market is cleared (a call
@@ -52,7 +53,7 @@ class Rules:
     self_trade: SelfTrade = "refuse"
     improvement: bool = False
     no_loss: bool = False
-    budget: bool = False
+    budget: bool | None = None
     short_sales: bool = True
     max_orders: int | None = None
     call: bool = False

@@ -8,6 +8,7 @@
     const words = JSON.parse(document.getElementById("uproot-market-words").textContent);
     const refusals = Object.entries(JSON.parse(document.getElementById("uproot-market-refusals").textContent))
         .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
+    const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
     const markets = new Map();
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
@@ -52,6 +53,8 @@
         constructor(told) {
             this.name = told.market;
             this.changing = null;
+            this.asked = [];    // what is on its way, or waits for its turn
+            this.turn = Promise.resolve();
             this.build(told);
             this.seed(told);
         }
@@ -98,21 +101,31 @@
 
         /* ---- what one does ---- */
 
-        /* One thing at a time: a second click while an answer is on its way is none. */
+        /* One thing at a time: another waits for its turn, and the same again is a click too many. */
         async act(method, args, more = []) {
-            if (this.busy) return false;
-            this.busy = true;
+            const asked = JSON.stringify([method, args]);
+            if (this.asked.includes(asked)) {
+                this.problem.textContent = ON_ITS_WAY;
+                return false;
+            }
+            if (!this.asked.length) this.problem.textContent = "";
+            this.asked.push(asked);
+            const turn = this.turn.then(() => this.ask(method, args, more));
+            this.turn = turn.then(() => { this.asked.shift(); });
+            return turn;
+        }
+
+        async ask(method, args, more) {
             this.section.setAttribute("aria-busy", "true");
-            this.problem.textContent = "";
             try {
                 const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000, ...more);
                 this.takeMine(reply.mine, reply.call);
+                if (this.problem.textContent === ON_ITS_WAY) this.problem.textContent = "";
                 return true;
             } catch (error) {
                 this.problem.textContent = said(error.message);
                 return false;
             } finally {
-                this.busy = false;
                 this.section.removeAttribute("aria-busy");
             }
         }
