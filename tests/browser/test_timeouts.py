@@ -235,6 +235,25 @@ def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None
     wire.wait_for(lambda: wire.forms)
 
 
+def test_a_clock_stands_still_in_a_pause_and_shows_that_it_does(clocked: Visit) -> None:
+    """It goes on with the time that the server says is left; an older page's clock is none of its."""
+    opened(clocked, 65_000, entered=7)
+    clock = {"op": "action", "action": "clock", "entered": 7}
+    clocked.wire.send({**clock, "remaining": 60_000, "stopped": True})
+    clocked.sees("uproot.pageTimeoutRemainingMs()", 60_000)
+    clocked.page.clock.run_for(9_000)
+    assert left(clocked) == 60_000
+    assert clocked.page.locator("#uproot-timeout.uproot-timeout-stopped").count() == 1
+    assert clocked.page.locator("#uproot-time-remaining").text_content() == "1:00"
+    clocked.wire.send({**clock, "entered": 6, "remaining": 1_000, "stopped": False})
+    clocked.wire.send({**clock, "remaining": 59_000, "stopped": False})
+    clocked.sees("uproot.pageTimeoutRemainingMs()", 59_000)
+    assert clocked.page.locator(".uproot-timeout-stopped").count() == 0
+    clocked.page.clock.run_for(10_000)
+    assert left(clocked) == 49_000
+    assert clocked.page.locator("#uproot-time-remaining").text_content() == "0:49"
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_a_message_never_covers_the_countdown(clocked: Visit, width: int, state: str) -> None:

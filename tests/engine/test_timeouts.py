@@ -143,6 +143,29 @@ async def test_time_spent_in_a_pause_is_given_back() -> None:
         await until(lambda: run.players[0]._state.deadline >= deadline + 29)
 
 
+async def test_browsers_hear_how_their_clock_stands_in_a_pause_and_after_it() -> None:
+    """And one that comes back, which may have missed that."""
+    with serving(timed(60.0), Last) as run:
+        now = time.time()
+        set_clock(run, now)
+        ann = await Browser.open(run, 0)
+        await until(lambda: run.players[0].online)
+        set_clock(run, now + 10)
+        run.pause()
+        assert await clock_of(ann) == (50_000, True)
+        set_clock(run, now + 40)
+        run.resume()
+        assert await clock_of(ann) == (50_000, False)
+        await ann.reconnect()
+        assert await clock_of(ann) == (50_000, False)
+
+
+async def clock_of(browser: Browser) -> tuple[int, bool]:
+    frame = await browser.frame(lambda f: f.get("action") == "clock")
+    assert frame["entered"] == browser.page["entered"]
+    return frame["remaining"], frame["stopped"]
+
+
 async def test_a_wait_page_may_time_out() -> None:
     class Wait(SynchronizingWait):
         synchronize = "session"

@@ -304,6 +304,16 @@ class Flow:
             self.timeouts.pause()
         else:
             self.timeouts.go_on()
+        for player in self._world.players():
+            self.show_clock(player)
+
+    def show_clock(self, player: Player) -> None:
+        """Let a player's open browser show how much time is left, and whether the clock stands."""
+        left = self.timeouts.remaining(player)
+        if left is not None and player.online:
+            told = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
+            entered = player._state.entered
+            self._delivery.tell([player.name], "clock", entered=entered, **told)
 
     def replace(self, page: type[Page]) -> bool:
         """Use a redefined page class from now on; tell whether it is in the order."""

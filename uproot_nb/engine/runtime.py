@@ -525,6 +525,7 @@ class Runtime:
             case SocketOpened():
                 self.delivery.catch_up(message)
                 self._note_presence(message.player, message.socket, True)
+                self._show_clock(message.player)
             case SocketClosed():
                 self.delivery.forget_socket(message.socket)
                 self._note_presence(message.player, message.socket, False)
@@ -542,6 +543,11 @@ class Runtime:
                 self._note_script_error(message)
             case _:
                 logger.warning("The participant server sent %s unasked.", type(message).__name__)
+
+    def _show_clock(self, name: str) -> None:
+        """Set the clock of a browser that was away while the study was paused, perhaps."""
+        if self.flow.timeouts.were_stopped and name in self.world.state.players:
+            self.flow.show_clock(self.world.player(name))
 
     def _note_script_error(self, failed: ScriptError) -> None:
         if failed.player in self.world.state.players:

@@ -42,6 +42,8 @@ class Timeouts:
         self._world, self._moves, self._ask, self._up = world, moves, ask, up
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._paused_at: float | None = None
+        self.were_stopped = False
+        """Whether there has been a pause, of which a browser that was away knows nothing."""
         self.shifted: dict[str, Callable[[float], None]] = {}
         """By whom: is told after a pause by how many seconds everything ends later."""
         self.is_told: Callable[[Player], bool] = lambda player: False
@@ -64,6 +66,11 @@ class Timeouts:
         if deadline is None:
             return None
         return max(0.0, deadline - self._now)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the clocks stand still."""
+        return self._paused_at is not None
 
     @property
     def _now(self) -> float:
@@ -110,6 +117,7 @@ class Timeouts:
         """Stop the clocks."""
         if self._paused_at is None:
             self._paused_at = self._world.journal.clock()
+            self.were_stopped = True
 
     def go_on(self) -> None:
         """Let the clocks run again: everybody has as much time left as before the pause."""

@@ -16,13 +16,19 @@
     const KNOCK_EVERY = 5000;
 
     const limited = typeof boot.timeout === "number";
-    const start = performance.now();
+    let total = boot.timeout;
+    let start = performance.now();
+    let stopped = boot.state === "paused";
+    let ticking = null;
     const script = document.currentScript.src;
     let before = limited ? boot.timeout : 0;
     let overdue = null;
     let sent = false;
 
-    const remaining = () => (limited ? Math.max(0, boot.timeout - (performance.now() - start)) : 0);
+    function remaining() {
+        if (!limited) return 0;
+        return stopped ? total : Math.max(0, total - (performance.now() - start));
+    }
 
     /* 65,000 ms are "1:05"; no moment that is still there shows as 0:00. */
     function clockText(milliseconds) {
@@ -48,14 +54,27 @@
         speak(left);
         before = left;
         tell("UprootInternalPageTimeout", { ...timeout, remainingMs: left });
-        if (left > 0) setTimeout(tick, Math.ceil(left % 1000) || 1000);
+        clearTimeout(ticking);
+        if (stopped) return;        // Until the server sets it going again.
+        if (left > 0) ticking = setTimeout(tick, Math.ceil(left % 1000) || 1000);
         else end();
+    }
+
+    /* The server says how much time is left after a pause, or when a connection is back. */
+    function set(clock) {
+        if (sent) return;
+        clearTimeout(overdue);
+        overdue = null;
+        [total, stopped, start] = [clock.remaining, clock.stopped, performance.now()];
+        before = total;
+        tick();
     }
 
     /* Authors may move the time elsewhere on the page, and remove the box. */
     function show({ level, text: words }) {
         const box = document.getElementById("uproot-timeout");
         const time = document.getElementById("uproot-time-remaining");
+        if (box) box.classList.toggle("uproot-timeout-stopped", stopped);
         if (box) ["light", "warning", "danger"].forEach((name) => box.classList.toggle(`uproot-timeout-${name}`, name === level));
         if (time) time.textContent = words;
     }
@@ -111,6 +130,7 @@
     }
 
     happenings.addEventListener("timeout", send);
+    happenings.addEventListener("clock", ({ detail }) => limited && set(detail));
     uproot.pageTimeoutRemainingMs = remaining;
 
     if (!limited) return;

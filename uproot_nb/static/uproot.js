@@ -365,6 +365,7 @@
 
         showState(state) {
             this.banner(STATES[state] ? text(STATES[state]) : "");
+            if (I("uproot-form")) I("uproot-form").classList.toggle("uproot-paused", state === "paused");
         },
 
         toast(words) {
@@ -534,6 +535,7 @@
         reload: (frame) => (frame.entered === undefined || frame.entered !== boot.entered) && reload(),
         redirect: ({ url }) => redirect(url),
         submit: ({ timeout }) => (timeout ? happenings.dispatchEvent(new Event("timeout")) : post({})),
+        clock: (frame) => frame.entered === boot.entered && happenings.dispatchEvent(new CustomEvent("clock", { detail: frame })),
         message: ({ data, text: words = data }) => notices.toast(String(words)),
     };
 
