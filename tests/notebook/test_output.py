@@ -197,3 +197,52 @@ def test_a_stream_that_somebody_put_before_ours_stays_where_it_is() -> None:
         ours.write("late\n")
     assert below.getvalue() == "late\n"
     assert heard == []
+
+
+class Chatty(Page):
+    """Prints a lot."""
+
+    @live
+    def lines(page, player, count: int):
+        for number in range(count):
+            print("line", number)
+
+    @live
+    def no_newline(page, player, count: int):
+        for _ in range(count):
+            print("x" * 100, end="")
+
+
+async def test_many_lines_of_one_call_are_few_events_and_few_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them in the log and on the screen, in order; the first hundred lines alone."""
+    shown: list[str] = []
+
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            shown.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Screen())
+    with serving(Chatty) as run:
+        ann = await Browser.open(run)
+        await ann.call("lines", 20_000)
+        expected = "".join(f"line {number}\n" for number in range(20_000))
+        await until(lambda: "".join(shown) == expected)
+        run.close()
+        assert kept(run) == expected
+        assert (run.events["kind"] == "output").sum() < 130
+        assert len(shown) < 2_000
+
+
+async def test_text_without_a_newline_does_not_gather_without_end() -> None:
+    """It is logged in pieces, and the log takes so much of one call and no more."""
+    with serving(Chatty) as run:
+        ann = await Browser.open(run)
+        await ann.call("no_newline", 50_000)
+        run.close()
+        texts = [v["text"] for v in run.events.query("kind == 'output'")["value"]]
+        assert max(map(len, texts)) < 70_000
+        assert 2_000_000 < sum(map(len, texts)) < 2_200_000
+        assert "not logged" in texts[-1]

@@ -220,7 +220,10 @@ class _Serving:
             self._log.close()
             raise
         line.session = self._runtime.world.key
-        self._output = Output(self._runtime.lock.cause_here, self._keep, self._aim)
+        self._output = Output(
+            self._runtime.lock.cause_here, self._keep, self._aim,
+            self._runtime.loop.call_soon_threadsafe,
+        )  # fmt: skip
         self.run = Run(self._runtime, path, self._output.finish, self._closed)
 
     def let_effects(self, happen: bool) -> None:
