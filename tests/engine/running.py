@@ -16,10 +16,14 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from uproot_nb import Page, Run, serve
+from uproot_nb.engine.clock import EvenClock
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.log.state import State
 
-__all__ = ["Browser", "Faulty", "Rejected", "plain", "serving", "together", "until", "until_true"]
+__all__ = [
+    "Browser", "Clocks", "Faulty", "Rejected", "plain", "serving", "set_clock", "together", "until",
+    "until_true",
+]  # fmt: skip
 
 PATIENCE = 10.0
 """Seconds after which a condition that should have come true counts as failed."""
@@ -38,6 +42,34 @@ def serving(*pages: type[Page], **options: Any) -> Iterator[Run]:
         yield run
     finally:
         run.close()
+
+
+def set_clock(run: Run, clock: Callable[[], float]) -> None:
+    """Let a run go by *clock*, in Unix seconds: the log's times, durations and deadlines."""
+    world = run._runtime.world
+    world.journal.clock = clock
+    world.clock = EvenClock(clock, clock)
+
+
+class Clocks:
+    """The machine's two clocks in a test's hands, for a run.
+
+    clocks = Clocks(run)
+    clocks.wall += 3600      # somebody sets the clock
+    clocks.steady += 5       # (and `wall`) five seconds go by
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.wall, self.steady = time.time(), 1000.0
+        self._runtime = run._runtime
+        world = run._runtime.world
+        world.journal.clock = lambda: self.wall
+        world.clock = EvenClock(lambda: self.wall, lambda: self.steady)
+
+    async def notice(self) -> None:
+        """Let the run look at its clocks, as it does twice a second."""
+        self._runtime.loop.call_soon_threadsafe(self._runtime._follow_clock)
+        await asyncio.to_thread(self._runtime.wait_for, asyncio.sleep(0))
 
 
 async def until(condition: Callable[[], Any], patience: float = PATIENCE) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.running import Browser, serving, until
+from tests.engine.running import Browser, Clocks, serving, until
 from uproot_nb import Page, UprootError, mark_dropout, move_to_end, watch_for_dropout
 
 LEFT: list[str] = []
@@ -96,3 +96,49 @@ def test_what_makes_no_sense_is_refused() -> None:
                 watch_for_dropout(run.players[0], *wrong)
         with pytest.raises(UprootError):
             mark_dropout("somebody")
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_setting_the_machines_clock_makes_nobody_a_dropout_and_keeps_nobody(
+    jump: float,
+) -> None:
+    """What counts is how long somebody has really been away."""
+    with serving(Play, names=watched(20.0)) as run:
+        clocks = Clocks(run)
+        ann = await Browser.open(run, 0)
+        await until(lambda: run.players[0].online)
+        await ann.disconnect()
+        dropouts, player = run._runtime.dropouts, run.players[0]
+        await until(lambda: player.name in dropouts._timers)
+        clocks.wall += jump
+        assert dropouts._remaining(player) == pytest.approx(20)
+        await clocks.notice()
+        assert dropouts._remaining(player) == pytest.approx(20)
+        clocks.wall += 19
+        clocks.steady += 19
+        run._runtime.loop.call_soon_threadsafe(dropouts._check, player)
+        await clocks.notice()
+        assert not player.has_dropped_out
+        clocks.wall += 1
+        clocks.steady += 1
+        run._runtime.loop.call_soon_threadsafe(dropouts._check, player)
+        await until(lambda: player.has_dropped_out)
+
+
+async def test_a_pause_does_not_count_as_being_away() -> None:
+    with serving(Play, names=watched(20.0)) as run:
+        clocks = Clocks(run)
+        ann = await Browser.open(run, 0)
+        await until(lambda: run.players[0].online)
+        run.pause()
+        await ann.disconnect()
+        dropouts, player = run._runtime.dropouts, run.players[0]
+        await until(lambda: not player.online)
+        clocks.wall += 100
+        clocks.steady += 100
+        run._runtime.loop.call_soon_threadsafe(dropouts._check, player)
+        await clocks.notice()
+        assert not player.has_dropped_out
+        run.resume()
+        await until(lambda: player.name in dropouts._timers)
+        assert dropouts._remaining(player) == pytest.approx(20)

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
 
-from tests.engine.running import Browser, serving, until
-from uproot_nb import IntegerField, Page, Run, SynchronizingWait
+import pytest
+
+from tests.engine.running import Browser, Clocks, serving, set_clock, until
+from uproot_nb import IntegerField, Page, SynchronizingWait
+from uproot_nb.market import MarketPage
 
 
 class Last(Page):
@@ -62,11 +66,11 @@ async def test_that_time_is_up_is_in_the_log_before_anything_follows_from_it() -
         ann = await Browser.open(run, 0)
         player = run.players[0]
         deadline = player._state.deadline
-        set_clock(run, deadline - 0.06)
+        set_clock(run, lambda: deadline - 0.06)
         assert not run._runtime.flow.timeouts.has_passed(player)
-        set_clock(run, deadline - 0.04)
+        set_clock(run, lambda: deadline - 0.04)
         assert run._runtime.flow.timeouts.has_passed(player)
-        set_clock(run, deadline - 0.06)  # a clock may be set back: what is late stays late
+        set_clock(run, lambda: deadline - 0.06)  # a clock may be set back: what is late stays late
         assert run._runtime.flow.timeouts.has_passed(player)
         await ann.submit(number="7")
         assert (player.page, player.number) == ("Last", 7)
@@ -126,7 +130,7 @@ async def test_deadlines_outlast_the_kernel(tmp_path: Path) -> None:
         assert run.players[0]._state.deadline == deadline
         timers = run._runtime.flow.timeouts._timers
         await until(lambda: run.players[0].name in timers)
-        run._runtime.world.journal.clock = lambda: time.time() + 100
+        set_clock(run, lambda: time.time() + 100)
         ann = Browser(run.link(run.players[0]))
         await ann.load()  # comes back after the deadline
         assert run.players[0].page == "Last"
@@ -138,7 +142,7 @@ async def test_time_spent_in_a_pause_is_given_back() -> None:
         deadline = run.players[0]._state.deadline
         run.pause()
         now = time.time()
-        run._runtime.world.journal.clock = lambda: now + 30
+        set_clock(run, lambda: now + 30)
         run.resume()
         await until(lambda: run.players[0]._state.deadline >= deadline + 29)
 
@@ -186,15 +190,122 @@ async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
         timeouts, told = run._runtime.flow.timeouts, list[float]()
         timeouts.shifted["test"] = told.append
         now = time.time()
-        set_clock(run, now)
+        set_clock(run, lambda: now)
         run.pause()
-        set_clock(run, now + 20)
-        await Browser(run.link(run.players[0])).fetch()
-        set_clock(run, now + 30)
+        set_clock(run, lambda: now + 20)
+        arriving = asyncio.create_task(Browser(run.link(run.players[0])).fetch())
+        await until(lambda: run._runtime.flow.pause._waiting)
+        set_clock(run, lambda: now + 30)
         run.resume()
+        await arriving
         assert timeouts.remaining(run.players[0]) == 60
         assert told == [30]
 
 
-def set_clock(run: Run, seconds: float) -> None:
-    run._runtime.world.journal.clock = lambda: seconds
+# ---- the machine's clock ----
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 58.0, 86_400.0])
+@pytest.mark.parametrize("paused", [False, True])
+async def test_setting_the_machines_clock_neither_ends_nor_prolongs_a_page(
+    jump: float, paused: bool
+) -> None:
+    """Nor does a sleep of the machine; the log's times go by the clock."""
+    with serving(timed(60.0), Last) as run:
+        clocks = Clocks(run)
+        ann = await Browser.open(run, 0)
+        timeouts, player = run._runtime.flow.timeouts, run.players[0]
+        clocks.wall += 2
+        clocks.steady += 2
+        if paused:
+            run.pause()
+        clocks.wall += jump
+        assert timeouts.remaining(player) == pytest.approx(58)
+        assert not timeouts.has_passed(player)
+        await clocks.notice()
+        assert timeouts.remaining(player) == pytest.approx(58)
+        assert player._state.deadline == pytest.approx(clocks.wall + 58)
+        if paused:
+            clocks.wall += 10
+            clocks.steady += 10
+            run.resume()
+        assert timeouts.remaining(player) == pytest.approx(58)
+        await ann.load()
+        assert ann.page["timeout"] == pytest.approx(58_000, abs=1)
+        clocks.wall += 58
+        clocks.steady += 58
+        assert timeouts.has_passed(player)
+        run.session.now = True
+        time = run.session.history("now")[0].time
+        assert time == clocks.wall
+        assert run.errors["message"].str.contains("clock was moved").sum() == 1
+
+
+async def test_a_market_closes_when_it_would_have_whatever_the_clock_is_set_to() -> None:
+    class Timed(MarketPage):
+        """Trade."""
+
+        seconds = 60
+
+    with serving(Timed, Last) as run:
+        clocks = Clocks(run)
+        ann = await Browser.open(run, 0)
+        clocks.wall += 3600
+        assert (await ann.call("send_order", "market", "buy", 1))["mine"]
+        await clocks.notice()
+        assert (await ann.call("send_order", "market", "buy", 1))["mine"]
+
+
+# ---- pauses ----
+
+
+class Gate(SynchronizingWait):
+    """Everybody waits for everybody."""
+
+    synchronize = "session"
+
+
+async def test_a_pause_stops_moves_and_waits_and_all_go_on_afterwards() -> None:
+    class Ask(Page):
+        """A question."""
+
+        fields = dict(number=IntegerField(label="Number"))
+
+    with serving(Ask, Gate, Last, players=3) as run:
+        ann, bob, _ = [await Browser.open(run, n) for n in range(3)]
+        for browser in (ann, bob):
+            await browser.submit(number="1")
+            await browser.load()
+        run.pause()
+        run.move_to_end(run.players[2])  # nobody is to be waited for any more
+        for browser in (ann, bob):
+            await browser.load()
+            assert browser.page["state"] == "paused"
+        assert [player.page for player in run.players[:2]] == ["Gate", "Gate"]
+        run.resume()
+        await until(lambda: [player.page for player in run.players[:2]] == ["Last", "Last"])
+
+
+async def test_nobody_joins_in_a_pause_and_everybody_does_afterwards() -> None:
+    with serving(Last) as run:
+        run.pause()
+        joining = asyncio.create_task(Browser(run.join_link).fetch(body={}))
+        await until(lambda: run._runtime.flow.pause._waiting)
+        assert not any(player._state.claimed for player in run.players)
+        run.resume()
+        assert (await joining).code == 303
+        assert sum(player._state.claimed for player in run.players) == 1
+
+
+async def test_a_request_that_waits_too_long_in_a_pause_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not done later, when nobody waits for it any more."""
+    monkeypatch.setattr("uproot_nb.engine.pause.HOLDING_SECONDS", 0.01)
+    with serving(Last) as run:
+        run.pause()
+        runtime = run._runtime
+        assert not await asyncio.to_thread(runtime.wait_for, runtime.flow.pause.over())
+        assert not runtime.flow.pause._waiting
+        run.resume()
+        assert await asyncio.to_thread(runtime.wait_for, runtime.flow.pause.over())

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.engine.running import Browser, plain, serving
+from tests.engine.running import Browser, plain, serving, set_clock
 from uproot_nb import (
     Between,
     Bracket,
@@ -215,7 +215,7 @@ class Walk(RuleBasedStateMachine):
     def serve(self) -> None:
         self.context = serving(*self.order, db=self.path, players=PLAYERS, seed=7, name="walk")
         self.run = self.context.__enter__()
-        self.run._runtime.world.journal.clock = lambda: time.time() + self.late
+        set_clock(self.run, lambda: time.time() + self.late)
 
     def stop(self) -> None:
         self.context.__exit__(None, None, None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, until
+from tests.engine.running import Browser, Rejected, serving, set_clock, until
 from uproot_nb import (
     GroupCreatingWait,
     Page,
@@ -107,7 +107,7 @@ async def refused(call: Awaitable[Any]) -> str:
 
 
 def let_time_pass(run: Run) -> None:
-    run._runtime.world.journal.clock = lambda: time.time() + 700
+    set_clock(run, lambda: time.time() + 700)
 
 
 # ---- the sealed book -----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving
+from tests.engine.running import Browser, Rejected, serving, set_clock
 from uproot_nb import Page, Rounds, Run, rerun
 from uproot_nb.engine.models import create_model
 from uproot_nb.errors import BadMarket, BadPage
@@ -282,7 +282,7 @@ async def test_a_pause_moves_the_end_of_a_period() -> None:
         run.advance(run.players[0])  # nobody is there whose deadline would tell
         run.pause()
         now = time.time()
-        run._runtime.world.journal.clock = lambda: now + 40
+        set_clock(run, lambda: now + 40)
         run.resume()
         assert Market.in_session(run.session).model.ends >= ends + 39
 

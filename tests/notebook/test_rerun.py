@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, until
+from tests.engine.running import Browser, Rejected, serving, set_clock, until
 from uproot_nb import (
     Between,
     GroupCreatingWait,
@@ -424,7 +424,7 @@ async def test_what_came_a_moment_too_late_is_too_late_again() -> None:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
         end = run.players[0]._state.deadline
         clock = [end - EARLY - 1e-6]
-        run._runtime.world.journal.clock = lambda: clock[0]
+        set_clock(run, lambda: clock[0])
         await ann.call("send_order", "market", "buy", 5)
         clock[0] = end - EARLY + 1e-6
         with pytest.raises(Rejected, match="closed"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.functions import name_of_function
+from uproot_nb.engine.timeouts import Timeouts
 from uproot_nb.engine.world import World
 from uproot_nb.errors import UprootError, WrongRecipient
 
@@ -62,6 +63,7 @@ class Dropouts:
         find: finds a handler by the name that the log has.
         dropped: is told of each dropout, so that those who wait need not.
         left: is told of each dropout for whom no handler runs.
+        clocks: say how much time has passed, and whether it stands still in a pause.
     """
 
     def __init__(
@@ -71,9 +73,13 @@ class Dropouts:
         find: Callable[[str], Handler | None],
         dropped: Callable[[], None],
         left: Callable[[Player], None],
+        clocks: Timeouts,
     ) -> None:
         self._world, self._call, self._find = world, call, find
-        self._dropped, self._left = dropped, left
+        self._dropped, self._left, self._clocks = dropped, left, clocks
+        self._since: dict[str, float] = {}
+        """By player: from when, by `clocks.elapsed`, their absence counts."""
+        clocks.shifted["dropouts"] = self._follow
         self._handlers: dict[str, Handler] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -85,6 +91,7 @@ class Dropouts:
             now = world.journal.clock()
             name = name_of_function(handler)
             watch = {"handler": name, "tolerance": tolerance, "since": now}
+            self._since[player.name] = self._clocks.elapsed
             self._write(player, {"watch": watch})
         world.loop.call_soon_threadsafe(self.arm, player)
 
@@ -96,12 +103,26 @@ class Dropouts:
 
     def resume(self) -> None:
         """Watch whoever the log says is watched."""
+        now, elapsed = self._world.journal.clock(), self._clocks.elapsed
+        for player in self._world.players():
+            state = player._state
+            if state.watch is not None:
+                since = max(state.offline_since or 0.0, state.watch["since"])
+                self._since[player.name] = elapsed - max(0.0, now - since)
+        self._arm_all()
+
+    def _follow(self, seconds: float) -> None:
+        """Go on after a pause, or when the machine's clock was set."""
+        self._world.loop.call_soon_threadsafe(self._arm_all)
+
+    def _arm_all(self) -> None:
         for player in self._world.players():
             self.arm(player)
 
     def note_presence(self, player: Player) -> None:
         """Take note that a player has come or gone."""
         if not player.online:
+            self._since[player.name] = self._clocks.elapsed
             self.arm(player)
             return
         timer = self._timers.pop(player.name, None)
@@ -118,8 +139,9 @@ class Dropouts:
         state = player._state
         if state.watch is None or state.online or state.dropped or not state.claimed:
             return
-        since = max(state.offline_since or 0.0, state.watch["since"])
-        left = max(0.0, since + state.watch["tolerance"] - self._world.journal.clock())
+        if self._clocks.stopped:
+            return  # armed again when the clocks go on
+        left = max(0.0, self._remaining(player))
         self._timers[player.name] = self._world.loop.call_later(left, self._check, player)
 
     def close(self) -> None:
@@ -132,13 +154,17 @@ class Dropouts:
         self._timers.pop(player.name, None)
         with self._world.lock:
             state = player._state
-            if state.watch is None or state.online or state.dropped:
+            if state.watch is None or state.online or state.dropped or self._clocks.stopped:
                 return
-            since = max(state.offline_since or 0.0, state.watch["since"])
-            if since + state.watch["tolerance"] - self._world.journal.clock() > 0.02:
+            if self._remaining(player) > 0.02:
                 self.arm(player)
             else:
                 self._drop(player)
+
+    def _remaining(self, player: Player) -> float:
+        """Return how much longer a player may be away, in seconds."""
+        watch, elapsed = player._state.watch or {"tolerance": 0.0}, self._clocks.elapsed
+        return float(self._since.get(player.name, elapsed) + watch["tolerance"] - elapsed)
 
     def _drop(self, player: Player, by_hand: bool = False) -> None:
         self._write(player, {"dropped": True, "by_hand": by_hand})

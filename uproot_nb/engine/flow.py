@@ -16,6 +16,7 @@ from uproot_nb.engine.entities import Player
 from uproot_nb.engine.hooks import attempt_for, cause_of
 from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.moves import Moves
+from uproot_nb.engine.pause import Pause
 from uproot_nb.engine.showing import MakeTemplates, Showing
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.submitting import Submissions
@@ -68,6 +69,9 @@ class Flow:
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
         self._has_news = self._is_waking = False
+        self._postponed: dict[Player, bool] = {}
+        """Who is settled after the pause, and whether they were moved."""
+        self.pause = Pause(world.loop)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
         self.departures = Departures(world, self.journeys, self.whereabouts, trouble)
@@ -90,7 +94,13 @@ class Flow:
     # ---- requests ----
 
     async def answer(self, request: HttpRequest) -> None:
-        """Answer one request; those of one player are answered one after the other."""
+        """Answer one request; those of one player are answered one after the other.
+
+        In a pause only the page that a player is on already is shown. Everything else waits; what
+        waits for too long is not answered, and the browser asks again.
+        """
+        if self._must_wait(request) and not await self.pause.over():
+            return
         if request.action == "join":
             self.reply(await self._join(request))
             return
@@ -125,12 +135,20 @@ class Flow:
         return await self.showing.show(player, page, request, form)
 
     async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
+        if self.pause.lasts:
+            page = self.journeys.page(player, player.position)
+            return await self.showing.show(player, page, request, None)
         if self.timeouts.has_passed(player) and self.moves.has_arrived(player):
             await self._submissions.time_up(player)
         query = dict(request.query)
         visited = VisitRequest("GET", dict(request.headers), query)
         page = await self._arrivals.settle(player, visited)
         return await self.showing.show(player, page, request, None)
+
+    def _must_wait(self, request: HttpRequest) -> bool:
+        if not self.pause.lasts or request.action != "page":
+            return self.pause.lasts
+        return not self.moves.has_arrived(self._world.player(request.player))
 
     async def _join(self, request: HttpRequest) -> HttpReply:
         player = self._world.claim_place()
@@ -193,12 +211,15 @@ class Flow:
     def _wake_waiting(self) -> None:
         with self._world.lock:
             self._is_waking = False
-            waiting = self.waits.to_wake()
+            waiting = [] if self.pause.lasts else self.waits.to_wake()
         for player in waiting:
             self._spawn(self._look_again(player))
 
     async def _look_again(self, player: Player) -> None:
         """Let those go on who wait with a player, if they may; who goes on is settled then."""
+        if self.pause.lasts:
+            self._postponed.setdefault(player, False)
+            return
         try:
             await self.waits.check(player)
         except Exception as error:  # the border around authors' hooks
@@ -216,6 +237,9 @@ class Flow:
 
     async def _settle(self, player: Player, tell: bool, moved: bool = False) -> None:
         """Bring a player to the next page that is shown, and let an open browser follow."""
+        if self.pause.lasts:
+            self._postponed[player] = self._postponed.get(player, False) or moved
+            return
         async with self._turn(player.name):
             before = player._state.entered
             try:
@@ -298,12 +322,15 @@ class Flow:
         return self.showing.state
 
     def set_state(self, state: str) -> None:
-        """Pause, or go on; deadlines wait as well."""
+        """Pause, or go on: forms, moves, waits and deadlines stand still meanwhile."""
         self.showing.state = state
         if state == "paused":
+            self.pause.begin()
             self.timeouts.pause()
         else:
             self.timeouts.go_on()
+            self.pause.end()
+            self._world.loop.call_soon_threadsafe(self._catch_up)
         for player in self._world.players():
             self.show_clock(player)
 
@@ -314,6 +341,13 @@ class Flow:
             told = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
             entered = player._state.entered
             self._delivery.tell([player.name], "clock", entered=entered, **told)
+
+    def _catch_up(self) -> None:
+        """Do what was put off in a pause."""
+        self.wake_waiting()
+        postponed, self._postponed = self._postponed, {}
+        for player, moved in postponed.items():
+            self._spawn(self._settle(player, tell=True, moved=moved))
 
     def replace(self, page: type[Page]) -> bool:
         """Use a redefined page class from now on; tell whether it is in the order."""

@@ -300,7 +300,7 @@ class Journal:
         """Take a snapshot if one is due; the runtime calls this every second or so."""
         with self.lock:
             since = self.committed - self._last_snapshot
-            idle = self.clock() - self._last_write > IDLE_SECONDS
+            idle = self.loop.time() - self._last_write > IDLE_SECONDS
             due = since >= SNAPSHOT_AFTER or (idle and since >= SNAPSHOT_WHEN_IDLE)
         if due and not self._closed and self.loop.time() >= self._next_snapshot:
             self._try_snapshot()
@@ -329,7 +329,7 @@ class Journal:
             self.pending = []
             self.committed = events[-1].seq
             self._too_many = self.committed + MOST_PENDING
-            self._last_write = events[-1].time
+            self._last_write = self.loop.time()
         return True
 
     def check_place(self) -> None:

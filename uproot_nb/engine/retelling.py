@@ -58,6 +58,7 @@ class Retelling(Runtime):
         )  # fmt: skip
         self.time: RecordedLoop = self.loop  # type: ignore[assignment]
         self.world.journal.clock = self.loop.time
+        self.world.clock.reset()
         self.told: Counter[str] = Counter()
         """How many of each kind were told again; "left out" where today's players are elsewhere."""
         self.troubles: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import sys
 import threading
@@ -30,6 +29,7 @@ from uproot_nb.bridge.messages import (
     TakenOver,
 )
 from uproot_nb.engine.app_files import AppFiles
+from uproot_nb.engine.background import repeat
 from uproot_nb.engine.breaking import StepBroken, break_thread
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.delivery import Delivery
@@ -171,7 +171,7 @@ class Runtime:
         )  # fmt: skip
         self.dropouts = Dropouts(
             self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
-            self.flow.departures.look,
+            self.flow.departures.look, self.flow.timeouts,
         )  # fmt: skip
         self.rooms = Rooms(
             self.world, self.trouble, self._introduce,
@@ -324,6 +324,7 @@ class Runtime:
         self.lock.thread_of_steps = threading.get_ident()
         self.world.journal.start()
         leave_thread_to(self.effects)
+        self.loop.set_exception_handler(self._note_callback)
         try:
             self.loop.run_forever()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
@@ -353,7 +354,7 @@ class Runtime:
         self.dropouts.resume()
         self.effects.resume()
         await self._dial()
-        self.beside(self._tick())
+        self._watch_over()
 
     def _stop(self, seconds: float = 5.0) -> None:
         _SwitchInterval.restore()
@@ -421,14 +422,33 @@ class Runtime:
         with self.lock:
             self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
 
-    async def _tick(self) -> None:
-        for turn in itertools.count():
-            await asyncio.sleep(LOOK_SECONDS)
-            self.world.journal.check_place()
-            if turn % 2:
-                self.world.journal.tick()
-            self.trouble.settle()
-            self.calls.note_long()
+    def _watch_over(self) -> None:
+        """Begin what is looked after again and again; a failure of one ends none of them."""
+        journal, report = self.world.journal, self._note_failure
+        acts = (
+            journal.check_place, self.trouble.settle, self.calls.note_long, self._follow_clock,
+        )  # fmt: skip
+        self.beside(repeat(LOOK_SECONDS, report, *acts))
+        self.beside(repeat(2 * LOOK_SECONDS, report, journal.tick))
+
+    def _follow_clock(self) -> None:
+        """Move deadlines along if the machine's clock was set, or the machine has slept."""
+        seconds = self.world.clock.follow()
+        if seconds:
+            self.flow.timeouts.follow_clock(seconds)
+            text = (
+                f"This machine's clock was moved by {seconds:+.0f} s, or the machine slept for so "
+                "long. Participants' time goes on where it was; times in the log are the clock's."
+            )
+            self.trouble.warn(text, Cause("", "", "uproot_nb", ""))
+
+    def _note_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report what a timer or callback of ours raised; asyncio would only print it."""
+        error = context.get("exception")
+        if error is None or self.closed:
+            loop.default_exception_handler(context)
+        else:
+            self._note_failure(error)
 
     # ---- the line to the participant server ----
 
@@ -558,7 +578,8 @@ class Runtime:
             self.trouble.script_error(failed.message, place, cause, failed.count)
 
     async def _answer_room(self, request: HttpRequest) -> None:
-        self.flow.reply(await self.rooms.answer(request))
+        if request.action == "room" or await self.flow.pause.over():
+            self.flow.reply(await self.rooms.answer(request))
 
     def _log_fails(self, error: BaseException | None) -> None:
         """Let the researcher and participants know that the log cannot be written, or can again."""

@@ -44,6 +44,7 @@ class Timeouts:
         self._paused_at: float | None = None
         self.were_stopped = False
         """Whether there has been a pause, of which a browser that was away knows nothing."""
+        self._lost = 0.0
         self.shifted: dict[str, Callable[[float], None]] = {}
         """By whom: is told after a pause by how many seconds everything ends later."""
         self.is_told: Callable[[Player], bool] = lambda player: False
@@ -75,7 +76,12 @@ class Timeouts:
     @property
     def _now(self) -> float:
         """The time that counts: in a pause it stands still."""
-        return self._world.journal.clock() if self._paused_at is None else self._paused_at
+        return self._world.clock() if self._paused_at is None else self._paused_at
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since some moment, without pauses and whatever the machine's clock is set to."""
+        return self._now - self._lost
 
     def has_passed(self, player: Player) -> bool:
         """Tell whether the player's deadline is reached, and log it once it is."""
@@ -116,20 +122,30 @@ class Timeouts:
     def pause(self) -> None:
         """Stop the clocks."""
         if self._paused_at is None:
-            self._paused_at = self._world.journal.clock()
+            self._paused_at = self._world.clock()
             self.were_stopped = True
 
     def go_on(self) -> None:
         """Let the clocks run again: everybody has as much time left as before the pause."""
         if self._paused_at is None:
             return
-        lost = self._world.journal.clock() - self._paused_at
+        lost = self._world.clock() - self._paused_at
         self._paused_at = None
+        self._shift(lost)
+
+    def follow_clock(self, seconds: float) -> None:
+        """Move every deadline along with the machine's clock, which was set."""
+        if self._paused_at is not None:
+            self._paused_at += seconds
+        self._shift(seconds)
+
+    def _shift(self, seconds: float) -> None:
+        self._lost += seconds
         for player in self._world.players():
             if player._state.deadline is not None:
-                self._set(player, player._state.deadline + lost)
+                self._set(player, player._state.deadline + seconds)
         for shift in list(self.shifted.values()):
-            shift(lost)
+            shift(seconds)
 
     def close(self) -> None:
         """Forget every timer."""
@@ -159,7 +175,7 @@ class Timeouts:
             if state.entered != visit or state.deadline is None or self._paused_at is not None:
                 return
             if not self._is_over(player):
-                self.arm(player)  # the clock was set back meanwhile
+                self.arm(player)  # it was moved meanwhile
             elif not self.has_passed(player):
                 return  # who says when it has arms it again
             elif grace and state.online:

@@ -12,6 +12,7 @@ from typing import Any
 
 from uproot_nb.bridge.messages import AddPlayers
 from uproot_nb.engine.bunches import Bunch
+from uproot_nb.engine.clock import EvenClock
 from uproot_nb.engine.entities import Group, Player, Session, Settings, own_for
 from uproot_nb.engine.journal import Journal
 from uproot_nb.engine.ledger import Model, Models
@@ -64,6 +65,8 @@ class World:
         _load_libraries(self.state)
         self.settings = Settings(self.state.settings if settings is None else settings)
         self.journal = Journal(log, name, self.state, lock, loop, outside)
+        self.clock = EvenClock(lambda: self.journal.clock(), loop.time)
+        """The time that durations and deadlines go by; the log's times are the journal's."""
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
         self.send: Callable[[Any], None] = lambda message: None

@@ -273,7 +273,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
 def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
-        market.model.ends = market.model._world.journal.clock() + page.seconds
+        market.model.ends = market.model._world.clock() + page.seconds
     traders = list(page_function(page, "traders")(page, player))
     page_function(page, "open_market")(page, market, traders)
     market.model.met = [trader.name for trader in traders]
@@ -303,4 +303,4 @@ def _seconds_left(page: Any, player: Player, market: Market) -> float:
         if left is not None:
             return float(left)
     ends: float = market.model.ends
-    return max(0.0, ends - player._world.journal.clock())
+    return max(0.0, ends - player._world.clock())

@@ -29,7 +29,7 @@ def hear(page: Any, player: Player, market: Market, outcome: Outcome | None) -> 
 def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
     """Push what has changed to everybody, and what is theirs to those whom it concerns."""
     traders = list(page_function(page, "traders")(page, player))
-    now = market.model._world.journal.clock()
+    now = market.model._world.clock()
     trades = [_plain_trade(now, trade) for trade in outcome.trades]
     push(page, market, traders, {**plain_changes(outcome), "trades": trades}, "UprootMarket")
     mine_of = page_function(page, "mine_of")

@@ -233,11 +233,11 @@ class Run(Steering, Tables):
         return bots
 
     def pause(self) -> None:
-        """Let calls wait; participants see a calm notice."""
+        """Let calls, forms, moves, waits and clocks stand still; participants see a calm notice."""
         self._runtime.set_state("paused")
 
     def resume(self) -> None:
-        """Let calls go on."""
+        """Let everything go on; everybody has as much time left as before the pause."""
         self._runtime.set_state("running")
 
     def close(self) -> None:
