@@ -146,8 +146,10 @@ class Flow:
         return await self.showing.show(player, page, request, None)
 
     def _must_wait(self, request: HttpRequest) -> bool:
-        if not self.pause.lasts or request.action != "page":
-            return self.pause.lasts
+        if not self.pause.lasts or request.action == "api":  # that says by itself that it pauses
+            return False
+        if request.action != "page":
+            return True
         return not self.moves.has_arrived(self._world.player(request.player))
 
     async def _join(self, request: HttpRequest) -> HttpReply:
