@@ -363,3 +363,27 @@ def test_a_server_of_another_version_that_started_this_kernel_is_not_passed_over
     )
     with pytest.raises(BridgeRefused, match=r"(?s)version 999.*Restart the Jupyter server"):
         serve([Market], db=":memory:", namespace={}, name="market")
+
+
+def test_what_the_server_has_to_say_is_read_in_the_cell(
+    beside: Beside, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That another port was taken, or that idle kernels are ended."""
+    monkeypatch.setattr(beside.listener, "_notes", lambda: ["Port 8600 is in use."])
+    with serving(Market, embedded=None):
+        pass
+    said = capsys.readouterr()
+    assert "Port 8600 is in use." in said.out + said.err
+
+
+def test_a_run_with_a_server_of_its_own_says_that_the_port_is_in_use(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with serving(Market, port=taken):
+            pass
+    said = capsys.readouterr()
+    assert f"Port {taken} is in use" in said.out + said.err

@@ -7,8 +7,9 @@ import msgspec
 __all__ = [
     "Action", "AddPlayers", "Backlog", "CloseRoom", "CloseSession", "CloseSocket", "FromKernel",
     "FromServer", "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
-    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomWaiting", "ScriptError",
-    "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "TakenOver", "VERSION", "Welcome",
+    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomShared", "RoomWaiting",
+    "ScriptError", "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "TakenOver",
+    "VERSION", "Welcome",
 ]  # fmt: skip
 
 VERSION = 4
@@ -169,10 +170,14 @@ class HttpReply(Message, frozen=True):
 
 
 class Welcome(Message, frozen=True):
-    """The server let the kernel in; `url` is the participant root as browsers reach it."""
+    """The server let the kernel in; `url` is the participant root as browsers reach it.
+
+    `notes` are for the researcher, such as that the port is another one than usual.
+    """
 
     url: str
     version: int
+    notes: list[str] = []
 
 
 class Refusal(Message, frozen=True):
@@ -183,6 +188,18 @@ class Refusal(Message, frozen=True):
 
     reason: str
     origin: str = ""
+
+
+class RoomShared(Message, frozen=True):
+    """Another living session, called `other`, claims the room called `name` as well.
+
+    `other_has_it`: people who come to the room are let into that one, because it came later.
+    """
+
+    session: str
+    name: str
+    other: str
+    other_has_it: bool
 
 
 class TakenOver(Message, frozen=True):
@@ -293,5 +310,5 @@ FromKernel = (
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse | RoomWaiting
-    | ScriptError | TakenOver
+    | ScriptError | TakenOver | RoomShared
 )  # fmt: skip

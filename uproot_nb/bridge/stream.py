@@ -327,10 +327,15 @@ class Listener:
     """The socket that kernels dial, and the folder it lies in; whoever listens closes it."""
 
     def __init__(
-        self, token: str, accepted: Accept, url: str, find_rival: Callable[[Hello], str]
+        self,
+        token: str,
+        accepted: Accept,
+        url: str,
+        find_rival: Callable[[Hello], str],
+        notes: Callable[[], list[str]],
     ) -> None:
         self._token, self._accepted, self._url = token, accepted, url
-        self._find_rival = find_rival
+        self._find_rival, self._notes = find_rival, notes
         self._strangers: dict[StreamChannel, asyncio.TimerHandle] = {}
         self._server: asyncio.Server | None = None
         self._folder: Path | None = None
@@ -409,7 +414,7 @@ class Listener:
             channel.send(Refusal("another kernel serves the session.", rival))
             channel.close()
             return
-        channel.send(Welcome(self._url, VERSION))
+        channel.send(Welcome(self._url, VERSION, self._notes()))
         receive, gone = self._accepted(channel, message.kernel)
         channel.open(FromKernel, receive, gone)
 
@@ -428,15 +433,17 @@ async def listen(
     *,
     url: str = "",
     find_rival: Callable[[Hello], str] = lambda hello: "",
+    notes: Callable[[], list[str]] = list,
 ) -> Listener:
     """Let kernels that know *token* in; *accepted* says who listens to each.
 
-    *find_rival* names the file from which another kernel serves a newcomer's session, if one does.
+    *find_rival* names the file from which another kernel serves a newcomer's session, if one does;
+    *notes* are what its researcher should know.
 
     The socket lies in *folder*, or in a temporary one where that path is too long for a socket.
     *url* is the participant root that kernels are told.
     """
-    listener = Listener(token, accepted, url, find_rival)
+    listener = Listener(token, accepted, url, find_rival, notes)
     await listener.start(Path(folder))
     return listener
 

@@ -20,6 +20,7 @@ from uproot_nb.bridge.messages import (
     Invoke,
     Misuse,
     OpenSession,
+    RoomShared,
     RoomWaiting,
     ScriptError,
     ServeFiles,
@@ -552,13 +553,8 @@ class Runtime:
             case Misuse():
                 subject = f"player/{message.player}" if message.player else "session"
                 self.trouble.misuse(message.what, message.count, subject)
-            case TakenOver():
-                text = (
-                    f"Another kernel serves the session '{self.name}' now, from {message.origin}.\n"
-                    "Its participants are there; whatever happens to the session here concerns "
-                    "nobody. Close this run: run.close()."
-                )
-                self.trouble.warn(text, Cause("", "", "line", ""))
+            case TakenOver() | RoomShared():
+                self.trouble.warn(_words_of(message, self.name), Cause("", "", "line", ""))
             case ScriptError():
                 self._note_script_error(message)
             case _:
@@ -831,6 +827,26 @@ class Runtime:
         except Exception as error:  # the border around authors' handlers
             self.trouble.report(error, cause_of(error) or cause, player.subject)
         self.flow.departures.look(player)
+
+
+def _words_of(message: TakenOver | RoomShared, session: str) -> str:
+    if isinstance(message, TakenOver):
+        return (
+            f"Another kernel serves the session '{session}' now, from {message.origin}.\n"
+            "Its participants are there; whatever happens to the session here concerns nobody. "
+            "Close this run: run.close()."
+        )
+    room = repr(message.name)
+    if message.other_has_it:
+        return (
+            f"The session '{message.other}' claims the room {room}, too, and came later: people "
+            f"who come to the room are let into '{message.other}', and not into '{session}'.\n"
+            f"Remove the room from one of the two (run.room({room}).remove()), or close that run."
+        )
+    return (
+        f"The session '{message.other}', which is still open, claims the room {room}, too: people "
+        f"who come to the room are let into '{session}' from now on, not into '{message.other}'."
+    )
 
 
 def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:

@@ -35,6 +35,11 @@ class Doors:
         """The root of the participants' site."""
         return self._server.url
 
+    @property
+    def notes(self) -> list[str]:
+        """What the researcher should know of the address, a sentence each."""
+        return self._server.notes
+
     async def open(self) -> None:
         """Open the port, and nothing but this port; who comes before a kernel waits.
 

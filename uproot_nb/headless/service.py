@@ -58,6 +58,8 @@ class Service:
             f'Starting: {self._doors.url} is open; who comes reads "One moment" until the '
             "notebook serves."
         )
+        for note in self._doors.notes:
+            self._screen.say(note)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end)

@@ -82,7 +82,10 @@ class Line:
         waited = False
         while True:
             try:
-                return await self._dial(found, receive, gone)
+                channel = await self._dial(found, receive, gone)
+                for note in channel.welcome.notes:
+                    self.say(note)
+                return channel
             except BridgeSilent:
                 if not waited:
                     self.say(_HANGS.format(url=found.url))
@@ -140,6 +143,8 @@ class Line:
             raise UprootError(
                 f"serve(address={self._address!r}): this machine has no such address ({error})."
             ) from error
+        for note in self.server.notes:
+            self.say(note)
         return channel, url
 
     async def disconnect(self) -> None:

@@ -162,6 +162,7 @@ class UprootNB(ExtensionApp):
             participants.attach,
             url=participants.url,
             find_rival=participants.find_rival,
+            notes=self._notes,
         )
         found = Discovery(self._listener.address, token, participants.url, os.getpid())
         self._discovery = publish(found, runtime)
@@ -185,6 +186,10 @@ class UprootNB(ExtensionApp):
         opened = 0 if server is None else len(server.sockets) + len(server.rooms.sockets())
         return {"participants": opened} if opened else None
 
+    def _notes(self) -> list[str]:
+        """Return what researchers should know of this server, a sentence each."""
+        return self.participants.notes + _notes_of_culling(self.serverapp)
+
     def _note_activity(self, kernel: str) -> None:
         """Keep *kernel* from being culled: participants use it, though no cell runs."""
         if self.serverapp is None:
@@ -195,6 +200,27 @@ class UprootNB(ExtensionApp):
         if kernel and kernel in kernels:
             # The culler reads this attribute; multi-kernel managers set it in the same way.
             setattr(kernels.get_kernel(kernel), "last_activity", now)  # noqa: B010
+
+
+def _notes_of_culling(serverapp: Any) -> list[str]:
+    """Say that an idle kernel is ended, and with it a session that nobody visits just now."""
+    kernels = getattr(serverapp, "kernel_manager", None)
+    idle = int(getattr(kernels, "cull_idle_timeout", 0) or 0)
+    server = int(getattr(serverapp, "shutdown_no_activity_timeout", 0) or 0)
+    notes = []
+    if idle > 0:
+        notes.append(
+            f"This Jupyter server ends kernels that have been idle for {idle} s (culling). While a "
+            "participant's page is open, this one is kept; with nobody there it is ended, and "
+            'links say "paused" until you run the notebook again. To prevent that: '
+            "c.MappingKernelManager.cull_idle_timeout = 0, or `uproot-nb run`."
+        )
+    if server > 0:
+        notes.append(
+            f"This Jupyter server ends itself when nothing has happened for {server} s "
+            "(shutdown_no_activity_timeout); it stays while a participant's page is open."
+        )
+    return notes
 
 
 def _mount_url(jupyter_url: str, base_url: str, default_url: str) -> str:

@@ -21,6 +21,7 @@ from tornado.web import Application, RequestHandler
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import Hello, Misuse, ScriptError
+from uproot_nb.server.addresses import choose_address, own_addresses
 from uproot_nb.server.connections import Connections, Seat, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
@@ -42,6 +43,10 @@ _logger = logging.getLogger(__name__)
 _SAME_FAULT_SECONDS = 60.0
 _SHORTAGE_SECONDS = 10.0
 _MOST_FAULTS = 100
+
+
+_USE_SECONDS = 5.0
+"""How often it is noted that participants use a kernel, so that it is not culled as idle."""
 
 
 class ParticipantServer:
@@ -84,6 +89,8 @@ class ParticipantServer:
         self._on_activity = on_activity
         self.proxies = Proxies(trusted_proxies)
         self.frame_ancestors = check_ancestors(frame_ancestors)
+        self.notes: list[str] = []
+        """What a researcher should know of how this server could be opened, a sentence each."""
         self.jupyter_origin: list[str] = []
         """Where notebooks show participants' pages beside their cells, where that is known."""
         self.connections = Connections(
@@ -107,9 +114,15 @@ class ParticipantServer:
             OSError: none of *tries* ports in a row is free.
         """
         sockets = _bind(port, address, tries)
+        self.notes.clear()
         hide_secrets()
         self.port = sockets[0].getsockname()[1]
-        self.url = self._public_url or f"http://{_reachable(address)}:{self.port}/"
+        if port not in (0, self.port):
+            self.notes.append(
+                f"Port {port} is in use by another program: participants come by port {self.port}. "
+                f"Links that name port {port} do not lead here."
+            )
+        self.url = self._public_url or f"http://{self._reachable(address)}:{self.port}/"
         application = Application(
             self._routes(),
             default_handler_class=NotFound,
@@ -129,6 +142,7 @@ class ParticipantServer:
         for descriptor in self._descriptors:
             leave_to_parent(descriptor)
         self._later("ping", self.limits.ping_interval, self._ping)
+        self._note_use()
 
     def _routes(self) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
         """Return the addresses, also below the public URL's path: not every proxy takes it away."""
@@ -159,6 +173,14 @@ class ParticipantServer:
             await http.close_all_connections()
         self.uploads.close()
 
+    def _reachable(self, address: str) -> str:
+        """Return the host that goes into a link, for a server that listens on *address*."""
+        if address in ("", "0.0.0.0", "::"):
+            address, note = choose_address(own_addresses(), _address_by_default())
+            if note:
+                self.notes.append(note)
+        return f"[{address}]" if ":" in address else address
+
     def let_jupyter_frame(self, url: str) -> None:
         """Let the Jupyter server at *url* show participants' pages."""
         parts = urlsplit(url)
@@ -176,6 +198,14 @@ class ParticipantServer:
         link = KernelLink(self, channel, kernel)
         self.links.add(link)
         return link.receive, link.gone
+
+    def _note_use(self) -> None:
+        """Note again and again which kernels have participants: who only waits sends nothing."""
+        rooms = (socket.room.session for socket in self.rooms.sockets())
+        sessions = {opened.player.session for opened in self.sockets.values()} | set(rooms)
+        for kernel in {one.link.kernel for one in sessions if one and one.link and not one.closed}:
+            self.touch(kernel)
+        self._later("use", _USE_SECONDS, self._note_use)
 
     def find_rival(self, hello: Hello) -> str:
         """Return the file from which another kernel serves the session that *hello* names."""
@@ -447,19 +477,12 @@ def _probe(port: int, address: str) -> None:
         probe.bind(place)
 
 
-def _reachable(address: str) -> str:
-    """Return the host that goes into a link, for a server that listens on *address*."""
-    if address in ("", "0.0.0.0", "::"):
-        address = _own_address()
-    return f"[{address}]" if ":" in address else address
-
-
-def _own_address() -> str:
+def _address_by_default() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # nothing is sent; it only chooses the interface
         except OSError:
-            return "127.0.0.1"
+            return ""
         return str(probe.getsockname()[0])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from uproot_nb.bridge.messages import Message, RoomWaiting
+from uproot_nb.bridge.messages import Message, RoomShared, RoomWaiting
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.sessions import Session
 from uproot_nb.server.sockets import PONG, status_frame
@@ -90,6 +90,15 @@ class Rooms:
         room.claims[session.key] = since, session
         self._hand_over(room, before)
         self.note(room)
+        self._tell_rivals(room, session)
+
+    def _tell_rivals(self, room: Room, session: Session) -> None:
+        """Let both of two living sessions know that they claim the same room."""
+        has_it = room.session
+        for _, other in room.claims.values():
+            if other is not session and other.link is not None:
+                _send(other, RoomShared(other.key, room.name, session.name, has_it is not other))
+                _send(session, RoomShared(session.key, room.name, other.name, has_it is other))
 
     def close(self, session: Session, name: str) -> None:
         """Take the room away from *session*; without another it is no more."""
