@@ -40,6 +40,32 @@ async def test_sockets_stay_open_and_are_told_when_the_kernel_dies(world: World)
     assert kernel.gone == 0
 
 
+async def test_a_kernel_that_has_stopped_though_its_line_is_open_is_noticed(world: World) -> None:
+    """A stopped process answers nothing and closes nothing: its signs of life stay away."""
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play()
+    [link] = world.server.links
+    link.listen(link._heard + 100, link._heard + 99)
+    assert await ann.nothing_more()  # a kernel of an older version gives no signs of life
+    kernel.send(SetState("key-market", "running"))
+    await until(lambda: link._beats)
+    heard = link._heard
+    link.listen(heard + 4, heard + 3)
+    link.listen(heard + 100, heard + 1)  # this process itself was stopped
+    assert await ann.nothing_more()
+    heard = link._heard
+    link.listen(heard + 6, heard + 5)
+    assert await ann.read() == PAUSED
+    bob = await world.connect("bob")
+    assert await bob.read() == PAUSED
+    kernel.send(SetState("key-market", "running"))
+    assert await ann.read() == RUNNING
+    assert await bob.read() == RUNNING
+    kernel.send(SetState("key-market", "running"))
+    assert await ann.nothing_more()
+
+
 async def test_the_next_kernel_is_told_of_open_sockets_and_then_of_waiting_calls(
     world: World,
 ) -> None:

@@ -430,7 +430,11 @@ class Runtime:
             journal.check_place, self.trouble.settle, self.calls.note_long, self._follow_clock,
         )  # fmt: skip
         self.beside(repeat(LOOK_SECONDS, report, *acts))
-        self.beside(repeat(2 * LOOK_SECONDS, report, journal.tick))
+        self.beside(repeat(2 * LOOK_SECONDS, report, journal.tick, self._give_sign))
+
+    def _give_sign(self) -> None:
+        """Let the participant server know that this kernel goes on."""
+        self._send(SetState(self.world.key, self._shown_state()))
 
     def _follow_clock(self) -> None:
         """Move deadlines along if the machine's clock was set, or the machine has slept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ __all__ = ["KernelLink"]
 logger = logging.getLogger(__name__)
 
 _ACTIVITY_SECONDS = 1.0
+_SILENCE_SECONDS = 5.0
+"""How long a kernel may give no sign of life before participants read "paused"."""
 _ANY = repeat(None)
 
 
@@ -53,6 +56,9 @@ class KernelLink:
         self._server, self._channel = server, channel
         self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
         self._active = False
+        self.silent = False
+        """Whether the kernel has stopped: it sends a sign of life every second, and none came."""
+        self._heard, self._beats = time.monotonic(), False
         self._carry_out: dict[type[Message], Callable[[Any], None]] = {
             Reply: self._reply,
             Push: self._push,
@@ -106,6 +112,9 @@ class KernelLink:
 
     def receive(self, messages: list[Message]) -> None:
         """Carry out *messages*, then write to every socket that they concern."""
+        self._heard = time.monotonic()
+        if self.silent:
+            self._set_silent(False)
         for message in messages:
             carry_out = self._carry_out.get(type(message))
             if carry_out is not None:
@@ -116,6 +125,22 @@ class KernelLink:
                         "A %s of kernel %r failed.", type(message).__name__, self.kernel
                     )
         self._server.flush()
+
+    def listen(self, now: float, since: float) -> None:
+        """Look whether the kernel still gives signs of life; *since* is the last look.
+
+        Kernels of an older version give none, and are never taken for silent.
+        """
+        if now - since > _SILENCE_SECONDS:  # this process itself was stopped meanwhile
+            self._heard = now
+        if self._beats and not self.silent and now - self._heard > _SILENCE_SECONDS:
+            self._set_silent(True)
+            self._server.flush()
+
+    def _set_silent(self, silent: bool) -> None:
+        self.silent = silent
+        for session in self.sessions.values():
+            self._tell(session)
 
     def gone(self) -> None:
         """The kernel has closed or died: its sessions are paused, its sockets stay open."""
@@ -237,8 +262,10 @@ class KernelLink:
     def _set_state(self, message: SetState) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            session.set_state(message.state)
-            self._tell(session)
+            if session.set_state(message.state):
+                self._tell(session)
+            else:
+                self._beats = True
 
     def _close_session(self, message: CloseSession) -> None:
         session = self.sessions.get(message.session)

@@ -41,6 +41,8 @@ __all__ = ["ParticipantServer", "start_embedded"]
 
 _logger = logging.getLogger(__name__)
 _SAME_FAULT_SECONDS = 60.0
+_LISTEN_SECONDS = 1.0
+"""How often it is looked whether kernels give signs of life."""
 _SHORTAGE_SECONDS = 10.0
 _MOST_FAULTS = 100
 
@@ -143,6 +145,7 @@ class ParticipantServer:
             leave_to_parent(descriptor)
         self._later("ping", self.limits.ping_interval, self._ping)
         self._note_use()
+        self._listen(time.monotonic())
 
     def _routes(self) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
         """Return the addresses, also below the public URL's path: not every proxy takes it away."""
@@ -336,6 +339,13 @@ class ParticipantServer:
             opened.check_alive()
         self.expected.check()
         self._later("ping", self.limits.ping_interval, self._ping)
+
+    def _listen(self, since: float) -> None:
+        """Notice a kernel that has stopped, though its line is open."""
+        now = time.monotonic()
+        for link in list(self.links):
+            link.listen(now, since)
+        self._later("listen", _LISTEN_SECONDS, lambda: self._listen(now))
 
     # ---- limits ---------------------------------------------------------------------------
 

@@ -88,16 +88,22 @@ class Session:
     @property
     def state(self) -> str:
         """What participants are told: "running", "paused" or "closed"."""
-        return "paused" if self.link is None and not self.closed else self._state
+        if self.closed:
+            return self._state
+        return "paused" if self.link is None or self.link.silent else self._state
 
     @property
     def closed(self) -> bool:
         return self._state == "closed"
 
-    def set_state(self, state: str) -> None:
-        """Take the kernel's word; a word that means nothing is taken as "paused"."""
-        self._state = state if state in _STATES else "paused"
+    def set_state(self, state: str) -> bool:
+        """Take the kernel's word, and tell whether it is another one than before.
+
+        A word that means nothing is taken as "paused".
+        """
+        before, self._state = self._state, state if state in _STATES else "paused"
         self._news.set()
+        return self._state != before
 
     def serve_by(self, link: KernelLink | None) -> None:
         """Let *link* serve the session from now on."""
