@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from uproot_nb.engine.entities import Player
-from uproot_nb.engine.journal import UNDONE, Attempt, attempt
+from uproot_nb.engine.journal import Attempt, attempt
+from uproot_nb.engine.old_values import Appended, OldField
 from uproot_nb.engine.steps import Cause, Steps, perform
 from uproot_nb.engine.tracked import release
 from uproot_nb.engine.world import World
 from uproot_nb.experiment.pages import Page
-from uproot_nb.log.events import CHANGES, Event
-from uproot_nb.log.state import State, Stored
+from uproot_nb.log.events import CHANGES
+from uproot_nb.log.state import Stored
 
 __all__ = [
     "EFFECT",
@@ -124,16 +125,18 @@ def cause_of(error: BaseException) -> Cause | None:
 def undo(world: World, tried: Attempt) -> None:
     """Give every field that an attempt changed the value it had before; under the lock."""
     changed = list(tried.first.items())
+    fields, groups = dict(tried.old.fields), dict(tried.old.groups)
     tried.first.clear()
+    tried.old.clear()
     cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
     for (subject, field), first in changed:
         if subject == EFFECT:
             world.journal.fold_for(cause, "effect", "session", field, "null")
         elif subject.startswith("group/") and not field:
             if not _foreign(world, tried, subject, field, first, {"group"}):
-                _regroup(world, cause, subject, first)
+                _regroup(world, cause, subject, groups.get(subject))
         elif not _foreign(world, tried, subject, field, first):
-            _restore(world, cause, subject, field, first)
+            _restore(world, cause, subject, field, fields[subject, field])
 
 
 def _foreign(
@@ -149,25 +152,49 @@ def _foreign(
     return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
 
 
-def _restore(world: World, cause: Cause, subject: str, field: str, first: int) -> None:
-    past = State(world.codec)
-    past.apply_all(e for e in world.journal.read(CHANGES, subject, field) if e.seq < first)
+def _restore(world: World, cause: Cause, subject: str, field: str, old: OldField) -> None:
     fields = world.state.fields.setdefault(subject, {})
+    appended = old.appended()
+    if appended is not None and all(_is_at(fields.get(field), one) for one in appended):
+        for target in appended:
+            _take_back(world, cause, subject, field, target)
+        return
+    text = old.text()
     if field in fields:
         release(fields.pop(field))
-    if field not in past.names(subject):
+    if text is None:
         world.journal.write_for(cause, "del", subject, field, "null")
         return
-    text = world.codec.encode(past.value(subject, field))
     world.journal.write_for(cause, "set", subject, field, text)
     fields[field] = Stored(text)
 
 
-def _regroup(world: World, cause: Cause, subject: str, first: int) -> None:
-    before: Event | None = None
-    for event in world.journal.read(UNDONE & {"group"}, subject):
-        if event.seq < first:
-            before = event
+def _is_at(root: Any, appended: Appended) -> bool:
+    """Tell whether a list is still where it was: code beside the hook may have replaced it."""
+    try:
+        for key in appended.path:
+            root = root[key]
+    except (LookupError, TypeError):
+        return False
+    return root is appended.target
+
+
+def _take_back(world: World, cause: Cause, subject: str, field: str, appended: Appended) -> None:
+    """Take out what was appended to a list: small events, however long the list is."""
+    path, target, length = appended
+    for index in range(len(target) - 1, length - 1, -1):
+        text = world.codec.encode({"path": path, "key": index})
+        world.journal.write_for(cause, "remove", subject, field, text)
+    for item in list.__getitem__(target, slice(length, None)):
+        release(item)
+    fields = world.state.fields[subject]
+    if target is fields[field] and type(target) is list:
+        fields[field] = target[:length]  # another list, by which a model's index sees the change
+    else:
+        list.__delitem__(target, slice(length, None))
+
+
+def _regroup(world: World, cause: Cause, subject: str, old: dict[str, Any] | None) -> None:
     known = world.state.groups[subject.partition("/")[2]]
-    emptied = world.codec.encode({"id": known.id, "members": []})
-    world.journal.fold_for(cause, "group", subject, "", before.value if before else emptied)
+    text = world.codec.encode(old or {"id": known.id, "members": []})
+    world.journal.fold_for(cause, "group", subject, "", text)

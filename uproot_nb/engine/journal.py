@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from sqlite3 import Error as SqliteError
 from typing import Any
 
+from uproot_nb.engine.old_values import OldValues
 from uproot_nb.engine.steps import Cause, StepLock
 from uproot_nb.errors import ClosedRun, LogBusy, UprootError
 from uproot_nb.log.events import CHANGES, Event
@@ -56,25 +57,29 @@ class Unfinished(Cause):
 
 
 class Attempt(Cause):
-    """The cause of a hook, which may fail: it remembers where its changes begin.
+    """The cause of a hook, which may fail: it keeps what its changes replace.
 
     `first` has, by subject and field, the seq of the first change. Attempts that stand or fall
     together share it.
     """
 
     first: dict[tuple[str, str], int]
+    old: OldValues
+    """What its changes have replaced."""
     posted: dict[str, Any] | None = None
     """What the log records of the form that was sent; None if that may not be all of it."""
 
     def called(self, what: str) -> Attempt:
         """Return the cause of another hook of the same attempt."""
-        return attempt(self._replace(cause=what), self.first)
+        made = attempt(self._replace(cause=what))
+        made.first, made.old = self.first, self.old
+        return made
 
 
-def attempt(cause: Cause, first: dict[tuple[str, str], int] | None = None) -> Attempt:
+def attempt(cause: Cause) -> Attempt:
     """Make a cause one whose changes can be undone."""
     made = Attempt(*cause)
-    made.first = {} if first is None else first
+    made.first, made.old = {}, OldValues()
     return made
 
 
@@ -165,6 +170,7 @@ class Journal:
         if isinstance(cause, Attempt):
             if kind in UNDONE:
                 cause.first.setdefault((subject, field), seq)
+                cause.old.note(self.state, kind, subject, field, value)
         elif isinstance(cause, Unfinished) and not cause.noted:
             self._unfinished[id(cause)] = cause
         self.state.seq, self.state.time = seq, now
