@@ -151,13 +151,13 @@ async def test_browsers_hear_how_their_clock_stands_in_a_pause_and_after_it() ->
     """And one that comes back, which may have missed that."""
     with serving(timed(60.0), Last) as run:
         now = time.time()
-        set_clock(run, now)
+        set_clock(run, lambda: now)
         ann = await Browser.open(run, 0)
         await until(lambda: run.players[0].online)
-        set_clock(run, now + 10)
+        set_clock(run, lambda: now + 10)
         run.pause()
         assert await clock_of(ann) == (50_000, True)
-        set_clock(run, now + 40)
+        set_clock(run, lambda: now + 40)
         run.resume()
         assert await clock_of(ann) == (50_000, False)
         await ann.reconnect()
