@@ -206,7 +206,20 @@ class Runtime:
         self.watchdog.start()
 
     def close(self) -> None:
-        """Say goodbye to browsers, commit, and end the thread. Idempotent."""
+        """Say goodbye to browsers, commit, and end the thread. Idempotent.
+
+        An interrupt waits until it is done; a second one, after a while, breaks it.
+        """
+        if threading.get_ident() != SECTIONS.thread:
+            self._close()
+            return
+        SECTIONS.enter()
+        try:
+            self._close()
+        finally:
+            SECTIONS.leave()
+
+    def _close(self) -> None:
         with self._closing:
             if self.closed:
                 return
@@ -218,6 +231,7 @@ class Runtime:
                 self.watchdog.stop()
                 if self.closed:
                     self._stop()
+                    self.world.log.rest()
 
     def end_cell(self) -> None:
         """A cell of the main thread has ended: its changes are committed, and the lock is free."""
@@ -696,12 +710,12 @@ class Runtime:
         self.loop.call_soon_threadsafe(start)
         return outcome
 
-    def beside(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def beside(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
         """Run a coroutine of our own on the loop, on which this is called; it ends with the run."""
         if self.closed:
             coroutine.close()
-        else:
-            self._spawn(coroutine, endless=True)
+            return None
+        return self._spawn(coroutine, endless=True)
 
     def _spawn(
         self,

@@ -129,6 +129,9 @@ class EventLog(Protocol):
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
 
+    def rest(self) -> None:
+        """Hold nothing open while no session is claimed; reading goes on. Idempotent."""
+
     def close(self) -> None:
         """Release every session and close the file. Idempotent."""
 
@@ -278,6 +281,9 @@ class MemoryLog:
             kept = self._snapshots.get(session, {})
             seqs = [seq for seq in kept if until is None or seq <= until]
             return kept[max(seqs)] if seqs else None
+
+    def rest(self) -> None:
+        """Nothing is open that could be closed."""
 
     def close(self) -> None:
         """Release every session; the log answers no more."""

@@ -378,8 +378,23 @@ class SqliteLog:
                 self._close_writer(self._writer)
                 self._writer = None
 
+    def rest(self) -> None:
+        """Hold no file open from now on; reading opens the file for a moment, as a guest does."""
+        with self._write_lock:
+            if self._claims or self._refusal:
+                return
+            with self._pool_lock:
+                self._readonly = self._resting = True
+                readers, self._readers = self._readers, []
+            for reader in readers:
+                reader.close()
+            if self._writer is not None:
+                self._close_writer(self._writer)
+                self._writer = None
+
     def _start(self) -> None:
         """Hold nothing yet: no connection, no claim."""
+        self._resting = False
         self._refusal = ""
         self._writer = None
         self._readers = []
@@ -695,7 +710,7 @@ class SqliteLog:
 
     def _give_back(self, reader: sqlite3.Connection, file: _Signature | None = None) -> None:
         with self._pool_lock:
-            if not self._refusal and self._read_as == file:
+            if not self._refusal and not self._resting and self._read_as == file:
                 self._readers.append(reader)
                 return
         reader.close()

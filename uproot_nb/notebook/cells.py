@@ -11,7 +11,7 @@ from uproot_nb.engine.steps import Cause
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.source import hash_text
 
-__all__ = ["Cells", "find_shell"]
+__all__ = ["Cells", "find_cell", "find_shell"]
 
 
 def find_shell() -> Any:
@@ -21,6 +21,14 @@ def find_shell() -> Any:
     from IPython import get_ipython  # lazy: a script, or the server, needs no IPython
 
     return get_ipython()
+
+
+def find_cell() -> tuple[str, str]:
+    """Return the id of the notebook's cell that runs, and of this execution; "" if unknown."""
+    kernel = getattr(find_shell(), "kernel", None)
+    parent = {} if kernel is None else kernel.get_parent("shell") or {}
+    cell = parent.get("metadata", {}).get("cellId", "")
+    return str(cell), str(parent.get("header", {}).get("msg_id", ""))
 
 
 class Cells:

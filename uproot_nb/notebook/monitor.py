@@ -59,6 +59,7 @@ class Monitor:
         self._sent = self._acked = self._seen = 0
         self._told: tuple[Any, ...] | None = None
         self._is_watched = self._is_reading = False
+        self._watching: asyncio.Task[Any] | None = None
         self._past: list[Event] = []
         self._points: list[Point] = []
 
@@ -97,6 +98,13 @@ class Monitor:
         """Show what holds everybody up, while the run's loop cannot; any thread may call."""
         self._send({"op": "held", "text": text})
 
+    def leave(self) -> None:
+        """Send nothing more: the cell that showed it has run again. Any thread may call."""
+        self._runtime.windows.discard(self)
+        watching, self._send = self._watching, lambda message: None
+        if watching is not None and not self._runtime.closed:
+            self._runtime.loop.call_soon_threadsafe(watching.cancel)
+
     def close(self) -> None:
         """Say that the run has ended."""
         self._send({"op": "closed"})
@@ -118,7 +126,7 @@ class Monitor:
         self._tell(everything=True)
         if not self._is_watched:
             self._is_watched = True
-            self._runtime.beside(repeating(self._runtime, SECONDS, self._watch))
+            self._watching = self._runtime.beside(repeating(self._runtime, SECONDS, self._watch))
 
     def _watch(self) -> None:
         if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:

@@ -55,6 +55,8 @@ __all__ = [
 
 OPEN_RUNS = "_uproot_nb_open_runs"
 """Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
+USED_NAMES = "_uproot_nb_used_names"
+"""Where it keeps the names of all its sessions, also of those that are closed."""
 
 
 def serve(
@@ -136,7 +138,8 @@ def serve(
     _warn_of_odd_places(setup, players)
     path = ":memory:" if db == ":memory:" else str(database_path(db))
     open_runs = names.setdefault(OPEN_RUNS, {})
-    session = _session_name(overrides.fresh, path, open_runs) if name is None else name
+    used = names.setdefault(USED_NAMES, set())
+    session = _session_name(overrides.fresh, path, used) if name is None else name
     running: _Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
         return running.again(setup, players, rooms)
@@ -148,6 +151,7 @@ def serve(
     serving.let_effects(effects)
     serving.open(players, rooms)
     open_runs[path, session] = serving
+    names.setdefault(USED_NAMES, set()).add((path, session))
     return serving.run
 
 
@@ -328,6 +332,9 @@ class _Serving:
         self._cells.leave()
         self._interrupt.stop()
         stop_listening(self._names, self._template_changed)
+        open_runs = self._names.get(OPEN_RUNS, {})
+        for key in [key for key, one in open_runs.items() if one is self]:
+            del open_runs[key]
 
 
 def _see_whose_links(path: str, session: str, copy: bool, take_over: bool) -> None:

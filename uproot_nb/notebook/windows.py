@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.engine.entities import Player
+from uproot_nb.notebook.cells import find_cell
 from uproot_nb.notebook.display import show, show_html
 from uproot_nb.notebook.monitor import Monitor
 from uproot_nb.notebook.monitor_rows import PlayerRows
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Windows"]
 
+MOST = 20
+"""Monitors of one run; where a notebook does not say which cell runs, the oldest goes."""
 SECONDS = 10.0
 """Between two snapshots for the saved notebook."""
 
@@ -28,8 +32,8 @@ class Windows:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._monitors: list[Monitor] = []
-        self._snapshots: dict[str, tuple[PlayerRows, str]] = {}
+        self._shown: dict[str, _Shown] = {}
+        """By mark, oldest first."""
         self._is_watching = False
 
     def monitor(self, fields: Sequence[str]) -> None:
@@ -39,9 +43,10 @@ class Windows:
         box: list[Any] = []
         monitor = Monitor(run, lambda message: box[0].send(message), fields)
         box.append(make_widget("monitor", mark, monitor.receive))
-        self._monitors.append(monitor)
         text = snapshot(run, rows)
-        self._snapshots[mark] = (rows, text)
+        cell, execution = find_cell()
+        self._forget_earlier(cell, execution)
+        self._shown[mark] = _Shown(monitor, box[0], rows, text, cell, execution)
         show(box[0])
         show_html(_wrapped(mark, text), mark)
         if not self._is_watching and not run.closed:
@@ -59,16 +64,41 @@ class Windows:
 
     def close(self) -> None:
         """Tell the monitors that the run has ended, and leave its last state in the notebook."""
-        for monitor in self._monitors:
-            monitor.close()
+        for shown in self._shown.values():
+            shown.monitor.close()
         self._refresh()
 
+    def _forget_earlier(self, cell: str, execution: str) -> None:
+        """Let go of what the same cell has shown before it ran again, and of more than MOST."""
+        again = [
+            mark
+            for mark, shown in self._shown.items()
+            if cell and shown.cell == cell and shown.execution != execution
+        ]
+        left = [mark for mark in self._shown if mark not in again]
+        for mark in (*again, *left[: max(0, len(left) - MOST + 1)]):
+            shown = self._shown.pop(mark)
+            shown.monitor.leave()
+            shown.widget.close()
+
     def _refresh(self) -> None:
-        for mark, (rows, before) in list(self._snapshots.items()):
-            text = snapshot(self._run, rows)
-            if _undated(text) != _undated(before):
-                self._snapshots[mark] = (rows, text)
+        for mark, shown in list(self._shown.items()):
+            text = snapshot(self._run, shown.rows)
+            if _undated(text) != _undated(shown.text):
+                shown.text = text
                 show_html(_wrapped(mark, text), mark, update=True)
+
+
+@dataclass
+class _Shown:
+    """A monitor that a cell shows, and its snapshot."""
+
+    monitor: Monitor
+    widget: Any
+    rows: PlayerRows
+    text: str
+    cell: str
+    execution: str
 
 
 def _wrapped(mark: str, text: str) -> str:
