@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,3 +138,35 @@ def test_a_type_that_cannot_be_is_refused_where_it_is_written() -> None:
 def test_an_empty_model_has_no_latest_entry(run: Run) -> None:
     with pytest.raises(LookupError):
         get_latest_entry(run.session.offers, Offer)
+
+
+def test_snapshots_of_a_growing_model_stay_small(tmp_path: Path) -> None:
+    """However many entries there are; the run that goes on has all of them, and so has run.at."""
+    options: dict[str, Any] = {"players": 1, "db": tmp_path / "log.sqlite3"}
+    sizes, middle = [], 0
+    with serving(Play, **options) as run:
+        journal, player = run._runtime.world.journal, run.players[0]
+        run.session.offers = create_model(run.session, tag="offers")
+        run.session.strokes = []
+        for block in range(4):
+            with run.lock:
+                for number in range(4_000):
+                    add_entry(run.session.offers, player, Offer, price=number)
+                    run.session.strokes.append([block, number])
+            with run.lock:
+                journal.commit()
+                journal.take_snapshot()
+            found = run._runtime.world.log.load_snapshot(run.name)
+            assert found is not None
+            sizes.append(len(found.state))
+            if block == 1:
+                middle = found.seq
+    assert sizes[-1] < 100_000
+    assert max(sizes[1:]) < 1.1 * min(sizes[1:])
+    with serving(Play, names=dict(NAMES), **options) as run:
+        entries = get_entries(run.session.offers, Offer)
+        assert [entry.price for _, _, entry in entries] == list(range(4_000)) * 4
+        assert list(run.session.strokes) == [[b, n] for b in range(4) for n in range(4_000)]
+        past = run._past.state(seq=middle)
+        assert len(past.value("session", "strokes")) == 8_000
+        assert len(past.value(run.session.offers.subject, "entries")) == 8_000

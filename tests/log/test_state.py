@@ -13,14 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uproot_nb.errors import UprootError
+from uproot_nb.log import state as state_module
 from uproot_nb.log.call_rows import FORMER_CHARACTERS, CallRow
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
+from uproot_nb.log.log import MemoryLog
 from uproot_nb.log.state import (
     KEPT_PAGE_LOADS,
     CallLedger,
     State,
     change_container,
+    changes_until,
     split_call_id,
 )
 
@@ -363,3 +367,63 @@ def test_a_snapshot_is_json_that_says_where_it_ends() -> None:
     content = json.loads(folded(*TOLD).dump())
     assert content["seq"] == len(TOLD)
     assert content["fields"]["group/g"] == {"pot": '{"$decimal":"1.5"}'}
+
+
+# ---- snapshots stay small ----
+
+KEYS = st.sampled_from([("model/a", "entries"), ("model/b", "entries"), ("session", "strokes")])
+
+
+@given(steps=st.lists(st.tuples(KEYS, st.sampled_from("asuicx")), max_size=60))
+def test_what_a_snapshot_leaves_to_the_log_is_read_from_it(steps: list[Any]) -> None:
+    """Lists that are appended to, changed, set anew or deleted come out as they were."""
+    log, state = MemoryLog(), State(CODEC)
+    log.claim("market")
+
+    def write(kind: str, subject: str, field: str, value: Any) -> None:
+        event = Event(
+            state.seq + 1, 0.0, "market", kind, subject, field, CODEC.encode(value), "", "", "", ""
+        )
+        log.append([event])
+        state.apply(event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state_module, "MOST_ELEMENTS", 3)
+        patch.setattr(state_module, "LONGEST_TEXT", 30)
+        for number, ((subject, field), what) in enumerate(steps):
+            if field not in state.names(subject) or what == "s":
+                write("set", subject, field, [number] * (number % 5))
+            elif what == "a":
+                write("append", subject, field, {"path": [], "values": [number, {"n": number}]})
+            elif what == "u" and state.value(subject, field):
+                write("update", subject, field, {"path": [], "items": [[0, number]]})
+            elif what == "i":
+                write("insert", subject, field, {"path": [], "index": 0, "value": "x" * number})
+            elif what == "c":
+                write("chat", subject, field, {"path": [], "values": [{"m": number}]})
+            elif what == "x":
+                write("del", subject, field, None)
+            if number % 7 == 3:  # go on from a snapshot, as after a restart
+                now = {subject: state.values(subject) for subject in list(state.fields)}
+                dumped = state.dump()
+                assert len(dumped) < 600
+                state = State(CODEC).load(dumped, changes_until(log, "market", state.seq))
+                again = state.dump() if number % 2 else dumped
+                assert again == dumped  # what nobody has read is left to the log again
+                found = {subject: state.values(subject) for subject in list(now)}
+                assert found == now
+
+
+def test_a_snapshot_without_its_log_says_what_it_lacks() -> None:
+    """A long value is not lost in silence."""
+    long = folded(("set", "session", "x", list(range(100_000))))
+    state = State(CODEC).load(long.dump())
+    with pytest.raises(UprootError, match="together with the log"):
+        state.value("session", "x")
+
+
+def test_snapshots_of_old_logs_are_read() -> None:
+    """They hold every value themselves."""
+    content = json.loads(folded(("set", "session", "x", list(range(20)))).dump())
+    del content["logged"]
+    assert State(CODEC).load(json.dumps(content).encode()).value("session", "x") == list(range(20))

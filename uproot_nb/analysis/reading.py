@@ -13,7 +13,7 @@ from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.state import State
+from uproot_nb.log.state import Changes, State, changes_until
 
 __all__ = ["Moment", "Past", "read_codec", "seconds_of"]
 
@@ -122,8 +122,13 @@ class Past:
         snapshot = self._log.load_snapshot(self._session, until=seq)
         kept = [number for number in self._kept if number <= seq]
         if kept and (snapshot is None or snapshot.seq < max(kept)):
-            return state.load(self._kept[max(kept)])
-        return state if snapshot is None else state.load(snapshot.state)
+            return state.load(self._kept[max(kept)], self._changes_until(max(kept)))
+        if snapshot is None:
+            return state
+        return state.load(snapshot.state, self._changes_until(snapshot.seq))
+
+    def _changes_until(self, seq: int) -> Changes:
+        return changes_until(self._log, self._session, seq)
 
     def _keep(self, state: State) -> None:
         while len(self._kept) >= _KEPT:

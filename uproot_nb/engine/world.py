@@ -29,7 +29,7 @@ from uproot_nb.log.codec import Codec, Resolve
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.frame_nodes import FRAME_DECODERS
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.state import State, Stored
+from uproot_nb.log.state import State, Stored, changes_until
 
 __all__ = ["World"]
 
@@ -266,5 +266,6 @@ def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> St
     state = State(codec, own)
     snapshot = log.load_snapshot(session)
     if snapshot is not None:
-        state.load(snapshot.state)
-    return state.apply_all(log.read(session, after=state.seq))
+        state.load(snapshot.state, changes_until(log, session, snapshot.seq))
+    # Later, whoever needed a long value first would read the log under the lock.
+    return state.apply_all(log.read(session, after=state.seq)).fill()

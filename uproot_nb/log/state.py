@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import orjson
 
+from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     ModelIdentifier,
@@ -20,10 +22,11 @@ from uproot_nb.experiment.identifiers import (
 from uproot_nb.log.call_rows import KEPT_PAGE_LOADS, CallLedger, call_id_of, split_call_id
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.log import EventLog
 
 __all__ = [
-    "ARRIVED", "CallLedger", "GroupState", "KEPT_PAGE_LOADS", "PlayerState", "State", "Stored",
-    "UNCHANGING", "change_container", "split_call_id",
+    "ARRIVED", "CallLedger", "Changes", "GroupState", "KEPT_PAGE_LOADS", "PlayerState", "State",
+    "Stored", "UNCHANGING", "change_container", "changes_until", "split_call_id",
 ]  # fmt: skip
 
 NOWHERE = -1
@@ -38,6 +41,15 @@ UNCHANGING = frozenset({
 })  # fmt: skip
 """Types whose values nobody can change in place."""
 
+MOST_ELEMENTS = 10_000
+"""Elements of lists, dicts and sets that a snapshot holds; the longest are left to the log."""
+
+LONGEST_TEXT = 256 * 1024
+"""Characters of one value that a snapshot holds."""
+
+_CHARACTERS_AN_ELEMENT = 100
+"""About; where a text has not been read."""
+
 _CONTAINERS = frozenset({list, dict, set, tuple})
 _UNREAD = object()
 
@@ -47,16 +59,28 @@ class Stored:
 
     What is read may be an array or another object that its holder changes: the text stays what
     the log says. A container that a replay has changed has no text any more.
+
+    Args:
+        source: gives the value when it is first needed, where a snapshot has left it to the log.
     """
 
-    __slots__ = ("text", "value")
+    __slots__ = ("source", "text", "value")
 
-    def __init__(self, text: str) -> None:
-        self.text: str | None = text
+    def __init__(self, text: str | None, source: Callable[[], Stored] | None = None) -> None:
+        self.text = text
         self.value: Any = _UNREAD
+        self.source = source
+
+    def fill(self) -> Stored:
+        """Read from the log what a snapshot has left to it, and return this."""
+        if self.source is not None:
+            found, self.source = self.source(), None
+            self.text, self.value = found.text, found.value
+        return self
 
     def read(self, codec: Codec) -> Any:
         """Return the value, decoded once."""
+        self.fill()
         if self.value is _UNREAD:
             self.value = codec.decode(self.text or "")
         return self.value
@@ -297,13 +321,24 @@ class State:
     # ---- snapshots ----
 
     def dump(self) -> bytes:
-        """Write the state as bytes that `load` reads."""
-        fields = {
-            subject: {name: self._text(value) for name, value in values.items()}
-            for subject, values in self.fields.items()
-        }
+        """Write the state as bytes that `load` reads.
+
+        They are bounded: what grows with the log, as models do, is only named; the log has it.
+        """
+        left_out = self._long_fields()
+        fields: dict[str, dict[str, str]] = {}
+        for subject, values in self.fields.items():
+            texts = fields[subject] = {}
+            for name, value in values.items():
+                if (subject, name) in left_out:
+                    continue
+                text = self._text(value)
+                if len(text) > LONGEST_TEXT:
+                    left_out.add((subject, name))
+                else:
+                    texts[name] = text
         content = {
-            "seq": self.seq, "time": self.time, "fields": fields,
+            "seq": self.seq, "time": self.time, "fields": fields, "logged": sorted(left_out),
             "players": self.players, "groups": self.groups, "opened": self.opened,
             "settings": self.codec.encode(self.settings), "rooms": self.rooms, "done": self.done,
             "effects": self.effects,
@@ -311,14 +346,19 @@ class State:
         }  # fmt: skip
         return orjson.dumps(content)
 
-    def load(self, dumped: bytes) -> State:
-        """Become the state that `dump` wrote, and return it."""
+    def load(self, dumped: bytes, changes: Changes | None = None) -> State:
+        """Become the state that `dump` wrote, and return it.
+
+        Args:
+            changes: reads what the snapshot has left to the log; see `changes_until`.
+        """
         content = orjson.loads(dumped)
         self.seq, self.time = content["seq"], content["time"]
         self.fields = {
             subject: {name: Stored(text) for name, text in values.items()}
             for subject, values in content["fields"].items()
         }
+        self._leave_to_log(content.get("logged", ()), changes)
         self.players = {name: _load_player(p) for name, p in content["players"].items()}
         self.opened, self.settings = content["opened"], self.codec.decode(content["settings"])
         self.groups = {name: GroupState(**g) for name, g in content["groups"].items()}
@@ -327,10 +367,113 @@ class State:
         self.seed = self.codec.decode(content.get("seed", "null"))
         return self
 
+    def fill(self) -> State:
+        """Read from the log, at once, all that a snapshot has left to it; return this."""
+        for values in self.fields.values():
+            for value in values.values():
+                if type(value) is Stored:
+                    value.fill()
+        return self
+
+    def _leave_to_log(self, names: Iterable[Sequence[str]], changes: Changes | None) -> None:
+        wanted = [(subject, name) for subject, name in names]
+        logged = _Logged(self.codec, self.seq, wanted, changes)
+        for subject, name in wanted:
+            source = partial(logged.value, subject, name)
+            self.fields.setdefault(subject, {})[name] = Stored(None, source)
+
+    def _long_fields(self) -> set[tuple[str, str]]:
+        """Return the fields that are too long for a snapshot, so that it stays small."""
+        found: set[tuple[str, str]] = set()
+        lengths: list[tuple[int, str, str]] = []
+        for subject, values in self.fields.items():
+            for name, value in values.items():
+                length = _length(value)
+                if length is None:
+                    found.add((subject, name))
+                elif length:
+                    lengths.append((length, subject, name))
+        total = sum(length for length, _, _ in lengths)
+        if total > MOST_ELEMENTS:
+            for length, subject, name in sorted(lengths, reverse=True):
+                found.add((subject, name))
+                total -= length
+                if total <= MOST_ELEMENTS:
+                    break
+        return found
+
     def _text(self, value: Any) -> str:
         if type(value) is not Stored:
             return self.codec.encode(value)
         return value.text if value.text is not None else self.codec.encode(value.value)
+
+
+Changes: TypeAlias = Callable[[str | None], Iterator[Event]]
+"""Yields the changes of fields of that name (None: of all), newest first."""
+
+
+def changes_until(log: EventLog, session: str, seq: int) -> Changes:
+    """Return what reads the changes up to *seq*, for `State.load`."""
+    kinds = CHANGES | {"chat"}
+    return lambda field: log.read(session, until=seq, kinds=kinds, field=field, newest_first=True)
+
+
+class _Logged:
+    """The values that a snapshot has left to the log: all are read in one go, once one is needed.
+
+    Each is folded from its changes since it was last set.
+    """
+
+    def __init__(
+        self, codec: Codec, seq: int, wanted: list[tuple[str, str]], changes: Changes | None
+    ) -> None:
+        self._codec, self._seq, self._wanted, self._changes = codec, seq, wanted, changes
+        self._past: State | None = None
+
+    def value(self, subject: str, name: str) -> Stored:
+        """Return a field's value as the snapshot's state had it."""
+        if self._past is None:
+            self._past = self._read()
+        found: Stored = self._past.fields[subject].pop(name)
+        return found
+
+    def _read(self) -> State:
+        if self._changes is None:
+            raise UprootError(
+                f"The snapshot of event {self._seq} has left long values to its log.\n"
+                "Load it together with the log."
+            )
+        found: dict[tuple[str, str], list[Event]] = {key: [] for key in self._wanted}
+        names, missing = {name for _, name in self._wanted}, set(self._wanted)
+        for event in self._changes(next(iter(names)) if len(names) == 1 else None):
+            key = event.subject, event.field
+            if key in missing:
+                found[key].append(event)
+                if event.kind in ("set", "del"):
+                    missing.discard(key)
+                    if not missing:
+                        break
+        if missing:
+            subject, name = min(missing)
+            raise UprootError(
+                f"The log lacks where {subject}.{name} was set, which the snapshot of event "
+                f"{self._seq} has left to it.\nLook for a copy of the log that is whole."
+            )
+        past = State(self._codec)
+        for events in found.values():
+            past.apply_all(reversed(events))
+        return past
+
+
+def _length(value: Any) -> int | None:
+    """Return about how many elements a value has, 0 for one thing; None for what the log has."""
+    if type(value) is Stored:
+        if value.source is not None:
+            return None
+        if value.text is not None:
+            return len(value.text) // _CHARACTERS_AN_ELEMENT
+        value = value.value
+    return len(value) if isinstance(value, (list, dict, set, tuple)) else 0
 
 
 def _load_player(content: Mapping[str, Any]) -> PlayerState:
