@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,7 @@ from uproot_nb.experiment.fields import (
     StringField,
     TextAreaField,
 )
+from uproot_nb.experiment.numbers import read_number
 
 if TYPE_CHECKING:
     from conftest import Visit
@@ -360,3 +362,34 @@ def test_a_number_that_a_browser_has_written_is_named(visit: Visit) -> None:
     form = make_form(fields, pairs=[(n, t) for n, t in pairs], language="de")
     assert form.validate()
     assert [str(form.data[name]) for name in "abc"] == ["1.125", "None", "2.5"]
+
+
+TYPED = [
+    "12", "12,5", "12.5", ".5", ",5", "12.", "１２", "−5", "–5", "+5", "١٢", "١٢٫٥", "१२.५",
+    "𝟘", "𝟫", "1.500", "1,500", "12²",
+    "0,125", "0.500", "1234.5", "1.234,56", "1e3", "--1", "", "x", "1,2,3", "NaN",
+    "0x10", "Infinity",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_script_that_asks_for_the_number_of_an_input_never_gets_another(
+    visit: Visit, language: str
+) -> None:
+    """It may be less clever than the server: then it gets none."""
+    open_form(visit, {"x": DecimalField(label="x")}, language=language)
+    got = visit.page.evaluate(
+        """(texts) => texts.map((text) => {
+            I("x").value = text;
+            const number = I("x").valueAsNumber;
+            return Number.isNaN(number) ? null : String(number);
+        })""",
+        TYPED,
+    )
+    assert sum(number is not None for number in got) > 15
+    for text, number in zip(TYPED, got, strict=True):
+        if number is not None:
+            assert read_number(text, language) == Decimal(number), text
+    visit.page.evaluate("I('x').valueAsNumber = 1.125")
+    shown = visit.page.input_value("#x")
+    assert read_number(shown, language) == Decimal("1.125")

@@ -50,6 +50,36 @@
         show(slider);
     }
 
+    /* ---- Numbers --------------------------------------------------------------------------- */
+
+    /* Which number a text stands for, as far as scripts need to know; NaN if it could be two. The
+     * server reads it anew, and it alone decides. */
+    function numberOf(text, sign) {
+        const plain = Array.from(text.trim().replace(/[\u2010-\u2013\u2212\ufe63\uff0d]/g, "-").replace(/[\u066b\uff0e]/g, ".").replace(/[\u060c\uff0c]/g, ","), digitOf).join("");
+        const other = sign === "." ? "," : ".";
+        if (new RegExp(`^[-+]?[1-9]\\d{0,2}\\${other}\\d{3}$`).test(plain)) return NaN;
+        if (!/^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$/i.test(plain)) return NaN;
+        return Number(plain.replace(",", "."));
+    }
+
+    /* Digits of all scripts stand in tens. */
+    function digitOf(character) {
+        if (!/\p{Nd}/u.test(character)) return character;
+        let code = character.normalize("NFKC").codePointAt(0), value = 0;
+        while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - 1))) [code, value] = [code - 1, value + 1];
+        return String(value);
+    }
+
+    /* Scripts may go on asking for a number, and setting one. */
+    function prepareNumber(input) {
+        const sign = input.dataset.decimalSign;
+        Object.defineProperty(input, "valueAsNumber", {
+            configurable: true,
+            get: () => numberOf(input.value, sign),
+            set: (number) => { input.value = Number.isFinite(number) ? String(number).replace(".", sign) : ""; },
+        });
+    }
+
     /* What browsers write themselves has a point in all languages; the server is to know. */
     function nameWritten(event) {
         for (const input of all("input[type=number][name]", document)) {
@@ -130,6 +160,7 @@
 
     function prepare() {
         all(SLIDER).forEach(prepareSlider);
+        all("input[data-decimal-sign]").forEach(prepareNumber);
         all(COUNTED).forEach(count);
         all("[data-clearable]").forEach(showClear);
     }
