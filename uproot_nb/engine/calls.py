@@ -208,6 +208,7 @@ class Calls:
         page = self._flow.journeys.page(player, player.position)
         if page is None or invoke.page != player.position:
             raise StalePage(LEFT)
+        self._world.see_code(page)
         method = page.live_methods.get(invoke.method) or LIVE_METHODS.get(invoke.method)
         if method is None:
             raise NotLive(page.__name__, invoke.method)
@@ -215,7 +216,7 @@ class Calls:
 
     def _cause(self, page: type[Page], method: LiveMethod, invoke: Invoke) -> _CallCause:
         known = self._causes.get((page, method.name))
-        if known is None:
+        if known is None or known[2] is not page.source.hash:
             named = (page.key, f"{page.__name__}.{method.name}", page.source.hash)
             known = self._causes[page, method.name] = named
         cause = _CallCause(invoke.player, *known)

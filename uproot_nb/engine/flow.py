@@ -360,15 +360,15 @@ class Flow:
 
     def looks_different(self, old: type[Page], new: type[Page]) -> bool:
         """Tell whether a browser that shows *old* must reload to show *new*."""
-        templates = self.showing.templates(self.showing.app_of(new))
-        before = templates.page_source(old, templates.cells)
-        if before != templates.page_source(new, templates.cells):
-            return True
-        hooks = ("templatevars", "jsvars", "fields")
-        if any(_code_of(old, hook) != _code_of(new, hook) for hook in hooks):
-            return True
-        fields = getattr(new, "fields", None)
-        return not callable(fields) and getattr(old, "fields", None) != fields
+        return bool(self.look_of(old) != self.look_of(new))
+
+    def look_of(self, page: type[Page]) -> tuple[Any, ...]:
+        """Return what makes up what a browser shows of a page, to be compared."""
+        templates = self.showing.templates(self.showing.app_of(page))
+        fields = getattr(page, "fields", None)
+        hooks = [_code_of(page, hook) for hook in ("templatevars", "jsvars", "fields")]
+        shown = templates.page_source(page, templates.cells)
+        return shown, hooks, None if callable(fields) else fields
 
     def close(self) -> None:
         """Forget every timer."""

@@ -105,6 +105,7 @@ def attempt_for(player: Player, page: type[Page] | None, what: str) -> Attempt:
     """Return the cause of hooks that run for a player on a page, and stand or fall together."""
     if page is None:
         return attempt(Cause(player.name, "", what, ""))
+    player._world.see_code(page)
     return attempt(Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash))
 
 

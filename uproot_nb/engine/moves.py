@@ -33,6 +33,7 @@ class Moves:
         page = self._journeys.pages.get(player.page or "")
         if page is None:
             return Cause(player.name, "", what, "")
+        self._world.see_code(page)
         return Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash)
 
     def go(self, player: Player, position: int, why: str = "flow") -> None:

@@ -43,6 +43,7 @@ from uproot_nb.engine.functions import find_function
 from uproot_nb.engine.hooks import cause_of, run_authors
 from uproot_nb.engine.interrupts import SECTIONS
 from uproot_nb.engine.interventions import Interventions
+from uproot_nb.engine.page_code import PageCode
 from uproot_nb.engine.rooms import Rooms
 from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
@@ -112,6 +113,7 @@ class Runtime:
 
     _tasks: dict[asyncio.Task[Any], bool]
     """The tasks of the loop, and whether each goes on until the run ends."""
+    _channel: Channel | None = None
     origin = ""
     """The file from which the session is served; "" if it is kept in memory."""
     _leaving: Future[None] | None = None
@@ -149,7 +151,6 @@ class Runtime:
         self.loop.runtime = self
         self._told: dict[str, Any] = {"entries": {}, "codebook": {}}
         self._notebook = ""
-        self._channel: Channel | None = None
         self._sockets: dict[str, set[int]] = {}
         self._tasks = {}
         secret = log.claim(name)
@@ -182,6 +183,7 @@ class Runtime:
         self.flow.open_place = self.open_place
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.trouble)
+        self.page_code = PageCode(self.world, self.flow, self.trouble, self._take_new_code)
         self.world.delivery, self.world.flow = self.delivery, self.flow
         self.world.journal.report_to(self._note_failure, self._log_fails)
         self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
@@ -237,6 +239,8 @@ class Runtime:
         """A cell of the main thread has ended: its changes are committed, and the lock is free."""
         left_behind = self.lock.free()
         SECTIONS.end_all()
+        if not self.closed:
+            self.page_code.see_all()
         if not self.closed and self._has_cells_changes():
             self.world.journal.commit()
         if left_behind:
@@ -739,9 +743,18 @@ class Runtime:
 
     # ---- code ----
 
+    def _take_new_code(self, page: type[Page], looks_different: bool) -> None:
+        """Use a page that was changed in place, by a reloaded module."""
+        self.note_code(page)
+        if looks_different:
+            self.reload_page(page)
+        if page.waits:
+            self.flow.wake_waiting(everybody=True)
+
     def note_code(self, page: type[Page]) -> None:
         """Keep a page's source in the log, under its hash, and what its form asks."""
         source = page.source
+        self.page_code.note(page)
         with self.lock:
             value: dict[str, Any] = {
                 "hash": source.hash, "source": source.text, "page": page.key,

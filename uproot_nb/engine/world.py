@@ -24,6 +24,7 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.experiment.pages import Page
 from uproot_nb.log.array_nodes import ARRAY_DECODERS
 from uproot_nb.log.codec import Codec, Resolve
 from uproot_nb.log.events import CHANGES, Event
@@ -73,6 +74,8 @@ class World:
         self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
         """Waits until the participant server has taken most of what was sent."""
         self.runtime: Any = None
+        self.see_code: Callable[[type[Page]], None] = lambda page: None
+        """Called before a page's code is used, which may have been changed in place."""
         self.closing = False
         """Whether the run ends, so that a cancellation is nobody's mistake."""
         self.delivery: Any = None

@@ -57,6 +57,11 @@ class Line:
         self.say: Callable[[str], None] = lambda text: None
         """Shows a sentence to the researcher."""
 
+    @property
+    def has_lasting_links(self) -> bool:
+        """Whether links that were handed out may lead here again; not to any free port."""
+        return not (self._embedded and self._port == 0)
+
     async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
         """Return the kernel's end of the line and the participant root."""
         if self._embedded:

@@ -210,7 +210,7 @@ class _Serving:
         kept = path != ":memory:"
         self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
         try:
-            if kept:
+            if kept and line.has_lasting_links:
                 _see_whose_links(path, session, copy, line.take_over)
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
@@ -218,12 +218,14 @@ class _Serving:
                 language, simulate,
             )  # fmt: skip
             if kept:
-                note_origin(path, session)
+                if line.has_lasting_links:
+                    note_origin(path, session)
                 line.origin = self._runtime.origin = os.path.realpath(path)
         except BaseException:
             self._log.close()
             raise
         line.session = self._runtime.world.key
+        self._runtime.page_code.frozen = code == "frozen"
         self._output = Output(
             self._runtime.lock.cause_here, self._keep, self._aim,
             self._runtime.loop.call_soon_threadsafe,
@@ -255,6 +257,7 @@ class _Serving:
 
     def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
         """Take the same cell's run again: new code, more places."""
+        self._runtime.page_code.see_all()
         if self._code == "frozen":
             self._refuse_new_code(setup)
         else:
