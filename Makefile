@@ -3,6 +3,7 @@
 # make docs   the documentation, built into site/
 # make test   everything that is checked before a change is accepted (less than 20 minutes)
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
+# make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200)
 #
 # Each alone is enough on a fresh machine: what is needed is installed into .venv first.
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo lab docs test test-all bench conformance lint vendor clean browser
+.PHONY: chaos demo lab docs test test-all bench conformance lint vendor clean browser
 .DEFAULT_GOAL := demo
 
 demo: .venv/installed
@@ -28,6 +29,9 @@ test: lint browser
 
 test-all: lint browser
 	$(BIN)/python -m pytest $(PARALLEL)
+
+chaos: .venv/installed
+	$(BIN)/python tools/chaos.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
