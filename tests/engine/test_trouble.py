@@ -325,3 +325,16 @@ async def test_errors_of_a_pages_script_reach_the_researcher() -> None:
         assert errors["message"].str.len().max() == 500
         assert len(errors) < 20
         assert await ann.call("echo", 1) == 1
+
+
+async def test_the_notebook_shows_one_refusal_of_a_kind_whoever_had_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who had it, and how often, is in run.errors and in the monitor."""
+    with serving(Market, players=3) as run:
+        for place in range(3):
+            browser = await Browser.open(run, place)
+            with pytest.raises(Rejected):
+                await browser.call("no_such_method")
+        assert capsys.readouterr().err.count("A call was refused") == 1
+        assert run.errors[["count", "players"]].values.tolist() == [[3, 3]]

@@ -96,3 +96,13 @@ def test_a_bot_is_called_by_its_trader() -> None:
         bots = run.bots([market_bot(ZIC()), market_bot(Sniper())])
         assert bots.status["bot"].tolist() == ["ZIC", "Sniper"]
         bots.stop()
+
+
+async def test_a_bot_asks_no_other_page_for_its_market() -> None:
+    """Nobody is told of a refusal that is none."""
+    with serving(Over, Call, Over, players=2) as run:
+        bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(2)], seed=1)
+        assert await asyncio.to_thread(bots.wait, 30.0)
+        assert bots.status["state"].tolist() == ["done"] * 2
+        assert set(run.calls["page"]) == {"Call"}
+        assert "NotLive" not in set(run.errors["type"])

@@ -167,6 +167,11 @@ class Client:
         return dict(self._boot.get("C") or {})
 
     @property
+    def kind(self) -> str:
+        """The kind of page, where bots are made for it: "market"; else ""."""
+        return str(self._boot.get("kind", ""))
+
+    @property
     def waits(self) -> bool:
         """Whether this is a wait page."""
         return bool(self._boot.get("wait"))

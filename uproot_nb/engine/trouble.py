@@ -64,6 +64,7 @@ class Trouble:
         self._show = show
         self._known: dict[_Kind, _Repeated] = {}
         self._waiting: dict[_Kind, _Repeated] = {}
+        self._shown: set[_Kind] = set()
         self._kinds: Counter[str] = Counter()
         """How many kinds of failures each player's browser has worded."""
 
@@ -131,9 +132,20 @@ class Trouble:
             if self._kinds[subject] > MOST_KINDS_OF_PLAYER:
                 value = {"type": value["type"], "message": f"{what}, in still other words."}
                 cause = cause._replace(cause="browser")
-        if self._note(subject, value, cause, count):
+        is_new = self._note(subject, value, cause, count)
+        if is_new and self._is_new_to_all(value, cause):
             source = f"\n{value['source']}" if value.get("source") else ""
             self._show(f"{what} ({cause.cause}, {subject}): {value['message']}{source}", cause)
+
+    def _is_new_to_all(self, value: Value, cause: Cause) -> bool:
+        """Tell whether nobody's browser has failed so before: the notebook shows one of them."""
+        kind: _Kind = (cause._replace(actor=""), *value.values())
+        if kind in self._shown:
+            return False
+        if len(self._shown) >= MOST_KINDS:
+            self._shown.clear()
+        self._shown.add(kind)
+        return True
 
     def _note(self, subject: str, value: Value, cause: Cause, count: int = 1) -> bool:
         """Log a failure, or count it if it is known; tell whether it is new."""

@@ -124,6 +124,8 @@ class Page:
     """What the plain attributes of this kind of page may be, besides those of every page."""
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The functions of this kind of page that answer at once, and what they take after `page`."""
+    _kind: ClassVar[str] = ""
+    """What bots know this kind of page by."""
     _checked: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -66,6 +66,7 @@ class MarketPage(Page):
     texts: ClassVar[Mapping[str, str]] = {}
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
+    _kind: ClassVar[str] = "market"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
         "seconds": (_is_a_time, "seconds, more than 0, or None"),

@@ -51,13 +51,11 @@ def market_bot(
 
         while not client.at_end:
             here = _Here(client)
-            try:
-                seed = await here.call("seed_markets")
-            except CallRefused as refusal:
-                if refusal.error != "NotLive":
-                    raise
+            if getattr(client, "kind", "market") != "market":
                 await random_form(client)
                 continue
+            try:
+                seed = await here.call("seed_markets")
             except PageLeft:
                 continue
             try:
