@@ -256,7 +256,8 @@ class Showing:
             "timeout": None if left is None else round(left * 1000),
             "simulate": self._simulate, "app": app.name, "name": page.__name__ if page else "",
             "back": self._submissions.position_before(player) is not None,
-            "wait": bool(page and page.waits), "kind": page._kind if page else "", "api": "api/" if app.api else None,
+            "wait": bool(page and page.waits), "kind": page._kind if page else "",
+            "api": "api/" if app.api else None,
         }  # fmt: skip
         if decimal_sign(language) != POINT:
             boot["decimal"] = decimal_sign(language)
