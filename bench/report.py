@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 from figures import Figures
+from measures.crowds import FEW, MANY, STEPS
 from measures.waits import SIZES, WAYS
 from targets import TARGETS
 
@@ -74,6 +75,17 @@ _MEASURES: dict[str, str] = {
     "commands/s",
     "the last 1,000 of 20,000 logged, of the first": "… time of the last 1,000 of 20,000 commands, "
     "of the first 1,000",
+    **{
+        f"s to {step}, {count} players": f"{count:,} players: {told}, s"
+        for count in (FEW, MANY)
+        for step, told in STEPS.items()
+    },
+    **{
+        f"ms to move one while half of {count} wait": f"{count:,} players: move one while half of "
+        "them wait, ms"
+        for count in (FEW, MANY)
+    },
+    "a player of 5,000, of one of 1,000": "… all of this for one player of 5,000, of one of 1,000",
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",
     "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",

@@ -24,6 +24,7 @@ from figures import Figures
 from measures import (
     appends,
     books,
+    crowds,
     forms,
     imports,
     latency,
@@ -62,6 +63,7 @@ _ALONE = (
     "opening",
     "appends",
     "books",
+    "crowds",
     "monitor",
     "imports",
 )
@@ -106,6 +108,7 @@ class Bench:
                 self.folder, self.plan.events, self.plan.repeats, self.figures
             ),
             "appends": lambda: appends.measure(self.folder, self.plan.repeats, self.figures),
+            "crowds": lambda: crowds.measure(self.folder, self.plan.repeats, self.figures),
             "books": lambda: books.measure(self.folder, self.plan.repeats, self.figures),
             "monitor": lambda: monitor.measure(
                 self.folder, self.plan.repeats, self.plan.seconds, self.figures

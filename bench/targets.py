@@ -135,6 +135,8 @@ TARGETS = (
            _watched, 0.95, True, places=3),
     Target("memory of a connected participant in the server", _median("kB a socket"),
            25, False, " kB", 1),
+    Target("all that is done to all players, for one of 5,000, of one of 1,000",
+           _median("a player of 5,000, of one of 1,000"), 2, False),
     Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),
            0.25, False, " s"),
 )  # fmt: skip

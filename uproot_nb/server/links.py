@@ -249,7 +249,7 @@ class KernelLink:
         session = self.sessions.get(message.session)
         if session is not None:
             self._server.sessions.add_players(session, message.tokens)
-            self._server.fill_buckets(session)
+            self._server.fill_buckets(session, message.tokens.values())
             self._seat(message.tokens)
 
     def _seat(self, tokens: Iterable[str]) -> None:

@@ -349,10 +349,11 @@ class ParticipantServer:
 
     # ---- limits ---------------------------------------------------------------------------
 
-    def fill_buckets(self, session: Session) -> None:
-        """Give a bucket to every player of *session* who has none yet."""
+    def fill_buckets(self, session: Session, names: Iterable[str] | None = None) -> None:
+        """Give a bucket to every player of *session*, or to those named, who has none yet."""
         now = time.monotonic()
-        for player in session.players.values():
+        for name in session.players if names is None else names:
+            player = session.players[name]
             player.bucket = player.bucket or self.limits.bucket(now)
         session.joins = session.joins or self.limits.bucket(now)
         session.visitors = session.visitors or Visitors(self.limits)
