@@ -420,7 +420,7 @@ async def test_a_snapshot_taken_amid_the_session_changes_nothing(tmp_path: Path)
         await ann.call("offer", 2, call_id="a-2")
         live_state = [list(offer) for offer in run.session.offers]
         copy_of(path, tmp_path / "copy.sqlite3")
-    with serving(Market, db=tmp_path / "copy.sqlite3", names=NAMES) as run:
+    with serving(Market, db=tmp_path / "copy.sqlite3", names=NAMES, copy=True) as run:
         assert run.session.offers == live_state
         again = await Browser.open(run)
         assert await again.call("offer", 9, call_id="a-1") == 1
