@@ -179,7 +179,7 @@ async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
         db.unlink()
         assert await ann.call("offer", 2) == 2
         assert run.events["value"].tolist().count(2.0) == 1
-        await until(lambda: rescued.exists())
+        assert run.path == str(rescued)
     state = load_state(SqliteLog(rescued, readonly=True), "market", Codec())
     assert [price for _, price in state.value("session", "offers")] == [1, 2]
 

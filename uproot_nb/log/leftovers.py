@@ -61,7 +61,8 @@ def refuse_rescued(file: str, path: str) -> None:
     if rescued is not None:
         raise AlienFile(
             path, f"while it was moved, deleted or replaced, its log went on in {rescued}",
-            f"To go on with that, rename it to {os.path.basename(file)}; else move it away.",
+            f"To go on with that, move what is left of the old one (-wal) away and rename it to "
+            f"{os.path.basename(file)}; otherwise move it away.",
         )  # fmt: skip
 
 

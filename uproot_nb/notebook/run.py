@@ -46,13 +46,10 @@ class Run(Steering, Tables):
     def __init__(
         self,
         runtime: Runtime,
-        path: str,
         closing: Callable[[], None],
         closed: Callable[[], None],
     ) -> None:
         self._runtime, self._closing, self._closed = runtime, closing, closed
-        self.path = path
-        """The database file, or ":memory:"."""
         self._windows: Windows | None = None
         self._bots: list[Bots] = []
         super().__init__(runtime.world.log, runtime.name)
@@ -63,6 +60,11 @@ class Run(Steering, Tables):
     def name(self) -> str:
         """The session's name; `serve(name=...)` goes on with it later."""
         return self._runtime.name
+
+    @property
+    def path(self) -> str:
+        """The database file, or ":memory:"; another one once the file was moved away."""
+        return self._runtime.world.log.path
 
     @property
     def session(self) -> Session:

@@ -230,7 +230,7 @@ class _Serving:
             self._runtime.lock.cause_here, self._keep, self._aim,
             self._runtime.loop.call_soon_threadsafe,
         )  # fmt: skip
-        self.run = Run(self._runtime, path, self._output.finish, self._closed)
+        self.run = Run(self._runtime, self._output.finish, self._closed)
 
     def let_effects(self, happen: bool) -> None:
         """Let what the experiment does outside of its session happen, or not."""
