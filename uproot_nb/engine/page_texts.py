@@ -6,7 +6,7 @@ from uproot_nb.engine.argument_texts import ARGUMENT_TEXTS
 
 __all__ = [
     "CALL_TEXTS", "CALM", "INTERRUPTED", "LEFT", "NOT_KEPT", "NO_SUCH_ACTION", "SCRIPT_TEXTS",
-    "TEMPLATE_TEXTS", "TEXTS",
+    "TEMPLATE_TEXTS", "TEXTS", "UNREADABLE",
 ]  # fmt: skip
 
 CALM = "Something went wrong. Please try again, or tell the person who runs this study."
@@ -14,8 +14,12 @@ NO_SUCH_ACTION = "This page has no such action."
 LEFT = "You have left this page."
 NOT_KEPT = "This call was not kept. Please try again."
 INTERRUPTED = "This was interrupted. Please look whether it has taken effect."
+UNREADABLE = "This cannot be sent."
+"""What the participant server says of a call that cannot be read."""
 
-CALL_TEXTS = (CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED, *ARGUMENT_TEXTS)
+CALL_TEXTS = (
+    CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED, UNREADABLE, *ARGUMENT_TEXTS,
+)  # fmt: skip
 """What a call of a live method that failed is answered with; the script says it translated."""
 
 SCRIPT_TEXTS = (
@@ -26,7 +30,6 @@ SCRIPT_TEXTS = (
     "The study is paused. Please stay on this page; it goes on by itself.",
     "This session has ended. You may close this page.",
     "This is too large to be sent.",
-    "This cannot be sent.",
     "Your answers are being sent…",
     "Your answers have not arrived yet. Please stay on this page; they are sent by themselves.",
     "The study is paused. Your answers are kept and sent as soon as it goes on.",

@@ -7,7 +7,7 @@
 (() => {
     "use strict";
 
-    const { attempt, build, condition, happenings, link, noteSubmitted, notices, text } = uproot.inner;
+    const { attempt, build, condition, happenings, link, noteSubmitted, notices, unsentWords } = uproot.inner;
 
     const SAY_AFTER = 2500;         // milliseconds, like all times below
     const FIRST_RETRY = 500;
@@ -15,10 +15,6 @@
     const ANSWER_WITHIN = 60000;    // beside the time that the body needs, at
     const BYTES_PER_MILLISECOND = 20;
     const TRIES_BY_SCRIPT = 4;      // where the connection is fine, and yet nothing can be sent
-
-    const SENDING = "Your answers are being sent…";
-    const UNSENT = "Your answers have not arrived yet. Please stay on this page; they are sent by themselves.";
-    const HELD = "The study is paused. Your answers are kept and sent as soon as it goes on.";
 
     let unsent = null;              // the form that is on its way: {data, body, size, tries}
     let timer = null;
@@ -120,10 +116,10 @@
     /* ---- What the participant sees -------------------------------------------------------- */
 
     function say() {
-        const words = isHeld() ? HELD : unsent.tries ? UNSENT : SENDING;
+        const words = isHeld() ? unsentWords.held : unsent.tries ? unsentWords.failed : unsentWords.sending;
         const form = uproot.I("uproot-form");
         form.inert = true;          // What is changed now would not be sent.
-        status(form).textContent = text(words);
+        status(form).textContent = words();
     }
 
     function status(form) {

@@ -43,6 +43,13 @@
         closed: "This session has ended. You may close this page.",
     };
 
+    /* What a page says of its form until that is stored; sending.js shows it. */
+    const unsentWords = {
+        sending: () => text("Your answers are being sent…"),
+        failed: () => text("Your answers have not arrived yet. Please stay on this page; they are sent by themselves."),
+        held: () => text("The study is paused. Your answers are kept and sent as soon as it goes on."),
+    };
+
     /* ---- The link: a WebSocket that comes back ------------------------------------------- */
 
     class Link {
@@ -657,7 +664,7 @@
 
         I,
     };
-    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text };
+    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text, unsentWords };
     window.I = I;
     window.C = window.C || uproot.C;
     if (!off.includes("terms")) window._ = text;
