@@ -18,6 +18,7 @@ from uproot_nb.headless.service import Service
 from uproot_nb.notebook.options import remedy
 from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.serve import fresh_name
+from uproot_nb.server.settings import ServerSettings
 
 __all__ = ["add_options", "run_notebook"]
 
@@ -43,6 +44,10 @@ def add_options(run: argparse.ArgumentParser) -> None:
         "--name", type=_taken("name"), help="the session's name, instead of the notebook's"
     )
     run.add_argument("--db", help="the database, instead of the notebook's")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="a limit or another setting of the server, as max_frame_bytes=1000000; repeatable",
+    )  # fmt: skip
     run.add_argument("--frozen", action="store_true", help="no page may be redefined")
     run.add_argument("--plain", action="store_true", help="lines instead of a picture")
     run.set_defaults(do=run_notebook)
@@ -58,7 +63,7 @@ def run_notebook(told: argparse.Namespace) -> int:
             db=None if told.db is None else str(Path(told.db).absolute()),
             fresh=fresh_name_of(notebook),
         )  # fmt: skip
-        doors = Doors(told.host, told.port, told.public_url)
+        doors = Doors(told.host, told.port, told.public_url, _settings(told.settings))
         return asyncio.run(_serve(notebook, doors, overrides, screen))
     except CannotStart as refusal:
         print(f"uproot-nb: {refusal}", file=sys.stderr)
@@ -67,6 +72,13 @@ def run_notebook(told: argparse.Namespace) -> int:
 
 async def _serve(notebook: NotebookFile, doors: Doors, overrides: Overrides, screen: Screen) -> int:
     return await Service(notebook, doors, overrides, screen).run()
+
+
+def _settings(assignments: list[str]) -> ServerSettings:
+    try:
+        return ServerSettings.parse(assignments)
+    except ValueError as error:
+        raise CannotStart(f"--set: {error}.") from error
 
 
 def fresh_name_of(notebook: NotebookFile) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 from uproot_nb.bridge.discovery import Discovery, publish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
 from uproot_nb.headless.notebook_file import CannotStart
+from uproot_nb.server.connections import allow_open_files
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.settings import ServerSettings
 
 __all__ = ["Doors"]
 
@@ -23,9 +25,13 @@ class Doors:
     doors.file      # for UPROOT_NB_BRIDGE_FILE
     """
 
-    def __init__(self, host: str, port: int, public_url: str = "") -> None:
+    def __init__(
+        self, host: str, port: int, public_url: str = "", settings: ServerSettings | None = None
+    ) -> None:
         self._host, self._port = host, port
-        self._server = ParticipantServer(public_url=public_url)
+        chosen = settings or ServerSettings()
+        allow_open_files(chosen.limits.max_connections)
+        self._server = ParticipantServer(public_url=public_url, **chosen.arguments())
         self._listener: Listener | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.file = Path()

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.bridge.channel import Channel
@@ -44,7 +44,9 @@ class Line:
         port: int = 8600,
         address: str = "127.0.0.1",
         public_url: str = "",
+        server: Mapping[str, Any] | None = None,
     ) -> None:
+        self._settings = server
         self._bridge, self._embedded = bridge, embedded
         self._port, self._address, self._public_url = port, address, public_url
         self._url, self._since = "", 0.0
@@ -72,6 +74,8 @@ class Line:
         if found is not None:
             channel = await self._connect_first(found, receive, gone)
             if channel is not None:
+                if self._settings:
+                    self.say(_NOT_OWN.format(names=", ".join(self._settings)))
                 return channel, self._url
         if self._embedded is False:
             raise BridgeRefused("this machine", "no Jupyter server with uproot_nb is running.")
@@ -138,12 +142,15 @@ class Line:
     async def _embed(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
         # lazy: beside a Jupyter server with the extension, a kernel never needs the server's parts
         from uproot_nb.server.participants import start_embedded
+        from uproot_nb.server.settings import ServerSettings
 
         await self.disconnect()
+        settings = ServerSettings.of(self._settings or {})
         try:
             self.server, channel, url = await start_embedded(
-                receive, gone, port=self._port, address=self._address, public_url=self._public_url
-            )
+                receive, gone, port=self._port, address=self._address, public_url=self._public_url,
+                settings=settings,
+            )  # fmt: skip
         except socket.gaierror as error:
             raise UprootError(
                 f"serve(address={self._address!r}): this machine has no such address ({error})."
@@ -159,6 +166,10 @@ class Line:
             self.server = None
 
 
+_NOT_OWN = (
+    "serve(server=…) sets a participant server of the run's own, and this run uses another: set "
+    "{names} there (c.UprootNB.… in jupyter_server_config.py, or uproot-nb run --set …)."
+)
 _HANGS = (
     "The Jupyter server, through which participants come ({url}), does not answer.\n"
     "This waits for it, so that their links stay as they are. To go on without it, interrupt the "

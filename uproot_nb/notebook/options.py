@@ -85,6 +85,21 @@ def _is_web_address(text: str) -> bool:
         return False
 
 
+def _server(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, Mapping):
+        return 'give a dict of settings, such as {"max_frame_bytes": 1_000_000}, or None'
+    # lazy: only who brings a server of the run's own needs its parts
+    from uproot_nb.server.settings import ServerSettings
+
+    try:
+        ServerSettings.of(value)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
+
+
 def _embedded(value: Any) -> str:
     return "" if value in (None, True, False) else "use True, False, or None to find out"
 
@@ -109,6 +124,6 @@ def _copy(value: Any) -> str:
 _CHECKS = {
     "players": _players, "name": _name, "code": _code, "settings": _settings, "db": _db,
     "port": _port, "address": _address, "public_url": _public_url, "embedded": _embedded,
-    "bridge": _bridge, "language": _language, "simulate": _simulate,
+    "bridge": _bridge, "language": _language, "simulate": _simulate, "server": _server,
     "copy": _copy, "take_over": _copy,
 }  # fmt: skip

@@ -81,6 +81,7 @@ def serve(
     port: int = 8600,
     address: str = "127.0.0.1",
     public_url: str = "",
+    server: Mapping[str, Any] | None = None,
     namespace: dict[str, Any] | None = None,
 ) -> Run:
     """Serve the experiment of this notebook to participants' browsers.
@@ -115,6 +116,8 @@ def serve(
             same links, also if another kernel is serving from that now.
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
             one of the run's own at *address* and *port* (or the next free one).
+        server: limits and the like of a server of the run's own, by the names of `UprootNB`'s
+            traits, such as {"max_frame_bytes": 1_000_000, "trusted_proxies": ["127.0.0.1"]}.
 
     `uproot-nb run` overrides players, name, code and db (see `Overrides`), and is the server.
 
@@ -131,7 +134,7 @@ def serve(
     )
     check_options(
         **told, settings=settings, port=port, address=address, public_url=public_url,
-        language=language, simulate=simulate, copy=copy, take_over=take_over,
+        language=language, simulate=simulate, server=server, copy=copy, take_over=take_over,
     )  # fmt: skip
     players, name, code, db, embedded, bridge = told.values()
     setup = setup_of(page_order, app, names)
@@ -143,7 +146,7 @@ def serve(
     running: _Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
         return running.again(setup, players, rooms)
-    line = Line(bridge, embedded, port, address, public_url)
+    line = Line(bridge, embedded, port, address, public_url, server)
     line.take_over = take_over
     serving = _Serving(
         names, session, path, setup, line, code, settings, seed, durable, language, simulate, copy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Float, Integer, List, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, validate
 
 from uproot_nb.bridge.discovery import VARIABLE, Discovery, publish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
@@ -20,6 +21,7 @@ from uproot_nb.server.mount import MOUNT, mounted
 from uproot_nb.server.networks import Proxies
 from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.policies import check_ancestors
+from uproot_nb.server.settings import ServerSettings
 from uproot_nb.server.status import StatusData, StatusPage
 
 __all__ = ["UprootNB"]
@@ -97,9 +99,25 @@ class UprootNB(ExtensionApp):
         origins, as "https://hub.example.org", or "*" for all.""",
     ).tag(config=True)
 
+    limits = Dict(
+        help="""Further limits by their names, as {"max_form_bytes": 2_000_000}; see the manual."""
+    ).tag(config=True)
+
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
     _discovery: Path | None = None
+
+    @validate("limits")
+    def _check_limits(self, proposal: Any) -> dict[str, Any]:
+        checked: dict[str, Any] = proposal["value"]
+        own = [name for name in checked if self.has_trait(name)]
+        try:
+            if own:
+                raise ValueError(f"set c.UprootNB.{own[0]} itself")
+            ServerSettings.of(checked)
+        except ValueError as error:
+            raise TraitError(f"UprootNB.limits: {error}") from error
+        return checked
 
     @validate("trusted_proxies")
     def _check_proxies(self, proposal: Any) -> list[str]:
@@ -119,7 +137,8 @@ class UprootNB(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Make the participant server; it opens its port when Jupyter's loop runs."""
-        limits = Limits(
+        limits = replace(
+            ServerSettings.of(self.limits).limits,
             max_calls_per_second=self.max_calls_per_second,
             max_frame_bytes=self.max_frame_bytes,
             max_unsent_bytes=self.max_unsent_bytes,
@@ -127,7 +146,7 @@ class UprootNB(ExtensionApp):
             max_connections_per_network=self.max_connections_per_network,
             max_joins_per_second=self.max_joins_per_second,
             max_upload_bytes=self.max_upload_bytes,
-            max_file_bytes=self.max_upload_bytes,
+            max_file_bytes=self.limits.get("max_file_bytes", self.max_upload_bytes),
         )
         self.participants = ParticipantServer(
             limits,

@@ -8,13 +8,14 @@ request makes room for the next one, the oldest first: browsers open another whe
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 
-__all__ = ["Connections", "Seat", "most_connections"]
+__all__ = ["Connections", "Seat", "allow_open_files", "most_connections"]
 
 _RESERVED_FILES = 256
 """Open files that are left to the rest of the process: kernels, databases, Jupyter's own port."""
@@ -33,6 +34,20 @@ def most_connections(wanted: int) -> int:
     if limit == resource.RLIM_INFINITY:
         return wanted
     return max(1, min(wanted, max(limit - _RESERVED_FILES, limit // 2)))
+
+
+def allow_open_files(connections: int) -> None:
+    """Let this process open as many files as *connections* need, if the system lets it."""
+    if sys.platform == "win32":
+        return
+    import resource  # it is not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _RESERVED_FILES
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _Kind(enum.Enum):

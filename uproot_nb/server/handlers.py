@@ -25,6 +25,7 @@ from uproot_nb.server.forms import (
     FormReader,
     PostedFile,
 )
+from uproot_nb.server.limits import how_to_change
 from uproot_nb.server.networks import network_of
 from uproot_nb.server.notices import words
 from uproot_nb.server.sessions import Player, Session
@@ -229,6 +230,7 @@ class PlayerPage(_KernelPage):
 
     _reader: FormReader | None = None
     _sender: Player | None = None
+    _reported = False
     _stalled: asyncio.TimerHandle | None = None
 
     @property
@@ -257,6 +259,9 @@ class PlayerPage(_KernelPage):
         self._reader = FormReader(kind, limits, self.server.uploads)
         if player.uploads >= limits.max_uploads_per_player:
             self._reader.refuse(TOO_MANY)
+        elif self._announced > limits.max_upload_bytes:
+            self._reader.refuse(TOO_LARGE)
+        self._report_refusal(player)
         self._sender = player
         player.uploads += 1
         self._expect_more()
@@ -266,6 +271,8 @@ class PlayerPage(_KernelPage):
         if self._reader is not None:
             self._expect_more()
             self._reader.feed(chunk)
+            if self._sender is not None:
+                self._report_refusal(self._sender)
 
     def on_connection_close(self) -> None:
         """Forget the form: the browser is gone."""
@@ -384,8 +391,29 @@ class PlayerPage(_KernelPage):
             [path for _, _, _, path, _ in left], self.server.limits.kept_unanswered
         )
 
+    @property
+    def _announced(self) -> int:
+        """How long the form is, as its browser says."""
+        text = self.request.headers.get("Content-Length", "")
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    def _report_refusal(self, player: Player) -> None:
+        """Report a refused form at once: of a large one the rest may come for long."""
+        if self._reader is None or not self._reader.refused or self._reported:
+            return
+        self._reported = True
+        status, detail = self._reader.refused, ""
+        if status == TOO_LARGE:
+            limits, size = self.server.limits, self._announced
+            detail = (
+                f"a form of {size:,} bytes; max_upload_bytes allows {limits.max_upload_bytes:,} "
+                f"with files, max_form_bytes {limits.max_form_bytes:,} without, max_files "
+                f"{limits.max_files}. Raise {how_to_change('max_upload_bytes')}"
+            )
+        self.server.count_refusal(_REFUSALS.get(status, "unkept"), player, detail)
+
     def _refuse(self, player: Player, status: int) -> None:
-        self.server.count_refusal(_REFUSALS.get(status, "unkept"), player)
+        self._report_refusal(player)
         kind = "large" if status == TOO_LARGE else "refused"
         if self._by_script:
             again = status in (TOO_MANY, UNKEPT)

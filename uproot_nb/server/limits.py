@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Refusals", "ScriptErrors", "TokenBucket"]
+__all__ = ["Limits", "Refusals", "ScriptErrors", "TokenBucket", "how_to_change"]
+
+
+def how_to_change(setting: str) -> str:
+    """Return where a researcher changes a limit, as the end of a sentence."""
+    return (
+        f"{setting} (c.UprootNB.{setting} in jupyter_server_config.py; "
+        f"serve(server={{'{setting}': …}}) for a run's own server; uproot-nb run --set {setting}=…)"
+    )
 
 
 @dataclass(frozen=True)

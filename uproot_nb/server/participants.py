@@ -25,7 +25,7 @@ from uproot_nb.server.addresses import choose_address, own_addresses
 from uproot_nb.server.connections import Connections, Seat, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
-from uproot_nb.server.limits import Limits, Refusals, ScriptErrors
+from uproot_nb.server.limits import Limits, Refusals, ScriptErrors, how_to_change
 from uproot_nb.server.links import KernelLink
 from uproot_nb.server.listening import BoundedServer as _BoundedServer
 from uproot_nb.server.networks import Proxies, network_of
@@ -33,6 +33,7 @@ from uproot_nb.server.policies import check_ancestors, is_at, same_origin
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.rooms import Rooms
 from uproot_nb.server.sessions import Player, Session, Sessions
+from uproot_nb.server.settings import ServerSettings
 from uproot_nb.server.sockets import PlayerSocket
 from uproot_nb.server.uploads import Uploads
 from uproot_nb.server.visitors import Visitors
@@ -261,13 +262,15 @@ class ParticipantServer:
         connections, network = self.connections, network_of(address)
         if not self.has_room():
             most = connections.most
-            detail = f"all {most:,} are in use (max_connections, and what `ulimit -n` allows)"
+            more = how_to_change("max_connections")
+            detail = f"all {most:,} are in use. Raise `ulimit -n` and {more}"
         elif connections.strangers >= connections.most_strangers:
             most = connections.most_strangers
             detail = f"browsers without a player's link have all {most:,} that they may have"
         else:
             most = connections.most_per_network
-            detail = f"{network} has {most:,} without a player's link (max_connections_per_network)"
+            more = how_to_change("max_connections_per_network")
+            detail = f"{network} has {most:,} without a player's link. Raise {more}"
         self._report_shortage("too many connections", detail)
 
     def note_no_files(self, failure: OSError, expected: bool) -> None:
@@ -367,7 +370,8 @@ class ParticipantServer:
             limits = self.limits
             what = (
                 f"{network_of(address)} has asked for {limits.join_burst:,.0f} places at once, and "
-                f"{limits.max_joins_per_second:g} a second pass (max_joins_per_second)"
+                f"{limits.max_joins_per_second:g} a second pass. Raise join_burst or "
+                f"{how_to_change('max_joins_per_second')}"
             )
         if what:
             self.count_refusal("too many joins", detail=what, session=session)
@@ -445,17 +449,11 @@ async def start_embedded(
     port: int = 8600,
     address: str = "127.0.0.1",
     public_url: str = "",
-    limits: Limits | None = None,
-    trusted_proxies: Iterable[str] = (),
-    frame_ancestors: Iterable[str] = (),
+    settings: ServerSettings | None = None,
 ) -> tuple[ParticipantServer, MemoryChannel, str]:
     """Start a participant server in this loop; return it, the kernel's channel, and its URL."""
-    server = ParticipantServer(
-        limits,
-        public_url=public_url,
-        trusted_proxies=trusted_proxies,
-        frame_ancestors=frame_ancestors,
-    )
+    chosen = settings or ServerSettings()
+    server = ParticipantServer(public_url=public_url, **chosen.arguments())
     server.start(port, address)
     near, _ = memory_pair(receive, gone, server.attach)
     return server, near, server.url

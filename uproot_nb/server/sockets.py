@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 
 from uproot_nb.bridge.messages import Backlog, Invoke, SocketClosed, SocketOpened
+from uproot_nb.server.limits import how_to_change
 from uproot_nb.server.nesting import too_deep
 from uproot_nb.server.sessions import Player
 from uproot_nb.server.websocket import WebSocket, text_frame
@@ -143,8 +144,8 @@ class PlayerSocket(WebSocket):
         what = f"the call of {method[1].decode()}" if method else "a message"
         limit = self._server.limits.max_frame_bytes
         detail = (
-            f"{what} has {size:,} bytes, and max_frame_bytes allows {limit:,}. "
-            "Send less at a time, take it by a form, or raise the limit."
+            f"{what} has {size:,} bytes, and max_frame_bytes allows {limit:,}. Send less at a "
+            f"time, take it by a form, or raise {how_to_change('max_frame_bytes')}"
         )
         self._server.count_refusal("too large", self.player, detail)
         self.shut(4413, "too large")
