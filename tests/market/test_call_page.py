@@ -19,6 +19,7 @@ from uproot_nb import (
     Player,
     Rounds,
     Run,
+    create_groups,
     live,
     mark_dropout,
     move_to_end,
@@ -489,11 +490,29 @@ async def test_where_nobody_is_left_nothing_is_cleared() -> None:
 
 async def test_to_look_again_sets_up_no_market() -> None:
     """Who is only put on the page has not arrived there yet."""
-    with serving(Over, Ready, players=3, seed=3) as run:
+    with serving(Over, Ready, players=3, seed=3) as run, run.lock:  # nobody arrives meanwhile
         run.advance(list(run.players))
         run.advance(list(run.players))
         run.mark_dropout(run.players[2])
         assert Market.find(run.session) is None
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_whoever_many_go_at_once_those_who_are_left_are_asked_once(
+    monkeypatch: pytest.MonkeyPatch, grouped: bool
+) -> None:
+    """Once for each group, or the session: not for each who goes."""
+    with serving(Ready, Over, players=40, seed=3) as run:
+        if grouped:
+            create_groups(run.session, [run.players[n : n + 20] for n in (0, 20)])
+        run.advance(list(run.players))
+        asked: list[Any] = []
+        look = Ready.clear_if_all_ready
+        monkeypatch.setattr(Ready, "clear_if_all_ready", lambda p: (asked.append(p), look(p)))
+        run.move_to_end(list(run.players)[::2])
+        assert len(asked) == (2 if grouped else 1)
+        run.mark_dropout(list(run.players)[1::4])
+        assert len(asked) == (4 if grouped else 2)
 
 
 class Wrong(Ready):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,7 +21,8 @@ __all__ = ["Departures"]
 class Departures:
     """Lets pages on which players depend on each other know that somebody has moved or dropped out.
 
-    That are kinds of pages with a class method `look_again(player)`, such as a call market's. It
+    These are page classes that define `look_again(player)`, such as a call market's, and
+    `looks_once_for(player)`: equal values mean that one look is enough for both players. It
     runs at once, under the same lock and in the same commit as the move: neither a kill nor another
     player's call comes between the two, and a rerun has them in the same order.
     """
@@ -29,15 +32,40 @@ class Departures:
     ) -> None:
         self._world, self._journeys = world, journeys
         self._whereabouts, self._trouble = whereabouts, trouble
+        self._gone: dict[Player, None] | None = None
+        """Who has gone in a block of `together`; None outside."""
 
     def look(self, player: Player) -> None:
         """Let every such page on which somebody is look again, now that *player* has gone."""
-        pages = [page for page in self._journeys.pages.values() if hasattr(page, "look_again")]
-        if not pages:
-            return
         with self._world.lock:
-            for page in pages:
-                if self._whereabouts.is_shown(page.key):
+            if self._gone is None:
+                self._look_for([player])
+            else:
+                self._gone[player] = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Look once for all who go in a block, at its end and in the same commit.
+
+        Otherwise each of many who are moved would make the page ask all who are left.
+        """
+        with self._world.lock:
+            if self._gone is not None:
+                yield
+                return
+            self._gone = {}
+            try:
+                yield
+            finally:
+                gone, self._gone = self._gone, None
+                self._look_for(gone)
+
+    def _look_for(self, gone: Collection[Player]) -> None:
+        pages: list[Any] = list(self._journeys.pages.values()) if gone else []
+        for page in pages:
+            if hasattr(page, "look_again") and self._whereabouts.is_shown(page.key):
+                last = {page.looks_once_for(player): player for player in gone}
+                for player in last.values():
                     self._look(page, player)
 
     def _look(self, page: Any, player: Player) -> None:

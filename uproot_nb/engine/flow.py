@@ -75,7 +75,7 @@ class Flow:
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
         self.departures = Departures(world, self.journeys, self.whereabouts, trouble)
-        self.moves = Moves(world, self.journeys, self.departures.look)
+        self.moves = Moves(world, self.journeys, self.departures)
         self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
         self.waits = Waits(
             world, self.journeys, self.moves, self.whereabouts, self.follow, self._tell_waiting

@@ -189,12 +189,13 @@ class Interventions:
             acting = cause or world.lock.cause or world.journal.outside()
             before = world.lock.begin_step(acting)
             try:
-                for player in players:
-                    moved = {} if targets is None else _moved(player, targets)
-                    value = world.codec.encode({**told, **moved, "online": player.online})
-                    world.journal.write("intervention", player.subject, what, value)
-                    if change is not None:
-                        change(player)
+                with self._flow.departures.together():
+                    for player in players:
+                        moved = {} if targets is None else _moved(player, targets)
+                        value = world.codec.encode({**told, **moved, "online": player.online})
+                        world.journal.write("intervention", player.subject, what, value)
+                        if change is not None:
+                            change(player)
             finally:
                 world.lock.end_step(before)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from uproot_nb.engine.departures import Departures
 from uproot_nb.engine.entities import Player
 from uproot_nb.engine.journeys import Journeys
 from uproot_nb.engine.steps import Cause
@@ -22,11 +22,12 @@ class Moves:
     """Writes where players are; runs none of the authors' code but a page order's own function.
 
     Args:
-        moved: is told, in the same commit, of each player who has gone to another place.
+        departures: is told, in the same commit, of each player who has gone to another place.
     """
 
-    def __init__(self, world: World, journeys: Journeys, moved: Callable[[Player], None]) -> None:
-        self._world, self._journeys, self._moved = world, journeys, moved
+    def __init__(self, world: World, journeys: Journeys, departures: Departures) -> None:
+        self._world, self._journeys = world, journeys
+        self._moved, self.together = departures.look, departures.together
 
     def cause(self, player: Player, what: str) -> Cause:
         """Return the cause of what the flow itself does for a player who is on a page."""

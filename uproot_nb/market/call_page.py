@@ -98,6 +98,13 @@ class CallMarketPage(MarketPage):
         """Clear the markets of those whom a player has left behind, if they are all ready."""
         cls.clear_if_all_ready(player)
 
+    @classmethod
+    def looks_once_for(cls, player: Player) -> str:
+        """Return the same for players whose traders are the same: their group or session."""
+        if page_function(cls, "traders") is not page_function(MarketPage, "traders"):
+            return player.subject
+        return "session" if player.group is None else player.group.subject
+
     # What the page's flow asks
 
     def timeout_reached(page: Any, player: Player) -> None:
