@@ -12,7 +12,7 @@ BIN := .venv/bin
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: chaos demo lab docs test test-all bench conformance lint vendor clean browser
+.PHONY: chaos demo lab docs test test-all bench conformance lint vendor clean browser proxy
 .DEFAULT_GOAL := demo
 
 demo: .venv/installed
@@ -24,10 +24,10 @@ lab: .venv/installed
 docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
-test: lint browser
+test: lint browser proxy
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-all: lint browser
+test-all: lint browser proxy
 	$(BIN)/python -m pytest $(PARALLEL)
 
 chaos: .venv/installed
@@ -49,6 +49,9 @@ vendor: .venv/installed
 
 browser:
 	bash tools/prepare.sh browser
+
+proxy:
+	bash tools/prepare.sh proxy
 
 .venv/installed: setup.cfg pyproject.toml tools/prepare.sh
 	bash tools/prepare.sh environment

@@ -3,6 +3,7 @@
 #
 #   bash tools/prepare.sh environment    .venv with the package, its tests' needs, the extension on
 #   bash tools/prepare.sh browser        Chromium, from the system's packages
+#   bash tools/prepare.sh proxy          nginx, from there, for the tests of the manual's block
 #
 # What apt is not allowed to install is asked for in a sentence.
 
@@ -19,7 +20,8 @@ apt_get() {
         sudo -n true 2>/dev/null || return 1
         as=(sudo -n)
     fi
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >&2
+    # RUNLEVEL: what is installed is not started as a service.
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get "$@" >&2
 }
 
 install_packages() {
@@ -84,8 +86,18 @@ prepare_browser() {
     if [ -n "${CI:-}" ]; then exit 1; fi
 }
 
+has_proxy() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null; }
+
+prepare_proxy() {
+    has_proxy && return
+    install_packages nginx-light || true
+    has_proxy && return
+    say "There is no nginx, and apt may not install it: the tests behind a proxy are skipped."
+}
+
 case "${1:-}" in
     environment) prepare_environment ;;
     browser) prepare_browser ;;
-    *) say "usage: bash tools/prepare.sh environment|browser"; exit 2 ;;
+    proxy) prepare_proxy ;;
+    *) say "usage: bash tools/prepare.sh environment|browser|proxy"; exit 2 ;;
 esac
