@@ -244,7 +244,7 @@ function errorsPanel(badge) {
         if (!kinds.has(key)) {
             if (!kinds.size) list.replaceChildren();
             kinds.set(key, kind);
-            const details = [traceback || words, source].filter(Boolean).join("\n");
+            const details = [traceback || words, source.replace(/^:\d+$/, "")].filter(Boolean).join("\n");
             kind.whole = build("details", { "data-type": type }, kind.line, build("pre", {}, details));
         }
         kind.count += count;
