@@ -21,6 +21,7 @@ from uproot_nb.bridge.messages import (
     SocketClosed,
     SocketOpened,
 )
+from uproot_nb.server.sockets import PlayerSocket
 
 pytestmark = pytest.mark.asyncio
 
@@ -604,3 +605,25 @@ async def test_a_forked_child_holds_no_participant(world: World) -> None:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+async def test_one_connection_that_cannot_be_pinged_does_not_end_the_pings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither those of the others, nor the next ones."""
+    kernel = await world.kernel()
+    await kernel.serve()
+    await world.connect("ann")
+    await world.connect("bob")
+    pinged: list[str] = []
+
+    def check_alive(socket: PlayerSocket) -> None:
+        pinged.append(socket.player.name)
+        raise OSError("oh")
+
+    monkeypatch.setattr(PlayerSocket, "check_alive", check_alive)
+    for _ in range(2):
+        world.server._timers["ping"].cancel()
+        world.server._ping()
+    assert sorted(pinged) == ["ann", "ann", "bob", "bob"]
+    assert not world.server._timers["ping"].cancelled()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from uproot_nb.engine.breaking import place_of
 from uproot_nb.engine.steps import NOBODY, Cause, StepLock
 
 __all__ = ["Watchdog"]
+
+logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.1
 
@@ -59,16 +62,22 @@ class Watchdog:
     def _watch(self) -> None:
         self._ask_for_beat()
         while not self._stopped.wait(LOOK_EVERY):
-            now, since = time.monotonic(), self._lock.since
-            if since:
-                self._held = now
-                if now - since > self.patience and since != self._warned_for:
-                    self._note_held(since)
-            elif self.is_stuck():
-                place = place_of(self._lock.thread_of_steps)
-                where = f"It is in {place}\nrun.interrupt() ends it. " if place else ""
-                what = "Something has kept the experiment's loop busy"
-                self._warn_once(self._beat, what, where)
+            try:
+                self._look()
+            except Exception:  # the border around one look: the next is taken all the same
+                logger.exception("The watchdog could not say who holds participants up.")
+
+    def _look(self) -> None:
+        now, since = time.monotonic(), self._lock.since
+        if since:
+            self._held = now
+            if now - since > self.patience and since != self._warned_for:
+                self._note_held(since)
+        elif self.is_stuck():
+            place = place_of(self._lock.thread_of_steps)
+            where = f"It is in {place}\nrun.interrupt() ends it. " if place else ""
+            what = "Something has kept the experiment's loop busy"
+            self._warn_once(self._beat, what, where)
 
     def _note_held(self, since: float) -> None:
         lock = self._lock

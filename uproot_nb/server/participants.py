@@ -205,11 +205,11 @@ class ParticipantServer:
 
     def _note_use(self) -> None:
         """Note again and again which kernels have participants: who only waits sends nothing."""
+        self._later("use", _USE_SECONDS, self._note_use)  # first: nothing below ends it
         rooms = (socket.room.session for socket in self.rooms.sockets())
         sessions = {opened.player.session for opened in self.sockets.values()} | set(rooms)
         for kernel in {one.link.kernel for one in sessions if one and one.link and not one.closed}:
             self.touch(kernel)
-        self._later("use", _USE_SECONDS, self._note_use)
 
     def find_rival(self, hello: Hello) -> str:
         """Return the file from which another kernel serves the session that *hello* names."""
@@ -338,17 +338,20 @@ class ParticipantServer:
         self.count_refusal("unknown address", player, detail)
 
     def _ping(self) -> None:
-        for opened in (*self.sockets.values(), *self.rooms.sockets()):
-            opened.check_alive()
+        self._later("ping", self.limits.ping_interval, self._ping)  # first: nothing below ends it
         self.expected.check()
-        self._later("ping", self.limits.ping_interval, self._ping)
+        for opened in (*self.sockets.values(), *self.rooms.sockets()):
+            try:
+                opened.check_alive()
+            except Exception:  # the border around one socket: the others are pinged as well
+                _logger.exception("A participant's connection could not be looked after.")
 
     def _listen(self, since: float) -> None:
         """Notice a kernel that has stopped, though its line is open."""
         now = time.monotonic()
+        self._later("listen", _LISTEN_SECONDS, lambda: self._listen(now))
         for link in list(self.links):
             link.listen(now, since)
-        self._later("listen", _LISTEN_SECONDS, lambda: self._listen(now))
 
     # ---- limits ---------------------------------------------------------------------------
 

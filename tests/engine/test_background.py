@@ -1,0 +1,95 @@
+"""What a run does beside participants goes on, whatever goes wrong with it once, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.engine.running import Faulty, serving, until, until_true
+from uproot_nb import Page
+from uproot_nb.engine import runtime as runtimes
+from uproot_nb.engine.background import repeat
+
+
+class Somewhere(Page):
+    """Somewhere to be."""
+
+
+def failing(times: list[int], error: Exception) -> Callable[..., None]:
+    """Return what fails the first two times, and notes each."""
+
+    def act(*ignored: Any) -> None:
+        times.append(len(times))
+        if len(times) < 3:
+            raise error
+
+    return act
+
+
+async def test_an_act_that_fails_is_reported_and_done_again_and_so_are_the_others() -> None:
+    times, others, errors = list[int](), list[int](), list[BaseException]()
+    acts = failing(times, KeyError("oh")), lambda: others.append(1)
+    task = asyncio.create_task(repeat(0.0, errors.append, *acts))
+    await until(lambda: len(times) > 4)
+    task.cancel()
+    assert [repr(error) for error in errors] == ["KeyError('oh')"] * 2
+    assert len(others) >= 4
+
+
+@pytest.mark.parametrize("what", ["tick", "check_place"])
+def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Nor does a look at the file; whatever they raise."""
+    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    times: list[int] = []
+    monkeypatch.setattr("uproot_nb.engine.journal.Journal." + what, failing(times, KeyError("oh")))
+    with serving(Somewhere) as run:
+        until_true(lambda: len(times) > 5)
+        errors = run.errors
+        assert set(errors["type"]) == {"KeyError"}
+        assert errors["count"].sum() == 2
+
+
+def test_what_a_timer_raises_is_reported() -> None:
+    """asyncio alone would print it to a terminal that nobody reads."""
+
+    def oh() -> None:
+        raise KeyError("oh")
+
+    with serving(Somewhere) as run:
+        run._runtime.loop.call_soon_threadsafe(run._runtime.loop.call_later, 0.0, oh)
+        until_true(lambda: "KeyError" in run.errors["type"].tolist())
+
+
+def test_the_watchdog_goes_on_after_a_warning_that_could_not_be_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times: list[int] = []
+    monkeypatch.setattr("uproot_nb.engine.watchdog.LOOK_EVERY", 0.005)
+    monkeypatch.setattr("uproot_nb.engine.watchdog.Watchdog._look", failing(times, OSError()))
+    with serving(Somewhere):
+        until_true(lambda: len(times) > 4)
+
+
+def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk at one snapshot is not the end of all."""
+    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    for name, value in (("SNAPSHOT_AFTER", 1), ("SNAPSHOT_RETRY_SECONDS", 0.0)):
+        monkeypatch.setattr("uproot_nb.engine.journal." + name, value)
+    log = Faulty()
+    saved: list[int] = []
+    monkeypatch.setattr("uproot_nb.notebook.serve.MemoryLog", lambda: log)
+    save = log.save_snapshot
+
+    def save_snapshot(snapshot: Any) -> None:
+        saved.append(snapshot.seq)
+        if len(saved) < 3:
+            raise OSError(28, "No space left on device")
+        save(snapshot)
+
+    log.save_snapshot = save_snapshot  # type: ignore[method-assign]
+    with serving(Somewhere) as run:
+        until_true(lambda: log.load_snapshot(run.name) is not None)
+        assert len(saved) >= 3
