@@ -34,6 +34,8 @@ from uproot_nb import (
     rerun,
     rng,
     room,
+    send_to,
+    send_to_one,
     spawn,
     uuid,
     watch_for_dropout,
@@ -496,3 +498,77 @@ async def test_a_form_with_stealth_fields_is_not_kept_and_taken_as_it_came_out()
         assert again.told["not kept"] == 1
         assert again.state["age"].tolist() == [30]
         assert again.same, again
+
+
+class Turns(Page):
+    """Its calls take turns in many steps, and each sees what the others have done."""
+
+    @live
+    async def work(page, player, steps: int):
+        seen = []
+        for _ in range(steps):
+            seen.append(player.session.total)
+            player.session.total += 1 + player.id
+            await asyncio.sleep(0)
+        player.seen = seen
+        player.luck = rng().random()
+        return seen
+
+    @live
+    async def two_at_once(page, player):
+        async def one(name: str) -> None:
+            for _ in range(3):
+                player.session.total += 1
+                await asyncio.sleep(0)
+                setattr(player, name, player.session.total)
+
+        await asyncio.gather(one("left"), one("right"))
+
+    @live
+    async def look(page, player):
+        before = player.session.total
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        player.looked = [before, player.session.total]
+
+    @live
+    def touch(page, player):
+        player.session.total += 100
+        return player.session.total
+
+
+def start_total(session):
+    session.total = 0
+
+
+async def test_calls_that_took_turns_take_them_again_in_the_same_order() -> None:
+    """Whatever the steps of different players saw of each other, they see again."""
+    names = {"new_session": start_total}
+    with serving(Turns, players=4, names=names) as run:
+        browsers = [await Browser.open(run, n) for n in range(4)]
+        ann, bob, cem, dan = browsers
+        for _ in range(5):
+            asked = []
+            with run.lock:  # so that all of them come at once
+                for browser, method, *args in (
+                    (ann, "work", 12), (bob, "work", 9), (cem, "two_at_once"), (dan, "look"),
+                    (ann, "touch"), (bob, "look"), (cem, "touch"), (dan, "work", 5),
+                ):  # fmt: skip
+                    asked.append((browser, await browser.ask(method, *args)))
+            for browser, call_id in asked:
+                await browser.answer(call_id)
+        again = rerun(run, [Turns], namespace=names)
+        assert again.same, again
+        assert sum("resumed" in text for text in run.events["value"].array.texts) > 0
+
+
+async def test_what_a_cell_has_sent_is_sent_again() -> None:
+    """Pushes of cells are compared like those of live methods."""
+    with serving(Turns, names={"new_session": start_total}) as run:
+        ann = await Browser.open(run)
+        await ann.call("touch")
+        send_to(run.players, {"price": 3}, event="News")
+        send_to_one(run.players[0], "hello")
+        again = rerun(run, [Turns], namespace={"new_session": start_total})
+        assert again.same, again
+        assert len(again.notifications) == 2

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 __all__ = ["Calls"]
 
 CLOSING_SECONDS = 2.0
+MOST_RESUMED = 500
+"""Steps of one call whose place among the others' is logged."""
 LONG_SECONDS = 1.0
 """After so long a call that has changed nothing yet is logged as begun: a restart must know."""
 LONGEST_REFUSED = 200
@@ -53,6 +56,7 @@ class Calls:
         self._scopes: dict[str, asyncio.Lock] = {}
         self._long: dict[Key, _CallCause] = {}
         """The calls that go on for longer than one step."""
+        self._turns = itertools.count(1)
         self._held = False
         """Whether the log's note of what runs just now names a call."""
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
@@ -221,6 +225,8 @@ class Calls:
             known = self._causes[page, method.name] = named
         cause = _CallCause(invoke.player, *known)
         cause.world, cause.invoke, cause.begun = self._world, invoke, time.monotonic()
+        cause.turns, cause.place = self._turns, (self._world.journal.seq, next(self._turns))
+        cause.last, cause.resumed = cause.place, []
         cause.noted = method.repeatable  # then a restart may run it twice, and no trace is needed
         return cause
 
@@ -306,7 +312,8 @@ class Calls:
         with world.lock:
             ledger = world.state.players[invoke.player].calls
             ms = b"%.3f" % ((time.perf_counter() - started) * 1000)
-            text = _record(invoke, ledger.back(invoke.id), outcome + b',"ms":' + ms)
+            outcome += b',"ms":' + ms + _order_of(cause)
+            text = _record(invoke, ledger.back(invoke.id), outcome)
             subject = f"player/{invoke.player}"
             seq = world.journal.write_for(cause, "call", subject, invoke.method, text)
             world.journal.finish(cause)
@@ -364,6 +371,27 @@ class _CallCause(Unfinished):
     invoke: Invoke
     begun: float
     """When it did, by `time.monotonic`."""
+    turns: Iterator[int]
+    """Numbers the turns of all calls, as they come."""
+    place: tuple[int, int]
+    """The last event before it began, and its turn."""
+    step = 0
+    """How many steps it has begun."""
+    last: tuple[int, int]
+    """The last event when its last step ended, and the turn after which it came."""
+    resumed: list[tuple[int, int, int]]
+    """Those of its steps before which others had a turn: (step, last event before it, turn)."""
+
+    def begin_step(self) -> None:
+        """Note where in the log a step begins; a rerun takes turns in the same way."""
+        turn, seq = next(self.turns), self.world.journal.seq
+        if (seq, turn - 1) != self.last and len(self.resumed) < MOST_RESUMED:
+            self.resumed.append((self.step, seq, turn))
+        self.step, self.last = self.step + 1, (seq, turn)
+
+    def end_step(self) -> None:
+        """Note where in the log a step ends."""
+        self.last = self.world.journal.seq, self.last[1]
 
     def note_started(self) -> None:
         """Log that the call has begun, so that no restart runs it twice."""
@@ -406,6 +434,14 @@ def _record(invoke: Invoke, back: tuple[int, int], outcome: bytes) -> str:
         orjson.dumps(invoke.id), invoke.page, invoke.args, invoke.kwargs, *back,
     )  # fmt: skip
     return (head + outcome + b"}").decode()
+
+
+def _order_of(cause: Cause) -> bytes:
+    """Return where a call stood among the others, for its row."""
+    if not isinstance(cause, _CallCause):  # it was refused, and is in order by its row
+        return b""
+    begun = b',"begun":[%d,%d]' % cause.place
+    return begun + (b',"resumed":' + orjson.dumps(cause.resumed) if cause.resumed else b"")
 
 
 def _shortened(reason: str) -> str:

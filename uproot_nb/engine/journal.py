@@ -12,7 +12,7 @@ from sqlite3 import Error as SqliteError
 from typing import Any
 
 from uproot_nb.engine.old_values import OldValues
-from uproot_nb.engine.steps import Cause, StepLock
+from uproot_nb.engine.steps import Cause, CountedSteps, StepLock
 from uproot_nb.errors import ClosedRun, LogBusy, UprootError
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog, Snapshot
@@ -42,7 +42,7 @@ UNDONE = CHANGES | {"group"}
 """What is undone when the hook that did it fails."""
 
 
-class Unfinished(Cause):
+class Unfinished(CountedSteps):
     """The cause of a call whose outcome is not written yet.
 
     Its changes are never committed without a trace of the call: `note_started` adds one first.

@@ -20,7 +20,7 @@ from uproot_nb.engine.showing import MakeTemplates
 from uproot_nb.engine.steps import Cause
 from uproot_nb.engine.submitting import BACK, POSITION, VISIT, visit_token
 from uproot_nb.experiment.setup import Setup
-from uproot_nb.log.call_rows import read_call
+from uproot_nb.log.call_rows import call_id_of, read_call
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
@@ -64,12 +64,36 @@ class Retelling(Runtime):
         self.troubles: list[str] = []
         self._draw_name = self.world.new_name
         self._passings: dict[str, list[Event]] = {}
+        self._turns: dict[tuple[str, str], dict[int, asyncio.Future[None]]] = {}
+        """The steps that come after what others do, by call: resolved when it is their turn."""
+        self.lock.gate = self._turn
         self.flow.timeouts.is_told = lambda player: self._passing(player) is not None
 
     def expect(self, passings: Iterable[Event]) -> None:
         """Know beforehand when players' time was up, by the events that will be told."""
         for event in passings:
             self._passings.setdefault(event.subject, []).append(event)
+
+    def expect_turns(self, turns: Iterable[tuple[Event, int]]) -> None:
+        """Know beforehand which steps of which calls have waited while others have written."""
+        for event, number in turns:
+            name, call_id = event.subject.partition("/")[2], call_id_of(event.value)
+            self._turns.setdefault((name, call_id), {})[number] = self.loop.create_future()
+
+    def _turn(self, cause: Cause) -> asyncio.Future[None] | None:
+        """Return what the next step of a call has to wait for; None if it may go on."""
+        invoke = getattr(cause, "invoke", None)
+        if invoke is None:
+            return None
+        turns = self._turns.get((invoke.player, invoke.id), {})
+        turn = turns.get(cause.step)  # type: ignore[attr-defined]
+        return None if turn is None or turn.done() else turn
+
+    async def _tell_resume(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        turns = self._turns.get((name, call_id_of(event.value)), {})
+        waiting = [number for number, turn in turns.items() if not turn.done()]
+        if waiting:
+            turns[min(waiting)].set_result(None)
 
     def tell(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
         """Let something come in again, and wait for all that it causes."""

@@ -19,6 +19,7 @@ from uproot_nb.experiment.outside import Outside, enter_outside
 __all__ = [
     "NOBODY",
     "Cause",
+    "CountedSteps",
     "CellLock",
     "StepLock",
     "StepLoop",
@@ -38,6 +39,19 @@ class Cause(NamedTuple):
 
 
 NOBODY = Cause("", "", "", "")
+
+
+class CountedSteps(Cause):
+    """A cause whose steps are counted, so that a rerun can let them take turns as they did."""
+
+    def begin_step(self) -> None:
+        """Count a step; called under the lock, before it."""
+        raise NotImplementedError
+
+    def end_step(self) -> None:
+        """Take note that a step has ended; called under the lock."""
+        raise NotImplementedError
+
 
 _THREAD_CAUSE: contextvars.ContextVar[tuple[StepLock, Cause] | None] = contextvars.ContextVar(
     "uproot_nb_cause", default=None
@@ -90,6 +104,8 @@ class StepLock:
         self.outermost: Cause = NOBODY
         """The cause of the step that has the lock, or had it last."""
         self.thread_of_steps = 0
+        self.gate: Callable[[Cause], asyncio.Future[None] | None] | None = None
+        """Says what a step has to wait for, in a rerun; None if it may go on."""
         self.breaking = False
         """Whether the step that has the lock is to be ended."""
         self._breaks_at_next_line = False
@@ -287,12 +303,19 @@ class Steps:
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], lock: StepLock, cause: Cause) -> None:
         self._coroutine, self._lock, self._cause = coroutine, lock, cause
+        self._counted = cause if isinstance(cause, CountedSteps) else None
 
     def __await__(self) -> Generator[Any, Any, Any]:
         value: Any = None
         error: BaseException | None = None
         self._lock.mark_thread(self._cause)
         while True:
+            if self._lock.gate is not None:
+                try:
+                    while (turn := self._lock.gate(self._cause)) is not None:
+                        yield from turn
+                except BaseException as raised:  # cancelled before its turn
+                    value, error = None, raised
             try:
                 awaited = self._step(value, error)
             except StopIteration as stop:
@@ -310,6 +333,8 @@ class Steps:
 
     def _step(self, value: Any, error: BaseException | None) -> Any:
         before = self._lock.begin_step(self._cause)
+        if self._counted is not None:
+            self._counted.begin_step()
         try:
             if error is None:
                 return self._coroutine.send(value)
@@ -319,6 +344,8 @@ class Steps:
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as left:
             raise RuntimeError(f"{type(left).__name__} left the code: {left}") from left
         finally:
+            if self._counted is not None:
+                self._counted.end_step()
             self._lock.end_step(before)
 
 

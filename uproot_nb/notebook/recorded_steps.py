@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,7 +24,7 @@ _LOOKING = {
     "timeout", "arrived", "templatevars", "jsvars", "fields", "page_order",
 }  # fmt: skip
 _RENDERING = {"templatevars", "jsvars"}
-_RAW = CHANGES | {"group", "chat", "room"}
+_RAW = CHANGES | {"group", "chat", "room", "notify"}
 
 
 class RecordedStep(NamedTuple):
@@ -39,6 +39,10 @@ class RecordedStep(NamedTuple):
     act: str
     event: Event
     caused: tuple[Event, ...] = ()
+    place: tuple[int, int] = (0, 0)
+    """Where it stands among calls that come before the same event: that event, and the turn."""
+    resumed: int = 0
+    """Which step of a call goes on, for a call that has waited while others have written."""
 
     @property
     def player(self) -> str:
@@ -51,12 +55,32 @@ def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
     """Return what came from outside, after the session was opened."""
     times = [event.time for event in events]
     opened = next((n for n, event in enumerate(events) if event.kind == "open"), len(events))
-    found = [
-        step
-        for place in range(opened + 1, len(events))
-        if (step := _step(events, times, place)) is not None
+    found: list[RecordedStep] = []
+    for place in range(opened + 1, len(events)):
+        step = _step(events, times, place)
+        if step is not None:
+            found.append(step)
+            found += _resumptions(events, step)
+    return sorted(found, key=_order)
+
+
+def _order(step: RecordedStep) -> tuple[Any, ...]:
+    """Order steps by their events; a call that is known to come before an event goes first."""
+    rank = 0 if step.place != (0, 0) else 1 if step.act == "passed" else 2
+    return step.seq, rank, step.place, step.time
+
+
+def _resumptions(events: Sequence[Event], step: RecordedStep) -> list[RecordedStep]:
+    """Return when a call went on after others had written."""
+    if step.act != "call":
+        return []
+    resumed = read_call(step.event.value).get("resumed", ())
+    event, known = step.event, len(events)
+    return [
+        RecordedStep(seq + 1, events[seq - 1].time, "resume", event, (), (seq, turn), number)
+        for number, seq, turn in resumed
+        if seq < known
     ]
-    return sorted(found, key=lambda step: (step.seq, step.act != "passed", step.time))
 
 
 def by_cell(event: Event) -> bool:
@@ -133,6 +157,8 @@ def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
     told = read_call(event.value)
     if told["outcome"] == "started":
         return None
+    if "begun" in told and told["begun"][0] < event.seq:
+        return _begun_call(events, place, told["begun"], told.get("ms", 0.0) / 1000)
     first = place
     while first and events[first - 1][7:10] == event[7:10] and _is_part(events[first - 1]):
         first -= 1
@@ -141,6 +167,20 @@ def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
     late = (n for n in range(early, first) if _says_late(events[n], event.subject))
     first = min(first, next(late, early))  # a call that was too late comes after that is told
     return RecordedStep(events[first].seq, min(begun, events[first].time), "call", event)
+
+
+def _begun_call(
+    events: Sequence[Event], place: int, begun_at: Sequence[int], seconds: float
+) -> RecordedStep:
+    """Return the step of a call whose row says after which event it began."""
+    event, (seq, turn) = events[place], begun_at
+    begun = max(min(event.time - seconds, events[seq].time), events[seq - 1].time)
+    for number in range(seq, place):
+        if _says_late(events[number], event.subject):  # the call itself has found that out
+            return RecordedStep(events[number].seq, begun, "call", event)
+        if events[number][7:10] != event[7:10]:
+            break
+    return RecordedStep(seq + 1, begun, "call", event, (), (seq, turn))
 
 
 def _says_late(event: Event, subject: str) -> bool:

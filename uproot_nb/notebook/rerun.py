@@ -157,6 +157,7 @@ def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, 
     """Tell everything; return which event of today came first in which recorded step."""
     marks: list[tuple[int, int]] = []
     steps = _without_room_joins(steps_of(events))
+    retelling.expect_turns((s.event, s.resumed) for s in steps if s.act == "resume")
     retelling.expect(step.event for step in steps if step.act == "passed")
     output = Output(retelling.lock.cause_here, partial(_keep, retelling), lambda cause: None)
     output.start()
