@@ -251,7 +251,10 @@ def test_the_snapshots_of_an_older_database_are_read(tmp_path: Path) -> None:
         with closing(sqlite3.connect(file)) as older, older:  # it kept the newest three alone
             for seq in (20, 30, whole._past.last):
                 state = whole._past.state(seq).dump()
-                older.execute("INSERT INTO snapshots VALUES ('market', ?, ?)", (seq, state))
+                older.execute(
+                    "INSERT INTO snapshots(session, seq, state) VALUES ('market', ?, ?)",
+                    (seq, state),
+                )
         log.close()
         with open_log(file) as market:
             for seq in (0, 19, 20, 25, 31, whole._past.last):
