@@ -73,6 +73,7 @@ def notify(
 
     Raises:
         WrongRecipient: something among the recipients is not a player of this session.
+        TooLarge: *data* has more than 2 MB as JSON.
     """
     if not isinstance(sender, Player):
         raise WrongRecipient(sender)

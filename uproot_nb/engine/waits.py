@@ -80,6 +80,8 @@ class Waits:
         self._running: set[str] = set()
         self._gatherings: dict[_Key, _Gathering] = {}
         self._gatherings_of: dict[str, set[_Key]] = defaultdict(set)
+        self._keys_of: dict[str, set[_Key]] = defaultdict(set)
+        """The gatherings of each group, and of the session."""
         self._changed: dict[_Key, None] = {}
         """Gatherings that may be complete by now."""
         self._queues: dict[Place, dict[str, None]] = defaultdict(dict)
@@ -204,15 +206,14 @@ class Waits:
     def _note_joined(self, name: str) -> None:
         """Let the whole session's gatherings wait for somebody new as well."""
         self._known.add(name)
-        for key, gathering in self._gatherings.items():
-            if key[2] == SESSION:
-                gathering.unseen[name] = None
-                self._gatherings_of[name].add(key)
-                self._changed[key] = None
+        for key in self._keys_of[SESSION]:
+            self._gatherings[key].unseen[name] = None
+            self._gatherings_of[name].add(key)
+            self._changed[key] = None
 
     def _note_group(self, subject: str) -> None:
         """Count a group's gatherings anew, for its members are other ones now."""
-        for key in [key for key in self._gatherings if key[2] == subject]:
+        for key in list(self._keys_of.get(subject, ())):
             self._forget(key)
             self._gather(key)
             self._changed[key] = None
@@ -338,6 +339,7 @@ class Waits:
 
     def _gather(self, key: _Key) -> _Gathering:
         gathering = self._gatherings[key] = _Gathering(self._members(key[2]))
+        self._keys_of[key[2]].add(key)
         for name in gathering.unseen:
             self._gatherings_of[name].add(key)
         return gathering
@@ -345,6 +347,7 @@ class Waits:
     def _forget(self, key: _Key) -> None:
         gathering = self._gatherings.pop(key, None)
         self._changed.pop(key, None)
+        self._keys_of[key[2]].discard(key)
         for name in () if gathering is None else gathering.names():
             self._gatherings_of[name].discard(key)
 
