@@ -47,13 +47,13 @@ def starts_loops(page: Path) -> bool:
     return "asyncio.run(" in page.read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", filter(starts_loops, PAGES), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*filter(starts_loops, PAGES)], ids=lambda page: page.stem)
 def test_every_snippet_on_a_page_runs_after_those_before_it(page: Path, tmp_path: Path) -> None:
     with Reader(page.stem, tmp_path) as reader:
         reader.follow(fences_of(page))
 
 
-@pytest.mark.parametrize("page", filterfalse(starts_loops, PAGES), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*filterfalse(starts_loops, PAGES)], ids=lambda page: page.stem)
 def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
     page: Path, tmp_path: Path, browser: Browser
 ) -> None:

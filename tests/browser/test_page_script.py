@@ -789,3 +789,10 @@ def test_enter_that_ends_a_word_of_an_input_method_is_none(
     visit.open("<p></p>")
     event = f"new KeyboardEvent('keydown', {{key: 'Enter'{how}}})"
     assert visit.page.evaluate(f"uproot.inner.isEnter({event})") is is_one
+
+
+def test_an_object_that_says_how_it_is_sent_is_an_argument_like_others(visit: Visit) -> None:
+    """Keyword arguments are an object in any case: a call without is refused with its page."""
+    visit.open("<p></p>")
+    got = visit.page.evaluate("uproot.invoke('say', {toJSON: () => 5})")
+    assert (got["args"], got["kwargs"]) == ([5], {})

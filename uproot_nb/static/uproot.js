@@ -208,6 +208,7 @@
 
     function isPlainObject(value) {
         if (value === null || typeof value !== "object") return false;
+        if (typeof value.toJSON === "function") return false;       // It may be sent as anything.
         const prototype = Object.getPrototypeOf(value);
         return prototype === Object.prototype || prototype === null;
     }
