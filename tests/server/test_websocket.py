@@ -195,6 +195,30 @@ async def test_a_close_is_completed_though_the_browser_reads_nothing(
 
 
 @pytest.mark.asyncio
+async def test_all_sockets_of_a_player_together_leave_no_more_unread_than_one_may(
+    limited: Any,
+) -> None:
+    """Or a participant could fill the server's memory with 32 browsers that read nothing."""
+    limit = 4 << 20
+    world = await limited(max_unsent_bytes=limit)
+    kernel, _ = await _joined(world)
+    raws = [await world.raw() for _ in range(7)]
+    bob = await world.play("bob")
+    opened = [one for one in world.server.sockets.values() if one.player.name == "ann"]
+    assert len(opened) == 8
+    chunk = text_frame(b"x" * 100_000)
+    for _ in range(400):
+        for one in opened:
+            one.write(chunk)
+    assert sum(one.unsent for one in opened) < 3 * limit
+    assert sum(one.closing for one in opened) >= 1
+    assert await bob.nothing_more()
+    assert (await kernel.expect(Misuse)).what == "too slow"
+    for raw in raws:
+        raw.writer.transport.abort()
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("path", ["p/unknown/ws?page=0&since=0", "room/nowhere/ws"])
 async def test_a_refused_browser_that_says_goodbye_is_let_go_at_once(
     world: World, path: str

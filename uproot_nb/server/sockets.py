@@ -130,6 +130,10 @@ class PlayerSocket(WebSocket):
         if link is not None and self.page != WAITING_PAGE:
             link.send(SocketClosed(self.number, session.key, self.player.name))
 
+    @property
+    def all_unsent(self) -> int:
+        return sum(socket.unsent for socket in self.player.sockets)
+
     def on_refusal(self, code: int, what: str) -> None:
         self._server.count_refusal(what, self.player)
 

@@ -27,6 +27,8 @@ __all__ = [
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _MASKED = 0x80, 0x80
 _GOODBYE_SECONDS = 5.0
+_FAIR_SHARES = 8
+"""A connection that leaves an eighth of the limit unread is looked at with its player's others."""
 _UNACKNOWLEDGED_SECONDS = 60
 _MOST_FRAGMENTS = 1024
 _LONGEST_HEAD = 14
@@ -184,13 +186,21 @@ class WebSocket(asyncio.Protocol):
         """Bytes that the browser has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
+    @property
+    def all_unsent(self) -> int:
+        """Bytes that whoever this is has not taken on any of its connections."""
+        return 0
+
     def write(self, frames: bytes) -> None:
         """Write whole frames, as `text_frame` made them; close if the browser takes too few."""
         transport = self._transport
         if self._closing or transport is None:
             return
         transport.write(frames)
-        if transport.get_write_buffer_size() > self._max_unsent:
+        unsent = transport.get_write_buffer_size()
+        if unsent > self._max_unsent or (
+            unsent * _FAIR_SHARES > self._max_unsent and self.all_unsent > self._max_unsent
+        ):
             self.refuse(4408, "too slow")
 
     def refuse(self, code: int, what: str) -> None:
