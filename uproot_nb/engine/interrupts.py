@@ -5,6 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from _signal import (  # type: ignore[import-not-found]  # signal.getsignal is ten times slower
+    default_int_handler,
+    getsignal,
+)
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
@@ -12,6 +16,8 @@ __all__ = ["SECTIONS", "Sections", "guarded"]
 
 IMPATIENCE = 2.0
 """Seconds after which one more interrupt breaks a section: authors' code may never return."""
+
+_SIGINT = int(signal.SIGINT)
 
 Function = TypeVar("Function")
 
@@ -43,9 +49,9 @@ class Sections:
     def enter(self) -> None:
         """Begin a section; sections may be nested."""
         self.depth += 1
-        if self.depth == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if self.depth == 1 and getsignal(_SIGINT) is default_int_handler:
             # Whoever has set a handler of their own (asyncio, a debugger) decides by themselves.
-            signal.signal(signal.SIGINT, self.handle)
+            signal.signal(_SIGINT, self.handle)
 
     def leave(self) -> None:
         """End a section; what has waited for the end of the outermost is raised here."""

@@ -221,7 +221,7 @@ class StepLock:
             while self._step_waits:
                 time.sleep(0.00002)  # the experiment's thread is waiting: let it go first
                 check()
-            while not self.acquire_now(True, WAIT_SECONDS):
+            while not self.acquire_now(False) and not self.acquire_now(True, WAIT_SECONDS):
                 check()
             if not self._step_waits:
                 break
