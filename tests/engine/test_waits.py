@@ -9,6 +9,8 @@ import threading
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.engine.running import Browser, serving, until
 from uproot_nb import (
@@ -17,6 +19,7 @@ from uproot_nb import (
     Rounds,
     Run,
     SynchronizingWait,
+    create_group,
     mark_dropout,
     move_to_end,
 )
@@ -268,3 +271,68 @@ def test_moving_many_costs_each_of_them_once(wait: type[Page]) -> None:
     few, many = _work_of_moving(40, wait), _work_of_moving(160, wait)
     for what, calls in many.items():
         assert calls < 4 * 1.5 * few[what] + 500, what
+
+
+# ---- counting by what has changed gives what counting everybody would ----
+
+NUMBERS = st.integers(0, 4)
+MOVES = st.one_of(
+    st.tuples(st.sampled_from(["advance", "revert", "end", "drop", "connect", "gone"]), NUMBERS),
+    st.tuples(st.just("group"), st.sets(NUMBERS, min_size=1)),
+    st.tuples(st.sampled_from(["join", "settle"]), NUMBERS),
+)
+
+
+def _counts_by_asking_everybody(run: Run) -> None:
+    waits, world = run._runtime.flow.waits, run._runtime.world
+    for (key, nth, subject), gathering in list(waits._gatherings.items()):
+        page = run._runtime.flow.journeys.pages[key]
+        gathering = waits._counted(page, nth, subject)
+        members = waits._members(subject)
+        here = {n for n in members if waits._is_here(world.player(n), page, nth)}
+        assert (gathering.here, gathering.missing) == (here, set(members) - here)
+    for place in waits._whereabouts.places():
+        states = world.state.players.items()
+        there = {n for n, s in states if (s.page, s.nth) == place and s.entered == s.settled}
+        assert set(waits._whereabouts.arrived(place)) == there
+        free = {n for n in there if world.state.players[n].online}
+        free = {n for n in free if not world.state.players[n].dropped} - waits._grouped
+        assert set(waits._queues[place]) == free
+
+
+@settings(max_examples=20, deadline=None)
+@given(steps=st.lists(MOVES, max_size=25))
+def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
+    """Whoever comes, goes, drops out, joins or is put into a group."""
+    with serving(Everybody, Pair, Sync, Play, players=5) as run:
+        runtime = run._runtime
+        for step in steps:
+            what = step[0]
+            if what == "group":
+                members = [run.players[n] for n in sorted(step[1])]
+                create_group(run.session, members, overwrite=True)
+            elif what == "join":
+                runtime.wait_for(runtime.open_place())
+            elif what == "settle":
+                runtime.wait_for(_settled(run))
+            else:
+                _do(run, what, run.players[step[1]])
+            with run.lock:
+                _counts_by_asking_everybody(run)
+        runtime.wait_for(_settled(run))
+        with run.lock:
+            _counts_by_asking_everybody(run)
+
+
+def _do(run: Run, what: str, player: Any) -> None:
+    runtime = run._runtime
+    if what in ("connect", "gone"):
+        runtime.loop.call_soon_threadsafe(runtime._note_presence, player.name, 7, what == "connect")
+    elif what == "advance":
+        run.advance(player)
+    elif what == "revert":
+        run.revert(player)
+    elif what == "end":
+        run.move_to_end(player)
+    else:
+        run.mark_dropout(player)
