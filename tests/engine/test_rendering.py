@@ -343,3 +343,28 @@ def test_a_file_that_is_no_text_is_refused(templates: Templates, tmp_path: Path)
     (tmp_path / "Market.html").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadPage, match="UTF-8"):
         show(templates, page())
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("<p>\n{{ formfields }}", "is here: {{ fields() }}.\n"),
+        ("<p>\n{{ formfield 'age' }}", "is here: {{ field(form.age) }}.\n"),
+        ("<p>\n{{ if player.x }}a{{ endif }}", "{{ if … }} is here {% if … %}.\n"),
+        ("<p>\n{{ subsession.round_number }}", "is here: session.\n"),
+    ],
+)
+def test_what_a_template_of_otree_says_is_translated(
+    templates: Templates, text: str, remedy: str
+) -> None:
+    with pytest.raises(BadPage) as caught:
+        show(templates, page(template=text))
+    assert remedy in caught.value.remedy
+    assert caught.value.where == "Market.template, line 2"
+
+
+def test_a_mistake_of_ones_own_is_no_word_of_otree(templates: Templates) -> None:
+    for text in ("<p>{{ price }}", "<p>{{ y + }}"):
+        with pytest.raises(BadPage) as caught:
+            show(templates, page(template=text))
+        assert "oTree" not in caught.value.remedy

@@ -23,6 +23,7 @@ from uproot_nb.engine.languages import Catalogues, Shelf, direction
 from uproot_nb.engine.markdown import PARAGRAPH, Prose, paragraph, read_prose
 from uproot_nb.engine.translating import speak, translate_blocks
 from uproot_nb.errors import BadPage
+from uproot_nb.experiment.hints import hint_for_template
 
 __all__ = ["TemplateSource", "Templates"]
 
@@ -328,6 +329,7 @@ class Templates:
             raise BadPage(
                 name,
                 f"the template uses something that is not there: {error.message}.",
+                f"{hint_for_template(error.message or '', '')}"
                 "Return it from templatevars(page, player), or set it first; "
                 "for what may be missing write {% if x is defined %}.",
                 f"{file}, line {line}",
@@ -344,9 +346,12 @@ class Templates:
 
 
 def _blame_syntax(name: str, error: jinja2.TemplateSyntaxError) -> NoReturn:
+    lines = (error.source or "").splitlines()
+    line = lines[error.lineno - 1] if 0 < error.lineno <= len(lines) else ""
     raise BadPage(
         name,
         f"the template has a mistake: {error.message}",
+        f"{hint_for_template(error.message or '', line)}"
         "Correct that line; the page is shown again when it is reloaded.",
         f"{error.filename or error.name}, line {error.lineno}",
     ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import re
 import sys
 import textwrap
 import warnings
@@ -12,7 +13,10 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
-__all__ = ["ENTITY_NAMES", "NOTEBOOK_NAMES", "PAGE_NAMES", "advise", "returns_nothing"]
+__all__ = [
+    "ENTITY_NAMES", "NOTEBOOK_NAMES", "PAGE_NAMES", "advise", "hint_for_template",
+    "returns_nothing",
+]  # fmt: skip
 
 PAGE_NAMES: Mapping[str, str] = {
     "is_displayed": "write the hook 'def show(page, player)'",
@@ -74,7 +78,37 @@ ENTITY_NAMES: Mapping[str, str] = {
 }
 """oTree's names for what players, groups and sessions have, and what it is here."""
 
+TEMPLATE_NAMES: Mapping[str, str] = {
+    "formfields": "{{ fields() }}",
+    "formfield": "{{ field(form.age) }}",
+    "next_button": "nothing, as each page has its button",
+    "subsession": "session",
+    "participant": "player",
+    "Constants": "C",
+}
+"""oTree's names in templates, and what to write here."""
+
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
+_TAG = re.compile(r"\{\{-?\s*(if|elif|else|endif|for|endfor|block|endblock|include|formfield)\b")
 _OWN = f"{__name__.partition('.')[0]}."
+
+
+def hint_for_template(message: str, line: str) -> str:
+    """Return what oTree's words in a template are here; "" if there are none.
+
+    Args:
+        message: what is wrong, as Jinja2 says it.
+        line: the template's line.
+    """
+    found = _UNDEFINED.match(message)
+    if found is not None and found[1] in TEMPLATE_NAMES:
+        return f"What oTree calls so is here: {TEMPLATE_NAMES[found[1]]}.\n"
+    tag = _TAG.search(line)
+    if tag is None:
+        return ""
+    if tag[1] in TEMPLATE_NAMES:
+        return f"What oTree writes so is here: {TEMPLATE_NAMES[tag[1]]}.\n"
+    return f"What oTree writes as {{{{ {tag[1]} … }}}} is here {{% {tag[1]} … %}}.\n"
 
 
 def advise(text: str) -> None:
