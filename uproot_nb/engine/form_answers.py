@@ -210,7 +210,7 @@ def starts_at(field: NumberInput | Slider) -> Decimal:
 
 def _read_number(text: str, language: str, wrong: str = NUMBER) -> Decimal:
     try:
-        return read_number(text, language)
+        return read_number(text, language, whole=wrong == WHOLE_NUMBER)
     except AmbiguousNumber:
         raise Wrong(no_thousands(language)) from None
     except NotANumber:

@@ -69,6 +69,7 @@ _DIGITS = re.compile(r"[0-9]*\Z")
 _THOUSANDS = re.compile(
     r"[1-9][0-9]{0,2}(?:(?P<sign>[^0-9])[0-9]{3})(?P<more>(?:(?P=sign)[0-9]{3})*)\Z"
 )
+_ONE_THOUSAND = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}\Z")
 _LONGEST = 700
 """No number that is written out is longer: 308 digits before the sign, and 324 after it."""
 _LARGEST_EXPONENT = 307
@@ -108,14 +109,17 @@ def number_text(number: Any, places: int | None = None, sign: str = POINT) -> st
     return text.replace(POINT, sign)
 
 
-def read_number(text: str, language: str = "en", *, exponents: bool = True) -> Decimal:
+def read_number(
+    text: str, language: str = "en", *, exponents: bool = True, whole: bool = False
+) -> Decimal:
     """Return the number that a participant has written, on a page in *language*.
 
         read_number("12,5", "de")       # Decimal("12.5")
         read_number("1.500", "de")      # AmbiguousNumber: it may be 1500, and may be 1.5
 
     Digits of all scripts count, ".5" and "5." too, and the other decimal sign where it cannot be
-    one between thousands. *exponents*: whether "1e3" is a number.
+    one between thousands. *exponents*: whether "1e3" is a number; *whole*: whether a whole one is
+    asked for, so that "2,000" is hardly meant as two in any language.
 
     Raises:
         AmbiguousNumber: it may be another number, because of signs between thousands.
@@ -128,6 +132,8 @@ def read_number(text: str, language: str = "en", *, exponents: bool = True) -> D
     own = _ARABIC_POINT if _ARABIC_POINT in mantissa else decimal_sign(language)
     base = language.replace("_", "-").partition("-")[0].lower()
     spaced = _SPACE_LANGUAGES.fullmatch(base) is not None
+    if whole and _ONE_THOUSAND.match(mantissa):
+        raise AmbiguousNumber(text)
     digits = _read_decimals(mantissa, own, spaced)
     number = Decimal(f"{sign}{digits}e{exponent or 0}")
     if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
