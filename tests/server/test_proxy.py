@@ -32,7 +32,8 @@ pytestmark = [
 
 def _block(server_port: int, location: str) -> str:
     """Return the manual's block, for the port of the test's server."""
-    (found,) = re.findall(r"```nginx\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(r"```text\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S)
+    (found,) = [block for block in blocks if "proxy_pass" in block]
     block = found.replace("127.0.0.1:8600", f"127.0.0.1:{server_port}")
     return str(block.replace("location / {", f"location {location} {{"))
 
