@@ -103,7 +103,7 @@ def test_random_forms_walk_through_our_notebooks_to_the_end(notebook: Run) -> No
     bots = notebook.bots(12, seed=1)
     assert bots.wait(60), bots.status.to_string()
     assert bots.status["state"].tolist() == ["done"] * 12, bots.status["error"].tolist()
-    assert notebook.errors.empty
+    assert notebook.errors.query("field != 'Warning'").empty
     assert [player.page for player in notebook.players] == [None] * 12
 
 

@@ -727,7 +727,7 @@ def test_bots_send_an_order_for_each_unit_and_go_on(page: type[CallMarketPage]) 
                     run.advance(player)
         assert bots.wait(30), bots.status.to_string()
         assert bots.status["state"].tolist() == ["done"] * 6, bots.status["error"].tolist()
-        assert run.errors.empty
+        assert run.errors.query("field != 'Warning'").empty
         submitted = run.market().order_events.query("event == 'submit'")
         assert (submitted.groupby(["period", "player"]).size() == 2).all()
         trades = run.market().trades

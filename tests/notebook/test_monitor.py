@@ -190,7 +190,7 @@ async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on(
         ann = await Browser.open(run)
         await ann.call("bid", 7)
         await until(lambda: window.row(name)[6] == ("", "", "", "", "", "7", ""))
-        assert run.errors.empty
+        assert run.errors.query("field != 'Warning'").empty
     assert "Odd without" in shortened(Odd())
 
 
