@@ -88,8 +88,12 @@ def test_a_moment_may_be_told_as_a_time_in_any_form() -> None:
             assert frames.at(time=moment)["bid"].iloc[0] == 1
         later = unix + 3600
         naive = dt.datetime.fromtimestamp(later, dt.UTC).replace(tzinfo=None)
-        for moment in (later, naive, naive.isoformat(), naive.isoformat() + "Z"):
+        zoned = naive.replace(tzinfo=dt.UTC)
+        for moment in (later, zoned, naive.isoformat(), naive.isoformat() + "Z"):
             assert frames.at(time=moment)["bid"].iloc[0] == 2
+        for moment in (naive, pd.Timestamp(naive)):  # of which zone? now() has the machine's
+            with pytest.raises(UprootError, match=r"no time zone.*\n.*astimezone"):
+                frames.at(time=moment)
         assert "bid" not in frames.at(time=0.0).columns
 
 

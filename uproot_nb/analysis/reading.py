@@ -27,7 +27,7 @@ class _Dated(Protocol):
 
 
 Moment = float | str | dt.datetime | _Dated
-"""A time: Unix seconds, a datetime or Timestamp, or ISO text; UTC where no zone is told."""
+"""A time: Unix seconds, a datetime or Timestamp with a zone, or ISO text (UTC without a zone)."""
 
 
 def read_codec() -> Codec:
@@ -50,13 +50,18 @@ def seconds_of(moment: Moment) -> float:
     """Return a time as Unix seconds.
 
     Raises:
-        UprootError: it is no time.
+        UprootError: it is no time, or a datetime without a zone: `datetime.now()` has the clock's.
     """
+    if isinstance(moment, dt.datetime) and moment.tzinfo is None:
+        raise UprootError(
+            f"{moment!r} has no time zone.\n"
+            "Say which it is meant in: datetime.now().astimezone() for this machine's, "
+            "moment.replace(tzinfo=datetime.UTC) for UTC."
+        )
     try:
         if isinstance(moment, str):
             moment = dt.datetime.fromisoformat(moment)
-        if isinstance(moment, dt.datetime) and moment.tzinfo is None:
-            moment = moment.replace(tzinfo=dt.UTC)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
         seconds = float(moment if isinstance(moment, (int, float, Real)) else moment.timestamp())
         if math.isnan(seconds) or isinstance(moment, bool):
             raise ValueError(moment)

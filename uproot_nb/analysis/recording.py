@@ -218,7 +218,7 @@ class Tables:
             run.at(time="2026-11-24T10:30:00Z", of="groups")
 
         Args:
-            time: Unix seconds, a datetime or Timestamp, or ISO text; UTC where no zone is told.
+            time: Unix seconds, a datetime or Timestamp with a zone, or ISO text (UTC without one).
             of: "players", "groups" or "session".
 
         Raises:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.place import notebook_file
 
 __all__ = ["note_notebook", "without_outputs"]
 
 
-def note_notebook(runtime: Runtime) -> None:
+def note_notebook(runtime: Runtime, tell: Callable[[str], None] = lambda text: None) -> None:
     """Keep the notebook that is served in the log, as it was saved last; nothing without one."""
     path = notebook_file()
     if path is None or path.suffix != ".ipynb":
         return
+    if not path.is_file():
+        renamed = _renamed(path)
+        if renamed is None:
+            if path.is_absolute() and path.parent.is_dir() and "-jvsc-" not in path.name:
+                tell(
+                    f"{path} is not there: the notebook was not saved yet, or was renamed or "
+                    "moved. Its source is not stored with the data. Save it, or restart the "
+                    "kernel, and run this cell again."
+                )
+            return
+        path = renamed
     try:
         text = path.read_text("utf-8")
         source = without_outputs(json.loads(text)) if text else ""
@@ -23,6 +37,25 @@ def note_notebook(runtime: Runtime) -> None:
         return
     if source:
         runtime.note_notebook(path.name, source)
+
+
+def _renamed(path: Path) -> Path | None:
+    """Return the one notebook beside *path* that has the cell which is running just now."""
+    shell = find_shell()
+    cells = [] if shell is None else shell.user_ns.get("In", [])
+    running = str(cells[-1]).strip() if cells else ""
+    if not running or not path.parent.is_dir():
+        return None
+    beside = [one for one in sorted(path.parent.glob("*.ipynb"))[:200] if _has_cell(one, running)]
+    return beside[0] if len(beside) == 1 else None
+
+
+def _has_cell(path: Path, code: str) -> bool:
+    try:
+        cells = json.loads(path.read_text("utf-8")).get("cells", [])
+        return any("".join(cell["source"]).strip() == code for cell in cells)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def without_outputs(notebook: dict[str, Any]) -> str:

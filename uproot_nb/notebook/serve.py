@@ -39,6 +39,7 @@ from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.place import database_path, notebook_file, notebook_folder
 from uproot_nb.notebook.plain_html import show_tables_as_text
 from uproot_nb.notebook.run import Run
+from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
 from uproot_nb.version import VERSION
 
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ class _Serving:
         self._output.start()
         try:
             self._runtime.open(players)
-            note_notebook(self._runtime)
+            note_notebook(self._runtime, self._tell)
+            self._tell_of_surroundings()
         except BaseException:
             self._output.stop()
             self._log.close()
@@ -265,7 +267,7 @@ class _Serving:
             self._refuse_new_code(setup)
         else:
             self._runtime.adopt(setup)
-            note_notebook(self._runtime)
+            note_notebook(self._runtime, self._tell)
         self._runtime.add_places(players)
         for room in rooms:
             self.run.room(room)
@@ -313,6 +315,29 @@ class _Serving:
         return templates_for(app, dict(cells) if self._code == "frozen" else cells)
 
     # ---- output ----
+
+    def _tell(self, text: str) -> None:
+        self._show(text, Cause("", "", "serve", ""))
+
+    def _tell_of_surroundings(self) -> None:
+        """Say what would surprise later: that nobody stays here, or that the data are elsewhere."""
+        runner, path, session = runner_of(), self.run.path, self.run.name
+        if runner and not Overrides.of().bridge and self._shell is not None:
+            self._tell(
+                f"This notebook is being executed by {runner}. Its kernel ends after the last "
+                "cell. From then on every link to this session leads nowhere, also those in the "
+                "saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
+            )
+        other = None
+        if self._runtime.is_new and path != ":memory:":
+            other = session_elsewhere(Path(path), session)
+        if other is not None:
+            self._tell(
+                f"'{session}' is a new session in {path}, with new links. There is a session of "
+                f"this name in {other}, as if the notebook had been moved. To go on with that one: "
+                f"close this run (run.close()), and move that file here, or "
+                f"serve(..., db={str(other)!r})."
+            )
 
     def _show(self, text: str, cause: Cause) -> None:
         self._output.tell(text, cause)

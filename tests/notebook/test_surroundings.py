@@ -1,0 +1,94 @@
+"""What surprises later is said when a session is served: moved files, and kernels that end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.engine.running import serving
+from uproot_nb import Page
+from uproot_nb.notebook import surroundings
+from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
+
+CELL = "run = serve([A], name='study', embedded=True, port=0)"
+
+
+class A(Page):
+    """A."""
+
+
+@pytest.mark.parametrize(
+    ("command", "runner"),
+    [
+        (["/usr/bin/python3", "/usr/bin/jupyter-nbconvert", "--execute", "x.ipynb"], "nbconvert"),
+        (["python", "-m", "nbconvert", "--execute"], "nbconvert"),
+        (["python", "/usr/bin/papermill", "x.ipynb", "y.ipynb"], "papermill"),
+        (["python", "/usr/bin/jupyter-execute", "x.ipynb"], "jupyter-execute"),
+        (["python", "/usr/bin/jupyter-lab"], ""),
+        ([], ""),
+    ],
+)
+def test_a_program_that_executes_the_notebook_is_known(command: list[str], runner: str) -> None:
+    parent: Any = SimpleNamespace(cmdline=lambda: command)
+    assert runner_of(parent) == runner
+
+
+def test_a_notebook_that_nbconvert_executes_says_that_its_links_end(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = SimpleNamespace(cmdline=lambda: ["python", "-m", "nbconvert"])
+    monkeypatch.setattr(surroundings.psutil, "Process", lambda pid: parent)
+    shell.run_cell("class A(Page):\n    '''A.'''", store_history=True).raise_error()
+    shell.run_cell(CELL, store_history=True).raise_error()
+    said = capsys.readouterr()
+    assert "executed by nbconvert" in said.out + said.err
+    assert "uproot-nb run" in said.out + said.err
+
+
+def test_a_moved_notebook_reads_where_its_session_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "drafts", tmp_path / "final"
+    old.mkdir()
+    new.mkdir()
+    with serving(A, name="study", db=old / "uproot_nb.sqlite3"):
+        pass
+    capsys.readouterr()
+    with serving(A, name="study", db=new / "uproot_nb.sqlite3"):
+        pass
+    said = capsys.readouterr()
+    assert f"db='{old / 'uproot_nb.sqlite3'}'" in said.out + said.err
+    with serving(A, name="study", db=new / "uproot_nb.sqlite3"):
+        pass
+    with serving(A, name="another", db=new / "uproot_nb.sqlite3"):
+        pass
+    said = capsys.readouterr()
+    assert "as if the notebook had been moved" not in said.out + said.err
+
+
+def test_other_files_of_that_name_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "uproot_nb.sqlite3").write_text("not a database")
+    assert session_elsewhere(tmp_path / "b" / "uproot_nb.sqlite3", "study") is None
+
+
+def test_a_renamed_notebook_is_found_by_its_cell(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The kernel was told the old name; without a trace of it, the cell says so."""
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "old.ipynb"))
+    shell.run_cell("class A(Page):\n    '''A.'''", store_history=True).raise_error()
+    shell.run_cell(CELL, store_history=True).raise_error()
+    said = capsys.readouterr()
+    assert "old.ipynb is not there" in said.out + said.err
+    cells = [{"cell_type": "code", "source": [CELL], "outputs": [], "metadata": {}}]
+    (tmp_path / "new.ipynb").write_text(json.dumps({"cells": cells}))
+    shell.run_cell(CELL, store_history=True).raise_error()
+    events = shell.user_ns["run"].events
+    stored = events[(events.kind == "code") & (events.field == "new.ipynb")]
+    assert len(stored) == 1

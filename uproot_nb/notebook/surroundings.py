@@ -1,0 +1,79 @@
+"""Surroundings: what a researcher should know of where a notebook is being served."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import psutil
+
+from uproot_nb.errors import UprootError
+from uproot_nb.log.sqlite import SqliteLog
+
+__all__ = ["databases_around", "runner_of", "session_elsewhere"]
+
+_RUNNERS = ("nbconvert", "papermill", "jupyter-execute", "jupyter execute", "nbclient", "quarto")
+_LEVELS = 3
+_MOST_FOLDERS, _MOST_DATABASES = 300, 20
+
+
+def runner_of(process: psutil.Process | None = None) -> str:
+    """Return the program that executes this notebook from top to bottom; "" if a person does.
+
+    Args:
+        process: the kernel's parent; by default that of this process.
+    """
+    try:
+        parent = psutil.Process(os.getppid()) if process is None else process
+        words = " ".join(Path(word).name for word in parent.cmdline()[:4])
+    except (psutil.Error, OSError):
+        return ""
+    return next((name for name in _RUNNERS if name in words), "")
+
+
+def session_elsewhere(database: Path, session: str) -> Path | None:
+    """Return a database nearby that has the *session* which *database* lacks, the newest first."""
+    around = databases_around(database)[:_MOST_DATABASES]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files that are not this notebook's
+        return next((other for other in around if _has(other, session)), None)
+
+
+def databases_around(database: Path) -> list[Path]:
+    """Return the databases of that name in the folders around, those written last first."""
+    folders: dict[Path, None] = {}
+    for level in islice(database.parent.parents, _LEVELS):
+        folders[level] = None
+        folders.update(dict.fromkeys(islice(_folders_in(level), _MOST_FOLDERS)))
+    folders.update(dict.fromkeys(islice(_folders_in(database.parent), _MOST_FOLDERS)))
+    folders.pop(database.parent, None)
+    found = [folder / database.name for folder in folders]
+    dated = [(path.stat().st_mtime, path) for path in found if path.is_file()]
+    return [path for _, path in sorted(dated, reverse=True)]
+
+
+def _folders_in(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    yield Path(entry.path)
+    except OSError:  # not ours to read
+        return
+
+
+def _has(database: Path, session: str) -> bool:
+    try:
+        log = SqliteLog(database, readonly=True)
+    except (UprootError, OSError, sqlite3.Error):
+        return False
+    try:
+        return any(record.name == session for record in log.sessions())
+    except (UprootError, OSError, sqlite3.Error):
+        return False
+    finally:
+        log.close()
