@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tornado.websocket import WebSocketClosedError
 from tests.engine.running import Browser, serving
 from uproot_nb import Page, live, notify, open_log, players, rerun
 
-EXAMPLES = 800
+EXAMPLES = 600
 """Batches of frames: about a minute."""
 
 KERNEL = """
@@ -140,7 +141,14 @@ OTHERS = st.one_of(
     ),
     VALUES,
 )  # fmt: skip
-FRAMES = st.lists(CALLS | CALLS | CALLS | OTHERS, min_size=1, max_size=12)
+READ_BY_SOME = ["1e999", "-1e400", "1" * 400, "-" + "9" * 4301, "7", '"a"', '{"a":[1]}', "[[]]"]
+WELL_FORMED = st.builds(
+    lambda load, method, value: (
+        f'{{"op":"invoke","id":"g{load}-1","method":"{method}","args":[{value}],"kwargs":{{}}}}'
+    ),
+    st.integers(0, 10**9), st.sampled_from([*NAMES[:10], "é"]), st.sampled_from(READ_BY_SOME),
+)  # fmt: skip
+FRAMES = st.lists(WELL_FORMED | CALLS | CALLS | CALLS | OTHERS, min_size=1, max_size=12)
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +173,21 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list
         process.stdout.close()
 
 
+def is_malformed(frame: str) -> bool:
+    """Tell whether a server may well close the socket for this frame."""
+    try:
+        call = json.loads(frame, parse_int=str)
+        return not (0 < len(call["id"]) <= 64 and 0 < len(call["method"]) <= 128)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return True
+
+
 async def attack(link: str, frames: list[str]) -> None:
     """Send frames from a page of one's own, whatever becomes of its socket."""
     browser = Browser(link)
     await browser.load()
     await browser.connect(0)
-    for frame in frames:
+    for frame in sorted(frames, key=is_malformed):  # which would end the socket
         with suppress(WebSocketClosedError):
             await browser.send(frame)
     with suppress(AssertionError, ValueError, WebSocketClosedError):
@@ -216,7 +233,7 @@ def test_whatever_a_participant_sends_the_session_stays_whole(
     process.wait()
     log = open_log(folder / "arena.sqlite3", "arena")
     assert {"ok", "refused"} <= set(log.calls["outcome"])
-    assert (log.calls["outcome"] == "refused").sum() > EXAMPLES / 10
+    assert (log.calls["outcome"] == "refused").sum() > EXAMPLES / 20
     assert log.errors["count"].sum() >= len(log.errors)
     for form in ("csv", "parquet", "jsonl"):
         assert log.export(tmp_path / f"{form}.zip", format=form).stat().st_size > 0
