@@ -92,3 +92,16 @@ def test_a_renamed_notebook_is_found_by_its_cell(
     events = shell.user_ns["run"].events
     stored = events[(events.kind == "code") & (events.field == "new.ipynb")]
     assert len(stored) == 1
+
+
+def test_what_a_cell_shows_of_the_links_has_no_keys() -> None:
+    """It is saved with the notebook; the column itself has them."""
+    with serving(A) as run:
+        links = run.links
+        keys = [url.rstrip("/").rpartition("/")[2] for url in links["url"]]
+        assert run.link(run.players[0]) == links["url"].iloc[0]
+        for table in (links, links[["player", "url"]], links[links["online"] == False]):  # noqa: E712
+            shown = repr(table) + table._repr_html_()
+            assert not [key for key in keys if key[:8] in shown]
+            assert "/p/…" in shown
+        assert keys[0] in links.to_csv()

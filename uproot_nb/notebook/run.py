@@ -105,12 +105,16 @@ class Run(Steering, Tables):
 
     @property
     def links(self) -> pandas.DataFrame:
-        """A row per player: player, url, page, online."""
-        import pandas  # lazy: see __init__
+        """A row per player: player, url, page, online.
+
+        What a cell shows of it has no keys, because it is saved with the notebook. The links are
+        in the column: `print(*run.links["url"], sep="\\n")`, `run.links.to_csv("links.csv")`.
+        """
+        from uproot_nb.notebook.link_table import LinkTable  # lazy: pandas, see __init__
 
         with self._runtime.lock:
             rows = [(p.name, self.link(p), p.page, p.online) for p in self.players]
-        frame = pandas.DataFrame(rows, columns=["player", "url", "page", "online"], dtype=object)
+        frame = LinkTable(rows, columns=["player", "url", "page", "online"], dtype=object)
         return frame.astype({"player": str, "url": str, "online": bool})
 
     # ---- what happened ----
