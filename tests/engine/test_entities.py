@@ -585,7 +585,7 @@ def changing(market: World, hasty: None) -> Iterator[World]:
                 session.book.update(BOOK)
                 session.seen.update(ROWS)
                 session.nested["in"].update(BOOK)
-            market.journal.pending.clear()  # what is written is not looked at here
+            market.journal.commit()
 
     thread = threading.Thread(target=change)
     thread.start()
