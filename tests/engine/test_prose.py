@@ -55,6 +55,17 @@ def rows_of(html: str) -> list[list[str]]:
         ("{% for row in rows %}\n{% set sum = row[0] + row[1] %}\n| {{ sum }} | |\n{% endfor %}",
          [["3", ""], ["7", ""]]),
         ("{# a remark #}\n| x | y |\n", [["x", "y"]]),
+        ("{%- for row in rows %}\n" + ROWS + "{%- endfor %}", [["1", "2"], ["3", "4"]]),
+        ("{% for row in rows -%}\n" + ROWS + "{% endfor -%}\n| z | z |\n",
+         [["1", "2"], ["3", "4"], ["z", "z"]]),
+        ("{%- for row in rows -%}\r\n" + ROWS + "{%- endfor -%}", [["1", "2"], ["3", "4"]]),
+        ("{% for row in rows %}" + ROWS + "{% endfor %}| z | z |\n",
+         [["1", "2"], ["3", "4"], ["z", "z"]]),
+        ("| x | y |{% for row in rows %}\n" + ROWS.strip() + "{% endfor %}",
+         [["x", "y"], ["1", "2"], ["3", "4"]]),
+        ("{% for row in rows %}" + ROWS.strip() + "{% endfor %}", [["1", "2"], ["3", "4"]]),
+        ("{% for row in rows %}{% if row[0] > 1 %}" + ROWS + "{% endif %}{% endfor %}",
+         [["3", "4"]]),
     ],
 )  # fmt: skip
 def test_statements_between_rows_keep_the_table_whole(text: str, rows: list[list[str]]) -> None:
@@ -96,6 +107,13 @@ def test_a_statement_around_a_table_is_about_all_of_it() -> None:
          "<h2>Ann</h2><p>Hello.</p><h2>Bob</h2><p>Hello.</p>"),
         ("{% if no %}\none\n{% elif yes %}\ntwo\n{% else %}\nthree\n{% endif %}", "<p>two</p>"),
         ("> {% if yes %}\n> quoted\n> {% endif %}", "<blockquote><p>quoted</p></blockquote>"),
+        ("- a\n{% for name in names %}- {{ name }}\n{% endfor %}- z",
+         "<ul><li>a</li><li>Ann</li><li>Bob</li><li>z</li></ul>"),
+        ("{% if no %}- a{% else %}\n- b {% if yes %}c{% endif %}\n{%- endif %}",
+         "<ul><li>b c</li></ul>"),
+        ("one\n\n{%- if yes %}\n\ntwo\n\n{%- endif -%}\n\nthree",
+         "<p>one</p><p>two</p><p>three</p>"),
+        ("Hello\n{%- if yes %}, Ann{% endif -%}\n.", "<p>Hello, Ann.</p>"),
         ("{% set a = 3 %}\n\nIt is {{ a }}.", "<p>It is 3.</p>"),
         ("a {% if yes %}b{% endif %} c", "<p>a b c</p>"),
         ("{% if yes %}one\n\ntwo{% endif %}", "<p>one</p><p>two</p>"),
@@ -149,8 +167,10 @@ def test_wherever_statements_stand_the_text_is_a_template(lines: list[str], rng:
         while ends and rng.random() < 0.4:
             text.append(ends.pop())
         if line in ("IF", "FOR"):
-            text.append("{% if yes %}" if line == "IF" else "{% for it in [1] %}")
-            ends.append("{% endif %}" if line == "IF" else "{% endfor %}")
+            start = "if yes" if line == "IF" else "for it in [1]"
+            end = "endif" if line == "IF" else "endfor"
+            text.append(rng.choice(["{% S %}", "{%- S %}", "{% S -%}"]).replace("S", start))
+            ends.append(rng.choice(["{% S %}", "{%- S %}", "{% S -%}"]).replace("S", end))
         else:
             text.append(line)
     text += reversed(ends)

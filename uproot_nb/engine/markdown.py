@@ -24,6 +24,7 @@ PARAGRAPH = "uproot_paragraph"
 _TO_HTML = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
 _STATEMENTS = {"block_begin", "comment_begin", "raw_begin", "raw_end"}
 _ENDS = {"block_end", "comment_end", "variable_end", "raw_begin", "raw_end"}
+_NEWLINE = re.compile("\r\n|\r|\n")
 _NAME = re.compile(r"\{%[-+]?\s*(\w+)")
 _BLOCK_ELEMENTS = re.compile(
     r"<(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption"
@@ -59,7 +60,8 @@ def read_prose(environment: Environment, text: str, name: str, *, portable: bool
         jinja2.TemplateSyntaxError: a tag is not closed; carries the line of the Markdown.
     """
     marks = _Marks(text)
-    placed = place_lines(marks.take_out(environment, name), marks.statement)
+    text = marks.take_out(environment, name)
+    placed = place_lines(text, marks.statement, marks.names)
     html = settle_marks(str(_TO_HTML(placed.text)), marks.statement, marks.names, placed)
     html = _guard_paragraphs(_join_code(_unwrap(html, marks), marks), marks, portable)
     source, lines = marks.put_back(html)
@@ -109,9 +111,15 @@ class _Marks:
 
     def take_out(self, environment: Environment, name: str) -> str:
         """Return the text with a mark in place of each tag."""
+        text = "\n".join(_NEWLINE.split(self.text))  # as the lexer reads it
         parts: list[str] = []
-        tag, first, statement = "", 0, False
-        for line, kind, value in environment.lex(self.text, name):
+        tag, first, statement, at = "", 0, False, 0
+        for line, kind, value in environment.lex(text, name):
+            found = text.find(value, at)
+            if not tag and not text[at:found].strip():
+                # The space that "{%-" leaves out is Markdown's still: it parts lines and blocks.
+                parts.append(text[at:found])
+            at = found + len(value)
             if kind == "data":
                 parts.append(value)
                 continue
@@ -119,7 +127,8 @@ class _Marks:
                 first, statement = line, kind in _STATEMENTS
             tag += value
             if kind in _ENDS:
-                parts.append(self._mark(tag, first, statement))
+                # So is the space behind "-%}", which comes with the tag.
+                parts += [self._mark(tag.rstrip(), first, statement), tag[len(tag.rstrip()) :]]
                 tag = ""
         if tag:  # It has no end; Jinja will say so, and in which line.
             parts.append(self._mark(tag, first, statement))

@@ -38,14 +38,17 @@ class Lines(NamedTuple):
     tight: frozenset[int]
 
 
-def place_lines(text: str, mark: str) -> Lines:
+def place_lines(text: str, mark: str, names: Mapping[int, str]) -> Lines:
     """Place the statements that have lines of their own so that Markdown goes on around them.
+
+    Those before and behind whole rows and points are given lines of their own first.
 
     Args:
         mark: a pattern for the mark of a statement, with its number as a group.
+        names: of the statements, by number: "for", "endfor", …
     """
     alone = re.compile(rf"{_QUOTE.pattern}(?:{mark}[ \t]*)+\Z")
-    lines = text.split("\n")
+    lines = _with_edges_apart(text.split("\n"), alone, mark, names)
     kinds = _kinds_of(lines, alone)
     placed: list[str] = []
     carried, free, tight = "", set(), set()
@@ -64,6 +67,64 @@ def place_lines(text: str, mark: str) -> Lines:
         else:
             placed += _apart(line, lines, kinds, at)
     return Lines("\n".join(placed), frozenset(free), frozenset(tight))
+
+
+class _Edges(NamedTuple):
+    """The statements right before and right behind what a line says, and that itself."""
+
+    before: list[str]
+    middle: str
+    behind: list[str]
+
+
+def _with_edges_apart(
+    lines: Sequence[str], alone: re.Pattern[str], mark: str, names: Mapping[int, str]
+) -> list[str]:
+    """Return the lines, with `{% for … %}| … |` as two of them, if its `{% endfor %}` can be, too.
+
+    Half of a loop that is in a point's text and half between points would tear the list.
+    """
+    kinds = _kinds_of(lines, alone)
+    edges = [_edges_of(line, kind, mark) for line, kind in zip(lines, kinds, strict=True)]
+    outside = {_number(its, mark) for edge in edges for its in (*edge.before, *edge.behind)}
+    every = (int(found[1]) for found in re.finditer(mark, "\n".join(lines)))
+    whole: set[int] = set()
+    for block in _blocks([(number, names[number]) for number in every]):
+        if len(block) > 1 and outside.issuperset(block):
+            whole.update(block)
+    parted: list[str] = []
+    for line, kind, edge in zip(lines, kinds, edges, strict=True):
+        is_apart = kind != "alone" and edge.middle
+        parted += _parted(edge, whole, mark) if is_apart else [line]
+    return parted
+
+
+def _edges_of(line: str, kind: str, mark: str) -> _Edges:
+    bare = mark.replace("(", "(?:")
+    found = re.fullmatch(rf"((?:[ \t]*{bare})*)(.*?)((?:{bare}[ \t]*)*)", line)
+    if found is None or kind in ("blank", "code", "delimiters"):
+        return _Edges([], line, [])
+    before, behind = re.findall(bare, found[1]), re.findall(bare, found[3])
+    if kind not in ("alone", "row") and not _ITEM.match(found[2]):
+        return _Edges([], line, [])
+    return _Edges(before, found[2], behind)
+
+
+def _number(statement: str, mark: str) -> int:
+    found = re.fullmatch(mark, statement)
+    return int(found[1]) if found else -1
+
+
+def _parted(edge: _Edges, whole: set[int], mark: str) -> list[str]:
+    """Return the lines that one becomes: its outer statements, as far as they may, and the rest."""
+    before, behind = list(edge.before), list(edge.behind)
+    first: list[str] = []
+    last: list[str] = []
+    while before and _number(before[0], mark) in whole:
+        first.append(before.pop(0))
+    while behind and _number(behind[-1], mark) in whole:
+        last.insert(0, behind.pop())
+    return [*first, "".join([*before, edge.middle, *behind]), *last]
 
 
 def _kinds_of(lines: Sequence[str], alone: re.Pattern[str]) -> list[str]:
