@@ -60,3 +60,21 @@ def test_brackets_in_strings_do_not_nest() -> None:
 def test_the_deepest_allowed_passes_and_one_more_does_not() -> None:
     assert not too_deep(b"[" * DEEPEST + b"]" * DEEPEST)
     assert too_deep(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
+
+
+def test_what_is_beyond_the_burst_waits_for_its_turn() -> None:
+    bucket = TokenBucket(rate=10, burst=2, now=0.0)
+    pauses = [round(bucket.queue(0.0, longest=0.25), 6) for _ in range(6)]
+    assert pauses == [0.0, 0.0, 0.1, 0.2, 0.25, 0.25]
+    assert bucket.queue(10.0, longest=0.25) == 0.0
+
+
+@given(st.lists(st.floats(0, 1), max_size=200), st.floats(0.1, 100), st.integers(1, 50))
+def test_nobody_waits_longer_than_the_longest_turn(
+    waits: list[float], rate: float, burst: int
+) -> None:
+    bucket, now = TokenBucket(rate, burst, 0.0), 0.0
+    for wait in waits:
+        now += wait
+        assert 0.0 <= bucket.queue(now, longest=2.0) <= 2.0
+    assert bucket.queue(now + 3.0 + 1.0 / rate, longest=2.0) == 0.0

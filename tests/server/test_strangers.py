@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.server.worlds import World, handshake
+from tests.server.worlds import Limited, World, handshake
 from uproot_nb.bridge.messages import OpenRoom
 
 TOKEN = "token-of-ann-0123456789"
@@ -192,3 +193,77 @@ async def test_another_method_is_told_which_there_are(world: World) -> None:
     answer = await world.fetch("room/lab/", method="DELETE")
     assert answer.code == 405
     assert answer.headers["Allow"] == "GET, HEAD, POST"
+
+
+async def test_very_many_requests_of_strangers_wait_for_their_turn(limited: Limited) -> None:
+    """One who asks for nothing again and again leaves the server's time to others."""
+    world = await _opened(
+        await limited(
+            max_requests_per_second=0.001, request_burst=3, longest_turn=0.01, max_waiting_turns=1
+        )
+    )
+    paths = ["x", "static/1/none.js", "p/unknown/", "room/lab/", "join/market/wrong/"]
+    strangers = world.server.strangers.get("127.0.0.1")
+    assert [strangers.pause(time.monotonic()) for _ in range(3)] == [0.0] * 3
+    for path in paths:
+        answer = await world.fetch(path) if path != "room/lab/" else None
+        assert answer is None or answer.code == 404  # after a while
+    assert world.server.refusals.counts["too many requests"] == 4
+    turn = asyncio.ensure_future(strangers.wait_for_turn(60.0))
+    await asyncio.sleep(0)
+    assert (await world.fetch("x")).code == 429  # one waits already
+    turn.cancel()
+
+
+async def test_a_player_does_not_wait_behind_strangers(limited: Limited) -> None:
+    world = await limited(
+        max_requests_per_second=0.001, request_burst=1, longest_turn=600.0, form_patience=0.1
+    )
+    kernel = await world.kernel()
+    await kernel.serve()
+    for _ in range(5):
+        world.server.strangers.get("127.0.0.1").pause(time.monotonic())
+    await kernel.die()
+    assert (await world.fetch(f"p/{TOKEN}/")).code == 503  # and not in ten minutes
+
+
+async def test_two_hundred_behind_one_address_get_in(world: World) -> None:
+    """A lecture hall opens a join link at once, and is back at once after a restart."""
+    world.server.expected.extend()
+    kernel = await world.kernel()
+    waiting = [await world.connect(token=f"token-{n:03}-0123456789") for n in range(200)]
+    frames = [await one.read() for one in waiting]
+    assert frames == [{"op": "status", "state": "paused"}] * 200
+    await kernel.serve(tokens={f"token-{n:03}-0123456789": f"p{n}" for n in range(200)})
+    assert [await one.closed() for one in waiting] == [4425] * 200
+    back = [await world.connect(token=f"token-{n:03}-0123456789") for n in range(200)]
+    frames = [await one.read() for one in back]
+    assert frames == [{"op": "status", "state": "running"}] * 200
+    assert not world.server.refusals.counts
+
+
+@pytest.mark.parametrize("target", ["/x/p/y/", "/p/y/api/x", "/room/lab/p/y/", "/static/1/p/y/"])
+async def test_a_stranger_cannot_fill_memory_while_a_kernel_is_expected(
+    world: World, target: str
+) -> None:
+    """Only the body of a player's page is thrown away as it comes; others are kept until read."""
+    world.server.expected.extend()
+    head = _get(target, "Content-Length: 10000000", method="POST")
+    (answer,) = await _ask(world, head)
+    assert answer == b"" or b" 400 " in answer.partition(b"\r\n")[0]
+    waiting = await world.fetch("p/y/", b"a" * 1_000_000)
+    assert (waiting.code, b"send them again" in waiting.body) == (503, True)
+
+
+async def test_who_asked_too_fast_has_a_page_that_goes_on_by_itself(limited: Limited) -> None:
+    world = await limited(max_calls_per_second=1, burst_seconds=1)
+    kernel = await world.kernel()
+    await kernel.serve()
+    await kernel.die()
+    await world.fetch(f"p/{TOKEN}/")
+    answer = await world.fetch(f"p/{TOKEN}/")
+    assert answer.code == 429
+    assert b"location.replace(location.href)" in answer.body
+    posted = await world.fetch(f"p/{TOKEN}/", "a=1")
+    assert posted.code == 429
+    assert b"location.replace" not in posted.body  # "back" has the answers still

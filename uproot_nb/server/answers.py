@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import traceback
 from collections.abc import Awaitable
 from types import TracebackType
@@ -14,6 +15,7 @@ from tornado.web import HTTPError, RequestHandler
 from uproot_nb.server.notices import choose_language, notice
 from uproot_nb.server.policies import SANDBOX, frame_policy, is_cross_site
 from uproot_nb.server.redaction import redact
+from uproot_nb.server.visits import address_of
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer
@@ -75,7 +77,26 @@ class Answer(RequestHandler):
         if not _PLAIN_PATH.match(path) or "%00" in path:
             self.server.count_refusal("malformed request")
             self.show("missing", 404)
-        return None
+            return None
+        # A player has a limit of their own.
+        known = self.path_args and self.server.sessions.player(self.path_args[0]) is not None
+        return None if known else self._wait_for_turn()
+
+    def _wait_for_turn(self) -> Awaitable[None] | None:
+        """Let a stranger wait behind others of the same network, if there are very many."""
+        address = address_of(self.request, self.server.proxies)
+        visitor = self.server.strangers.get(address)
+        pause = visitor.pause(time.monotonic())
+        if not pause:
+            return None
+        self.server.note_rush(address)
+        return self._wait(visitor.wait_for_turn(pause))
+
+    async def _wait(self, turn: Awaitable[bool]) -> None:
+        if not await turn:
+            self.set_header("Retry-After", "5")
+            self.set_header("Connection", "close")
+            self.show("busy", 429)
 
     def head(self, *arguments: str) -> Awaitable[None] | None:
         """Answer as to GET; tornado leaves the body out."""

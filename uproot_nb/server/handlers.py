@@ -88,6 +88,11 @@ class _KernelPage(Answer):
     """How many folders the page is below the participant root."""
 
     @property
+    def has_answers(self) -> bool:
+        """Whether a form has come that is lost when the page is shown anew: "back" has it still."""
+        return False
+
+    @property
     def form(self) -> list[tuple[str, str]]:
         """What was posted, as (name, value) pairs."""
         return _pairs(self.request.body_arguments)
@@ -122,7 +127,7 @@ class _KernelPage(Answer):
     def wait(self) -> None:
         """Say that there is no page now; the notice goes on by itself."""
         self.set_header("Retry-After", "5")
-        self.show("paused", 503)
+        self.show("unsent" if self.has_answers else "paused", 503)
 
     async def ask_kernel(
         self,
@@ -214,7 +219,7 @@ class _KernelPage(Answer):
     def too_fast(self) -> None:
         """Refuse a request for coming too soon after many others."""
         self.set_header("Retry-After", "1")
-        self.show("refused", 429)
+        self.show("unsent" if self.has_answers else "busy", 429)
 
 
 @stream_request_body
@@ -234,6 +239,10 @@ class PlayerPage(_KernelPage):
     _stalled: asyncio.TimerHandle | None = None
 
     @property
+    def has_answers(self) -> bool:
+        return self.request.method == "POST"
+
+    @property
     def form(self) -> list[tuple[str, str]]:
         return self._reader.fields if self._reader is not None else []
 
@@ -243,11 +252,14 @@ class PlayerPage(_KernelPage):
 
     # ---- as the form arrives --------------------------------------------------------------
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Make ready for a form, if it is a player's."""
-        super().prepare()
-        if self._finished:
-            return
+        turn = super().prepare()
+        if turn is None and not self._finished:
+            self._make_ready()
+        return turn
+
+    def _make_ready(self) -> None:
         connection: Any = self.request.connection
         limits = self.server.limits
         player = self.server.sessions.player(self.path_args[0])

@@ -70,6 +70,21 @@ class Limits:
     """Places that one address may open, after `join_burst` at once; 0 = no limit."""
     join_burst: float = 300.0
 
+    max_requests_per_second: float = 500.0
+    """Requests without a player's link from one address, after `request_burst` at once; more wait
+    for their turn; 0 = no limit."""
+    request_burst: float = 10_000.0
+    longest_turn: float = 10.0
+    """No request waits longer for its turn."""
+    max_waiting_turns: int = 4096
+    """So many of one network may wait; further ones are refused."""
+
+    def request_bucket(self, now: float) -> TokenBucket | None:
+        """Return a full bucket for the requests of one network; None without a limit."""
+        if self.max_requests_per_second <= 0:
+            return None
+        return TokenBucket(self.max_requests_per_second, self.request_burst, now)
+
     def join_bucket(self, now: float) -> TokenBucket | None:
         """Return a full bucket for the places that one network opens; None without a limit."""
         if self.max_joins_per_second <= 0:
@@ -105,6 +120,15 @@ class TokenBucket:
             return False
         self._level = level - cost
         return True
+
+    def queue(self, now: float, longest: float) -> float:
+        """Count one more call; return for how many seconds it waits for its turn, *longest* at
+        most: calls beyond that are not counted, or others would wait for ever.
+        """
+        level = min(self._level + (now - self._at) * self._rate, self._burst)
+        pause = max(0.0, 1.0 - level) / self._rate
+        self._at, self._level = now, level - 1.0 if pause <= longest else level
+        return min(pause, longest)
 
     def charge(self, now: float, cost: float = 1.0) -> None:
         """Count a call that passed already, even if that makes a debt; a negative *cost* is one

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the server makes it; only the name is needed here
 __all__ = ["BoundedServer"]
 
 _PLAYERS_PATH = re.compile(r"/p/([^/?]+)/")
+_PAGE = re.compile(r"/p/[^/?]+/(?:\?|\Z)")
 _MOST_STRANGERS_BODY = 64 * 1024
 """Strangers post a label at most: what they send is read before anything is looked at."""
 _REST_SECONDS = 0.5
@@ -108,13 +109,19 @@ class _Gate(httputil.HTTPMessageDelegate):
         if player is None:
             limits = self._server.limits
             limit = min(_MOST_STRANGERS_BODY, limits.max_form_bytes)
-            if found and self._server.expected.is_open:
-                limit = limits.max_upload_bytes  # perhaps a player's, whose kernel is on its way
+            if self._server.expected.is_open and self._is_page(start_line):
+                # Perhaps a player's, whose kernel is on its way. It is thrown away as it arrives.
+                limit = limits.max_upload_bytes
             self._connection.set_max_body_size(limit)  # type: ignore[attr-defined]
         elif self._seat is not None:
             self._seat.know()
             self._seat.serve()
         return self._inner.headers_received(start_line, headers)
+
+    def _is_page(self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine) -> bool:
+        """Say whether this is for a player's page: bodies for all others are kept in memory."""
+        path = getattr(start_line, "path", "")
+        return _PAGE.match(path.removeprefix(self._server.root)) is not None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._inner.data_received(chunk)

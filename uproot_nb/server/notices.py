@@ -47,6 +47,24 @@ _TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "L’expérience est en pause. Veuillez réessayer dans un instant.",
         ),
     },
+    "busy": {
+        "en": (
+            "One moment, please",
+            "Too many requests came at once. This page goes on by itself.",
+        ),
+        "de": (
+            "Einen Moment, bitte",
+            "Es kamen zu viele Anfragen auf einmal. Diese Seite geht von selbst weiter.",
+        ),
+        "es": (
+            "Un momento, por favor",
+            "Llegaron demasiadas solicitudes a la vez. Esta página sigue sola.",
+        ),
+        "fr": (
+            "Un instant, s’il vous plaît",
+            "Trop de demandes sont arrivées à la fois. Cette page reprendra d’elle-même.",
+        ),
+    },
     "ended": {
         "en": ("This session has ended", "Thank you for taking part. You may close this page."),
         "de": (
@@ -113,6 +131,8 @@ _TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
 }
+_LOOK_AGAIN = "3000 + 4000 * Math.random()"
+"""After how many milliseconds a page looks again, as a script has it."""
 _TAKE_PART = {"en": "Take part", "de": "Teilnehmen", "es": "Participar", "fr": "Participer"}
 
 
@@ -134,7 +154,7 @@ def words(kind: str, language: str) -> str:
 
 @cache
 def notice(kind: str, language: str) -> bytes:
-    """Return a page as HTML: "join", "paused", "later", "ended", "missing", "refused",
+    """Return a page as HTML: "join", "paused", "later", "busy", "ended", "missing", "refused",
     "unsent", "large".
     """
     title, text = _TEXTS[kind][language]
@@ -158,6 +178,10 @@ def _weight(parameters: str) -> float:
 
 
 def _head(kind: str) -> str:
+    if kind == "busy":  # not all at the same moment
+        again = f"setTimeout(() => location.replace(location.href), {_LOOK_AGAIN})"
+        fallback = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
+        return f"{fallback}\n<script>{again}</script>"
     if kind != "paused":
         return ""
     script = (_FOLDER / "reopen.js").read_text(encoding="utf-8")

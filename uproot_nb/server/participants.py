@@ -102,6 +102,7 @@ class ParticipantServer:
         )
         self.seats: dict[IOStream, Seat] = {}
         """The seats of connections on the own port that are no WebSockets."""
+        self.strangers = Visitors(self.limits)
         self._shortages: dict[str, tuple[int, str]] = {}
         self._http: _BoundedServer | None = None
         self._descriptors: list[int] = []
@@ -148,10 +149,14 @@ class ParticipantServer:
         self._note_use()
         self._listen(time.monotonic())
 
+    @property
+    def root(self) -> str:
+        """The public URL's path without its last slash; "" for a server of its own."""
+        return urlsplit(self._public_url).path.rstrip("/")
+
     def _routes(self) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
         """Return the addresses, also below the public URL's path: not every proxy takes it away."""
-        root = urlsplit(self._public_url).path
-        below = routes(self, re.escape(root), sandboxed=False) if root not in ("", "/") else []
+        below = routes(self, re.escape(f"{self.root}/"), sandboxed=False) if self.root else []
         return below + routes(self, "/", sandboxed=False)
 
     async def stop(self) -> None:
@@ -363,6 +368,16 @@ class ParticipantServer:
             player.bucket = player.bucket or self.limits.bucket(now)
         session.joins = session.joins or self.limits.bucket(now)
         session.visitors = session.visitors or Visitors(self.limits)
+
+    def note_rush(self, address: str) -> None:
+        """Report that requests of one network wait for their turn."""
+        limits = self.limits
+        self._report_shortage(
+            "too many requests",
+            f"{network_of(address)} has asked {limits.request_burst:,.0f} times at once without a "
+            f"player's link; further requests wait, {limits.max_requests_per_second:g} a second "
+            f"pass. Raise request_burst or {how_to_change('max_requests_per_second')}",
+        )
 
     def may_join(self, session: Session, address: str) -> bool:
         """Count one more place that *address* asks for; say whether it may be opened."""

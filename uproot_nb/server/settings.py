@@ -15,6 +15,7 @@ __all__ = ["ServerSettings"]
 _LISTS = ("trusted_proxies", "frame_ancestors")
 _MAY_BE_NOTHING = frozenset({
     "max_calls_per_second", "max_connections_per_network", "max_joins_per_second",
+    "max_requests_per_second",
 })  # fmt: skip
 _LEAST = {"max_frame_bytes": 1024, "max_unsent_bytes": 65536}
 

@@ -1,4 +1,4 @@
-"""Visitors: how much one network may still ask of a room or a join link."""
+"""Visitors: how much one network may still ask of the server, a room or a join link."""
 
 from __future__ import annotations
 
@@ -17,19 +17,37 @@ _MOST_VISITORS = 4096
 class Visitor:
     """How much one network may still ask."""
 
-    __slots__ = ("_guesses", "_joins", "_limits", "_requests", "_turn", "_waiting")
+    __slots__ = (
+        "_guesses", "_joins", "_limits", "_queue", "_queued", "_requests", "_turn", "_waiting",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
         self._requests = limits.bucket(now)
+        self._queue = limits.request_bucket(now)
         self._guesses = TokenBucket(limits.guesses_per_second, limits.guess_burst, now)
         self._joins = limits.join_bucket(now)
         self._turn: asyncio.Lock | None = None
-        self._waiting = 0
+        self._waiting = self._queued = 0
 
     def may_ask(self, now: float) -> bool:
         """Say whether one more request may pass."""
         return self._requests is None or self._requests.take(now)
+
+    def pause(self, now: float) -> float:
+        """Count one more request; return how many seconds it has to wait for its turn."""
+        return 0.0 if self._queue is None else self._queue.queue(now, self._limits.longest_turn)
+
+    async def wait_for_turn(self, seconds: float) -> bool:
+        """Wait as long as `pause` said; False at once if too many wait already."""
+        if self._queued >= self._limits.max_waiting_turns:
+            return False
+        self._queued += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._queued -= 1
+        return True
 
     def may_join(self, now: float) -> bool:
         """Say whether one more place may be opened."""
