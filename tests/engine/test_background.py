@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Faulty, serving, until, until_true
+from tests.engine.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
 from uproot_nb.engine import runtime as runtimes
 from uproot_nb.engine.background import repeat
@@ -50,6 +50,43 @@ def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, wha
         errors = run.errors
         assert set(errors["type"]) == {"KeyError"}
         assert errors["count"].sum() == 2
+
+
+@pytest.mark.parametrize("left", [SystemExit(1), KeyboardInterrupt()])
+def test_exit_in_a_callback_does_not_end_the_experiments_thread(left: BaseException) -> None:
+    """The researcher sees it, and participants are answered as before."""
+
+    def leave() -> None:
+        raise left
+
+    with serving(Somewhere) as run:
+        runtime = run._runtime
+        runtime.loop.call_soon_threadsafe(leave)
+        runtime.wait_for(asyncio.sleep(0))
+        assert runtime._thread.is_alive()
+        assert run.errors["type"].tolist() == [type(left).__name__]
+
+
+async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A failure in what comes of one player's absence keeps neither the others nor the line."""
+    monkeypatch.setattr(runtimes, "REDIAL_SECONDS", 0.02)
+
+    def oh(player: Any) -> None:
+        raise KeyError("oh")
+
+    with serving(Somewhere) as run:
+        runtime = run._runtime
+        for number in range(2):
+            await Browser.open(run, number)
+        await until(lambda: all(player.online for player in run.players))
+        monkeypatch.setattr(runtime.flow, "note_presence", oh)
+        line = runtime._channel
+        runtime.loop.call_soon_threadsafe(line._other.close)
+        await until(lambda: runtime._channel not in (None, line))
+        assert not any(player.online for player in run.players)
+        assert "KeyError" in run.errors["type"].tolist()
 
 
 def test_what_a_timer_raises_is_reported() -> None:

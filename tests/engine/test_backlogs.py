@@ -389,6 +389,39 @@ def test_a_page_loads_anew_when_the_log_cannot_be_read(
         assert "Input/output error" in run.errors["message"].iloc[-1]
 
 
+def test_a_search_that_fails_leaves_nobody_behind_who_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are served by the next search, though no other socket comes."""
+    with serving(First, db=tmp_path / "log.sqlite3") as run:
+        run.advance(run.players)
+        settle(run)
+        first, second = Tab(run, 0), Tab(run, 1)
+        send_to(run.players, "missed")
+    with serving(First, db=tmp_path / "log.sqlite3") as run:
+        backlogs, searches = run._runtime.delivery, list[int]()
+        search = backlogs._search
+
+        async def fail_once(missed: list[Any]) -> None:
+            searches.append(len(missed))
+            if len(searches) > 1:
+                await search(missed)
+                return
+            while len(backlogs._late) < 2:
+                await asyncio.sleep(0)
+            for _ in range(5):
+                await asyncio.sleep(0)  # the second one's own search has been asked for
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(backlogs, "_search", fail_once)
+        first.connect(run)
+        second.connect(run)
+        settle(run)
+        assert first.loads_anew
+        assert [data for _, data in second.received] == ["missed"]
+        assert searches == [1, 1]
+
+
 # ---- what is too large ----
 
 

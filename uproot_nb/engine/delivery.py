@@ -256,17 +256,14 @@ class Delivery:
             self._searching = False
 
     async def _answer_by_search(self, missed: list[_Missed]) -> None:
-        failure: Exception | None = None
         try:
             await self._search(missed)
         except (OSError, SqliteError, UprootError) as error:
-            failure = error
+            self._world.journal.report(error)
             for one in missed:  # a page that loads anew needs nothing of the log
                 one.give_up()
         for one in missed:
             await self._answer_one(one)
-        if failure is not None:
-            raise failure
 
     async def _answer_one(self, missed: _Missed) -> None:
         opened = missed.opened

@@ -345,10 +345,20 @@ class Runtime:
         leave_thread_to(self.effects)
         self.loop.set_exception_handler(self._note_callback)
         try:
-            self.loop.run_forever()
+            self._run_loop()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
             self.loop.close()
+
+    def _run_loop(self) -> None:
+        """Run the loop until it is stopped, whatever authors' code does in a callback."""
+        while True:
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as left:  # asyncio lets no other out
+                self._note_failure(left)
+            else:
+                return
 
     async def _begin(self, players: int) -> None:
         self._forget_presence()
@@ -499,16 +509,17 @@ class Runtime:
     def _gone(self) -> None:
         self._channel = None
         self.delivery.forget_sockets()
+        if self.closed:
+            return
+        self.beside(self._redial())  # first: a failure in what follows must not keep people away
+        self._show(
+            f"The participant server at {self.url} is gone. Participants' pages try again "
+            "until it is back, and so does this run; it goes on by itself.",
+            Cause("", "", "line", ""),
+        )
         with self.lock:
             if not self.closed:
                 self._forget_presence()
-        if not self.closed:
-            self._show(
-                f"The participant server at {self.url} is gone. Participants' pages try again "
-                "until it is back, and so does this run; it goes on by itself.",
-                Cause("", "", "line", ""),
-            )
-            self.beside(self._redial())
 
     async def _redial(self) -> None:
         while not self.closed:
@@ -643,7 +654,10 @@ class Runtime:
         """No socket of an earlier line counts; those that are still open are told again."""
         for name in list(self.world.state.players):
             self._sockets[name] = set()
-            self._note_presence(name, -1, False)
+            try:
+                self._note_presence(name, -1, False)
+            except Exception as error:  # the border around one player: the others go on
+                self._note_failure(error)
 
     # ---- places ----
 

@@ -232,7 +232,7 @@ def text_of(error: BaseException) -> str:
     """Return an exception's message, whatever its class makes of it."""
     try:
         return readable(str(error))
-    except Exception:  # the border around authors' __str__
+    except BaseException:  # the border around authors' __str__, which may even call exit()
         return f"({type(error).__name__} without a readable message)"
 
 
