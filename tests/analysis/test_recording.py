@@ -91,6 +91,9 @@ def test_a_moment_may_be_told_as_a_time_in_any_form() -> None:
         zoned = naive.replace(tzinfo=dt.UTC)
         for moment in (later, zoned, naive.isoformat(), naive.isoformat() + "Z"):
             assert frames.at(time=moment)["bid"].iloc[0] == 2
+        for moment in (zoned, naive, "2026-11-29 10:00"):
+            with pytest.raises(UprootError, match=r"is a time.*run\.at\(time="):
+                frames.at(moment)
         for moment in (naive, pd.Timestamp(naive)):  # of which zone? now() has the machine's
             with pytest.raises(UprootError, match=r"no time zone.*\n.*astimezone"):
                 frames.at(time=moment)

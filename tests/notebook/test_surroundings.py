@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,3 +106,26 @@ def test_what_a_cell_shows_of_the_links_has_no_keys() -> None:
             assert not [key for key in keys if key[:8] in shown]
             assert "/p/…" in shown
         assert keys[0] in links.to_csv()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda links: links["url"],
+        lambda links: links.url.head(1),
+        lambda links: links.iloc[0],
+        lambda links: links.set_index("url"),
+        lambda links: links.set_index("player")["url"],
+        lambda links: links.rename(columns={"url": "link"}),
+        lambda links: links["url"].to_frame(),
+    ],
+)
+def test_parts_of_the_links_are_shown_without_keys_too(part: Callable[[Any], Any]) -> None:
+    """`run.links["url"]` at the end of a cell is saved with the notebook as well."""
+    with serving(A) as run:
+        link = run.link(run.players[0])
+        shown = part(run.links)
+        texts = [repr(shown), getattr(shown, "_repr_html_", str)() or ""]
+        assert not [text for text in texts if link.rstrip("/")[-32:-24] in text]
+        assert "/p/…" in texts[0]
+        assert link in list(run.links["url"])

@@ -100,6 +100,8 @@ class Past:
         """
         if seq is not None and time is not None:
             raise UprootError("Give either seq= or time=, not both.")
+        if isinstance(seq, dt.date | str):
+            raise UprootError(f"{seq!r} is a time, and no event's number. Write run.at(time=…).")
         last = self.last
         if time is not None:
             seq = self._seq_at(seconds_of(time), last)

@@ -67,6 +67,8 @@ ENTITY_NAMES: Mapping[str, str] = {
     "in_rounds": "within(round=2)",
     "in_previous_rounds": "history('x'), or within(round=2)",
     "in_all_rounds": "history('x'), or within(round=2)",
+    "field_maybe_none": "get('x')",
+    "set_players": "create_groups(session, [[a, b], [c, d]])",
     "get_others_in_group": "others_in_group",
     "get_others_in_subsession": "others_in_session",
     "get_players": "players",
