@@ -318,6 +318,27 @@ async def test_a_place_that_was_taken_stays_taken_in_the_next_run(tmp_path: Path
         assert len(run.players) == 2
 
 
+VISIT = {"_uproot_visit": "visit-0123456789-abcdef"}
+
+
+async def test_one_press_of_the_join_button_takes_one_place_however_often_it_comes(
+    tmp_path: Path,
+) -> None:
+    """Also when the kernel died between giving the place and saying so."""
+    path = tmp_path / "log.sqlite3"
+    with serving(Market, players=1, db=path) as run:
+        presses = await together(*[join(run).fetch(body=VISIT) for _ in range(3)])
+        places = {press.headers["Location"] for press in presses}
+        assert len(places) == len(run.players) == 1
+        other = {"_uproot_visit": "visit-of-somebody-else"}
+        places.add((await join(run).fetch(body=other)).headers["Location"])
+        assert len(places) == 2
+    with serving(Market, db=path) as run:
+        again = await together(join(run).fetch(body=VISIT), join(run).fetch(body=other))
+        assert {press.headers["Location"] for press in again} == places
+        assert len(run.players) == 2
+
+
 async def test_who_opened_a_players_own_link_has_that_place() -> None:
     """It is not given away to somebody who joins."""
     with serving(Market, players=1) as run:

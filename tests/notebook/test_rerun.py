@@ -305,7 +305,7 @@ def patient_player(player):
 async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
     names = {**DESK, "new_player": patient_player}
     with serving(Desk, Tell, names=names, players=1) as run:
-        await Browser(run.join_link).fetch(body={})
+        await Browser(run.join_link).fetch(body={"_uproot_visit": "visit-0123456789-abcdef"})
         lab = run.room(room("lab", labels=["p1", "p2"]))
         visitor = Browser(f"{lab.url}")
         shown = await visitor.fetch("?label=p1")

@@ -75,6 +75,45 @@ async def test_a_join_link_shows_a_button_and_changes_nothing(world: World) -> N
     assert not kernel.heard
 
 
+def _visit(body: bytes) -> str:
+    found = re.search(rb'name="_uproot_visit" value="([\w-]{16,64})"', body)
+    assert found is not None
+    return found[1].decode()
+
+
+async def test_a_press_whose_kernel_dies_comes_to_the_next_as_the_same(world: World) -> None:
+    """Whether the first has given a place is known to its log alone."""
+    kernel = await world.kernel()
+    kernel.answers = False
+    await kernel.serve()
+    pages = [await world.fetch(JOIN) for _ in range(2)]
+    visits = [_visit(page.body) for page in pages]
+    assert visits[0] != visits[1]
+    joining = asyncio.ensure_future(world.fetch(JOIN, f"_uproot_visit={visits[0]}"))
+    first = await kernel.expect(HttpRequest)
+    await kernel.die()
+    kernel = await world.kernel()
+    kernel.answers = False
+    await kernel.serve()
+    second = await kernel.expect(HttpRequest)
+    assert first.form == second.form == [("_uproot_visit", visits[0])]
+    kernel.send(HttpReply(second.request, 303, [("Location", "/p/new/")], b""))
+    assert (await joining).code == 303
+
+
+async def test_a_button_that_is_shown_again_stands_for_the_same_press(limited: Limited) -> None:
+    world = await limited(form_patience=0.1)
+    kernel = await world.kernel()
+    await kernel.serve()
+    visit = _visit((await world.fetch(JOIN)).body)
+    await kernel.die()
+    again = await world.fetch(JOIN, f"_uproot_visit={visit}")
+    assert (again.code, _visit(again.body)) == (503, visit)
+    odd = await world.fetch(JOIN, "_uproot_visit=%22%3E%3Cscript%3E-0123456789")
+    assert b"<script>-" not in odd.body
+    assert _visit(odd.body)
+
+
 @pytest.mark.parametrize(
     "said", ["/p/new/", "p/new/", "../../../p/new/", "https://elsewhere.example/"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = ["Flow", "VisitRequest"]
 
 NEWS_SECONDS = 0.2
 """How long news of those who wait are held back, so that many become one."""
+_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Flow:
         language: str = "",
         simulate: bool = False,
     ) -> None:
-        self.open_place: Callable[[], Awaitable[Player]] | None = None
+        self.open_place: Callable[[bool, str], Awaitable[Player]] | None = None
         """Opens one more place for somebody who joins; None: no more than there are."""
         self._world, self._delivery, self._trouble = world, delivery, trouble
         self._spawn = spawn
@@ -102,7 +104,7 @@ class Flow:
         if self._must_wait(request) and not await self.pause.over():
             return
         if request.action == "join":
-            self.reply(await self._join(request))
+            await self._join_once(request)
             return
         if request.action == "api":  # may take its time: the player's pages do not wait for it
             player = self._world.player(request.player)
@@ -152,11 +154,23 @@ class Flow:
             return True
         return not self.moves.has_arrived(self._world.player(request.player))
 
-    async def _join(self, request: HttpRequest) -> HttpReply:
-        player = self._world.claim_place()
+    async def _join_once(self, request: HttpRequest) -> None:
+        visit = _visit_in(request)
+        if not visit:  # nothing tells one press from another
+            self.reply(await self._join(request, ""))
+            return
+        turn = f"join {visit}"
+        async with self._turn(turn):  # a second press waits until the first has its place
+            self.reply(await self._join(request, visit))
+        self._turns.pop(turn, None)
+
+    async def _join(self, request: HttpRequest, visit: str) -> HttpReply:
+        """Give a place to somebody; to a press that comes again, the place that it took."""
+        world = self._world
+        player = world.joined_before(visit) or world.claim_place(visit=visit)
         try:
             if player is None and self.open_place is not None:
-                player = await self.open_place()
+                player = await self.open_place(True, visit)
         except (Exception, asyncio.CancelledError) as error:  # the border around new_player
             if self._world.closing:
                 raise
@@ -382,3 +396,9 @@ def _code_of(page: type[Page], hook: str) -> Any:
 
 def _see_other(request: HttpRequest, place: str) -> HttpReply:
     return HttpReply(request.request, 303, [("Location", place)], b"")
+
+
+def _visit_in(request: HttpRequest) -> str:
+    """Return what tells this visit of the join link from others; "" if nothing does."""
+    told = dict(request.form).get("_uproot_visit", "")
+    return told if _VISIT.fullmatch(told) else ""

@@ -207,7 +207,8 @@ class Retelling(Runtime):
     async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
         if event.actor != "researcher":
-            await self._ask("join", "")
+            visit = orjson.loads(event.value).get("visit")
+            await self._ask("join", "", [("_uproot_visit", visit)] if visit else None)
             return
         with self._caused_by(event):  # a cell has let a bot in
             known = self.world.claim_place()

@@ -661,9 +661,9 @@ class Runtime:
 
     # ---- places ----
 
-    async def open_place(self, claimed: bool = True) -> Player:
+    async def open_place(self, claimed: bool = True, visit: str = "") -> Player:
         """Open one more place and run the author's new_player for it."""
-        player = self.world.add_player(claimed=claimed)
+        player = self.world.add_player(claimed=claimed, visit=visit)
         await self._introduce(player)
         return player
 

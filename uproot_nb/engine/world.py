@@ -68,6 +68,7 @@ class World:
         self.journal = Journal(log, name, self.state, lock, loop, outside)
         self.clock = EvenClock(lambda: self.journal.clock(), loop.time)
         """The time that durations and deadlines go by; the log's times are the journal's."""
+        self._joined = {one.visit: name for name, one in self.state.players.items() if one.visit}
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
         self.send: Callable[[Any], None] = lambda message: None
@@ -134,12 +135,19 @@ class World:
             group = self._groups[name] = Group(self, name)
         return group
 
-    def add_player(self, *, claimed: bool = False, label: str | None = None) -> Player:
+    def joined_before(self, visit: str) -> Player | None:
+        """Return whose place was taken by this very visit of the join link, if it was."""
+        name = self._joined.get(visit) if visit else None
+        return None if name is None else self._players[name]
+
+    def add_player(
+        self, *, claimed: bool = False, label: str | None = None, visit: str = ""
+    ) -> Player:
         """Open one more place."""
         with self.lock:
             name = self.new_name()
             number = len(self.state.players)
-            value = {"id": number, "label": label, "claimed": claimed}
+            value = {"id": number, "label": label, "claimed": claimed, **self._note(visit, name)}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
             player = self._players[name] = Player(self, name)
             self._names.append(name)
@@ -147,16 +155,24 @@ class World:
             self.journal.say(lambda: self.send(added))
             return player
 
-    def claim_place(self, label: str | None = None) -> Player | None:
+    def claim_place(self, label: str | None = None, visit: str = "") -> Player | None:
         """Give the next free place to somebody who joins; None if all are taken."""
         with self.lock:
             name = self._first_free()
             if name is None:
                 return None
             player = self.state.players[name]
-            joined = {"id": player.id, "label": label or player.label, "claimed": True}
+            label = label or player.label
+            joined = {"id": player.id, "label": label, "claimed": True, **self._note(visit, name)}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(joined))
             return self._players[name]
+
+    def _note(self, visit: str, name: str) -> dict[str, str]:
+        """Remember the visit by which a place was taken; return what the log says of it."""
+        if not visit:
+            return {}
+        self._joined[visit] = name
+        return {"visit": visit}
 
     def _first_free(self) -> str | None:
         """Return the first place that nobody has; what is taken once is never free again."""

@@ -120,6 +120,8 @@ class PlayerState:
     """Whether the player counts as a dropout."""
     dropped_by_hand: bool = False
     """Whether somebody has said so: a connection does not make it undone."""
+    visit: str = ""
+    """What came with the press of the join button that took the place: it comes again with it."""
 
 
 @dataclass(slots=True)
@@ -240,6 +242,7 @@ class State:
             player = self.players[name] = PlayerState(value["id"])
         player.label = value.get("label", player.label)
         player.claimed = player.claimed or bool(value.get("claimed"))
+        player.visit = value.get("visit", player.visit)
 
     def _enter(self, event: Event) -> None:
         value = self.codec.decode(event.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from http.client import responses
@@ -27,7 +29,7 @@ from uproot_nb.server.forms import (
 )
 from uproot_nb.server.limits import how_to_change
 from uproot_nb.server.networks import network_of
-from uproot_nb.server.notices import words
+from uproot_nb.server.notices import VISIT, notice, words
 from uproot_nb.server.sessions import Player, Session
 from uproot_nb.server.visitors import Visitor
 from uproot_nb.server.visits import address_of, told_headers
@@ -39,6 +41,7 @@ __all__ = ["NotFound", "routes"]
 
 _STATIC = Path(__file__).parent.parent / "static"
 _UNBOUNDED = 1 << 62
+_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too many uploads"}
 ANSWER = "_uproot_answer"
 """The query by which a page's script gets the page that answers its form."""
@@ -488,7 +491,7 @@ class JoinPage(_KernelPage):
     def get(self, label: str, secret: str) -> None:
         session = self._admit(label, secret)
         if session is not None:
-            self.show("join", 200)
+            self._show_button("join", 200, secrets.token_urlsafe(18))
 
     async def post(self, label: str, secret: str) -> None:
         session = self._admit(label, secret)
@@ -501,7 +504,9 @@ class JoinPage(_KernelPage):
         if await session.served(self.server.limits.form_patience) is None:
             self._later(503)
             return
-        reply = await self.ask_kernel(session, "", "join", 0.0)
+        # A kernel that dies has perhaps given a place. Only a visit tells the next one of it.
+        patience = self.server.limits.form_patience if self._visit else 0.0
+        reply = await self.ask_patiently(session, "", "join", patience)
         if reply is not None:
             self.pass_on(reply)
         else:
@@ -516,9 +521,20 @@ class JoinPage(_KernelPage):
             return None
         return session
 
+    @property
+    def _visit(self) -> str:
+        """What came with the form to tell this visit from others; "" without."""
+        told: str = self.get_body_argument("_uproot_visit", "")
+        return told if _VISIT.fullmatch(told) else ""
+
     def _later(self, status: int) -> None:
         self.set_header("Retry-After", "5")
-        self.show("later", status)
+        self._show_button("later", status, self._visit or secrets.token_urlsafe(18))
+
+    def _show_button(self, kind: str, status: int, visit: str) -> None:
+        """Show a button, whose press comes with *visit*."""
+        self.set_status(status)
+        self.finish(notice(kind, self.language).replace(VISIT.encode(), visit.encode()))
 
 
 class RoomPage(_KernelPage):

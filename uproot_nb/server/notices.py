@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-__all__ = ["LANGUAGES", "choose_language", "notice", "words"]
+__all__ = ["LANGUAGES", "VISIT", "choose_language", "notice", "words"]
 
 LANGUAGES = ("en", "de", "es", "fr")
 
@@ -136,6 +136,10 @@ _LOOK_AGAIN = "3000 + 4000 * Math.random()"
 _TAKE_PART = {"en": "Take part", "de": "Teilnehmen", "es": "Participar", "fr": "Participer"}
 
 
+VISIT = "@visit@"
+"""Where a join page's form says of which visit it is: the same press never takes two places."""
+
+
 def choose_language(accepted: str) -> str:
     """Return the language for an Accept-Language header: the best liked that there is."""
     liked = []
@@ -196,5 +200,6 @@ def _button(language: str) -> str:
     once = (
         "if (this.sent) return false; this.sent = true; setTimeout(() => this.sent = false, 8000)"
     )
+    visit = f'<input type="hidden" name="_uproot_visit" value="{VISIT}">'
     button = f'<button type="submit">{_TAKE_PART[language]}</button>'
-    return f'<form method="post" onsubmit="{escape(once)}">{button}</form>'
+    return f'<form method="post" onsubmit="{escape(once)}">{button}{visit}</form>'
