@@ -110,6 +110,29 @@ def test_the_watchdog_goes_on_after_a_warning_that_could_not_be_shown(
         until_true(lambda: len(times) > 4)
 
 
+def test_whatever_keeps_the_log_from_being_written_is_said_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is lost, and what waits for the commit is done once it is made."""
+    monkeypatch.setattr("uproot_nb.engine.journal.RETRY_SECONDS", 0.005)
+    with serving(Somewhere) as run:
+        journal = run._runtime.world.journal
+        times: list[int] = []
+        append, fail = journal.log.append, failing(times, ValueError("no number fits"))
+
+        def append_later(events: Any) -> None:
+            fail()
+            append(events)
+
+        monkeypatch.setattr(journal.log, "append", append_later)
+        run.players[0].cash = 3
+        run._runtime.end_cell()
+        until_true(lambda: not journal.pending and not journal.failing)
+        assert len(times) == 3
+        assert run.state["cash"].tolist()[:1] == [3]
+        assert "no number fits" in capsys.readouterr().err
+
+
 def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk at one snapshot is not the end of all."""
     monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)

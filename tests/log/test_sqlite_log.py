@@ -611,6 +611,23 @@ def test_a_released_session_leaves_no_lock_file(path: Path) -> None:
         assert [found for found in path.parent.iterdir() if found.suffix == ".lock"] == []
 
 
+def test_a_note_that_cannot_be_written_undoes_no_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the same events were written again, and refused as another writer's, for ever."""
+
+    def full(*ignored: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with closing(SqliteLog(path)) as log:
+        log.claim("market")
+        with monkeypatch.context() as patch:
+            patch.setattr("uproot_nb.log.session_lock._write_at", full)
+            log.append(events(1, 1))
+        log.append(events(2, 2))
+        assert log.last_seq("market") == 2
+
+
 def test_a_lock_file_removed_while_it_was_being_locked_locks_nobody_out_of_step(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -326,7 +326,7 @@ class Journal:
                 self.log.append(events)
             else:
                 self.log.check_place()
-        except (OSError, SqliteError, UprootError) as error:
+        except Exception as error:  # whatever it is: who waits for the commit must see why
             self._retry(error)
             return False
         if self._failing_since is not None:
