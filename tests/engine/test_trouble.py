@@ -127,6 +127,7 @@ async def test_no_frame_of_python_or_of_a_package_stands_above_the_authors(place
             await Browser(run.link(run.players[0])).fetch()
         lines = run.errors.iloc[-1]["value"]["traceback"].splitlines()
         assert lines[0] == "Traceback (most recent call last):"
+        assert not [line for line in lines if "Base.html" in line or "Page.html" in line]
         assert "test_trouble.py" in lines[1] or "Fails.template" in lines[1]
 
 

@@ -20,6 +20,7 @@ from uproot_nb.experiment.setup import App
 __all__ = ["Trouble", "is_for_participants", "readable", "text_of"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_TEMPLATES = str(Path(_PACKAGE) / "templates")
 _FOREIGN = (_PACKAGE, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen ")
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
@@ -202,7 +203,8 @@ def _is_foreign(file: str) -> bool:
 def _tidy(told: traceback.TracebackException | None) -> None:
     """Let what led to an error begin at the authors' line, too, and take the carets out.
 
-    Carets need the source parsed, and CPython's parser is not safe beside a cell's thread.
+    What our own templates have around an author's is left out wherever it stands. Carets need
+    the source parsed, and CPython's parser is not safe beside a cell's thread.
     """
     seen = 0
     while told is not None and seen < 20:
@@ -210,7 +212,7 @@ def _tidy(told: traceback.TracebackException | None) -> None:
             frame.colno = frame.end_colno = None
         own = list(itertools.dropwhile(lambda frame: _is_foreign(frame.filename), told.stack))
         if own:
-            told.stack[:] = own
+            told.stack[:] = [it for it in own if not it.filename.startswith(_TEMPLATES)]
         told, seen = told.__cause__ or told.__context__, seen + 1
 
 
