@@ -333,6 +333,8 @@ async def test_one_press_of_the_join_button_takes_one_place_however_often_it_com
         other = {"_uproot_visit": "visit-of-somebody-else"}
         places.add((await join(run).fetch(body=other)).headers["Location"])
         assert len(places) == 2
+        told = str(list(run.events.value))
+        assert not any(visit["_uproot_visit"] in told for visit in (VISIT, other))
     with serving(Market, db=path) as run:
         again = await together(join(run).fetch(body=VISIT), join(run).fetch(body=other))
         assert {press.headers["Location"] for press in again} == places

@@ -207,6 +207,7 @@ class Retelling(Runtime):
     async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
         if event.actor != "researcher":
+            self.world.mark_of = str  # the log has a mark, and no visit
             visit = orjson.loads(event.value).get("visit")
             await self._ask("join", "", [("_uproot_visit", visit)] if visit else None)
             return

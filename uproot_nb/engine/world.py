@@ -96,6 +96,7 @@ class World:
         self._drawn = (0, 0)
         """The event after which generators were made last, and how many."""
         self.new_name: Callable[[], str] = self._new_name
+        self.mark_of: Callable[[str], str] = self._new_mark
         """Names the next player; a rerun has the names of the recording."""
         self.shift = 0
         """How many more events the recording of a rerun has by now; draws go by its numbers."""
@@ -137,7 +138,7 @@ class World:
 
     def joined_before(self, visit: str) -> Player | None:
         """Return whose place was taken by this very visit of the join link, if it was."""
-        name = self._joined.get(visit) if visit else None
+        name = self._joined.get(self.mark_of(visit)) if visit else None
         return None if name is None else self._players[name]
 
     def add_player(
@@ -171,8 +172,15 @@ class World:
         """Remember the visit by which a place was taken; return what the log says of it."""
         if not visit:
             return {}
-        self._joined[visit] = name
-        return {"visit": visit}
+        mark = self.mark_of(visit)
+        self._joined[mark] = name
+        return {"visit": mark}
+
+    def _new_mark(self, visit: str) -> str:
+        """Return what the log says of a visit: with the visit itself, whoever reads the log and
+        knows the join link would be let in to the place.
+        """
+        return self._derive(f"visit/{visit}")
 
     def _first_free(self) -> str | None:
         """Return the first place that nobody has; what is taken once is never free again."""

@@ -121,7 +121,7 @@ class PlayerState:
     dropped_by_hand: bool = False
     """Whether somebody has said so: a connection does not make it undone."""
     visit: str = ""
-    """What came with the press of the join button that took the place: it comes again with it."""
+    """The mark of the press of the join button that took the place; it is known again by it."""
 
 
 @dataclass(slots=True)
