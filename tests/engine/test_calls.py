@@ -1139,7 +1139,12 @@ POISON = (
 )
 
 
-@pytest.mark.parametrize("argument", UNREADABLE)
+NESTED = ["[" * depth + "]" * depth for depth in (1500, 30_000)]
+
+
+@pytest.mark.parametrize(
+    "argument", [*UNREADABLE, *NESTED], ids=lambda text: text[:9] + str(len(text))
+)
 async def test_a_log_that_holds_an_unreadable_call_opens_and_can_be_read(
     argument: str, tmp_path: Path
 ) -> None:

@@ -126,7 +126,7 @@ class LoggedArray(ExtensionArray):
             return None
         try:
             return json.loads(text) if type(text) is Said else self._codec.decode(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return read_lenient(text)  # what an early version has logged of a refused call
 
     def __reduce__(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -27,6 +28,10 @@ KEPT_PAGE_LOADS = 256
 FORMER_CHARACTERS = 320_000
 """Room for the page loads before them: about 16,000, with their highest numbers alone."""
 
+DEEPEST = 300
+"""Arrays and objects in each other that are read where Python's own reader gives up."""
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
 _HEAD = '{"id":"'
 _read_text = JSONDecoder().raw_decode
 
@@ -62,7 +67,7 @@ def read_row(text: str) -> CallRow:
     """Return what a `call` row says of its outcome; the arguments are not looked at."""
     try:
         return _decode_row(text)
-    except msgspec.DecodeError:  # an old log may hold arguments that no value can be
+    except (msgspec.DecodeError, RecursionError):  # old logs hold arguments that no value can be
         value = read_call(text)
         known = {name: value[name] for name in ("id", "outcome", "error", "message")}
         return CallRow(**known)
@@ -79,9 +84,28 @@ def read_call(text: str) -> dict[str, Any]:
 def read_lenient(text: str) -> Any:
     """Read JSON that the log should not hold, as old logs do of refused calls.
 
-    Numbers beyond all bounds are infinite; whole numbers of more than 4,300 digits stay text.
+    Numbers beyond all bounds are infinite; whole numbers of more than 4,300 digits stay text; what
+    is nested too deep to be read is null.
     """
-    return json.loads(text, parse_int=_whole)
+    try:
+        return json.loads(text, parse_int=_whole)
+    except RecursionError:
+        return json.loads(_without_depths(text), parse_int=_whole)
+
+
+def _without_depths(text: str) -> str:
+    """Return JSON with null in place of what is nested deeper than `DEEPEST`."""
+    parts, depth, start = [], 0, 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in ("[", "{"):
+            depth += 1
+            if depth == DEEPEST:
+                parts += [text[start : token.start()], "null"]
+        elif token[0] in ("]", "}"):
+            depth -= 1
+            if depth == DEEPEST - 1:
+                start = token.end()
+    return "".join([*parts, text[start:]])
 
 
 def _whole(digits: str) -> int | str:
