@@ -128,6 +128,18 @@ async def test_live_code_that_was_reloaded_runs_under_its_own_hash(reloaded: Rel
     assert await again.call("hi") == "three"
 
 
+async def test_a_text_that_autoreload_passes_over_is_shown_once_imported(
+    reloaded: Reloaded,
+) -> None:
+    """IPython takes a class whose docstring alone was edited for unchanged."""
+    run = reloaded.serve("live")
+    reloaded.write(TEXT.replace("Title one", "Title two"))
+    reloaded.cell(f"import importlib; importlib.reload({MODULE})\nfrom {MODULE} import *")
+    ann = await Browser.open(run)
+    assert "Title two" in ann.html
+    assert len(_hashes(run)) == 2
+
+
 def _reload(reloaded: Reloaded) -> None:
     """Reload as autoreload does before a cell, and end no cell after it."""
     reloader = next(
