@@ -220,6 +220,7 @@ class Retelling(Runtime):
     async def _tell_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(event.field)
         label = orjson.loads(more[0].value).get("label") or ""
+        self.world.mark_of = str  # as above
         visit = self.world.codec.decode(event.value)
         form = [("label", label), ("_uproot_visit", visit)]
         await self._ask("enter", "", form, room=name)

@@ -281,7 +281,7 @@ class Rooms:
         return self._show_outcome(admission.outcome, label, visit, request)
 
     def _entered_before(self, room: Room, label: str, visit: str) -> Player | None:
-        name = self._visits.get((room.name, visit))
+        name = self._visits.get((room.name, self._world.mark_of(visit)))
         if name is None or (self._world.state.players[name].label or "") != label:
             return None
         return self._world.player(name)
@@ -289,8 +289,9 @@ class Rooms:
     def _give_place(self, room: Room, label: str | None, visit: str) -> Player:
         world = self._world
         player = world.claim_place(label) or world.add_player(claimed=True, label=label)
-        world.journal.fold("set", _subject(room.name), player.name, world.codec.encode(visit))
-        self._visits[room.name, visit] = player.name
+        mark = world.mark_of(visit)
+        world.journal.fold("set", _subject(room.name), player.name, world.codec.encode(mark))
+        self._visits[room.name, mark] = player.name
         return player
 
     async def _let_in(
