@@ -207,6 +207,7 @@ def test_without_a_connection_it_says_calmly_that_the_time_is_up_and_goes_on_lat
     clocked.page.get_by_text("Time is up. This page goes on as soon").wait_for()
     assert clocked.wire.forms == []
     clocked.page.evaluate("void (window.WebSocket = window.Sockets)")
+    clocked.page.clock.run_for(10_000)  # the longest that it waits before it connects again
     clocked.page.clock.resume()
     clocked.wire.wait_for(lambda: len(clocked.wire.sockets) == 3)  # again, and on the next page
     assert [form["_uproot_timeout"] for form in clocked.wire.forms] == ["1"]

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from live_jupyter import free_port
 
 from tests.server.worlds import World, until, upgrade
 from uproot_nb.bridge.messages import HttpRequest, Misuse, OpenRoom
@@ -42,9 +42,7 @@ def _block(server_port: int, location: str) -> str:
 def _nginx(block: str) -> Iterator[int]:
     """Run an nginx of the test's own; yield its port."""
     assert NGINX is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="uproot_nb-nginx-") as name:
         folder = Path(name)
         folder.chmod(0o755)
