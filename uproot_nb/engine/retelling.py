@@ -103,7 +103,7 @@ class Retelling(Runtime):
         """Let timers go off up to a time."""
         self.wait_for(self.time.advance(until))
 
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         """Take no snapshots."""
 
     def _hear(self, text: str, cause: Cause) -> None:

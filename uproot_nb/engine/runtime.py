@@ -453,12 +453,17 @@ class Runtime:
 
     def _watch_over(self) -> None:
         """Begin what is looked after again and again; a failure of one ends none of them."""
-        journal, report = self.world.journal, self._note_failure
+        report = self._note_failure
         acts = (
-            journal.check_place, self.trouble.settle, self.calls.note_long, self._follow_clock,
+            self.world.journal.check_place, self.trouble.settle, self.calls.note_long,
+            self._follow_clock,
         )  # fmt: skip
         self.beside(repeat(LOOK_SECONDS, report, *acts))
-        self.beside(repeat(2 * LOOK_SECONDS, report, journal.tick, self._give_sign))
+        self.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
+
+    def _tick(self) -> None:
+        """Take a snapshot if one is due."""
+        self.world.journal.tick()
 
     def _give_sign(self) -> None:
         """Let the participant server know that this kernel goes on."""
