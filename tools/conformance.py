@@ -51,9 +51,10 @@ class EchoDoor(_SocketDoor):
     """The server's own handshake, with an echo behind it."""
 
     route = "echo"
+    longest, unsent = LONGEST, UNSENT
 
     async def get(self) -> None:
-        await self.enter(None, lambda: Echo(LONGEST, UNSENT))
+        await self.enter(None, lambda: Echo(self.longest, self.unsent))
 
 
 def python2() -> tuple[str, dict[str, str]] | None:

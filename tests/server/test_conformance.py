@@ -12,38 +12,27 @@ from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
+from conformance import EchoDoor
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from tests.server.worlds import frame, upgrade
-from uproot_nb.server.doors import _SocketDoor
 from uproot_nb.server.participants import ParticipantServer
-from uproot_nb.server.websocket import WebSocket, text_frame
 
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 LIMIT = 65_536
 
 
-class Echo(WebSocket):
-    """Sends every text back."""
+class SmallEcho(EchoDoor):
+    """The echo that Autobahn talks to, with the limits of a participant."""
 
-    def on_text(self, payload: bytes) -> None:
-        self.write(text_frame(payload))
-
-
-class EchoDoor(_SocketDoor):
-    """The server's own handshake, with an echo behind it."""
-
-    route = "echo"
-
-    async def get(self) -> None:
-        await self.enter(None, lambda: Echo(LIMIT, 1 << 22))
+    longest, unsent = LIMIT, 1 << 22
 
 
 @pytest_asyncio.fixture
 async def port() -> AsyncIterator[int]:
     """Serve an echo."""
-    server = HTTPServer(Application([(r"/.*", EchoDoor, {"server": ParticipantServer()})]))
+    server = HTTPServer(Application([(r"/.*", SmallEcho, {"server": ParticipantServer()})]))
     server.listen(0, "127.0.0.1")
     (opened,) = server._sockets.values()
     yield opened.getsockname()[1]
