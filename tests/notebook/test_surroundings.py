@@ -72,10 +72,11 @@ def test_a_moved_notebook_reads_where_its_session_is(
 
 
 def test_other_files_of_that_name_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a" / "uproot_nb.sqlite3").write_text("not a database")
-    assert session_elsewhere(tmp_path / "b" / "uproot_nb.sqlite3", "study") is None
+    home = tmp_path / "deep" / "down" / "here"  # other tests' files are higher than it looks
+    (home / "a").mkdir(parents=True)
+    (home / "b").mkdir()
+    (home / "a" / "uproot_nb.sqlite3").write_text("not a database")
+    assert session_elsewhere(home / "b" / "uproot_nb.sqlite3", "study") is None
 
 
 def test_a_renamed_notebook_is_found_by_its_cell(
