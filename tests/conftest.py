@@ -1,14 +1,24 @@
-"""A real Jupyter server, and a real browser."""
+"""What tests in several folders need: a Jupyter server, a browser, worlds at rest, a shell."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, sync_playwright
+from traitlets.config import Config
+
+from tests.worlds_at_rest import Worlds, events_of
+from uproot_nb.log.events import Event
+from uproot_nb.session.world import World
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The shell comes first: of the whole browser a context, once in a hundred, never closes."""
@@ -40,3 +50,59 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def worlds() -> Iterator[Worlds]:
+    made = Worlds()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> World:
+    return worlds.open()
+
+
+@pytest.fixture
+def market(world: World) -> World:
+    """A session with four players."""
+    for _ in range(4):
+        world.add_player()
+    world.journal.commit()
+    return world
+
+
+@pytest.fixture
+def logged(world: World) -> Callable[[], list[Event]]:
+    """Return what was logged since the last time."""
+    seen = 0
+
+    def since() -> list[Event]:
+        nonlocal seen
+        events = events_of(world)
+        new, seen = events[seen:], len(events)
+        return new
+
+    return since
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """IPython's shell; cells are run by `shell.run_cell(text, store_history=True)`."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("UPROOT_NB_DATABASE", str(tmp_path / "log.sqlite3"))
+    hooks = sys.displayhook, sys.excepthook
+    main = sys.modules["__main__"]
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = InteractiveShell.instance(config=config)
+    made.run_cell("from uproot_nb import *", store_history=True)
+    yield made
+    for serving in list(made.user_ns.get("_uproot_nb_open_runs", {}).values()):
+        serving.run.close()
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+    InteractiveShell.clear_instance()
+    sys.displayhook, sys.excepthook = hooks
+    sys.modules["__main__"] = main

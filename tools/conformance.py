@@ -22,8 +22,8 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from uproot_nb.server.doors import _SocketDoor
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.socket_handlers import _SocketDoor
 from uproot_nb.server.websocket import WebSocket, text_frame
 
 PACKAGE = "autobahntestsuite==25.10.1"

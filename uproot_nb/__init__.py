@@ -20,42 +20,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from uproot_nb.analysis.plain_html import show_tables_as_text
 from uproot_nb.analysis.recording import Recording, open_log
 from uproot_nb.analysis.replay import replay
 from uproot_nb.bots.random_forms import random_forms
-from uproot_nb.engine import chat
-from uproot_nb.engine.contexts import PlayerContext
-from uproot_nb.engine.dropouts import mark_dropout, watch_for_dropout
 from uproot_nb.engine.effects import after_commit, once
-from uproot_nb.engine.entities import Group, Player, Session
-from uproot_nb.engine.formatting import fmtnum, to
-from uproot_nb.engine.groups import add_to_group, create_group, create_groups
-from uproot_nb.engine.models import (
-    add_entry,
-    add_raw_entry,
-    create_model,
-    filter_entries,
-    get_entries,
-    get_field,
-    get_latest_entry,
-    model_exists,
-)
-from uproot_nb.engine.realtime import (
-    move_to_end,
-    move_to_page,
-    notify,
-    other_in_group,
-    other_in_session,
-    others_in_group,
-    others_in_session,
-    players,
-    redirect,
-    reload,
-    send_to,
-    send_to_one,
-    spawn,
-)
-from uproot_nb.engine.treatments import balanced
 from uproot_nb.errors import Refused, UprootError
 from uproot_nb.experiment.amounts import cu
 from uproot_nb.experiment.csv_files import append_to_csv, read_csv
@@ -103,18 +72,49 @@ from uproot_nb.experiment.pages import (
 )
 from uproot_nb.experiment.query import F
 from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.experiment.shell import find_shell
+from uproot_nb.flow.dropouts import mark_dropout, watch_for_dropout
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.cells import install_names, remove_names
 from uproot_nb.interop.exporting import export_app
-from uproot_nb.notebook.cells import find_shell
 from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
-from uproot_nb.notebook.plain_html import show_tables_as_text
 from uproot_nb.notebook.rehearsal import Rehearsal, rehearse
-from uproot_nb.notebook.rerun import Rerun, rerun
 from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import serve
+from uproot_nb.realtime import chat
+from uproot_nb.realtime.author_functions import (
+    move_to_end,
+    move_to_page,
+    notify,
+    other_in_group,
+    other_in_session,
+    others_in_group,
+    others_in_session,
+    players,
+    redirect,
+    reload,
+    send_to,
+    send_to_one,
+    spawn,
+)
+from uproot_nb.reruns.rerun import Rerun, rerun
+from uproot_nb.session.contexts import PlayerContext
+from uproot_nb.session.entities import Group, Player, Session
+from uproot_nb.session.groups import add_to_group, create_group, create_groups
+from uproot_nb.session.model_functions import (
+    add_entry,
+    add_raw_entry,
+    create_model,
+    filter_entries,
+    get_entries,
+    get_field,
+    get_latest_entry,
+    model_exists,
+)
+from uproot_nb.session.treatments import balanced
+from uproot_nb.templating.formatting import fmtnum, to
 from uproot_nb.version import VERSION
 
 __all__ = [

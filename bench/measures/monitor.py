@@ -14,7 +14,7 @@ PLAYERS = 500
 _OPEN = """
 import asyncio
 from comm import create_comm
-from uproot_nb.notebook.monitor import Monitor
+from uproot_nb.monitor.monitor import Monitor
 
 channel = create_comm(target_name="bench")
 

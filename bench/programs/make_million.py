@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
-from uproot_nb.engine.journal import SNAPSHOT_AFTER
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
+from uproot_nb.session.journal import SNAPSHOT_AFTER
 
 _SESSION, _PLAYERS, _FIELDS, _BATCH = "million", 200, 20, 5_000
 

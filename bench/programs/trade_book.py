@@ -7,7 +7,7 @@ import random
 import time
 from statistics import median
 
-from uproot_nb.market.book import Book
+from uproot_nb.market.orderbook.book import Book
 
 _SHORT, _LONG = 1_000, 100_000
 _MIDDLE, _SPREAD = 10_000, 400

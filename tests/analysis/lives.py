@@ -9,9 +9,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.engine.worlds_at_rest import Worlds
+from tests.worlds_at_rest import Worlds
 from uproot_nb import Entry, PlayerIdentifier, add_entry, create_group, create_model
-from uproot_nb.engine.world import World
+from uproot_nb.session.world import World
 
 NAMES = ["bid", "note", "round", "player", "time", "round_nested", "seq", "id_"]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)

@@ -15,8 +15,8 @@ from tests.analysis.lives import Live, Offer
 from uproot_nb import add_entry, add_raw_entry, create_group, create_model
 from uproot_nb.analysis.exported_tables import file_names
 from uproot_nb.analysis.recording import Tables
+from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.market import Market
-from uproot_nb.market.values import InducedValues
 
 Asked = set[tuple[str, str]]
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pandas
 import pytest
 
-from tests.engine.worlds_at_rest import Worlds
+from tests.worlds_at_rest import Worlds
 from uproot_nb.analysis.market_tables import RecordedMarket
 from uproot_nb.analysis.recording import Tables
-from uproot_nb.market.columns import COLUMNS, types_of
+from uproot_nb.market.analysis.columns import COLUMNS, types_of
+from uproot_nb.market.analysis.results import MARKET_TABLES
+from uproot_nb.market.analysis.tables import book_table, period_table, trade_table, trader_table
+from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.market import Market
-from uproot_nb.market.results import MARKET_TABLES
-from uproot_nb.market.tables import book_table, period_table, trade_table, trader_table
-from uproot_nb.market.values import InducedValues
 
 TIMED = {"order_events", "trades", "book"}
 

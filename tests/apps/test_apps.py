@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.apps.driving import walking
-from uproot_nb.engine.models import get_entries
+from uproot_nb.session.model_functions import get_entries
 
 
 def test_the_dictator_game_from_start_to_end(browser: Browser) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.apps.driving import Walk, walking
-from uproot_nb.engine import chat
+from uproot_nb.realtime import chat
 
 PLAYERS = 4
 TALK = ["I say: <i>amber</i>", "Agreed, amber it is", "Thank you. Please write down your word."]

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from tests.apps.driving import walking
 from tests.apps.mistakes import mistakes
 from uproot_nb import Run
-from uproot_nb.engine.entities import Group
-from uproot_nb.engine.models import get_entries
+from uproot_nb.session.entities import Group
+from uproot_nb.session.model_functions import get_entries
 
 TICKS = 12
 CATCH, COST, GROWTH, ROOM = 0.01, 0.5, 0.05, 500.0

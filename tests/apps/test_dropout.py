@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.apps.driving import Walk, finished, walking
 from tests.apps.mistakes import mistakes
-from uproot_nb.engine.entities import Player
+from uproot_nb.session.entities import Player
 
 AWAY = "about:blank"
 """Where a tab goes that leaves."""

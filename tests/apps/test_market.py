@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.apps.driving import Walk, walking
 from tests.apps.mistakes import mistakes
-from uproot_nb.engine.entities import Group
-from uproot_nb.engine.models import get_entries
+from uproot_nb.session.entities import Group
+from uproot_nb.session.model_functions import get_entries
 
 
 def test_bots_trade_until_nothing_is_left_to_gain(browser: Browser) -> None:

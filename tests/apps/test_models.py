@@ -9,7 +9,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.apps.driving import Walk, walking
-from uproot_nb.engine.models import filter_entries, get_entries, get_field, get_latest_entry
+from uproot_nb.session.model_functions import (
+    filter_entries,
+    get_entries,
+    get_field,
+    get_latest_entry,
+)
 
 PLAYERS = 3
 ASKED = [("sell", Decimal("4.50")), ("sell", Decimal("4.00")), ("buy", Decimal("3.00"))]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.driving.wire import Wire
-from tests.engine.running import serving, until
+from tests.running import serving, until
 from uproot_nb import (
     BooleanField,
     FileField,

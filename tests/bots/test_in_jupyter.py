@@ -7,7 +7,7 @@ import asyncio
 from live_jupyter import LiveJupyter
 
 from tests.driving.notebooks import OpenNotebook
-from tests.engine.running import until
+from tests.running import until
 from uproot_nb.bots.client import Client
 
 

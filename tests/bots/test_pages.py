@@ -8,7 +8,6 @@ import pytest
 
 from uproot_nb.bots.pages import read_page
 from uproot_nb.bots.questions import Attachment, Choice
-from uproot_nb.engine.forms import make_form, render_fields
 from uproot_nb.experiment.fields import (
     BoundedChoiceField,
     IntegerField,
@@ -16,6 +15,7 @@ from uproot_nb.experiment.fields import (
     SelectField,
     StringField,
 )
+from uproot_nb.forms.form import make_form, render_fields
 
 FORM = """<script type="application/json" id="uproot-page">{"page": 3, "name": "Offer"}</script>
 <form action="/elsewhere"><input name="stranger"></form>

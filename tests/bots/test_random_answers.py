@@ -15,8 +15,6 @@ from uproot_nb.bots.pages import read_page
 from uproot_nb.bots.questions import Question
 from uproot_nb.bots.random_answers import answer_at_random
 from uproot_nb.bots.requests import form_body
-from uproot_nb.engine.form_uploads import Upload
-from uproot_nb.engine.forms import make_form, render_fields
 from uproot_nb.experiment.fields import (
     BICField,
     BooleanField,
@@ -36,6 +34,8 @@ from uproot_nb.experiment.fields import (
     StringField,
     TextAreaField,
 )
+from uproot_nb.forms.form import make_form, render_fields
+from uproot_nb.forms.uploads import Upload
 
 PAGE = '<form id="uproot-form" method="post">%s<button type="submit">Next</button></form>'
 

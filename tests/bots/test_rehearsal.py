@@ -21,9 +21,9 @@ from uproot_nb import (
     rehearse,
     runs,
 )
-from uproot_nb.engine.steps import Cause
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.surroundings import runtime_here
+from uproot_nb.session.steps import Cause
 
 
 class Offer(Page):

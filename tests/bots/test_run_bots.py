@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.driving.notebooks import cells_of
-from tests.engine.running import Browser, serving, until, until_true
+from tests.running import Browser, serving, until, until_true
 from uproot_nb import (
     GroupCreatingWait,
     IntegerField,

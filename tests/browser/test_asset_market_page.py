@@ -12,7 +12,7 @@ import pytest
 from axe import violations
 from playwright.sync_api import Browser, Page, expect
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Rounds, Run
 from uproot_nb.market import AssetMarketPage, Dividends, Market
 

@@ -12,7 +12,7 @@ import pytest
 from axe import violations
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Page as ExperimentPage
 from uproot_nb import Run
 from uproot_nb.market import CallMarketPage, InducedValues, Rules

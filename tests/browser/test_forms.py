@@ -11,7 +11,6 @@ from axe import violations
 from markupsafe import Markup
 from playwright.sync_api import Browser, expect
 
-from uproot_nb.engine.forms import Form, make_form, template_functions
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import (
     BICField,
@@ -33,6 +32,7 @@ from uproot_nb.experiment.fields import (
     TextAreaField,
 )
 from uproot_nb.experiment.numbers import read_number
+from uproot_nb.forms.form import Form, make_form, template_functions
 
 if TYPE_CHECKING:
     from conftest import Visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from axe import violations
 from playwright.sync_api import BrowserContext, expect
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Page
 
 

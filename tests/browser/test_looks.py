@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe import violations
 
-from uproot_nb.engine.forms import make_form, template_functions
-from uproot_nb.engine.page_texts import SCRIPT_TEXTS, TEMPLATE_TEXTS, TEXTS
-from uproot_nb.engine.submitting import UNPROVEN
 from uproot_nb.experiment.fields import IntegerField, RadioField
+from uproot_nb.flow.submitting import UNPROVEN
+from uproot_nb.forms.form import make_form, template_functions
+from uproot_nb.templating.texts import SCRIPT_TEXTS, TEMPLATE_TEXTS, TEXTS
 
 if TYPE_CHECKING:
     from conftest import Visit
@@ -154,7 +154,7 @@ def test_a_page_speaks_the_participants_language(visit: Visit) -> None:
 
 def test_all_that_we_say_is_listed_for_translation() -> None:
     """What a template or a script says without being listed would stay English for ever."""
-    from uproot_nb.engine.rendering import OUR_FOLDER
+    from uproot_nb.templating.templates import OUR_FOLDER
 
     said = {UNPROVEN}
     for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Full", "Market"):

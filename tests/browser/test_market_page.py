@@ -14,7 +14,7 @@ import pytest
 from axe import violations
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Page as ExperimentPage
 from uproot_nb import Run
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules

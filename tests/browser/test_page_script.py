@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from uproot_nb.engine.page_texts import INTERRUPTED
+from uproot_nb.templating.texts import INTERRUPTED
 
 if TYPE_CHECKING:
     from conftest import Visit

@@ -9,7 +9,7 @@ import pytest
 from axe import violations
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import FileField, IntegerField, Run
 from uproot_nb import Page as ExperimentPage
 

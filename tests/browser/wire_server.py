@@ -14,7 +14,7 @@ import tornado.websocket
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from uproot_nb.engine.rendering import Templates
+from uproot_nb.templating.templates import Templates
 
 STATIC = Path(__file__).resolve().parents[2] / "uproot_nb" / "static"
 PATIENCE = 10.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Faulty, serving, until, until_true
+from tests.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
 from uproot_nb.engine import runtime as runtimes
 from uproot_nb.engine.background import repeat
@@ -44,7 +44,7 @@ def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, wha
     """Nor does a look at the file; whatever they raise."""
     monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
     times: list[int] = []
-    monkeypatch.setattr("uproot_nb.engine.journal.Journal." + what, failing(times, KeyError("oh")))
+    monkeypatch.setattr("uproot_nb.session.journal.Journal." + what, failing(times, KeyError("oh")))
     with serving(Somewhere) as run:
         until_true(lambda: len(times) > 5)
         errors = run.errors
@@ -114,7 +114,7 @@ def test_whatever_keeps_the_log_from_being_written_is_said_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is lost, and what waits for the commit is done once it is made."""
-    monkeypatch.setattr("uproot_nb.engine.journal.RETRY_SECONDS", 0.005)
+    monkeypatch.setattr("uproot_nb.session.journal.RETRY_SECONDS", 0.005)
     with serving(Somewhere) as run:
         journal = run._runtime.world.journal
         times: list[int] = []
@@ -137,7 +137,7 @@ def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.Mo
     """A full disk at one snapshot is not the end of all."""
     monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
     for name, value in (("SNAPSHOT_AFTER", 1), ("SNAPSHOT_RETRY_SECONDS", 0.0)):
-        monkeypatch.setattr("uproot_nb.engine.journal." + name, value)
+        monkeypatch.setattr("uproot_nb.session.journal." + name, value)
     log = Faulty()
     saved: list[int] = []
     monkeypatch.setattr("uproot_nb.notebook.serve.MemoryLog", lambda: log)

@@ -21,11 +21,11 @@ import pandas
 import pydantic
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, together, until
+from tests.running import Browser, Rejected, serving, together, until
 from uproot_nb import Page, Refused, Run, create_group, live, move_to_page, rerun
 from uproot_nb.bridge.messages import Invoke
-from uproot_nb.engine.page_texts import CALL_TEXTS
-from uproot_nb.engine.steps import Cause
+from uproot_nb.session.steps import Cause
+from uproot_nb.templating.texts import CALL_TEXTS
 
 CALM = "Something went wrong"
 

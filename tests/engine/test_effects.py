@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Faulty, serving, until
+from tests.running import Browser, Faulty, serving, until
 from uproot_nb import (
     Page,
     StringField,
@@ -26,12 +26,12 @@ from uproot_nb import (
     rerun,
     serve,
 )
-from uproot_nb.engine import journal
-from uproot_nb.engine.world import load_state
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.waiting_rows import WaitingRows
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.session import journal
+from uproot_nb.session.world import load_state
 
 ROOT = Path(__file__).parents[2]
 FILE = "payments.csv"

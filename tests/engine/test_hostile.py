@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tornado.websocket import WebSocketClosedError
 
-from tests.engine.running import Browser, serving
+from tests.running import Browser, serving
 from uproot_nb import Page, live, notify, open_log, players, rerun
 
 EXAMPLES = 600

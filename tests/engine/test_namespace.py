@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser
+from tests.running import Browser
 from uproot_nb import IntegerField, NoshowPage, Page, PlayerContext, Run, StringField, serve
 
 

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.engine.running import Browser, Rejected, plain, serving, together, until
+from tests.running import Browser, Rejected, plain, serving, together, until
 from uproot_nb import Page, create_group, live, move_to_page, notify, players
 from uproot_nb.engine import runtime
-from uproot_nb.engine.submitting import visit_token
 from uproot_nb.errors import ClosedRun
+from uproot_nb.flow.submitting import visit_token
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State

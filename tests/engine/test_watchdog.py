@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, plain, serving, until
+from tests.running import Browser, Rejected, plain, serving, until
 from uproot_nb import Page, Run, live
-from uproot_nb.engine.world import load_state
-from uproot_nb.notebook.monitor import Monitor
+from uproot_nb.monitor.monitor import Monitor
+from uproot_nb.session.world import load_state
 
 RELEASE = threading.Event()
 
@@ -323,7 +323,7 @@ async def test_a_monitor_hears_of_it_while_the_loop_is_held_up() -> None:
     """Not only afterwards: it may be for ever."""
     told: list[dict[str, Any]] = []
     with redirect_stderr(io.StringIO()), serving(Slow) as run:
-        monitor = Monitor(run, told.append)
+        monitor = Monitor(run._runtime, run, told.append)
         ann = await Browser.open(run)
         asked = await ann.ask("sync")
         await until(lambda: any(message["op"] == "held" for message in told))

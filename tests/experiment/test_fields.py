@@ -323,5 +323,5 @@ def test_an_authors_own_wtforms_field_is_one() -> None:
 
 def test_forms_load_no_wtforms_before_the_first_is_made() -> None:
     """It takes 50 ms to load, which an import of the package cannot spare."""
-    script = "import sys, uproot_nb.engine.forms; sys.exit('wtforms' in sys.modules)"
+    script = "import sys, uproot_nb.forms.form; sys.exit('wtforms' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

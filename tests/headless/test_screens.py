@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from uproot_nb.headless.harmless import harmless, one_line
+from uproot_nb.headless.escape_terminal import harmless, one_line
 from uproot_nb.headless.screens import Lines, Picture, picture
 from uproot_nb.headless.watch import Watch
 from uproot_nb.log.codec import Codec

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from uproot_nb.engine import realtime
 from uproot_nb.errors import MissingName
 from uproot_nb.interop.cells import install_names, remove_names
+from uproot_nb.realtime import author_functions as realtime
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("uproot") is not None, reason="a package 'uproot' is installed"

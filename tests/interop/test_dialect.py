@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser
 from tests.interop.projects import HEAD, write_app
+from tests.running import Browser
 from uproot_nb import Run, serve
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import PlayerIdentifier

@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import functools
 import http
+import importlib
 import json
 import math
 import random
@@ -36,6 +37,7 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.log.codec import MAX_DEPTH, Codec, Unresolved
+from uproot_nb.log.encoding.classes import MOVED, find_loaded_class
 
 ROOT = Path(__file__).parents[2]
 CODEC = Codec()
@@ -743,3 +745,12 @@ def test_the_codec_imports_neither_numpy_nor_pandas() -> None:
         "assert not {'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_classes_of_ours_are_found_where_older_logs_say_they_were(old: str, new: str) -> None:
+    importlib.import_module(new)
+    kinds = [kind for kind in vars(sys.modules[new]).values() if isinstance(kind, type)]
+    own = [kind for kind in kinds if kind.__module__ == new]
+    assert own
+    assert all(find_loaded_class(old, kind.__qualname__) is kind for kind in own)

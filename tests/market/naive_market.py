@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from uproot_nb.market.rules import Rules
+from uproot_nb.market.orderbook.rules import Rules
 
 __all__ = ["Asked", "NaiveMarket", "Refusal"]
 

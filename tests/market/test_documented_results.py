@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.fences import fences_of
 from tests.docs.reader import Reader
-from tests.engine.running import serving, until_true
+from tests.running import serving, until_true
 from uproot_nb.market import CallMarketPage, Dividends, InducedValues, MarketPage, Rules
 from uproot_nb.market.traders import (
     GD,

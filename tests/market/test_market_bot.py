@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, serving
+from tests.running import Browser, serving
 from uproot_nb import Page
 from uproot_nb.bots.refusals import PageLeft
 from uproot_nb.market import CallMarketPage, InducedValues, MarketPage, Rules

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import InducedValues, Rules
-from uproot_nb.market.orders import Side
-from uproot_nb.market.prices import Price
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders import (
     GD,
     ZIC,

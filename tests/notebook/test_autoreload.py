@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser
+from tests.running import Browser
 from uproot_nb import Page, Run, live
 from uproot_nb.experiment.seals import Seal
 

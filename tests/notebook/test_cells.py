@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, until
+from tests.running import Browser, Rejected, until
 
 MARKET = """
 class Market(Page):

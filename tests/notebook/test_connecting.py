@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, serving, until
+from tests.running import Browser, serving, until
 from uproot_nb import Page, live, send_to, serve
 from uproot_nb.bridge import stream
 from uproot_nb.bridge.discovery import Discovery, find_server, publish, withdraw

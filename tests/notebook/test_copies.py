@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, until
 from tests.notebook.test_connecting import Beside
+from tests.running import Browser, until
 from uproot_nb import Page, Run, live, serve
 from uproot_nb.errors import CopiedLog, SessionElsewhere, UprootError
 from uproot_nb.log.origins import Origin

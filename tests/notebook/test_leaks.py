@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from uproot_nb import Page, serve
-from uproot_nb.notebook import windows
+from uproot_nb.monitor import windows
 
 FOLDER = Path("/proc/self/fd")
 

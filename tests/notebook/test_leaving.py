@@ -17,7 +17,7 @@ from live_kernel import Kernel
 from robot import CallRefused, Robot
 
 from tests.driving.robots import Robots
-from tests.engine.running import Browser, serving, until
+from tests.running import Browser, serving, until
 from uproot_nb import Page, live
 from uproot_nb.engine import exits
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser
+from tests.running import Browser
 
 PAGE = "class Market(Page):\n    'From the docstring.'"
 SERVE = 'run = serve([Market], players=2, name="m", embedded=True, port=0)'

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Page, UprootError
 from uproot_nb.errors import ClosedRun
 from uproot_nb.notebook.rooms import Room, room

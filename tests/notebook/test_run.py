@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, until
+from tests.running import Browser, Rejected, serving, until
 from uproot_nb import Page, create_group, live, notify, open_log
 
 

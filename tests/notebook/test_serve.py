@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving
+from tests.running import Browser, Rejected, serving
 from uproot_nb import Page, live, serve
 from uproot_nb.errors import BadPage, SessionTaken, UprootError
-from uproot_nb.notebook.place import notebook_file, notebook_folder
+from uproot_nb.log.paths import notebook_file, notebook_folder
 
 
 class Market(Page):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import Browser, serving, until, until_true
+from tests.running import Browser, serving, until, until_true
 from uproot_nb import (
     BooleanField,
     DateField,

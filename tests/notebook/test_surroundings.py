@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.running import serving
+from tests.running import serving
 from uproot_nb import Page
 from uproot_nb.notebook import surroundings
 from uproot_nb.notebook.surroundings import runner_of, session_elsewhere

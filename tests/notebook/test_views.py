@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.engine.running import Browser, Rejected, serving, until
+from tests.running import Browser, Rejected, serving, until
 from uproot_nb import IntegerField, Page, live, notify, open_log, players
 
 

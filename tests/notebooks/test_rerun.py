@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.robots import Robots
-from tests.engine.running import Browser
+from tests.running import Browser
 
 Open = Callable[[str], OpenNotebook]
 

@@ -35,8 +35,8 @@ from uproot_nb.bridge.messages import (
     SocketOpened,
 )
 from uproot_nb.bridge.stream import StreamChannel, dial
-from uproot_nb.server.answers import SANDBOX
 from uproot_nb.server.app import UprootNB, _mount_url
+from uproot_nb.server.base_handler import SANDBOX
 
 pytestmark = pytest.mark.asyncio
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from tests.engine.running import Browser, serving
+from tests.running import Browser, serving
 from tests.server.worlds import Limited
 from uproot_nb import Page, UprootError, live
 from uproot_nb.bridge.messages import Misuse

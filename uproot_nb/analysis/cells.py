@@ -15,7 +15,6 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from uproot_nb.engine.wire import Unsendable, to_json
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     ModelIdentifier,
@@ -23,7 +22,8 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.unresolved import Unresolved
+from uproot_nb.log.encoding.unresolved import Unresolved
+from uproot_nb.session.wire import Unsendable, to_json
 
 __all__ = [
     "NOT_FINITE", "Cell", "Column", "Columns", "Kind", "common", "in_json", "kind_of", "plain",

@@ -186,7 +186,7 @@ def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     if folder not in ("markets", "ledger"):
         return _OURS[table]
     # lazy: most sessions have no market
-    from uproot_nb.market.columns import COLUMNS, LEDGER
+    from uproot_nb.market.analysis.columns import COLUMNS, LEDGER
 
     columns = LEDGER if folder == "ledger" else COLUMNS[name]
     told = {column: (about.meaning, about.unit) for column, about in columns.items()}

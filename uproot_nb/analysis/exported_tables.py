@@ -93,7 +93,7 @@ def _model(state: State, codec: Codec, label: str, models: list[str]) -> Exporte
 def _without_ledger(table: FieldTable) -> FieldTable:
     """Return a market's model as a table in which only what others added counts as fields."""
     # lazy: most sessions have no market
-    from uproot_nb.market.columns import LEDGER
+    from uproot_nb.market.analysis.columns import LEDGER
 
     return FieldTable(
         table.frame, {name: field for name, field in table.fields.items() if field not in LEDGER}

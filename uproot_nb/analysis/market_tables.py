@@ -11,13 +11,13 @@ from uproot_nb.analysis.columns import stamps
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
-from uproot_nb.market.columns import frame_of, types_of
-from uproot_nb.market.dividends import Dividends
-from uproot_nb.market.order_events import order_event_table
-from uproot_nb.market.prices import from_plain
-from uproot_nb.market.records import rows_in
-from uproot_nb.market.results import MARKET_TABLES, MarketTables
-from uproot_nb.market.values import InducedValues
+from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.analysis.dividends import Dividends
+from uproot_nb.market.analysis.order_events import order_event_table
+from uproot_nb.market.analysis.records import rows_in
+from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.prices import from_plain
 
 if TYPE_CHECKING:
     import pandas

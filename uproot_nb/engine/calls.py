@@ -16,19 +16,19 @@ import msgspec
 import orjson
 
 from uproot_nb.bridge.messages import Invoke, Reply
-from uproot_nb.engine.argument_texts import sentence_for
-from uproot_nb.engine.chat import LIVE_METHODS
-from uproot_nb.engine.flow import Flow
-from uproot_nb.engine.journal import Unfinished
-from uproot_nb.engine.page_texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
-from uproot_nb.engine.steps import Cause, Steps, perform
-from uproot_nb.engine.trouble import Trouble, is_for_participants, text_of
-from uproot_nb.engine.wire import error_frame, result_frame, to_sendable_json
-from uproot_nb.engine.world import World
 from uproot_nb.errors import BadArguments, NotLive, StalePage, StepInterrupted, UprootError
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
+from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
+from uproot_nb.realtime.chat import LIVE_METHODS
+from uproot_nb.session.error_reports import Trouble, is_for_participants, text_of
+from uproot_nb.session.journal import Unfinished
+from uproot_nb.session.steps import Cause, Steps, perform
+from uproot_nb.session.wire import error_frame, result_frame, to_sendable_json
+from uproot_nb.session.world import World
+from uproot_nb.templating.argument_texts import sentence_for
+from uproot_nb.templating.texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
 
 __all__ = ["Calls"]
 

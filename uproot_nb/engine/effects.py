@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from uproot_nb.engine.entities import Group, Player, Session
-from uproot_nb.engine.functions import name_of_function
-from uproot_nb.engine.hooks import EFFECT, cause_of, run_authors
-from uproot_nb.engine.journal import Attempt
-from uproot_nb.engine.steps import NOBODY, Cause
-from uproot_nb.engine.trouble import Trouble
-from uproot_nb.engine.world import World
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.outside import outside_here
 from uproot_nb.experiment.waiting_rows import WaitingRows
+from uproot_nb.flow.hooks import EFFECT, cause_of, run_authors
+from uproot_nb.session.entities import Group, Player, Session
+from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.functions import name_of_function
+from uproot_nb.session.journal import Attempt
+from uproot_nb.session.steps import NOBODY, Cause
+from uproot_nb.session.world import World
 
 __all__ = ["Effects", "after_commit", "once"]
 

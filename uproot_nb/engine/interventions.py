@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from uproot_nb.engine.bunches import Bunch
-from uproot_nb.engine.delivery import Delivery
-from uproot_nb.engine.dropouts import Dropouts
-from uproot_nb.engine.entities import Player, reserved_names
-from uproot_nb.engine.flow import Flow
-from uproot_nb.engine.steps import Cause
-from uproot_nb.engine.unanswered import Unanswered, answers_for, unanswered_by
-from uproot_nb.engine.world import World
 from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.flow.dropouts import Dropouts
+from uproot_nb.flow.flow import Flow
+from uproot_nb.flow.unanswered import Unanswered, answers_for, unanswered_by
+from uproot_nb.realtime.delivery import Delivery
+from uproot_nb.session.entities import Player, reserved_names
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World
 
 __all__ = ["LONGEST_MESSAGE", "Interventions"]
 

@@ -29,35 +29,35 @@ from uproot_nb.bridge.messages import (
     SocketOpened,
     TakenOver,
 )
-from uproot_nb.engine.app_files import AppFiles
 from uproot_nb.engine.background import repeat
-from uproot_nb.engine.breaking import StepBroken, break_thread
 from uproot_nb.engine.calls import Calls
-from uproot_nb.engine.delivery import Delivery
-from uproot_nb.engine.dropouts import Dropouts, Handler
 from uproot_nb.engine.effects import Effects
-from uproot_nb.engine.entities import Player
 from uproot_nb.engine.exits import leave_before_exit, stay
-from uproot_nb.engine.flow import Flow
-from uproot_nb.engine.functions import find_function
-from uproot_nb.engine.hooks import cause_of, run_authors
-from uproot_nb.engine.interrupts import SECTIONS
 from uproot_nb.engine.interventions import Interventions
-from uproot_nb.engine.page_code import PageCode
-from uproot_nb.engine.rooms import Rooms
-from uproot_nb.engine.showing import MakeTemplates
-from uproot_nb.engine.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
-from uproot_nb.engine.trouble import Trouble
 from uproot_nb.engine.watchdog import Watchdog
-from uproot_nb.engine.world import World
 from uproot_nb.errors import BridgeRefused, ClosedRun, SessionElsewhere, UprootError
-from uproot_nb.experiment.meanings import told_of_experiment, told_of_fields
+from uproot_nb.experiment.field_descriptions import told_of_experiment, told_of_fields
 from uproot_nb.experiment.outside import leave_thread_to
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.experiment.source import hash_text
+from uproot_nb.flow.app_files import AppFiles
+from uproot_nb.flow.dropouts import Dropouts, Handler
+from uproot_nb.flow.flow import Flow
+from uproot_nb.flow.hooks import cause_of, run_authors
+from uproot_nb.flow.page_code import PageCode
+from uproot_nb.flow.showing import MakeTemplates
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog
+from uproot_nb.realtime.delivery import Delivery
+from uproot_nb.realtime.rooms import Rooms
+from uproot_nb.session.breaking import StepBroken, break_thread
+from uproot_nb.session.entities import Player
+from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.functions import find_function
+from uproot_nb.session.interrupts import SECTIONS
+from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
+from uproot_nb.session.world import World
 
 __all__ = ["Connect", "Runtime"]
 

@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from uproot_nb.engine.breaking import place_of
-from uproot_nb.engine.steps import NOBODY, Cause, StepLock
+from uproot_nb.session.breaking import place_of
+from uproot_nb.session.steps import NOBODY, Cause, StepLock
 
 __all__ = ["Watchdog"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from uproot_nb.headless.doors import Doors
 from uproot_nb.headless.notebook_file import CannotStart, NotebookFile
+from uproot_nb.headless.participant_endpoint import Doors
 from uproot_nb.headless.screens import Lines, Picture, Screen
 from uproot_nb.headless.service import Service
 from uproot_nb.notebook.options import remedy

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from uproot_nb.headless.harmless import harmless, one_line
+from uproot_nb.headless.escape_terminal import harmless, one_line
 from uproot_nb.headless.watch import PlayerLine, Watch, told_of
 from uproot_nb.log.events import Event
 

@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from uproot_nb.headless.doors import Doors
-from uproot_nb.headless.harmless import one_line
+from uproot_nb.headless.escape_terminal import one_line
 from uproot_nb.headless.kernel import CellFailed, KernelDied, NotebookKernel
 from uproot_nb.headless.notebook_file import NotebookFile
+from uproot_nb.headless.participant_endpoint import Doors
 from uproot_nb.headless.screens import Screen
 from uproot_nb.headless.watch import Watch
 from uproot_nb.notebook.overrides import Overrides

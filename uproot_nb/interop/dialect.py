@@ -8,10 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from uproot_nb.engine import chat, dropouts, formatting, groups, realtime
-from uproot_nb.engine.entities import Player, Session
-from uproot_nb.engine.models import get_storage
-from uproot_nb.engine.world import World
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
@@ -20,6 +16,14 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.experiment.surroundings import runtime_here
+from uproot_nb.flow import dropouts
+from uproot_nb.realtime import author_functions as realtime
+from uproot_nb.realtime import chat
+from uproot_nb.session import groups
+from uproot_nb.session.entities import Player, Session
+from uproot_nb.session.model_functions import get_storage
+from uproot_nb.session.world import World
+from uproot_nb.templating import formatting
 
 __all__ = [
     "add_chat_player", "add_to_group", "check_session", "combine", "create_group",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from uproot_nb.engine.markdown import Prose, read_prose
-from uproot_nb.engine.rendering import BLOCKS, Templates, TemplateSource
 from uproot_nb.experiment.pages import Page
+from uproot_nb.templating.markdown import Prose, read_prose
+from uproot_nb.templating.templates import BLOCKS, Templates, TemplateSource
 from uproot_nb.version import VERSION
 
 __all__ = ["ExportFiles"]

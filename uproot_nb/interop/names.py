@@ -8,13 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from uproot_nb.engine import chat, models, realtime
-from uproot_nb.engine.bunches import Bunch
-from uproot_nb.engine.contexts import PlayerContext
-from uproot_nb.engine.dropouts import watch_for_dropout
-from uproot_nb.engine.entities import Entity, Group, Player, Session
-from uproot_nb.engine.formatting import to
-from uproot_nb.engine.ledger import Model
 from uproot_nb.experiment import fields, identifiers, order, pages
 from uproot_nb.experiment.amounts import cu
 from uproot_nb.experiment.csv_files import append_to_csv, read_csv
@@ -23,7 +16,16 @@ from uproot_nb.experiment.entries import Entry
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.query import Condition, F, Field
 from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.flow.dropouts import watch_for_dropout
 from uproot_nb.interop import dialect, openers
+from uproot_nb.realtime import author_functions as realtime
+from uproot_nb.realtime import chat
+from uproot_nb.session import model_functions as models
+from uproot_nb.session.contexts import PlayerContext
+from uproot_nb.session.entities import Entity, Group, Player, Session
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.model import Model
+from uproot_nb.templating.formatting import to
 
 __all__ = ["EARLIER", "NAMES"]
 

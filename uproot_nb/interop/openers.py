@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from uproot_nb.engine import entities
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, ModelIdentifier, PlayerIdentifier
 from uproot_nb.interop.dialect import check_session, materialize, world_here
+from uproot_nb.session import entities
 
 __all__ = ["Admin", "Group", "Model", "Opener", "Player", "Session"]
 

@@ -16,22 +16,22 @@ from orjson import (
 )
 
 from uproot_nb.errors import Unstorable
-from uproot_nb.log.array_nodes import ARRAY_DECODERS, array_encoder
-from uproot_nb.log.class_nodes import CLASS_DECODERS, class_encoder
-from uproot_nb.log.classes import Classes, Resolve, find_loaded_class
-from uproot_nb.log.clock_nodes import CLOCK_DECODERS, CLOCK_ENCODERS
-from uproot_nb.log.container_nodes import (
+from uproot_nb.log.encoding.array_nodes import ARRAY_DECODERS, array_encoder
+from uproot_nb.log.encoding.class_nodes import CLASS_DECODERS, class_encoder
+from uproot_nb.log.encoding.classes import Classes, Resolve, find_loaded_class
+from uproot_nb.log.encoding.clock_nodes import CLOCK_DECODERS, CLOCK_ENCODERS
+from uproot_nb.log.encoding.container_nodes import (
     CONTAINER_DECODERS,
     CONTAINER_ENCODERS,
     tracked_base,
     tracked_encoder,
 )
-from uproot_nb.log.frame_nodes import FRAME_DECODERS, frame_encoder
-from uproot_nb.log.nodes import TAG, TAG_OPENING, Decode, Encode, Node, Nodes
-from uproot_nb.log.plain_values import is_plain
-from uproot_nb.log.refusals import MAX_DEPTH, too_deep
-from uproot_nb.log.scalar_nodes import SCALAR_DECODERS, SCALAR_ENCODERS
-from uproot_nb.log.unresolved import Unresolved, text_as_stored
+from uproot_nb.log.encoding.frame_nodes import FRAME_DECODERS, frame_encoder
+from uproot_nb.log.encoding.nodes import TAG, TAG_OPENING, Decode, Encode, Node, Nodes
+from uproot_nb.log.encoding.plain_values import is_plain
+from uproot_nb.log.encoding.refusals import MAX_DEPTH, too_deep
+from uproot_nb.log.encoding.scalar_nodes import SCALAR_DECODERS, SCALAR_ENCODERS
+from uproot_nb.log.encoding.unresolved import Unresolved, text_as_stored
 
 __all__ = ["MAX_DEPTH", "Codec", "Resolve", "Unresolved", "find_loaded_class"]
 

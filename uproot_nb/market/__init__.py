@@ -7,15 +7,15 @@ from uproot_nb.market import AssetMarketPage, Dividends
 from __future__ import annotations
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.asset_page import AssetMarketPage
-from uproot_nb.market.book import Book
-from uproot_nb.market.call_page import CallMarketPage
-from uproot_nb.market.dividends import Dividends
-from uproot_nb.market.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.analysis.dividends import Dividends
+from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.market import Market
-from uproot_nb.market.page import MarketPage
-from uproot_nb.market.rules import Rules
-from uproot_nb.market.values import InducedValues
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.asset_page import AssetMarketPage
+from uproot_nb.market.pages.call_page import CallMarketPage
+from uproot_nb.market.pages.page import MarketPage
 
 __all__ = [
     "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Dividends", "Equilibrium",

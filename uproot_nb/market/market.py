@@ -8,22 +8,22 @@ from itertools import islice
 from operator import index
 from typing import Any
 
-from uproot_nb.engine.entities import Group, Player, Session
-from uproot_nb.engine.ledger import Model, find_world
-from uproot_nb.engine.world import World
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
-from uproot_nb.market import commands, refusals
-from uproot_nb.market.book import Book
-from uproot_nb.market.commands import Command, carry_out
-from uproot_nb.market.depth import Depth
-from uproot_nb.market.dividends import Dividends
-from uproot_nb.market.orders import Order, Side
-from uproot_nb.market.outcomes import Outcome, Trade
-from uproot_nb.market.prices import Price, exact, from_plain, plain
-from uproot_nb.market.records import command_in, new_record, new_refusal
-from uproot_nb.market.rules import Rules
-from uproot_nb.market.values import InducedValues
+from uproot_nb.market.analysis.dividends import Dividends
+from uproot_nb.market.analysis.records import command_in, new_record, new_refusal
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook import commands, refusals
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.commands import Command, carry_out
+from uproot_nb.market.orderbook.depth import Depth
+from uproot_nb.market.orderbook.orders import Order, Side
+from uproot_nb.market.orderbook.outcomes import Outcome, Trade
+from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.session.entities import Group, Player, Session
+from uproot_nb.session.model import Model, find_world
+from uproot_nb.session.world import World
 
 __all__ = ["Market"]
 

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from uproot_nb.engine.steps import Cause
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.source import hash_text
+from uproot_nb.session.steps import Cause
 
-__all__ = ["Cells", "find_cell", "find_shell"]
-
-
-def find_shell() -> Any:
-    """Return IPython's shell if this is a notebook's kernel (or an IPython terminal)."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython  # lazy: a script, or the server, needs no IPython
-
-    return get_ipython()
-
-
-def find_cell() -> tuple[str, str]:
-    """Return the id of the notebook's cell that runs, and of this execution; "" if unknown."""
-    kernel = getattr(find_shell(), "kernel", None)
-    parent = {} if kernel is None else kernel.get_parent("shell") or {}
-    cell = parent.get("metadata", {}).get("cellId", "")
-    return str(cell), str(parent.get("header", {}).get("msg_id", ""))
+__all__ = ["Cells"]
 
 
 class Cells:

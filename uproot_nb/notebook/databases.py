@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from uproot_nb.analysis.recording import list_sessions
+from uproot_nb.log.paths import database_path
 from uproot_nb.log.sqlite import SqliteLog
-from uproot_nb.notebook.place import database_path
 
 if TYPE_CHECKING:
     import pandas

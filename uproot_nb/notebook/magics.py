@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from uproot_nb.errors import UprootError
+from uproot_nb.interop.namespace import CELL_TEMPLATES
 
-__all__ = ["CELL_TEMPLATES", "install_magics", "listen_for_templates", "stop_listening"]
-
-CELL_TEMPLATES = "_uproot_nb_cell_templates"
-"""Where a notebook's namespace keeps what its `%%template` cells said, by page name."""
+__all__ = ["install_magics", "listen_for_templates", "stop_listening"]
 
 LISTENERS = "_uproot_nb_template_listeners"
 

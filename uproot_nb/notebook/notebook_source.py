@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.notebook.cells import find_shell
-from uproot_nb.notebook.place import notebook_file
+from uproot_nb.experiment.shell import find_shell
+from uproot_nb.log.paths import notebook_file
 
 __all__ = ["note_notebook", "without_outputs"]
 

@@ -8,9 +8,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.engine.entities import Player
-from uproot_nb.engine.steps import Cause
 from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.session.entities import Player
+from uproot_nb.session.steps import Cause
 
 if TYPE_CHECKING:
     from uproot_nb.bots.client import Watcher

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.errors import UprootError
-from uproot_nb.notebook.plain_html import plain_html
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.serve import serve
 

@@ -6,12 +6,12 @@ import html
 import re
 from collections.abc import Callable, Iterable
 
-from uproot_nb.engine.bunches import Bunch
-from uproot_nb.engine.entities import Player
-from uproot_nb.engine.rooms import LABEL, Room, Rooms
+from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.errors import ClosedRun, UprootError
-from uproot_nb.notebook.plain_html import plain_html
+from uproot_nb.realtime.rooms import LABEL, Room, Rooms
+from uproot_nb.session.entities import Player
+from uproot_nb.session.entity_list import Bunch
 
 __all__ = ["Room", "RoomHandle", "open_room", "room"]
 

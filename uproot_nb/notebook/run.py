@@ -9,27 +9,27 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.bots.random_forms import random_forms
-from uproot_nb.engine.bunches import Bunch
-from uproot_nb.engine.entities import Player, Session
-from uproot_nb.engine.rooms import Room
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.steps import CellLock
+from uproot_nb.experiment.shell import find_shell
 from uproot_nb.log.state import State
-from uproot_nb.notebook.cells import find_shell
-from uproot_nb.notebook.display import show_html
+from uproot_nb.monitor.display import show_html
 from uproot_nb.notebook.notebook_source import note_notebook
-from uproot_nb.notebook.plain_html import plain_html
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
+from uproot_nb.realtime.rooms import Room
+from uproot_nb.session.entities import Player, Session
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.steps import CellLock
 
 if TYPE_CHECKING:
     import pandas
 
     from uproot_nb.bots.crowd import Bot, Bots
-    from uproot_nb.notebook.windows import Windows
+    from uproot_nb.monitor.windows import Windows
 
 __all__ = ["Run"]
 
@@ -297,10 +297,10 @@ class Run(Steering, Tables):
 
     @property
     def _shown(self) -> Windows:
-        from uproot_nb.notebook.windows import Windows  # lazy: a script shows no widgets
+        from uproot_nb.monitor.windows import Windows  # lazy: a script shows no widgets
 
         if self._windows is None:
-            self._windows = Windows(self)
+            self._windows = Windows(self._runtime, self)
         return self._windows
 
     def _ipython_display_(self) -> None:

@@ -12,47 +12,38 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from uproot_nb.analysis.plain_html import show_tables_as_text
+from uproot_nb.engine.output import Output
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.steps import NOBODY, Cause
-from uproot_nb.engine.trouble import readable
-from uproot_nb.engine.wire import to_json
-from uproot_nb.errors import CopiedLog, FrozenCode, UprootError
+from uproot_nb.errors import CopiedLog, FrozenCode
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import App, Setup, collect_app, describe_order
-from uproot_nb.interop.apps import app_class, language_folders, load_app
+from uproot_nb.experiment.setup import App, Setup, describe_order
+from uproot_nb.experiment.shell import find_shell
+from uproot_nb.interop.namespace import CELL_TEMPLATES, resolver, setup_of, templates_for
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.origins import check_origin, note_origin, renew_secret
+from uproot_nb.log.paths import database_path, notebook_file
 from uproot_nb.log.sqlite import SqliteLog
-from uproot_nb.notebook.cells import Cells, find_shell
+from uproot_nb.notebook.cells import Cells
 from uproot_nb.notebook.connecting import Line
 from uproot_nb.notebook.kernel_interrupt import KernelInterrupt
 from uproot_nb.notebook.magics import (
-    CELL_TEMPLATES,
     install_magics,
     listen_for_templates,
     stop_listening,
 )
 from uproot_nb.notebook.notebook_source import note_notebook
 from uproot_nb.notebook.options import check_options
-from uproot_nb.notebook.output import Output
 from uproot_nb.notebook.overrides import Overrides
-from uproot_nb.notebook.place import database_path, notebook_file, notebook_folder
-from uproot_nb.notebook.plain_html import show_tables_as_text
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
-from uproot_nb.version import VERSION
+from uproot_nb.session.error_reports import readable
+from uproot_nb.session.steps import NOBODY, Cause
 
 if TYPE_CHECKING:
-    from uproot_nb.engine.rendering import Templates
+    from uproot_nb.templating.templates import Templates
 
-__all__ = [
-    "OPEN_RUNS",
-    "fresh_name",
-    "resolver",
-    "serve",
-    "setup_of",
-    "templates_for",
-]
+__all__ = ["OPEN_RUNS", "fresh_name", "serve"]
 
 OPEN_RUNS = "_uproot_nb_open_runs"
 """Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
@@ -169,23 +160,6 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
                 f"{app.suggested_multiple} (SUGGESTED_MULTIPLE); somebody may wait in vain.",
                 stacklevel=3,
             )
-
-
-def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
-    """Return the experiment: the apps that are given, or that of the notebook."""
-    if app is None:
-        return Setup((collect_app(names, folder=notebook_folder(), page_order=page_order),))
-    if page_order is not None:
-        raise UprootError(
-            "serve() was given a page order and an app.\nGive one of them: an app has its own."
-        )
-    apps = tuple(app) if isinstance(app, (list, tuple)) else (app,)
-    loaded = tuple(a if isinstance(a, App) else load_app(a) for a in apps)
-    twice = [a.name for n, a in enumerate(loaded) if a.name in [b.name for b in loaded[:n]]]
-    if twice or not loaded:
-        what = f"the app '{twice[0]}' twice" if twice else "no app"
-        raise UprootError(f"serve(app=...) was given {what}.\nGive each app once.")
-    return Setup(loaded)
 
 
 class _Serving:
@@ -377,36 +351,6 @@ def _see_whose_links(path: str, session: str, copy: bool, take_over: bool) -> No
             renew_secret(path, session)
         elif not take_over:
             raise
-
-
-def templates_for(app: App, cells: dict[str, str]) -> Templates:
-    """Return the templates of an app, or of the notebook with its %%template cells."""
-    # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
-    from uproot_nb.engine.languages import Shelf
-    from uproot_nb.engine.rendering import Templates
-
-    if app.name and app.folder is not None:
-        folders = [app.folder, app.folder.parent]
-        shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
-        return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
-    return Templates([notebook_folder()], VERSION, cells, to_json)
-
-
-def resolver(names: Mapping[str, Any], setup: Setup) -> Any:
-    """Return what finds a class by name: those of the notebook and its apps come first."""
-
-    def resolve(module: str, qualname: str) -> type | None:
-        own = [names, *(app.namespace for app in setup.apps)]
-        known = next((ns for ns in own if ns.get("__name__") == module), None)
-        found: Any = known if known is not None else sys.modules.get(module)
-        for part in qualname.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
-        if isinstance(found, type):
-            return found
-        beside = (app_class(app, module, qualname) for app in setup.apps)  # an app's other files
-        return next((known for known in beside if known is not None), None)
-
-    return resolve
 
 
 def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str]]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uproot_nb.engine.bunches import Bunch
-from uproot_nb.engine.entities import Player
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.unanswered import Unanswered
 from uproot_nb.experiment.hints import advise
+from uproot_nb.flow.unanswered import Unanswered
+from uproot_nb.session.entities import Player
+from uproot_nb.session.entity_list import Bunch
 
 __all__ = ["Steering", "skipped"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from uproot_nb.server.answers import Answer
+from uproot_nb.server.base_handler import Answer
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer

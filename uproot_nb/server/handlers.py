@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from tornado.web import RequestHandler, stream_request_body
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
-from uproot_nb.server.answers import Answer
-from uproot_nb.server.doors import JoinDoor, PlayerDoor, RoomDoor
+from uproot_nb.server.base_handler import Answer
 from uproot_nb.server.files import AppFiles, Static
 from uproot_nb.server.forms import (
     MALFORMED,
@@ -30,9 +29,10 @@ from uproot_nb.server.forms import (
 from uproot_nb.server.limits import how_to_change
 from uproot_nb.server.networks import network_of
 from uproot_nb.server.notices import VISIT, notice, words
+from uproot_nb.server.request_info import address_of, told_headers
 from uproot_nb.server.sessions import Player, Session
+from uproot_nb.server.socket_handlers import JoinDoor, PlayerDoor, RoomDoor
 from uproot_nb.server.visitors import Visitor
-from uproot_nb.server.visits import address_of, told_headers
 
 if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
     from uproot_nb.server.participants import ParticipantServer

@@ -25,8 +25,8 @@ from uproot_nb.server.addresses import choose_address, own_addresses
 from uproot_nb.server.connections import Connections, Seat, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.handlers import NotFound, routes
+from uproot_nb.server.kernel_connection import KernelLink
 from uproot_nb.server.limits import Limits, Refusals, ScriptErrors, how_to_change
-from uproot_nb.server.links import KernelLink
 from uproot_nb.server.listening import BoundedServer as _BoundedServer
 from uproot_nb.server.networks import Proxies, network_of
 from uproot_nb.server.policies import check_ancestors, is_at, same_origin

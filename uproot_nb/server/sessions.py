@@ -14,7 +14,7 @@ from uproot_nb.server.limits import TokenBucket
 from uproot_nb.server.visitors import Visitors
 
 if TYPE_CHECKING:  # the three know each other; only names are needed here
-    from uproot_nb.server.links import KernelLink
+    from uproot_nb.server.kernel_connection import KernelLink
     from uproot_nb.server.sockets import PlayerSocket
 
 __all__ = ["Player", "Session", "Sessions", "digest"]

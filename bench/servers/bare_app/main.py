@@ -15,8 +15,8 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from uproot_nb import IntegerField, Page, RadioField, StringField
-from uproot_nb.engine.forms import make_form, template_functions
-from uproot_nb.engine.rendering import Templates
+from uproot_nb.forms.form import make_form, template_functions
+from uproot_nb.templating.templates import Templates
 
 
 class Echo(WebSocketHandler):

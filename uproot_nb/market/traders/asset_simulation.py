@@ -7,14 +7,14 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.book import Book
-from uproot_nb.market.dividends import Dividends, as_price
-from uproot_nb.market.order_events import order_event_rows, order_event_table
-from uproot_nb.market.orders import Order, Side
-from uproot_nb.market.outcomes import Outcome
-from uproot_nb.market.prices import Price
-from uproot_nb.market.results import MarketTables
-from uproot_nb.market.rules import NO_LIMIT, Rules
+from uproot_nb.market.analysis.dividends import Dividends, as_price
+from uproot_nb.market.analysis.order_events import order_event_rows, order_event_table
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.orders import Order, Side
+from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["simulate_asset_market"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from random import Random
 
-from uproot_nb.market.orders import Side
-from uproot_nb.market.prices import Price
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uproot_nb.bots.random_forms import random_form
-from uproot_nb.market.dividends import HOLDING_VALUE
-from uproot_nb.market.orders import Side
-from uproot_nb.market.prices import Price, from_plain, plain
-from uproot_nb.market.rules import NO_LIMIT
+from uproot_nb.market.analysis.dividends import HOLDING_VALUE
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price, from_plain, plain
+from uproot_nb.market.orderbook.rules import NO_LIMIT
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["market_bot"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from uproot_nb.market.prices import Price
+from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.trader import View
 
 __all__ = ["on_grid"]

@@ -8,15 +8,15 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.book import Book
-from uproot_nb.market.order_events import order_event_rows, order_event_table
-from uproot_nb.market.orders import Side
-from uproot_nb.market.outcomes import Outcome
-from uproot_nb.market.prices import Price
-from uproot_nb.market.results import MarketTables
-from uproot_nb.market.rules import NO_LIMIT, Rules
+from uproot_nb.market.analysis.order_events import order_event_rows, order_event_table
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
 from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
-from uproot_nb.market.values import InducedValues
 
 __all__ = ["simulate_market"]
 

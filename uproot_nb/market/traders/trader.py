@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from uproot_nb.market.orders import Side
-from uproot_nb.market.prices import Price
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price
 
 __all__ = ["AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side"]
 

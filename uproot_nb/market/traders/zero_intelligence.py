@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from uproot_nb.market.prices import Price
+from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.trader import Heedless, View
 
 __all__ = ["ZIC", "ZIU"]

@@ -1,0 +1,431 @@
+"""The book does what a plain list of orders would do, and keeps its promises."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.market.naive_market import NaiveMarket, Refusal
+from uproot_nb.errors import BadMarket, OrderRefused, Refused
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.commands import (
+    Cancel,
+    CancelAll,
+    Command,
+    Endow,
+    Limit,
+    Market,
+    Replace,
+    carry_out_all,
+    from_plain_command,
+    plain_command,
+)
+from uproot_nb.market.orderbook.depth import Depth, plain_changes
+from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.snapshot import restore, snapshot
+
+PLAYERS = ("ann", "bob", "cem")
+VALUES = {"ann": [9, 7, 4, 4], "bob": [8, 8, 8], "cem": [10, 3, 6, 5, 2]}
+COSTS = {"ann": [2, 3, 5, 9], "bob": [4, 4, 4], "cem": [1, 7, 2, 6]}
+TICKS = (1, Decimal("0.05"), 5)
+
+players = st.sampled_from(PLAYERS)
+sides = st.sampled_from(("buy", "sell"))
+prices = st.integers(1, 12)
+quantities = st.integers(1, 4)
+
+
+class BookAgainstList(RuleBasedStateMachine):
+    """Random commands to the book and to a list, under every combination of rules."""
+
+    @initialize(
+        tick=st.sampled_from(TICKS),
+        self_trade=st.sampled_from(("refuse", "cancel_oldest")),
+        improvement=st.booleans(), no_loss=st.booleans(), budget=st.booleans(),
+        short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
+    )  # fmt: skip
+    def begin(self, tick: Any, **options: Any) -> None:
+        self.tick = tick
+        self.rules = Rules(tick=tick, max_price=1_000 * tick, **options)
+        self.book = Book(self.rules, self.value_of)
+        self.naive = NaiveMarket(self.rules, self.value_in_ticks, {})
+        self.commands: list[Command] = []
+        for number, player in enumerate(PLAYERS):
+            self.naive.endowments[player] = (30 * number + 20, 2 * number)
+            command = Endow(player, self.naive.endowments[player][0] * tick, 2 * number)
+            self.book.endow(player, command.cash, command.units)
+            self.commands.append(command)
+        self.depth = Depth.of(self.book)
+        self.filled: dict[int, int] = {}
+        self.submitted: dict[int, int] = {}
+
+    def value_in_ticks(self, player: str, side: str, unit: int) -> int | None:
+        units = (VALUES if side == "buy" else COSTS)[player]
+        return units[unit - 1] if unit <= len(units) else None
+
+    def value_of(self, player: str, side: str, unit: int) -> Any:
+        value = self.value_in_ticks(player, side, unit)
+        return None if value is None else value * self.tick
+
+    @rule(player=players, side=sides, price=prices, quantity=quantities)
+    def limit(self, player: str, side: Any, price: int, quantity: int) -> None:
+        self.both(
+            Limit(player, side, price * self.tick, quantity),
+            lambda: self.naive.enter(player, side, price, quantity),
+        )
+
+    @rule(player=players, side=sides, quantity=quantities)
+    def market(self, player: str, side: Any, quantity: int) -> None:
+        self.both(
+            Market(player, side, quantity), lambda: self.naive.enter(player, side, None, quantity)
+        )
+
+    @rule(player=players, order=st.integers(1, 30))
+    def cancel(self, player: str, order: int) -> None:
+        self.both(Cancel(player, order), lambda: self.cancel_naively(player, order))
+
+    @rule(player=st.sampled_from((None, *PLAYERS)))
+    def cancel_all(self, player: str | None) -> None:
+        def naively() -> None:
+            kept = [o for o in self.naive.orders if player not in (None, o.player)]
+            self.naive.orders = kept
+
+        self.both(CancelAll(player), naively)
+
+    @rule(data=st.data(), price=st.none() | prices, quantity=st.none() | quantities)
+    def replace(self, data: st.DataObject, price: int | None, quantity: int | None) -> None:
+        numbers = [order.number for order in self.naive.orders] or [1]
+        number = data.draw(st.sampled_from(numbers))
+        owners = [order.player for order in self.naive.orders if order.number == number]
+        player = owners[0] if owners else "ann"
+        money = None if price is None else price * self.tick
+        self.both(
+            Replace(player, number, money, quantity),
+            lambda: self.replace_naively(player, number, price, quantity),
+        )
+
+    def find(self, player: str, number: int) -> Any:
+        found = [order for order in self.naive.orders if order.number == number]
+        if not found:
+            raise Refusal("no_order")
+        if found[0].player != player:
+            raise Refusal("not_yours")
+        return found[0]
+
+    def cancel_naively(self, player: str, number: int) -> None:
+        self.naive.orders.remove(self.find(player, number))
+
+    def replace_naively(
+        self, player: str, number: int, price: int | None, quantity: int | None
+    ) -> None:
+        old = self.find(player, number)
+        price = old.price if price is None else price
+        quantity = old.left if quantity is None else quantity
+        if price == old.price and quantity == old.left:
+            raise Refusal("no_change")
+        if price == old.price and quantity < old.left:
+            old.left = quantity
+        else:
+            self.naive.enter(player, old.side, price, quantity, old)
+
+    def both(self, command: Command, naively: Any) -> None:
+        """Give a command to both; both take it or neither does, and then nothing has changed."""
+        before = snapshot(self.book)
+        self.commands.append(command)
+        outcomes: list[Outcome] = []
+        code = code_of(naively)
+        if code is not None:
+            with pytest.raises(OrderRefused) as refused:
+                self.carry_out(command)
+            assert code in ("loss", refused.value.code)
+            assert snapshot(self.book) == before
+        else:
+            outcomes.append(self.carry_out(command))
+            self.follow(outcomes[0])
+
+    def carry_out(self, command: Command) -> Outcome:
+        given = from_plain_command(json.loads(json.dumps(plain_command(command))))
+        assert given == command
+        name = {"CancelAll": "cancel_all"}.get(type(command).__name__, type(command).__name__)
+        fields = [getattr(given, field) for field in given.__struct_fields__]
+        made: Outcome = getattr(self.book, name.lower())(*fields)
+        return made
+
+    def follow(self, outcome: Outcome) -> None:
+        """What a command tells is consistent, and enough to follow the book."""
+        assert [e.seq for e in outcome.events] == [*range(outcome.before + 1, outcome.seq + 1)]
+        self.depth.apply(outcome)
+        json.dumps(plain_changes(outcome))
+        places = [(change.side, change.price) for change in outcome.changes]
+        assert len(places) == len(set(places))
+        for event in outcome.events:
+            if event.event == "submit":
+                self.submitted[event.order] = event.quantity
+            elif event.event != "cancel":
+                self.filled[event.order] = self.filled.get(event.order, 0) + event.quantity
+                assert self.filled[event.order] <= self.submitted[event.order]
+                assert (event.event == "fill") == (event.remaining == 0)
+        if outcome.order is not None:
+            assert (outcome.resting > 0) == (outcome.order in self.book.orders)
+        told = [(t.buyer, t.seller, t.price, t.quantity, t.maker_order, t.taker_order)
+                for t in outcome.trades]  # fmt: skip
+        expected = self.naive.trades[len(self.naive.trades) - len(told) :]
+        assert told == [(b, s, p * self.tick, *rest) for b, s, p, *rest in expected]
+
+    @invariant()
+    def the_same_orders_stand_in_the_same_order(self) -> None:
+        for side in ("buy", "sell"):
+            assert [
+                (o.number, o.player, o.price, o.remaining) for o in self.book.standing(side)
+            ] == [(o.number, o.player, o.price * self.tick, o.left) for o in self.naive.queue(side)]
+
+    @invariant()
+    def the_book_is_not_crossed(self) -> None:
+        bid, ask = self.book.best_bid, self.book.best_ask
+        assert bid is None or ask is None or bid < ask
+
+    @invariant()
+    def nothing_is_made_or_lost(self) -> None:
+        accounts = [self.book.account(player) for player in PLAYERS]
+        for account in accounts:
+            assert account.cash == self.naive.cash(account.player) * self.tick
+            assert account.units == self.naive.units(account.player)
+            assert not self.rules.budget or account.free_ticks >= 0
+            assert self.rules.short_sales or account.free_units >= 0
+        cash, units = zip(*self.naive.endowments.values(), strict=True)
+        assert sum(account.cash for account in accounts) == sum(cash) * self.tick
+        assert sum(account.units for account in accounts) == sum(units)
+
+    @invariant()
+    def no_unit_was_traded_at_a_loss(self) -> None:
+        if not self.rules.no_loss:
+            return
+        for side, at, sign in (("buy", 0, 1), ("sell", 1, -1)):
+            for player in PLAYERS:
+                paid = [t[2] for t in self.naive.trades if t[at] == player for _ in range(t[3])]
+                for unit, price in enumerate(paid, 1):
+                    value = self.value_in_ticks(player, side, unit)
+                    assert value is not None
+                    assert sign * (value - price) >= 0
+
+    @invariant()
+    def changes_lead_from_one_depth_to_the_next(self) -> None:
+        assert self.depth == Depth.of(self.book)
+
+    @invariant()
+    def a_snapshot_gives_the_same_book(self) -> None:
+        told = json.loads(json.dumps(snapshot(self.book)))
+        assert snapshot(restore(told, self.value_of)) == snapshot(self.book)
+        assert told == snapshot(self.book)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "book"):
+            return
+        again = Book(self.rules, self.value_of)
+        carry_out_all(again, self.commands)
+        assert snapshot(again) == snapshot(self.book)
+
+
+def code_of(naively: Any) -> str | None:
+    """Return the reason for which the naive market refuses."""
+    try:
+        naively()
+    except Refusal as refusal:
+        return str(refusal.args[0])
+    return None
+
+
+TestBookAgainstList = BookAgainstList.TestCase
+TestBookAgainstList.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def refused(code: str, command: Any, *arguments: Any, **named: Any) -> str:
+    """Return what the participant reads."""
+    with pytest.raises(OrderRefused) as refusal:
+        command(*arguments, **named)
+    assert isinstance(refusal.value, Refused)
+    assert refusal.value.code == code
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("price", "code"),
+    [
+        (1.5, "no_price"), (float("nan"), "no_price"), (float("inf"), "no_price"),
+        ("3", "no_price"), (True, "no_price"), (None, "no_price"),
+        (Decimal("NaN"), "no_price"), (Decimal("sNaN"), "no_price"),
+        (Decimal("Infinity"), "no_price"), (0, "not_positive"), (-3, "not_positive"),
+        (Decimal("-0.00"), "not_positive"), (Decimal("0.04"), "off_tick"),
+        (Decimal("1e-999999"), "off_tick"), (Decimal("1e999999"), "too_high"),
+        (10**400, "too_high"), (Decimal("1.050000000000000000000000000000000001"), "off_tick"),
+        (101, "too_high"),
+    ],
+)  # fmt: skip
+def test_a_price_that_is_none_is_refused_and_changes_nothing(price: Any, code: str) -> None:
+    book = Book(Rules(tick=Decimal("0.05"), max_price=100))
+    book.limit("ann", "sell", Decimal("1.05"))
+    before = snapshot(book)
+    refused(code, book.limit, "bob", "buy", price)
+    refused(code, book.replace, "ann", 1, price) if price is not None else None
+    assert snapshot(book) == before
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 1.0, True, "2", None, Decimal(2)])
+def test_a_quantity_that_is_none_is_refused(quantity: Any) -> None:
+    book = Book()
+    refused("no_quantity", book.limit, "ann", "buy", 3, quantity)
+    refused("no_quantity", book.market, "ann", "buy", quantity)
+
+
+def test_too_large_a_quantity_is_refused() -> None:
+    book = Book(Rules(max_quantity=5))
+    assert "5" in refused("too_many", book.limit, "ann", "buy", 3, 6)
+    assert book.limit("ann", "buy", 3, 5).resting == 5
+
+
+@pytest.mark.parametrize("side", ["bid", None, 1, []])
+def test_a_side_that_is_none_is_refused(side: Any) -> None:
+    refused("no_side", Book().limit, "ann", side, 3)
+
+
+def test_somebody_elses_order_is_not_to_be_touched() -> None:
+    book = Book()
+    book.limit("ann", "buy", 3)
+    refused("not_yours", book.cancel, "bob", 1)
+    refused("not_yours", book.replace, "bob", 1, 4)
+    refused("no_order", book.cancel, "ann", 2)
+    refused("no_order", book.cancel, "ann", [1])
+
+
+def test_a_refused_stranger_does_not_come_into_the_book() -> None:
+    book = Book(Rules(budget=True))
+    refused("no_cash", book.limit, "ann", "buy", 3)
+    assert book.accounts == {}
+
+
+def test_the_older_of_two_orders_at_a_price_is_filled_first_at_its_price() -> None:
+    book = Book()
+    book.limit("ann", "sell", 12)
+    book.limit("bob", "sell", 12)
+    book.limit("cem", "sell", 11)
+    outcome = book.limit("dot", "buy", 15, 2)
+    assert [(trade.seller, trade.price) for trade in outcome.trades] == [("cem", 11), ("ann", 12)]
+    assert [(e.event, e.player, e.remaining) for e in outcome.events] == [
+        ("submit", "dot", 2), ("fill", "cem", 0), ("partial_fill", "dot", 1),
+        ("fill", "ann", 0), ("fill", "dot", 0),
+    ]  # fmt: skip
+    assert outcome.trades[0].initiator == "buy"
+
+
+def test_what_a_market_order_does_not_find_is_cancelled() -> None:
+    book = Book()
+    book.limit("ann", "sell", 12)
+    outcome = book.market("bob", "buy", 3)
+    last = outcome.events[-1]
+    assert (last.event, last.quantity, last.remaining, last.reason) == ("cancel", 2, 0, "unfilled")
+    assert refused("nobody", book.market, "bob", "buy") == "Nobody else is selling at the moment."
+
+
+def test_less_at_the_same_price_keeps_its_place_and_more_loses_it() -> None:
+    book = Book()
+    book.limit("ann", "buy", 5, 3)
+    book.limit("bob", "buy", 5, 3)
+    assert book.replace("ann", 1, quantity=2).order == 1
+    assert [order.player for order in book.standing("buy")] == ["ann", "bob"]
+    assert book.replace("ann", 1, quantity=4).order == 3
+    assert [order.player for order in book.standing("buy")] == ["bob", "ann"]
+
+
+def test_the_best_quote_may_be_replaced_under_the_improvement_rule() -> None:
+    book = Book(Rules(improvement=True))
+    book.limit("ann", "buy", 5)
+    book.limit("bob", "buy", 7)
+    assert "7" in refused("no_improvement", book.limit, "ann", "buy", 7)
+    assert refused("no_improvement", book.replace, "bob", 2, 5)
+    book.replace("bob", 2, 6)
+    assert book.best_bid == 6
+
+
+def test_money_is_bound_by_standing_bids_and_free_again_afterwards() -> None:
+    book = Book(Rules(budget=True, short_sales=False))
+    book.endow("ann", cash=Decimal("10.5"))
+    book.endow("bob", units=1)
+    book.limit("ann", "buy", 6)
+    refused("no_cash", book.limit, "ann", "buy", 5)
+    book.replace("ann", 1, 10)
+    book.limit("bob", "sell", 9)
+    refused("no_units", book.limit, "bob", "sell", 9)
+    assert (book.account("ann").cash, book.account("ann").units) == (Decimal("0.5"), 1)
+    assert (book.account("bob").cash, book.account("bob").units) == (10, 0)
+
+
+def test_a_book_is_set_up_once_and_sensibly() -> None:
+    with pytest.raises(BadMarket, match="values"):
+        Book(Rules(no_loss=True))
+    for wrong in (
+        {"max_price": 10**13},
+        {"tick": 0.1},
+        {"tick": 0},
+        {"self_trade": "allow"},
+        {"max_orders": 0},
+    ):
+        with pytest.raises(BadMarket):
+            Rules(**wrong)  # type: ignore[arg-type]
+    book = Book()
+    book.endow("ann", 10)
+    with pytest.raises(BadMarket, match="once"):
+        book.endow("ann", 10)
+    book = Book(Rules(short_sales=False))
+    for cash, units in ((1.5, 0), (1, -1), (1, 1.0), (Decimal("NaN"), 0)):
+        with pytest.raises(BadMarket, match="begin"):
+            book.endow("bob", cash, units)  # type: ignore[arg-type]
+
+
+def test_a_gap_in_the_changes_is_noticed() -> None:
+    book = Book()
+    depth = Depth.of(book)
+    book.limit("ann", "buy", 3)
+    with pytest.raises(BadMarket, match="at 0"):
+        depth.apply(book.limit("ann", "buy", 4))
+
+
+def test_depth_shows_only_the_best_levels_that_were_asked_for() -> None:
+    book = Book(Rules(tick=Decimal("0.5")))
+    for price in ("1.0", "2.5", "2.0", "2.5"):
+        book.limit("ann", "buy", Decimal(price))
+    assert Depth.of(book, 2).plain() == {
+        "seq": 4, "bids": [["2.5", 2, 2], ["2.0", 1, 1]], "asks": []
+    }  # fmt: skip
+
+
+def test_who_was_endowed_spends_no_more_than_that_unless_the_rules_give_credit() -> None:
+    """Others are not held to a budget that nobody gave them."""
+    for budget in (None, True, False):
+        book = Book(Rules(budget=budget))
+        book.endow("ann", cash=100, units=1)
+        if budget is not False:
+            with pytest.raises(OrderRefused, match="money") as refusal:
+                book.limit("ann", "buy", 60, 2)
+            assert refusal.value.code == "no_cash"
+        else:
+            book.limit("ann", "buy", 60, 2)
+    book = Book(Rules())
+    book.limit("bob", "buy", 500)
+    book.endow("cleo", 100, credit=True)
+    assert book.limit("cleo", "buy", 500).resting == 1
+
+
+def test_rules_of_older_logs_give_credit_as_they_did() -> None:
+    told = Rules().plain()
+    assert told["budget"] is None
+    assert Rules.from_plain(told) == Rules()
+    old = Book(Rules.from_plain({**told, "budget": False}))
+    old.endow("ann", 10)
+    assert old.limit("ann", "buy", 500).resting == 1

@@ -1,0 +1,479 @@
+"""Monitor: what it tells a browser, and does for it. The browser itself: tests/notebooks."""
+# ruff: noqa: ANN001, ANN201, RUF012  (authors' code is written as authors write it)
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.running import Browser, Rejected, serving, until, until_true
+from uproot_nb import DecimalField, IntegerField, Page, StringField, create_group, live
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import MemoryLog
+from uproot_nb.monitor.event_window import EventWindow, Wanted
+from uproot_nb.monitor.monitor import UNACKNOWLEDGED, Monitor
+from uproot_nb.monitor.player_rows import PlayerRows, shortened
+from uproot_nb.monitor.snapshot import snapshot
+
+
+class Task(Page):
+    """A task."""
+
+    @live
+    def bid(page, player, n: int):
+        player.bid = n
+
+    @live
+    def fail(page, player):
+        raise KeyError("oh <b>")
+
+
+class Thanks(Page):
+    """Thank you."""
+
+
+class Ask(Page):
+    """A form."""
+
+    fields = {
+        "age": IntegerField(label="Age", min=0),
+        "cash": DecimalField(label="Cash", default=3),
+        "firm": StringField(label="Firm"),
+    }
+
+
+class Window:
+    """A browser's side that remembers what it was told."""
+
+    def __init__(self, run: Any, fields: Any = (), polite: bool = True) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.polite = polite
+        self.monitor = Monitor(run._runtime, run, self.take, fields)
+
+    def take(self, message: dict[str, Any]) -> None:
+        self.told.append(message)
+        if self.polite and message["op"] == "news":
+            self.say(op="ack", n=message["n"])
+
+    def say(self, **message: Any) -> None:
+        self.monitor.receive(message)
+
+    def news(self) -> list[dict[str, Any]]:
+        return [message for message in self.told if message["op"] == "news"]
+
+    def last(self, op: str) -> dict[str, Any] | None:
+        return next((message for message in reversed(self.told) if message["op"] == op), None)
+
+    def row(self, name: str) -> list[Any]:
+        rows = [row for news in self.news() for row in news["players"] if row[0] == name]
+        return rows[-1]
+
+
+async def test_a_browser_that_asks_is_told_that_the_run_is_there() -> None:
+    """Also one that has acknowledged nothing; and after the end that it has ended."""
+    with serving(Task) as run:
+        window = Window(run, polite=False)
+        window.say(op="ask")
+        await until(lambda: window.last("here"))
+    window.say(op="ask")
+    assert window.told[-1] == {"op": "closed"}
+
+
+async def test_a_browser_that_is_ready_gets_everything_then_what_is_new() -> None:
+    """Only rows that changed are told again."""
+    with serving(Task, Thanks) as run:
+        window = Window(run, ["bid"])
+        window.say(op="ready")
+        await until(window.news)
+        first = window.news()[0]
+        assert first["everything"]
+        assert first["name"] == run.name
+        assert first["join"] == run.join_link
+        assert first["qr"].startswith("data:image/svg+xml")
+        assert [row[0] for row in first["players"]] == [player.name for player in run.players]
+        ann = await Browser.open(run)
+        await ann.call("bid", 7)
+        name, other = run.players[0].name, run.players[1].name
+        await until(lambda: window.row(name)[6] == ("7",))
+        assert window.row(name)[4] == "online"
+        assert window.row(name)[5] is not None
+        assert all(other not in [row[0] for row in news["players"]] for news in window.news()[1:])
+
+
+async def test_a_slow_browser_is_not_flooded() -> None:
+    """Two messages may be unacknowledged; after the next acknowledgement it gets the newest."""
+    with serving(Task) as run:
+        window = Window(run, ["bid"], polite=False)
+        window.say(op="ready")
+        await until(window.news)
+        for n in range(20):
+            run.players[0].bid = n
+            await until(lambda n=n: len(window.news()) == UNACKNOWLEDGED or n < 3)
+        assert len(window.news()) <= UNACKNOWLEDGED
+        window.say(op="ack", n=UNACKNOWLEDGED)
+        await until(lambda: len(window.news()) > UNACKNOWLEDGED)
+        assert window.row(run.players[0].name)[6] == ("19",)
+
+
+async def test_errors_come_with_their_traceback() -> None:
+    """As the log has them."""
+    with serving(Task) as run:
+        window = Window(run)
+        window.say(op="ready")
+        ann = await Browser.open(run)
+        with pytest.raises(Exception, match=r".*"):
+            await ann.call("fail")
+        await until(lambda: any(news["errors"] for news in window.news()))
+        (error,) = [error for news in window.news() for error in news["errors"]]
+        assert "KeyError" in error[4]
+        assert "Traceback" in error[4]
+
+
+def test_what_is_asked_for_is_done_once_and_answered() -> None:
+    """A mistake is told, too; every act is the researcher's in the log."""
+    with serving(Task, Thanks) as run:
+        window = Window(run)
+        names = [player.name for player in run.players]
+        window.say(op="do", id=1, what="advance", players=names)
+        until_true(lambda: window.last("done"))
+        assert window.last("done") == {"op": "done", "id": 1, "text": "advance: 2 of 2 players."}
+        assert run.players[0].page == "Task"
+        wrong = (
+            {"what": "advance", "players": []},
+            {"what": "advance", "players": ["nobody"]},
+            {"what": "close", "players": names},
+            {"what": "__init__", "players": names},
+            {"what": "set", "players": names, "values": {"id": 5}},
+            {"what": "message", "players": names, "text": ""},
+            {"what": "set", "players": names, "values": 7},
+        )
+        for number, question in enumerate(wrong, start=2):
+            window.say(op="do", id=number, **question)
+            until_true(lambda n=number: (window.last("done") or {}).get("id") == n)
+            assert "error" in (window.last("done") or {})
+        window.say(op="do", id=99, what="set", players=names, values={"cash": 3})
+        until_true(lambda: (window.last("done") or {}).get("id") == 99)
+        assert [player.cash for player in run.players] == [3, 3]
+        events = run.events
+        acts = events[(events["kind"] == "intervention") & (events["cause"] == "monitor")]
+        assert set(acts["actor"]) == {"researcher"}
+        assert acts["field"].tolist() == ["advance"] * 2 + ["set"] * 2
+        window.say(op="do", id=100, what="pause")
+        until_true(lambda: (window.last("done") or {}).get("id") == 100)
+        assert "paused" in repr(run)
+    window.say(op="ready")
+    assert window.last("closed")
+
+
+class Odd:
+    """A value that cannot be looked at."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on() -> None:
+    """Whatever somebody types, and whatever a value does when it is shown."""
+    with serving(Task, Thanks) as run:
+        window = Window(run, ["bid"])
+        window.say(op="ready")
+        await until(window.news)
+        name = run.players[0].name
+        names = ["_x", "__class__", "session", "get", "", "bid", "a.b"]
+        window.say(op="fields", fields=names)
+        ann = await Browser.open(run)
+        await ann.call("bid", 7)
+        await until(lambda: window.row(name)[6] == ("", "", "", "", "", "7", ""))
+        assert run.errors.query("field != 'Warning'").empty
+    assert "Odd without" in shortened(Odd())
+
+
+async def test_what_goes_wrong_in_telling_is_reported_once_and_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is left looking at a picture that has stopped."""
+    broken = [True]
+    look = Monitor._look
+
+    def failing(monitor: Monitor) -> None:
+        if broken[0]:
+            broken.append(True)
+            raise RuntimeError("the monitor stumbles")
+        look(monitor)
+
+    monkeypatch.setattr(Monitor, "_look", failing)
+    with serving(Task) as run:
+        window = Window(run, ["bid"])
+        window.say(op="ready")
+        await until(lambda: len(broken) > 3)
+        assert [error["message"] for error in run.errors["value"]] == ["the monitor stumbles"]
+        broken[0] = False
+        run.players[0].bid = 3
+        await until(lambda: window.row(run.players[0].name)[6] == ("3",))
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        None,
+        7,
+        "ready",
+        [],
+        {},
+        {"op": 3},
+        {"op": "ack"},
+        {"op": "fields", "fields": 3},
+        {"op": "find", "time": None},
+        {"op": "find", "time": "soon"},
+        {"op": "find"},
+    ],
+)
+def test_nonsense_is_left_alone(nonsense: Any) -> None:
+    """The monitor goes on."""
+    with serving(Task) as run:
+        window = Window(run)
+        window.monitor.receive(nonsense)
+        window.say(op="ready")
+        until_true(window.news)
+        assert len(run.errors) == 0
+
+
+async def test_a_chart_begins_with_the_past_and_goes_on() -> None:
+    """Only numbers are drawn."""
+    with serving(Task) as run:
+        ann = run.players[0]
+        for value in (1, 2.5, "x", None, 4):
+            ann.cash = value
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        window.say(op="chart", fields="cash")
+
+        def drawn() -> list[float]:
+            return [point[3] for news in window.news() for point in news["points"]]
+
+        await until(lambda: drawn() == [1, 2.5, 4])
+        ann.cash = 5
+        await until(lambda: drawn() == [1, 2.5, 4, 5])
+
+
+async def test_a_chart_has_as_many_fields_as_are_named_also_the_sessions() -> None:
+    """Decimals are numbers; what is no finite number is left out."""
+    with serving(Task) as run:
+        ann, bob = run.players[:2]
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        window.say(op="chart", fields=" cash,session.price , cash")
+        await until(lambda: any(m["op"] == "chart" for m in window.told))
+        ann.cash, bob.cash, ann.price = Decimal("1.5"), float("nan"), 9
+        run.session.price, run.session.cash = 12, 3
+        bob.cash = True
+
+        def drawn() -> list[tuple[str, str, float]]:
+            points = [point for news in window.news() for point in news["points"]]
+            return [(player, line, value) for player, line, _, value in points]
+
+        expected = [(ann.name, f"{ann.name} cash", 1.5), ("", "session.price", 12.0)]
+        await until(lambda: drawn() == expected)
+
+
+def test_rows_of_the_log_come_when_they_are_asked_for() -> None:
+    """With the number of all that are wanted; a time finds its place."""
+    with serving(Task) as run:
+        run.players[0].cash = 1
+        window = Window(run)
+        run.events  # noqa: B018  (commits)
+        window.say(op="rows", id="a", a=0, count=3, wanted=["", "", ""])
+        until_true(lambda: window.last("rows"))
+        rows = window.last("rows") or {}
+        assert [row[0] for row in rows["rows"]] == [1, 2, 3]
+        assert rows["total"] == len(run.events)
+        window.say(op="find", id="b", time=0.0, count=2, wanted=["", "set", "cash"])
+        until_true(lambda: (window.last("rows") or {}).get("id") == "b")
+        found = window.last("rows") or {}
+        assert found["found"]
+        assert [row[2:6] for row in found["rows"]] == [["set", run.players[0].subject, "cash", "1"]]
+
+
+KIND = st.sampled_from(["set", "call", "error"])
+FIELD = st.sampled_from(["cash", "bid"])
+NAME = st.sampled_from(["player/ann", "player/bob", "session"])
+
+
+@given(
+    st.lists(st.lists(st.tuples(KIND, NAME, FIELD), max_size=20), max_size=4),
+    st.builds(
+        Wanted, st.sampled_from(["", "ann", "session"]), st.just("") | KIND, st.just("") | FIELD
+    ),
+    st.integers(-2, 30),
+    st.integers(-2, 30),
+)
+def test_a_window_is_a_slice_of_what_is_wanted(
+    parts: list[list[tuple[str, str, str]]], wanted: Wanted, a: int, b: int
+) -> None:
+    """For any log that grows, any filter and any place."""
+    log = MemoryLog()
+    log.claim("s")
+    window, seq, events = EventWindow(log, "s"), 0, []
+    for part in parts:
+        new = []
+        for kind, subject, field in part:
+            seq += 1
+            new.append(
+                Event(seq, float(seq // 2), "s", kind, subject, field, str(seq), "", "", "", "")
+            )
+        if new:
+            log.append(new)
+        events += new
+        of = {"": None, "ann": "player/ann", "session": "session"}[wanted.subject]
+        expected = [
+            event.seq
+            for event in events
+            if of in (None, event.subject)
+            and wanted.kind in ("", event.kind)
+            and wanted.field in ("", event.field)
+        ]
+        rows, total = window.rows(a, b, wanted)
+        first = max(0, min(a, total))
+        assert total == len(expected)
+        assert [row[0] for row in rows] == expected[first : max(first, b)]
+        place = window.place_of(3.0, wanted)
+        assert place == sum(seq // 2 < 3 for seq in expected)
+
+
+def test_a_snapshot_is_escaped_and_has_no_links() -> None:
+    """So the notebook may be given away."""
+    with serving(Task) as run:
+        run.players[0].cash = "<script>alert(1)</script>"
+        text = snapshot(run._runtime, PlayerRows(run._runtime.flow.journeys, ["cash"]))
+        assert "&lt;script&gt;" in text
+        assert "<script>" not in text
+        assert "http" not in text
+        for link in run.links["url"]:
+            assert link.split("/")[-2] not in text
+
+
+# ---- forms that are passed by ------------------------------------------------------------------
+
+
+async def test_the_browser_is_told_what_is_not_answered_before_it_advances() -> None:
+    """With the default, as JSON; and afterwards of what is missing."""
+    with serving(Ask, Thanks) as run:
+        await Browser.open(run, 0)
+        ann, bob = (player.name for player in run.players)
+        run.advance(bob)
+        window = Window(run)
+        window.say(op="unanswered", id=7, players=[ann, bob])
+        await until(lambda: window.last("unanswered"))
+        gaps = [["Ask", "age", "", 2], ["Ask", "cash", "3", 2], ["Ask", "firm", "", 2]]
+        assert window.last("unanswered") == {"op": "unanswered", "id": 7, "gaps": gaps}
+        window.say(op="do", id=8, what="advance", players=[ann, bob], values={"age": 3, "cash": 2})
+        await until(lambda: window.last("done"))
+        done = window.last("done")
+        assert done is not None
+        assert done["text"] == f"advance: 2 of 2 players. Missing: Ask: firm ({ann}, {bob})."
+        assert [(p.age, p.cash, p.get("firm")) for p in run.players] == [(3, Decimal(2), None)] * 2
+        assert {p.page for p in run.players} == {"Thanks"}
+
+
+async def test_an_answer_that_is_none_moves_nobody() -> None:
+    with serving(Ask, Thanks) as run:
+        await Browser.open(run, 0)
+        window = Window(run)
+        name = run.players[0].name
+        window.say(op="do", id=1, what="advance", players=[name], values={"age": -3})
+        await until(lambda: window.last("done"))
+        done = window.last("done")
+        assert done is not None
+        assert "-3 is no answer to Ask.age" in done["error"]
+        assert run.players[0].page == "Ask"
+        window.say(op="unanswered", id=2, players=["nobody"])
+        await until(lambda: window.last("unanswered"))
+        assert window.last("unanswered") == {"op": "unanswered", "id": 2, "gaps": []}
+
+
+# ---- what a row says of a player ----------------------------------------------------------------
+
+
+class Broken(Page):
+    """Broken, as long as the session says so."""
+
+    def templatevars(page, player):
+        return {"x": 1 / player.session.divisor}
+
+
+def status_of(run: Any, place: int = 0) -> str:
+    return PlayerRows(run._runtime.flow.journeys).status(run.players[place])
+
+
+async def test_who_sees_the_page_that_says_sorry_is_not_shown_as_online() -> None:
+    with serving(Broken, Thanks) as run:
+        run.session.divisor = 0
+        ann = Browser(run.link(run.players[0]))
+        sorry = await ann.fetch()
+        assert sorry.code == 500
+        ann.page = json.loads(re.search(r'id="uproot-page">(.*?)</script>', sorry.body.decode())[1])
+        await ann.connect()
+        await until(lambda: run.players[0].online)
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        assert window.row(run.players[0].name)[4] == "error"
+        assert ">error<" in snapshot(run._runtime, PlayerRows(run._runtime.flow.journeys))
+        run.session.divisor = 1
+        await ann.load()
+        await until(lambda: window.row(run.players[0].name)[4] == "online")
+
+
+def test_what_players_have_by_themselves_may_be_shown_like_any_field() -> None:
+    with serving(Task) as run:
+        ann, bob = run.players
+        create_group(run.session, [bob], "pair")
+        bob.group.pot = 12
+        run.session.price = Decimal("2.50")
+        bob.id_of_mine = 4
+        names = ["group", "member_id", "id", "group.pot", "session.price", "id_of_mine", "nothing"]
+        rows = PlayerRows(
+            run._runtime.flow.journeys, [*names, "session.nothing", "others_in_group"]
+        )
+        assert rows.row(ann)[6] == ("", "", "0", "", "Decimal('2.50')", "", "", "", "")
+        assert rows.row(bob)[6] == ("pair", "0", "1", "12", "Decimal('2.50')", "4", "", "", "")
+
+
+async def test_equal_failures_are_one_row_with_a_count() -> None:
+    with serving(Task) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        for browser in (ann, ann, ann, bob):
+            with pytest.raises(Rejected):
+                await browser.call("fail")
+        for _ in range(4):
+            with pytest.raises(Rejected):
+                await ann.call("no_such_method")
+        run.errors  # noqa: B018  (counts what waits)
+        window = Window(run)
+        window.say(op="ready")
+        await until(window.news)
+        rows = window.news()[0]["errors"]
+        assert [row[6:] for row in rows] == [[3, 1], [1, 1], [4, 1]]
+        assert [row[5] for row in rows] == ["Task.fail", "Task.fail", "Task.no_such_method"]
+
+
+async def test_nobody_is_online_once_the_run_is_closed() -> None:
+    with serving(Task) as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("bid", 3)
+        assert repr(run) == f"<Run '{run.name}' running: 2 players, 1 online>"
+        rows = PlayerRows(run._runtime.flow.journeys)
+        run.close()
+        assert repr(run) == f"<Run '{run.name}' closed: 2 players>"
+        assert not run.links["online"].any()
+        assert not run.state["online"].any()
+        assert run.presence["offline"].notna().all()
+        assert "online" not in snapshot(run._runtime, rows)

@@ -1,0 +1,25 @@
+"""IPython's shell, and the cell that it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["find_cell", "find_shell"]
+
+
+def find_shell() -> Any:
+    """Return IPython's shell if this is a notebook's kernel (or an IPython terminal)."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython  # lazy: a script, or the server, needs no IPython
+
+    return get_ipython()
+
+
+def find_cell() -> tuple[str, str]:
+    """Return the id of the notebook's cell that runs, and of this execution; "" if unknown."""
+    kernel = getattr(find_shell(), "kernel", None)
+    parent = {} if kernel is None else kernel.get_parent("shell") or {}
+    cell = parent.get("metadata", {}).get("cellId", "")
+    return str(cell), str(parent.get("header", {}).get("msg_id", ""))

@@ -1,0 +1,131 @@
+"""ApiAnswers: what an experiment's own `api(request, session)` answers to a page's script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.errors import Refused
+from uproot_nb.flow.hooks import run_authors
+from uproot_nb.flow.showing import Showing
+from uproot_nb.session.entities import Player
+from uproot_nb.session.error_reports import Trouble, is_for_participants, text_of
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.wire import to_json
+from uproot_nb.session.world import World
+from uproot_nb.templating.texts import CALM
+
+__all__ = ["ApiAnswers", "ApiRequest"]
+
+_JSON = "application/json"
+_KINDS = {bytes: "application/octet-stream", str: "text/plain; charset=UTF-8"}
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """What a page's script asked for with `uproot.api(path, options)`.
+
+        def api(request, session):
+            if request.path == "best":
+                return {"price": max(session.prices)}
+            session.votes = [*session.get("votes", []), request.data["vote"]]
+
+    `player` is who asks, `path` what follows the api's address, `query_params` and `headers` are
+    dicts (names of headers in lower case), `content` the body's bytes.
+    """
+
+    player: Player
+    method: str
+    path: str
+    query_params: dict[str, str]
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def data(self) -> Any:
+        """What was sent as JSON; None if nothing was sent.
+
+        Raises:
+            Refused: what was sent is no JSON; the script gets this as its answer.
+        """
+        if not self.content:
+            return None
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise Refused("What was sent is no JSON.") from None
+
+    @property
+    def text(self) -> str:
+        """What was sent, as text."""
+        return self.content.decode("utf-8", "replace")
+
+    # As the framework's apps ask, which await what they read.
+
+    async def json(self) -> Any:
+        """The same as `data`."""
+        return self.data
+
+    async def body(self) -> bytes:
+        """The same as `content`."""
+        return self.content
+
+    async def form(self) -> dict[str, str]:
+        """What was sent as a form without files."""
+        return dict(parse_qsl(self.text, keep_blank_values=True))
+
+
+class ApiAnswers:
+    """Answers what scripts ask of the api of the app whose page their player is on."""
+
+    def __init__(self, world: World, showing: Showing, trouble: Trouble) -> None:
+        self._world, self._showing, self._trouble = world, showing, trouble
+
+    async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
+        """Run the author's function; what it changed is undone if it raises."""
+        player = self._world.player(request.player)
+        api = self._showing.app_of(page).api
+        if api is None:
+            return _said(request, 404, "This experiment has no api.")
+        if self._showing.state != "running":
+            return _said(request, 503, "The study is paused.")
+        asked = ApiRequest(
+            player, request.method, request.path, dict(request.query), request.headers,
+            request.content,
+        )  # fmt: skip
+        cause = Cause(
+            player.name, page.key if page else "", "api", page.source.hash if page else ""
+        )
+        try:
+            result = await run_authors(api, self._world, cause, asked, player.session)
+            return _reply(request, result)
+        except Exception as error:  # the border around authors' code
+            if is_for_participants(error, self._showing.app_of(page)):
+                return _said(request, 400, text_of(error), type(error).__name__)
+            self._trouble.report(error, cause, f"player/{player.name}")
+            return _said(request, 500, CALM)
+
+
+def _reply(request: HttpRequest, result: Any) -> HttpReply:
+    """Turn what the author returned into an answer: JSON, text, bytes, or a response object."""
+    if result is None:
+        return HttpReply(request.request, 204, [], b"")
+    status = getattr(result, "status_code", None)
+    if isinstance(status, int) and isinstance(getattr(result, "body", None), bytes):
+        kind = dict(result.headers).get("content-type", _KINDS[bytes])
+        return HttpReply(request.request, status, [("Content-Type", kind)], result.body)
+    kind = next((_KINDS[known] for known in _KINDS if isinstance(result, known)), _JSON)
+    if kind == _JSON:
+        body = to_json(result)
+    else:
+        body = result if isinstance(result, bytes) else result.encode("utf-8", "replace")
+    return HttpReply(request.request, 200, [("Content-Type", kind)], body)
+
+
+def _said(request: HttpRequest, status: int, message: str, kind: str = "Error") -> HttpReply:
+    body = to_json({"error": kind, "message": message})
+    return HttpReply(request.request, status, [("Content-Type", _JSON)], body)

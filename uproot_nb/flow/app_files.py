@@ -1,0 +1,71 @@
+"""AppFiles: which files of an app browsers may read, and under which address."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from uproot_nb.experiment.setup import App
+from uproot_nb.session.world import World
+
+__all__ = ["AppFiles"]
+
+FOLDERS = ("static", "_static")
+SCRIPT = "simulate.js"
+
+
+class AppFiles:
+    """Offers an app's static folder, its project's, and (to simulate) its simulate.js.
+
+    Nothing else of an app's folder is ever offered: the other files tell how it works.
+    """
+
+    def __init__(self, world: World, simulate: bool) -> None:
+        self._world, self._simulate = world, simulate
+        self._copies: dict[str, Path] = {}
+
+    def address(self, app: App, path: str) -> str:
+        """Return the address of a file, relative to a player's page.
+
+        `path` is below the app's static folder, or below its project's if it begins with "../";
+        "/simulate.js" is the app's script.
+        """
+        part, rest = _part_of(path)
+        return f"../../files/{self._key(app, part)}/{quote(rest)}"
+
+    def offered(self, app: App) -> Iterator[tuple[str, Path]]:
+        """Yield (key, folder) for each folder that browsers may read."""
+        if app.folder is None:
+            return
+        project = app.folder.parent if app.name else app.folder
+        for part, folder in (("static", app.folder), ("project", project)):
+            found = next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
+            if found is not None:
+                yield self._key(app, part), found
+        if self._simulate and (app.folder / SCRIPT).is_file():
+            yield self._key(app, "script"), self._copy_of_script(app.folder, app.name)
+
+    def close(self) -> None:
+        """Remove the copies that were made."""
+        for folder in self._copies.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._copies.clear()
+
+    def _copy_of_script(self, folder: Path, name: str) -> Path:
+        if name not in self._copies:
+            self._copies[name] = Path(tempfile.mkdtemp(prefix="uproot_nb-"))
+        shutil.copyfile(folder / SCRIPT, self._copies[name] / SCRIPT)
+        return self._copies[name]
+
+    def _key(self, app: App, part: str) -> str:
+        return self._world.files_key(f"{part}:{app.name}")
+
+
+def _part_of(path: str) -> tuple[str, str]:
+    for part, start in (("script", "/"), ("project", "../")):
+        if path.startswith(start):
+            return part, path.removeprefix(start)
+    return "static", path

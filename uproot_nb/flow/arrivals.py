@@ -1,0 +1,141 @@
+"""Arrivals: what runs between entering a page and showing it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from uproot_nb.errors import BadPage
+from uproot_nb.experiment.pages import Page
+from uproot_nb.flow.hooks import attempt_for, run_hook, value_of
+from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.timeouts import Timeouts
+from uproot_nb.flow.waits import Waits
+from uproot_nb.session.entities import Player
+
+__all__ = ["Arrivals"]
+
+LONGEST_WALK = 100_000
+"""Steps that a player may pass without being shown a page; more is a loop without an end."""
+
+
+class Arrivals:
+    """Brings players to the next page that is shown, or on which they wait."""
+
+    def __init__(self, journeys: Journeys, moves: Moves, waits: Waits, timeouts: Timeouts) -> None:
+        self._journeys, self._moves = journeys, moves
+        self._waits, self._timeouts = waits, timeouts
+
+    async def settle(self, player: Player, request: Any = None) -> type[Page] | None:
+        """Run what runs on the way, and return the page to show; None at the end.
+
+        Args:
+            request: what the browser asked, for `early`; None if the server moves the player.
+
+        Raises:
+            Exception: what a hook raised; the player stays, and it is tried again next time.
+        """
+        if player.position < 0:
+            self._moves.go(player, 0)
+        for _ in range(LONGEST_WALK):
+            page = self._journeys.page(player, player.position)
+            if page is not None:
+                stays = await self._arrive(player, page, request)
+                if stays and not await self._waits.check(player):
+                    return self._journeys.page(player, player.position)
+            elif player.position >= len(self._journeys.steps(player)):
+                return None
+            else:
+                self._pass_open_end(player)
+        raise BadPage(
+            "page_order",
+            f"player/{player.name} has passed {LONGEST_WALK} pages and none was shown.",
+            "Let add_round become False, or show a page in every round.",
+        )
+
+    # ---- one page ----
+
+    async def _arrive(self, player: Player, page: type[Page], request: Any) -> bool:
+        """Run the hooks of an arrival; tell whether the player is to stay here."""
+        visit = player._state.entered
+        if self._moves.has_arrived(player):
+            await self._early(player, page, request)
+            return player._state.entered == visit
+        tried = attempt_for(player, page, "show")
+        shown = page.shown and await run_hook(page, "show", player, tried, default=True)
+        if not self._is_at(player, visit):
+            return False
+        if shown or not page.shown:
+            await self._early(player, page, request)
+        if not self._is_at(player, visit):
+            return False
+        await self._once_here(player, page, "before_always_once", visit)
+        if page.shown and shown:
+            await self._once(player, page, "before_once", visit)
+            return await self._stay(player, page, visit)
+        if not page.shown:
+            await self._once(player, page, "before_once", visit)
+            await self._once(player, page, "after_once", visit)
+        await self._once_here(player, page, "after_always_once", visit)
+        if self._is_at(player, visit):
+            self._moves.go(player, player.position + 1)
+        return False
+
+    async def _stay(self, player: Player, page: type[Page], visit: int) -> bool:
+        if not self._is_at(player, visit):
+            return False
+        tried = attempt_for(player, page, "timeout")
+        seconds = await value_of(page, "timeout", player, tried)
+        if not self._is_at(player, visit):
+            return False
+        with player._world.lock:
+            self._moves.note_arrived(player)
+            if seconds is not None:
+                self._timeouts.begin(player, page, seconds)
+        return True
+
+    async def _early(self, player: Player, page: type[Page], request: Any) -> None:
+        """Run `early` with the first request of a visit."""
+        what = f"early:{player._state.entered}"
+        if request is None or not hasattr(page, "early") or what in player._state.done:
+            return
+        await self._run_marked(player, page, "early", what, request)
+
+    async def _once(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
+        """Run a hook that runs once per player and page."""
+        await self._run_once(player, page, hook, f"{hook}:{page.key}", visit)
+
+    async def _once_here(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
+        """Run a hook that runs once per position in the player's order."""
+        await self._run_once(player, page, hook, f"{hook}@{player.position}", visit)
+
+    async def _run_once(
+        self, player: Player, page: type[Page], hook: str, what: str, visit: int
+    ) -> None:
+        if not hasattr(page, hook) or what in player._state.done:
+            return
+        if self._is_at(player, visit):
+            await self._run_marked(player, page, hook, what)
+
+    async def _run_marked(
+        self, player: Player, page: type[Page], hook: str, what: str, *args: Any
+    ) -> None:
+        """Run a hook and note, in the same step, that it has run."""
+        tried = attempt_for(player, page, hook)
+        note = partial(self._moves.mark, player, what)
+        await run_hook(page, hook, player, tried, *args, then=note)
+
+    def _is_at(self, player: Player, visit: int) -> bool:
+        """Tell whether no hook has moved the player since the visit began."""
+        return player._state.entered == visit
+
+    def _pass_open_end(self, player: Player) -> None:
+        """Decide whether a Repeat goes on (or go to the next app), and step over the place."""
+        position = player.position
+        with player._world.lock:
+            if self._journeys.is_open(player, position):
+                repeats = self._journeys.repeats(player, position)
+                again = bool(player.get("add_round", False)) if repeats else True
+                self._journeys.decide(player, again)
+            self._moves.go(player, position + 1)

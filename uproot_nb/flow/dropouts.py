@@ -1,0 +1,192 @@
+"""Dropouts: who has been offline too long, by the real state of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uproot_nb.errors import UprootError, WrongRecipient
+from uproot_nb.flow.timeouts import Timeouts
+from uproot_nb.session.entities import Player
+from uproot_nb.session.functions import name_of_function
+from uproot_nb.session.world import World
+
+__all__ = ["Dropouts", "mark_dropout", "watch_for_dropout"]
+
+Handler = Callable[[Player], Any]
+
+
+def watch_for_dropout(player: Player, handler: Handler, tolerance: float = 30.0) -> None:
+    """Call *handler* once the player has been offline for *tolerance* seconds.
+
+        async def left(player):
+            player.timed_out = True
+            move_to_end(player)
+
+        def new_player(player):
+            watch_for_dropout(player, left, tolerance=15)
+
+    A browser that comes back in time is no dropout. The watch outlasts a restart of the kernel if
+    the handler is a function of the notebook or app, and not one inside another function.
+
+    Raises:
+        UprootError: the handler cannot be called, or the tolerance is no number of seconds.
+    """
+    if not isinstance(player, Player):
+        raise WrongRecipient(player)
+    if not callable(handler):
+        raise UprootError(
+            f"watch_for_dropout() was given {handler!r}, which cannot be called.\n"
+            "Give an 'async def' function that takes the player."
+        )
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or tolerance < 0:
+        raise UprootError(
+            f"watch_for_dropout(tolerance={tolerance!r}): give a number of seconds, 0 or more."
+        )
+    player._world.dropouts.watch(player, handler, float(tolerance))
+
+
+def mark_dropout(player: Player) -> None:
+    """Let a player count as a dropout: nobody waits for them, and a watch's handler is called."""
+    if not isinstance(player, Player):
+        raise WrongRecipient(player)
+    player._world.dropouts.mark(player)
+
+
+class Dropouts:
+    """Watches players' connections.
+
+    Args:
+        call: runs an author's handler for a player, reporting what it raises; then the player has
+            left.
+        find: finds a handler by the name that the log has.
+        dropped: is told of each dropout, so that those who wait need not.
+        left: is told of each dropout for whom no handler runs.
+        clocks: say how much time has passed, and whether it stands still in a pause.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        call: Callable[[Handler, Player], None],
+        find: Callable[[str], Handler | None],
+        dropped: Callable[[], None],
+        left: Callable[[Player], None],
+        clocks: Timeouts,
+    ) -> None:
+        self._world, self._call, self._find = world, call, find
+        self._dropped, self._left, self._clocks = dropped, left, clocks
+        self._since: dict[str, float] = {}
+        """By player: from when, by `clocks.elapsed`, their absence counts."""
+        clocks.shifted["dropouts"] = self._follow
+        self._handlers: dict[str, Handler] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def watch(self, player: Player, handler: Handler, tolerance: float) -> None:
+        """Begin to watch a player; a second watch takes the place of the first."""
+        world = self._world
+        with world.lock:
+            self._handlers[player.name] = handler
+            now = world.journal.clock()
+            name = name_of_function(handler)
+            watch = {"handler": name, "tolerance": tolerance, "since": now}
+            self._since[player.name] = self._clocks.elapsed
+            self._write(player, {"watch": watch})
+        world.loop.call_soon_threadsafe(self.arm, player)
+
+    def mark(self, player: Player) -> None:
+        """Count a player as a dropout from now on, online or not."""
+        with self._world.lock:
+            if not player.has_dropped_out:
+                self._drop(player, by_hand=True)
+
+    def resume(self) -> None:
+        """Watch whoever the log says is watched."""
+        now, elapsed = self._world.journal.clock(), self._clocks.elapsed
+        for player in self._world.players():
+            state = player._state
+            if state.watch is not None:
+                since = max(state.offline_since or 0.0, state.watch["since"])
+                self._since[player.name] = elapsed - max(0.0, now - since)
+        self._arm_all()
+
+    def _follow(self, seconds: float) -> None:
+        """Go on after a pause, or when the machine's clock was set."""
+        self._world.loop.call_soon_threadsafe(self._arm_all)
+
+    def _arm_all(self) -> None:
+        for player in self._world.players():
+            self.arm(player)
+
+    def note_presence(self, player: Player) -> None:
+        """Take note that a player has come or gone."""
+        if not player.online:
+            self._since[player.name] = self._clocks.elapsed
+            self.arm(player)
+            return
+        timer = self._timers.pop(player.name, None)
+        if timer is not None:
+            timer.cancel()
+        if player.has_dropped_out and not player._state.dropped_by_hand:
+            self._write(player, {"dropped": False})
+
+    def arm(self, player: Player) -> None:
+        """Wake up when the player will have been away too long."""
+        timer = self._timers.pop(player.name, None)
+        if timer is not None:
+            timer.cancel()
+        state = player._state
+        if state.watch is None or state.online or state.dropped or not state.claimed:
+            return
+        if self._clocks.stopped:
+            return  # armed again when the clocks go on
+        left = max(0.0, self._remaining(player))
+        self._timers[player.name] = self._world.loop.call_later(left, self._check, player)
+
+    def close(self) -> None:
+        """Watch nobody any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _check(self, player: Player) -> None:
+        self._timers.pop(player.name, None)
+        with self._world.lock:
+            state = player._state
+            if state.watch is None or state.online or state.dropped or self._clocks.stopped:
+                return
+            if self._remaining(player) > 0.02:
+                self.arm(player)
+            else:
+                self._drop(player)
+
+    def _remaining(self, player: Player) -> float:
+        """Return how much longer a player may be away, in seconds."""
+        watch, elapsed = player._state.watch or {"tolerance": 0.0}, self._clocks.elapsed
+        return float(self._since.get(player.name, elapsed) + watch["tolerance"] - elapsed)
+
+    def _drop(self, player: Player, by_hand: bool = False) -> None:
+        self._write(player, {"dropped": True, "by_hand": by_hand})
+        watch = player._state.watch
+        if watch is None:
+            self._left(player)
+        else:
+            handler = self._find(watch["handler"]) or self._handlers.get(player.name)
+            self._call(handler or _lost(watch["handler"]), player)
+        self._dropped()
+
+    def _write(self, player: Player, value: dict[str, Any]) -> None:
+        self._world.journal.fold("dropout", player.subject, "", self._world.codec.encode(value))
+
+
+def _lost(name: str) -> Handler:
+    """Return a handler that says why the author's own was not called."""
+
+    def lost_handler(player: Player) -> None:
+        raise UprootError(
+            f"The dropout handler '{name}' of player/{player.name} is not defined in this kernel.\n"
+            "Define it in a cell (not inside another function), and serve again."
+        )
+
+    return lost_handler

@@ -1,0 +1,404 @@
+"""Flow: answers browsers' requests, and moves players from page to page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.setup import App, Setup
+from uproot_nb.flow.api_answers import ApiAnswers
+from uproot_nb.flow.arrivals import Arrivals
+from uproot_nb.flow.departures import Departures
+from uproot_nb.flow.hooks import attempt_for, cause_of
+from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.pause import Pause
+from uproot_nb.flow.showing import MakeTemplates, Showing
+from uproot_nb.flow.submitting import Submissions
+from uproot_nb.flow.timeouts import Timeouts
+from uproot_nb.flow.waits import WAIT_EVENT, Waits
+from uproot_nb.flow.whereabouts import Whereabouts
+from uproot_nb.realtime.delivery import Delivery
+from uproot_nb.session.entities import Player
+from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World
+
+__all__ = ["Flow", "VisitRequest"]
+
+
+NEWS_SECONDS = 0.2
+"""How long news of those who wait are held back, so that many become one."""
+_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class VisitRequest:
+    """What a browser asked for, as the hook `early` sees it; header names are in lower case."""
+
+    method: str
+    headers: dict[str, str]
+    query_params: dict[str, str]
+
+
+class Flow:
+    """Lets players go through their page orders.
+
+    Requests of one player, deadlines and releases from wait pages take turns; what they do is
+    done in steps under the run's lock, and answered once it is committed.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        setup: Setup,
+        delivery: Delivery,
+        trouble: Trouble,
+        templates: MakeTemplates,
+        files: Callable[[App, str], str],
+        spawn: Callable[[Any], Any],
+        language: str = "",
+        simulate: bool = False,
+    ) -> None:
+        self.open_place: Callable[[bool, str], Awaitable[Player]] | None = None
+        """Opens one more place for somebody who joins; None: no more than there are."""
+        self._world, self._delivery, self._trouble = world, delivery, trouble
+        self._spawn = spawn
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._has_news = self._is_waking = False
+        self._postponed: dict[Player, bool] = {}
+        """Who is settled after the pause, and whether they were moved."""
+        self.pause = Pause(world.loop)
+        self.journeys = Journeys(world, setup)
+        self.whereabouts = Whereabouts(world)
+        self.departures = Departures(world, self.journeys, self.whereabouts, trouble)
+        self.moves = Moves(world, self.journeys, self.departures)
+        self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
+        self.waits = Waits(
+            world, self.journeys, self.moves, self.whereabouts, self.follow, self._tell_waiting
+        )  # fmt: skip
+        self._arrivals = Arrivals(self.journeys, self.moves, self.waits, self.timeouts)
+        self._submissions = Submissions(
+            world, self.journeys, self.moves, self.timeouts,
+            lambda *args: self.showing.make_form(*args),
+        )  # fmt: skip
+        self.showing = Showing(
+            world, self.journeys, self._submissions, self.timeouts, self.waits, templates, files,
+            language, simulate,
+        )  # fmt: skip
+        self._api = ApiAnswers(world, self.showing, trouble)
+
+    # ---- requests ----
+
+    async def answer(self, request: HttpRequest) -> None:
+        """Answer one request; those of one player are answered one after the other.
+
+        In a pause only the page that a player is on already is shown. Everything else waits; what
+        waits for too long is not answered, and the browser asks again.
+        """
+        if self._must_wait(request) and not await self.pause.over():
+            return
+        if request.action == "join":
+            await self._join_once(request)
+            return
+        if request.action == "api":  # may take its time: the player's pages do not wait for it
+            player = self._world.player(request.player)
+            page = self.journeys.page(player, player.position)
+            self.reply(await self._api.answer(request, page))
+            return
+        async with self._turn(request.player):
+            self.reply(await self._page_or_next(request))
+
+    async def _page_or_next(self, request: HttpRequest) -> HttpReply:
+        player = self._world.player(request.player)
+        try:
+            reply = await (self._submit if request.action == "submit" else self._show)(
+                player, request
+            )
+            self.journeys.failed.discard(player.name)
+            return reply
+        except (Exception, asyncio.CancelledError) as error:  # the border around authors' hooks
+            if self._world.closing:
+                raise
+            self._report(error, player)
+            self.journeys.failed.add(player.name)
+            return self.showing.trouble(player, request)
+
+    async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:
+        form = await self._submissions.take(player, request)
+        if form is None:
+            return _see_other(request, "./")
+        page = self.journeys.page(player, player.position)
+        return await self.showing.show(player, page, request, form)
+
+    async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
+        if self.pause.lasts:
+            page = self.journeys.page(player, player.position)
+            return await self.showing.show(player, page, request, None)
+        if self.timeouts.has_passed(player) and self.moves.has_arrived(player):
+            await self._submissions.time_up(player)
+        query = dict(request.query)
+        visited = VisitRequest("GET", dict(request.headers), query)
+        page = await self._arrivals.settle(player, visited)
+        return await self.showing.show(player, page, request, None)
+
+    def _must_wait(self, request: HttpRequest) -> bool:
+        if not self.pause.lasts or request.action == "api":  # that says by itself that it pauses
+            return False
+        if request.action != "page":
+            return True
+        return not self.moves.has_arrived(self._world.player(request.player))
+
+    async def _join_once(self, request: HttpRequest) -> None:
+        visit = _visit_in(request)
+        if not visit:  # nothing tells one press from another
+            self.reply(await self._join(request, ""))
+            return
+        turn = f"join {visit}"
+        async with self._turn(turn):  # a second press waits until the first has its place
+            self.reply(await self._join(request, visit))
+        self._turns.pop(turn, None)
+
+    async def _join(self, request: HttpRequest, visit: str) -> HttpReply:
+        """Give a place to somebody; to a press that comes again, the place that it took."""
+        world = self._world
+        player = world.joined_before(visit) or world.claim_place(visit=visit)
+        try:
+            if player is None and self.open_place is not None:
+                player = await self.open_place(True, visit)
+        except (Exception, asyncio.CancelledError) as error:  # the border around new_player
+            if self._world.closing:
+                raise
+            self._trouble.report(error, Cause("", "", "new_player", ""))
+            return self.showing.trouble(None, request)
+        if player is None:
+            return self.showing.full(request)
+        return _see_other(request, f"../../../p/{self._world.token(player.name)}/")
+
+    def reply(self, reply: HttpReply) -> None:
+        """Answer a request once everything that was written so far is committed."""
+        with self._world.lock:
+            self._world.journal.say(lambda: self._world.send(reply))
+
+    def _turn(self, player: str) -> asyncio.Lock:
+        return self._turns.setdefault(player, asyncio.Lock())
+
+    # ---- what happens without a request ----
+
+    def resume(self) -> None:
+        """Go on where the log stopped: deadlines run again, half-made groups are finished."""
+        self.timeouts.resume()
+        for player in self._world.players():
+            if player.has_dropped_out:  # a kill may have come before the handler's end
+                self.departures.look(player)
+            if player.position >= 0 and player.page is not None:
+                self._spawn(self._settle(player, tell=False))
+
+    def note_presence(self, player: Player) -> None:
+        """Take note that a player's browser has come; who waits may be waiting for that."""
+        page = self.journeys.page(player, player.position)
+        if player.online and page is not None and page.waits:
+            self._spawn(self._settle(player, tell=True))
+
+    def follow(self, player: Player) -> None:
+        """Let a player who was moved arrive where they are, and the browser show it."""
+        self._world.loop.call_soon_threadsafe(self._spawn_follow, player)
+
+    def wake_waiting(self, everybody: bool = False) -> None:
+        """Look again, soon, whether those who wait may go on: somebody has moved or dropped out.
+
+        However many have, it is looked once for all of them.
+
+        Args:
+            everybody: look for all who wait, also where nobody has moved: a page is another one.
+        """
+        with self._world.lock:
+            if everybody:
+                self._world.loop.call_soon_threadsafe(self._wake_everybody)
+            elif not self._is_waking:
+                self._is_waking = True
+                self._world.loop.call_soon_threadsafe(self._wake_waiting)
+
+    def _wake_waiting(self) -> None:
+        with self._world.lock:
+            self._is_waking = False
+            waiting = [] if self.pause.lasts else self.waits.to_wake()
+        for player in waiting:
+            self._spawn(self._look_again(player))
+
+    async def _look_again(self, player: Player) -> None:
+        """Let those go on who wait with a player, if they may; who goes on is settled then."""
+        if self.pause.lasts:
+            self._postponed.setdefault(player, False)
+            return
+        try:
+            await self.waits.check(player)
+        except Exception as error:  # the border around authors' hooks
+            self._report(error, player)
+
+    def _wake_everybody(self) -> None:
+        for player in self._world.players():
+            page = self.journeys.page(player, player.position)
+            if page is not None and page.waits and self.moves.has_arrived(player):
+                self._spawn(self._settle(player, tell=True))
+
+    def _spawn_follow(self, player: Player) -> None:
+        if not self._world.closing:
+            self._spawn(self._settle(player, tell=True, moved=True))
+
+    async def _settle(self, player: Player, tell: bool, moved: bool = False) -> None:
+        """Bring a player to the next page that is shown, and let an open browser follow."""
+        if self.pause.lasts:
+            self._postponed[player] = self._postponed.get(player, False) or moved
+            return
+        async with self._turn(player.name):
+            before = player._state.entered
+            try:
+                await self._arrivals.settle(player)
+            except Exception as error:  # the border around authors' hooks
+                self._report(error, player)
+            if tell and (moved or player._state.entered != before):
+                self._delivery.act(player, "reload", entered=player._state.entered)
+
+    def _time_is_up(self, player: Player) -> None:
+        self._spawn(self._go_on_without(player, player._state.entered))
+
+    async def _go_on_without(self, player: Player, visit: int) -> None:
+        """Let a player go on whose time is up and whose browser has sent nothing."""
+        async with self._turn(player.name):
+            if player._state.entered != visit or not self.timeouts.has_passed(player):
+                return
+            try:
+                await self._submissions.time_up(player)
+                await self._arrivals.settle(player)
+            except Exception as error:  # the border around authors' hooks
+                self._report(error, player)
+            self._delivery.act(player, "reload", entered=player._state.entered)
+
+    def _ask_for_form(self, player: Player) -> None:
+        page = self.journeys.page(player, player.position)
+        if page is None or page.waits:
+            self._time_is_up(player)
+        else:
+            self._delivery.act(player, "submit", timeout=True, page=player.position)
+
+    def _tell_waiting(self) -> None:
+        """Tell wait pages how many are here; of many arrivals at once, only the last."""
+        if not self._has_news:
+            self._has_news = True
+            self._world.loop.call_later(NEWS_SECONDS, self._tell_news)
+
+    def _tell_news(self) -> None:
+        self._has_news = False
+        told: dict[tuple[Any, ...], list[Player]] = {}
+        for players, data in self.waits.take_news():
+            told.setdefault((data["here"], data["needed"]), []).extend(players)
+        for (here, needed), players in told.items():
+            data = {"here": here, "needed": needed}
+            self._delivery.notify(None, players, data, WAIT_EVENT, ...)
+
+    def _report(self, error: BaseException, player: Player) -> None:
+        page = self.journeys.pages.get(player.page or "")
+        cause = cause_of(error) or attempt_for(player, page, "page")
+        self._trouble.report(error, cause, player.subject)
+
+    # ---- moving ----
+
+    def move_to(self, player: Player, position: int) -> None:
+        """Put the player on a page (or past the last) and let an open browser follow."""
+        with self._world.lock:
+            self.moves.go(player, position, "move")
+            self.follow(player)
+            self.wake_waiting()
+
+    def position_of(self, player: Player, page: type[Page] | int) -> int:
+        """Return where a page stands in a player's order."""
+        return self.journeys.find(player, page)
+
+    def end_of(self, player: Player) -> int:
+        """Return the position past a player's last page."""
+        return self.journeys.finish(player)
+
+    # ---- code ----
+
+    @property
+    def pages(self) -> tuple[type[Page], ...]:
+        """Every page of the session, in the order in which the apps first name it."""
+        known = self.journeys.pages
+        return tuple(known.values())
+
+    @property
+    def state(self) -> str:
+        """What participants are told: "running" or "paused"."""
+        return self.showing.state
+
+    def set_state(self, state: str) -> None:
+        """Pause, or go on: forms, moves, waits and deadlines stand still meanwhile."""
+        self.showing.state = state
+        if state == "paused":
+            self.pause.begin()
+            self.timeouts.pause()
+        else:
+            self.timeouts.go_on()
+            self.pause.end()
+            self._world.loop.call_soon_threadsafe(self._catch_up)
+        for player in self._world.players():
+            self.show_clock(player)
+
+    def show_clock(self, player: Player) -> None:
+        """Let a player's open browser show how much time is left, and whether the clock stands."""
+        left = self.timeouts.remaining(player)
+        if left is not None and player.online:
+            told = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
+            entered = player._state.entered
+            self._delivery.tell([player.name], "clock", entered=entered, **told)
+
+    def _catch_up(self) -> None:
+        """Do what was put off in a pause."""
+        self.wake_waiting()
+        postponed, self._postponed = self._postponed, {}
+        for player, moved in postponed.items():
+            self._spawn(self._settle(player, tell=True, moved=moved))
+
+    def replace(self, page: type[Page]) -> bool:
+        """Use a redefined page class from now on; tell whether it is in the order."""
+        if page.key not in self.journeys.pages:
+            return False
+        self.journeys.pages[page.key] = page
+        return True
+
+    def looks_different(self, old: type[Page], new: type[Page]) -> bool:
+        """Tell whether a browser that shows *old* must reload to show *new*."""
+        return bool(self.look_of(old) != self.look_of(new))
+
+    def look_of(self, page: type[Page]) -> tuple[Any, ...]:
+        """Return what makes up what a browser shows of a page, to be compared."""
+        templates = self.showing.templates(self.showing.app_of(page))
+        fields = getattr(page, "fields", None)
+        hooks = [_code_of(page, hook) for hook in ("templatevars", "jsvars", "fields")]
+        shown = templates.page_source(page, templates.cells)
+        return shown, hooks, None if callable(fields) else fields
+
+    def close(self) -> None:
+        """Forget every timer."""
+        self.timeouts.close()
+
+
+def _code_of(page: type[Page], hook: str) -> Any:
+    code = getattr(getattr(page, hook, None), "__code__", None)
+    return code and (code.co_code, code.co_consts, code.co_names)
+
+
+def _see_other(request: HttpRequest, place: str) -> HttpReply:
+    return HttpReply(request.request, 303, [("Location", place)], b"")
+
+
+def _visit_in(request: HttpRequest) -> str:
+    """Return what tells this visit of the join link from others; "" if nothing does."""
+    told = dict(request.form).get("_uproot_visit", "")
+    return told if _VISIT.fullmatch(told) else ""

@@ -1,0 +1,201 @@
+"""Hooks: authors' code around a page, in steps; what it changed is undone if it fails."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from uproot_nb.experiment.pages import Page
+from uproot_nb.log.events import CHANGES
+from uproot_nb.log.state import Stored
+from uproot_nb.session.entities import Player
+from uproot_nb.session.journal import Attempt, attempt
+from uproot_nb.session.old_values import Appended, OldField
+from uproot_nb.session.steps import Cause, Steps, perform
+from uproot_nb.session.tracked import release
+from uproot_nb.session.world import World
+
+__all__ = [
+    "EFFECT",
+    "attempt_for",
+    "blame",
+    "cause_of",
+    "run_authors",
+    "run_hook",
+    "undo",
+    "value_of",
+]
+
+EFFECT = "effect"
+"""Stands in the place of a subject for an effect outside of the session, by its token."""
+
+
+async def run_authors(
+    function: Any, world: World, cause: Cause, *args: Any, then: Callable[[], None] | None = None
+) -> Any:
+    """Run authors' code, sync or async, in steps under the run's lock.
+
+    *then* is done in its last step, so that no kill comes between the two.
+
+    If it raises, the fields it has changed get their earlier values back; not those that somebody
+    else has changed meanwhile, which only happens while an `async` function waits.
+    """
+    lock = world.lock
+    tried = cause if isinstance(cause, Attempt) else attempt(cause)
+    before = lock.begin_step(tried)
+    try:
+        result = perform(partial(function, *args))
+        if then is not None and not inspect.iscoroutine(result):
+            then()
+    except BaseException as error:
+        undo(world, tried)
+        blame(error, tried)
+        raise
+    finally:
+        lock.end_step(before)
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        return await Steps(result if then is None else _both(result, then), lock, tried)
+    except BaseException as error:
+        with lock:
+            undo(world, tried)
+        blame(error, tried)
+        raise
+
+
+async def _both(coroutine: Any, then: Callable[[], None]) -> Any:
+    result = await coroutine
+    then()
+    return result
+
+
+async def run_hook(
+    page: type[Page],
+    name: str,
+    player: Player,
+    tried: Attempt,
+    *args: Any,
+    default: Any = None,
+    then: Callable[[], None] | None = None,
+) -> Any:
+    """Run one hook of a page for a player, if there is one; a plain value is its own answer."""
+    hook: Any = getattr(page, name, None)
+    if hook is None:
+        return default
+    if not callable(hook):
+        return hook
+    cause = tried.called(f"{page.__name__}.{name}")
+    result = await run_authors(hook, player._world, cause, player, *args, then=then)
+    return default if result is None else result
+
+
+async def value_of(page: type[Page], name: str, player: Player, tried: Attempt) -> Any:
+    """Return what a page says of itself: a plain attribute, or what a hook of that name returns."""
+    given = getattr(page, name, None)
+    if callable(given):
+        return await run_hook(page, name, player, tried)
+    return given
+
+
+def attempt_for(player: Player, page: type[Page] | None, what: str) -> Attempt:
+    """Return the cause of hooks that run for a player on a page, and stand or fall together."""
+    if page is None:
+        return attempt(Cause(player.name, "", what, ""))
+    player._world.see_code(page)
+    return attempt(Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash))
+
+
+def blame(error: BaseException, cause: Cause) -> None:
+    """Note on an error which of the authors' code raised it."""
+    with suppress(AttributeError, TypeError):
+        error.__uproot_cause__ = Cause(*cause)  # type: ignore[attr-defined]
+
+
+def cause_of(error: BaseException) -> Cause | None:
+    """Return which of the authors' code raised an error; None if it was not theirs."""
+    return getattr(error, "__uproot_cause__", None)
+
+
+# ---- what a failed attempt leaves behind ----------------------------------------------------
+
+
+def undo(world: World, tried: Attempt) -> None:
+    """Give every field that an attempt changed the value it had before; under the lock."""
+    changed = list(tried.first.items())
+    fields, groups = dict(tried.old.fields), dict(tried.old.groups)
+    tried.first.clear()
+    tried.old.clear()
+    cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
+    for (subject, field), first in changed:
+        if subject == EFFECT:
+            world.journal.fold_for(cause, "effect", "session", field, "null")
+        elif subject.startswith("group/") and not field:
+            if not _foreign(world, tried, subject, field, first, {"group"}):
+                _regroup(world, cause, subject, groups.get(subject))
+        elif not _foreign(world, tried, subject, field, first):
+            _restore(world, cause, subject, field, fields[subject, field])
+
+
+def _foreign(
+    world: World,
+    tried: Attempt,
+    subject: str,
+    field: str,
+    first: int,
+    kinds: Collection[str] = CHANGES,
+) -> bool:
+    """Tell whether somebody else has changed the field since."""
+    since = world.journal.read(kinds, subject, field, after=first - 1)
+    return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
+
+
+def _restore(world: World, cause: Cause, subject: str, field: str, old: OldField) -> None:
+    fields = world.state.fields.setdefault(subject, {})
+    appended = old.appended()
+    if appended is not None and all(_is_at(fields.get(field), one) for one in appended):
+        for target in appended:
+            _take_back(world, cause, subject, field, target)
+        return
+    text = old.text()
+    if field in fields:
+        release(fields.pop(field))
+    if text is None:
+        world.journal.write_for(cause, "del", subject, field, "null")
+        return
+    world.journal.write_for(cause, "set", subject, field, text)
+    fields[field] = Stored(text)
+
+
+def _is_at(root: Any, appended: Appended) -> bool:
+    """Tell whether a list is still where it was: code beside the hook may have replaced it."""
+    try:
+        for key in appended.path:
+            root = root[key]
+    except (LookupError, TypeError):
+        return False
+    return root is appended.target
+
+
+def _take_back(world: World, cause: Cause, subject: str, field: str, appended: Appended) -> None:
+    """Take out what was appended to a list: small events, however long the list is."""
+    path, target, length = appended
+    for index in range(len(target) - 1, length - 1, -1):
+        text = world.codec.encode({"path": path, "key": index})
+        world.journal.write_for(cause, "remove", subject, field, text)
+    for item in list.__getitem__(target, slice(length, None)):
+        release(item)
+    fields = world.state.fields[subject]
+    if target is fields[field] and type(target) is list:
+        fields[field] = target[:length]  # another list, by which a model's index sees the change
+    else:
+        list.__delitem__(target, slice(length, None))
+
+
+def _regroup(world: World, cause: Cause, subject: str, old: dict[str, Any] | None) -> None:
+    known = world.state.groups[subject.partition("/")[2]]
+    text = world.codec.encode(old or {"id": known.id, "members": []})
+    world.journal.fold_for(cause, "group", subject, "", text)

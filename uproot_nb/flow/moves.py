@@ -1,0 +1,110 @@
+"""Moves: put players on pages, and tell their fields the round, block and app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uproot_nb.experiment.order import Step
+from uproot_nb.flow.departures import Departures
+from uproot_nb.flow.journeys import Journeys
+from uproot_nb.log.state import ARRIVED
+from uproot_nb.session.entities import Player
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World
+
+__all__ = ["PLACE_FIELDS", "Moves"]
+
+PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
+"""Players' fields that say where in the page order they are; a move sets them."""
+
+
+class Moves:
+    """Writes where players are; runs none of the authors' code but a page order's own function.
+
+    Args:
+        departures: is told, in the same commit, of each player who has gone to another place.
+    """
+
+    def __init__(self, world: World, journeys: Journeys, departures: Departures) -> None:
+        self._world, self._journeys = world, journeys
+        self._moved, self.together = departures.look, departures.together
+
+    def cause(self, player: Player, what: str) -> Cause:
+        """Return the cause of what the flow itself does for a player who is on a page."""
+        page = self._journeys.pages.get(player.page or "")
+        if page is None:
+            return Cause(player.name, "", what, "")
+        self._world.see_code(page)
+        return Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash)
+
+    def go(self, player: Player, position: int, why: str = "flow") -> None:
+        """Put a player on the step at a position, or past the last."""
+        world, journeys = self._world, self._journeys
+        with world.lock:
+            steps = journeys.steps(player)
+            position = max(0, min(position, len(steps)))
+            page = journeys.page(player, position)
+            cause = world.lock.cause or self.cause(player, why)
+            if player.page is not None:
+                self._write(player, cause, "leave", player.page, {"page": player.page})
+            value: dict[str, Any] = {"page": None if page is None else page.key}
+            value["nth"] = journeys.nth(player, position)
+            self._write(player, cause, "enter", value["page"] or "", value, position)
+            step = journeys.step(player, position)
+            if step is not None and step.page:
+                self._tell(player, step)
+            self._moved(player)
+
+    def mark(self, player: Player, what: str) -> None:
+        """Note that something which runs once has run for a player."""
+        with self._world.lock:
+            cause = self.cause(player, what.partition(":")[0])
+            self._world.journal.fold_for(cause, "once", player.subject, what, "null")
+
+    def note_arrived(self, player: Player) -> None:
+        """Note that all that comes before a page is shown has run for this visit."""
+        self.mark(player, ARRIVED)
+
+    def has_arrived(self, player: Player) -> bool:
+        """Tell whether all that comes before the player's page is shown has run."""
+        state = player._state
+        return state.entered > 0 and state.settled == state.entered
+
+    def _write(
+        self,
+        player: Player,
+        cause: Cause,
+        kind: str,
+        field: str,
+        value: dict[str, Any],
+        position: int | None = None,
+    ) -> None:
+        world = self._world
+        at = player.position if position is None else position
+        text = world.codec.encode({"position": at, **value})
+        world.journal.fold_for(cause, kind, player.subject, field, text)
+
+    def _tell(self, player: Player, step: Step) -> None:
+        """Let the player's fields say what the step knows."""
+        told: dict[str, Any] = {}
+        if step.rounds:
+            told = {"round": step.round, "round_nested": list(step.rounds)}
+        if step.block:
+            told["block"] = step.block
+        app = step.page.rpartition("/")[0]
+        if app:
+            told["app"] = app
+        for name, value in told.items():
+            if player.get(name) != value:
+                player._set(name, value)
+        if step.between and self._first_time(player):
+            showed = [*player.get("between_showed", []), *[step.page] * step.between]
+            player._set("between_showed", showed)
+
+    def _first_time(self, player: Player) -> bool:
+        """Tell, once, that a player has never been at this position."""
+        what = f"between:{player.position}"
+        if what in player._state.done:
+            return False
+        self.mark(player, what)
+        return True

@@ -1,0 +1,459 @@
+"""Waits: players wait for each other; whoever comes last wakes the others, and nobody polls."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from itertools import islice
+from typing import Any, TypeAlias
+
+from uproot_nb.errors import BadPage, WrongRecipient
+from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.experiment.pages import GroupCreatingWait, Page, SynchronizingWait
+from uproot_nb.flow.hooks import attempt_for, run_authors, run_hook
+from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.whereabouts import Place, Whereabouts
+from uproot_nb.session.entities import Group, Player, Session
+from uproot_nb.session.groups import create_group
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World
+
+__all__ = ["Progress", "WAIT_EVENT", "Waits"]
+
+WAIT_EVENT = "_uproot_wait"
+"""The push that tells a wait page how many are here, and how many are needed."""
+
+SESSION = "session"
+"""The subject of what concerns everybody."""
+
+
+class _Gathering:
+    """Those who are waited for at one place: who is here is counted anew only where it changed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.unseen = dict.fromkeys(names)
+        """Of whom something has changed since the last count."""
+        self.here: set[str] = set()
+        self.missing: set[str] = set()
+
+    def names(self) -> set[str]:
+        """Return everybody who is waited for."""
+        return {*self.unseen, *self.here, *self.missing}
+
+    def count(self, is_here: Callable[[str], bool]) -> None:
+        """Take in what has changed."""
+        for name in self.unseen:
+            here = is_here(name)
+            (self.here if here else self.missing).add(name)
+            (self.missing if here else self.here).discard(name)
+        self.unseen.clear()
+
+
+_Key: TypeAlias = tuple[str, int, str]
+"""A gathering: the page's key, which of its places, and the group or session that waits."""
+
+
+class Waits:
+    """Decides, at each arrival, whether those who wait may go on.
+
+    An arrival costs the same however many wait: each place is counted by what has changed there.
+
+    Args:
+        follow: lets a player who was moved on be settled on the next page, and the browser follow.
+        tell: is called when there is news for those who wait, which `take_news` returns.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        journeys: Journeys,
+        moves: Moves,
+        whereabouts: Whereabouts,
+        follow: Callable[[Player], None],
+        tell: Callable[[], None],
+    ) -> None:
+        self._world, self._journeys, self._moves = world, journeys, moves
+        self._whereabouts, self._follow, self._tell = whereabouts, follow, tell
+        self._running: set[str] = set()
+        self._gatherings: dict[_Key, _Gathering] = {}
+        self._gatherings_of: dict[str, set[_Key]] = defaultdict(set)
+        self._keys_of: dict[str, set[_Key]] = defaultdict(set)
+        """The gatherings of each group, and of the session."""
+        self._changed: dict[_Key, None] = {}
+        """Gatherings that may be complete by now."""
+        self._queues: dict[Place, dict[str, None]] = defaultdict(dict)
+        """Who can be put into a group, by place."""
+        self._queue_of: dict[str, Place] = {}
+        self._half_made: dict[Place, dict[str, list[str]]] = defaultdict(dict)
+        """The members of groups that were made and whose hook has not ended, by place."""
+        self._grouped: set[str] = set()
+        self._failed: dict[str, None] = {}
+        """Who waits because a hook has failed."""
+        self._news: dict[_Key, None] = {}
+        self._known = set(world.state.players)
+        self._begin()
+
+    def _begin(self) -> None:
+        world = self._world
+        for mark in world.state.done:
+            self._note_mark(mark)
+        for place in self._whereabouts.places():
+            for name in self._whereabouts.arrived(place):
+                self._note(name)
+        self._whereabouts.listeners.append(self._note)
+        world.journal.watch("once", lambda event: self._note_mark(event.field))
+        world.journal.watch("group", lambda event: self._note_group(event.subject))
+
+    async def check(self, player: Player) -> bool:
+        """Let a player who is on a page go on if nobody is to be waited for; tell whether so."""
+        page = self._page_of(player)
+        if page is None or not page.waits or not self._moves.has_arrived(player):
+            return False
+        visit = player._state.entered
+        self._failed[player.name] = None
+        if issubclass(page, GroupCreatingWait):
+            await self._group(page, player._state.nth)
+        elif issubclass(page, SynchronizingWait):
+            await self._synchronize(page, player)
+        self._failed.pop(player.name, None)
+        return player._state.entered != visit
+
+    def to_wake(self) -> list[Player]:
+        """Return players who wait and whose `check` may let somebody go on, since the last time."""
+        with self._world.lock:
+            names = dict(self._failed)
+            for key in self._changed:
+                names.update(dict.fromkeys(self._first_of(key)))
+            self._changed.clear()
+            for place in self._whereabouts.places():
+                names.update(dict.fromkeys(self._to_ask(place)))
+            return [self._world.player(name) for name in names]
+
+    def _first_of(self, key: _Key) -> list[str]:
+        """Return somebody who waits in a gathering, if there is one."""
+        page, nth, subject = key
+        place_of = self._whereabouts.place_of
+        if subject == SESSION:
+            return list(islice(self._whereabouts.arrived((page, nth)), 1))
+        waiting = (n for n in self._members(subject) if place_of(n) == (page, nth))
+        return list(islice(waiting, 1))
+
+    def _to_ask(self, place: Place) -> Collection[str]:
+        """Return those at a place for whom it is not known what they wait for."""
+        page = self._journeys.pages.get(place[0])
+        if page is None or not page.waits:
+            return ()
+        arrived = self._whereabouts.arrived(place)
+        if issubclass(page, GroupCreatingWait):
+            ready = self._half_made.get(place) or len(self._queues[place]) >= page.group_size
+            return list(islice(arrived, 1)) if ready else ()
+        return arrived if hasattr(page, "wait_for") else ()
+
+    def progress(self, player: Player) -> Progress:
+        """Return how many are here for a player who waits, and how many are needed."""
+        page, nth = self._page_of(player), player._state.nth
+        if page is None or not issubclass(page, (GroupCreatingWait, SynchronizingWait)):
+            return {"here": 0, "needed": None}
+        if issubclass(page, GroupCreatingWait):
+            here = len(self._queues[page.key, nth])
+            return {"here": min(here, page.group_size), "needed": page.group_size}
+        if hasattr(page, "wait_for"):
+            return {"here": 1, "needed": None}
+        with self._world.lock:
+            gathering = self._counted(page, nth, self._subject(page, player).subject)
+            here = len(gathering.here)
+            return {"here": here, "needed": here + len(gathering.missing)}
+
+    def take_news(self) -> list[tuple[list[Player], Progress]]:
+        """Return what those who wait and are online have not been told yet."""
+        with self._world.lock:
+            news, self._news = self._news, {}
+            found = []
+            for page, nth, subject in news:
+                arrived = self._whereabouts.arrived((page, nth))
+                names = self._members(subject) if subject != SESSION else list(arrived)
+                waiting = [self._world.player(name) for name in names if name in arrived]
+                waiting = [player for player in waiting if player.online]
+                if waiting:
+                    found.append((waiting, self.progress(waiting[0])))
+            return found
+
+    # ---- what changes ----
+
+    def _note(self, name: str) -> None:
+        """Take note that something has changed about a player."""
+        state, place = self._world.state.players[name], self._whereabouts.place_of(name)
+        for key in self._gatherings_of.get(name, ()):
+            self._gatherings[key].unseen[name] = None
+            self._changed[key] = None
+        if name not in self._known:
+            self._note_joined(name)
+        if place is None:
+            self._failed.pop(name, None)
+        free = state.online and not state.dropped and name not in self._grouped
+        queue, before = (place if free else None), self._queue_of.get(name)
+        if queue != before:
+            if before is not None:
+                del self._queues[before][name]
+                del self._queue_of[name]
+            if queue is not None:
+                self._queues[queue][name] = None
+                self._queue_of[name] = queue
+
+    def _note_joined(self, name: str) -> None:
+        """Let the whole session's gatherings wait for somebody new as well."""
+        self._known.add(name)
+        for key in self._keys_of[SESSION]:
+            self._gatherings[key].unseen[name] = None
+            self._gatherings_of[name].add(key)
+            self._changed[key] = None
+
+    def _note_group(self, subject: str) -> None:
+        """Count a group's gatherings anew, for its members are other ones now."""
+        for key in list(self._keys_of.get(subject, ())):
+            self._forget(key)
+            self._gather(key)
+            self._changed[key] = None
+        for groups in self._half_made.values():
+            if subject in groups:
+                self._free(groups.pop(subject))
+                self._hold(groups, subject)
+
+    def _note_mark(self, mark: str) -> None:
+        """Take note of a group that was begun, or is finished."""
+        what, _, rest = mark.partition(":")
+        if what not in ("grouped", "after_grouping"):
+            return
+        where, _, subject = rest.rpartition(":")
+        page, _, nth = where.rpartition("#")
+        groups = self._half_made[page, int(nth)]
+        if what == "after_grouping":
+            self._free(groups.pop(subject, []))
+        elif f"after_grouping:{rest}" not in self._world.state.done:
+            self._hold(groups, subject)
+
+    def _hold(self, groups: dict[str, list[str]], subject: str) -> None:
+        members = self._members(subject)
+        if members:
+            groups[subject] = members
+            self._grouped.update(members)
+            for name in members:
+                self._note(name)
+
+    def _free(self, members: list[str]) -> None:
+        self._grouped.difference_update(members)
+        for name in members:
+            self._note(name)
+
+    # ---- making groups ----
+
+    async def _group(self, page: type[GroupCreatingWait], nth: int) -> None:
+        """Make as many groups as there are players for; finish those that a kill left half-made."""
+        place = page.key, nth
+        for subject in list(self._half_made.get(place, ())):
+            await self._finish_group(page, self._world.group(subject.partition("/")[2]), nth)
+        while True:
+            with self._world.lock:
+                queue = self._queues[place]
+                if len(queue) < page.group_size:
+                    break
+                here = [self._world.player(name) for name in queue]
+                here.sort(key=lambda player: player._state.entered)
+            if not await self._group_these(page, nth, here):
+                break
+        self._announce((*place, SESSION))
+
+    async def _group_these(
+        self, page: type[GroupCreatingWait], nth: int, here: list[Player]
+    ) -> bool:
+        """Make groups of players who are here; tell whether to look for more."""
+        size, queue = page.group_size, self._queues[page.key, nth]
+        for start in range(0, len(here) - size + 1, size):
+            with self._world.lock:
+                members = here[start : start + size]
+                if any(player.name not in queue for player in members):
+                    return True  # somebody has gone while a group before was being finished
+                group = self._make(page, nth, members)
+            await self._finish_group(page, group, nth)
+        return len(queue) >= size
+
+    def _make(self, page: type[Page], nth: int, members: list[Player]) -> Group:
+        """Make one group; the log tells for which wait page, should a kill come before its end."""
+        world = self._world
+        group = create_group(world.session, members, overwrite=True)
+        app = page.key.rpartition("/")[0]
+        if app:
+            group._set("app", app)
+        self._mark(f"grouped:{page.key}#{nth}:{group.subject}", members[-1], page)
+        return group
+
+    async def _finish_group(self, page: type[Page], group: Group, nth: int) -> None:
+        done = f"after_grouping:{page.key}#{nth}:{group.subject}"
+        if done in self._running or done in self._world.state.done:
+            return
+        members = list(group.players)
+        await self._once(page, "after_grouping", group, done, members[-1])
+        self._release(members, page, nth)
+
+    # ---- waiting for each other ----
+
+    async def _synchronize(self, page: type[SynchronizingWait], player: Player) -> None:
+        nth, subject = player._state.nth, self._subject(page, player)
+        done = f"all_here:{page.key}#{nth}:{subject.subject}"
+        if hasattr(page, "wait_for"):
+            chosen = await self._chosen(page, player)
+            names = " ".join(sorted(_names(chosen)))
+            done += ":" + hashlib.sha256(names.encode()).hexdigest()[:12]
+        if done in self._running:
+            return  # whoever came last is at it, and will take everybody along
+        if done in self._world.state.done:
+            self._release([player], page, nth)
+            return
+        key = page.key, nth, subject.subject
+        if hasattr(page, "wait_for"):
+            with self._world.lock:
+                if not all(self._is_here(p, page, nth) for p in chosen):
+                    return
+            await self._once(page, "all_here", subject, done, player)
+            self._release([*chosen, player], page, nth)
+            return
+        with self._world.lock:
+            missing = self._counted(page, nth, subject.subject).missing
+        if missing:
+            self._announce(key)
+            return
+        await self._once(page, "all_here", subject, done, player)
+        with self._world.lock:
+            self._forget(key)
+        self._release([*subject.players, player], page, nth)
+
+    def _counted(self, page: type[Page], nth: int, subject: str) -> _Gathering:
+        key = page.key, nth, subject
+        gathering = self._gatherings.get(key) or self._gather(key)
+        player = self._world.player
+        gathering.count(lambda name: self._is_here(player(name), page, nth))
+        return gathering
+
+    def _gather(self, key: _Key) -> _Gathering:
+        gathering = self._gatherings[key] = _Gathering(self._members(key[2]))
+        self._keys_of[key[2]].add(key)
+        for name in gathering.unseen:
+            self._gatherings_of[name].add(key)
+        return gathering
+
+    def _forget(self, key: _Key) -> None:
+        gathering = self._gatherings.pop(key, None)
+        self._changed.pop(key, None)
+        self._keys_of[key[2]].discard(key)
+        for name in () if gathering is None else gathering.names():
+            self._gatherings_of[name].discard(key)
+
+    def _members(self, subject: str) -> list[str]:
+        """Return the names of a group's players, or of everybody."""
+        state, name = self._world.state, subject.partition("/")[2]
+        if subject == SESSION:
+            return list(state.players)
+        return list(state.groups[name].members) if name in state.groups else []
+
+    async def _chosen(self, page: type[Page], player: Player) -> list[Player]:
+        """Return for whom `wait_for` lets a player wait."""
+        tried = attempt_for(player, page, "wait_for")
+        chosen = await run_hook(page, "wait_for", player, tried, default=())
+        return self._players(chosen)
+
+    def _subject(self, page: Any, player: Player) -> Group | Session:
+        if page.synchronize == "session":
+            return player.session
+        if player.group is not None:
+            return player.group
+        if hasattr(page, "wait_for"):
+            return player.session
+        raise BadPage(
+            page.__name__,
+            f"it waits for the group of player/{player.name}, who is in none.",
+            'Put a GroupCreatingWait before it, or write synchronize = "session".',
+        )
+
+    def _players(self, chosen: Any) -> list[Player]:
+        if not isinstance(chosen, Iterable) or isinstance(chosen, (str, PlayerIdentifier)):
+            chosen = [chosen]
+        everybody = self._world.players()
+        found: list[Any] = []
+        for one in chosen:
+            if not isinstance(one, (Player, PlayerIdentifier, str)):
+                raise WrongRecipient(one)
+            here = isinstance(one, Player) and one._world is self._world
+            found.append(one if here else everybody.get(one))
+        return list(dict.fromkeys(found))
+
+    def _is_here(self, player: Player, page: type[Page], nth: int) -> bool:
+        """Tell whether a player waits at this place, has passed it, or need not be waited for."""
+        if player.has_dropped_out:
+            return True
+        position = self._journeys.place(player, page.key, nth)
+        if position is None:
+            return self._never_comes(player)
+        if player.position == position:
+            return self._moves.has_arrived(player)
+        return player.position > position
+
+    def _never_comes(self, player: Player) -> bool:
+        """Tell whether a player's journey, which lacks a place, cannot lead there any more."""
+        steps = player._state.journey
+        if steps is None:
+            return False
+        return player.position >= len(steps) or not self._journeys.is_open(player, len(steps) - 1)
+
+    # ---- both ----
+
+    async def _once(
+        self, page: type[Page], hook: str, subject: Group | Session, done: str, player: Player
+    ) -> None:
+        """Run a hook of all who waited, once; its end and its mark are one."""
+        self._running.add(done)
+        try:
+            note = partial(self._mark, done, player, page)
+            function = getattr(page, hook, None) or _nothing
+            tried = attempt_for(player, page, hook)
+            await run_authors(function, self._world, tried, subject, then=note)
+        finally:
+            self._running.discard(done)
+
+    def _mark(self, done: str, player: Player, page: type[Page]) -> None:
+        world = self._world
+        with world.lock:
+            what = done.partition(":")[0]
+            name = f"{page.__name__}.{what}"
+            cause = Cause(player.name, page.key, name, page.source.hash)
+            world.journal.fold_for(cause, "once", "session", done, "null")
+
+    def _release(self, players: list[Player], page: type[Page], nth: int) -> None:
+        """Let those who wait at this place go on."""
+        with self._moves.together():
+            for player in dict.fromkeys(players):
+                here = player.page == page.key and player._state.nth == nth
+                if here and self._moves.has_arrived(player):
+                    self._moves.go(player, player.position + 1)
+                    self._follow(player)
+
+    def _announce(self, key: _Key) -> None:
+        """Let those who still wait know, soon, how many are here."""
+        self._news[key] = None
+        self._tell()
+
+    def _page_of(self, player: Player) -> type[Page] | None:
+        return self._journeys.page(player, player.position)
+
+
+Progress = dict[str, int | None]
+
+
+def _nothing(subject: Any) -> None:
+    """Stand in for a hook that the author did not write."""
+
+
+def _names(players: Iterable[Player]) -> list[str]:
+    return [player.name for player in players]

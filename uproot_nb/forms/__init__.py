@@ -1,0 +1,1 @@
+"""Forms: fields drawn, answers parsed and checked, uploads."""

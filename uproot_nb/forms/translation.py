@@ -1,0 +1,62 @@
+"""SpokenFields: authors' questions, in the participant's language where a catalogue has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields as parts_of
+from dataclasses import replace
+from typing import Any
+
+from uproot_nb.experiment.declarations import Field
+from uproot_nb.experiment.fields import LikertField
+from uproot_nb.templating.languages import Catalogues
+
+__all__ = ["SpokenFields"]
+
+READ_PARTS = (
+    "label", "description", "label_min", "label_max", "label_floating", "addon_start", "addon_end",
+)  # fmt: skip
+"""The parts of a field that participants read, besides its choices."""
+
+MOST_KEPT = 2_000
+"""Translated fields that are remembered; fields that a hook makes anew each time are many."""
+
+
+class SpokenFields:
+    """Translates fields and remembers them, so that forms of the same fields stay the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, str], tuple[Field, Catalogues, Field]] = {}
+
+    def speak(
+        self, fields: Mapping[str, Any], language: str, catalogues: Catalogues
+    ) -> Mapping[str, Any]:
+        """Return the fields with labels, help and choices as the catalogues have them."""
+        if not catalogues.own:
+            return fields
+        return {name: self._spoken(f, language, catalogues) for name, f in fields.items()}
+
+    def _spoken(self, field: Any, language: str, catalogues: Catalogues) -> Any:
+        if not isinstance(field, Field):
+            return field  # an author's own WTForms field speaks for itself
+        key = (id(field), language)
+        known = self._kept.get(key)
+        if known is None or known[0] is not field or known[1] is not catalogues:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            known = self._kept[key] = (field, catalogues, _translated(field, language, catalogues))
+        return known[2]
+
+
+def _translated(field: Field, language: str, catalogues: Catalogues) -> Field:
+    changed: dict[str, Any] = {}
+    for part in parts_of(field):
+        text = getattr(field, part.name)
+        if part.name in READ_PARTS and isinstance(text, str) and text:
+            changed[part.name] = catalogues.translate(text, language)
+    choices = getattr(field, "choices", None)
+    if choices is not None and not isinstance(field, LikertField):
+        said = [c._replace(label=catalogues.translate(c.label, language)) for c in choices]
+        changed["choices"] = tuple(said)
+    changed = {name: value for name, value in changed.items() if value != getattr(field, name)}
+    return replace(field, **changed) if changed else field

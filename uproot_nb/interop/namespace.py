@@ -1,0 +1,70 @@
+"""What a notebook's namespace, or an app's, defines: its experiment, its templates, its classes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.errors import UprootError
+from uproot_nb.experiment.setup import App, Setup, collect_app
+from uproot_nb.interop.apps import app_class, language_folders, load_app
+from uproot_nb.log.encoding.classes import MOVED
+from uproot_nb.log.paths import notebook_folder
+from uproot_nb.session.wire import to_json
+from uproot_nb.version import VERSION
+
+if TYPE_CHECKING:
+    from uproot_nb.templating.templates import Templates
+
+__all__ = ["CELL_TEMPLATES", "resolver", "setup_of", "templates_for"]
+
+CELL_TEMPLATES = "_uproot_nb_cell_templates"
+"""Where a notebook's namespace keeps what its `%%template` cells said, by page name."""
+
+
+def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
+    """Return the experiment: the apps that are given, or that of the notebook."""
+    if app is None:
+        return Setup((collect_app(names, folder=notebook_folder(), page_order=page_order),))
+    if page_order is not None:
+        raise UprootError(
+            "serve() was given a page order and an app.\nGive one of them: an app has its own."
+        )
+    apps = tuple(app) if isinstance(app, (list, tuple)) else (app,)
+    loaded = tuple(a if isinstance(a, App) else load_app(a) for a in apps)
+    twice = [a.name for n, a in enumerate(loaded) if a.name in [b.name for b in loaded[:n]]]
+    if twice or not loaded:
+        what = f"the app '{twice[0]}' twice" if twice else "no app"
+        raise UprootError(f"serve(app=...) was given {what}.\nGive each app once.")
+    return Setup(loaded)
+
+
+def templates_for(app: App, cells: dict[str, str]) -> Templates:
+    """Return the templates of an app, or of the notebook with its %%template cells."""
+    # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
+    from uproot_nb.templating.languages import Shelf
+    from uproot_nb.templating.templates import Templates
+
+    if app.name and app.folder is not None:
+        folders = [app.folder, app.folder.parent]
+        shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
+        return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
+    return Templates([notebook_folder()], VERSION, cells, to_json)
+
+
+def resolver(names: Mapping[str, Any], setup: Setup) -> Any:
+    """Return what finds a class by name: those of the notebook and its apps come first."""
+
+    def resolve(module: str, qualname: str) -> type | None:
+        own = [names, *(app.namespace for app in setup.apps)]
+        known = next((ns for ns in own if ns.get("__name__") == module), None)
+        found: Any = known if known is not None else sys.modules.get(MOVED.get(module, module))
+        for part in qualname.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+        if isinstance(found, type):
+            return found
+        beside = (app_class(app, module, qualname) for app in setup.apps)  # an app's other files
+        return next((known for known in beside if known is not None), None)
+
+    return resolve

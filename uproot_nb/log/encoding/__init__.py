@@ -1,0 +1,1 @@
+"""How values become JSON text and are read back, one file per kind of value."""

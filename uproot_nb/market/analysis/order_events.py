@@ -1,0 +1,64 @@
+"""The table `order_events`: one row for everything that happened to an order, refusals too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.orderbook.orders import Kind, Side
+from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.prices import Price
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["ORDER_EVENTS", "order_event_rows", "order_event_table", "refusal_row"]
+
+ORDER_EVENTS = types_of("order_events")
+"""The columns and their dtypes."""
+
+
+def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[str, Any]]:
+    """Return what a command did as rows of `order_events`; *time* is in Unix seconds."""
+    return [
+        {
+            "time": time, "period": period, "event": event.event, "order": event.order,
+            "player": event.player, "side": event.side, "kind": event.kind, "price": event.price,
+            "quantity": event.quantity, "remaining": event.remaining, "reason": event.reason,
+            "trade": event.trade,
+        }
+        for event in outcome.events
+    ]  # fmt: skip
+
+
+def refusal_row(
+    refusal: OrderRefused, time: float, period: int, player: str, *, side: Side | None = None,
+    kind: Kind | None = None, price: Price | None = None, quantity: int | None = None,
+    order: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a refused command as a row of `order_events`; `reason` is the refusal's code."""
+    return {
+        "time": time, "period": period, "event": "reject", "order": order, "player": player,
+        "side": side, "kind": kind, "price": price, "quantity": quantity, "remaining": None,
+        "reason": refusal.code, "trade": None,
+    }  # fmt: skip
+
+
+def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
+    """Return the table `order_events` of rows in the order in which they happened.
+
+    Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
+    (Unix seconds of the server), client_time (of the trader's browser, if it told), period, event
+    (submit, fill, partial_fill, cancel, reject), order, player, side (buy, sell), kind (limit,
+    market), price (in a fill what was paid, else the limit), quantity (submitted, filled or
+    cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's (in
+    a call, the earlier order's and then the later's).
+    Orders and trades are numbered within the period if each has a new book.
+    """
+    events = list(rows)
+    columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
+    columns["seq"] = range(1, len(events) + 1)
+    columns["price"] = [None if price is None else float(price) for price in columns["price"]]
+    return frame_of("order_events", columns)

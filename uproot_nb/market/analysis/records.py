@@ -1,0 +1,109 @@
+"""Record: a command and what came of it, as one entry of a session's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market.orderbook.commands import (
+    Cancel,
+    Command,
+    Limit,
+    Market,
+    Replace,
+    from_plain_command,
+    plain_command,
+)
+from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome
+from uproot_nb.market.orderbook.prices import exact, from_plain, plain
+
+__all__ = ["command_in", "new_record", "new_refusal", "rows_in"]
+
+_LONGEST = 40
+"""Of a text that is no price, so much is kept."""
+_HUGE = 10**15
+_COLUMNS = (
+    "event", "order", "player", "side", "kind", "price", "quantity", "remaining", "reason", "trade",
+)  # fmt: skip
+
+
+def new_record(
+    command: Command, outcome: Outcome | None, client_time: float | None
+) -> dict[str, Any]:
+    """Return what is logged of a command that was carried out."""
+    told = {key: value for key, value in plain_command(command).items() if value is not None}
+    events = [] if outcome is None else [_plain_event(event) for event in outcome.events]
+    return {"command": told, "client_time": client_time, "events": events}
+
+
+def new_refusal(
+    command: Command, refusal: OrderRefused, client_time: float | None
+) -> dict[str, Any]:
+    """Return what is logged of a command that was refused, whatever strange things it asked for."""
+    told = {name: getattr(command, name) for name in command.__struct_fields__}
+    kept = {name: _harmless(value) for name, value in told.items() if value is not None}
+    event = {
+        "event": "reject", "order": _whole(told.get("order")), "player": told.get("player"),
+        "side": told.get("side") if told.get("side") in ("buy", "sell") else None,
+        "kind": _kind(command), "price": _price(told.get("price")),
+        "quantity": _whole(told.get("quantity")), "reason": refusal.code,
+    }  # fmt: skip
+    row = [event.get(name) for name in _COLUMNS]
+    kind = type(command).__name__.lower()
+    return {"refused": {"command": kind, **kept}, "client_time": client_time, "events": [row]}
+
+
+def command_in(record: Mapping[str, Any]) -> Command | None:
+    """Return the command that was carried out, None where it was refused."""
+    told = record.get("command")
+    return None if told is None else from_plain_command(dict(told))
+
+
+def rows_in(record: Mapping[str, Any], time: float, period: int) -> Iterator[dict[str, Any]]:
+    """Yield a record's rows of the table `order_events`; *time* is in Unix seconds."""
+    for event in record["events"]:
+        row = dict(zip(_COLUMNS, event, strict=True))
+        if row["price"] is not None:
+            row["price"] = from_plain(row["price"])
+        yield {"time": time, "client_time": record["client_time"], "period": period, **row}
+
+
+def _plain_event(event: OrderEvent) -> list[Any]:
+    return [
+        event.event, event.order, event.player, event.side, event.kind, plain(event.price),
+        event.quantity, event.remaining, event.reason, event.trade,
+    ]  # fmt: skip
+
+
+def _kind(command: Command) -> str | None:
+    kinds: dict[type, str] = {
+        Limit: "limit", Replace: "limit", Cancel: "limit", Market: "market",
+    }  # fmt: skip
+    return kinds.get(type(command))
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) or _whole(value) is not None:
+        return value[:_LONGEST] if isinstance(value, str) else value
+    return str(value)[:_LONGEST] if abs(_size(value)) < _HUGE else "huge"
+
+
+def _price(value: Any) -> int | str | None:
+    made = exact(value)
+    return plain(made) if made is not None and _size(made) < _HUGE else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) < _HUGE else None
+
+
+def _size(value: Any) -> float:
+    """Return how large a number is; 0 for what is none, and the largest for what is too large."""
+    try:
+        size = abs(float(value))
+    except OverflowError:
+        return float("inf")
+    except (TypeError, ValueError):
+        return 0.0
+    return size if size == size else 0.0

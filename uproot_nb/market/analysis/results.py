@@ -1,0 +1,80 @@
+"""MarketTables: what happened in a market, as the tables of the literature."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from uproot_nb.market.analysis.tables import (
+    book_table,
+    mispricing_table,
+    period_table,
+    trade_table,
+    trader_table,
+)
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["MARKET_TABLES", "MarketTables"]
+
+MARKET_TABLES = (
+    "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
+)  # fmt: skip
+"""The names of the tables, in the order in which one reads them; the last is of asset markets."""
+
+
+class MarketTables:
+    """One market's tables, over all its periods.
+
+        tables = run.market()
+        tables.trades
+        tables.periods[["period", "efficiency", "alpha"]]
+
+    `order_events` and `induced_values` are what was recorded; everything else follows from these
+    two. What the columns mean is told by the functions of `uproot_nb.market.analysis.tables`,
+    and with types and units by `uproot_nb.market.analysis.columns`. `time` is in Unix seconds; in a
+    simulation it counts steps. A recorded market's tables have a `timestamp` beside it, a
+    simulation's have not.
+    """
+
+    def __init__(
+        self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+    ) -> None:
+        self.name = name
+        self.order_events = order_events
+        self.induced_values = induced_values
+
+    @cached_property
+    def trades(self) -> pandas.DataFrame:
+        """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
+        return trade_table(self.order_events, self.induced_values)
+
+    @cached_property
+    def book(self) -> pandas.DataFrame:
+        """The best bid and ask, spread, midpoint and depth after each event that changed them."""
+        return book_table(self.order_events)
+
+    @cached_property
+    def periods(self) -> pandas.DataFrame:
+        """A row per period: equilibrium, surplus, efficiency, alpha and the other statistics."""
+        return period_table(self.order_events, self.induced_values)
+
+    @cached_property
+    def traders(self) -> pandas.DataFrame:
+        """A row per period, player and side: units, cash, surplus."""
+        return trader_table(self.order_events, self.induced_values)
+
+    @cached_property
+    def mispricing(self) -> pandas.DataFrame:
+        """One row: RD, RAD, amplitude, turnover; no row where no asset is traded."""
+        return mispricing_table(self.order_events, self.induced_values)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables that this market has: `mispricing` only where an asset is traded."""
+        has_asset = (self.induced_values["side"] == "hold").any()
+        return MARKET_TABLES if has_asset else MARKET_TABLES[:-1]
+
+    def __repr__(self) -> str:
+        return f"<MarketTables of '{self.name}': {', '.join(self.names)}>"

@@ -1,0 +1,226 @@
+"""The tables of a market, made of `order_events` and `induced_values` alone.
+
+`order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`, with
+the rows of `Dividends.frame` where an asset is traded. Where several markets run beside each other,
+make the tables for each. Types, meanings and units of all columns are in `COLUMNS` of
+`uproot_nb.market.analysis.columns`; texts that repeat (player, side, event …) are categories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.market.analysis import statistics
+from uproot_nb.market.analysis.columns import COLUMNS, frame_of
+from uproot_nb.market.analysis.equilibrium import equilibrium
+from uproot_nb.market.orderbook.quotes import quotes
+from uproot_nb.market.orderbook.units import Units, units_by_period
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["book_table", "mispricing_table", "period_table", "trade_table", "trader_table"]
+
+_NEEDED = (
+    "seq", "time", "period", "event", "order", "player", "side", "kind", "price", "quantity",
+    "trade",
+)  # fmt: skip
+"""The columns of `order_events` that the tables follow from."""
+
+
+def trade_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `trades`, a row per trade, oldest first.
+
+    Columns: trade, seq and time (of the taker's fill), period, price (per unit), quantity, buyer,
+    seller, maker_order, taker_order, initiator (buy or sell: what the taker did; in a call,
+    the side of the later of the two orders), value and cost (of all the units traded, NaN where one
+    has none), buyer_surplus (value - price * quantity), seller_surplus (price * quantity - cost).
+    """
+    return _table("trades", _trades(_rows(order_events), units_by_period(induced_values)))
+
+
+def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the table `book`: the best quotes after each event that changed what stands.
+
+    Columns: seq, time, period, bid, ask, spread (ask - bid), midpoint ((bid + ask) / 2), bid_depth
+    and ask_depth (units that stand at the bid and at the ask). Prices are NaN while a side is
+    empty, spread and midpoint also while bids and asks cross, as they may in a call market before
+    it is cleared. A period begins with an empty book.
+    """
+    return _table("book", quotes(_rows(order_events)))
+
+
+def period_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `periods`, a row per period with its statistics.
+
+    Columns: period, trades, volume (units), mean_price (volume-weighted),
+    equilibrium_quantity_low/high, equilibrium_price_low/high, maximum_surplus, surplus,
+    buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
+    rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
+    over the rows of `traders`, volume_ratio, mean_spread (time-weighted, until the period's last
+    event), fundamental_value (of holding a unit from this period to the end) and dividend (that
+    each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
+    formulas are in `uproot_nb.market.analysis.statistics`. What an asset is worth to its buyers and
+    sellers nobody has induced: equilibrium, surplus and what follows from them are
+    empty (0 units) or NaN.
+    """
+    units = units_by_period(induced_values)
+    events = _rows(order_events)
+    trades, books = _by_period(_trades(events, units)), _by_period(quotes(events))
+    ends = {int(p): float(t) for p, t in zip(order_events.period, order_events.time, strict=True)}
+    rows = [
+        _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
+        for period in sorted({*units, *ends})
+    ]
+    return _table("periods", rows)
+
+
+def trader_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `traders`, a row per period, player and side.
+
+    Columns: period, player, side, units (traded on that side), cash (received less paid on that
+    side), surplus, equilibrium_surplus (what the player's units would earn at the middle of the
+    interval of equilibrium prices). There is a row for whoever has units there or has traded.
+    """
+    units = units_by_period(induced_values)
+    trades = _by_period(_trades(_rows(order_events), units))
+    rows = [
+        row for period in sorted(units) for row in _traders(period, trades[period], units[period])
+    ]
+    return _table("traders", rows)
+
+
+def mispricing_table(
+    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
+) -> pandas.DataFrame:
+    """Return the table `mispricing`: one row over all periods, none where no asset is traded.
+
+    Columns: periods (that have a fundamental value), traded_periods (those of them with a trade),
+    mean_fundamental_value (over all of them), rd and rad (relative deviation and relative absolute
+    deviation of the mean price from the fundamental value, as shares: Stöckl, Huber and Kirchler
+    2010), amplitude (as a share of the first period's value) and turnover (trades per unit).
+    The formulas are in `uproot_nb.market.analysis.statistics`. NaN where nothing was traded, and
+    turnover where it is not known how many units there are.
+    """
+    table = period_table(order_events, induced_values)
+    table = table[table.fundamental_value.notna()]
+    outstanding = [u.outstanding for u in units_by_period(induced_values).values() if u.outstanding]
+    prices, values = list(table.mean_price), list(table.fundamental_value)
+    row = {
+        "periods": len(table), "traded_periods": int(table.mean_price.notna().sum()),
+        "mean_fundamental_value": statistics.mean(values),
+        "rd": statistics.relative_deviation(prices, values),
+        "rad": statistics.relative_absolute_deviation(prices, values),
+        "amplitude": statistics.price_amplitude(prices, values),
+        "turnover": statistics.turnover(int(table.volume.sum()), max(outstanding, default=0)),
+    }  # fmt: skip
+    return _table("mispricing", [row] if len(table) else [])
+
+
+def _trades(
+    events: Iterable[dict[str, Any]], units: Mapping[int, Units]
+) -> Iterator[dict[str, Any]]:
+    """Yield the trades, and count in *units* what was traded."""
+    makers: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in events:
+        if row["event"] not in ("fill", "partial_fill"):
+            continue
+        key = int(row["period"]), int(row["trade"])
+        if key not in makers:
+            makers[key] = row
+            continue
+        yield _trade(makers.pop(key), row, units[key[0]])
+
+
+def _trade(maker: Mapping[str, Any], taker: Mapping[str, Any], units: Units) -> dict[str, Any]:
+    buys, sells = (taker, maker) if taker["side"] == "buy" else (maker, taker)
+    quantity, price = int(taker["quantity"]), float(taker["price"])
+    value = units.take(buys["player"], "buy", quantity)
+    cost = units.take(sells["player"], "sell", quantity)
+    return {
+        "trade": taker["trade"], "seq": taker["seq"], "time": taker["time"],
+        "period": int(taker["period"]), "price": price, "quantity": quantity,
+        "buyer": buys["player"], "seller": sells["player"], "maker_order": maker["order"],
+        "taker_order": taker["order"], "initiator": taker["side"], "value": value, "cost": cost,
+        "buyer_surplus": value - price * quantity, "seller_surplus": price * quantity - cost,
+    }  # fmt: skip
+
+
+def _period(
+    period: int, trades: list[dict[str, Any]], book: list[dict[str, Any]], units: Units, end: float
+) -> dict[str, Any]:
+    values, costs = units.all_of("buy"), units.all_of("sell")
+    at = equilibrium(values, costs)
+    prices, quantities = _column(trades, "price"), _column(trades, "quantity")
+    bought, sold = (math.fsum(_column(trades, f"{who}_surplus")) for who in ("buyer", "seller"))
+    traders = list(_traders(period, trades, units))
+    loss = statistics.efficiency_loss(
+        values, costs, units.traded_of("buy"), units.traded_of("sell")
+    )
+    return {
+        "period": period, "trades": len(trades), "volume": sum(quantities),
+        "mean_price": statistics.mean(prices, quantities),
+        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
+        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
+        "maximum_surplus": at.maximum_surplus, "surplus": bought + sold, "buyer_surplus": bought,
+        "seller_surplus": sold, "efficiency": statistics.efficiency(bought + sold,
+        at.maximum_surplus), "lost_surplus": loss.lost, "displaced_surplus": loss.displaced,
+        "alpha": statistics.alpha(prices, at.price), "rmsd": statistics.rmsd(prices, at.price),
+        "volatility": statistics.volatility(prices),
+        "profit_dispersion": statistics.profit_dispersion(
+            _column(traders, "surplus"), _column(traders, "equilibrium_surplus")),
+        "volume_ratio": statistics.volume_ratio(
+            sum(quantities), at.quantity_low, at.quantity_high),
+        "mean_spread": statistics.time_weighted_mean(
+            _column(book, "spread"), _column(book, "time"), end),
+        "fundamental_value": units.holding, "dividend": units.dividend,
+    }  # fmt: skip
+
+
+def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterator[dict[str, Any]]:
+    price = equilibrium(units.all_of("buy"), units.all_of("sell")).price
+    sides = (("buy", "buyer", -1), ("sell", "seller", 1))
+    for side, role, sign in sides:
+        players = [player for player, its in units.values if its == side]
+        for player in dict.fromkeys([*players, *_column(trades, role)]):
+            mine = [trade for trade in trades if trade[role] == player]
+            yield {
+                "period": period, "player": player, "side": side,
+                "units": sum(_column(mine, "quantity")),
+                "cash": sign * math.fsum(t["price"] * t["quantity"] for t in mine),
+                "surplus": math.fsum(_column(mine, f"{role}_surplus")),
+                "equilibrium_surplus": units.surplus_at(player, side, price),
+            }  # fmt: skip
+
+
+def _column(rows: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows]
+
+
+def _by_period(rows: Iterable[dict[str, Any]]) -> defaultdict[int, list[dict[str, Any]]]:
+    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["period"]].append(row)
+    return found
+
+
+def _rows(order_events: pandas.DataFrame) -> list[dict[str, Any]]:
+    """Return what the tables need to know of each event, in their order."""
+    # Column by column: with to_dict("records") this was most of the time that the tables took.
+    frame = order_events.sort_values("seq")
+    columns = (frame[name].astype(object).tolist() for name in _NEEDED)
+    return [dict(zip(_NEEDED, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
+    made = list(rows)
+    return frame_of(name, {column: _column(made, column) for column in COLUMNS[name]})

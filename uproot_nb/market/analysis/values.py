@@ -1,0 +1,152 @@
+"""InducedValues: what each unit is worth to its buyer and costs its seller."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["InducedValues", "induced_value_table"]
+
+
+@dataclass(frozen=True)
+class InducedValues:
+    """Redemption values of buyers and unit costs of sellers, first unit first (Smith 1976).
+
+    values = InducedValues({"ann": [90, 70]}, {"bob": [20, 40]})
+    values.value_of("ann", "buy", 2)        # 70
+    Book(Rules(no_loss=True), values.value_of)
+
+    Whoever buys the first unit gets the first value for it, whatever the price.
+    """
+
+    values: Mapping[str, Sequence[Price]]
+    costs: Mapping[str, Sequence[Price]]
+
+    def __post_init__(self) -> None:
+        for name, units in (*self.values.items(), *self.costs.items()):
+            if any(exact(value) is None for value in units):
+                raise BadMarket(
+                    f"Not all of {name}'s values are amounts of money: {list(units)!r}.",
+                    "Write whole numbers or Decimals, never floats.",
+                )
+
+    def plain(self) -> dict[str, dict[str, list[Any]]]:
+        """Return the schedules as JSON has them; a Decimal is a text."""
+        return {
+            side: {name: [plain(value) for value in units] for name, units in schedules.items()}
+            for side, schedules in (("values", self.values), ("costs", self.costs))
+        }
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
+        """Return the values that `plain` told."""
+        values, costs = (
+            {name: [from_plain(value) for value in units] for name, units in told[side].items()}
+            for side in ("values", "costs")
+        )
+        return cls(values, costs)
+
+    def value_of(self, player: str, side: Side, unit: int) -> Price | None:
+        """Return what the player's unit (from 1 on) is worth or costs, None where there is none."""
+        units = (self.values if side == "buy" else self.costs).get(player, ())
+        return units[unit - 1] if 1 <= unit <= len(units) else None
+
+    def all_values(self) -> list[Price]:
+        """Return all buyers' values, the highest first: the demand schedule."""
+        return sorted((v for units in self.values.values() for v in units), reverse=True)
+
+    def all_costs(self) -> list[Price]:
+        """Return all sellers' costs, the lowest first: the supply schedule."""
+        return sorted(cost for units in self.costs.values() for cost in units)
+
+    def frame(self, periods: int | Iterable[int] = 1) -> pandas.DataFrame:
+        """Return the table `induced_values`, the same for each of the periods.
+
+        Columns: period (int64), player (category), side (category: buy, sell), unit (int64, from 1
+        on), value (float64: the buyer's value or the seller's cost).
+        """
+        numbers = [periods] if isinstance(periods, int) else list(periods)
+        return induced_value_table(
+            (period, player, side, unit, float(value))
+            for period in numbers
+            for side, schedules in (("buy", self.values), ("sell", self.costs))
+            for player, units in schedules.items()
+            for unit, value in enumerate(units, 1)
+        )
+
+    @classmethod
+    def symmetric(
+        cls, buyers: Sequence[str], sellers: Sequence[str], *, highest: Price, lowest: Price,
+        step: Price, units: int = 1,
+    ) -> InducedValues:  # fmt: skip
+        """Return demand that falls from *highest* and supply that rises from *lowest* by *step*.
+
+        With as many buyers as sellers this is the symmetric design (Smith 1962, chart 1). Units are
+        dealt back and forth, so that traders expect about the same.
+        """
+        demand = [highest - rank * step for rank in range(len(buyers) * units)]
+        supply = [lowest + rank * step for rank in range(len(sellers) * units)]
+        return cls(_dealt(demand, buyers), _dealt(supply, sellers))
+
+    @classmethod
+    def box(
+        cls, buyers: Sequence[str], sellers: Sequence[str], *, value: Price, cost: Price,
+        units_to_buy: int = 1, units_to_sell: int = 1,
+    ) -> InducedValues:  # fmt: skip
+        """Return one value for all buyers and one cost for all sellers (the "swastika" design).
+
+        The longer side of the market gets nothing in equilibrium: with more units to sell than to
+        buy the price is the cost, else the value (Smith and Williams 1990).
+        """
+        return cls(
+            {player: [value] * units_to_buy for player in buyers},
+            {player: [cost] * units_to_sell for player in sellers},
+        )
+
+    @classmethod
+    def drawn(
+        cls, buyers: Sequence[str], sellers: Sequence[str], *, seed: int | str, units: int = 1,
+        lowest: int = 1, highest: int = 100, draw: Callable[[random.Random], Price] | None = None,
+    ) -> InducedValues:  # fmt: skip
+        """Return independent draws: whole numbers from *lowest* to *highest*, or what *draw* says.
+
+        A buyer's values are sorted to fall, a seller's costs to rise. The same seed gives the same.
+        """
+        chance = random.Random(seed)
+        one = draw or (lambda chance: chance.randint(lowest, highest))
+        values = {p: sorted((one(chance) for _ in range(units)), reverse=True) for p in buyers}
+        return cls(values, {p: sorted(one(chance) for _ in range(units)) for p in sellers})
+
+
+def induced_value_table(
+    rows: Iterable[tuple[int, str | None, str, int, float]],
+) -> pandas.DataFrame:
+    """Return the table `induced_values` of rows (period, player, side, unit, value).
+
+    The columns and their dtypes are those of `InducedValues.frame`. What an asset is worth to
+    everybody alike has rows without a player; see `Dividends.frame`.
+    """
+    found = list(rows)
+    names = types_of("induced_values")
+    return frame_of(
+        "induced_values", {name: [row[place] for row in found] for place, name in enumerate(names)}
+    )
+
+
+def _dealt(schedule: Sequence[Price], players: Sequence[str]) -> dict[str, list[Price]]:
+    """Deal from left to right, then from right to left, and so on."""
+    hands: dict[str, list[Price]] = {player: [] for player in players}
+    for rank, value in enumerate(schedule):
+        turn, place = divmod(rank, len(players))
+        hands[players[-1 - place if turn % 2 else place]].append(value)
+    return hands

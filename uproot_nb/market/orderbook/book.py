@@ -1,0 +1,410 @@
+"""Book: a limit order book with price-time priority."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.orderbook import refusals
+from uproot_nb.market.orderbook.accounts import Account, UnitValue
+from uproot_nb.market.orderbook.clearing import find_clearing
+from uproot_nb.market.orderbook.levels import Ladder
+from uproot_nb.market.orderbook.matching import NOTHING, Match, match
+from uproot_nb.market.orderbook.order_checks import (
+    check_cash,
+    check_improvement,
+    check_loss,
+    check_orders,
+    check_priced,
+    check_quantity,
+    check_side,
+    check_units,
+)
+from uproot_nb.market.orderbook.orders import OTHER, Kind, Order, Side
+from uproot_nb.market.orderbook.outcomes import LevelChange, OrderEvent, Outcome, Reason, Trade
+from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact
+from uproot_nb.market.orderbook.rules import Rules
+
+__all__ = ["Book"]
+
+
+class Book:
+    """All standing orders of a market, and what each trader has.
+
+    book = Book(Rules(improvement=True))
+    book.limit("ann", "sell", 12)
+    outcome = book.limit("bob", "buy", 15)
+    outcome.trades[0].price         # 12: the maker's price
+
+    A command either does all that it says, or raises OrderRefused and leaves the book as it was.
+    The same commands always give the same book: there is no clock in it and no chance.
+    """
+
+    def __init__(self, rules: Rules | None = None, value_of: UnitValue | None = None) -> None:
+        self.rules = rules or Rules()
+        if self.rules.no_loss and value_of is None:
+            raise BadMarket(
+                "no_loss=True needs the traders' values and costs.",
+                "Say Book(rules, value_of=values.value_of), or a function (player, side, unit).",
+            )
+        self.grid = PriceGrid(self.rules.tick, self.rules.max_price)
+        self.seq = 0
+        """The number of the last event."""
+        self.accounts: dict[str, Account] = {}
+        self.orders: dict[int, Order] = {}
+        """The standing orders by number, oldest first."""
+        self.ladders: dict[Side, Ladder] = {"buy": Ladder(), "sell": Ladder()}
+        self.next_order = self.next_trade = 1
+        self._value_of = value_of
+
+    # What is there
+
+    @property
+    def best_bid(self) -> Price | None:
+        """The highest price that somebody stands ready to pay."""
+        best = self.ladders["buy"].best
+        return None if best is None else best.price
+
+    @property
+    def best_ask(self) -> Price | None:
+        """The lowest price at which somebody stands ready to sell."""
+        best = self.ladders["sell"].best
+        return None if best is None else best.price
+
+    def standing(self, side: Side) -> Iterator[Order]:
+        """Yield a side's orders as they would be filled: by price, then by time."""
+        for level in self.ladders[side]:
+            yield from level.orders.values()
+
+    def account(self, player: str) -> Account:
+        """Return what a trader has; one who was never heard of has nothing."""
+        account = self.accounts.get(player)
+        return Account(player, self.grid) if account is None else account
+
+    # Commands
+
+    def endow(self, player: str, cash: Price = 0, units: int = 0, credit: bool = False) -> None:
+        """Give a trader cash and units to begin with, before the first order.
+
+        Unless the rules say `budget=False`, it cannot spend more cash than that; *credit* lets it
+        where the rules leave it open.
+
+        Raises:
+            BadMarket: that is no money or no number of units, or the trader has traded already.
+        """
+        money = exact(cash)
+        if money is None or type(units) is not int or (units < 0 and not self.rules.short_sales):
+            raise BadMarket(
+                f"{player} cannot begin with cash={cash!r} and units={units!r}.",
+                "Cash is a whole number or a Decimal, units a whole number; without short sales "
+                "from 0 on.",
+            )
+        if player in self.accounts:
+            raise BadMarket(f"{player} is in the market already.", "Endow each trader once, first.")
+        self.accounts[player] = account = Account(player, self.grid, money, units)
+        account.endowed = not credit
+
+    def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
+        """Buy or sell at *price* or better; what is not traded at once stands in the book.
+
+        In a call market (`Rules(call=True)`) nothing is traded before `clear`.
+
+        Raises:
+            OrderRefused: the rules do not take it.
+        """
+        check_side(side)
+        ticks = self.grid.ticks(price)
+        check_quantity(quantity, self.rules)
+        key = ticks if side == "sell" else -ticks
+        account = self.account(player)
+        found = self._match(player, side, key, quantity)
+        self._check(account, side, key, quantity, found)
+        return self._submit(account, side, key, quantity, found, [])
+
+    def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
+        """Buy or sell at once at the best prices there are; what finds nobody is cancelled.
+
+        Raises:
+            OrderRefused: the rules do not take it, nobody else is there to trade with, or this is a
+                call market, where every order says what it would pay or take at the most.
+        """
+        check_priced(self.rules)
+        check_side(side)
+        check_quantity(quantity, self.rules)
+        account = self.account(player)
+        found = self._match(player, side, None, quantity)
+        if not found.fills:
+            words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
+            raise OrderRefused("nobody", words)
+        self._check(account, side, None, quantity, found)
+        return self._submit(account, side, None, quantity, found, [])
+
+    def cancel(self, player: str, order: int) -> Outcome:
+        """Take one's own order out of the book.
+
+        Raises:
+            OrderRefused: it does not stand there (any more), or is somebody else's.
+        """
+        found = self._own(player, order)
+        before, events = self.seq, list[OrderEvent]()
+        changes = [self._withdraw(found, found.remaining, "asked", events)]
+        return Outcome(before, self.seq, None, 0, events, [], changes)
+
+    def cancel_all(self, player: str | None = None) -> Outcome:
+        """Take all of a trader's orders out of the book, or everybody's."""
+        orders = self.orders if player is None else self.account(player).orders
+        before, events = self.seq, list[OrderEvent]()
+        last: dict[tuple[Side, int], LevelChange] = {}
+        for order in list(orders.values()):
+            change = self._withdraw(order, order.remaining, "asked", events)
+            last[order.side, order.key] = change
+        return Outcome(before, self.seq, None, 0, events, [], list(last.values()))
+
+    def replace(
+        self, player: str, order: int, price: Price | None = None, quantity: int | None = None
+    ) -> Outcome:
+        """Change one's own order's price, or what remains of it.
+
+        Less at the same price keeps its number and its place in time; anything else is a new order.
+
+        Raises:
+            OrderRefused: it is not there, nothing would change, or the rules do not take the new
+                one; then the old one stands as it did.
+        """
+        old = self._own(player, order)
+        ticks = old.ticks if price is None else self.grid.ticks(price)
+        wanted = old.remaining if quantity is None else quantity
+        check_quantity(wanted, self.rules)
+        if ticks == old.ticks and wanted <= old.remaining:
+            return self._reduce(old, old.remaining - wanted)
+        account, side = self.accounts[player], old.side
+        key = ticks if side == "sell" else -ticks
+        found = self._match(player, side, key, wanted)
+        self._check(account, side, key, wanted, found, old)
+        before, events = self.seq, list[OrderEvent]()
+        change = self._withdraw(old, old.remaining, "replaced", events)
+        made = self._submit(account, side, key, wanted, found, events)
+        if old.key != key:
+            made.changes.insert(0, change)
+        return Outcome(
+            before, self.seq, made.order, made.resting, events, made.trades, made.changes
+        )
+
+    def clear(self) -> Outcome:
+        """Trade all that can be traded at one price, as `find_clearing` says; the rest stays.
+
+        Nothing can be traded twice: a book that was just cleared is left as it is. Of the two
+        orders of a trade the earlier is the maker's, the later the taker's.
+
+        Raises:
+            BadMarket: this is no call market.
+        """
+        if not self.rules.call:
+            raise BadMarket(
+                "Only a call market is cleared; here orders trade as they come.",
+                "Say Rules(call=True).",
+            )
+        found = find_clearing(self.ladders["buy"], self.ladders["sell"], self.rules.k)
+        before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
+        last: dict[tuple[Side, int], LevelChange] = {}
+        for bid, ask, quantity in found.pairs:
+            assert found.ticks is not None
+            self._cross(bid, ask, quantity, found.ticks, events, trades, last)
+        return Outcome(before, self.seq, None, 0, events, trades, list(last.values()))
+
+    # How it is done: first everything that can be refused, then everything that changes the book
+
+    def _own(self, player: str, number: Any) -> Order:
+        found = self.orders.get(number) if type(number) is int else None
+        if found is None:
+            raise OrderRefused("no_order", refusals.NO_ORDER)
+        if found.player != player:
+            raise OrderRefused("not_yours", refusals.NOT_YOURS)
+        return found
+
+    def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
+        if self.rules.call:
+            return self._match_own(player, side, key)
+        ladder = self.ladders[OTHER[side]]
+        best = ladder.best
+        if best is None or (key is not None and best.key + key > 0):
+            return NOTHING
+        found = match(ladder, player, key, quantity)
+        if found.own and self.rules.self_trade == "refuse":
+            raise OrderRefused("self_trade", refusals.SELF_TRADE)
+        return found
+
+    def _match_own(self, player: str, side: Side, key: int | None) -> Match:
+        """Return one's own orders with which one could be cleared, in a call market."""
+        orders = self.account(player).orders.values()
+        own = [o for o in orders if o.side != side and key is not None and o.key + key <= 0]
+        if own and self.rules.self_trade == "refuse":
+            raise OrderRefused("self_trade", refusals.SELF_TRADE)
+        own.sort(key=lambda order: order.key)
+        return Match(own=own) if own else NOTHING
+
+    def _check(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None = None,
+    ) -> None:  # fmt: skip
+        """Hold an order to the rules, as if *old* were gone already."""
+        rules = self.rules
+        if rules.improvement and key is not None:
+            check_improvement(side, key, self.ladders[side].best_without(old))
+        if old is not None:
+            account.bind(old, -old.remaining)
+        try:
+            resting = quantity - found.quantity
+            if key is not None and old is None and resting:
+                check_orders(account, side, rules)
+            has_budget = account.endowed if rules.budget is None else rules.budget
+            if has_budget and side == "buy":
+                check_cash(account, found.ticks - (key * resting if key is not None else 0))
+            if key is None:
+                quantity = found.quantity
+            if not rules.short_sales and side == "sell":
+                check_units(account, quantity)
+            if rules.no_loss and self._value_of is not None:
+                worst = self.grid.price(abs(key if key is not None else found.worst))
+                check_loss(account, side, quantity, worst, self._value_of)
+        finally:
+            if old is not None:
+                account.bind(old, old.remaining)
+
+    def _submit(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        events: list[OrderEvent],
+    ) -> Outcome:  # fmt: skip
+        """Fill an order with what was found for it, and let the rest stand or be cancelled."""
+        number, player, before = self.next_order, account.player, self.seq
+        self.next_order = number + 1
+        # Only now: somebody whose order is refused does not come into the book.
+        account = self.accounts.setdefault(player, account)
+        kind: Kind = "market" if key is None else "limit"
+        price = None if key is None else self.grid.price(abs(key))
+        self.seq += 1
+        events.append(
+            OrderEvent(self.seq, "submit", number, player, side, kind, price, quantity, quantity)
+        )
+        trades: list[Trade] = []
+        changes: list[LevelChange] = []
+        if found is NOTHING:
+            rest = quantity
+        else:
+            order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
+            self._execute(account, order, kind, found, events, trades, changes)
+            rest = order.remaining
+        if rest and key is not None and price is not None:
+            order = Order(number, player, side, key, price, quantity, rest)
+            changes.append(self.stand(order))
+        elif rest:
+            self.seq += 1
+            events.append(
+                OrderEvent(
+                    self.seq, "cancel", number, player, side, kind, price, rest, 0, "unfilled"
+                )
+            )
+            rest = 0
+        return Outcome(before, self.seq, number, rest, events, trades, changes)
+
+    def stand(self, order: Order) -> LevelChange:
+        """Put an order into the book that meets nobody, without any check."""
+        account = self.accounts[order.player]
+        level = self.ladders[order.side].add(order)
+        self.orders[order.number] = order
+        account.add(order)
+        return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+
+    def _execute(
+        self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
+        trades: list[Trade], changes: list[LevelChange],
+    ) -> None:  # fmt: skip
+        """Trade with each of the makers found, after one's own orders among them are cancelled."""
+        last: dict[int, LevelChange] = {}
+        for own in found.own:
+            last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
+        for maker, quantity in found.fills:
+            last[maker.key] = self._trade(account, order, kind, maker, quantity, events, trades)
+        changes.extend(last.values())
+
+    def _trade(
+        self, account: Account, order: Order, kind: Kind, maker: Order, quantity: int,
+        events: list[OrderEvent], trades: list[Trade],
+    ) -> LevelChange:  # fmt: skip
+        number, seq, side, price = self.next_trade, self.seq + 2, order.side, maker.price
+        self.next_trade, self.seq = number + 1, seq
+        change = self._take(maker, quantity)
+        order.remaining -= quantity
+        ticks = maker.ticks
+        self.accounts[maker.player].trade(maker.side, ticks, quantity)
+        account.trade(side, ticks, quantity)
+        events.append(_fill(seq - 1, maker, "limit", price, quantity, number))
+        events.append(_fill(seq, order, kind, price, quantity, number))
+        buyer, seller = (order, maker) if side == "buy" else (maker, order)
+        trades.append(
+            Trade(
+                number, seq, price, quantity, buyer.player, seller.player, maker.player,
+                order.player, maker.number, order.number, side,
+            )
+        )  # fmt: skip
+        return change
+
+    def _cross(
+        self, bid: Order, ask: Order, quantity: int, ticks: int, events: list[OrderEvent],
+        trades: list[Trade], last: dict[tuple[Side, int], LevelChange],
+    ) -> None:  # fmt: skip
+        """Let two standing orders trade at the price of a call."""
+        number, seq, price = self.next_trade, self.seq + 2, self.grid.price(ticks)
+        self.next_trade, self.seq = number + 1, seq
+        maker, taker = (bid, ask) if bid.number < ask.number else (ask, bid)
+        for at, order in ((seq - 1, maker), (seq, taker)):
+            last[order.side, order.key] = self._take(order, quantity)
+            self.accounts[order.player].trade(order.side, ticks, quantity)
+            events.append(_fill(at, order, "limit", price, quantity, number))
+        trades.append(
+            Trade(
+                number, seq, price, quantity, bid.player, ask.player, maker.player, taker.player,
+                maker.number, taker.number, taker.side,
+            )
+        )  # fmt: skip
+
+    def _withdraw(
+        self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]
+    ) -> LevelChange:
+        change = self._take(order, quantity)
+        self.seq += 1
+        events.append(
+            OrderEvent(
+                self.seq, "cancel", order.number, order.player, order.side, "limit", order.price,
+                quantity, order.remaining, reason,
+            )
+        )  # fmt: skip
+        return change
+
+    def _reduce(self, order: Order, quantity: int) -> Outcome:
+        if not quantity:
+            raise OrderRefused("no_change", refusals.NO_CHANGE)
+        before, events = self.seq, list[OrderEvent]()
+        change = self._withdraw(order, quantity, "reduced", events)
+        return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])
+
+    def _take(self, order: Order, quantity: int) -> LevelChange:
+        """Take so much off a standing order."""
+        account = self.accounts[order.player]
+        account.bind(order, -quantity)
+        level = self.ladders[order.side].take(order, quantity)
+        if not order.remaining:
+            del self.orders[order.number]
+            account.remove(order)
+        return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+
+
+def _fill(
+    seq: int, order: Order, kind: Kind, price: Price, quantity: int, trade: int
+) -> OrderEvent:
+    left = order.remaining
+    return OrderEvent(
+        seq, "partial_fill" if left else "fill", order.number, order.player, order.side, kind,
+        price, quantity, left, None, trade,
+    )  # fmt: skip

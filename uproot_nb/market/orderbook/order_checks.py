@@ -1,0 +1,90 @@
+"""Limits: what the rules refuse, each in words for the participant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market.orderbook import refusals
+from uproot_nb.market.orderbook.accounts import Account, UnitValue
+from uproot_nb.market.orderbook.levels import Level
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import Rules
+
+__all__ = [
+    "check_cash", "check_improvement", "check_loss", "check_orders", "check_priced",
+    "check_quantity", "check_side", "check_units",
+]  # fmt: skip
+
+
+def check_side(side: Any) -> None:
+    """Refuse what is neither buying nor selling."""
+    if side not in ("buy", "sell"):
+        raise OrderRefused("no_side", refusals.NO_SIDE)
+
+
+def check_priced(rules: Rules) -> None:
+    """Refuse an order without a price where all are collected before any is traded."""
+    if rules.call:
+        raise OrderRefused("needs_price", refusals.NEEDS_PRICE)
+
+
+def check_quantity(quantity: Any, rules: Rules) -> None:
+    """Refuse what is no number of units, or too many."""
+    if type(quantity) is not int or quantity < 1:
+        raise OrderRefused("no_quantity", refusals.NO_QUANTITY)
+    if quantity > rules.max_quantity:
+        raise OrderRefused("too_many", refusals.TOO_MANY, quantity=rules.max_quantity)
+
+
+def check_improvement(side: Side, key: int, best: Level | None) -> None:
+    """Refuse a quote that is not better than the best of its side."""
+    if best is not None and key >= best.key:
+        words = refusals.NO_BETTER_BID if side == "buy" else refusals.NO_BETTER_ASK
+        raise OrderRefused("no_improvement", words, price=best.price)
+
+
+def check_orders(account: Account, side: Side, rules: Rules) -> None:
+    """Refuse one more standing order than a trader may have."""
+    if rules.max_orders is None:
+        return
+    if account.counts[side] >= rules.max_orders:
+        raise OrderRefused("too_many_orders", refusals.TOO_MANY_ORDERS, count=rules.max_orders)
+
+
+def check_cash(account: Account, ticks: int) -> None:
+    """Refuse to spend what is not there or bound by other bids."""
+    if ticks > account.free_ticks:
+        raise OrderRefused("no_cash", refusals.NO_CASH)
+
+
+def check_units(account: Account, quantity: int) -> None:
+    """Refuse to sell what is not there or bound by other asks."""
+    if quantity > account.free_units:
+        raise OrderRefused("no_units", refusals.NO_UNITS)
+
+
+def check_loss(
+    account: Account, side: Side, quantity: int, price: Price, value_of: UnitValue
+) -> None:
+    """Refuse a price at which a unit could be traded at a loss.
+
+    The units are the next ones after those that were traded and those that stand in other orders.
+    A trader's better-priced orders are filled first, so none of them can then make a loss, as
+    long as values fall and costs rise from unit to unit; where they do not, the worst of the units
+    that come before counts.
+    """
+    if side == "buy":
+        done, standing = account.bought, account.bid_units
+    else:
+        done, standing = account.sold, account.ask_units
+    for unit in range(done + 1, done + standing + quantity + 1):
+        value = value_of(account.player, side, unit)
+        if value is None:
+            words = refusals.NO_UNIT_TO_BUY if side == "buy" else refusals.NO_UNIT_TO_SELL
+            raise OrderRefused("no_unit", words)
+        if side == "buy" and price > value:
+            raise OrderRefused("loss", refusals.LOSS_BID, value=value)
+        if side == "sell" and price < value:
+            raise OrderRefused("loss", refusals.LOSS_ASK, value=value)

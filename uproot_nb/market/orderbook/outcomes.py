@@ -1,0 +1,86 @@
+"""Outcome: what a command has done to the book, as values to log and to push."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from uproot_nb.market.orderbook.orders import Kind, Side
+from uproot_nb.market.orderbook.prices import Price
+
+__all__ = ["LevelChange", "OrderEvent", "Outcome", "Reason", "Trade"]
+
+Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled"]
+"""Why a quantity was cancelled."""
+
+
+class OrderEvent(msgspec.Struct, frozen=True, gc=False):
+    """Something happened to an order; the fields are the columns of `order_events`.
+
+    A trade is two fills, the maker's and then the taker's (in a call market, the earlier order's
+    and then the later's). A `cancel` with something remaining took
+    off only a part.
+    """
+
+    seq: int
+    event: Literal["submit", "fill", "partial_fill", "cancel"]
+    order: int
+    player: str
+    side: Side
+    kind: Kind
+    price: Price | None
+    """The order's limit (None in a market order); in a fill, what was paid."""
+    quantity: int
+    """What was submitted, filled or cancelled."""
+    remaining: int
+    """What is left of the order after this."""
+    reason: Reason | None = None
+    trade: int | None = None
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False):
+    """Units changed hands at the maker's price, or at that of a call.
+
+    `seq` is that of the taker's fill. In a call the later of the two orders is the taker's.
+    """
+
+    trade: int
+    seq: int
+    price: Price
+    quantity: int
+    buyer: str
+    seller: str
+    maker: str
+    taker: str
+    maker_order: int
+    taker_order: int
+    initiator: Side
+    """What the taker did."""
+
+
+class LevelChange(msgspec.Struct, frozen=True, gc=False):
+    """How much stands at a price now, in how many orders; zero where nothing is left."""
+
+    side: Side
+    price: Price
+    quantity: int
+    orders: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """All that a command has done, in order.
+
+    A view of the book that is at `before` is at `seq` once the changes are made in it; a view that
+    is at anything else has missed something.
+    """
+
+    before: int
+    seq: int
+    order: int | None
+    """The new order's number."""
+    resting: int
+    """What of the new order stands in the book."""
+    events: list[OrderEvent]
+    trades: list[Trade]
+    changes: list[LevelChange]

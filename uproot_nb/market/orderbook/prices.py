@@ -1,0 +1,104 @@
+"""PriceGrid: which prices there are, and each price as a whole number of ticks."""
+
+from __future__ import annotations
+
+import operator
+from decimal import Context, Decimal
+from typing import Any
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.orderbook import refusals
+
+__all__ = ["Price", "PriceGrid", "exact", "from_plain", "plain"]
+
+Price = int | Decimal
+"""Money is a whole number or a Decimal, never a float."""
+
+_EXACT = Context(prec=60, traps=[])
+"""What an author's own decimal context says must not move a price."""
+
+
+def exact(amount: Any) -> Price | None:
+    """Return *amount* as an int or a finite Decimal, None if it is neither."""
+    if type(amount) is int:
+        return amount
+    if isinstance(amount, Decimal):
+        return amount if amount.is_finite() else None
+    if isinstance(amount, bool) or not hasattr(amount, "__index__"):
+        return None
+    return operator.index(amount)
+
+
+def plain(price: Price | None) -> int | str | None:
+    """Return money as JSON has it: a Decimal is a text."""
+    return str(price) if isinstance(price, Decimal) else price
+
+
+def from_plain(told: int | str) -> Price:
+    """Return the money that `plain` told."""
+    return Decimal(told) if isinstance(told, str) else told
+
+
+class PriceGrid:
+    """The multiples of the tick up to the greatest price.
+
+    grid = PriceGrid(Decimal("0.05"), Decimal("200"))
+    grid.ticks(Decimal("1.15"))     # 23
+    grid.price(23)                  # Decimal("1.15")
+    """
+
+    __slots__ = ("_whole", "highest", "tick")
+
+    def __init__(self, tick: Price, highest: Price) -> None:
+        for name, amount in (("tick", tick), ("max_price", highest)):
+            made = exact(amount)
+            if made is None or made <= 0:
+                raise BadMarket(
+                    f"{name}={amount!r} is no positive amount of money.",
+                    f'Write a whole number or a Decimal, as {name}=Decimal("0.01").',
+                )
+        self.tick, self.highest = tick, highest
+        self._whole = type(tick) is int
+
+    def ticks(self, price: Any) -> int:
+        """Return how many ticks *price* is.
+
+        Raises:
+            OrderRefused: it is no price on the grid.
+        """
+        made = exact(price)
+        if made is None:
+            raise OrderRefused("no_price", refusals.NO_PRICE)
+        if made <= 0:
+            raise OrderRefused("not_positive", refusals.NOT_POSITIVE)
+        if made > self.highest:
+            raise OrderRefused("too_high", refusals.TOO_HIGH, highest=self.highest)
+        if self._whole and type(made) is int:
+            count, rest = divmod(made, self.tick)
+            on_grid = rest == 0
+        else:
+            count = int(_EXACT.divide_int(Decimal(made), Decimal(self.tick)))
+            on_grid = self.price(count) == made
+        if not on_grid:
+            raise OrderRefused("off_tick", refusals.OFF_TICK, tick=self.tick)
+        return int(count)
+
+    def price(self, ticks: int) -> Price:
+        """Return so many ticks as money: an int where the tick is one, else a Decimal."""
+        if self._whole:
+            return ticks * self.tick
+        return _EXACT.multiply(Decimal(ticks), Decimal(self.tick))
+
+    def affordable(self, cash: Price) -> int:
+        """Return how many ticks *cash* pays for; negative where it is a debt."""
+        if self._whole and isinstance(cash, int):
+            return int(cash // self.tick)
+        count = int(_EXACT.divide_int(Decimal(cash), Decimal(self.tick)))
+        return count - 1 if self.price(count) > cash else count
+
+    def sum(self, cash: Price, ticks: int) -> Price:
+        """Return *cash* and so many ticks together, exactly."""
+        earned = self.price(ticks)
+        if isinstance(cash, int) and isinstance(earned, int):
+            return cash + earned
+        return _EXACT.add(Decimal(cash), Decimal(earned))

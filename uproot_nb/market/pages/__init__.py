@@ -1,0 +1,1 @@
+"""Pages to trade on, and what their scripts are sent."""

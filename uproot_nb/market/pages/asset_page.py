@@ -1,0 +1,107 @@
+"""AssetMarketPage: a page to trade an asset that is kept from period to period, and pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from uproot_nb.errors import BadPage
+from uproot_nb.experiment.pages import Check
+from uproot_nb.market.analysis.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
+from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook.prices import plain
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.session.entities import Player
+
+__all__ = ["AssetMarketPage"]
+
+
+class AssetMarketPage(MarketPage):
+    """A page on which players trade an asset over several periods (Smith, Suchanek, Williams 1988).
+
+        class Trading(AssetMarketPage):
+            dividends = Dividends((0, 8, 28, 60), periods=15)
+            seconds = 240
+
+            def endow(page, market, traders):
+                for trader in traders:
+                    cash, units = [(225, 3), (585, 2), (945, 1)][trader.id % 3]
+                    market.endow(trader, cash, units)
+
+        serve([Rounds(Trading, n=15)], players=9)
+
+    Each round is a period. When it ends, its dividend is drawn and paid for each unit; cash and
+    units are carried over to the next one, for all traders, also for those who are not there. The
+    first trader to arrive in a period ends the one before for everybody. A group that is new begins
+    anew: its traders are endowed, whatever they had elsewhere. Who joins the session after the
+    first period has opened has nothing, so make all places in time (`serve(…, players=9)`), or
+    endow who is late: `def late_trader(page, market, trader)`.
+
+    Attributes:
+        dividends: what the asset pays; a period's number is its round.
+        show_value: whether players read what holding a unit pays on average.
+        rules: by default nobody can buy on credit, or sell what they do not have.
+    """
+
+    dividends: ClassVar[Dividends]
+    show_value: ClassVar[bool] = False
+    rules = Rules(budget=True, short_sales=False)
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **MarketPage.kind_attributes,
+        "show_value": (lambda v: isinstance(v, bool), "True or False"),
+    }
+    kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **MarketPage.kind_functions,
+        "endow": ("market", "traders"),
+    }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        told = getattr(cls, "dividends", None)
+        if not isinstance(told, Dividends):
+            raise BadPage(
+                cls.__name__,
+                f"its dividends are {told!r}.",
+                "Write dividends = Dividends((0, 10), periods=5), for example.",
+            )
+
+    def endow(page: Any, market: Market, traders: Iterable[Player]) -> None:
+        """Give traders cash and units for the first period: `market.endow(trader, 100, 2)`."""
+
+    def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
+        """Promise the dividends; endow the traders, or carry over what they have."""
+        market.promise(page.dividends)
+        before = _period_before(page, market)
+        if before is None:
+            page_function(page, "endow")(page, market, traders)
+        else:
+            market.carry_over(before)
+
+    def close_market(page: Any, market: Market) -> None:
+        """End a market whose time is up, and pay its dividend."""
+        market.settle()
+
+    def facts(page: Any, player: Player, market: Market) -> Mapping[str, Any]:
+        """Return the dividend of the period before, and what a unit is worth if that is told."""
+        told: dict[str, Any] = {}
+        before = market.previous
+        if before is not None:
+            told[LAST_DIVIDEND] = plain(before.dividend)
+        if page.show_value:
+            value = page.dividends.fundamental_value(market.period)
+            told[HOLDING_VALUE] = plain(as_price(value))
+        return told
+
+
+def _period_before(page: Any, market: Market) -> Market | None:
+    """Return the market of the period before; one that nobody has come to is made up for."""
+    before = market.previous
+    if before is not None or not any(map(market.in_period, range(1, market.period - 1))):
+        return before
+    skipped = Market.in_session(
+        market.model.session, name=market.name, period=market.period - 1, rules=page.rules
+    )
+    page_function(page, "open_market")(page, skipped, ())
+    return skipped

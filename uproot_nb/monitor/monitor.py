@@ -1,0 +1,294 @@
+"""Monitor: tells a widget what happens in a session, and does what its researcher asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from uproot_nb.analysis.folded_errors import folded_errors
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.errors import UprootError
+from uproot_nb.flow.unanswered import MISSING, Unanswered, default_answer
+from uproot_nb.log.events import Event
+from uproot_nb.monitor.chart import Chart, Point, thinned
+from uproot_nb.monitor.event_window import EventWindow, Wanted
+from uproot_nb.monitor.player_rows import PlayerRows
+from uproot_nb.monitor.qr import qr_code
+from uproot_nb.monitor.repeating import repeating
+from uproot_nb.session.entities import Player
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.wire import to_json
+
+__all__ = ["Links", "Monitor"]
+
+SECONDS = 0.2
+"""Between two looks at the session."""
+UNACKNOWLEDGED = 2
+"""Messages that may be on their way to a browser; a slow one gets fewer."""
+POINTS = 20_000
+"""Points of a chart that are told at first; of a longer history, evenly chosen ones."""
+MOST_ERRORS = 100
+"""Kinds of failures that are told of at once."""
+BY_HAND = Cause("researcher", "", "monitor", "")
+
+
+class Links(Protocol):
+    """Where participants get in; a `Run` knows."""
+
+    @property
+    def join_link(self) -> str:
+        """The link that gives each browser a place of its own."""
+
+    def link(self, player: Any) -> str:
+        """Return the link of one player."""
+
+
+class Monitor:
+    """One monitor's side in the kernel; all of it happens on the run's loop.
+
+    The browser says `ready` and gets everything, then what is new, at most five times a second;
+    it acknowledges each message. Rows of the log are given when it asks for them. When it has heard
+    nothing for some seconds it asks whether the run is still there.
+
+    Args:
+        send: gives a message to the browser; called on the run's loop and the watchdog's thread.
+        fields: the players' fields that are shown at first.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        links: Links,
+        send: Callable[[dict[str, Any]], None],
+        fields: Sequence[str] = (),
+    ) -> None:
+        self._runtime, self._links, self._send = runtime, links, send
+        world = self._runtime.world
+        self._runtime.windows.add(self)
+        self._window = EventWindow(world.log, world.name)
+        self._rows = PlayerRows(self._runtime.flow.journeys, fields)
+        self._chart = Chart("", world.codec)
+        self._sent = self._acked = self._seen = 0
+        self._told: tuple[Any, ...] | None = None
+        self._is_watched = self._is_reading = False
+        self._watching: asyncio.Task[Any] | None = None
+        self._past: list[Event] = []
+        self._points: list[Point] = []
+
+    # ---- the browser's side ----
+
+    def receive(self, message: Any) -> None:
+        """Take a message of the browser; any thread may call."""
+        if self._runtime.closed:
+            self._send({"op": "closed"})
+        else:
+            self._runtime.loop.call_soon_threadsafe(self._take, message)
+
+    def _take(self, message: Any) -> None:
+        match message:
+            case {"op": "ready"}:
+                self._runtime.beside(self._begin())
+            case {"op": "ack", "n": int(n)}:
+                self._acked = max(self._acked, min(n, self._sent))
+            case {"op": "ask"}:
+                self._send({"op": "here"})
+            case {"op": "rows"} | {"op": "find", "time": int() | float()}:
+                self._runtime.beside(self._give_rows(message))
+            case {"op": "fields", "fields": list(fields)}:
+                self._rows.fields = tuple(str(field) for field in fields)
+                self._rows.forget()
+            case {"op": "chart", "fields": str(fields)}:
+                chart = Chart(fields, self._runtime.world.codec)
+                self._runtime.beside(self._begin_chart(chart))
+            case {"op": "unanswered", "id": number, "players": list(players)}:
+                gaps = self._gaps(players)
+                self._send({"op": "unanswered", "id": number, "gaps": gaps})
+            case {"op": "do", "id": number, "what": str(what)}:
+                self._send({"op": "done", "id": number, **self._do(what, message)})
+
+    def note_held(self, text: str) -> None:
+        """Show what holds everybody up, while the run's loop cannot; any thread may call."""
+        self._send({"op": "held", "text": text})
+
+    def leave(self) -> None:
+        """Send nothing more: the cell that showed it has run again. Any thread may call."""
+        self._runtime.windows.discard(self)
+        watching, self._send = self._watching, lambda message: None
+        if watching is not None and not self._runtime.closed:
+            self._runtime.loop.call_soon_threadsafe(watching.cancel)
+
+    def close(self) -> None:
+        """Say that the run has ended."""
+        self._send({"op": "closed"})
+
+    # ---- telling what is new ----
+
+    async def _begin(self) -> None:
+        self._sent = self._acked = 0
+        self._told = None
+        self._rows.forget()
+        last = self._runtime.world.journal.committed
+        events = await asyncio.to_thread(self._read, 0, last, {"error", "connect", "disconnect"})
+        self._seen = last
+        self._past = events
+        self._points = []
+        self._note_presence(events)
+        if self._chart:
+            await self._begin_chart(self._chart)
+        self._tell(everything=True)
+        if not self._is_watched:
+            self._is_watched = True
+            self._watching = self._runtime.beside(repeating(self._runtime, SECONDS, self._watch))
+
+    def _watch(self) -> None:
+        if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
+            self._look()
+            self._tell()
+
+    def _look(self) -> None:
+        """Read those new events that are told of one by one."""
+        last = self._runtime.world.journal.committed
+        kinds = {"error", "connect", "disconnect"} | ({"set"} if self._chart else set())
+        if last > self._seen:
+            new = self._read(self._seen, last, kinds)
+            self._past += [event for event in new if event.kind != "set"]
+            self._points += self._chart.points(new)
+            self._note_presence(new)
+            self._seen = last
+
+    def _read(self, after: int, until: int, kinds: set[str]) -> list[Event]:
+        world = self._runtime.world
+        return list(world.log.read(world.name, after=after, until=until, kinds=kinds))
+
+    def _note_presence(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.kind != "error":
+                self._rows.since[event.subject.partition("/")[2]] = event.time
+
+    def _tell(self, everything: bool = False) -> None:
+        world = self._runtime.world
+        with world.lock:
+            players = world.players()
+            changed = self._rows.changed(players)
+            told = (world.journal.committed, self._runtime.flow.state, len(players))
+        if told == self._told and not changed and not self._points:
+            return
+        self._told = told
+        self._sent += 1
+        message = {
+            "op": "news", "n": self._sent, "total": told[0], "state": told[1],
+            "players": [self._with_link(row, everything) for row in changed],
+            "errors": _errors([event for event in self._past if event.kind == "error"]),
+            "presence": [_presence(event) for event in self._past if event.kind != "error"],
+            "points": self._points, "everything": everything,
+        }  # fmt: skip
+        if everything:
+            join = self._links.join_link
+            message |= {"name": world.name, "join": join, "qr": qr_code(join)}
+            message |= {"fields": self._rows.fields, "chart": self._chart.text}
+        self._past, self._points = [], []
+        self._send(message)
+
+    def _with_link(self, row: tuple[Any, ...], everything: bool) -> list[Any]:
+        player = self._runtime.world.player(row[0])
+        return [*row, self._links.link(player), player.id]
+
+    # ---- a chart ----
+
+    async def _begin_chart(self, chart: Chart) -> None:
+        self._chart = chart
+        self._is_reading = True
+        try:
+            points = await asyncio.to_thread(self._history, chart, self._seen)
+        finally:
+            self._is_reading = False
+        self._points = thinned(points, POINTS)
+        self._send({"op": "chart", "fields": chart.text})
+
+    def _history(self, chart: Chart, until: int) -> list[Point]:
+        world = self._runtime.world
+        if not chart:
+            return []
+        told = world.log.read(world.name, until=until, kinds={"set"}, field=chart.only)
+        return chart.points(told)
+
+    # ---- rows of the log ----
+
+    async def _give_rows(self, message: Mapping[str, Any]) -> None:
+        """Answer a question for rows; `find` asks from a time on."""
+        wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
+        a, count = int(message.get("a", 0)), int(message.get("count", 50))
+        if message["op"] == "find":
+            a = await asyncio.to_thread(self._window.place_of, float(message["time"]), wanted)
+        rows, total = await asyncio.to_thread(self._window.rows, a, a + count, wanted)
+        answer = {"op": "rows", "id": message.get("id"), "a": a, "rows": rows, "total": total}
+        self._send({**answer, "found": message["op"] == "find"})
+
+    # ---- doing what is asked for ----
+
+    def _do(self, what: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do it, and return what to tell: `text`, or `error`."""
+        try:
+            return {"text": self._done(what, message)}
+        except (UprootError, TypeError, ValueError) as error:
+            return {"error": str(error)}
+
+    def _done(self, what: str, message: Mapping[str, Any]) -> str:
+        if what in ("pause", "resume"):
+            self._runtime.set_state("paused" if what == "pause" else "running")
+            return "Paused." if what == "pause" else "Running."
+        acts = self._runtime.interventions
+        who = list(message.get("players", ()))
+        match what:
+            case "advance":
+                return self._advance(who, dict(message.get("values") or {}))
+            case "revert" | "move_to_end" | "reload" | "mark_dropout":
+                done: Sequence[Player] = getattr(acts, what)(who, BY_HAND)
+            case "message":
+                done = acts.message(who, message.get("text", ""), BY_HAND)
+            case "set":
+                done = acts.set(who, dict(message.get("values", {})), BY_HAND)
+            case _:
+                raise UprootError(f"The monitor knows nothing called {what!r}.")
+        return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
+
+    def _advance(self, who: list[str], values: dict[str, Any]) -> str:
+        """Put players on the next page, with answers in their place; say what is missing then."""
+        acts = self._runtime.interventions
+        with self._runtime.lock:
+            gaps = acts.unanswered(who)
+            left = [gap for gap in gaps if gap.name not in values]
+            given = {**values, **{gap.name: MISSING for gap in left}}
+            done = acts.advance(who, BY_HAND, given)
+        missing = f" Missing: {'; '.join(map(str, left))}." if left else ""
+        return f"advance: {len(done)} of {len(who)} players.{missing}"
+
+    def _gaps(self, who: list[Any]) -> list[list[Any]]:
+        """Return what players have not answered: page, field, default (JSON, or ""), how many."""
+        try:
+            gaps = self._runtime.interventions.unanswered(who)
+        except UprootError:
+            return []  # nobody is meant any more; the action itself says so
+        return [[g.page.__name__, g.name, _shown_default(g), len(g.players)] for g in gaps]
+
+
+def _shown_default(gap: Unanswered) -> str:
+    try:
+        value = default_answer(gap)
+        return "" if value is MISSING else to_json(value).decode()
+    except Exception:  # the border around authors' functions that return a default
+        return ""
+
+
+def _presence(event: Event) -> tuple[str, float, bool]:
+    return event.subject.partition("/")[2], event.time, event.kind == "connect"
+
+
+def _errors(events: Sequence[Event]) -> list[list[Any]]:
+    """Return a row for each kind of failure, the newest 100; equal ones are counted."""
+    rows = zip(*folded_errors(events), strict=True)
+    return [
+        [e.seq, e.time, e.subject, e.page, e.value, e.cause, count, players]
+        for e, count, players in list(rows)[-MOST_ERRORS:]
+    ]

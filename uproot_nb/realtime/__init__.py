@@ -1,0 +1,1 @@
+"""What reaches browsers while a page is open: pushes, chat, rooms."""

@@ -1,0 +1,170 @@
+"""The functions with which authors reach participants: notify, players, move_to_page and others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from uproot_nb.errors import UprootError, WrongRecipient
+from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.experiment.pages import Page
+from uproot_nb.realtime.delivery import Where
+from uproot_nb.session.entities import Group, Player, Session
+from uproot_nb.session.entity_list import Bunch
+
+__all__ = [
+    "move_to_end", "move_to_page", "notify", "other_in_group", "other_in_session",
+    "others_in_group", "others_in_session", "players", "redirect", "reload", "send_to",
+    "send_to_one", "spawn",
+]  # fmt: skip
+
+
+def players(of: Session | Group) -> Bunch[Player]:
+    """Return the players of a session or group, in order.
+
+    for player in players(session):
+        player.cash = 10
+    """
+    if not isinstance(of, (Session, Group)):
+        raise TypeError(f"players() takes a session or a group, not {type(of).__name__}.")
+    return of.players
+
+
+def other_in_group(player: Player) -> Player:
+    """Return the one other member of the player's group of two."""
+    return player.other_in_group
+
+
+def others_in_group(player: Player) -> Bunch[Player]:
+    """Return the other members of the player's group."""
+    return player.others_in_group
+
+
+def other_in_session(player: Player) -> Player:
+    """Return the one other player of a session of two."""
+    return player.other_in_session
+
+
+def others_in_session(player: Player) -> Bunch[Player]:
+    """Return everybody else in the session."""
+    return player.others_in_session
+
+
+def notify(
+    sender: Player,
+    recipients: Any,
+    data: Any = None,
+    *,
+    event: str | None = None,
+    where: Where = None,
+) -> None:
+    """Push *data* to the recipients who are on the sender's page.
+
+        notify(player, players(player.session), price, event="NewOffer")
+
+    In the page: `uproot.onCustomEvent("NewOffer", (e) => show(e.detail.data))`, or
+    `uproot.receive = (data) => …` where no event is named. It leaves once what caused it is
+    committed, and reaches each page exactly once.
+
+    Args:
+        recipients: a player, an identifier, a bunch, or any iterable of these.
+        where: `...` for any page, or a page class or position.
+
+    Raises:
+        WrongRecipient: something among the recipients is not a player of this session.
+        TooLarge: *data* has more than 2 MB as JSON.
+    """
+    if not isinstance(sender, Player):
+        raise WrongRecipient(sender)
+    sender._world.delivery.notify(sender, recipients, data, event, where)
+
+
+def send_to(
+    recipients: Any, data: Any = None, *, event: str | None = None, where: Where = ...
+) -> None:
+    """Push *data* without a sender, from a background task or a cell; on any page by default."""
+    kept, world = _listed(recipients)
+    if world is not None:
+        world.delivery.notify(None, kept, data, event, where)
+
+
+def send_to_one(
+    player: Player, data: Any = None, *, event: str | None = None, where: Where = ...
+) -> None:
+    """Push *data* to one player, without a sender."""
+    if not isinstance(player, Player):
+        raise WrongRecipient(player)
+    send_to(player, data, event=event, where=where)
+
+
+def _listed(recipients: Any) -> tuple[list[Any], Any]:
+    if isinstance(recipients, (Player, PlayerIdentifier)):
+        recipients = [recipients]
+    if isinstance(recipients, (str, bytes, dict)):
+        raise WrongRecipient(recipients)
+    try:
+        kept = list(recipients)
+    except TypeError:
+        raise WrongRecipient(recipients) from None
+    worlds = [recipient._world for recipient in kept if isinstance(recipient, Player)]
+    if not worlds and (runtime := _runtime_here()) is not None:
+        worlds = [runtime.world]
+    if kept and not worlds:
+        raise WrongRecipient(kept[0])
+    return kept, worlds[0] if worlds else None
+
+
+def _runtime_here() -> Any:
+    """Return the runtime on whose loop this code runs; None in a cell."""
+    try:
+        return getattr(asyncio.get_running_loop(), "runtime", None)
+    except RuntimeError:
+        return None
+
+
+def reload(player: Player) -> None:
+    """Let the player's browser load its page again."""
+    player._world.delivery.act(player, "reload")
+
+
+def redirect(player: Player, url: str) -> None:
+    """Send the player's browser to another address (http, https, or relative)."""
+    scheme = url.partition(":")[0].lower() if ":" in url.partition("/")[0] else ""
+    if scheme not in ("", "http", "https"):
+        raise UprootError(f"redirect() to {url!r}: only http and https addresses are allowed.")
+    player._world.delivery.act(player, "redirect", url=url)
+
+
+def move_to_page(player: Player, page: type[Page] | int) -> None:
+    """Put the player on a page of the page order; an open browser follows."""
+    flow = player._world.flow
+    with player._world.lock:
+        flow.move_to(player, flow.position_of(player, page))
+
+
+def move_to_end(player: Player) -> None:
+    """Put the player past the last page; an open browser follows."""
+    flow = player._world.flow
+    with player._world.lock:
+        flow.move_to(player, flow.end_of(player))
+
+
+def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Run a coroutine in the background from a live method or hook.
+
+    What it raises is shown to the researcher; it ends with the run. In a cell use `run.spawn`.
+
+        @live
+        async def start_clock(page, player):
+            spawn(ring_later(player.session))
+    """
+    runtime = _runtime_here()
+    if runtime is None:
+        coroutine.close()
+        raise UprootError(
+            "spawn() was called outside a live method or hook, so no run is meant.\n"
+            "In a cell, write run.spawn(coroutine)."
+        )
+    task: asyncio.Task[Any] = runtime.spawn(coroutine)
+    return task

@@ -1,0 +1,374 @@
+"""Chat: participants write to each other, and to your code, in a widget on their pages."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import threading
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from markupsafe import Markup
+
+from uproot_nb.errors import Refused, UnknownModel, UprootError, WrongRecipient
+from uproot_nb.experiment.entries import Entry
+from uproot_nb.experiment.identifiers import (
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.experiment.live import live
+from uproot_nb.session.entities import Player, Session
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.functions import name_of_function
+from uproot_nb.session.model import Model, Stamped, find_model, identifier_of
+from uproot_nb.session.model_functions import create_model, get_entries, model_exists
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World
+
+__all__ = [
+    "LIVE_METHODS", "Message", "TEXTS", "add_message", "add_player", "chat_functions", "create",
+    "exists", "free_pseudonym", "messages", "notify", "on_message", "players",
+]  # fmt: skip
+
+MEMBERS, LISTENER = "members", "on_message"
+PUSHED = "_uproot_chat"
+"""The event with which a message reaches the widgets."""
+SENT = "_uproot_chat_send"
+"""What a widget calls to send one."""
+
+LONGEST = 2_000
+LONGEST_PSEUDONYM = 60
+MOST_A_SECOND = 5
+SHOWN = 500
+"""How many messages, the latest, a widget begins with."""
+
+NO_MEMBER = "You are not a member of this chat."
+EMPTY = "Please write something first."
+TOO_LONG = "This message is too long: at most 2,000 characters."
+TOO_FAST = "You are writing too fast. Please wait a moment."
+NOT_SENT = "Your message was not sent. Please try again."
+_ANSWERS = (NO_MEMBER, EMPTY, TOO_LONG, TOO_FAST, NOT_SENT)
+TEXTS = ("Chat", "Messages", "Write a message", "Send", "You", "No messages yet.", *_ANSWERS)
+"""What participants read in the widget; translated by the languages' files."""
+
+_PSEUDONYMS = (
+    "Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa",
+    "Lambda", "Mu", "Nu", "Xi", "Omicron", "Pi", "Rho", "Sigma", "Tau", "Upsilon", "Phi", "Chi",
+    "Psi", "Omega",
+)  # fmt: skip
+
+Chat = Model | ModelIdentifier
+Sender = Player | PlayerIdentifier | str | None
+Listener = Callable[[Model, Player | None, str], Any]
+
+
+class Message(metaclass=Entry):
+    """One message; `sender` is a player's identifier, or the name under which your code writes."""
+
+    sender: PlayerIdentifier | str | None
+    text: str
+
+
+# ---- what authors call ---------------------------------------------------------------------
+
+
+def create(session: Session | SessionIdentifier, tag: str = "chat") -> Model:
+    """Make a chat: `session.chat = chat.create(session)`, shown by `{{ chat(session.chat) }}`.
+
+    It is a model, so that it can be stored anywhere and its messages are a table in exports.
+    """
+    made = create_model(session, tag)
+    made._set(MEMBERS, {})
+    return made
+
+
+def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | None = None) -> None:
+    """Let a player read and write in a chat, under a pseudonym.
+
+        chat.add_player(session.chat, player, pseudonym=f"Player {player.id}")
+
+    Args:
+        pseudonym: what the others read; by default one that nobody else has in this chat. Given
+            anew for a member, it takes the place of the old one.
+
+    Raises:
+        UprootError: it is no name, or another member has it: nobody could tell the two apart.
+    """
+    found = _chat(chat, player)
+    with found._world.lock:
+        name = _member(found._world, player)
+        members = found._read(MEMBERS)
+        if pseudonym is None:
+            pseudonym = members.get(name) or _new_pseudonym(found, members)
+        _check_pseudonym(pseudonym)
+        if _is_taken(pseudonym, name, members):
+            raise UprootError(
+                f"Another member of {found.subject} is called {pseudonym!r} already.\n"
+                'Give each a name of its own, as in pseudonym=f"Player {player.id + 1}", or none.'
+            )
+        if members.get(name) != pseudonym:
+            members[name] = pseudonym
+
+
+def players(chat: Chat) -> Bunch[Player]:
+    """Return the members of a chat, in the order in which they were added."""
+    found = _chat(chat)
+    with found._world.lock:
+        members = [found._world.player(name) for name in found._read(MEMBERS)]
+        return Bunch(members, found.name)
+
+
+def messages(chat: Chat) -> list[Stamped]:
+    """Return every message, oldest first, as (id, time, message).
+
+    for _, time, message in chat.messages(session.chat):
+        print(message.sender, message.text)
+    """
+    return get_entries(_chat(chat), Message)
+
+
+def exists(chat: Chat | None) -> bool:
+    """Tell whether there is such a chat."""
+    return model_exists(chat) and MEMBERS in _names(find_model(chat))
+
+
+def add_message(chat: Chat, sender: Sender, text: str) -> UUID:
+    """Write into a chat from your code, and return the message's id; all members see it at once.
+
+        chat.add_message(session.chat, "Assistant", "Hello! How can I help?")
+
+    Args:
+        sender: a name to show, a member, or None for nobody.
+    """
+    found = _chat(chat, sender)
+    if not isinstance(text, str) or not text.strip():
+        raise UprootError(f"{text!r} cannot be a message.\nGive some text.")
+    with found._world.lock:
+        if isinstance(sender, (Player, PlayerIdentifier)):
+            name = _member(found._world, sender)
+            if name not in found._read(MEMBERS):
+                raise UprootError(
+                    f"player/{name} is no member of {found.subject}.\n"
+                    "Call chat.add_player(chat, player) first, or give a name as the sender."
+                )
+        elif sender is not None and not isinstance(sender, str):
+            raise WrongRecipient(sender)
+        return _post(found, sender, text, None)
+
+
+def on_message(chat: Chat, function: Listener) -> None:
+    """Call `function(chat, player, message)` whenever a message is sent; sync or async.
+
+        async def answer(chat, player, message):
+            if player is not None:      # None: written by your code
+                add_message(chat, "Bot", f"You said: {message}")
+
+        chat.on_message(player.chat, answer)
+
+    It goes on after a restart if it is a function of the notebook or app, and not one inside
+    another function; a cell that defines it anew is followed. Its failures are shown to the
+    researcher, never to participants.
+
+    Raises:
+        UprootError: it cannot be called.
+    """
+    found = _chat(chat)
+    if not callable(function):
+        raise UprootError(
+            f"on_message() was given {function!r}, which cannot be called.\n"
+            "Give a function that takes the chat, the player and the message."
+        )
+    with found._world.lock:
+        name = name_of_function(function)
+        found._world.models.listeners[name] = function
+        found._set(LISTENER, name)
+
+
+async def notify(
+    chat: Chat, message: UUID, sender: Any, player: Any, text: str, recipients: Any = None
+) -> None:
+    """Do nothing, as add_message has shown the message; apps of `uproot` call this after it."""
+    _chat(chat)
+
+
+# ---- which chat, who in it -----------------------------------------------------------------
+
+
+def _chat(chat: Any, near: Any = None) -> Model:
+    found = find_model(chat, near)
+    if MEMBERS not in _names(found):
+        raise UnknownModel(~found, "that is no chat.", "Make one with chat.create(session).")
+    return found
+
+
+def _names(model: Model) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = model._world.state.fields.get(model.subject, {})
+    return fields
+
+
+def _member(world: World, player: Any) -> str:
+    if isinstance(player, PlayerIdentifier) and player.session == world.name:
+        return world.player(player.name).name
+    if isinstance(player, Player) and player._world is world:
+        return player.name
+    raise WrongRecipient(player)
+
+
+def _check_pseudonym(pseudonym: Any) -> None:
+    is_text = isinstance(pseudonym, str) and pseudonym.isprintable() and pseudonym.strip()
+    if not is_text or len(pseudonym) > LONGEST_PSEUDONYM:
+        raise UprootError(
+            f"{pseudonym!a} cannot be a pseudonym.\n"
+            f"Give a name of up to {LONGEST_PSEUDONYM} characters."
+        )
+
+
+def _is_taken(pseudonym: str, name: str, members: Mapping[str, str]) -> bool:
+    """Tell whether another member's pseudonym looks the same."""
+    own = _looks(pseudonym)
+    return any(own == _looks(other) for member, other in members.items() if member != name)
+
+
+def _looks(pseudonym: str) -> str:
+    """Return a pseudonym as people compare it: without case, spaces and forms of letters."""
+    return "".join(unicodedata.normalize("NFKC", pseudonym).casefold().split())
+
+
+def free_pseudonym(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str) -> str:
+    """Return a pseudonym, numbered if another member has it already."""
+    found = _chat(chat, player)
+    name, members = _member(found._world, player), found._read(MEMBERS)
+    _check_pseudonym(pseudonym)
+    names = itertools.chain([pseudonym], (f"{pseudonym} {n}" for n in itertools.count(2)))
+    return next(one for one in names if not _is_taken(one, name, members))
+
+
+def _new_pseudonym(chat: Model, members: Mapping[str, str]) -> str:
+    taken = set(members.values())
+    draw = chat._world.new_rng(f"{chat.subject}/pseudonym {len(members)}")
+    for number in range(1, len(members) + 2):
+        end = f" {number}" if number > 1 else ""
+        free = [name + end for name in _PSEUDONYMS if name + end not in taken]
+        if free:
+            return draw.choice(free)
+    raise AssertionError("there are more names than members")
+
+
+# ---- a message on its way ------------------------------------------------------------------
+
+
+@live
+def chat_send(page: Any, player: Player, chat: str, text: str) -> None:
+    """Take what a participant has written into a widget."""
+    found = player._world.models.get(chat)
+    if found is None or player.name not in (found.get(MEMBERS) or ()):
+        raise Refused(NO_MEMBER)
+    written = text.strip()
+    if not written:
+        raise Refused(EMPTY)
+    if len(written) > LONGEST:
+        raise Refused(TOO_LONG)
+    if _sent_lately(found, player) >= MOST_A_SECOND:
+        raise Refused(TOO_FAST)
+    _post(found, ~player, written, player)
+
+
+LIVE_METHODS = {SENT: chat_send}
+"""Live methods that every page has."""
+
+
+def _sent_lately(chat: Model, player: Player) -> int:
+    since = chat._world.journal.clock() - 1.0
+    sent = 0
+    for record in reversed(chat._records()):
+        if record["time"] <= since:
+            break
+        sent += chat._stamped(record, Message).entry.sender == ~player
+    return sent
+
+
+def _post(chat: Model, sender: Sender, text: str, player: Player | None) -> UUID:
+    """Log a message, show it to the members, and tell the author's code."""
+    world, message = chat._world, Message(identifier_of(sender), text)
+    identifier = chat._keep(message, "chat")
+    if world.delivery is not None:
+        shown = _shown(chat, Stamped(identifier, world.journal.clock(), message))
+        members = list(chat._read(MEMBERS))
+        world.delivery.notify(None, members, {"chat": chat.name, **shown}, PUSHED, ...)
+    _tell_author(chat, player, text)
+    return identifier
+
+
+def _shown(chat: Model, stamped: Stamped) -> dict[str, Any]:
+    """Return what a widget gets of a message: no identifier of anybody is in it."""
+    members: dict[str, str] = chat._read(MEMBERS)
+    sender = stamped.entry.sender
+    by_member = isinstance(sender, PlayerIdentifier)
+    return {
+        "id": str(stamped.id), "time": stamped.time, "text": stamped.entry.text,
+        "from": _number(members, sender.name) if by_member else None,
+        "name": members.get(sender.name, "") if by_member else sender or "",
+    }  # fmt: skip
+
+
+def _number(members: Mapping[str, str], name: str) -> int | None:
+    """Return the place of a member in the chat, by which widgets know their own messages."""
+    return list(members).index(name) if name in members else None
+
+
+# ---- the author's code that hears messages -------------------------------------------------
+
+
+def _tell_author(chat: Model, player: Player | None, text: str) -> None:
+    world, remembered = chat._world, chat.get(LISTENER)
+    runtime = world.runtime
+    if not remembered or runtime is None:
+        return
+    name = remembered.partition(":")[2]
+    if player is None and world.lock.cause is not None and world.lock.cause.cause == f"task {name}":
+        return  # what the function itself writes is no news to it
+    function = runtime.find_function(remembered) or world.models.listeners.get(remembered)
+    if function is None:
+        text = f"{chat.subject} has a message for {name}(), which is not defined (any more).\n"
+        remedy = "Define it again, or call chat.on_message(chat, function) with another."
+        runtime.trouble.warn(text + remedy, Cause("", "", f"on_message of {chat.subject}", ""))
+        return
+    task: Any = _hear(function, chat, player, text)
+    task.__qualname__ = name
+    on_loop = threading.get_ident() == world.lock.thread_of_steps
+    (runtime.spawn if on_loop else runtime.spawn_from_cell)(task)
+
+
+async def _hear(function: Listener, chat: Model, player: Player | None, text: str) -> None:
+    heard = function(chat, player, text)
+    if inspect.isawaitable(heard):
+        await heard
+
+
+# ---- the widget ----------------------------------------------------------------------------
+
+
+def chat_functions(world: World, player: Player) -> dict[str, Callable[..., Markup]]:
+    """Return the template function `chat(id)` as it shows chats to a player."""
+    from jinja2 import pass_context  # lazy: a kernel that shows no page needs no templates
+    from jinja2.runtime import Context  # lazy: as above
+
+    @pass_context
+    def chat(context: Context, id: Chat) -> Markup:
+        found = _chat(id, player)
+        template = context.environment.get_template("uproot_nb/Chat.html")
+        say = context.resolve("_")
+        with world.lock:
+            members: dict[str, str] = found._read(MEMBERS)
+            number = _number(members, player.name)
+            rows = found._at(found._places(Message)[-SHOWN:], Message) if number is not None else []
+            boot = {
+                "chat": found.name, "me": number, "messages": [_shown(found, row) for row in rows],
+                "texts": {text: say(text) for text in ("You", *_ANSWERS)},
+            }  # fmt: skip
+        return Markup(template.render(boot=boot, name=found.name, longest=LONGEST, _=say))
+
+    return {"chat": chat}

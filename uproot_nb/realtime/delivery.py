@@ -1,0 +1,443 @@
+"""Delivery: notifications to browsers, in order, each exactly once."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from sqlite3 import Error as SqliteError
+from types import EllipsisType
+from typing import Any
+
+import orjson
+
+from uproot_nb.bridge.messages import Action, Backlog, CloseSocket, Push, SocketOpened
+from uproot_nb.errors import BadPage, UprootError, WrongRecipient
+from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.experiment.pages import Page
+from uproot_nb.log.events import Event
+from uproot_nb.session.entities import Player
+from uproot_nb.session.wire import event_frame, to_sendable_json
+from uproot_nb.session.world import World
+
+__all__ = ["Delivery", "Where"]
+
+Where = type[Page] | int | EllipsisType | None
+
+REMEMBERED = 500
+"""Pushes to one player kept in memory for browsers that reconnect; older ones are read from the
+log."""
+REMEMBERED_BYTES = 8 * 1024 * 1024
+"""Bytes of all pushes that are kept in memory."""
+LONGEST_BACKLOG = 10_000
+"""Pushes that are sent again to a page; one that has missed more loads anew."""
+LARGEST_BACKLOG = 2 * 1024 * 1024
+"""Bytes of pushes that are sent again to a page."""
+PART_BYTES = 256 * 1024
+"""Bytes of pushes in one part of a backlog."""
+SEARCHED_BYTES = 64 * 1024 * 1024
+"""Bytes of pushes that are read from the log at once, for all pages that have missed some."""
+_EVENTS_A_TURN = 500
+_BYTES_A_PUSH = 200
+"""What a push takes besides its frame."""
+_LEAST_COST = 2048
+"""What answering one socket counts as, in bytes: others have their turn between many."""
+
+RELOAD = to_sendable_json({"op": "action", "action": "reload"})
+
+Frames = list[tuple[int, bytes]]
+
+
+class _Sent:
+    """A push: its seq and frame; the frame is empty once it is no longer remembered."""
+
+    __slots__ = ("frame", "seq")
+
+    def __init__(self, seq: int, frame: bytes) -> None:
+        self.seq, self.frame = seq, frame
+
+
+class _Recent:
+    """The latest pushes, by the player who got them; bounded for each, and by their size in all."""
+
+    def __init__(self, after: int) -> None:
+        self._after = after
+        self._sent: deque[_Sent] = deque()
+        self._bytes = 0
+        self._of: dict[str, deque[_Sent]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+
+    def add(self, seq: int, players: list[str], frame: bytes) -> None:
+        """Remember one more push, and let go of the oldest where there are too many."""
+        sent, of = _Sent(seq, frame), self._of
+        for name in players:
+            of[name].append(sent)
+        self._sent.append(sent)
+        self._bytes += len(frame) + _BYTES_A_PUSH
+        while self._bytes > REMEMBERED_BYTES:
+            oldest = self._sent.popleft()
+            self._bytes -= len(oldest.frame) + _BYTES_A_PUSH
+            self._after, oldest.frame = oldest.seq, b""
+
+    def after(self, player: str) -> int:
+        """Return the seq after which every push to a player is here."""
+        sent = self._of.get(player)
+        full = bool(sent) and len(sent or ()) == REMEMBERED
+        return max(self._after, sent[0].seq - 1) if full and sent else self._after
+
+    def missed(self, player: str, since: int, until: int) -> Frames:
+        """Return what a player was sent after *since* and up to *until*, oldest first."""
+        sent = self._of.get(player, ())
+        return [(one.seq, one.frame) for one in sent if since < one.seq <= until]
+
+
+class _Missed:
+    """What the log has for a socket, newest first; `until` is where memory goes on."""
+
+    def __init__(self, opened: SocketOpened, until: int) -> None:
+        self.opened, self.until = opened, until
+        self.frames: Frames = []
+        self.size = 0
+        self.too_much = False
+
+    def take(self, seq: int, frame: bytes) -> None:
+        """Add one older push, if the socket lacks it."""
+        if self.too_much or not self.opened.since < seq <= self.until:
+            return
+        self.frames.append((seq, frame))
+        self.size += len(frame)
+        if self.size > LARGEST_BACKLOG or len(self.frames) > LONGEST_BACKLOG:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Let the page load anew instead."""
+        self.too_much = True
+        self.frames.clear()
+
+
+class Delivery:
+    """Logs each notification once and releases it after the commit.
+
+    Browsers that reconnect are answered by one task, in turn: from memory, and those that have
+    missed more by one search of the log for all of them, beside the loop.
+
+    Args:
+        spawn: runs a coroutine in the background.
+    """
+
+    def __init__(self, world: World, spawn: Callable[[Any], Any]) -> None:
+        self._world, self._spawn = world, spawn
+        self._recent = _Recent(world.state.seq)
+        self._opened: dict[int, SocketOpened] = {}
+        """Sockets that have not been sent all that they have missed."""
+        self._late: dict[int, _Missed] = {}
+        """Those of them for which the log is searched."""
+        self._answering = self._searching = False
+        self._reader: ThreadPoolExecutor | None = None
+
+    def notify(
+        self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Where
+    ) -> None:
+        """Push *data* to the recipients who are where it says."""
+        world = self._world
+        if event is not None and not isinstance(event, str):
+            raise TypeError(f"event= takes a name (text), not {type(event).__name__}.")
+        payload, named = to_sendable_json(data), to_sendable_json(event)
+        with world.lock:
+            names = self.names(recipients)
+            at = self._place_of(sender) if where is None else where
+            present = self._present(names, at)
+            place = _told(at)
+            value = b'{"event":%b,"where":%b,"recipients":%b,"data":%b}' % (
+                named, orjson.dumps(place), orjson.dumps(present), payload,
+            )  # fmt: skip
+            subject = "session" if sender is None else sender.subject
+            seq = world.journal.write("notify", subject, event or "", value.decode())
+            self._release(seq, present, event_frame(seq, named, payload))
+
+    def act(self, recipients: Any, action: str, **details: Any) -> None:
+        """Steer the open browsers of the recipients (reload, redirect, submit, message)."""
+        world = self._world
+        with world.lock:
+            names = self.names(recipients)
+            value = world.codec.encode({"action": action, "players": names, **details})
+            subject = f"player/{names[0]}" if len(names) == 1 else "session"
+            world.journal.write("intervention", subject, action, value)
+            self.tell(names, action, **details)
+
+    def tell(self, names: list[str], action: str, **details: Any) -> None:
+        """Steer open browsers as `act`, once what is written so far is committed; log nothing."""
+        world = self._world
+        frame = to_sendable_json({"op": "action", "action": action, **details})
+        message = Action(world.key, names, frame)
+        with world.lock:
+            world.journal.say(lambda: world.send(message))
+
+    def _release(self, seq: int, players: list[str], frame: bytes) -> None:
+        if not players:
+            return
+        world = self._world
+        self._recent.add(seq, players, frame)
+        states = world.state.players
+        positions = [states[name].position for name in players]
+        message = Push(world.key, seq, players, frame, positions)
+        world.journal.say(lambda: world.send(message))
+
+    # ---- browsers that reconnect ----
+
+    def catch_up(self, opened: SocketOpened) -> None:
+        """Send a browser that (re)connects what it has missed, or let it load its page anew."""
+        self._opened[opened.socket] = opened
+        if not self._answering:
+            self._answering = True
+            self._spawn(self._answer_all())
+
+    def forget_socket(self, socket: int) -> None:
+        """Send nothing more to a socket that is closed."""
+        self._opened.pop(socket, None)
+        self._late.pop(socket, None)
+
+    def forget_sockets(self) -> None:
+        """Send nothing more to any socket: the line is gone, and the next one names them anew."""
+        self._opened.clear()
+        self._late.clear()
+
+    def close(self) -> None:
+        """Let go of the thread that reads."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer_all(self) -> None:
+        """Answer the sockets that wait; those that need the log wait for a search of it."""
+        try:
+            while waiting := [o for number, o in self._opened.items() if number not in self._late]:
+                await self._answer(waiting)
+        finally:
+            self._answering = False
+
+    async def _answer(self, waiting: list[SocketOpened]) -> None:
+        cost = 0
+        for opened in waiting:
+            if not self._awaits(opened):
+                continue
+            with self._world.lock:
+                committed, until = self._world.journal.committed, self._recent.after(opened.player)
+                current = self._can_catch_up(opened)
+                found = self._remembered(opened, opened.since) if current else []
+            if current and opened.since < until:
+                self._answer_later(_Missed(opened, until))
+                continue
+            cost += await self._send(opened, found, committed)
+            if cost > PART_BYTES:
+                cost = 0
+                await self._world.drain()
+
+    def _answer_later(self, missed: _Missed) -> None:
+        """Let the log be searched for a socket, once it has all that memory lacks."""
+        self._late[missed.opened.socket] = missed
+        with self._world.lock:
+            self._world.journal.say(self._search_soon)
+
+    def _search_soon(self) -> None:
+        if not self._searching and self._late:
+            self._searching = True
+            self._spawn(self._answer_from_log())
+
+    def _searchable(self) -> list[_Missed]:
+        committed = self._world.journal.committed
+        return [missed for missed in self._late.values() if missed.until <= committed]
+
+    async def _answer_from_log(self) -> None:
+        """Answer those whose missed pushes memory lacks, all of them by one search."""
+        try:
+            while missed := self._searchable():
+                await self._answer_by_search(missed)
+        finally:
+            self._searching = False
+
+    async def _answer_by_search(self, missed: list[_Missed]) -> None:
+        try:
+            await self._search(missed)
+        except (OSError, SqliteError, UprootError) as error:
+            self._world.journal.report(error)
+            for one in missed:  # a page that loads anew needs nothing of the log
+                one.give_up()
+        for one in missed:
+            await self._answer_one(one)
+
+    async def _answer_one(self, missed: _Missed) -> None:
+        opened = missed.opened
+        if self._late.get(opened.socket) is missed:
+            del self._late[opened.socket]
+        if self._awaits(opened):
+            missed.frames.reverse()
+            await self._send(opened, None if missed.too_much else missed.frames, missed.until)
+            await self._world.drain()
+
+    async def _search(self, missed: list[_Missed]) -> None:
+        """Read the log once, newest first, for all who have missed what memory lacks."""
+        world = self._world
+        if self._reader is None:
+            self._reader = ThreadPoolExecutor(1, f"uproot_nb {world.name} reads")
+        since, until = min(m.opened.since for m in missed), max(m.until for m in missed)
+        events = world.log.read(
+            world.name, after=since, until=until, kinds={"notify"}, newest_first=True
+        )
+        size, more = 0, True
+        while more:
+            wanted: dict[str, list[_Missed]] = defaultdict(list)
+            for one in missed:
+                if not self._awaits(one.opened):
+                    one.give_up()  # gone meanwhile, or opened again
+                elif not one.too_much:
+                    wanted[one.opened.player].append(one)
+            if size > SEARCHED_BYTES:
+                for one in missed:
+                    one.give_up()
+            if not wanted or size > SEARCHED_BYTES:
+                return
+            some, more = await world.loop.run_in_executor(
+                self._reader, _sort_some, events, wanted
+            )  # fmt: skip
+            size += some
+
+    async def _send(self, opened: SocketOpened, frames: Frames | None, until: int) -> int:
+        """Send a socket *frames*, then all since *until* that is in memory; return the bytes.
+
+        The last part is made and sent in one go: it says up to which seq the socket has everything.
+        None, or too much in memory: the page loads anew.
+        """
+        world = self._world
+        cost, part, size = _LEAST_COST, Frames(), 0
+        for number, frame in frames or ():
+            part.append((number, frame))
+            size += len(frame)
+            if size >= PART_BYTES:
+                world.send(Backlog(opened.socket, number, part, more=True))
+                cost, part, size = cost + size, Frames(), 0
+                await world.drain()
+                if not self._awaits(opened):
+                    return cost
+        with world.lock:
+            if opened.player not in world.state.players:
+                world.send(CloseSocket(opened.socket, 4403, "unknown"))
+            else:
+                rest = None if frames is None else self._remembered(opened, until)
+                action = self._reload_for(opened, rest is None)
+                last = [] if action or rest is None else [*part, *rest]
+                world.send(Backlog(opened.socket, world.journal.committed, last, action=action))
+        self._opened.pop(opened.socket, None)
+        return cost + size
+
+    def _awaits(self, opened: SocketOpened) -> bool:
+        """Tell whether a socket is still open and has not been answered."""
+        return self._opened.get(opened.socket) is opened
+
+    def _can_catch_up(self, opened: SocketOpened) -> bool:
+        """Tell whether a page is the one its player is on, as it was rendered in this visit."""
+        player = self._world.state.players.get(opened.player)
+        if player is None or player.position != opened.page:
+            return False
+        return player.entered <= opened.since <= self._world.journal.committed
+
+    def _reload_for(self, opened: SocketOpened, too_much: bool) -> bytes:
+        """Return the frame that lets a page load anew, if it must."""
+        player = self._world.state.players[opened.player]
+        if self._can_catch_up(opened):
+            return RELOAD if too_much else b""
+        if opened.page < 0:
+            return b""
+        if player.position == opened.page and opened.since > self._world.journal.committed:
+            return RELOAD  # of another history: the log was set back
+        return to_sendable_json({"op": "action", "action": "reload", "entered": player.entered})
+
+    def _remembered(self, opened: SocketOpened, since: int) -> Frames | None:
+        """Return the committed pushes after *since*; None if some are lost, or are too many."""
+        if since < self._recent.after(opened.player):
+            return None
+        found = self._recent.missed(opened.player, since, self._world.journal.committed)
+        return None if sum(len(frame) for _, frame in found) > LARGEST_BACKLOG else found
+
+    # ---- who, and where ----
+
+    def names(self, recipients: Any) -> list[str]:
+        """Return the names of players: of one, of an identifier, or of any iterable of these.
+
+        Raises:
+            WrongRecipient: something is not a player of this session.
+        """
+        return list(dict.fromkeys(self._each_name(recipients)))
+
+    def _each_name(self, recipients: Any) -> Iterable[str]:
+        if isinstance(recipients, (Player, PlayerIdentifier, str)):
+            yield self._name(recipients)
+        elif isinstance(recipients, Iterable) and not isinstance(recipients, (bytes, dict)):
+            for recipient in recipients:
+                yield self._name(recipient)
+        else:
+            raise WrongRecipient(recipients)
+
+    def _name(self, recipient: Any) -> str:
+        world = self._world
+        if isinstance(recipient, Player) and recipient._world is world:
+            return recipient.name
+        if isinstance(recipient, PlayerIdentifier) and recipient.session == world.name:
+            return world.player(recipient.name).name
+        if isinstance(recipient, str):
+            return world.player(recipient).name
+        raise WrongRecipient(recipient)
+
+    def _place_of(self, sender: Player | None) -> tuple[str | None, int]:
+        """Return the sender's page, and which of its places in the order it is."""
+        if sender is None:
+            raise BadPage(
+                "notify",
+                "there is no sender whose page could be meant.",
+                "Say where=PageClass, or where=... for any page.",
+            )
+        return sender.page, sender._state.nth
+
+    def _present(self, names: list[str], where: Any) -> list[str]:
+        states = self._world.state.players
+        if where is ...:
+            return [name for name in names if states[name].page is not None]
+        if isinstance(where, bool):
+            raise TypeError("where= takes a page class, a position, or ... for any page.")
+        if isinstance(where, tuple):
+            return [n for n in names if (states[n].page, states[n].nth) == where]
+        if isinstance(where, int):
+            return [name for name in names if states[name].position == where]
+        if isinstance(where, type) and issubclass(where, Page) and where.may_be_listed():
+            return [name for name in names if states[name].page == where.key]
+        raise TypeError(
+            f"where={where!r} is not a page.\nGive a page class, a position, or ... for any page."
+        )
+
+
+def _told(where: Any) -> Any:
+    """Return what the log tells of the place that a notification was meant for."""
+    if isinstance(where, tuple):
+        return where[0]
+    if isinstance(where, int):
+        return where
+    return getattr(where, "key", None)
+
+
+def _sort_some(events: Iterator[Event], wanted: dict[str, list[_Missed]]) -> tuple[int, bool]:
+    """Give some of the log's pushes to those who have missed them; return bytes, and if more come.
+
+    It runs in a thread of its own.
+    """
+    read = size = 0
+    for event in islice(events, _EVENTS_A_TURN):
+        read += 1
+        value = orjson.loads(event.value)
+        missing = wanted.keys() & value["recipients"]
+        if missing:
+            named, data = orjson.dumps(value["event"]), orjson.dumps(value["data"])
+            frame = event_frame(event.seq, named, data)
+            size += len(frame)
+            for name in missing:
+                for one in wanted[name]:
+                    one.take(event.seq, frame)
+    return size, read == _EVENTS_A_TURN

@@ -1,0 +1,359 @@
+"""Rooms: addresses that lead many participants into a session, by label if need be."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from uproot_nb.bridge.messages import (
+    CloseRoom,
+    HttpReply,
+    HttpRequest,
+    OpenRoom,
+    RoomNews,
+    RoomWaiting,
+)
+from uproot_nb.log.state import PlayerState
+from uproot_nb.session.entities import Player
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.wire import to_json
+from uproot_nb.session.world import World
+
+__all__ = ["LABEL", "TEXTS", "Admission", "Outcome", "Room", "Rooms", "admit"]
+
+LABEL = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""What a label looks like."""
+
+TEXTS = (
+    "Welcome",
+    "Press the button when you are ready to take part.",
+    "Take part",
+    "Please enter the label that you were given.",
+    "Label",
+    "Continue",
+    "We do not know this label. Please check it and try again.",
+    "One moment, please",
+    "The study has not begun yet. This page goes on by itself as soon as it does.",
+    "The connection was lost. It mends itself; please keep this page open.",
+    "This label has been used",
+    "If it was you, please open your own link again."
+    " If not, please ask the person who runs this study.",
+    "All places are taken",
+    "Thank you for your interest. You may close this page.",
+    "Something went wrong",
+    "Please try again. If that does not help, please tell the person who runs this study.",
+    "Try again",
+)
+"""What `templates/Room.html` says through `_()`."""
+
+Render = Callable[[Mapping[str, Any], str], str]
+"""Makes the page: (variables of Room.html, Accept-Language header) → HTML."""
+
+HTML = [("Content-Type", "text/html; charset=UTF-8")]
+_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
+_ENTER = to_json({"op": "action", "action": "submit"})
+
+
+class Outcome(StrEnum):
+    """What becomes of somebody who stands before a room; the values name parts of Room.html."""
+
+    ENTER = "enter"
+    WAIT = "wait"
+    LABEL_NEEDED = "label"
+    LABEL_UNKNOWN = "unknown"
+    LABEL_USED = "used"
+    FULL = "full"
+
+
+STATUS = {Outcome.LABEL_UNKNOWN: 403, Outcome.LABEL_USED: 409, Outcome.FULL: 409}
+"""Where it is not 200. The participant server counts 403 as a guess."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room as its researcher wants it.
+
+    Room("lab", labels=("p01", "p02"))      # two who are known, once each
+    Room("online", capacity=100)            # the first hundred who come
+    """
+
+    name: str
+    labels: Sequence[str] | None = None
+    capacity: int | None = None
+    open: bool = True
+
+    @property
+    def places(self) -> int | None:
+        """How many places it gives; None if there is no limit."""
+        if self.capacity is None and self.labels is not None:
+            return len(self.labels)
+        return self.capacity
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The answer to somebody who wants in: what becomes of them, and the label they get."""
+
+    outcome: Outcome
+    label: str | None = None
+
+
+def admit(room: Room, label: str, players: Collection[PlayerState], admitted: int) -> Admission:
+    """Decide about somebody with *label* ("" for none).
+
+    Args:
+        players: everybody in the session.
+        admitted: how many places the room has given so far.
+    """
+    if not label:
+        if room.labels is not None:
+            return Admission(Outcome.LABEL_NEEDED)
+    elif not LABEL.fullmatch(label) or (room.labels is not None and label not in room.labels):
+        return Admission(Outcome.LABEL_UNKNOWN)
+    elif any(player.label == label for player in players):
+        return Admission(Outcome.LABEL_USED, label)
+    free = any(not player.claimed for player in players)
+    if not free and room.places is not None and admitted >= room.places:
+        return Admission(Outcome.FULL, label or None)
+    return Admission(Outcome.ENTER if room.open else Outcome.WAIT, label or None)
+
+
+class Rooms:
+    """The rooms of one session, and those who come through them.
+
+    Whom a room has admitted is in the log as fields of "room/<name>": the player's name, and with
+    it the visit that brought the place. A second click, or a form that is sent again because its
+    answer was lost, belongs to the same visit and leads to the same place.
+
+    Args:
+        introduce: runs the author's new_player for a player, unless it has run.
+        render: makes a page from Room.html.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        trouble: Trouble,
+        introduce: Callable[[Player], Awaitable[None]],
+        render: Render,
+    ) -> None:
+        self._world, self._trouble = world, trouble
+        self._introduce, self._render = introduce, render
+        self._read: dict[str, tuple[Any, Room]] = {}
+        self._waiting: dict[str, int] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._visits = {
+            (name, world.state.value(_subject(name), player)): player
+            for name in world.state.rooms
+            for player in world.state.names(_subject(name))
+        }
+
+    # ---- for the researcher ----
+
+    def get(self, name: str) -> Room | None:
+        """Return the room as it is now; None if there is none of that name."""
+        kept = self._world.state.rooms.get(name)
+        if not kept:
+            return None
+        known = self._read.get(name)
+        if known is None or known[0] is not kept:
+            labels = kept["labels"]
+            room = Room(
+                name, None if labels is None else _Labels(labels), kept["capacity"], kept["open"]
+            )
+            known = self._read[name] = kept, room
+        return known[1]
+
+    def define(self, room: Room) -> None:
+        """Make the room, or change its labels and places.
+
+        The same cell may run again: a room that was opened or closed since then stays so, unless
+        the cell says otherwise than before.
+        """
+        with self._world.lock:
+            kept = self._world.state.rooms.get(room.name) or {}
+            same = kept.get("asked") == room.open
+            self._write(room.name, {
+                "labels": None if room.labels is None else list(room.labels),
+                "capacity": room.capacity,
+                "open": kept["open"] if same else room.open,
+                "asked": room.open,
+                "since": kept.get("since") or time.time(),
+            })  # fmt: skip
+            self._world.journal.say(lambda: self._announce(room.name))
+
+    def set_open(self, name: str, is_open: bool) -> None:
+        """Open a room, so that those who wait come in, or close it."""
+        with self._world.lock:
+            kept = self._world.state.rooms[name]
+            if kept["open"] != is_open:
+                self._write(name, {**kept, "open": is_open})
+
+    def remove(self, name: str) -> None:
+        """Take a room away; who is in stays in."""
+        with self._world.lock:
+            self._world.journal.fold("room", "session", name, "null")
+            message = CloseRoom(self._world.key, name)
+            self._world.journal.say(lambda: self._world.send(message))
+
+    def waiting(self, name: str) -> int:
+        """Return how many browsers wait in a room."""
+        return self._waiting.get(name, 0)
+
+    def admitted(self, name: str) -> Bunch[Player]:
+        """Return who came through a room, in the order in which they came."""
+        with self._world.lock:
+            names = list(self._world.state.names(_subject(name)))
+            return Bunch([self._world.player(player) for player in names], f"room '{name}'")
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        """Keep a room, and let those who wait come in if it is open."""
+        journal = self._world.journal
+        if value != self._world.state.rooms.get(name):
+            journal.fold("room", "session", name, self._world.codec.encode(value))
+        if value["open"]:
+            self._call_in(name)
+
+    # ---- the line to the participant server ----
+
+    def announce(self) -> None:
+        """Tell the participant server of all rooms; whenever the line is made."""
+        with self._world.lock:
+            self._waiting.clear()
+            for name in self._world.state.rooms:
+                self._announce(name)
+
+    def note_waiting(self, message: RoomWaiting) -> None:
+        """Take note of how many wait; whoever began to after the room opened is called in."""
+        with self._world.lock:
+            room = self.get(message.name)
+            self._waiting[message.name] = message.count
+            if message.count and room is not None and room.open:
+                self._call_in(message.name)
+
+    def _announce(self, name: str) -> None:
+        kept = self._world.state.rooms.get(name)
+        if kept:
+            self._world.send(OpenRoom(self._world.key, name, kept["since"]))
+
+    def _call_in(self, name: str) -> None:
+        message = RoomNews(self._world.key, name, _ENTER)
+        self._world.journal.say(lambda: self._world.send(message))
+
+    # ---- those who come ----
+
+    async def answer(self, request: HttpRequest) -> HttpReply:
+        """Show the room ("room"), or let somebody in ("enter"); to be sent once it is committed."""
+        label, visit = _label_in(request), _visit_in(request)
+        with self._world.lock:
+            room = self.get(request.room)
+            if room is None:
+                return self._show("trouble", label, visit, request, 404)
+            player = self._entered_before(room, label, visit)
+            if player is None:
+                admission = self._decide(room, label)
+                if request.action != "enter" or admission.outcome is Outcome.WAIT:
+                    return self._answer_outside(admission, label, visit, request)
+                if admission.outcome is not Outcome.ENTER:
+                    return self._show_outcome(admission.outcome, label, visit, request)
+                player = self._give_place(room, admission.label, visit)
+        return await self._let_in(player, label, visit, request)
+
+    def _decide(self, room: Room, label: str) -> Admission:
+        state = self._world.state
+        admitted = len(state.fields.get(_subject(room.name), ()))
+        return admit(room, label, state.players.values(), admitted)
+
+    def _answer_outside(
+        self, admission: Admission, label: str, visit: str, request: HttpRequest
+    ) -> HttpReply:
+        if request.action == "enter":  # to an address that may be loaded again as often as need be
+            return _see_other(request, f"./?label={quote(label)}" if label else "./")
+        return self._show_outcome(admission.outcome, label, visit, request)
+
+    def _entered_before(self, room: Room, label: str, visit: str) -> Player | None:
+        name = self._visits.get((room.name, self._world.mark_of(visit)))
+        if name is None or (self._world.state.players[name].label or "") != label:
+            return None
+        return self._world.player(name)
+
+    def _give_place(self, room: Room, label: str | None, visit: str) -> Player:
+        world = self._world
+        player = world.claim_place(label) or world.add_player(claimed=True, label=label)
+        mark = world.mark_of(visit)
+        world.journal.fold("set", _subject(room.name), player.name, world.codec.encode(mark))
+        self._visits[room.name, mark] = player.name
+        return player
+
+    async def _let_in(
+        self, player: Player, label: str, visit: str, request: HttpRequest
+    ) -> HttpReply:
+        try:
+            # A second click must not run new_player again while it is still running.
+            async with self._turns.setdefault(player.name, asyncio.Lock()):
+                await self._introduce(player)
+        except (Exception, asyncio.CancelledError) as error:  # the border around new_player
+            if self._world.closing:
+                raise
+            cause = Cause(player.name, "", f"room {request.room}", "")
+            self._trouble.report(error, cause, player.subject)
+            return self._show("trouble", label, visit, request, 500)
+        self._turns.pop(player.name, None)
+        return _see_other(request, f"../../p/{self._world.token(player.name)}/")
+
+    # ---- pages ----
+
+    def _show_outcome(
+        self, outcome: Outcome, label: str, visit: str, request: HttpRequest
+    ) -> HttpReply:
+        return self._show(outcome.value, label, visit, request, STATUS.get(outcome, 200))
+
+    def _show(
+        self, part: str, label: str, visit: str, request: HttpRequest, status: int
+    ) -> HttpReply:
+        variables = {"part": part, "label": label, "visit": visit}
+        html = self._render(variables, request.languages)
+        return HttpReply(request.request, status, HTML, html.encode())
+
+
+class _Labels(tuple[str, ...]):
+    """Labels in their order, found at once."""
+
+    _known: frozenset[str]
+
+    def __contains__(self, label: object) -> bool:
+        if not hasattr(self, "_known"):
+            self._known = frozenset(self)
+        return label in self._known
+
+
+def _subject(room: str) -> str:
+    return f"room/{room}"
+
+
+def _label_in(request: HttpRequest) -> str:
+    """Return the label that the form has, else the one in the address."""
+    for pairs in (request.form, request.query):
+        given = [value for name, value in pairs if name == "label"]
+        if given:
+            return given[0].strip()[:200].encode("utf-8", "replace").decode()
+    return ""
+
+
+def _visit_in(request: HttpRequest) -> str:
+    """Return what tells this visit from others: it comes back with the form."""
+    told = dict(request.form).get("_uproot_visit", "")
+    return told if _VISIT.fullmatch(told) else secrets.token_urlsafe(16)
+
+
+def _see_other(request: HttpRequest, place: str) -> HttpReply:
+    return HttpReply(request.request, 303, [("Location", place)], b"")

@@ -1,0 +1,1 @@
+"""Recorded sessions, run again and compared."""

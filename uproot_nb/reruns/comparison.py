@@ -1,0 +1,169 @@
+"""Difference: the first thing that came out otherwise, of two logs of the same session."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import orjson
+
+from uproot_nb.flow.waits import WAIT_EVENT
+from uproot_nb.log.call_rows import read_call
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.reruns.recorded_time import CLOSE
+
+__all__ = ["Difference", "alike", "first_difference"]
+
+_COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "join"}
+_UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+_TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
+_CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
+_CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
+
+_TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place"}
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A call, submission or hook that came out otherwise, and in what first.
+
+    `what` is like "Market.post_offer", `args` and `kwargs` what it was called with. `field` of
+    `subject` was `recorded` and is `now`; the field "result" is what a call came to, "push" what
+    was notified, "page" where a player went, "place" one that was taken. What is not there at all
+    is None.
+    """
+
+    seq: int
+    player: str
+    page: str
+    what: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    subject: str
+    field: str
+    recorded: Any
+    now: Any
+    reason: str = ""
+
+    def __str__(self) -> str:
+        given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
+        called = f"{self.what}({', '.join(given)}) of player/{self.player}"
+        if self.player in ("", "researcher"):  # a cell, the monitor, or the session's own code
+            called = self.what
+        text = (
+            f"event {self.seq}: {called}: {self.field} of {self.subject} was "
+            f"{self.recorded!r}, and is {self.now!r} now"
+        )
+        return f"{text}\n{self.reason}" if self.reason else text
+
+
+def alike(was: str | None, is_now: str | None) -> bool:
+    """Tell whether two values, as JSON, are the same but for what no rerun can repeat.
+
+    That are identifiers (UUID), times of entries, and a few seconds in other numbers that are
+    Unix times with a fraction: calls take other times each time that they run.
+    """
+    if was is None or is_now is None or was == is_now:
+        return was == is_now
+    before, now = _repeatable(was), _repeatable(is_now)
+    if _CLOCK.sub("", before) != _CLOCK.sub("", now):
+        return False
+    times = zip(_CLOCK.findall(before), _CLOCK.findall(now), strict=True)
+    return all(abs(float(a) - float(b)) <= CLOSE for a, b in times)
+
+
+def _repeatable(text: str) -> str:
+    return _TIME.sub("0", _UUID.sub("uuid", text))
+
+
+def first_difference(
+    recorded: Sequence[Event],
+    now: Sequence[Event],
+    place: Callable[[Event], int],
+    codec: Codec,
+) -> Difference | None:
+    """Return what came out otherwise first; None if nothing did.
+
+    What each cause has done is compared in its own order, as several may take turns.
+
+    Args:
+        place: the recorded event before which an event of today came.
+    """
+    before, after = _effects(recorded), _effects(now)
+    found: tuple[int, Event | None, Event | None] | None = None
+    for key in before.keys() | after.keys():
+        for was, is_now in zip_longest(before[key], after[key]):
+            if was is None or is_now is None or not _came_out_alike(was, is_now):
+                seq = was.seq if was is not None else place(is_now)
+                if found is None or seq < found[0]:
+                    found = seq, was, is_now
+                break
+    return None if found is None else _described(*found, recorded, codec)
+
+
+def _effects(events: Iterable[Event]) -> defaultdict[_Key, list[Event]]:
+    found: defaultdict[_Key, list[Event]] = defaultdict(list)
+    for event in events:
+        ours = event.kind == "notify" and event.field == WAIT_EVENT
+        if event.kind not in _COMPARED or ours or '"outcome":"started"' in event.value:
+            continue
+        found[event.actor, event.page, event.cause].append(event)
+    return found
+
+
+def _came_out_alike(was: Event, is_now: Event) -> bool:
+    same_place = (was.kind, *was[4:6]) == (is_now.kind, *is_now[4:6])
+    return same_place and alike(_told(was), _told(is_now))
+
+
+def _told(event: Event) -> str:
+    if event.kind == "call":
+        return orjson.dumps(_outcome(event)).decode()
+    return "" if event.kind == "submit" else event.value  # what was sent is as recorded
+
+
+def _outcome(event: Event) -> Any:
+    told = read_call(event.value)
+    return {key: told[key] for key in ("outcome", "result", "error", "message") if key in told}
+
+
+def _described(
+    seq: int, was: Event | None, is_now: Event | None, recorded: Sequence[Event], codec: Codec
+) -> Difference:
+    one = was or is_now
+    assert one is not None
+    known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
+    call = next(known, one if one.kind == "call" else None)
+    told = {} if call is None else read_call(call.value)
+    field = _TOLD_AS.get(one.kind, one.field or one.kind)
+    return Difference(
+        seq, one.actor, one.page, one.cause, told.get("args", []), told.get("kwargs", {}),
+        one.subject, field, _value(was, codec), _value(is_now, codec), _reason(one, recorded),
+    )  # fmt: skip
+
+
+def _value(event: Event | None, codec: Codec) -> Any:
+    if event is None:
+        return None
+    if event.kind == "call":
+        told = _outcome(event)
+        return told.get("result") if told["outcome"] == "ok" else told
+    return codec.decode(event.value)
+
+
+def _reason(event: Event, recorded: Sequence[Event]) -> str:
+    """Name the likely reason if the code draws or tells the time on its own."""
+    sources = [e.value for e in recorded if e.kind == "code" and e.field == event.page]
+    if any(_CHANCE.search(source) for source in sources):
+        return (
+            "Its code draws or tells the time without the session (random, time.time, uuid …): "
+            "that may be why. Use rng()."
+        )
+    return ""

@@ -1,0 +1,316 @@
+"""Retelling: a session in memory that is told again what has come to a recorded one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.messages import HttpRequest, Invoke
+from uproot_nb.engine.runtime import Runtime
+from uproot_nb.experiment.setup import Setup
+from uproot_nb.flow.hooks import run_authors
+from uproot_nb.flow.showing import MakeTemplates
+from uproot_nb.flow.submitting import BACK, POSITION, VISIT, visit_token
+from uproot_nb.log.call_rows import call_id_of, read_call
+from uproot_nb.log.codec import Resolve
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import MemoryLog
+from uproot_nb.reruns.recorded_time import CLOSE, RecordedLoop
+from uproot_nb.session.entities import Player
+from uproot_nb.session.steps import Cause
+
+__all__ = ["Retelling"]
+
+_OUTSIDE = Cause("", "", "uproot_nb", "")
+
+
+class Retelling(Runtime):
+    """Runs a session without a participant server, at the recorded times.
+
+    Args:
+        name, settings, seed: as recorded.
+        now: when the session began, in Unix seconds.
+    """
+
+    has_effects = False
+
+    def __init__(
+        self,
+        name: str,
+        setup: Setup,
+        templates: MakeTemplates,
+        settings: dict[str, Any],
+        seed: Any,
+        now: float,
+        resolve: Resolve,
+        language: str = "",
+    ) -> None:
+        super().__init__(
+            name, MemoryLog(), setup, _connect, lambda: _OUTSIDE, self._hear, _disconnect,
+            templates, settings, seed, resolve, language,
+            make_loop=lambda lock: RecordedLoop(lock, now),
+        )  # fmt: skip
+        self.time: RecordedLoop = self.loop  # type: ignore[assignment]
+        self.world.journal.clock = self.loop.time
+        self.world.clock.reset()
+        self.told: Counter[str] = Counter()
+        """How many of each kind were told again; "left out" where today's players are elsewhere."""
+        self.troubles: list[str] = []
+        self._draw_name = self.world.new_name
+        self._passings: dict[str, list[Event]] = {}
+        self._turns: dict[tuple[str, str], dict[int, asyncio.Future[None]]] = {}
+        """The steps that come after what others do, by call: resolved when it is their turn."""
+        self.lock.gate = self._turn
+        self.flow.timeouts.is_told = lambda player: self._passing(player) is not None
+
+    def expect(self, passings: Iterable[Event]) -> None:
+        """Know beforehand when players' time was up, by the events that will be told."""
+        for event in passings:
+            self._passings.setdefault(event.subject, []).append(event)
+
+    def expect_turns(self, turns: Iterable[tuple[Event, int]]) -> None:
+        """Know beforehand which steps of which calls have waited while others have written."""
+        for event, number in turns:
+            name, call_id = event.subject.partition("/")[2], call_id_of(event.value)
+            self._turns.setdefault((name, call_id), {})[number] = self.loop.create_future()
+
+    def _turn(self, cause: Cause) -> asyncio.Future[None] | None:
+        """Return what the next step of a call has to wait for; None if it may go on."""
+        invoke = getattr(cause, "invoke", None)
+        if invoke is None:
+            return None
+        turns = self._turns.get((invoke.player, invoke.id), {})
+        turn = turns.get(cause.step)  # type: ignore[attr-defined]
+        return None if turn is None or turn.done() else turn
+
+    async def _tell_resume(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        turns = self._turns.get((name, call_id_of(event.value)), {})
+        waiting = [number for number, turn in turns.items() if not turn.done()]
+        if waiting:
+            turns[min(waiting)].set_result(None)
+
+    def tell(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
+        """Let something come in again, and wait for all that it causes."""
+        self.wait_for(self._tell(act, event, seq, time, more))
+
+    def pass_time(self, until: float) -> None:
+        """Let timers go off up to a time."""
+        self.wait_for(self.time.advance(until))
+
+    def _tick(self) -> None:
+        """Take no snapshots."""
+
+    def _hear(self, text: str, cause: Cause) -> None:
+        self.troubles.append(text)
+
+    async def _tell(
+        self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]
+    ) -> None:
+        await self.time.advance(time)
+        self.world.shift = seq - 1 - self.world.journal.seq
+        name = event.subject.partition("/")[2]
+        meant = event.subject.startswith("player/") and act not in ("claim", "place", "apply")
+        if meant and name not in self.world.state.players:
+            self.told["left out"] += 1
+            return
+        self.told[act] += 1
+        await getattr(self, f"_tell_{act}")(event, name, more)
+        await self.time.settle()
+
+    # ---- what browsers do ----
+
+    async def _tell_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        told = read_call(event.value)
+        if told["args"] is None:  # it was refused, and what was sent is not in the log
+            await self._repeat([event])
+            return
+        self.calls.receive(Invoke(
+            event.seq, 1, self.world.key, name, told["page"], told["id"], event.field,
+            orjson.dumps(told["args"]), orjson.dumps(told["kwargs"]),
+        ))  # fmt: skip
+
+    async def _tell_submit(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if player.page != event.field:
+            self.told["left out"] += 1
+            return
+        left = orjson.loads(event.value) or {}
+        form, language = left.get("form"), left.get("language", "")
+        page = self.flow.journeys.pages.get(event.field)
+        if form is None and getattr(page, "fields", None):
+            self.told["not kept"] += 1
+            await self._repeat(more)
+            return
+        await self._post(name, [(key, text) for key, text in form or ()], language)
+
+    async def _tell_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._post(name, [(BACK, "1")])
+
+    async def _post(self, name: str, form: list[tuple[str, str]], language: str = "") -> None:
+        player = self.world.player(name)
+        hidden = [(POSITION, str(player.position)), (VISIT, visit_token(self.world, player))]
+        await self._ask("submit", name, [*hidden, *form], languages=language)
+
+    async def _tell_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if event.kind == "enter":
+            there = player.position == orjson.loads(event.value)["position"]
+        else:
+            there = self.flow.moves.has_arrived(player)
+        if not there:
+            await self._ask("page", name)
+
+    async def _tell_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if player.page == event.field and self.flow.timeouts.has_passed(player):
+            await self._ask("page", name)
+
+    async def _tell_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        is_same = self._passing(player) == event
+        self._passings[event.subject].remove(event)
+        if is_same:
+            self.flow.timeouts.note_passed(player)
+            self.flow.timeouts.arm(player)
+
+    def _passing(self, player: Player) -> Event | None:
+        """Return the event by which the player's time was up on this visit, if it is the same."""
+        deadline, told = player._state.deadline, self._passings.get(player.subject, [])
+        if deadline is None:
+            return None
+        return next((e for e in told if e.field == player.page and _is_near(e, deadline)), None)
+
+    async def _tell_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player, known = self.world.player(event.actor), self.world.state.fields
+        now = known.get(event.subject, {}).get(event.field)
+        if now is None or self.world.state.text(event.subject, event.field) != event.value:
+            await self._ask("page", player.name)
+
+    async def _tell_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._note_presence(name, 1, True)
+
+    async def _tell_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._note_presence(name, 1, False)
+
+    # ---- those who come ----
+
+    async def _tell_place(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(name)
+        await self.open_place(claimed=False)
+
+    async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(name)
+        if event.actor != "researcher":
+            self.world.mark_of = str  # the log has a mark, and no visit
+            visit = orjson.loads(event.value).get("visit")
+            await self._ask("join", "", [("_uproot_visit", visit)] if visit else None)
+            return
+        with self._caused_by(event):  # a cell has let a bot in
+            known = self.world.claim_place()
+            opened = self.world.add_player(claimed=True) if known is None else None
+        if opened is not None:
+            await self._introduce(opened)
+
+    async def _tell_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.world.new_name = self._names(event.field)
+        label = orjson.loads(more[0].value).get("label") or ""
+        self.world.mark_of = str  # as above
+        visit = self.world.codec.decode(event.value)
+        form = [("label", label), ("_uproot_visit", visit)]
+        await self._ask("enter", "", form, room=name)
+
+    def _names(self, name: str) -> Any:
+        fresh = name not in self.world.state.players
+        return (lambda: name) if fresh else self._draw_name
+
+    async def _ask(
+        self, action: str, name: str, form: list[tuple[str, str]] | None = None, room: str = "",
+        languages: str = "",
+    ) -> None:  # fmt: skip
+        self._receive([HttpRequest(
+            0, self.world.key, name, action, form or [], [], languages, room=room
+        )])  # fmt: skip
+
+    # ---- what cells do ----
+
+    @contextmanager
+    def _caused_by(self, event: Event) -> Iterator[None]:
+        """Let what happens have the cause that an event was recorded with."""
+        before = self.lock.begin_step(Cause(*event[7:]))
+        try:
+            yield
+        finally:
+            self.lock.end_step(before)
+
+    async def _tell_apply(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._repeat([event])
+
+    async def _repeat(self, events: Sequence[Event]) -> None:
+        """Change what the recorded events have changed, as they have."""
+        journal = self.world.journal
+        for event in events:
+            with self.lock:
+                if event.kind == "enter":
+                    position = orjson.loads(event.value)["position"]
+                    why = event.cause.rpartition(".")[2]
+                    self.flow.moves.go(self.world.player(event.actor), position, why)
+                elif event.kind not in ("leave", "output", "error"):
+                    cause = Cause(*event[7:])
+                    journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
+
+    async def _tell_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        position = orjson.loads(event.value)["position"]
+        if self.world.player(name).position != position:
+            with self._caused_by(event):
+                self.flow.move_to(self.world.player(name), position)
+
+    async def _tell_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.dropouts.mark(self.world.player(name))
+
+    async def _tell_watch(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._repeat([event])
+        self.dropouts.arm(self.world.player(name))
+
+    async def _tell_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.set_state(event.field)
+
+    async def _tell_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        cause = Cause("researcher", "", "restart", "")
+        for app in self.setup.apps:
+            if app.restart is not None:
+                await run_authors(app.restart, self.world, cause)
+
+
+def _is_near(passing: Event, deadline: float) -> bool:
+    return bool(abs(orjson.loads(passing.value)["deadline"] - deadline) <= CLOSE)
+
+
+class _Nobody:
+    """A line with nobody at its other end."""
+
+    closed = False
+    unsent = 0
+
+    def send(self, message: Any) -> None:
+        return
+
+    async def drain(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+async def _connect(*_: Any) -> tuple[Channel, str]:
+    await asyncio.sleep(0)
+    return _Nobody(), ""
+
+
+async def _disconnect() -> None:
+    return

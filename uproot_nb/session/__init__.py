@@ -1,0 +1,1 @@
+"""A session's live data: entities, tracked values, models, groups, the journal, the step lock."""

@@ -1,0 +1,640 @@
+"""Player, Group and Session: what authors read and write; every assignment is an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+
+from uproot_nb.errors import ReservedName, UnknownField, Unstorable, UprootError
+from uproot_nb.experiment.hints import ENTITY_NAMES
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.log.events import CHANGES
+from uproot_nb.log.state import UNCHANGING, PlayerState, State, Stored
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.interrupts import guarded
+from uproot_nb.session.tracked import (
+    FieldOwner,
+    TrackedDict,
+    TrackedList,
+    TrackedSet,
+    leaves,
+    own,
+    release,
+)
+
+if TYPE_CHECKING:
+    from uproot_nb.session.world import World
+
+__all__ = [
+    "Change",
+    "Entity",
+    "Group",
+    "Player",
+    "Session",
+    "Settings",
+    "View",
+    "own_for",
+    "reserved_names",
+]
+
+_LIVE = frozenset({TrackedList, TrackedDict, TrackedSet})
+_TRACKABLE = frozenset({list, dict, set, tuple}) | _LIVE
+_MISSING = object()
+
+
+def _unknown(subject: str, name: str) -> UnknownField:
+    here = ENTITY_NAMES.get(name)
+    return UnknownField(subject, name, f"What oTree calls so is here: {here}.\n" if here else "")
+
+
+class Change(NamedTuple):
+    """One change of one field, oldest first in `player.history()`.
+
+    `time` is Unix seconds; `value` is the field's whole value after the change, and
+    `available` is False where the field was deleted.
+    """
+
+    seq: int
+    time: float
+    field: str
+    value: Any
+    available: bool
+    page: str
+    cause: str
+
+
+class Entity:
+    """Fields by attribute: `entity.x = 1`, `entity.x`, `entity.get("x", 0)`, `del entity.x`.
+
+    In-place changes of lists, dicts and sets are kept as well. `with entity as e:` groups reads
+    and changes, and also keeps what was changed in place in arrays, frames or dataclasses.
+    """
+
+    __slots__ = ("_depth", "_watched", "_world", "subject")
+    _kind: ClassVar[str] = ""
+    _depth: int
+    _watched: dict[str, Watched] | None
+    _world: World
+    subject: str
+
+    def __init__(self, world: World, subject: str) -> None:
+        object.__setattr__(self, "_world", world)
+        object.__setattr__(self, "subject", subject)
+        object.__setattr__(self, "_watched", None)
+        object.__setattr__(self, "_depth", 0)
+
+    # ---- fields ----
+
+    def __getattr__(self, name: str) -> Any:
+        world = self._world
+        fields = world.state.fields.get(self.subject)
+        if fields is not None:
+            value = fields.get(name)
+            kind = type(value)
+            plainly = kind in UNCHANGING or (kind in _LIVE and self._watched is None)
+            if plainly and (value is not None or name in fields) and world.lock.owned():
+                return value
+        if name[:1] == "_":  # no field: IPython and copy ask for such
+            raise AttributeError(name)
+        with world.lock:
+            return self._read(name)
+
+    def _read(self, name: str) -> Any:
+        state = self._world.state
+        try:
+            value = state.value(self.subject, name)
+        except KeyError:
+            raise _unknown(self.subject, name) from None
+        watched = self._watched
+        if watched is not None and name not in watched and type(value) not in UNCHANGING:
+            kept = state.fields[self.subject][name]
+            texts = {} if type(kept) is Stored else self._texts_in(name, value)
+            watched[name] = Watched(kept, texts)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:1] == "_" or name in reserved_names(type(self)):
+            raise ReservedName(self.subject, name)
+        self._set(name, value)
+
+    def _set(self, name: str, value: Any) -> None:
+        world = self._world
+        kind = type(value)
+        with world.lock:
+            fields = world.state.fields.get(self.subject)
+            if fields is None:
+                fields = world.state.fields[self.subject] = {}
+            old = fields.get(name, _MISSING)
+            if kind in _LIVE and old is value:
+                return  # what 'player.rows += [...]' assigns has been logged already
+            try:
+                text = world.codec.encode(value)
+            except Unstorable as error:
+                raise error.at(f"{self.subject}.{name}") from None
+            if old is _MISSING:
+                _check_name(self.subject, name)
+            world.journal.write("set", self.subject, name, text)
+            if kind in UNCHANGING:
+                kept = value
+            elif kind in _TRACKABLE:
+                kept = own(value, FieldOwner(world, self.subject, name))
+            else:
+                kept = Stored(text)  # never an object that the author could change unseen
+            if type(old) in _TRACKABLE:
+                release(old)
+            fields[name] = kept
+
+    def __delattr__(self, name: str) -> None:
+        if name[:1] == "_" or name in reserved_names(type(self)):
+            raise ReservedName(self.subject, name)
+        world = self._world
+        with world.lock:
+            fields = world.state.fields.get(self.subject, {})
+            if name not in fields:
+                raise _unknown(self.subject, name)
+            world.journal.write("del", self.subject, name, "null")
+            release(fields.pop(name))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field's value, or *default* where it is not set."""
+        try:
+            return getattr(self, name)
+        except UnknownField:
+            return default
+
+    def fields(self) -> dict[str, Any]:
+        """Return every field that was set with its latest value (a plain dict)."""
+        with self._world.lock:
+            return {name: self._read(name) for name in list(self._world.state.names(self.subject))}
+
+    @guarded
+    def __enter__(self) -> Self:
+        self._world.cell_lock.__enter__()
+        object.__setattr__(self, "_depth", self._depth + 1)
+        if self._watched is None:
+            object.__setattr__(self, "_watched", {})
+        return self
+
+    @guarded
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        lock = self._world.cell_lock
+        lock.resume()
+        object.__setattr__(self, "_depth", self._depth - 1)
+        watched = self._watched or {}
+        if not self._depth:
+            object.__setattr__(self, "_watched", None)
+        try:
+            for name, seen in watched.items():
+                self._keep_changes(name, seen)
+        finally:
+            lock.finish()
+
+    # ---- what `with` keeps: changes in place of objects that are not tracked ----
+
+    def _keep_changes(self, name: str, seen: Watched) -> None:
+        """Log a field that holds something which was changed in place since it was read."""
+        world = self._world
+        kept = world.state.fields.get(self.subject, {}).get(name)
+        if kept is not seen.kept:
+            return  # the field was assigned since, and logged
+        owner = FieldOwner(world, self.subject, name)
+        try:
+            if type(kept) is not Stored:
+                texts = self._texts_in(name, kept)
+                if texts.items() <= seen.texts.items():
+                    return
+                seen.texts = texts
+                text = owner.encode(kept)
+            else:
+                text = owner.encode(kept.read(world.codec))
+                if text == kept.text:
+                    return
+                kept.text = text
+        except UprootError:
+            self._read_again(name)
+            raise
+        world.journal.write("set", self.subject, name, text)
+
+    def _texts_in(self, name: str, value: Any) -> dict[int, str]:
+        """Return the text of each untracked object in a tracked value, by its identity."""
+        owner = FieldOwner(self._world, self.subject, name)
+        return {id(leaf): owner.encode(leaf) for leaf in leaves(value)}
+
+    def _read_again(self, name: str) -> None:
+        """Give a field the value that the log has, after a change that it cannot hold."""
+        world = self._world
+        past = State(world.codec, own_for(world))
+        past.apply_all(world.journal.read(CHANGES, self.subject, name))
+        fields = world.state.fields[self.subject]
+        release(fields[name])
+        fields[name] = past.fields[self.subject][name]
+
+    # ---- the past ----
+
+    def history(self, name: str | None = None) -> list[Change]:
+        """Return every change of the fields (or of one), oldest first, read from the log."""
+        found: list[Change] = []
+        past = State(self._world.codec)
+        for event in self._world.journal.read(CHANGES, self.subject, name):
+            past.apply_apart(event)
+            available = event.kind != "del"
+            value = past.value(self.subject, event.field) if available else None
+            found.append(
+                Change(
+                    event.seq, event.time, event.field, value, available, event.page, event.cause
+                )
+            )
+        return found
+
+    def within(self, *, strict: bool = False, **context: Any) -> View:
+        """Look at the fields as they were when `context` last held: `player.within(round=2).bid`.
+
+        Args:
+            strict: see only the fields that were set while it held, not those set before.
+        """
+        past = State(self._world.codec)
+        found: dict[str, Any] = {}
+        during: set[str] = set()
+        held = False
+        for event in self._world.past_of(self.subject):
+            if held and event.field in context:
+                found = self._copy_of(past)
+            past.apply(event)
+            before, held = held, _holds(past, self.subject, context)
+            if held:
+                during = {*during, event.field} if before else {event.field}
+        if held:
+            found = self._copy_of(past)
+        seen = {k: v for k, v in found.items() if not strict or k in during or k in context}
+        return View(self.subject, context, seen)
+
+    def along(self, name: str) -> Iterator[tuple[Any, View]]:
+        """Yield each value that field *name* took, in order, with the fields as they were then.
+
+        Of a value that was taken more than once, the last time is shown.
+        """
+        views: list[tuple[Any, View]] = []
+        past = State(self._world.codec)
+        for event in self._world.past_of(self.subject):
+            if event.field == name:
+                self._note_view(views, past, name)
+            past.apply(event)
+        self._note_view(views, past, name)
+        yield from views
+
+    def _note_view(self, views: list[tuple[Any, View]], past: State, name: str) -> None:
+        if name not in past.names(self.subject):
+            return
+        values = self._copy_of(past)
+        value = values[name]
+        made = value, View(self.subject, {name: value}, values)
+        known = next((n for n, (other, _) in enumerate(views) if other == value), None)
+        if known is None:
+            views.append(made)
+        else:
+            views[known] = made
+
+    def _copy_of(self, past: State) -> dict[str, Any]:
+        codec = self._world.codec
+        copy: dict[str, Any] = codec.decode(codec.encode(past.values(self.subject)))
+        return copy
+
+    # ---- identity ----
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Entity):
+            return self.subject == other.subject and self._world is other._world
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.subject, self._world.name))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.subject} of {self._world.name}>"
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *self._world.state.names(self.subject)})
+
+
+class Watched:
+    """A field that was read inside `with`: what the state held, and the texts of what is in it."""
+
+    __slots__ = ("kept", "texts")
+
+    def __init__(self, kept: Any, texts: dict[int, str]) -> None:
+        self.kept, self.texts = kept, texts
+
+
+def _holds(past: State, subject: str, context: Mapping[str, Any]) -> bool:
+    fields = past.fields.get(subject, {})
+    return all(k in fields and bool(past.value(subject, k) == v) for k, v in context.items())
+
+
+def _check_name(subject: str, name: str) -> None:
+    """Refuse a field name that no log can hold."""
+    if not name or not name.isprintable():
+        raise UprootError(
+            f"{subject} cannot have a field named {name!a}.\n"
+            "Use letters, digits and underscores, as for any variable."
+        )
+
+
+def _refuse_to_change(what: str, name: str) -> NoReturn:
+    raise UprootError(f"{what} is read-only, so its '{name}' cannot be set.\nSet a field instead.")
+
+
+class View:
+    """Fields as they once were; read-only."""
+
+    _subject: str
+    _context: dict[str, Any]
+    _values: dict[str, Any]
+
+    def __init__(self, subject: str, context: Mapping[str, Any], values: dict[str, Any]) -> None:
+        self.__dict__.update(_subject=subject, _context=dict(context), _values=values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_to_change(repr(self), name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:1] == "_":
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            when = ", ".join(f"{k}={v!r}" for k, v in self._context.items())
+            raise _unknown(f"{self._subject} within {when}", name) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field's value then, or *default*."""
+        return self._values.get(name, default)
+
+    def fields(self) -> dict[str, Any]:
+        """Return every field that was set then."""
+        return dict(self._values)
+
+    def __repr__(self) -> str:
+        return f"<View of {self._subject} within {self._context}: {self._values}>"
+
+
+class Player(Entity):
+    """A participant's place in the session."""
+
+    __slots__ = ("_state", "name")
+    _kind = "player"
+    _state: PlayerState
+    name: str
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, f"player/{name}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_state", world.state.players[name])
+
+    @property
+    def id(self) -> int:
+        """Number of the place, from 0."""
+        return self._state.id
+
+    @property
+    def label(self) -> str | None:
+        """The label with which the participant was admitted."""
+        return self._state.label
+
+    @property
+    def position(self) -> int:
+        """Position in the page order, from 0; -1 before the first page, its length at the end."""
+        return self._state.position
+
+    @property
+    def page(self) -> str | None:
+        """Name of the page the player is on; None before the first page and at the end."""
+        return self._state.page
+
+    @property
+    def online(self) -> bool:
+        """Whether a browser of the player is connected right now."""
+        return self._state.online
+
+    @property
+    def member_id(self) -> int | None:
+        """Number within the group, from 0; None without a group."""
+        return self._state.member_id
+
+    @property
+    def session(self) -> Session:
+        """The session."""
+        return self._world.session
+
+    @property
+    def group(self) -> Group | None:
+        """The group; None without one."""
+        return None if self._state.group is None else self._world.group(self._state.group)
+
+    @property
+    def other_in_group(self) -> Player:
+        """The one other member of a group of two."""
+        return _only(self.others_in_group, f"group of {self.name}")
+
+    @property
+    def others_in_group(self) -> Bunch[Player]:
+        """The other members of the group."""
+        group = self.group
+        return Bunch([p for p in group.players if p != self] if group else [], "group")
+
+    @property
+    def other_in_session(self) -> Player:
+        """The one other player of a session of two."""
+        return _only(self.others_in_session, f"session of {self.name}")
+
+    @property
+    def others_in_session(self) -> Bunch[Player]:
+        """Everybody else in the session."""
+        return Bunch([p for p in self._world.players() if p != self], "session")
+
+    @property
+    def has_dropped_out(self) -> bool:
+        """Whether the player counts as a dropout: nobody waits for one."""
+        return self._state.dropped
+
+    @property
+    def context(self) -> Any:
+        """The app's `Context` for this player; templates read `player.context.x`."""
+        return self._world.context_of(self)
+
+    @property
+    def pid(self) -> PlayerIdentifier:
+        """The same as `~player`."""
+        return ~self
+
+    def __invert__(self) -> PlayerIdentifier:
+        return PlayerIdentifier(self._world.name, self.name)
+
+
+def _only(others: Bunch[Player], where: str) -> Player:
+    if len(others) != 1:
+        raise LookupError(
+            f"There are {len(others)} others in the {where}, not one.\n"
+            "Use others_in_group or others_in_session for any number."
+        )
+    return others[0]
+
+
+class Group(Entity):
+    """Players who interact; made by `create_group`."""
+
+    __slots__ = ("name",)
+    _kind = "group"
+    name: str
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, f"group/{name}")
+        object.__setattr__(self, "name", name)
+
+    @property
+    def id(self) -> int:
+        """Number of the group, from 0."""
+        return self._world.state.groups[self.name].id
+
+    @property
+    def session(self) -> Session:
+        """The session."""
+        return self._world.session
+
+    @property
+    def players(self) -> Bunch[Player]:
+        """The members, in the order of their member_id."""
+        members = self._world.state.groups[self.name].members
+        return Bunch([self._world.player(name) for name in members], self.name)
+
+    @property
+    def gid(self) -> GroupIdentifier:
+        """The same as `~group`."""
+        return ~self
+
+    def __invert__(self) -> GroupIdentifier:
+        return GroupIdentifier(self._world.name, self.name)
+
+
+class Groups(Bunch[Group]):
+    """The groups of a session."""
+
+    def __call__(self, app: str | None = None) -> Bunch[Group]:
+        """Return the groups that were made in an app; all of them without a name."""
+        if app is None:
+            return self
+        return Bunch([g for g in self if g.get("app") == app], f"groups of '{app}'")
+
+
+class Settings(Mapping[str, Any]):
+    """Read-only settings: `session.settings.endowment` or `session.settings["endowment"]`."""
+
+    _values: dict[str, Any]
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__["_values"] = dict(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_to_change("session.settings", name)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:1] == "_":
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            raise UnknownField("session.settings", name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Settings({self._values!r})"
+
+
+class Session(Entity):
+    """The session: what all its players share."""
+
+    __slots__ = ()
+    _kind = "session"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, "session")
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self._world.name
+
+    @property
+    def players(self) -> Bunch[Player]:
+        """Everybody, in the order of player.id."""
+        return self._world.players()
+
+    @property
+    def groups(self) -> Groups:
+        """Every group, oldest first; `session.groups(app="auction")` only those of one app."""
+        return Groups([self._world.group(name) for name in self._world.state.groups], "session")
+
+    def group(self, name: str | GroupIdentifier) -> Group:
+        """Return a group by its name or identifier.
+
+        Raises:
+            LookupError: the session has no such group.
+        """
+        known = name if isinstance(name, str) else name.name
+        if known not in self._world.state.groups:
+            raise LookupError(
+                f"The session '{self.name}' has no group '{known}'.\nsession.groups lists all."
+            )
+        return self._world.group(known)
+
+    @property
+    def settings(self) -> Settings:
+        """What `serve(settings={...})` was given; read-only."""
+        return self._world.settings
+
+    @property
+    def sid(self) -> SessionIdentifier:
+        """The same as `~session`."""
+        return ~self
+
+    def __invert__(self) -> SessionIdentifier:
+        return SessionIdentifier(self._world.name)
+
+
+_RESERVED: dict[type, frozenset[str]] = {}
+
+
+def reserved_names(kind: type[Entity]) -> frozenset[str]:
+    """Return the names that fields of an entity cannot have."""
+    names = _RESERVED.get(kind)
+    if names is None:
+        names = _RESERVED[kind] = frozenset(dir(kind))
+    return names
+
+
+def own_for(world: World) -> Any:
+    """Return what makes a decoded value of the state track its in-place changes."""
+    return lambda subject, name, value: own(value, FieldOwner(world, subject, name))

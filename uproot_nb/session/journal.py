@@ -1,0 +1,410 @@
+"""Journal: a session's writer; it commits what a turn of the loop produced, then speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from sqlite3 import Error as SqliteError
+from typing import Any
+
+from uproot_nb.errors import ClosedRun, LogBusy, UprootError
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.log import EventLog, Snapshot
+from uproot_nb.log.state import State
+from uproot_nb.session.old_values import OldValues
+from uproot_nb.session.steps import Cause, CountedSteps, StepLock
+
+__all__ = ["Attempt", "Journal", "Unfinished", "attempt"]
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_AFTER = 50_000
+"""Events after which a snapshot is taken even if the session is never idle."""
+SNAPSHOT_WHEN_IDLE = 2_000
+"""Events after which a snapshot is taken in a quiet moment."""
+IDLE_SECONDS = 2.0
+MOST_PENDING = 20_000
+"""Events of a cell that wait for one commit; a longer block is committed in parts."""
+SNAPSHOT_RETRY_SECONDS = 30.0
+"""Until a snapshot that could not be saved is tried again."""
+RETRY_SECONDS = 1.0
+APPEND_SECONDS = 0.005
+"""How long one attempt may hold the loop; then the loop waits, and others are answered."""
+BUSY_SECONDS = (0.005, 0.25)
+"""The first and the longest wait for another program that is writing to the file."""
+BUSY_REPORTED_AFTER = 1.0
+"""Seconds for which another program may hold the file before anybody hears of it."""
+UNDONE = CHANGES | {"group"}
+"""What is undone when the hook that did it fails."""
+
+
+class Unfinished(CountedSteps):
+    """The cause of a call whose outcome is not written yet.
+
+    Its changes are never committed without a trace of the call: `note_started` adds one first.
+    """
+
+    noted = False
+    """Whether the log has a trace of the call."""
+
+    def note_started(self) -> None:
+        """Write, once, that the call has begun to change things."""
+        raise NotImplementedError
+
+
+class Attempt(Cause):
+    """The cause of a hook, which may fail: it keeps what its changes replace.
+
+    `first` has, by subject and field, the seq of the first change. Attempts that stand or fall
+    together share it.
+    """
+
+    first: dict[tuple[str, str], int]
+    old: OldValues
+    """What its changes have replaced."""
+    posted: dict[str, Any] | None = None
+    """What the log records of the form that was sent; None if that may not be all of it."""
+
+    def called(self, what: str) -> Attempt:
+        """Return the cause of another hook of the same attempt."""
+        made = attempt(self._replace(cause=what))
+        made.first, made.old = self.first, self.old
+        return made
+
+
+def attempt(cause: Cause) -> Attempt:
+    """Make a cause one whose changes can be undone."""
+    made = Attempt(*cause)
+    made.first, made.old = {}, OldValues()
+    return made
+
+
+def _log_failure(error: BaseException) -> None:
+    logger.error("Something that waited for a commit failed.", exc_info=error)
+
+
+def _log_trouble(error: BaseException | None) -> None:
+    if error is None:
+        logger.warning("The log can be written again.")
+    else:
+        logger.error("The log cannot be written: %s. Trying again.", error)
+
+
+class Journal:
+    """Buffers events, commits them in one transaction a turn, and only then lets anyone know.
+
+    `write` adds an event, `say` something to do after the commit. Both are called under the lock,
+    from any thread; what is said is done on the loop, in order.
+
+    Args:
+        outside: the cause of changes that no step of authors' code made (a cell).
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        session: str,
+        state: State,
+        lock: StepLock,
+        loop: asyncio.AbstractEventLoop,
+        outside: Callable[[], Cause],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.log, self.session, self.state = log, session, state
+        self.lock, self.loop, self.clock = lock, loop, clock
+        self.outside = outside
+        log.be_patient(APPEND_SECONDS)
+        self.report: Callable[[BaseException], None] = _log_failure
+        """Gets what an act of `say` raised."""
+        self.seq = state.seq
+        self.committed = state.seq
+        self.pending: list[Event] = []
+        self.on_failing: Callable[[BaseException | None], None] = _log_trouble
+        """Called on the loop when the log cannot be written, and with None when it can again."""
+        self._closed = self._retrying = self._halted = False
+        self._failing_since: float | None = None
+        self._reported = self._busy = False
+        self._busy_wait = BUSY_SECONDS[0]
+        self._unfinished: dict[int, Unfinished] = {}
+        self._watching: dict[str, list[Callable[[Event], None]]] = {}
+        self._said: list[Callable[[], None]] = []
+        self._speaking: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+        self._too_many = state.seq + MOST_PENDING
+        self._loop_thread = 0
+        self._last_snapshot = state.seq
+        self._next_snapshot = 0.0
+        self._last_write = 0.0
+
+    def report_to(
+        self,
+        report: Callable[[BaseException], None],
+        on_failing: Callable[[BaseException | None], None],
+    ) -> None:
+        """Set who hears of acts of `say` that fail, and of a log that cannot be written."""
+        self.report, self.on_failing = report, on_failing
+
+    def start(self) -> None:
+        """Remember the loop's thread; called on it."""
+        self._loop_thread = threading.get_ident()
+
+    def write(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event and return its seq; *value* is JSON text."""
+        return self.write_for(self.lock.cause or self.outside(), kind, subject, field, value)
+
+    def write_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event with a cause of its own."""
+        return self._add(cause, kind, subject, field, value).seq
+
+    def _add(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> Event:
+        if self._closed:
+            raise ClosedRun(self.session)
+        self.seq = seq = self.seq + 1
+        now = self.clock()
+        event = Event(seq, now, self.session, kind, subject, field, value, *cause)
+        self.pending.append(event)
+        if isinstance(cause, Attempt):
+            if kind in UNDONE:
+                cause.first.setdefault((subject, field), seq)
+                cause.old.note(self.state, kind, subject, field, value)
+        elif isinstance(cause, Unfinished) and not cause.noted:
+            self._unfinished[id(cause)] = cause
+        self.state.seq, self.state.time = seq, now
+        if not self._scheduled:
+            self._schedule()
+        elif seq >= self._too_many:
+            self._commit_a_part(cause)
+        return event
+
+    def _commit_a_part(self, cause: Cause) -> None:
+        """Bound what waits for a commit while a cell holds the lock and changes more and more.
+
+        What a step of authors' code changes is committed as a whole.
+        """
+        self._too_many = self.seq + MOST_PENDING
+        if type(cause) is Cause and threading.get_ident() != self._loop_thread:
+            self.commit()
+
+    def finish(self, cause: Cause) -> None:
+        """Take note that a call's outcome stands behind all that it has written."""
+        if isinstance(cause, Unfinished):
+            cause.noted = True
+            self._unfinished.pop(id(cause), None)
+
+    def fold(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event and let the state take it in."""
+        return self.fold_for(self.lock.cause or self.outside(), kind, subject, field, value)
+
+    def fold_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
+        """Add one event with a cause of its own, and let the state take it in."""
+        event = self._add(cause, kind, subject, field, value)
+        self.state.apply(event)
+        for hear in self._watching.get(kind, ()):
+            hear(event)
+        return event.seq
+
+    def watch(self, kind: str, hear: Callable[[Event], None]) -> None:
+        """Call *hear* under the lock with each event of a kind that the state has taken in."""
+        self._watching.setdefault(kind, []).append(hear)
+
+    def say(self, act: Callable[[], None]) -> None:
+        """Do *act* on the loop once everything written so far is committed."""
+        self._said.append(act)
+        if not self._scheduled:
+            self._schedule()
+
+    def read(
+        self,
+        kinds: Collection[str],
+        subject: str,
+        field: str | None = None,
+        after: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[Event]:
+        """Yield events of this session as `EventLog.read`, those not yet committed included."""
+        with self.lock:
+            committed = self.committed
+            pending = [
+                event
+                for event in self.pending
+                if event.kind in kinds
+                and event.subject == subject
+                and field in (None, event.field)
+                and event.seq > after
+            ]
+        kept = self.log.read(
+            self.session, after, committed, kinds, subject, field, newest_first=newest_first
+        )
+        if newest_first:
+            yield from reversed(pending)
+            yield from kept
+        else:
+            yield from kept
+            yield from pending
+
+    def event_at(self, seq: int) -> Event | None:
+        """Return the event with this seq, also one not yet committed; None if there is none."""
+        with self.lock:
+            place = seq - self.pending[0].seq if self.pending else -1
+            if 0 <= place < len(self.pending):
+                return self.pending[place]
+        return next(iter(self.log.read(self.session, after=seq - 1, until=seq)), None)
+
+    def commit(self) -> None:
+        """Commit what is pending, then do what was said; any thread may call."""
+        with self.lock:
+            self._scheduled = False
+            if self._halted:
+                return
+            for call in list(self._unfinished.values()):
+                call.note_started()
+            self._unfinished.clear()
+            if (self.pending or self._failing_since is not None) and not self._append():
+                return
+            if self._said:
+                self._speaking.extend(self._said)
+                self._said.clear()
+            elsewhere = threading.get_ident() != self._loop_thread
+            if self._speaking and elsewhere:
+                self.loop.call_soon_threadsafe(self._speak)
+        if not elsewhere:
+            self._speak()
+
+    def close(self) -> None:
+        """Commit and take a last snapshot; writing raises ClosedRun from now on."""
+        with self.lock:
+            if self._closed:
+                return
+            self.commit()
+            self._closed = True
+            if self.pending:
+                raise UprootError(
+                    f"The last {len(self.pending)} events of '{self.session}' could not be written "
+                    f"to {self.log.path}.\nSee the error above; nobody was told of them."
+                )
+            if self.seq > self._last_snapshot:
+                self._try_snapshot()
+
+    def halt(self) -> None:
+        """Commit nothing more, as if the process was killed now; needs no lock."""
+        self._halted = True
+
+    def take_snapshot(self) -> None:
+        """Keep the state in the log, so that opening it again need not replay everything."""
+        with self.lock:
+            if self.pending or self.committed != self.state.seq:
+                return
+            snapshot = Snapshot(self.session, self.committed, self.state.dump())
+        self.log.save_snapshot(snapshot)
+        self._last_snapshot = snapshot.seq
+
+    def tick(self) -> None:
+        """Take a snapshot if one is due; the runtime calls this every second or so."""
+        with self.lock:
+            since = self.committed - self._last_snapshot
+            idle = self.loop.time() - self._last_write > IDLE_SECONDS
+            due = since >= SNAPSHOT_AFTER or (idle and since >= SNAPSHOT_WHEN_IDLE)
+        if due and not self._closed and self.loop.time() >= self._next_snapshot:
+            self._try_snapshot()
+
+    def _try_snapshot(self) -> None:
+        """Take a snapshot; without one the next opening only takes longer."""
+        try:
+            self.take_snapshot()
+        except (OSError, SqliteError, UprootError) as error:
+            self._next_snapshot = self.loop.time() + SNAPSHOT_RETRY_SECONDS
+            logger.warning("Session %r cannot save a snapshot: %s.", self.session, error)
+
+    def _append(self) -> bool:
+        events = self.pending
+        try:
+            if events:
+                self.log.append(events)
+            else:
+                self.log.check_place()
+        except Exception as error:  # whatever it is: who waits for the commit must see why
+            self._retry(error)
+            return False
+        if self._failing_since is not None:
+            self._recover()
+        if events:
+            self.pending = []
+            self.committed = events[-1].seq
+            self._too_many = self.committed + MOST_PENDING
+            self._last_write = self.loop.time()
+        return True
+
+    def check_place(self) -> None:
+        """See that the log is where it was; the runtime calls this twice a second."""
+        with self.lock:
+            if self._closed or self._failing_since is not None:
+                return
+            try:
+                self.log.check_place()
+            except (OSError, SqliteError, UprootError) as error:
+                self._retry(error)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._closed or self._halted
+
+    @property
+    def failing(self) -> bool:
+        """Whether the log cannot be written, so that everybody waits."""
+        return self._reported
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until all is committed, at most so long, while another program is writing."""
+        end = self.loop.time() + seconds
+        self.commit()
+        while self.pending and self._busy and self.loop.time() < end:
+            await asyncio.sleep(self._busy_wait)
+
+    def _retry(self, error: BaseException) -> None:
+        """Nothing is acknowledged until it is on disk; try again, and say once why it waits.
+
+        The wait is the loop's, never the file's: everybody else is answered meanwhile.
+        """
+        self._scheduled = True
+        self._busy = isinstance(error, LogBusy)
+        now = self.loop.time()
+        if self._failing_since is None:
+            self._failing_since = now
+        lasting = now - self._failing_since >= BUSY_REPORTED_AFTER
+        if not self._reported and (lasting or not self._busy):
+            self._reported = True
+            self.loop.call_soon_threadsafe(self.on_failing, error)
+        if not self._retrying:
+            self._retrying = True
+            wait = self._busy_wait if self._busy else RETRY_SECONDS
+            self._busy_wait = min(2 * wait, BUSY_SECONDS[1])
+            self.loop.call_soon_threadsafe(self.loop.call_later, wait, self._try_again)
+
+    def _recover(self) -> None:
+        if self._reported:
+            self.loop.call_soon_threadsafe(self.on_failing, None)
+        self._failing_since, self._reported, self._busy = None, False, False
+        self._busy_wait = BUSY_SECONDS[0]
+
+    def _try_again(self) -> None:
+        self._retrying = False
+        self.commit()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        if threading.get_ident() == self._loop_thread:
+            self.loop.call_soon(self.commit)
+        else:
+            self.loop.call_soon_threadsafe(self.commit)
+
+    def _speak(self) -> None:
+        while self._speaking:
+            try:
+                self._speaking.popleft()()
+            except Exception as error:  # the border around one: the others are still done
+                self.report(error)

@@ -1,0 +1,298 @@
+"""World: one session's live data, and the entities through which authors reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from hashlib import blake2b
+from importlib import import_module
+from random import Random
+from typing import Any
+
+from uproot_nb.bridge.messages import AddPlayers
+from uproot_nb.errors import UnknownPlayer
+from uproot_nb.experiment.identifiers import (
+    GroupIdentifier,
+    ModelIdentifier,
+    PlayerIdentifier,
+    SessionIdentifier,
+)
+from uproot_nb.experiment.pages import Page
+from uproot_nb.log.codec import Codec, Resolve
+from uproot_nb.log.encoding.array_nodes import ARRAY_DECODERS
+from uproot_nb.log.encoding.frame_nodes import FRAME_DECODERS
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.log import EventLog
+from uproot_nb.log.state import State, Stored, changes_until
+from uproot_nb.session.clock import EvenClock
+from uproot_nb.session.entities import Group, Player, Session, Settings, own_for
+from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.journal import Journal
+from uproot_nb.session.model import Model, Models
+from uproot_nb.session.steps import Cause, CellLock, StepLock
+
+__all__ = ["World"]
+
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+_DIGITS = "23456789"
+
+
+class World:
+    """A session's state, journal and entities.
+
+    Args:
+        secret: the session's 32 bytes from the log; every link is derived from it.
+        outside: the cause of changes made outside authors' steps.
+        seed: makes the players' names (and later draws) reproducible.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: EventLog,
+        secret: bytes,
+        lock: StepLock,
+        loop: asyncio.AbstractEventLoop,
+        outside: Callable[[], Cause],
+        settings: Mapping[str, Any] | None,
+        seed: Any = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.name, self.log, self.lock, self.loop = name, log, lock, loop
+        self._secret = secret
+        self.codec = self._new_codec(resolve)
+        self.state = load_state(log, name, self.codec, own_for(self))
+        _load_libraries(self.state)
+        self.settings = Settings(self.state.settings if settings is None else settings)
+        self.journal = Journal(log, name, self.state, lock, loop, outside)
+        self.clock = EvenClock(lambda: self.journal.clock(), loop.time)
+        """The time that durations and deadlines go by; the log's times are the journal's."""
+        self._joined = {one.visit: name for name, one in self.state.players.items() if one.visit}
+        self.cell_lock = CellLock(lock, self.journal.commit)
+        """The lock for authors' own blocks."""
+        self.send: Callable[[Any], None] = lambda message: None
+        self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
+        """Waits until the participant server has taken most of what was sent."""
+        self.runtime: Any = None
+        self.see_code: Callable[[type[Page]], None] = lambda page: None
+        """Called before a page's code is used, which may have been changed in place."""
+        self.closing = False
+        """Whether the run ends, so that a cancellation is nobody's mistake."""
+        self.delivery: Any = None
+        self.flow: Any = None
+        self.dropouts: Any = None
+        self.make_context: Callable[[Player], Any] = lambda player: None
+        self.session = Session(self)
+        self.models = Models(self, resolve)
+        self._players = {name: Player(self, name) for name in self.state.players}
+        self._names = list(self._players)
+        self._taken = 0
+        """How many places are known to be taken, in the order of `_names`."""
+        self._groups: dict[str, Group] = {}
+        self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
+        self.seed = seed if seed is not None else self.state.seed or secrets.token_hex(8)
+        """What every draw is derived from; kept in the log."""
+        self._drawn = (0, 0)
+        """The event after which generators were made last, and how many."""
+        self.new_name: Callable[[], str] = self._new_name
+        self.mark_of: Callable[[str], str] = self._new_mark
+        """Names the next player; a rerun has the names of the recording."""
+        self.shift = 0
+        """How many more events the recording of a rerun has by now; draws go by its numbers."""
+
+    def new_rng(self, purpose: str) -> Random:
+        """Return a generator whose draws follow from the session's seed and the purpose."""
+        return Random(f"{self.seed}/{purpose}")
+
+    def next_rng(self) -> Random:
+        """Return a generator of its own for each call, also after a restart."""
+        with self.lock:
+            seq, made = self.journal.seq, 1
+            if self._drawn[0] == seq:
+                made = self._drawn[1] + 1
+            self._drawn = seq, made
+            return self.new_rng(f"rng/{seq + self.shift}/{made}")
+
+    # ---- entities ----
+
+    def players(self) -> Bunch[Player]:
+        """Return everybody, in the order of player.id."""
+        return Bunch(list(self._players.values()), f"session '{self.name}'")
+
+    def player(self, name: str) -> Player:
+        """Return the player of that name."""
+        try:
+            return self._players[name]
+        except KeyError:
+            raise UnknownPlayer(name, f"session '{self.name}'") from None
+
+    def group(self, name: str) -> Group:
+        """Return the group of that name."""
+        if name not in self.state.groups:
+            raise LookupError(f"There is no group {name!r} in session '{self.name}'.")
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group(self, name)
+        return group
+
+    def joined_before(self, visit: str) -> Player | None:
+        """Return whose place was taken by this very visit of the join link, if it was."""
+        name = self._joined.get(self.mark_of(visit)) if visit else None
+        return None if name is None else self._players[name]
+
+    def add_player(
+        self, *, claimed: bool = False, label: str | None = None, visit: str = ""
+    ) -> Player:
+        """Open one more place."""
+        with self.lock:
+            name = self.new_name()
+            number = len(self.state.players)
+            value = {"id": number, "label": label, "claimed": claimed, **self._note(visit, name)}
+            self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
+            player = self._players[name] = Player(self, name)
+            self._names.append(name)
+            added = AddPlayers(self.key, {self.token(name): name})
+            self.journal.say(lambda: self.send(added))
+            return player
+
+    def claim_place(self, label: str | None = None, visit: str = "") -> Player | None:
+        """Give the next free place to somebody who joins; None if all are taken."""
+        with self.lock:
+            name = self._first_free()
+            if name is None:
+                return None
+            player = self.state.players[name]
+            label = label or player.label
+            joined = {"id": player.id, "label": label, "claimed": True, **self._note(visit, name)}
+            self.journal.fold("join", f"player/{name}", "", self.codec.encode(joined))
+            return self._players[name]
+
+    def _note(self, visit: str, name: str) -> dict[str, str]:
+        """Remember the visit by which a place was taken; return what the log says of it."""
+        if not visit:
+            return {}
+        mark = self.mark_of(visit)
+        self._joined[mark] = name
+        return {"visit": mark}
+
+    def _new_mark(self, visit: str) -> str:
+        """Return what the log says of a visit: with the visit itself, whoever reads the log and
+        knows the join link would be let in to the place.
+        """
+        return self._derive(f"visit/{visit}")
+
+    def _first_free(self) -> str | None:
+        """Return the first place that nobody has; what is taken once is never free again."""
+        while self._taken < len(self._names):
+            name = self._names[self._taken]
+            if not self.state.players[name].claimed:
+                return name
+            self._taken += 1
+        return None
+
+    def _new_name(self) -> str:
+        while True:
+            letters = "".join(self._random.choice(_LETTERS) for _ in range(3))
+            name = letters + "".join(self._random.choice(_DIGITS) for _ in range(2))
+            if name not in self.state.players:
+                return name
+
+    def context_of(self, player: Player) -> Any:
+        """Return the app's Context for a player (the runtime hands in how it is found)."""
+        return self.make_context(player)
+
+    # ---- links ----
+
+    @property
+    def key(self) -> str:
+        """The session's key on the bridge; names it and tells nothing."""
+        return self._derive("session key")
+
+    @property
+    def join_secret(self) -> str:
+        """The part of the join link that cannot be guessed."""
+        return self._derive("join link")
+
+    def files_key(self, folder: str) -> str:
+        """Return the part of a static file's address that cannot be guessed."""
+        return self._derive(f"files/{folder}")
+
+    @property
+    def visit_key(self) -> bytes:
+        """The key of the tokens that forms carry."""
+        return self._secret
+
+    def token(self, player: str) -> str:
+        """Return a player's 128-bit secret, the same after every restart."""
+        return self._derive(f"player/{player}")
+
+    def tokens(self) -> dict[str, str]:
+        """Return every player's name by token."""
+        return {self.token(name): name for name in self.state.players}
+
+    def _derive(self, purpose: str) -> str:
+        return blake2b(purpose.encode(), key=self._secret, digest_size=16).hexdigest()
+
+    # ---- the log ----
+
+    def write(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Log one change (tracked containers call this)."""
+        return self.journal.write(kind, subject, field, value)
+
+    def past_of(self, subject: str) -> Iterator[Event]:
+        """Yield all changes of the fields of *subject*, oldest first."""
+        return self.journal.read(CHANGES, subject)
+
+    def _new_codec(self, resolve: Resolve | None) -> Codec:
+        codec = Codec(resolve)
+        codec.with_type("player-entity", Player, lambda p: ~p, self._as_player)
+        codec.with_type("group-entity", Group, lambda g: ~g, self._as_group)
+        codec.with_type("session-entity", Session, lambda s: ~s, self._as_session)
+        codec.with_type("model-entity", Model, lambda m: ~m, self._as_model)
+        return codec
+
+    def _as_player(self, identifier: PlayerIdentifier) -> Any:
+        here = identifier.session == self.name and identifier.name in self._players
+        return self._players[identifier.name] if here else identifier
+
+    def _as_group(self, identifier: GroupIdentifier) -> Any:
+        here = identifier.session == self.name and identifier.name in self.state.groups
+        return self.group(identifier.name) if here else identifier
+
+    def _as_session(self, identifier: SessionIdentifier) -> Any:
+        return self.session if identifier.session == self.name else identifier
+
+    def _as_model(self, identifier: ModelIdentifier) -> Any:
+        found = self.models.get(identifier.name) if identifier.session == self.name else None
+        return identifier if found is None else found
+
+
+async def _nothing_to_wait_for() -> None:
+    return
+
+
+def _load_libraries(state: State) -> None:
+    """Import pandas and numpy if a stored value needs them.
+
+    Whoever reads it first does so under the lock, and everybody would wait for the import.
+    """
+    texts = [
+        kept.text
+        for fields in state.fields.values()
+        for kept in fields.values()
+        if type(kept) is Stored and kept.text is not None and '"$' in kept.text
+    ]
+    for library, marks in (("pandas", FRAME_DECODERS), ("numpy", ARRAY_DECODERS)):
+        if any(f'"{mark}"' in text for text in texts for mark in marks):
+            import_module(library)
+
+
+def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:
+    """Fold a session's events: the newest snapshot, then what came after it."""
+    state = State(codec, own)
+    snapshot = log.load_snapshot(session)
+    if snapshot is not None:
+        state.load(snapshot.state, changes_until(log, session, snapshot.seq))
+    # Later, whoever needed a long value first would read the log under the lock.
+    return state.apply_all(log.read(session, after=state.seq)).fill()

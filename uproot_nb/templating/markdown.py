@@ -1,0 +1,195 @@
+"""Prose: Markdown with Jinja in it, turned into the HTML of a template.
+
+Markdown is converted first and Jinja runs afterwards, with autoescape: what a participant typed
+meets HTML only, and can never become Markdown's or HTML's markup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import mistune
+from jinja2 import Environment
+from markupsafe import Markup
+
+from uproot_nb.templating.prose_blocks import place_lines, settle_marks
+
+__all__ = ["PARAGRAPH", "Prose", "paragraph", "read_prose"]
+
+PARAGRAPH = "uproot_paragraph"
+"""The name under which templates find `paragraph`."""
+
+_TO_HTML = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
+_STATEMENTS = {"block_begin", "comment_begin", "raw_begin", "raw_end"}
+_ENDS = {"block_end", "comment_end", "variable_end", "raw_begin", "raw_end"}
+_NEWLINE = re.compile("\r\n|\r|\n")
+_NAME = re.compile(r"\{%[-+]?\s*(\w+)")
+_BLOCK_ELEMENTS = re.compile(
+    r"<(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption"
+    r"|figure|footer|form|h[1-6]|header|hgroup|hr|li|main|menu|nav|ol|p|pre|search|section|summary"
+    r"|table|ul)\b",
+    re.IGNORECASE,
+)
+"""Elements that end a paragraph: the parsers of browsers close `<p>` before them."""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A Markdown text as template source: its leading heading, the rest, and where lines came from.
+
+    `source_line(n)` says which line of the Markdown gave line n of `body` (or of `title`).
+    """
+
+    title: str
+    body: str
+    lines: tuple[int, ...]
+
+    def source_line(self, line: int) -> int:
+        """Return the line of the Markdown that *line* of the template came from."""
+        return self.lines[min(line, len(self.lines)) - 1]
+
+
+def read_prose(environment: Environment, text: str, name: str, *, portable: bool = False) -> Prose:
+    """Turn Markdown with Jinja into template source.
+
+    The environment that renders it needs the filter PARAGRAPH, unless it is to be *portable*.
+
+    Raises:
+        jinja2.TemplateSyntaxError: a tag is not closed; carries the line of the Markdown.
+    """
+    marks = _Marks(text)
+    text = marks.take_out(environment, name)
+    placed = place_lines(text, marks.statement, marks.names)
+    html = settle_marks(str(_TO_HTML(placed.text)), marks.statement, marks.names, placed)
+    html = _guard_paragraphs(_join_code(_unwrap(html, marks), marks), marks, portable)
+    source, lines = marks.put_back(html)
+    heading = re.match(r"\s*<h1>(.*?)</h1>", source, re.DOTALL)
+    if heading is None:
+        return Prose("", source, lines)
+    # The newlines stay, so that errors in the rest name the right line.
+    rest = "\n" * heading.group().count("\n") + source[heading.end() :]
+    return Prose(heading.group(1), rest, lines)
+
+
+def paragraph(content: str) -> Markup:
+    """Put what a template says into a paragraph; a chat, a table or fields, which end one, beside.
+
+    An expression may give either, and only then does one know.
+    """
+    text = str(content)
+    if _BLOCK_ELEMENTS.search(text):
+        return Markup(f'<div class="uproot-paragraph">{text}</div>')
+    return Markup(f"<p>{text}</p>")
+
+
+class _Marks:
+    """Stands plain words in for Jinja's tags while Markdown is converted."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        # No text contains a word made of its own hash.
+        self._word = "J" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._tags: list[tuple[str, int]] = []
+
+    @property
+    def statement(self) -> str:
+        """A pattern that finds the marks of statements and comments, and their numbers."""
+        return rf"{self._word}s(\d+)z"
+
+    @property
+    def expression(self) -> str:
+        """A pattern that finds the marks of expressions."""
+        return rf"{self._word}v\d+z"
+
+    @property
+    def names(self) -> dict[int, str]:
+        """What each statement is called, by its number: "for", "endfor"; "" for comments."""
+        found = ((number, _NAME.match(tag)) for number, (tag, _) in enumerate(self._tags))
+        return {number: name[1] if name else "" for number, name in found}
+
+    def take_out(self, environment: Environment, name: str) -> str:
+        """Return the text with a mark in place of each tag."""
+        text = "\n".join(_NEWLINE.split(self.text))  # as the lexer reads it
+        parts: list[str] = []
+        tag, first, statement, at = "", 0, False, 0
+        for line, kind, value in environment.lex(text, name):
+            found = text.find(value, at)
+            if not tag and not text[at:found].strip():
+                # The space that "{%-" leaves out is Markdown's still: it parts lines and blocks.
+                parts.append(text[at:found])
+            at = found + len(value)
+            if kind == "data":
+                parts.append(value)
+                continue
+            if not tag:
+                first, statement = line, kind in _STATEMENTS
+            tag += value
+            if kind in _ENDS:
+                # So is the space behind "-%}", which comes with the tag.
+                parts += [self._mark(tag.rstrip(), first, statement), tag[len(tag.rstrip()) :]]
+                tag = ""
+        if tag:  # It has no end; Jinja will say so, and in which line.
+            parts.append(self._mark(tag, first, statement))
+        return "".join(parts)
+
+    def _mark(self, tag: str, line: int, statement: bool) -> str:
+        self._tags.append((tag, line))
+        return f"{self._word}{'s' if statement else 'v'}{len(self._tags) - 1}z"
+
+    def put_back(self, html: str) -> tuple[str, tuple[int, ...]]:
+        """Return the HTML with its tags again, and the source line of each of its lines."""
+        parts: list[str] = []
+        lines = [1]
+        for number, piece in enumerate(re.split(rf"{self._word}[sv](\d+)z", html)):
+            tag, line = self._tags[int(piece)] if number % 2 else (piece, lines[-1])
+            lines[-1] = max(lines[-1], line)
+            parts.append(tag)
+            lines.extend(lines[-1] + (1 if number % 2 else 0) for _ in range(tag.count("\n")))
+        return "".join(parts), tuple(lines)
+
+
+def _unwrap(html: str, marks: _Marks) -> str:
+    """A statement that stands alone is no paragraph, and one without any was about it."""
+    bare = re.sub(rf"<p>((?:\s*{_grouped(marks)}\s*)*)</p>", r"\1", html)
+    return re.sub(r"(?:<blockquote>\s*</blockquote>\n?)", "", bare)
+
+
+def _join_code(html: str, marks: _Marks) -> str:
+    """Statements in code have no lines of their own there."""
+    alone = re.compile(rf"(^|<code[^>]*>)((?:{_grouped(marks)})+)[ \t]*\n", re.MULTILINE)
+    code = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
+    return code.sub(lambda found: alone.sub(r"\1\2", found[0]), html)
+
+
+def _guard_paragraphs(html: str, marks: _Marks, portable: bool) -> str:
+    """Let paragraphs with expressions become what the values need, once they are known."""
+    several = re.compile(rf"\s*(?:{marks.expression}\s*)+\Z")
+
+    def guarded(found: re.Match[str]) -> str:
+        inner = found[1]
+        if not re.search(marks.expression, inner) or not _is_whole(inner, marks):
+            return found[0]
+        if portable:
+            return f"<div>{inner}</div>" if several.match(inner) else found[0]
+        return f"{{% filter {PARAGRAPH} %}}{inner}{{% endfilter %}}"
+
+    return re.sub(r"<p>(.*?)</p>", guarded, html, flags=re.DOTALL)
+
+
+def _is_whole(text: str, marks: _Marks) -> bool:
+    """Say whether no statement in *text* reaches beyond it."""
+    names, opened = marks.names, 0
+    for found in re.finditer(marks.statement, text):
+        name = names[int(found[1])]
+        if name not in ("if", "elif", "else", "endif", "for", "endfor", ""):
+            return False
+        opened += {"if": 1, "for": 1, "endif": -1, "endfor": -1}.get(name, 0)
+        if opened < 0:
+            return False
+    return opened == 0
+
+
+def _grouped(marks: _Marks) -> str:
+    return marks.statement.replace("(", "(?:")
