@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
-    "AlienFile",
+    "NotALog",
     "BadApp",
     "BadArguments",
     "BadEntry",
@@ -34,7 +34,7 @@ __all__ = [
     "SessionElsewhere",
     "SessionTaken",
     "StalePage",
-    "TornLog",
+    "CorruptLog",
     "UnfitPlace",
     "UnknownField",
     "UnknownModel",
@@ -320,7 +320,7 @@ class CopiedLog(UprootError):
         )
 
 
-class AlienFile(UprootError):
+class NotALog(UprootError):
     """A file is not a log of uproot_nb, or of a newer version; it was left untouched."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
@@ -328,7 +328,7 @@ class AlienFile(UprootError):
         super().__init__(f"{path} was not opened: {reason}.\n{remedy}")
 
 
-class TornLog(UprootError):
+class CorruptLog(UprootError):
     """A log file is damaged beyond what its journal can mend."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -339,7 +339,7 @@ class TornLog(UprootError):
         )
 
 
-class LostEvents(TornLog):
+class LostEvents(CorruptLog):
     """Events that a killed process had committed are not in the log: part of it is missing."""
 
     def __init__(self, path: str, session: str, last: int, committed: int, hint: str) -> None:
@@ -353,7 +353,7 @@ class LostEvents(TornLog):
         )
 
 
-class ForeignJournal(AlienFile):
+class ForeignJournal(NotALog):
     """A journal (-wal) beside a log belongs to another file; neither was touched."""
 
 

@@ -188,7 +188,7 @@ def test_what_was_slow_is_a_warning_and_no_failure() -> None:
 
         def before_once(page, player):
             if player.id == 0:
-                runtime_here().trouble.warn(HELD_UP, Cause("", "", "", ""))
+                runtime_here().reports.warn(HELD_UP, Cause("", "", "", ""))
 
     report = rehearsed(Slow, Thanks)
     assert report.ok

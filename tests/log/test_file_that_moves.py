@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.log.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
-from uproot_nb.errors import AlienFile, ForeignJournal, LostEvents, MovedLog
+from uproot_nb.errors import ForeignJournal, LostEvents, MovedLog, NotALog
 from uproot_nb.log.sqlite import LOOK_SECONDS, RESCUE_SECONDS, SqliteLog, accept_loss
 
 Kill = Callable[[str], None]
@@ -281,7 +281,7 @@ def test_all_of_it_is_saved_beside_a_file_that_stays_away(
     with closing(SqliteLog(moved.value.rescue)) as again:
         assert again.claim("market") == secret
         assert seqs(again) == [1, 2, 3, 4, 5, 6]
-    with pytest.raises(AlienFile, match="rescued"):
+    with pytest.raises(NotALog, match="rescued"):
         SqliteLog(path)
 
 

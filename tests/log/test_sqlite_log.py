@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from uproot_nb.errors import AlienFile, SessionTaken, TornLog, UprootError
+from uproot_nb.errors import CorruptLog, NotALog, SessionTaken, UprootError
 from uproot_nb.log import session_lock
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
@@ -189,7 +189,7 @@ def test_an_alien_file_is_refused_and_left_untouched(
 ) -> None:
     make(path)
     before = contents(path.parent)
-    with pytest.raises(AlienFile) as refusal:
+    with pytest.raises(NotALog) as refusal:
         SqliteLog(path, readonly=readonly)
     assert refusal.value.path == str(path)
     assert contents(path.parent) == before
@@ -206,7 +206,7 @@ def test_a_newer_version_that_only_the_journal_tells_of_is_refused(
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     newer.wait(PATIENCE)
-    with pytest.raises(AlienFile, match="version"):
+    with pytest.raises(NotALog, match="version"):
         SqliteLog(path)
 
 
@@ -224,7 +224,7 @@ def full(path: Path) -> Path:
 
 def test_a_truncated_file_is_torn(full: Path) -> None:
     os.truncate(full, full.stat().st_size // 2)
-    with pytest.raises(TornLog) as refusal:
+    with pytest.raises(CorruptLog) as refusal:
         SqliteLog(full)
     assert refusal.value.path == str(full)
 
@@ -235,7 +235,7 @@ def test_an_overwritten_page_is_torn_when_it_is_read(full: Path, readonly: bool)
     with full.open("r+b") as file:
         file.seek(4096 * (pages // 2))
         file.write(b"\xa5" * 4096)
-    with closing(SqliteLog(full, readonly=readonly)) as log, pytest.raises(TornLog):
+    with closing(SqliteLog(full, readonly=readonly)) as log, pytest.raises(CorruptLog):
         list(log.read("market"))
 
 
@@ -244,14 +244,14 @@ def test_an_overwritten_page_is_torn_when_it_is_read(full: Path, readonly: bool)
 def test_a_missing_event_is_noticed(full: Path, missing: int, newest_first: bool) -> None:
     with closing(sqlite3.connect(full, isolation_level=None)) as foreign:
         foreign.execute("DELETE FROM events WHERE seq = ?", (missing,))
-    with closing(SqliteLog(full)) as log, pytest.raises(TornLog, match=f"event {missing} "):
+    with closing(SqliteLog(full)) as log, pytest.raises(CorruptLog, match=f"event {missing} "):
         list(log.read("market", newest_first=newest_first))
 
 
 def test_text_that_is_no_text_is_torn(full: Path) -> None:
     with closing(sqlite3.connect(full, isolation_level=None)) as foreign:
         foreign.execute("UPDATE events SET value = CAST(x'ff' AS TEXT) WHERE seq = 5")
-    with closing(SqliteLog(full)) as log, pytest.raises(TornLog):
+    with closing(SqliteLog(full)) as log, pytest.raises(CorruptLog):
         list(log.read("market"))
 
 
@@ -259,7 +259,7 @@ def test_text_that_is_no_text_is_torn(full: Path) -> None:
 def test_a_log_without_one_of_its_tables_is_torn(full: Path, table: str) -> None:
     with closing(sqlite3.connect(full, isolation_level=None)) as foreign:
         foreign.execute(f"DROP TABLE {table}")
-    with pytest.raises(TornLog, match=table):
+    with pytest.raises(CorruptLog, match=table):
         SqliteLog(full)
 
 

@@ -1,4 +1,4 @@
-"""Trouble: what went wrong is kept and shown to the researcher, and to nobody else."""
+"""ErrorReports: what went wrong is kept and shown to the researcher, and to nobody else."""
 # ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 from tests.running import Browser, Rejected, serving, until
 from uproot_nb import IntegerField, Page, live, others_in_session, spawn
 from uproot_nb.errors import UnknownField
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
@@ -271,14 +271,14 @@ async def test_an_error_that_comes_again_and_again_is_logged_and_shown_with_its_
 def test_equal_failures_are_counted_for_longer_and_longer(market: World) -> None:
     """The first row comes at once, the next ones after 1, 2, 4 seconds and at most each minute."""
     now, shown = 0.0, list[str]()
-    trouble = Trouble(market, lambda text, cause: shown.append(text), lambda: now)
+    reports = ErrorReports(market, lambda text, cause: shown.append(text), lambda: now)
     cause = Cause("ann", "Market", "Market.nope", "")
     for second in range(0, 600):
         now = float(second)
         for _ in range(10):
-            trouble.refused("NotLive", "Market.nope is not a live method.", cause)
-        trouble.settle()
-    trouble.settle(everything=True)
+            reports.refused("NotLive", "Market.nope is not a live method.", cause)
+        reports.settle()
+    reports.settle(everything=True)
     market.journal.commit()
     rows = [json.loads(e.value) for e in market.log.read(market.name, kinds={"error"})]
     assert sum(row.get("count", 1) for row in rows) == 6000
@@ -289,12 +289,12 @@ def test_equal_failures_are_counted_for_longer_and_longer(market: World) -> None
 def test_however_many_words_a_browser_finds_few_kinds_of_failures_are_kept(market: World) -> None:
     """Unknown names and messages without end take bounded memory, and are counted together."""
     shown: list[str] = []
-    trouble = Trouble(market, lambda text, cause: shown.append(text))
+    reports = ErrorReports(market, lambda text, cause: shown.append(text))
     for number in range(3_000):
         cause = Cause("ann", "Market", f"Market.nope{number}", "")
-        trouble.refused("NotLive", f"Market.nope{number} is not a live method.", cause)
-        trouble.script_error(f"No {number}", "", Cause("bob", "Market", "Market script", ""), 1)
-    trouble.settle(everything=True)
+        reports.refused("NotLive", f"Market.nope{number} is not a live method.", cause)
+        reports.script_error(f"No {number}", "", Cause("bob", "Market", "Market script", ""), 1)
+    reports.settle(everything=True)
     market.journal.commit()
     rows = [json.loads(e.value) for e in market.log.read(market.name, kinds={"error"})]
     assert sum(row.get("count", 1) for row in rows) == 6000

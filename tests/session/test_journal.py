@@ -565,8 +565,8 @@ async def test_something_that_fails_after_a_commit_holds_nothing_else_up() -> No
             raise OSError("a fault of ours")
 
         with run.lock:
-            world.journal.say(fail)
-            world.journal.say(lambda: done.append(1))
+            world.journal.after_commit(fail)
+            world.journal.after_commit(lambda: done.append(1))
         assert await ann.call("echo", 1) == 1
         assert done == [1]
         assert run.errors["type"].tolist() == ["OSError"]

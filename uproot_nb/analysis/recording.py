@@ -362,7 +362,7 @@ def open_log(path: str | Path, name: str | None = None) -> Recording:
 
     Raises:
         UprootError: there is no such session, or there are several and none is named.
-        AlienFile: the file is no database of ours, or of a newer version.
+        NotALog: the file is no database of ours, or of a newer version.
         FileNotFoundError: there is no such file.
     """
     log = SqliteLog(path, readonly=True)

@@ -22,7 +22,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 from uproot_nb.realtime.chat import LIVE_METHODS
-from uproot_nb.session.error_reports import Trouble, is_for_participants, text_of
+from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
 from uproot_nb.session.journal import Unfinished
 from uproot_nb.session.steps import Cause, Steps, perform
 from uproot_nb.session.wire import error_frame, result_frame, to_sendable_json
@@ -48,8 +48,8 @@ Key = tuple[str, str]
 class Calls:
     """Runs calls in each player's order, writes their outcomes, and answers after the commit."""
 
-    def __init__(self, world: World, flow: Flow, trouble: Trouble) -> None:
-        self._world, self._flow, self._trouble = world, flow, trouble
+    def __init__(self, world: World, flow: Flow, reports: ErrorReports) -> None:
+        self._world, self._flow, self._reports = world, flow, reports
         self._lanes: dict[str, deque[Invoke]] = {}
         self._busy: set[str] = set()
         self._asked: dict[Key, list[int]] = {}
@@ -266,7 +266,7 @@ class Calls:
                 world.journal.fold_for(
                     Cause(*cut.cause), "call", f"player/{cut.player}", cut.method, cut.row
                 )
-        world.journal.say(self._forget_held)
+        world.journal.after_commit(self._forget_held)
 
     def _forget_held(self) -> None:
         self._held = False
@@ -282,12 +282,12 @@ class Calls:
         app = self._flow.showing.app_of(self._flow.journeys.pages.get(cause.page))
         if isinstance(error, StepInterrupted):
             outcome = _Rejection("error", "Interrupted", INTERRUPTED)
-            self._trouble.report(error, cause, f"player/{invoke.player}")
+            self._reports.report(error, cause, f"player/{invoke.player}")
         elif is_for_participants(error, app):
             outcome = _Rejection("error", type(error).__name__, text_of(error))
         else:
             outcome = _Rejection("error", "Error", CALM)
-            self._trouble.report(error, cause, f"player/{invoke.player}")
+            self._reports.report(error, cause, f"player/{invoke.player}")
         self._reject(invoke, cause, outcome, started)
 
     def _refuse(self, invoke: Invoke, refusal: UprootError, started: float) -> None:
@@ -298,7 +298,7 @@ class Calls:
             invoke = msgspec.structs.replace(invoke, args=b"null", kwargs=b"null")
         self._reject(invoke, cause, outcome, started)
         if not isinstance(refusal, StalePage):  # that one comes when a click and a move cross
-            self._trouble.refused(outcome.error, _shortened(str(refusal)), cause)
+            self._reports.refused(outcome.error, _shortened(str(refusal)), cause)
 
     def _reject(self, invoke: Invoke, cause: Cause, rejection: _Rejection, started: float) -> None:
         known = {name: text for name, text in rejection._asdict().items() if text}
@@ -318,9 +318,9 @@ class Calls:
             seq = world.journal.write_for(cause, "call", subject, invoke.method, text)
             world.journal.finish(cause)
             ledger.note(invoke.id, seq)
-            world.journal.say(partial(self._answer, (invoke.player, invoke.id), frame))
+            world.journal.after_commit(partial(self._answer, (invoke.player, invoke.id), frame))
             if self._held:
-                world.journal.say(self._forget_held)
+                world.journal.after_commit(self._forget_held)
 
     def _answer(self, key: Key, frame: bytes) -> None:
         for call in self._asked.pop(key, ()):
@@ -329,7 +329,7 @@ class Calls:
     def _repeat(self, invoke: Invoke) -> None:
         answer = Reply(invoke.call, self._first_outcome(invoke))
         with self._world.lock:
-            self._world.journal.say(lambda: self._world.send(answer))
+            self._world.journal.after_commit(lambda: self._world.send(answer))
 
     def _first_outcome(self, invoke: Invoke) -> bytes:
         """Return the frame that a call was answered with when it ran; a few rows are read."""

@@ -15,7 +15,7 @@ from uproot_nb.experiment.outside import outside_here
 from uproot_nb.experiment.waiting_rows import WaitingRows
 from uproot_nb.flow.hooks import EFFECT, cause_of, run_authors
 from uproot_nb.session.entities import Group, Player, Session
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import name_of_function
 from uproot_nb.session.journal import Attempt
 from uproot_nb.session.steps import NOBODY, Cause
@@ -97,9 +97,14 @@ class Effects:
     """
 
     def __init__(
-        self, world: World, trouble: Trouble, find: Callable[[str], Any], perform: bool = True
+        self,
+        world: World,
+        reports: ErrorReports,
+        find: Callable[[str], Any],
+        perform: bool = True,
     ) -> None:
-        self._world, self._trouble, self._find, self.perform = world, trouble, find, perform
+        self._world, self._reports = world, reports
+        self._find, self.perform = find, perform
         self._functions: dict[str, Callable[..., Any]] = {}
         self._queue: deque[str] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -144,7 +149,7 @@ class Effects:
         seq = world.journal.fold("effect", subject, token, world.codec.encode(value))
         if isinstance(cause, Attempt):
             cause.first[EFFECT, token] = seq
-        world.journal.say(partial(self._do, token))
+        world.journal.after_commit(partial(self._do, token))
 
     def _usual_key(self) -> str:
         """Return what a row of a form's hook is known by, however often the form is sent."""
@@ -174,7 +179,7 @@ class Effects:
                 try:
                     await self._perform(token, value, cause)
                 except Exception as error:  # the border around one effect: the others happen
-                    self._trouble.report(error, cause_of(error) or cause, subject)
+                    self._reports.report(error, cause_of(error) or cause, subject)
             with self._world.lock:
                 if not self._world.journal.closed:
                     self._world.journal.fold_for(cause, "effect", subject, token, "null")

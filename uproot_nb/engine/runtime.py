@@ -53,7 +53,7 @@ from uproot_nb.realtime.delivery import Delivery
 from uproot_nb.realtime.rooms import Rooms
 from uproot_nb.session.breaking import StepBroken, break_thread
 from uproot_nb.session.entities import Player
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import find_function
 from uproot_nb.session.interrupts import SECTIONS
 from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
@@ -164,11 +164,11 @@ class Runtime:
         self.world.runtime = self
         self.is_new = not self.world.state.opened
         self.world.send, self.world.drain = self._send, self._drain
-        self.trouble = Trouble(self.world, show)
+        self.reports = ErrorReports(self.world, show)
         self.delivery = Delivery(self.world, self._spawn)
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
-            self.world, setup, self.delivery, self.trouble, make_templates, self.files.address,
+            self.world, setup, self.delivery, self.reports, make_templates, self.files.address,
             self._spawn, language, simulate,
         )  # fmt: skip
         self.dropouts = Dropouts(
@@ -176,14 +176,14 @@ class Runtime:
             self.flow.departures.look, self.flow.timeouts,
         )  # fmt: skip
         self.rooms = Rooms(
-            self.world, self.trouble, self._introduce,
+            self.world, self.reports, self._introduce,
             lambda told, accepted: self.flow.showing.own_page("Room", told, accepted),
         )  # fmt: skip
         self.world.dropouts, self.world.make_context = self.dropouts, self._context_of
         self.flow.open_place = self.open_place
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
-        self.calls = Calls(self.world, self.flow, self.trouble)
-        self.page_code = PageCode(self.world, self.flow, self.trouble, self._take_new_code)
+        self.calls = Calls(self.world, self.flow, self.reports)
+        self.page_code = PageCode(self.world, self.flow, self.reports, self._take_new_code)
         self.world.delivery, self.world.flow = self.delivery, self.flow
         self.world.journal.report_to(self._note_failure, self._log_fails)
         self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
@@ -195,7 +195,7 @@ class Runtime:
 
     def open(self, players: int) -> None:
         """Start the thread, make the places, and let participants in."""
-        effects = Effects(self.world, self.trouble, self.find_function, self.has_effects)
+        effects = Effects(self.world, self.reports, self.find_function, self.has_effects)
         self.effects = self.lock.outside = effects
         _SwitchInterval.shorten()
         self._thread.start()
@@ -245,7 +245,7 @@ class Runtime:
             self.world.journal.commit()
         if left_behind:
             text = "The cell ended without leaving 'with run.lock'; the lock is free again."
-            self.trouble.warn(text, self._cell())
+            self.reports.warn(text, self._cell())
 
     def _has_cells_changes(self) -> bool:
         """Tell whether a cell has something to commit; else it need not wait for a step."""
@@ -287,7 +287,7 @@ class Runtime:
             leaving.result(max(0.0, until - time.monotonic()))
 
     def _warn(self, text: str, of: Cause) -> None:
-        self.trouble.warn(text, Cause("", of.page, "watchdog", ""))
+        self.reports.warn(text, Cause("", of.page, "watchdog", ""))
         for window in list(self.windows):
             window.note_held(text)
 
@@ -401,7 +401,7 @@ class Runtime:
         if finishing:
             await asyncio.wait(finishing, timeout=FINISHING_SECONDS)
         await self._cancel_all()
-        self.trouble.settle(everything=True)
+        self.reports.settle(everything=True)
         await self.world.journal.settle(FINISHING_SECONDS)
         await self._hang_up()
         self.world.journal.close()
@@ -431,7 +431,7 @@ class Runtime:
     async def _end(self) -> None:
         await self._cancel_all()
         self._stop_clocks()
-        self.trouble.settle(everything=True)
+        self.reports.settle(everything=True)
         await self.world.journal.settle(CLOSING_SECONDS)
         await self.effects.settle()
         try:
@@ -455,7 +455,7 @@ class Runtime:
         """Begin what is looked after again and again; a failure of one ends none of them."""
         report = self._note_failure
         acts = (
-            self.world.journal.check_place, self.trouble.settle, self.calls.note_long,
+            self.world.journal.check_place, self.reports.settle, self.calls.note_long,
             self._follow_clock,
         )  # fmt: skip
         self.beside(repeat(LOOK_SECONDS, report, *acts))
@@ -478,7 +478,7 @@ class Runtime:
                 f"This machine's clock was moved by {seconds:+.0f} s, or the machine slept for so "
                 "long. Participants' time goes on where it was; times in the log are the clock's."
             )
-            self.trouble.warn(text, Cause("", "", "uproot_nb", ""))
+            self.reports.warn(text, Cause("", "", "uproot_nb", ""))
 
     def _note_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report what a timer or callback of ours raised; asyncio would only print it."""
@@ -568,7 +568,7 @@ class Runtime:
     def _note_failure(self, error: BaseException) -> None:
         """Report a fault of our own, which must not stop what comes after it."""
         try:
-            self.trouble.report(error, Cause("", "", "uproot_nb", ""))
+            self.reports.report(error, Cause("", "", "uproot_nb", ""))
         except Exception:  # the log takes nothing any more
             logger.exception("Session %r: %r could not be reported.", self.name, error)
 
@@ -590,9 +590,9 @@ class Runtime:
                 self._note_presence(message.player, message.socket, False)
             case Misuse():
                 subject = f"player/{message.player}" if message.player else "session"
-                self.trouble.misuse(message.what, message.count, subject)
+                self.reports.misuse(message.what, message.count, subject)
             case TakenOver() | RoomShared():
-                self.trouble.warn(_words_of(message, self.name), Cause("", "", "line", ""))
+                self.reports.warn(_words_of(message, self.name), Cause("", "", "line", ""))
             case ScriptError():
                 self._note_script_error(message)
             case _:
@@ -609,7 +609,7 @@ class Runtime:
             place = f"{failed.source}:{failed.line}" if failed.line else failed.source
             key = page.key if page is not None else ""
             cause = Cause(failed.player, key, f"{page.__name__ if page else 'page'} script", "")
-            self.trouble.script_error(failed.message, place, cause, failed.count)
+            self.reports.script_error(failed.message, place, cause, failed.count)
 
     async def _answer_room(self, request: HttpRequest) -> None:
         if request.action == "room" or await self.flow.pause.over():
@@ -697,11 +697,11 @@ class Runtime:
             self.flow.set_state(state)
             self.world.journal.write("intervention", "session", state, "null")
             message = SetState(self.world.key, state)
-            self.world.journal.say(lambda: self._send(message))
+            self.world.journal.after_commit(lambda: self._send(message))
             if state == "paused":
                 self.calls.pause()
             else:
-                self.world.journal.say(self._go_on)
+                self.world.journal.after_commit(self._go_on)
 
     def _go_on(self) -> None:
         if self.flow.state == "running":
@@ -758,7 +758,7 @@ class Runtime:
             return
         error = task.exception()
         assert error is not None
-        self.trouble.report(error, cause or Cause("", "", "uproot_nb", ""))
+        self.reports.report(error, cause or Cause("", "", "uproot_nb", ""))
 
     # ---- code ----
 
@@ -875,7 +875,7 @@ class Runtime:
         try:
             await run_authors(handler, self.world, cause, player)
         except Exception as error:  # the border around authors' handlers
-            self.trouble.report(error, cause_of(error) or cause, player.subject)
+            self.reports.report(error, cause_of(error) or cause, player.subject)
         self.flow.departures.look(player)
 
 

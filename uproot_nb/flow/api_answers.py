@@ -13,7 +13,7 @@ from uproot_nb.errors import Refused
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.showing import Showing
 from uproot_nb.session.entities import Player
-from uproot_nb.session.error_reports import Trouble, is_for_participants, text_of
+from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
@@ -82,8 +82,8 @@ class ApiRequest:
 class ApiAnswers:
     """Answers what scripts ask of the api of the app whose page their player is on."""
 
-    def __init__(self, world: World, showing: Showing, trouble: Trouble) -> None:
-        self._world, self._showing, self._trouble = world, showing, trouble
+    def __init__(self, world: World, showing: Showing, reports: ErrorReports) -> None:
+        self._world, self._showing, self._reports = world, showing, reports
 
     async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
         """Run the author's function; what it changed is undone if it raises."""
@@ -106,7 +106,7 @@ class ApiAnswers:
         except Exception as error:  # the border around authors' code
             if is_for_participants(error, self._showing.app_of(page)):
                 return _said(request, 400, text_of(error), type(error).__name__)
-            self._trouble.report(error, cause, f"player/{player.name}")
+            self._reports.report(error, cause, f"player/{player.name}")
             return _said(request, 500, CALM)
 
 

@@ -11,7 +11,7 @@ from uproot_nb.flow.hooks import attempt_for, blame, cause_of, undo
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.whereabouts import Whereabouts
 from uproot_nb.session.entities import Player
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import perform
 from uproot_nb.session.world import World
 
@@ -28,10 +28,14 @@ class Departures:
     """
 
     def __init__(
-        self, world: World, journeys: Journeys, whereabouts: Whereabouts, trouble: Trouble
+        self,
+        world: World,
+        journeys: Journeys,
+        whereabouts: Whereabouts,
+        reports: ErrorReports,
     ) -> None:
         self._world, self._journeys = world, journeys
-        self._whereabouts, self._trouble = whereabouts, trouble
+        self._whereabouts, self._reports = whereabouts, reports
         self._gone: dict[Player, None] | None = None
         """Who has gone in a block of `together`; None outside."""
 
@@ -76,6 +80,6 @@ class Departures:
         except Exception as error:  # the border around authors' functions
             undo(world, tried)
             blame(error, tried)
-            self._trouble.report(error, cause_of(error) or tried, player.subject)
+            self._reports.report(error, cause_of(error) or tried, player.subject)
         finally:
             world.lock.end_step(before)

@@ -25,7 +25,7 @@ from uproot_nb.flow.waits import WAIT_EVENT, Waits
 from uproot_nb.flow.whereabouts import Whereabouts
 from uproot_nb.realtime.delivery import Delivery
 from uproot_nb.session.entities import Player
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
@@ -58,7 +58,7 @@ class Flow:
         world: World,
         setup: Setup,
         delivery: Delivery,
-        trouble: Trouble,
+        reports: ErrorReports,
         templates: MakeTemplates,
         files: Callable[[App, str], str],
         spawn: Callable[[Any], Any],
@@ -67,7 +67,7 @@ class Flow:
     ) -> None:
         self.open_place: Callable[[bool, str], Awaitable[Player]] | None = None
         """Opens one more place for somebody who joins; None: no more than there are."""
-        self._world, self._delivery, self._trouble = world, delivery, trouble
+        self._world, self._delivery, self._reports = world, delivery, reports
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
         self._has_news = self._is_waking = False
@@ -76,7 +76,7 @@ class Flow:
         self.pause = Pause(world.loop)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
-        self.departures = Departures(world, self.journeys, self.whereabouts, trouble)
+        self.departures = Departures(world, self.journeys, self.whereabouts, reports)
         self.moves = Moves(world, self.journeys, self.departures)
         self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
         self.waits = Waits(
@@ -91,7 +91,7 @@ class Flow:
             world, self.journeys, self._submissions, self.timeouts, self.waits, templates, files,
             language, simulate,
         )  # fmt: skip
-        self._api = ApiAnswers(world, self.showing, trouble)
+        self._api = ApiAnswers(world, self.showing, reports)
 
     # ---- requests ----
 
@@ -174,7 +174,7 @@ class Flow:
         except (Exception, asyncio.CancelledError) as error:  # the border around new_player
             if self._world.closing:
                 raise
-            self._trouble.report(error, Cause("", "", "new_player", ""))
+            self._reports.report(error, Cause("", "", "new_player", ""))
             return self.showing.trouble(None, request)
         if player is None:
             return self.showing.full(request)
@@ -183,7 +183,7 @@ class Flow:
     def reply(self, reply: HttpReply) -> None:
         """Answer a request once everything that was written so far is committed."""
         with self._world.lock:
-            self._world.journal.say(lambda: self._world.send(reply))
+            self._world.journal.after_commit(lambda: self._world.send(reply))
 
     def _turn(self, player: str) -> asyncio.Lock:
         return self._turns.setdefault(player, asyncio.Lock())
@@ -305,7 +305,7 @@ class Flow:
     def _report(self, error: BaseException, player: Player) -> None:
         page = self.journeys.pages.get(player.page or "")
         cause = cause_of(error) or attempt_for(player, page, "page")
-        self._trouble.report(error, cause, player.subject)
+        self._reports.report(error, cause, player.subject)
 
     # ---- moving ----
 

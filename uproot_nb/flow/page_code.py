@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.seals import Seal
 from uproot_nb.flow.flow import Flow
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
@@ -29,10 +29,10 @@ class PageCode:
         self,
         world: World,
         flow: Flow,
-        trouble: Trouble,
+        reports: ErrorReports,
         changed: Callable[[type[Page], bool], None],
     ) -> None:
-        self._lock, self._trouble = world.lock, trouble
+        self._lock, self._reports = world.lock, reports
         self._look_of, self._changed = flow.look_of, changed
         world.see_code = self.see
         self._seals: dict[type[Page], Seal] = {}
@@ -60,7 +60,7 @@ class PageCode:
             self.note(page)
         elif self.frozen:
             seal.restore()
-            self._trouble.warn(
+            self._reports.warn(
                 f"{page.__name__} was reloaded with other code. This session is served with "
                 'code="frozen": it goes on with the code that it began with.\nTo use the new one, '
                 'close the run and serve it with code="live", or under another name.',

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from uproot_nb.errors import TornLog, UprootError
+from uproot_nb.errors import CorruptLog, UprootError
 from uproot_nb.log.sqlite import SqliteLog
 
 __all__ = ["Checked", "check_log"]
@@ -30,14 +30,14 @@ def check_log(path: str | os.PathLike[str]) -> Checked:
         check_log("uproot_nb.sqlite3").faults
 
     Raises:
-        AlienFile: the file is no log, or of a newer version.
+        NotALog: the file is no log, or of a newer version.
         FileNotFoundError: there is no such file.
     """
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             log = SqliteLog(path, readonly=True)
-        except TornLog as torn:
+        except CorruptLog as torn:
             return Checked(0, 0, 0, [str(torn)])
         with closing(log):
             faults = [*log.damage(), *_faults(log)]

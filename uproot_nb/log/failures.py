@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from uproot_nb.errors import LockedPlace, LogBusy, TornLog, UnfitPlace
+from uproot_nb.errors import CorruptLog, LockedPlace, LogBusy, UnfitPlace
 
 __all__ = ["naming_damage", "naming_place", "primary_code"]
 
@@ -29,17 +29,17 @@ def primary_code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def naming_damage(path: str) -> Iterator[None]:
-    """Raise TornLog where SQLite says that the file is malformed, LogBusy where it is locked."""
+    """Raise CorruptLog where SQLite says that the file is malformed, LogBusy where it is locked."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         if primary_code(error) in _BUSY:
             raise LogBusy(path) from error
         if _is_damage(error):
-            raise TornLog(path, str(error)) from error
+            raise CorruptLog(path, str(error)) from error
         raise
     except (OverflowError, MemoryError, UnicodeDecodeError) as error:  # a damaged length or text
-        raise TornLog(path, str(error) or "a length in it is impossible") from error
+        raise CorruptLog(path, str(error) or "a length in it is impossible") from error
 
 
 @contextmanager

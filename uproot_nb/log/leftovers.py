@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from uproot_nb.errors import AlienFile, ForeignJournal, LostEvents, TornLog
+from uproot_nb.errors import CorruptLog, ForeignJournal, LostEvents, NotALog
 from uproot_nb.log.session_lock import lock_path, read_note
 
 __all__ = [
@@ -55,11 +55,11 @@ def refuse_rescued(file: str, path: str) -> None:
     """Refuse to go on in a file whose log went on in another one, when this one was away.
 
     Raises:
-        AlienFile: names the other one.
+        NotALog: names the other one.
     """
     rescued = _rescued(file)
     if rescued is not None:
-        raise AlienFile(
+        raise NotALog(
             path, f"while it was moved, deleted or replaced, its log went on in {rescued}",
             f"To go on with that, move what is left of the old one (-wal) away and rename it to "
             f"{os.path.basename(file)}; otherwise move it away.",
@@ -116,16 +116,16 @@ def claims_in_file(file: str) -> list[Claim] | None:
     except (
         sqlite3.DatabaseError,
         UnicodeDecodeError,
-        TornLog,
+        CorruptLog,
     ):  # an older version, or shorter than its journal will make it
         return None
 
 
 def claims_of(rows: Iterable[tuple[Any, ...]], path: str) -> list[Claim]:
-    """Return rows of `CLAIMS`; TornLog where damage has made something else of them."""
+    """Return rows of `CLAIMS`; CorruptLog where damage has made something else of them."""
     claims = [Claim(*row) for row in rows]
     if any(list(map(type, claim)) != [str, str, int, int] for claim in claims):
-        raise TornLog(path, "its table 'claims' is not what was written")
+        raise CorruptLog(path, "its table 'claims' is not what was written")
     return claims
 
 

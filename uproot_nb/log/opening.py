@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from uproot_nb.errors import AlienFile, LockedPlace, NoSuchPlace, TornLog, UnfitPlace
+from uproot_nb.errors import CorruptLog, LockedPlace, NoSuchPlace, NotALog, UnfitPlace
 from uproot_nb.log.events import Event
 from uproot_nb.log.failures import primary_code
 from uproot_nb.log.leftovers import refuse_orphans, refuse_rescued
@@ -119,9 +119,9 @@ def prepare(file: str, path: str, readonly: bool) -> None:
     """Make the file if it is missing; refuse it untouched if it is not a log of ours.
 
     Raises:
-        AlienFile: it is something else, of a newer version, or what belongs to it is elsewhere.
+        NotALog: it is something else, of a newer version, or what belongs to it is elsewhere.
         NoSuchPlace, LockedPlace, UnfitPlace: it cannot be there, or not be used there.
-        TornLog: it is damaged.
+        CorruptLog: it is damaged.
     """
     if not readonly:
         refuse_rescued(file, path)
@@ -131,7 +131,7 @@ def prepare(file: str, path: str, readonly: bool) -> None:
         refuse_orphans(file, path)
         _make(file)
     if not stat.S_ISREG(os.stat(file).st_mode):
-        raise AlienFile(path, "it is not a regular file", _ANOTHER_FILE)
+        raise NotALog(path, "it is not a regular file", _ANOTHER_FILE)
     if not os.access(file, os.R_OK if readonly else os.R_OK | os.W_OK):
         raise LockedPlace("database", path, "read" if readonly else "written to")
     if not readonly and os.stat(file).st_size == 0:
@@ -144,7 +144,7 @@ def check_version(version: int, path: str) -> None:
     """Refuse a log that a newer uproot_nb has made."""
     if version > VERSION:
         reason = f"it has version {version}, and this uproot_nb knows {VERSION}"
-        raise AlienFile(path, reason, "Upgrade uproot_nb, or give another path.")
+        raise NotALog(path, reason, "Upgrade uproot_nb, or give another path.")
 
 
 def upgrade(writer: sqlite3.Connection) -> None:
@@ -222,10 +222,10 @@ def _check_header(file: str, path: str) -> None:
         except sqlite3.DatabaseError as error:
             if primary_code(error) == sqlite3.SQLITE_NOTADB:
                 reason = "it is not an SQLite database"
-                raise AlienFile(path, reason, _ANOTHER_FILE) from error
+                raise NotALog(path, reason, _ANOTHER_FILE) from error
             if primary_code(error) == sqlite3.SQLITE_CORRUPT:
-                raise TornLog(path, str(error)) from error
+                raise CorruptLog(path, str(error)) from error
             raise
     if application != APPLICATION:
-        raise AlienFile(path, "it is not a log of uproot_nb", _ANOTHER_FILE)
+        raise NotALog(path, "it is not a log of uproot_nb", _ANOTHER_FILE)
     check_version(version, path)

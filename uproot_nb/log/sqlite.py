@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from uproot_nb.errors import LogBusy, LostEvents, MovedLog, SessionTaken, TornLog, UprootError
+from uproot_nb.errors import CorruptLog, LogBusy, LostEvents, MovedLog, SessionTaken, UprootError
 from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, first_damaged, is_whole
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.failures import naming_damage, naming_place, primary_code
@@ -103,9 +103,9 @@ class SqliteLog:
     not come back, all of it is written to another file beside it, and `path` is that one.
 
     Raises:
-        AlienFile: the file is not a log, of a newer version, or beside a journal that is not its
+        NotALog: the file is not a log, of a newer version, or beside a journal that is not its
             own; nothing was touched.
-        TornLog: the file is damaged, or its journal is missing.
+        CorruptLog: the file is damaged, or its journal is missing.
         FileNotFoundError: its folder is missing, or the file itself with *readonly*.
         PermissionError: the file may not be read, or written.
         UnfitPlace: the file system lacks locks or shared memory.
@@ -300,7 +300,9 @@ class SqliteLog:
             rows = self._fetch(_SESSIONS.format(self._checksum))
         for name, created, _, _, checksum in rows:
             if not is_whole(name, created, b"", checksum):
-                raise TornLog(self.path, f"the record of session '{name}' is not what was written")
+                raise CorruptLog(
+                    self.path, f"the record of session '{name}' is not what was written"
+                )
         return [SessionRecord(*row[:-1]) for row in rows]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -345,7 +347,7 @@ class SqliteLog:
                 rows = self._fetch(_SECRETS.format(self._checksum))
                 rows += self._fetch(_SNAPSHOTS.format(self._checksum))
                 strays = self._fetch(_STRAYS)
-        except TornLog as torn:
+        except CorruptLog as torn:
             return [torn.reason]
         found = [text for text in found if text != "ok"]
         found += [f"{row[0]} is not what was written" for row in rows if not is_whole(*row[1:])]
@@ -359,7 +361,7 @@ class SqliteLog:
                     "SELECT (SELECT count(*) FROM sessions), count(*),"
                     f" count(*) - count({self._checksum}) FROM events"
                 )
-        except TornLog:
+        except CorruptLog:
             return 0, 0, 0
         return int(row[0]), int(row[1]), int(row[2])
 
@@ -428,7 +430,7 @@ class SqliteLog:
         names = self._fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
         for table in sorted(TABLES[max(version, 1)]):
             if (table,) not in names:
-                raise TornLog(self.path, f"its table '{table}' is missing")
+                raise CorruptLog(self.path, f"its table '{table}' is missing")
             self._fetch(f"SELECT 1 FROM {table} LIMIT 1")
         if version < VERSION:
             self._checksum = "NULL"
@@ -509,7 +511,7 @@ class SqliteLog:
             "SELECT secret, checksum FROM secrets WHERE session = ?", (session,)
         ).fetchone()
         if not is_whole(session, 0, secret, checksum):
-            raise TornLog(self.path, f"the secret of '{session}' is not what was written")
+            raise CorruptLog(self.path, f"the secret of '{session}' is not what was written")
         return bytes(secret)
 
     def _refuse_loss(self, writer: sqlite3.Connection, session: str) -> None:
@@ -603,7 +605,7 @@ class SqliteLog:
 
     def _settle_killed(self, writer: sqlite3.Connection) -> None:
         """Note that nothing is missing of sessions whose writers were killed, where that is so."""
-        with suppress(sqlite3.Error, OSError, TornLog):
+        with suppress(sqlite3.Error, OSError, CorruptLog):
             wait_for_others(writer, 1.0)
             for claim in claims_of(writer.execute(CLAIMS).fetchall(), self.path):
                 if not claim.token:
@@ -774,7 +776,7 @@ _value_of: Callable[[Row], str] = itemgetter(COLUMNS.index("value"))
 def _check_rows(page: list[Row], path: str) -> None:
     damaged = first_damaged(page)
     if damaged is not None:
-        raise TornLog(path, f"event {damaged} is not what was written")
+        raise CorruptLog(path, f"event {damaged} is not what was written")
 
 
 def _check_gapless(page: list[Row], first: int, last: int, path: str) -> None:
@@ -787,7 +789,7 @@ def _check_gapless(page: list[Row], first: int, last: int, path: str) -> None:
     expected = list(range(first, last + step, step))
     if seqs != expected:
         missing = next((seq for seq in expected if seq not in set(seqs)), first)
-        raise TornLog(path, f"event {missing} is missing")
+        raise CorruptLog(path, f"event {missing} is missing")
 
 
 def _insert(writer: sqlite3.Connection, events: Sequence[Event]) -> None:

@@ -33,4 +33,4 @@ async def repeating(runtime: Runtime, seconds: float, act: Callable[[], Any]) ->
             words = f"{type(error).__name__}: {text_of(error)}"
             if words != told:
                 told = words
-                runtime.trouble.report(error, _CAUSE)
+                runtime.reports.report(error, _CAUSE)

@@ -29,7 +29,7 @@ def runs(db: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
 
     Raises:
         FileNotFoundError: there is no such file yet.
-        AlienFile: the file is no database of ours, or of a newer version.
+        NotALog: the file is no database of ours, or of a newer version.
     """
     log = SqliteLog(database_path(db), readonly=True)
     try:

@@ -143,7 +143,7 @@ class Run(Steering, Tables):
         and warnings: `type` and `message` say what.
         """
         if not self.closed:
-            self._runtime.trouble.settle(everything=True)
+            self._runtime.reports.settle(everything=True)
         return super().errors
 
     def _now(self) -> State:

@@ -334,7 +334,7 @@ def _tell_author(chat: Model, player: Player | None, text: str) -> None:
     if function is None:
         text = f"{chat.subject} has a message for {name}(), which is not defined (any more).\n"
         remedy = "Define it again, or call chat.on_message(chat, function) with another."
-        runtime.trouble.warn(text + remedy, Cause("", "", f"on_message of {chat.subject}", ""))
+        runtime.reports.warn(text + remedy, Cause("", "", f"on_message of {chat.subject}", ""))
         return
     task: Any = _hear(function, chat, player, text)
     task.__qualname__ = name

@@ -171,7 +171,7 @@ class Delivery:
         frame = to_sendable_json({"op": "action", "action": action, **details})
         message = Action(world.key, names, frame)
         with world.lock:
-            world.journal.say(lambda: world.send(message))
+            world.journal.after_commit(lambda: world.send(message))
 
     def _release(self, seq: int, players: list[str], frame: bytes) -> None:
         if not players:
@@ -181,7 +181,7 @@ class Delivery:
         states = world.state.players
         positions = [states[name].position for name in players]
         message = Push(world.key, seq, players, frame, positions)
-        world.journal.say(lambda: world.send(message))
+        world.journal.after_commit(lambda: world.send(message))
 
     # ---- browsers that reconnect ----
 
@@ -236,7 +236,7 @@ class Delivery:
         """Let the log be searched for a socket, once it has all that memory lacks."""
         self._late[missed.opened.socket] = missed
         with self._world.lock:
-            self._world.journal.say(self._search_soon)
+            self._world.journal.after_commit(self._search_soon)
 
     def _search_soon(self) -> None:
         if not self._searching and self._late:

@@ -23,7 +23,7 @@ from uproot_nb.bridge.messages import (
 from uproot_nb.log.state import PlayerState
 from uproot_nb.session.entities import Player
 from uproot_nb.session.entity_list import Bunch
-from uproot_nb.session.error_reports import Trouble
+from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
@@ -142,11 +142,11 @@ class Rooms:
     def __init__(
         self,
         world: World,
-        trouble: Trouble,
+        reports: ErrorReports,
         introduce: Callable[[Player], Awaitable[None]],
         render: Render,
     ) -> None:
-        self._world, self._trouble = world, trouble
+        self._world, self._reports = world, reports
         self._introduce, self._render = introduce, render
         self._read: dict[str, tuple[Any, Room]] = {}
         self._waiting: dict[str, int] = {}
@@ -189,7 +189,7 @@ class Rooms:
                 "asked": room.open,
                 "since": kept.get("since") or time.time(),
             })  # fmt: skip
-            self._world.journal.say(lambda: self._announce(room.name))
+            self._world.journal.after_commit(lambda: self._announce(room.name))
 
     def set_open(self, name: str, is_open: bool) -> None:
         """Open a room, so that those who wait come in, or close it."""
@@ -203,7 +203,7 @@ class Rooms:
         with self._world.lock:
             self._world.journal.fold("room", "session", name, "null")
             message = CloseRoom(self._world.key, name)
-            self._world.journal.say(lambda: self._world.send(message))
+            self._world.journal.after_commit(lambda: self._world.send(message))
 
     def waiting(self, name: str) -> int:
         """Return how many browsers wait in a room."""
@@ -247,7 +247,7 @@ class Rooms:
 
     def _call_in(self, name: str) -> None:
         message = RoomNews(self._world.key, name, _ENTER)
-        self._world.journal.say(lambda: self._world.send(message))
+        self._world.journal.after_commit(lambda: self._world.send(message))
 
     # ---- those who come ----
 
@@ -305,7 +305,7 @@ class Rooms:
             if self._world.closing:
                 raise
             cause = Cause(player.name, "", f"room {request.room}", "")
-            self._trouble.report(error, cause, player.subject)
+            self._reports.report(error, cause, player.subject)
             return self._show("trouble", label, visit, request, 500)
         self._turns.pop(player.name, None)
         return _see_other(request, f"../../p/{self._world.token(player.name)}/")

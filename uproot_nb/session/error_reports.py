@@ -1,4 +1,4 @@
-"""Trouble: what authors' code raised, kept in the log and shown to the researcher."""
+"""ErrorReports: what authors' code raised, kept in the log and shown to the researcher."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uproot_nb.experiment.setup import App
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["Trouble", "is_for_participants", "readable", "text_of"]
+__all__ = ["ErrorReports", "is_for_participants", "readable", "text_of"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _TEMPLATES = str(Path(_PACKAGE) / "templates")
@@ -43,7 +43,7 @@ Value = dict[str, object]
 _Kind = tuple[object, ...]
 
 
-class Trouble:
+class ErrorReports:
     """Reports every failure of authors' code: an `error` event and a traceback in the notebook.
 
     Equal failures are folded: the first is logged and shown at once, those that follow are counted,

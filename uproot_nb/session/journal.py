@@ -211,7 +211,7 @@ class Journal:
         """Call *hear* under the lock with each event of a kind that the state has taken in."""
         self._watching.setdefault(kind, []).append(hear)
 
-    def say(self, act: Callable[[], None]) -> None:
+    def after_commit(self, act: Callable[[], None]) -> None:
         """Do *act* on the loop once everything written so far is committed."""
         self._said.append(act)
         if not self._scheduled:

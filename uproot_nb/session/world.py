@@ -153,7 +153,7 @@ class World:
             player = self._players[name] = Player(self, name)
             self._names.append(name)
             added = AddPlayers(self.key, {self.token(name): name})
-            self.journal.say(lambda: self.send(added))
+            self.journal.after_commit(lambda: self.send(added))
             return player
 
     def claim_place(self, label: str | None = None, visit: str = "") -> Player | None:
