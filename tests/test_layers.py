@@ -6,10 +6,8 @@ import ast
 import functools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import pytest
 
 import uproot_nb
 
@@ -61,6 +59,7 @@ LONGEST = 50
 EMPTY_NAMES = re.compile(r"(core|common|utils?|helpers?|types|base|managers?)\Z|.*[0-9]")
 
 
+@functools.cache
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -73,12 +72,15 @@ def floor_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-every_module = pytest.mark.parametrize("path", modules(), ids=named)
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """Parse each file once for all rules."""
+    return ast.parse(path.read_text("utf-8"))
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Yield the package's modules that *path* imports (also inside functions), with the line."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,17 +99,21 @@ def functions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
             yield from functions(node, prefix)
 
 
-@every_module
-def test_imports_point_down(path: Path) -> None:
-    if floor_of(path) == "__init__":
-        return  # the front door opens on every floor
-    allowed = BELOW[floor_of(path)] | {floor_of(path)}
-    wrong = [
+def none(broken: Iterable[str]) -> None:
+    """Fail with every place that breaks the rule, one a line."""
+    lines = list(broken)
+    assert not lines, "\n" + "\n".join(lines)
+
+
+def test_imports_point_down() -> None:
+    none(
         f"{named(path)}:{line} imports {name}"
+        for path in modules()
+        if floor_of(path) != "__init__"  # the front door opens on every floor
         for name, line in imports(path)
-        if name.startswith("uproot_nb.") and name.split(".")[1] not in allowed
-    ]
-    assert not wrong, "\n".join(wrong)
+        if name.startswith("uproot_nb.")
+        and name.split(".")[1] not in BELOW[floor_of(path)] | {floor_of(path)}
+    )
 
 
 MARKET = ["orderbook", "analysis", "market", "pages", "traders"]
@@ -119,16 +125,14 @@ def room_of(name: str) -> int:
     return MARKET.index(parts[2]) if len(parts) > 2 else len(MARKET)
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "market").rglob("*.py")), ids=named)
-def test_the_markets_imports_point_down(path: Path) -> None:
-    if path.parent == PACKAGE / "market" and path.stem == "__init__":
-        return
-    wrong = [
+def test_the_markets_imports_point_down() -> None:
+    none(
         f"{named(path)}:{line} imports {name}"
+        for path in sorted((PACKAGE / "market").rglob("*.py"))
+        if path != PACKAGE / "market" / "__init__.py"
         for name, line in imports(path)
         if name.startswith("uproot_nb.market") and room_of(name) > room_of(named(path))
-    ]
-    assert not wrong, "\n".join(wrong)
+    )
 
 
 def test_every_floor_is_known_and_no_two_floors_import_each_other() -> None:
@@ -138,63 +142,84 @@ def test_every_floor_is_known_and_no_two_floors_import_each_other() -> None:
     assert not mutual
 
 
-@every_module
-def test_no_star_is_imported(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            assert all(alias.name != "*" for alias in node.names), f"line {node.lineno}"
+def test_no_star_is_imported() -> None:
+    none(
+        f"{named(path)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+    )
 
 
-@every_module
-def test_an_import_inside_a_function_says_that_it_is_lazy(path: Path) -> None:
+def test_an_import_inside_a_function_says_that_it_is_lazy() -> None:
     """The only reason for one is that loading is slow or needless, and it stands beside it.
 
     Parts of the standard library that a platform may lack need no reason.
     """
-    text = path.read_text("utf-8")
-    lines = text.splitlines()
-    for name, function in functions(ast.parse(text), named(path)):
+    none(
+        f"{name}, line {line}"
+        for path in modules()
+        for name, line, beside in _inner_imports(path)
+        if "# lazy" not in beside
+    )
+
+
+def _inner_imports(path: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield the imports inside functions, with their line and what stands beside it."""
+    lines = path.read_text("utf-8").splitlines()
+    for name, function in functions(parsed(path), named(path)):
         for node in ast.walk(function):
             if isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_standard(node):
-                beside = " ".join(lines[max(0, node.lineno - 3) : node.lineno])
-                assert "# lazy" in beside, f"{name}, line {node.lineno}"
+                yield name, node.lineno, " ".join(lines[max(0, node.lineno - 3) : node.lineno])
 
 
-@every_module
-def test_no_function_is_longer_than_a_short_story(path: Path) -> None:
-    too_long = []
-    for name, function in functions(ast.parse(path.read_text("utf-8")), named(path)):
-        body = [s for s in function.body if not _is_text(s)]  # type: ignore[attr-defined]
-        length = (body[-1].end_lineno - body[0].lineno + 1) if body else 0
-        if length > LONGEST and name not in LONGER_FOR_A_REASON:
-            too_long.append(f"{name}: {length} lines")
-    assert not too_long
+def test_no_function_is_longer_than_a_short_story() -> None:
+    none(
+        f"{name}: {length} lines"
+        for path in modules()
+        for name, function in functions(parsed(path), named(path))
+        if (length := _length(function)) > LONGEST and name not in LONGER_FOR_A_REASON
+    )
 
 
-@every_module
-def test_a_module_opens_with_one_sentence(path: Path) -> None:
-    text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    assert text, "what is in this file?"
-    assert text.splitlines()[0].endswith((".", "?", "!")), text.splitlines()[0]
+def _length(function: ast.AST) -> int:
+    body = [s for s in function.body if not _is_text(s)]  # type: ignore[attr-defined]
+    return (body[-1].end_lineno - body[0].lineno + 1) if body else 0
 
 
-@every_module
-def test_every_public_name_says_what_it_is_for(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    silent = []
+def test_a_module_opens_with_one_sentence() -> None:
+    none(
+        f"{named(path)}: {text or 'what is in this file?'}"
+        for path in modules()
+        if not (text := _first_line(path)).endswith((".", "?", "!"))
+    )
+
+
+def _first_line(path: Path) -> str:
+    return (ast.get_docstring(parsed(path)) or "").partition("\n")[0]
+
+
+def test_every_public_name_says_what_it_is_for() -> None:
+    none(f"{named(path)}.{name}" for path in modules() for name in _silent_names(parsed(path)))
+
+
+def _silent_names(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            silent += [] if ast.get_docstring(node) else [node.name]
-            silent += [f"{node.name}.{name}" for name in _silent_methods(node)]
+            if not ast.get_docstring(node):
+                yield node.name
+            yield from (f"{node.name}.{name}" for name in _silent_methods(node))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_silent(node):
-            silent.append(node.name)
-    assert not silent
+            yield node.name
 
 
-@every_module
-def test_a_module_is_named_for_what_it_is(path: Path) -> None:
-    for part in path.relative_to(PACKAGE).with_suffix("").parts:
-        assert not EMPTY_NAMES.match(part), part
+def test_a_module_is_named_for_what_it_is() -> None:
+    none(
+        f"{named(path)}: {part}"
+        for path in modules()
+        for part in path.relative_to(PACKAGE).with_suffix("").parts
+        if EMPTY_NAMES.match(part)
+    )
 
 
 def _is_standard(node: ast.Import | ast.ImportFrom) -> bool:
@@ -226,7 +251,7 @@ def documented_methods() -> frozenset[str]:
     return frozenset(
         node.name
         for path in modules()
-        for owner in ast.walk(ast.parse(path.read_text("utf-8")))
+        for owner in ast.walk(parsed(path))
         if isinstance(owner, ast.ClassDef)
         for node in owner.body
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node)
