@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Condition", "F", "Field"]
+__all__ = ["Condition", "F", "FieldReference"]
 
 _MISSING = object()
 
@@ -21,13 +21,13 @@ class Condition:
     def __call__(self, entity: Any) -> bool:
         return self._test(entity)
 
-    def __and__(self, other: Condition | Field) -> Condition:
-        if not isinstance(other, (Condition, Field)):
+    def __and__(self, other: Condition | FieldReference) -> Condition:
+        if not isinstance(other, (Condition, FieldReference)):
             return NotImplemented
         return Condition(lambda e: self(e) and other(e), f"({self!r} & {other!r})")
 
-    def __or__(self, other: Condition | Field) -> Condition:
-        if not isinstance(other, (Condition, Field)):
+    def __or__(self, other: Condition | FieldReference) -> Condition:
+        if not isinstance(other, (Condition, FieldReference)):
             return NotImplemented
         return Condition(lambda e: self(e) or other(e), f"({self!r} | {other!r})")
 
@@ -44,7 +44,7 @@ class Condition:
         return self._text
 
 
-class Field:
+class FieldReference:
     """One field by name; compares to a Condition, and is one itself where the field is a yes or no.
 
     An entity without the field never matches a comparison: `filter(F.bid > 3)`, `filter(F.ready)`.
@@ -55,19 +55,19 @@ class Field:
     def __init__(self, path: tuple[str, ...]) -> None:
         self._path = path
 
-    def __getattr__(self, name: str) -> Field:
+    def __getattr__(self, name: str) -> FieldReference:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Field((*self._path, name))
+        return FieldReference((*self._path, name))
 
     def __call__(self, entity: Any) -> bool:
         value = self._read(entity)
         return value is not _MISSING and bool(value)
 
-    def __and__(self, other: Condition | Field) -> Condition:
+    def __and__(self, other: Condition | FieldReference) -> Condition:
         return Condition(self, repr(self)) & other
 
-    def __or__(self, other: Condition | Field) -> Condition:
+    def __or__(self, other: Condition | FieldReference) -> Condition:
         return Condition(self, repr(self)) | other
 
     def __invert__(self) -> Condition:
@@ -104,7 +104,7 @@ class Field:
             value = self._read(entity)
             if value is _MISSING:
                 return False
-            wanted = other._read(entity) if isinstance(other, Field) else other
+            wanted = other._read(entity) if isinstance(other, FieldReference) else other
             if wanted is _MISSING:
                 return False
             try:
@@ -126,10 +126,10 @@ class Field:
 class _Fields:
     """Names fields in filters: `F.bid > 3`, `(F.role == "buyer") & (F.cash >= 10)`."""
 
-    def __getattr__(self, name: str) -> Field:
+    def __getattr__(self, name: str) -> FieldReference:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Field((name,))
+        return FieldReference((name,))
 
     def __repr__(self) -> str:
         return "F"

@@ -14,7 +14,7 @@ from uproot_nb.experiment.csv_files import append_to_csv, read_csv
 from uproot_nb.experiment.embedding import data_uri, safe
 from uproot_nb.experiment.entries import Entry
 from uproot_nb.experiment.live import live
-from uproot_nb.experiment.query import Condition, F, Field
+from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import watch_for_dropout
 from uproot_nb.interop import dialect, openers
@@ -98,7 +98,8 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     },
     "uproot.types": {
         **_PAGES, **_IDENTIFIERS, **_KINDS, **_REFERENCES, **_DRAWS, **_CHECKS, **_TYPING,
-        "Bunch": Bunch, "StorageBunch": Bunch, "FieldReferent": Field, "Comparison": Condition,
+        "Bunch": Bunch, "StorageBunch": Bunch, "FieldReferent": FieldReference,
+        "Comparison": Condition,
         "SmoothOperator": order.Operator, "sha256": dialect.sha256,
     },
     "uproot.storage": {**_OPENERS, "Storage": Entity},
@@ -107,7 +108,7 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         "players",
     )
     | {"add_player": dialect.add_chat_player},
-    "uproot.queries": {"FieldReferent": Field, "Comparison": Condition},
+    "uproot.queries": {"FieldReferent": FieldReference, "Comparison": Condition},
     "uproot.constraints": _CHECKS,
     "uproot.jobs": {"spawn": realtime.spawn},
     "uproot.pages": {"page2path": dialect.page2path},

@@ -17,7 +17,7 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
-from uproot_nb.experiment.query import Field
+from uproot_nb.experiment.query import FieldReference
 from uproot_nb.session.tracked import plain
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Bunch(Sequence[Member], Generic[Member]):
         """
         if (
             len(conditions) == 2
-            and isinstance(conditions[0], Field)
+            and isinstance(conditions[0], FieldReference)
             and not callable(conditions[1])
         ):
             conditions = (conditions[0] == conditions[1],)
@@ -125,7 +125,7 @@ class Bunch(Sequence[Member], Generic[Member]):
             raise LookupError(f"{len(found)} in {self._where} have {wanted}, not one.")
         return found[0]
 
-    def each(self, *names: str | Field, simplify: bool = True) -> list[Any]:
+    def each(self, *names: str | FieldReference, simplify: bool = True) -> list[Any]:
         """Return a field of every member; named tuples when several are named. None where not set.
 
             for row in players(session).each("name", "cash"):
@@ -134,7 +134,7 @@ class Bunch(Sequence[Member], Generic[Member]):
         Args:
             simplify: False gives tuples for a single field too.
         """
-        paths = [name._path if isinstance(name, Field) else (name,) for name in names]
+        paths = [name._path if isinstance(name, FieldReference) else (name,) for name in names]
         with self._lock():
             if simplify and len(paths) == 1:
                 return [_value(member, paths[0]) for member in self._members]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["Lines", "place_lines", "settle_marks"]
+__all__ = ["PlacedLines", "place_lines", "settle_marks"]
 
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 _DELIMITERS = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
@@ -30,7 +30,7 @@ _WITH_MIDDLES = frozenset({"if", "for", "trans", "translate"})
 # ---- before: lines -------------------------------------------------------------------------------
 
 
-class Lines(NamedTuple):
+class PlacedLines(NamedTuple):
     """A text whose statements are placed; which stood alone, and which had the next line close."""
 
     text: str
@@ -38,7 +38,7 @@ class Lines(NamedTuple):
     tight: frozenset[int]
 
 
-def place_lines(text: str, mark: str, names: Mapping[int, str]) -> Lines:
+def place_lines(text: str, mark: str, names: Mapping[int, str]) -> PlacedLines:
     """Place the statements that have lines of their own so that Markdown goes on around them.
 
     Those before and behind whole rows and points are given lines of their own first.
@@ -66,7 +66,7 @@ def place_lines(text: str, mark: str, names: Mapping[int, str]) -> Lines:
             carried += "".join(found[0] for found in re.finditer(mark, line))
         else:
             placed += _apart(line, lines, kinds, at)
-    return Lines("\n".join(placed), frozenset(free), frozenset(tight))
+    return PlacedLines("\n".join(placed), frozenset(free), frozenset(tight))
 
 
 class _Edges(NamedTuple):
@@ -195,7 +195,7 @@ def _led(line: str, kind: str, carried: str) -> str:
 # ---- after: elements -----------------------------------------------------------------------------
 
 
-def settle_marks(html: str, mark: str, names: Mapping[int, str], lines: Lines) -> str:
+def settle_marks(html: str, mark: str, names: Mapping[int, str], lines: PlacedLines) -> str:
     """Move statements that had lines of their own between the elements that they are about.
 
     Args:
