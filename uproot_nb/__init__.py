@@ -22,7 +22,7 @@ from typing import Any
 
 from uproot_nb.analysis.plain_html import show_tables_as_text
 from uproot_nb.analysis.recording import Recording, open_log
-from uproot_nb.analysis.replay import replay
+from uproot_nb.analysis.state_replay import replay
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine.effects import after_commit, once
 from uproot_nb.errors import Refused, UprootError

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError
-from uproot_nb.analysis.cells import common, in_json, kind_of, plain, readable
+from uproot_nb.analysis.json_cells import common, in_json, kind_of, plain, readable
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State

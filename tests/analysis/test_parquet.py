@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.analysis import parquet
-from uproot_nb.analysis.cells import NOT_FINITE, Column, Columns
+from uproot_nb.analysis.json_cells import NOT_FINITE, Column, Columns
 from uproot_nb.analysis.parquet import Parquet
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError, open_log, runs, serve
-from uproot_nb.analysis.columns import typed
 from uproot_nb.analysis.recording import Tables
+from uproot_nb.analysis.typed_columns import typed
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import SqliteLog

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.analysis.lives import STEPS, Live
 from uproot_nb.analysis.changes import SUBJECTS, Changes
 from uproot_nb.analysis.export import everything
-from uproot_nb.analysis.reading import read_codec
+from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.wide_rows import SparseRows, WideRows
 from uproot_nb.log.events import CHANGES, Event, EventColumns
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from uproot_nb.analysis.cells import Cell, Column, Kind, common, kind_of, readable
+from uproot_nb.analysis.json_cells import Cell, Column, Kind, common, kind_of, readable
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from uproot_nb.analysis.cells import Kind
 from uproot_nb.analysis.changes import SUBJECTS
+from uproot_nb.analysis.json_cells import Kind
 
 __all__ = ["FORMATS", "README", "Described", "Meanings", "codebook_of"]
 

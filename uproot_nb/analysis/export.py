@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.cells import Cell, Kind, common, kind_of, plain
 from uproot_nb.analysis.changes import (
     LONG,
     SUBJECTS,
@@ -29,11 +28,12 @@ from uproot_nb.analysis.changes import (
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
 from uproot_nb.analysis.codebook import README, Described, Meanings, codebook_of
 from uproot_nb.analysis.collecting import without_collecting
-from uproot_nb.analysis.columns import beside
 from uproot_nb.analysis.exported_tables import ExportedTable
+from uproot_nb.analysis.json_cells import Cell, Kind, common, kind_of, plain
 from uproot_nb.analysis.spool import Spool
+from uproot_nb.analysis.table_writers import FORMATS, Writer, open_writer
+from uproot_nb.analysis.typed_columns import beside
 from uproot_nb.analysis.wide_rows import SparseRows, WideRows
-from uproot_nb.analysis.writers import FORMATS, Writer, open_writer
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns

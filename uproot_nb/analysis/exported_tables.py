@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from uproot_nb.analysis.entries import entries_table, models_named, tables_of_models
-from uproot_nb.analysis.field_tables import FieldTable
-from uproot_nb.analysis.subjects import tell_groups, tell_players, tell_session
-from uproot_nb.analysis.views import (
+from uproot_nb.analysis.activity_tables import (
     CALLS,
     PAGE_TIMES,
     PRESENCE,
@@ -19,6 +16,9 @@ from uproot_nb.analysis.views import (
     page_times_table,
     presence_table,
 )
+from uproot_nb.analysis.field_tables import FieldTable
+from uproot_nb.analysis.model_tables import entries_table, models_named, tables_of_models
+from uproot_nb.analysis.state_tables import tell_groups, tell_players, tell_session
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from uproot_nb.analysis.columns import beside, table
+from uproot_nb.analysis.typed_columns import beside, table
 
 if TYPE_CHECKING:
     import pandas

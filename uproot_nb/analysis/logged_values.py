@@ -14,7 +14,7 @@ import numpy as np
 import pandas
 from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype, take
 
-from uproot_nb.analysis.reading import read_codec
+from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.log.call_rows import read_lenient
 from uproot_nb.log.codec import Codec
 

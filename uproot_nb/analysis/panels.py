@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import MISSING
 from uproot_nb.analysis.field_tables import field_table
+from uproot_nb.analysis.typed_columns import MISSING
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event

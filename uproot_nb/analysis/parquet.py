@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from uproot_nb.analysis.cells import NOT_FINITE, Cell, Column, Columns, Kind, text_of
+from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, text_of
 from uproot_nb.errors import UprootError
 
 __all__ = ["Parquet"]

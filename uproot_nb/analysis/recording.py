@@ -8,24 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from uproot_nb.analysis.changes import Keeps
-from uproot_nb.analysis.columns import stamps
-from uproot_nb.analysis.entries import entries_table, find_models
-from uproot_nb.analysis.event_table import EventTable
-from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything
-from uproot_nb.analysis.exported_tables import exported_tables, file_name
-from uproot_nb.analysis.folded_errors import folded_errors
-from uproot_nb.analysis.meanings import meanings_in
-from uproot_nb.analysis.panels import panel_table
-from uproot_nb.analysis.progress import LONG_EXPORT, bar
-from uproot_nb.analysis.reading import Moment, Past, read_codec, seconds_of
-from uproot_nb.analysis.subjects import (
-    differences,
-    groups_table,
-    players_table,
-    session_table,
-)
-from uproot_nb.analysis.views import (
+from uproot_nb.analysis.activity_tables import (
     CALLS,
     NOTIFICATIONS,
     PAGE_TIMES,
@@ -35,6 +18,23 @@ from uproot_nb.analysis.views import (
     page_times_table,
     presence_table,
 )
+from uproot_nb.analysis.changes import Keeps
+from uproot_nb.analysis.event_table import EventTable
+from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything
+from uproot_nb.analysis.exported_tables import exported_tables, file_name
+from uproot_nb.analysis.folded_errors import folded_errors
+from uproot_nb.analysis.meanings import meanings_in
+from uproot_nb.analysis.model_tables import entries_table, find_models
+from uproot_nb.analysis.panels import panel_table
+from uproot_nb.analysis.past_states import Moment, Past, read_codec, seconds_of
+from uproot_nb.analysis.progress import LONG_EXPORT, bar
+from uproot_nb.analysis.state_tables import (
+    differences,
+    groups_table,
+    players_table,
+    session_table,
+)
+from uproot_nb.analysis.typed_columns import stamps
 from uproot_nb.errors import UprootError
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog

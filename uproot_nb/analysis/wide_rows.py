@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from uproot_nb.analysis.cells import Cell, Column, readable
 from uproot_nb.analysis.changes import Changed, head_columns
+from uproot_nb.analysis.json_cells import Cell, Column, readable
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.state import State

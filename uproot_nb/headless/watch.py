@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from uproot_nb.analysis.reading import read_codec
+from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State

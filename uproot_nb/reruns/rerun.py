@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import table
+from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.plain_html import plain_html
-from uproot_nb.analysis.reading import read_codec
 from uproot_nb.analysis.recording import Recording, Tables
-from uproot_nb.analysis.replay import check_recorded
-from uproot_nb.analysis.subjects import texts_of
+from uproot_nb.analysis.state_replay import check_recorded
+from uproot_nb.analysis.state_tables import texts_of
+from uproot_nb.analysis.typed_columns import table
 from uproot_nb.engine.output import Output
 from uproot_nb.errors import UprootError
 from uproot_nb.interop.namespace import CELL_TEMPLATES, resolver, setup_of, templates_for

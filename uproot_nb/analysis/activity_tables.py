@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import table
+from uproot_nb.analysis.typed_columns import table
 from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event

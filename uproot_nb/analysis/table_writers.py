@@ -12,7 +12,7 @@ from typing import IO, Protocol, Self
 
 import orjson
 
-from uproot_nb.analysis.cells import NOT_FINITE, Cell, Column, Columns, Kind, in_json, text_of
+from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, in_json, text_of
 from uproot_nb.analysis.parquet import Parquet
 
 __all__ = ["FORMATS", "Writer", "open_writer"]

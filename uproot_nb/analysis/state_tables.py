@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.columns import table
 from uproot_nb.analysis.field_tables import FieldTable, field_table
+from uproot_nb.analysis.typed_columns import table
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from uproot_nb.analysis.recording import Tables
-from uproot_nb.analysis.subjects import groups_table, players_table, session_table
+from uproot_nb.analysis.state_tables import groups_table, players_table, session_table
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES
