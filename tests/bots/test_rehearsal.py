@@ -22,8 +22,8 @@ from uproot_nb import (
     runs,
 )
 from uproot_nb.errors import BadPage
-from uproot_nb.experiment.surroundings import runtime_here
 from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import world_here
 
 
 class Offer(Page):
@@ -188,7 +188,7 @@ def test_what_was_slow_is_a_warning_and_no_failure() -> None:
 
         def before_once(page, player):
             if player.id == 0:
-                runtime_here().reports.warn(HELD_UP, Cause("", "", "", ""))
+                world_here().runtime.reports.warn(HELD_UP, Cause("", "", "", ""))
 
     report = rehearsed(Slow, Thanks)
     assert report.ok

@@ -148,7 +148,6 @@ class Runtime:
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
-        self.loop.runtime = self
         self._told: dict[str, Any] = {"entries": {}, "codebook": {}}
         self._notebook = ""
         self._sockets: dict[str, set[int]] = {}
@@ -161,7 +160,7 @@ class Runtime:
         except BaseException:
             log.release(name)
             raise
-        self.world.runtime = self
+        self.loop.session = self.world
         self.is_new = not self.world.state.opened
         self.world.send, self.world.drain = self._send, self._drain
         self.reports = ErrorReports(self.world, show)
@@ -179,12 +178,12 @@ class Runtime:
             self.world, self.reports, self._introduce,
             lambda told, accepted: self.flow.showing.own_page("Room", told, accepted),
         )  # fmt: skip
-        self.world.dropouts, self.world.make_context = self.dropouts, self._context_of
+        self.world.make_context = self._context_of
+        self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
         self.flow.open_place = self.open_place
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.reports)
         self.page_code = PageCode(self.world, self.flow, self.reports, self._take_new_code)
-        self.world.delivery, self.world.flow = self.delivery, self.flow
         self.world.journal.report_to(self._note_failure, self._log_fails)
         self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)

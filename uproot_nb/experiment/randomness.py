@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
-from uproot_nb.experiment.surroundings import runtime_here
+from uproot_nb.experiment.surroundings import session_here
 
 __all__ = ["rng", "uuid"]
 
@@ -23,11 +23,8 @@ def rng() -> Random:
     `seed=` gives the same draws again if the same happens in it; in a cell they follow from the
     operating system. Store it in a field to go on with the same draws later: `player.rng = rng()`.
     """
-    runtime = runtime_here()
-    if runtime is None:
-        return Random(secrets.randbits(128))
-    made: Random = runtime.world.next_rng()
-    return made
+    session = session_here()
+    return Random(secrets.randbits(128)) if session is None else session.next_rng()
 
 
 def uuid() -> UUID:

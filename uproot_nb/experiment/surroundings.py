@@ -1,16 +1,26 @@
-"""The run whose code this is: found by the event loop on which it runs."""
+"""Surroundings: the session for which code runs, found by the event loop on which it runs."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from random import Random
+from typing import Protocol
 
-__all__ = ["runtime_here"]
+__all__ = ["Surroundings", "session_here"]
 
 
-def runtime_here() -> Any:
-    """Return the runtime on whose loop this code runs; None in a cell, a thread or a script."""
+class Surroundings(Protocol):
+    """What authors' definitions need of the session for which they run."""
+
+    def next_rng(self) -> Random:
+        """Return a generator of its own, whose draws follow from the session's seed."""
+
+
+def session_here() -> Surroundings | None:
+    """Return the session for which this code runs; None in a cell, a thread or a script."""
     try:
-        return getattr(asyncio.get_running_loop(), "runtime", None)
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         return None
+    found: Surroundings | None = getattr(loop, "session", None)
+    return found

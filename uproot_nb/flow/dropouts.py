@@ -10,7 +10,7 @@ from uproot_nb.errors import UprootError, WrongRecipient
 from uproot_nb.flow.timeouts import Timeouts
 from uproot_nb.session.entities import Player
 from uproot_nb.session.functions import name_of_function
-from uproot_nb.session.world import World
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["Dropouts", "mark_dropout", "watch_for_dropout"]
 
@@ -44,14 +44,14 @@ def watch_for_dropout(player: Player, handler: Handler, tolerance: float = 30.0)
         raise UprootError(
             f"watch_for_dropout(tolerance={tolerance!r}): give a number of seconds, 0 or more."
         )
-    player._world.dropouts.watch(player, handler, float(tolerance))
+    world_of(player).dropouts.watch(player, handler, float(tolerance))
 
 
 def mark_dropout(player: Player) -> None:
     """Let a player count as a dropout: nobody waits for them, and a watch's handler is called."""
     if not isinstance(player, Player):
         raise WrongRecipient(player)
-    player._world.dropouts.mark(player)
+    world_of(player).dropouts.mark(player)
 
 
 class Dropouts:

@@ -16,7 +16,7 @@ from uproot_nb.session.journal import Attempt, attempt
 from uproot_nb.session.old_values import Appended, OldField
 from uproot_nb.session.steps import Cause, Steps, perform
 from uproot_nb.session.tracked import release
-from uproot_nb.session.world import World
+from uproot_nb.session.world import World, world_of
 
 __all__ = [
     "EFFECT",
@@ -89,7 +89,7 @@ async def run_hook(
     if not callable(hook):
         return hook
     cause = tried.called(f"{page.__name__}.{name}")
-    result = await run_authors(hook, player._world, cause, player, *args, then=then)
+    result = await run_authors(hook, world_of(player), cause, player, *args, then=then)
     return default if result is None else result
 
 
@@ -105,7 +105,7 @@ def attempt_for(player: Player, page: type[Page] | None, what: str) -> Attempt:
     """Return the cause of hooks that run for a player on a page, and stand or fall together."""
     if page is None:
         return attempt(Cause(player.name, "", what, ""))
-    player._world.see_code(page)
+    world_of(player).see_code(page)
     return attempt(Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash))
 
 

@@ -15,14 +15,13 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
-from uproot_nb.experiment.surroundings import runtime_here
 from uproot_nb.flow import dropouts
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
 from uproot_nb.session import groups
 from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.model_functions import get_storage
-from uproot_nb.session.world import World
+from uproot_nb.session.world import World, world_here
 from uproot_nb.templating import formatting
 
 __all__ = [
@@ -30,7 +29,7 @@ __all__ = [
     "create_groups", "ensure",
     "ensure_not_none", "find_online", "fmtnum", "get_setting", "identify", "mark_dropout",
     "materialize", "move_to_end", "move_to_page", "notify", "page2path", "return_or_raise",
-    "send_to", "send_to_one", "sha256", "valid_token", "who_online", "world_here",
+    "send_to", "send_to_one", "sha256", "valid_token", "who_online", "calling_world",
 ]  # fmt: skip
 
 RECEIVED = "_uproot_Received"
@@ -39,19 +38,18 @@ RECEIVED = "_uproot_Received"
 Identifier = SessionIdentifier | PlayerIdentifier | GroupIdentifier | ModelIdentifier
 
 
-def world_here() -> World:
+def calling_world() -> World:
     """Return the world of the session for which this code runs.
 
     Raises:
         UprootError: the code runs for no session, as in a cell.
     """
-    runtime = runtime_here()
-    if runtime is None:
+    world = world_here()
+    if world is None:
         raise UprootError(
             "This code runs for no session, so nothing can be found by its name.\n"
             "Call it in a hook, callback or live method; in a cell use run.players or run.session."
         )
-    world: World = runtime.world
     return world
 
 
@@ -68,7 +66,7 @@ def materialize(identifier: Any) -> Any:
     if not isinstance(identifier, Identifier):
         return identifier
     check_session(identifier.session)
-    world = world_here()
+    world = calling_world()
     match identifier:
         case SessionIdentifier():
             return world.session
@@ -81,7 +79,7 @@ def materialize(identifier: Any) -> Any:
 
 def check_session(name: str) -> None:
     """Refuse a session other than the one for which this code runs."""
-    own = world_here().name
+    own = calling_world().name
     if name != own:
         raise UprootError(
             f"There is no session '{name}' here; this is '{own}'.\n"
@@ -206,7 +204,7 @@ def fmtnum(
 
 def who_online(tolerance: float | None = None, sname: str | None = None) -> set[PlayerIdentifier]:
     """Return who is connected right now."""
-    return {~player for player in world_here().players() if player.online}
+    return {~player for player in calling_world().players() if player.online}
 
 
 def find_online(pid: Any) -> float | None:

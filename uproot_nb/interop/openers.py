@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, ModelIdentifier, PlayerIdentifier
-from uproot_nb.interop.dialect import check_session, materialize, world_here
+from uproot_nb.interop.dialect import calling_world, check_session, materialize
 from uproot_nb.session import entities
 
 __all__ = ["Admin", "Group", "Model", "Opener", "Player", "Session"]
@@ -40,7 +40,7 @@ class Session(metaclass=Opener):
     def __new__(cls, sname: str) -> Any:
         """Return the session, if it is the one for which the code runs."""
         check_session(sname)
-        return world_here().session
+        return calling_world().session
 
 
 class Group(metaclass=Opener):

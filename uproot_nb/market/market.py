@@ -22,8 +22,8 @@ from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.session.entities import Group, Player, Session
-from uproot_nb.session.model import Model, find_world
-from uproot_nb.session.world import World
+from uproot_nb.session.model import Model
+from uproot_nb.session.world import World, find_world, world_of
 
 __all__ = ["Market"]
 
@@ -163,7 +163,7 @@ class Market:
 
     def in_period(self, period: int) -> Market | None:
         """Return the market of the same name, or group, in another period, if there was one."""
-        return self._tagged(self.model._world, _tag(self.name, period))
+        return self._tagged(world_of(self.model), _tag(self.name, period))
 
     @property
     def is_open(self) -> bool:
@@ -206,7 +206,7 @@ class Market:
 
     def again(self) -> Market:
         """Return this market as the log has it, made anew."""
-        bound: dict[str, Any] = self.model._world.models.bound
+        bound: dict[str, Any] = self.model._models.bound
         bound[self.model.name] = made = type(self)(self.model)
         return made
 
@@ -365,7 +365,7 @@ class Market:
         asset = self.dividends
         if asset is None:
             return 0
-        return asset.draw(self.period, f"{self.model._world.seed}/{self.name}")
+        return asset.draw(self.period, f"{world_of(self.model).seed}/{self.name}")
 
     # Commands
 

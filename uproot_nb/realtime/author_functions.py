@@ -12,6 +12,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.realtime.delivery import Where
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.world import World, world_here, world_of
 
 __all__ = [
     "move_to_end", "move_to_page", "notify", "other_in_group", "other_in_session",
@@ -77,7 +78,7 @@ def notify(
     """
     if not isinstance(sender, Player):
         raise WrongRecipient(sender)
-    sender._world.delivery.notify(sender, recipients, data, event, where)
+    world_of(sender).delivery.notify(sender, recipients, data, event, where)
 
 
 def send_to(
@@ -98,7 +99,7 @@ def send_to_one(
     send_to(player, data, event=event, where=where)
 
 
-def _listed(recipients: Any) -> tuple[list[Any], Any]:
+def _listed(recipients: Any) -> tuple[list[Any], World | None]:
     if isinstance(recipients, (Player, PlayerIdentifier)):
         recipients = [recipients]
     if isinstance(recipients, (str, bytes, dict)):
@@ -107,25 +108,16 @@ def _listed(recipients: Any) -> tuple[list[Any], Any]:
         kept = list(recipients)
     except TypeError:
         raise WrongRecipient(recipients) from None
-    worlds = [recipient._world for recipient in kept if isinstance(recipient, Player)]
-    if not worlds and (runtime := _runtime_here()) is not None:
-        worlds = [runtime.world]
-    if kept and not worlds:
+    player = next((one for one in kept if isinstance(one, Player)), None)
+    world = world_here() if player is None else world_of(player)
+    if kept and world is None:
         raise WrongRecipient(kept[0])
-    return kept, worlds[0] if worlds else None
-
-
-def _runtime_here() -> Any:
-    """Return the runtime on whose loop this code runs; None in a cell."""
-    try:
-        return getattr(asyncio.get_running_loop(), "runtime", None)
-    except RuntimeError:
-        return None
+    return kept, world
 
 
 def reload(player: Player) -> None:
     """Let the player's browser load its page again."""
-    player._world.delivery.act(player, "reload")
+    world_of(player).delivery.act(player, "reload")
 
 
 def redirect(player: Player, url: str) -> None:
@@ -133,19 +125,19 @@ def redirect(player: Player, url: str) -> None:
     scheme = url.partition(":")[0].lower() if ":" in url.partition("/")[0] else ""
     if scheme not in ("", "http", "https"):
         raise UprootError(f"redirect() to {url!r}: only http and https addresses are allowed.")
-    player._world.delivery.act(player, "redirect", url=url)
+    world_of(player).delivery.act(player, "redirect", url=url)
 
 
 def move_to_page(player: Player, page: type[Page] | int) -> None:
     """Put the player on a page of the page order; an open browser follows."""
-    flow = player._world.flow
+    flow = world_of(player).flow
     with player._world.lock:
         flow.move_to(player, flow.position_of(player, page))
 
 
 def move_to_end(player: Player) -> None:
     """Put the player past the last page; an open browser follows."""
-    flow = player._world.flow
+    flow = world_of(player).flow
     with player._world.lock:
         flow.move_to(player, flow.end_of(player))
 
@@ -159,12 +151,11 @@ def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         async def start_clock(page, player):
             spawn(ring_later(player.session))
     """
-    runtime = _runtime_here()
-    if runtime is None:
+    world = world_here()
+    if world is None:
         coroutine.close()
         raise UprootError(
             "spawn() was called outside a live method or hook, so no run is meant.\n"
             "In a cell, write run.spawn(coroutine)."
         )
-    task: asyncio.Task[Any] = runtime.spawn(coroutine)
-    return task
+    return world.runtime.spawn(coroutine)

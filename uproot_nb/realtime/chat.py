@@ -23,10 +23,15 @@ from uproot_nb.experiment.live import live
 from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.functions import name_of_function
-from uproot_nb.session.model import Model, Stamped, find_model, identifier_of
-from uproot_nb.session.model_functions import create_model, get_entries, model_exists
+from uproot_nb.session.model import Model, Stamped, identifier_of
+from uproot_nb.session.model_functions import (
+    create_model,
+    find_model,
+    get_entries,
+    model_exists,
+)
 from uproot_nb.session.steps import Cause
-from uproot_nb.session.world import World
+from uproot_nb.session.world import World, world_of
 
 __all__ = [
     "LIVE_METHODS", "Message", "TEXTS", "add_message", "add_player", "chat_functions", "create",
@@ -99,7 +104,7 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
     """
     found = _chat(chat, player)
     with found._world.lock:
-        name = _member(found._world, player)
+        name = _member(world_of(found), player)
         members = found._read(MEMBERS)
         if pseudonym is None:
             pseudonym = members.get(name) or _new_pseudonym(found, members)
@@ -148,7 +153,7 @@ def add_message(chat: Chat, sender: Sender, text: str) -> UUID:
         raise UprootError(f"{text!r} cannot be a message.\nGive some text.")
     with found._world.lock:
         if isinstance(sender, (Player, PlayerIdentifier)):
-            name = _member(found._world, sender)
+            name = _member(world_of(found), sender)
             if name not in found._read(MEMBERS):
                 raise UprootError(
                     f"player/{name} is no member of {found.subject}.\n"
@@ -183,7 +188,7 @@ def on_message(chat: Chat, function: Listener) -> None:
         )
     with found._world.lock:
         name = name_of_function(function)
-        found._world.models.listeners[name] = function
+        found._models.listeners[name] = function
         found._set(LISTENER, name)
 
 
@@ -240,7 +245,7 @@ def _looks(pseudonym: str) -> str:
 def free_pseudonym(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str) -> str:
     """Return a pseudonym, numbered if another member has it already."""
     found = _chat(chat, player)
-    name, members = _member(found._world, player), found._read(MEMBERS)
+    name, members = _member(world_of(found), player), found._read(MEMBERS)
     _check_pseudonym(pseudonym)
     names = itertools.chain([pseudonym], (f"{pseudonym} {n}" for n in itertools.count(2)))
     return next(one for one in names if not _is_taken(one, name, members))
@@ -248,7 +253,7 @@ def free_pseudonym(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str
 
 def _new_pseudonym(chat: Model, members: Mapping[str, str]) -> str:
     taken = set(members.values())
-    draw = chat._world.new_rng(f"{chat.subject}/pseudonym {len(members)}")
+    draw = world_of(chat).new_rng(f"{chat.subject}/pseudonym {len(members)}")
     for number in range(1, len(members) + 2):
         end = f" {number}" if number > 1 else ""
         free = [name + end for name in _PSEUDONYMS if name + end not in taken]
@@ -263,7 +268,7 @@ def _new_pseudonym(chat: Model, members: Mapping[str, str]) -> str:
 @live
 def chat_send(page: Any, player: Player, chat: str, text: str) -> None:
     """Take what a participant has written into a widget."""
-    found = player._world.models.get(chat)
+    found = world_of(player).models.get(chat)
     if found is None or player.name not in (found.get(MEMBERS) or ()):
         raise Refused(NO_MEMBER)
     written = text.strip()
@@ -292,9 +297,9 @@ def _sent_lately(chat: Model, player: Player) -> int:
 
 def _post(chat: Model, sender: Sender, text: str, player: Player | None) -> UUID:
     """Log a message, show it to the members, and tell the author's code."""
-    world, message = chat._world, Message(identifier_of(sender), text)
+    world, message = world_of(chat), Message(identifier_of(sender), text)
     identifier = chat._keep(message, "chat")
-    if world.delivery is not None:
+    if world.is_served:
         shown = _shown(chat, Stamped(identifier, world.journal.clock(), message))
         members = list(chat._read(MEMBERS))
         world.delivery.notify(None, members, {"chat": chat.name, **shown}, PUSHED, ...)
@@ -323,10 +328,10 @@ def _number(members: Mapping[str, str], name: str) -> int | None:
 
 
 def _tell_author(chat: Model, player: Player | None, text: str) -> None:
-    world, remembered = chat._world, chat.get(LISTENER)
-    runtime = world.runtime
-    if not remembered or runtime is None:
+    world, remembered = world_of(chat), chat.get(LISTENER)
+    if not remembered or not world.is_served:
         return
+    runtime = world.runtime
     name = remembered.partition(":")[2]
     if player is None and world.lock.cause is not None and world.lock.cause.cause == f"task {name}":
         return  # what the function itself writes is no news to it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, Self
 
 from uproot_nb.errors import ReservedName, UnknownField, Unstorable, UprootError
 from uproot_nb.experiment.hints import ENTITY_NAMES
@@ -13,10 +13,13 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
-from uproot_nb.log.events import CHANGES
-from uproot_nb.log.state import UNCHANGING, PlayerState, State, Stored
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.state import UNCHANGING, Own, PlayerState, State, Stored
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.interrupts import guarded
+from uproot_nb.session.journal import Journal
+from uproot_nb.session.steps import CellLock, StepLock
 from uproot_nb.session.tracked import (
     FieldOwner,
     TrackedDict,
@@ -27,12 +30,10 @@ from uproot_nb.session.tracked import (
     release,
 )
 
-if TYPE_CHECKING:
-    from uproot_nb.session.world import World
-
 __all__ = [
     "Change",
     "Entity",
+    "EntityWorld",
     "Group",
     "Player",
     "Session",
@@ -68,6 +69,37 @@ class Change(NamedTuple):
     cause: str
 
 
+class EntityWorld(Protocol):
+    """What entities need of the session they belong to."""
+
+    name: str
+    state: State
+    codec: Codec
+    journal: Journal
+    lock: StepLock
+    cell_lock: CellLock
+    session: Session
+    settings: Settings
+
+    def write(self, kind: str, subject: str, field: str, value: str) -> int:
+        """Log one change."""
+
+    def past_of(self, subject: str) -> Iterator[Event]:
+        """Yield all changes of the fields of *subject*, oldest first."""
+
+    def players(self) -> Bunch[Player]:
+        """Return all players, in the order of player.id."""
+
+    def player(self, name: str) -> Player:
+        """Return the player of that name."""
+
+    def group(self, name: str) -> Group:
+        """Return the group of that name."""
+
+    def context_of(self, player: Player) -> Any:
+        """Return the app's Context for a player."""
+
+
 class Entity:
     """Fields by attribute: `entity.x = 1`, `entity.x`, `entity.get("x", 0)`, `del entity.x`.
 
@@ -79,10 +111,10 @@ class Entity:
     _kind: ClassVar[str] = ""
     _depth: int
     _watched: dict[str, Watched] | None
-    _world: World
+    _world: EntityWorld
     subject: str
 
-    def __init__(self, world: World, subject: str) -> None:
+    def __init__(self, world: EntityWorld, subject: str) -> None:
         object.__setattr__(self, "_world", world)
         object.__setattr__(self, "subject", subject)
         object.__setattr__(self, "_watched", None)
@@ -401,7 +433,7 @@ class Player(Entity):
     _state: PlayerState
     name: str
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: EntityWorld, name: str) -> None:
         super().__init__(world, f"player/{name}")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_state", world.state.players[name])
@@ -502,7 +534,7 @@ class Group(Entity):
     _kind = "group"
     name: str
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: EntityWorld, name: str) -> None:
         super().__init__(world, f"group/{name}")
         object.__setattr__(self, "name", name)
 
@@ -579,7 +611,7 @@ class Session(Entity):
     __slots__ = ()
     _kind = "session"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EntityWorld) -> None:
         super().__init__(world, "session")
 
     @property
@@ -635,6 +667,6 @@ def reserved_names(kind: type[Entity]) -> frozenset[str]:
     return names
 
 
-def own_for(world: World) -> Any:
+def own_for(world: EntityWorld) -> Own:
     """Return what makes a decoded value of the state track its in-place changes."""
     return lambda subject, name, value: own(value, FieldOwner(world, subject, name))

@@ -9,7 +9,7 @@ from uproot_nb.errors import UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.entity_list import Bunch
-from uproot_nb.session.world import World
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["add_to_group", "create_group", "create_groups"]
 
@@ -26,7 +26,7 @@ def create_group(
     Raises:
         UprootError: somebody is in a group already, or the name is taken.
     """
-    world = session._world
+    world = world_of(session)
     with world.lock:
         names = _member_names(world, members)
         name = gname if gname is not None else _free_name(world)
@@ -43,7 +43,7 @@ def create_groups(
     Raises:
         UprootError: somebody stands in two of them, or is in a group already; none is made.
     """
-    world = session._world
+    world = world_of(session)
     with world.lock:
         named = [_member_names(world, group) for group in members]
         _refuse_twice([name for names in named for name in names])
@@ -59,7 +59,7 @@ def add_to_group(group: Group, player: Any, overwrite: bool = False) -> Group:
     Raises:
         UprootError: the player is in a group already, and *overwrite* is not set.
     """
-    world = group._world
+    world = world_of(group)
     with world.lock:
         one = isinstance(player, (Player, PlayerIdentifier, str))
         names = _member_names(world, [player] if one else player)

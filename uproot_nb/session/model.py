@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from uproot_nb.errors import UnknownModel, Unstorable, UprootError
+from uproot_nb.errors import UnknownModel, Unstorable
 from uproot_nb.experiment.entries import Entry, build_entry, field_names, values_of
-from uproot_nb.experiment.identifiers import ModelIdentifier, SessionIdentifier
+from uproot_nb.experiment.identifiers import ModelIdentifier
 from uproot_nb.experiment.randomness import uuid
-from uproot_nb.experiment.surroundings import runtime_here
 from uproot_nb.log.codec import Resolve, find_loaded_class
 from uproot_nb.log.state import UNCHANGING, Stored
-from uproot_nb.session.entities import Entity, Session
+from uproot_nb.session.entities import Entity, EntityWorld, Session
 from uproot_nb.session.entry_index import EntryIndex
 
-if TYPE_CHECKING:
-    from uproot_nb.session.world import World
-
-__all__ = ["Model", "Models", "Stamped", "find_model", "find_world", "identifier_of"]
+__all__ = ["Model", "Models", "Stamped", "identifier_of", "unknown_model"]
 
 ENTRIES, TYPES, TAG = "entries", "types", "tag"
 KEPT = 20_000
@@ -43,13 +39,15 @@ class Model(Entity):
     It can be stored in any field. `~model` is its identifier.
     """
 
-    __slots__ = ("_index", "name")
+    __slots__ = ("_index", "_models", "name")
     _kind = "model"
     _index: EntryIndex
+    _models: Models
     name: str
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: EntityWorld, models: Models, name: str) -> None:
         super().__init__(world, f"model/{name}")
+        object.__setattr__(self, "_models", models)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_index", EntryIndex(world.codec.decode))
 
@@ -99,7 +97,7 @@ class Model(Entity):
         """Return the entries: plain dicts in a plain list, which nobody else is given."""
         fields = self._world.state.fields.get(self.subject, {})
         if ENTRIES not in fields:
-            raise _unknown(~self)
+            raise unknown_model(~self)
         kept = fields[ENTRIES]
         if type(kept) is Stored:
             kept = fields[ENTRIES] = kept.read(self._world.codec)
@@ -148,7 +146,7 @@ class Model(Entity):
 
     def _note_type(self, kind: type) -> None:
         """Keep where an entry's type is defined, so that its entries can be read without it."""
-        self._world.models.types[kind.__name__] = kind
+        self._models.types[kind.__name__] = kind
         home = f"{kind.__module__}:{kind.__qualname__}"
         types = self._read(TYPES)
         if types.get(kind.__name__) != home:
@@ -162,7 +160,7 @@ class Model(Entity):
     def _type_of(self, record: dict[str, Any]) -> type | None:
         """Return the class of an entry; None for one that was added raw, or is not known here."""
         home = self._read(TYPES).get(record["type"])
-        return None if home is None else self._world.models.type_named(record["type"], home)
+        return None if home is None else self._models.type_named(record["type"], home)
 
     def _places(self, kind: type | None) -> Sequence[int]:
         """Return where the entries of a type are; a dict with just its fields counts as one."""
@@ -205,7 +203,7 @@ class Model(Entity):
 class Models:
     """The models of one session, and the types of entries that its code has used."""
 
-    def __init__(self, world: World, resolve: Resolve | None = None) -> None:
+    def __init__(self, world: EntityWorld, resolve: Resolve | None = None) -> None:
         self._world, self._resolve = world, resolve or find_loaded_class
         self._handles: dict[str, Model] = {}
         self._numbers: Counter[str] = Counter()
@@ -221,7 +219,7 @@ class Models:
             return None
         handle = self._handles.get(name)
         if handle is None:
-            handle = self._handles[name] = Model(self._world, name)
+            handle = self._handles[name] = Model(self._world, self, name)
         return handle
 
     def create(self, tag: str | None, name: str | None = None) -> Model:
@@ -262,50 +260,7 @@ def identifier_of(value: Any) -> Any:
     return ~value if isinstance(value, Entity) else value  # type: ignore[operator]
 
 
-# ---- which model is meant ------------------------------------------------------------------
-
-
-def find_model(model: Any, near: Any = None) -> Model:
-    """Return the model itself, given it or its identifier.
-
-    Args:
-        near: a player (or anything else of a session) that says in which run to look.
-
-    Raises:
-        UnknownModel: there is none, or an identifier alone was given in a cell.
-    """
-    if isinstance(model, Model):
-        return model
-    if not isinstance(model, ModelIdentifier):
-        raise UnknownModel(model, "that is no model.", "Give what create_model(session) returned.")
-    world = getattr(near, "_world", None) or _world_here()
-    if world is None:
-        raise UnknownModel(
-            model,
-            "an identifier does not say in which run to look, outside hooks and live methods.",
-            "Give the model itself, for example run.session.offers.",
-        )
-    found: Model | None = world.models.get(model.name) if model.session == world.name else None
-    if found is None:
-        raise _unknown(model)
-    return found
-
-
-def find_world(session: Any) -> World:
-    """Return the world of a session, given it or, in a hook or live method, its identifier."""
-    if isinstance(session, Session):
-        return session._world
-    world: World | None = _world_here()
-    if isinstance(session, SessionIdentifier) and world and world.name == session.session:
-        return world
-    raise UprootError(f"{session!r} is no session.\nGive player.session, or run.session.")
-
-
-def _world_here() -> Any:
-    runtime = runtime_here()
-    return None if runtime is None else runtime.world
-
-
-def _unknown(model: ModelIdentifier) -> UnknownModel:
+def unknown_model(model: ModelIdentifier) -> UnknownModel:
+    """Return the error for an identifier of a model that does not exist."""
     what = f"session '{model.session}' has no model '{model.name}'."
     return UnknownModel(model, what, "Make one with create_model(session).")

@@ -26,12 +26,12 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.session.entities import Entity, Player, Session
-from uproot_nb.session.model import Model, Stamped, find_model, find_world, identifier_of
-from uproot_nb.session.world import World
+from uproot_nb.session.model import Model, Stamped, identifier_of, unknown_model
+from uproot_nb.session.world import World, find_world, world_here, world_of
 
 __all__ = [
-    "add_entry", "add_raw_entry", "create_model", "filter_entries", "get_entries", "get_field",
-    "get_latest_entry", "get_storage", "model_exists",
+    "add_entry", "add_raw_entry", "create_model", "filter_entries", "find_model", "get_entries",
+    "get_field", "get_latest_entry", "get_storage", "model_exists",
 ]  # fmt: skip
 
 _LONGEST_TAG = 100
@@ -71,7 +71,7 @@ def add_entry(
         Unstorable: a value cannot be kept in the log.
     """
     found = find_model(model, player)
-    world = found._world
+    world = world_of(found)
     with world.lock:
         actor = _player(world, player)
         if not isinstance(Type, Entry):
@@ -183,6 +183,32 @@ def model_exists(model: Model | ModelIdentifier | None) -> bool:
 
 
 # ---- their parts ---------------------------------------------------------------------------
+
+
+def find_model(model: Any, near: Any = None) -> Model:
+    """Return the model itself, given it or its identifier.
+
+    Args:
+        near: a player (or anything else of a session) that says in which run to look.
+
+    Raises:
+        UnknownModel: there is none, or an identifier alone was given in a cell.
+    """
+    if isinstance(model, Model):
+        return model
+    if not isinstance(model, ModelIdentifier):
+        raise UnknownModel(model, "that is no model.", "Give what create_model(session) returned.")
+    world = world_of(near) if isinstance(near, Entity) else world_here()
+    if world is None:
+        raise UnknownModel(
+            model,
+            "an identifier does not say in which run to look, outside hooks and live methods.",
+            "Give the model itself, for example run.session.offers.",
+        )
+    found = world.models.get(model.name) if model.session == world.name else None
+    if found is None:
+        raise unknown_model(model)
+    return found
 
 
 def _is_name(tag: Any) -> bool:

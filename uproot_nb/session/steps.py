@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from uproot_nb.errors import StepInterrupted
 from uproot_nb.experiment.outside import Outside, enter_outside
+from uproot_nb.experiment.surroundings import Surroundings
 from uproot_nb.session.breaking import StepBroken, break_at_next_line
 from uproot_nb.session.interrupts import SECTIONS, guarded
 
@@ -360,7 +361,8 @@ class StepLoop(asyncio.SelectorEventLoop):
     def __init__(self, lock: StepLock) -> None:
         super().__init__()
         self.lock = lock
-        self.runtime: Any = None
+        self.session: Surroundings | None = None
+        """The session for which code on this loop runs."""
         self.set_task_factory(self._make_task)
 
     def _make_task(

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, SupportsIndex
 from uproot_nb.errors import Unstorable
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import UNCHANGING
+from uproot_nb.session.steps import StepLock
 
 __all__ = [
     "FieldOwner", "TrackedDict", "TrackedList", "TrackedSet", "leaves", "own", "plain", "release",
@@ -31,7 +32,7 @@ class Writer(Protocol):
     """What tracked values need of the session they belong to."""
 
     codec: Codec
-    lock: Any
+    lock: StepLock
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
         """Log one change."""

@@ -9,6 +9,7 @@ from typing import Any, overload
 from uproot_nb.errors import UprootError, WrongRecipient
 from uproot_nb.session.entities import Entity, Group, Player, Session
 from uproot_nb.session.model import identifier_of
+from uproot_nb.session.world import world_of
 
 __all__ = ["balanced"]
 
@@ -84,7 +85,7 @@ def _draw(
     deck = _deck(arms, block)
     if not isinstance(key, str) or not key.isidentifier():
         raise UprootError(f"balanced(key={key!r}): a key is a name, such as 'treatment'.")
-    world = owner._world
+    world = world_of(owner)
     with world.lock:
         stratum = world.codec.encode(identifier_of(within))
         plan = world.codec.encode([[arm for arm, _ in arms], deck])

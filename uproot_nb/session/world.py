@@ -10,8 +10,8 @@ from importlib import import_module
 from random import Random
 from typing import Any
 
-from uproot_nb.bridge.messages import AddPlayers
-from uproot_nb.errors import UnknownPlayer
+from uproot_nb.bridge.messages import AddPlayers, Message
+from uproot_nb.errors import UnknownPlayer, UprootError
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     ModelIdentifier,
@@ -19,20 +19,27 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.surroundings import session_here
 from uproot_nb.log.codec import Codec, Resolve
 from uproot_nb.log.encoding.array_nodes import ARRAY_DECODERS
 from uproot_nb.log.encoding.frame_nodes import FRAME_DECODERS
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.state import State, Stored, changes_until
+from uproot_nb.log.state import Own, State, Stored, changes_until
 from uproot_nb.session.clock import EvenClock
-from uproot_nb.session.entities import Group, Player, Session, Settings, own_for
+from uproot_nb.session.entities import Entity, Group, Player, Session, Settings, own_for
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.journal import Journal
 from uproot_nb.session.model import Model, Models
+from uproot_nb.session.services import (
+    DeliveryService,
+    DropoutService,
+    FlowService,
+    RuntimeService,
+)
 from uproot_nb.session.steps import Cause, CellLock, StepLock
 
-__all__ = ["World"]
+__all__ = ["World", "find_world", "load_state", "world_here", "world_of"]
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 _DIGITS = "23456789"
@@ -46,6 +53,13 @@ class World:
         outside: the cause of changes made outside authors' steps.
         seed: makes the players' names (and later draws) reproducible.
     """
+
+    runtime: RuntimeService
+    delivery: DeliveryService
+    flow: FlowService
+    dropouts: DropoutService
+    is_served = False
+    """Whether the four above are there; a world at rest is only read and written."""
 
     def __init__(
         self,
@@ -71,17 +85,13 @@ class World:
         self._joined = {one.visit: name for name, one in self.state.players.items() if one.visit}
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
-        self.send: Callable[[Any], None] = lambda message: None
+        self.send: Callable[[Message], None] = lambda message: None
         self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
         """Waits until the participant server has taken most of what was sent."""
-        self.runtime: Any = None
         self.see_code: Callable[[type[Page]], None] = lambda page: None
         """Called before a page's code is used, which may have been changed in place."""
         self.closing = False
         """Whether the run ends, so that a cancellation is nobody's mistake."""
-        self.delivery: Any = None
-        self.flow: Any = None
-        self.dropouts: Any = None
         self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)
         self.models = Models(self, resolve)
@@ -100,6 +110,17 @@ class World:
         """Names the next player; a rerun has the names of the recording."""
         self.shift = 0
         """How many more events the recording of a rerun has by now; draws go by its numbers."""
+
+    def serve_by(
+        self,
+        runtime: RuntimeService,
+        delivery: DeliveryService,
+        flow: FlowService,
+        dropouts: DropoutService,
+    ) -> None:
+        """Connect the services through which authors' functions reach participants."""
+        self.runtime, self.delivery, self.flow, self.dropouts = runtime, delivery, flow, dropouts
+        self.is_served = True
 
     def new_rng(self, purpose: str) -> Random:
         """Return a generator whose draws follow from the session's seed and the purpose."""
@@ -268,6 +289,29 @@ class World:
         return identifier if found is None else found
 
 
+def world_of(entity: Entity) -> World:
+    """Return the world of an entity's session."""
+    world = entity._world
+    assert isinstance(world, World)
+    return world
+
+
+def world_here() -> World | None:
+    """Return the world of the session for which this code runs; None in a cell or script."""
+    here = session_here()
+    return here if isinstance(here, World) else None
+
+
+def find_world(session: Any) -> World:
+    """Return the world of a session, given it or, in a hook or live method, its identifier."""
+    if isinstance(session, Session):
+        return world_of(session)
+    world = world_here()
+    if isinstance(session, SessionIdentifier) and world and world.name == session.session:
+        return world
+    raise UprootError(f"{session!r} is no session.\nGive player.session, or run.session.")
+
+
 async def _nothing_to_wait_for() -> None:
     return
 
@@ -288,7 +332,7 @@ def _load_libraries(state: State) -> None:
             import_module(library)
 
 
-def load_state(log: EventLog, session: str, codec: Codec, own: Any = None) -> State:
+def load_state(log: EventLog, session: str, codec: Codec, own: Own | None = None) -> State:
     """Fold a session's events: the newest snapshot, then what came after it."""
     state = State(codec, own)
     snapshot = log.load_snapshot(session)

@@ -13,6 +13,7 @@ from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
 
 __all__ = ["answer", "check_time", "refuse", "standing"]
 
@@ -45,7 +46,7 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
     """Refuse what comes after the end, even where the market is not closed yet."""
-    if not market.is_open or player._world.flow.timeouts.has_passed(player):
+    if not market.is_open or world_of(player).flow.timeouts.has_passed(player):
         raise refuse(page, market, asked, "closed", refusals.CLOSED, sent)
 
 

@@ -17,6 +17,7 @@ from uproot_nb.market.pages.page import MarketPage, markets_of
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
 
 __all__ = ["CallMarketPage"]
 
@@ -172,7 +173,7 @@ class CallMarketPage(MarketPage):
             return order
         text = f"order/{market.model.name}/{order}"
         # The seed is nobody's but the researcher's, and in a rerun it is the same.
-        key = str(market.model._world.seed).encode()[:64]
+        key = str(world_of(market.model).seed).encode()[:64]
         # 48 bits: a script's numbers are exact up to 53
         return int.from_bytes(blake2b(text.encode(), key=key, digest_size=6).digest(), "big")
 

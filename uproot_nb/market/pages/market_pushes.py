@@ -11,6 +11,7 @@ from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.prices import plain
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
 
 __all__ = ["hear", "push", "tell", "told_of"]
 
@@ -29,7 +30,7 @@ def hear(page: Any, player: Player, market: Market, outcome: Outcome | None) -> 
 def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
     """Push what has changed to everybody, and what is theirs to those whom it concerns."""
     traders = list(page_function(page, "traders")(page, player))
-    now = market.model._world.clock()
+    now = world_of(player).clock()
     trades = [_plain_trade(now, trade) for trade in outcome.trades]
     push(page, market, traders, {**plain_changes(outcome), "trades": trades}, "UprootMarket")
     mine_of = page_function(page, "mine_of")
@@ -44,7 +45,7 @@ def push(
 ) -> None:
     """Push to those who are on the page; in another period they know that it is not for them."""
     told = {"market": market.name, "period": market.period, **news}
-    market.model._world.delivery.notify(None, traders, told, event, page)
+    world_of(market.model).delivery.notify(None, traders, told, event, page)
 
 
 def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:

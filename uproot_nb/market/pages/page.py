@@ -21,6 +21,7 @@ from uproot_nb.market.pages.answering import answer, check_time, refuse, standin
 from uproot_nb.market.pages.market_pushes import hear, push, tell, told_of
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
 
 __all__ = ["MarketPage", "markets_of"]
 
@@ -128,7 +129,7 @@ class MarketPage(Page):
 
     def period(page: Any, player: Player) -> int:
         """Return the number of the period: how many pages with these markets the player has met."""
-        journeys = player._world.flow.journeys
+        journeys = world_of(player).flow.journeys
         places = range(player.position + 1)
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_trades(page, other) for other in met))
@@ -264,7 +265,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     if is_new:
         market = market.ruled_by(page.rules)
     market.listeners[page.key] = partial(hear, page, player, market)
-    player._world.flow.timeouts.shifted[market.model.name] = market.shift
+    world_of(player).flow.timeouts.shifted[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
     _let_in(page, player, market)
@@ -274,7 +275,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
 def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
-        market.model.ends = market.model._world.clock() + page.seconds
+        market.model.ends = world_of(player).clock() + page.seconds
     traders = list(page_function(page, "traders")(page, player))
     page_function(page, "open_market")(page, market, traders)
     market.model.met = [trader.name for trader in traders]
@@ -297,11 +298,11 @@ def _market(page: Any, player: Player, name: str) -> Market:
 
 def _seconds_left(page: Any, player: Player, market: Market) -> float:
     """Return how long the period still lasts; a pause of the session has stopped its clock."""
-    timeouts = player._world.flow.timeouts
+    timeouts = world_of(player).flow.timeouts
     for other in page_function(page, "traders")(page, player):
         here = other.name != player.name and other.position == player.position
         left = timeouts.remaining(other) if here else None
         if left is not None:
             return float(left)
     ends: float = market.model.ends
-    return max(0.0, ends - player._world.clock())
+    return max(0.0, ends - world_of(player).clock())

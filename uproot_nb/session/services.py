@@ -1,0 +1,104 @@
+"""Services: what data and authors' functions use of the code that serves their session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from uproot_nb.experiment.pages import Page
+from uproot_nb.session.entities import Player
+from uproot_nb.session.steps import Cause
+
+__all__ = [
+    "DeliveryService", "DropoutService", "FlowService", "JourneyService", "RuntimeService",
+    "TimeoutService", "WarningService",
+]  # fmt: skip
+
+
+class DeliveryService(Protocol):
+    """Pushes data to browsers, and steers them."""
+
+    def notify(
+        self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Any
+    ) -> None:
+        """Push *data* to the recipients who are on the page *where*."""
+
+    def act(self, recipients: Any, action: str, **details: Any) -> None:
+        """Steer the recipients' open browsers (reload, redirect)."""
+
+
+class JourneyService(Protocol):
+    """Knows each player's page order."""
+
+    def page(self, player: Player, position: int) -> type[Page] | None:
+        """Return the page at a position of a player's order."""
+
+
+class TimeoutService(Protocol):
+    """Knows each player's deadline."""
+
+    shifted: dict[str, Callable[[float], None]]
+    """By name, who else moves deadlines along after a pause."""
+
+    def has_passed(self, player: Player) -> bool:
+        """Tell whether a player's time on the page is up."""
+
+    def remaining(self, player: Player) -> float | None:
+        """Return the seconds left on a player's page; None without a deadline."""
+
+
+class FlowService(Protocol):
+    """Moves players through the page order."""
+
+    @property
+    def journeys(self) -> JourneyService:
+        """The players' page orders."""
+
+    @property
+    def timeouts(self) -> TimeoutService:
+        """The players' deadlines."""
+
+    def position_of(self, player: Player, page: type[Page] | int) -> int:
+        """Return where a page is in a player's order."""
+
+    def end_of(self, player: Player) -> int:
+        """Return the position past a player's last page."""
+
+    def move_to(self, player: Player, position: int) -> None:
+        """Move a player; an open browser follows."""
+
+
+class DropoutService(Protocol):
+    """Watches players' connections."""
+
+    def watch(self, player: Player, handler: Callable[[Player], Any], tolerance: float) -> None:
+        """Call *handler* once a player has been offline for *tolerance* seconds."""
+
+    def mark(self, player: Player) -> None:
+        """Mark a player as dropped out."""
+
+
+class WarningService(Protocol):
+    """Shows warnings to the researcher."""
+
+    def warn(self, message: str, cause: Cause) -> None:
+        """Show and log a warning."""
+
+
+class RuntimeService(Protocol):
+    """Runs authors' code in the background."""
+
+    @property
+    def reports(self) -> WarningService:
+        """Shows warnings to the researcher."""
+
+    def find_function(self, name: str) -> Callable[..., Any] | None:
+        """Return an author's function by the name that the log has."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a coroutine on the run's loop, from that loop."""
+
+    def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the run's loop, from any other thread."""
