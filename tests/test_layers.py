@@ -16,16 +16,20 @@ PACKAGE = Path(__file__).resolve().parent.parent / "uproot_nb"
 BELOW = {
     "errors": set(),
     "version": set(),
+    "languages": {"errors"},
     "experiment": {"errors"},
     "bots": {"errors"},
     "bridge": {"errors"},
-    "templating": {"errors", "experiment"},
-    "forms": {"errors", "experiment", "templating"},
+    "templating": {"errors", "experiment", "languages"},
+    "forms": {"errors", "experiment", "languages", "templating"},
     "log": {"errors", "experiment"},
-    "server": {"errors", "bridge", "version"},
+    "server": {"errors", "languages", "bridge", "version"},
     "session": {"errors", "experiment", "log", "bridge"},
     "realtime": {"errors", "experiment", "log", "bridge", "session"},
-    "flow": {"errors", "experiment", "log", "bridge", "templating", "forms", "session", "realtime"},
+    "flow": {
+        "errors", "experiment", "languages", "log", "bridge", "templating", "forms", "session",
+        "realtime",
+    },
     "market": {"errors", "experiment", "log", "bots", "session", "realtime"},
     "engine": {
         "errors", "experiment", "log", "bridge", "templating", "session", "realtime", "flow",
@@ -33,7 +37,8 @@ BELOW = {
     },
     "analysis": {"errors", "experiment", "log", "session", "market", "version"},
     "interop": {
-        "errors", "experiment", "log", "templating", "session", "realtime", "flow", "version",
+        "errors", "experiment", "languages", "log", "templating", "session", "realtime", "flow",
+        "version",
     },
     "reruns": {
         "errors", "experiment", "log", "bridge", "session", "flow", "engine", "analysis",

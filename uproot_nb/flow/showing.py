@@ -23,12 +23,12 @@ from uproot_nb.flow.waits import Waits
 from uproot_nb.forms.form import Form, make_form, save_values, template_functions
 from uproot_nb.forms.translation import SpokenFields
 from uproot_nb.forms.uploads import Upload
+from uproot_nb.languages.catalogs import choose, direction
 from uproot_nb.realtime.chat import chat_functions
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause, perform
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
-from uproot_nb.templating.languages import choose, direction
 from uproot_nb.templating.texts import CALL_TEXTS, SCRIPT_TEXTS
 
 if TYPE_CHECKING:

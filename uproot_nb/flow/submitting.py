@@ -19,10 +19,10 @@ from uproot_nb.flow.moves import Moves
 from uproot_nb.flow.timeouts import Timeouts
 from uproot_nb.forms.form import Form, save_values, say
 from uproot_nb.forms.parsing import HTML_WRITTEN
+from uproot_nb.languages.codes import ENGLISH
 from uproot_nb.session.entities import Player
 from uproot_nb.session.journal import Attempt
 from uproot_nb.session.world import World
-from uproot_nb.templating.language_codes import ENGLISH
 
 __all__ = ["BACK", "POSITION", "Submissions", "VISIT", "visit_token"]
 

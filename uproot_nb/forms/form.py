@@ -19,7 +19,7 @@ from uproot_nb.experiment.declarations import check_fields, is_wtforms_field
 from uproot_nb.experiment.fields import FileField
 from uproot_nb.forms.parsing import ANSWER_TEXTS
 from uproot_nb.forms.uploads import Upload, UploadedFile
-from uproot_nb.templating.language_codes import ENGLISH
+from uproot_nb.languages.codes import ENGLISH
 
 if TYPE_CHECKING:
     import wtforms

@@ -9,7 +9,7 @@ from typing import Any
 
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import LikertField
-from uproot_nb.templating.languages import Catalogues
+from uproot_nb.languages.catalogs import Catalogues
 
 __all__ = ["SpokenFields"]
 

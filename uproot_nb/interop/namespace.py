@@ -43,7 +43,7 @@ def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
 def templates_for(app: App, cells: dict[str, str]) -> Templates:
     """Return the templates of an app, or of the notebook with its %%template cells."""
     # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
-    from uproot_nb.templating.languages import Shelf
+    from uproot_nb.languages.catalogs import Shelf
     from uproot_nb.templating.templates import Templates
 
     if app.name and app.folder is not None:

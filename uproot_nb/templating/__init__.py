@@ -1,1 +1,1 @@
-"""Templates, Markdown, languages and number formats: what turns values into a page's text."""
+"""Templates, Markdown and number formats: what turns values into a page's text."""

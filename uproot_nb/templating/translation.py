@@ -9,7 +9,7 @@ from typing import NoReturn
 from jinja2 import Environment, TemplateSyntaxError
 from jinja2.ext import Extension
 
-from uproot_nb.templating.languages import Catalogues
+from uproot_nb.languages.catalogs import Catalogues
 
 __all__ = ["speak", "translate_blocks"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from uproot_nb.errors import BadLanguageFile
-from uproot_nb.templating.language_codes import normal_code
+from uproot_nb.languages.codes import normal_code
 
 if TYPE_CHECKING:
     import yaml

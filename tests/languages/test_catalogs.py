@@ -21,7 +21,7 @@ import uproot_nb
 from tests.running import serving
 from uproot_nb import Page
 from uproot_nb.errors import BadLanguage, BadLanguageFile, BadPage
-from uproot_nb.templating.languages import (
+from uproot_nb.languages.catalogs import (
     Catalogues,
     Shelf,
     choose,

@@ -14,18 +14,18 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from uproot_nb.errors import BadLanguage, BadLanguageFile
-from uproot_nb.templating.catalogs import (
+from uproot_nb.languages.catalog_files import (
     Texts,
     Translation,
     catalogue_paths,
     plain,
     read_catalogue,
 )
-from uproot_nb.templating.language_codes import ENGLISH, broader, normal_code
+from uproot_nb.languages.codes import ENGLISH, broader, normal_code
 
 __all__ = ["Catalogues", "Shelf", "choose", "direction", "fill", "load_catalogues"]
 
-SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "languages"
+SHIPPED_FOLDER = Path(__file__).resolve().parent
 SETTLED_NS = 2_000_000_000
 """A folder that changed less than this before it was listed may have changed again unnoticed."""
 

@@ -1,0 +1,1 @@
+"""Languages: the texts that uproot_nb shows to participants, and the reader of such files."""
