@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from uproot_nb.deprecation import Renamed, renamed_names
+
 __all__ = [
-    "NotALog",
     "BadApp",
     "BadArguments",
     "BadEntry",
@@ -16,6 +17,7 @@ __all__ = [
     "BridgeSilent",
     "ClosedRun",
     "CopiedLog",
+    "CorruptLog",
     "ForeignJournal",
     "FrozenCode",
     "LockedPlace",
@@ -26,6 +28,7 @@ __all__ = [
     "MovedLog",
     "NoEntries",
     "NoSuchPlace",
+    "NotALog",
     "NotExportable",
     "NotLive",
     "OrderRefused",
@@ -34,7 +37,6 @@ __all__ = [
     "SessionElsewhere",
     "SessionTaken",
     "StalePage",
-    "CorruptLog",
     "UnfitPlace",
     "UnknownField",
     "UnknownModel",
@@ -44,6 +46,14 @@ __all__ = [
     "UprootError",
     "WrongRecipient",
 ]
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "AlienFile": Renamed("NotALog", "0.1.0", "0.3.0"),
+        "TornLog": Renamed("CorruptLog", "0.1.0", "0.3.0"),
+    },
+)
 
 
 class UprootError(Exception):

@@ -1,0 +1,113 @@
+"""The public API: it is what tests/public_api.txt says, and old names warn before they go."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.public_api import current, stored, with_versions
+from uproot_nb import errors
+from uproot_nb.deprecation import (
+    Renamed,
+    RenamedAttribute,
+    deprecated,
+    renamed_names,
+    renamed_parameter,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_code_has_the_public_api_that_the_file_lists() -> None:
+    diff = difflib.unified_diff(stored(), with_versions(current()), "stored", "code", n=0)
+    changes = [line for line in diff if not line.startswith("@@")]
+    assert not changes, (
+        "The public API has changed. If a name goes or changes its meaning, keep the old one with "
+        "uproot_nb.deprecation. If the change is wanted, run 'python -m tests.public_api' and "
+        "describe it in CHANGELOG.md:\n" + "\n".join(changes)
+    )
+
+
+def test_each_name_is_listed_once_with_a_version() -> None:
+    names = [re.split(r"[(:]| <| =", line.split("  ", 1)[1])[0] for line in stored()]
+    assert len(names) == len(set(names))
+    assert all(re.match(r"\d+\.\d+\.\d+  \S", line) for line in stored())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("AlienFile", errors.NotALog), ("TornLog", errors.CorruptLog)]
+)
+def test_an_error_is_still_found_by_its_old_name(old: str, new: type) -> None:
+    with pytest.warns(
+        DeprecationWarning, match=rf"{old} is deprecated since .* use .*{new.__name__}"
+    ):
+        assert getattr(errors, old) is new
+
+
+def test_the_warning_belongs_to_the_cell_that_uses_an_old_name(shell: Any) -> None:
+    """IPython shows such warnings for cells, and only for cells."""
+    with pytest.warns(DeprecationWarning, match="TornLog is deprecated") as seen:
+        shell.run_cell("from uproot_nb.errors import TornLog")
+    assert "ipython-input" in seen[0].filename
+
+
+def test_every_deprecated_name_is_on_the_page_about_stability() -> None:
+    page = (ROOT / "docs" / "stability.md").read_text("utf-8")
+    for name in ("AlienFile", "TornLog"):
+        assert f"`uproot_nb.errors.{name}`" in page
+
+
+def test_an_unknown_name_of_the_module_is_unknown_as_ever() -> None:
+    with pytest.raises(AttributeError, match="NoSuchError"):
+        importlib.import_module("uproot_nb.errors").NoSuchError  # noqa: B018
+    find = renamed_names("uproot_nb.errors", {"Old": Renamed("NotALog", "0.1", "0.3")})
+    with pytest.raises(AttributeError):
+        find("Older")
+
+
+def test_a_deprecated_function_warns_its_caller_and_works() -> None:
+    @deprecated(use="double()", since="0.2", until="0.4")
+    def twice(n: int) -> int:
+        return 2 * n
+
+    with pytest.warns(
+        DeprecationWarning, match=r"twice\(\) is deprecated since uproot_nb 0.2"
+    ) as seen:
+        assert twice(3) == 6
+    assert seen[0].filename == __file__
+
+
+def test_a_renamed_parameter_is_taken_by_both_names_and_not_twice() -> None:
+    @renamed_parameter("amount", "n", since="0.2", until="0.4")
+    def twice(n: int) -> int:
+        return 2 * n
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert twice(n=3) == 6
+    with pytest.warns(DeprecationWarning, match=r"twice\(amount=...\)") as seen:
+        assert twice(amount=3) == 6  # type: ignore[call-arg]
+    assert seen[0].filename == __file__
+    with pytest.raises(TypeError, match="'amount' is the old name of 'n'"):
+        twice(n=3, amount=3)  # type: ignore[call-arg]
+
+
+def test_a_renamed_attribute_is_read_and_set_by_its_old_name() -> None:
+    class Run:
+        formats = ("csv",)
+        kinds = RenamedAttribute(Renamed("formats", "0.2", "0.4"))
+
+    run = Run()
+    with pytest.warns(DeprecationWarning, match="Run.kinds is deprecated") as seen:
+        run.kinds = ("parquet",)
+    with pytest.warns(DeprecationWarning, match="use Run.formats"):
+        assert run.kinds == ("parquet",) == run.formats
+    with pytest.warns(DeprecationWarning, match="use Run.formats"):
+        assert Run.kinds == ("csv",)
+    assert seen[0].filename == __file__
