@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.analysis.lives import STEPS, Live
 from uproot_nb.analysis.changes import SUBJECTS, Changes
 from uproot_nb.analysis.export import everything
 from uproot_nb.analysis.past_states import read_codec
-from uproot_nb.analysis.wide_rows import SparseRows, WideRows
+from uproot_nb.analysis.wide_rows import SparseRows, Spool, WideRows
 from uproot_nb.log.events import CHANGES, Event, EventColumns
 
 Row = tuple[Any, ...]
@@ -102,3 +103,16 @@ def test_a_list_that_was_set_long_ago_is_known_when_it_changes() -> None:
         (4, "bids", "[1,2,3]"),
         (5, "note", None),
     ]
+
+
+def test_pieces_come_back_in_the_order_in_which_they_were_put(tmp_path: Path) -> None:
+    with Spool[list[int]](tmp_path / "aside") as spool:
+        spool.put_all([[1, 2], []])
+        spool.put_all(iter([[3]]))
+        assert len(spool) == 3
+        assert list(spool) == list(spool) == [[1, 2], [], [3]]
+
+
+def test_nothing_set_aside_is_nothing(tmp_path: Path) -> None:
+    with Spool[str](tmp_path / "aside") as spool:
+        assert (len(spool), list(spool)) == (0, [])

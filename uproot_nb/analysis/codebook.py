@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from uproot_nb.analysis.changes import SUBJECTS
 from uproot_nb.analysis.json_cells import Kind
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import Event
 
-__all__ = ["FORMATS", "README", "Described", "Meanings", "codebook_of"]
+__all__ = [
+    "FORMATS", "README", "DescribedTable", "FieldDescriptions", "codebook_of", "described_fields",
+]  # fmt: skip
 
-Meanings = Mapping[tuple[str, str], Mapping[str, Any]]
+FieldDescriptions = Mapping[tuple[str, str], Mapping[str, Any]]
 """(what has the field, field) → what is known of it: meaning, unit, choices, …
 
 What has it is "player", "group", "session" or "model"; "entry/Offer" for entries of that type,
@@ -142,7 +146,27 @@ FORMATS = {
 }
 
 
-class Described(NamedTuple):
+def described_fields(events: Iterable[Event], codec: Codec) -> FieldDescriptions:
+    """Return what events of kind `code` say about fields; later events replace earlier ones.
+
+    A page's event has `fields`, the fields of its form; an experiment's has `entries`, the types of
+    models' rows, and `codebook`, the author's descriptions of all others.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    written: dict[str, str] = {}
+    for event in events:
+        data = codec.decode(event.value)
+        found |= {("player", name): about for name, about in data.get("fields", {}).items()}
+        for kind, fields in data.get("entries", {}).items():
+            found |= {(f"entry/{kind}", name): about for name, about in fields.items()}
+        written |= data.get("codebook", {})
+    for name, meaning in written.items():
+        subject, _, field = name.partition(".")
+        found[subject, field] = {**found.get((subject, field), {}), "meaning": meaning}
+    return found
+
+
+class DescribedTable(NamedTuple):
     """What is known of a table's columns: their kinds, and which field of whom each holds.
 
     Attributes:
@@ -159,16 +183,16 @@ class Described(NamedTuple):
 
 
 def codebook_of(
-    tables: Mapping[str, Described], meanings: Meanings
+    tables: Mapping[str, DescribedTable], descriptions: FieldDescriptions
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what is known of each column, by table."""
     return {
-        name: {column: _entry(table, column, meanings) for column in table.kinds}
+        name: {column: _entry(table, column, descriptions) for column in table.kinds}
         for name, table in tables.items()
     }
 
 
-def _entry(table: Described, column: str, meanings: Meanings) -> dict[str, Any]:
+def _entry(table: DescribedTable, column: str, descriptions: FieldDescriptions) -> dict[str, Any]:
     told: dict[str, Any] = {"meaning": "", "type": _TYPES[table.kinds[column]], "unit": ""}
     field = table.fields.get(column)
     if field is None:
@@ -177,7 +201,7 @@ def _entry(table: Described, column: str, meanings: Meanings) -> dict[str, Any]:
     if field != column:
         told["field"] = field
     for key in reversed(table.keys):
-        told |= meanings.get((key, field), {})
+        told |= descriptions.get((key, field), {})
     return told
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.collecting import without_collecting
+from uproot_nb.analysis.garbage_collection import without_collecting
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 

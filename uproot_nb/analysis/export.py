@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -26,14 +26,13 @@ from uproot_nb.analysis.changes import (
     long_columns,
 )
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
-from uproot_nb.analysis.codebook import README, Described, Meanings, codebook_of
-from uproot_nb.analysis.collecting import without_collecting
+from uproot_nb.analysis.codebook import README, DescribedTable, FieldDescriptions, codebook_of
 from uproot_nb.analysis.exported_tables import ExportedTable
+from uproot_nb.analysis.garbage_collection import without_collecting
 from uproot_nb.analysis.json_cells import Cell, Kind, common, kind_of, plain
-from uproot_nb.analysis.spool import Spool
-from uproot_nb.analysis.table_writers import FORMATS, Writer, open_writer
+from uproot_nb.analysis.table_writers import FORMATS, TableWriter, open_writer
 from uproot_nb.analysis.typed_columns import beside
-from uproot_nb.analysis.wide_rows import SparseRows, WideRows
+from uproot_nb.analysis.wide_rows import SparseRows, Spool, WideRows
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
@@ -42,10 +41,15 @@ from uproot_nb.version import VERSION
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Export", "Progress", "all_but_bookkeeping", "everything"]
+__all__ = [
+    "LONG_EXPORT", "Export", "Progress", "all_but_bookkeeping", "everything", "progress_bar",
+]  # fmt: skip
 
 Progress = Callable[[float], None]
-"""How much of the work is done, from 0 to 1 → nothing."""
+"""Called with the share of the work that is done, from 0 to 1."""
+
+LONG_EXPORT = 50_000
+"""Exports of more events than this show a progress bar."""
 
 _OURS = frozenset({"entries", "types", "tag"})
 """The fields of a model that its own table is made from."""
@@ -86,7 +90,7 @@ class Export:
     last: int
     format: str = "csv"
     keeps: Keeps = all_but_bookkeeping
-    meanings: Meanings = field(default_factory=dict)
+    descriptions: FieldDescriptions = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     progress: Progress | None = None
 
@@ -95,7 +99,7 @@ class Export:
             raise UprootError(
                 f"There is no format {self.format!r}.\nChoose one of {', '.join(FORMATS)}."
             )
-        self._described: dict[str, Described] = {}
+        self._described: dict[str, DescribedTable] = {}
 
     def write(self, target: Path) -> Path:
         """Write the export, whole or not at all; return where it is.
@@ -128,7 +132,7 @@ class Export:
             self._write_changes(folder)
         for name, table in self.tables.items():
             self._write_table(folder, name, table)
-        told = codebook_of(self._described, self.meanings)
+        told = codebook_of(self._described, self.descriptions)
         text = json.dumps(told, indent=1, ensure_ascii=False)
         (folder / "codebook.json").write_text(text + "\n", "utf-8")
         (folder / _README).write_text(self._readme(), "utf-8")
@@ -206,11 +210,13 @@ class Export:
             column: _kind_in(frame[column], told) for column, told in zip(kept, cells, strict=True)
         }
         keys = (table.key, *_types_in(frame), "model") if table.key else (table.kind,)
-        described = Described(kinds, table.ours, {n: fields[n] for n in kept if n in fields}, keys)
+        described = DescribedTable(
+            kinds, table.ours, {n: fields[n] for n in kept if n in fields}, keys
+        )
         with self._open(folder, name, described) as writer:
             writer.write(zip(*cells, strict=True))
 
-    def _open(self, folder: Path, name: str, told: Described) -> Writer:
+    def _open(self, folder: Path, name: str, told: DescribedTable) -> TableWriter:
         self._described[name] = told
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +227,7 @@ class Export:
 class _OfOneKind:
     """The tables of changes of one kind of subjects, and the rows that wait for the wide one."""
 
-    long: Writer
+    long: TableWriter
     wide: WideRows
     aside: Spool[SparseRows]
 
@@ -231,22 +237,22 @@ class _OfOneKind:
         self.aside.put_all(self.wide.of(some))
 
 
-def _long(kind: str) -> Described:
+def _long(kind: str) -> DescribedTable:
     when = dict(islice(LONG.items(), 3))
     kinds = when | ({} if kind == "session" else {kind: "text"}) | LONG
-    return Described(kinds, f"ultralong/{SUBJECTS[kind]}")
+    return DescribedTable(kinds, f"ultralong/{SUBJECTS[kind]}")
 
 
-def _wide(kind: str, fields: Mapping[str, Kind]) -> Described:
+def _wide(kind: str, fields: Mapping[str, Kind]) -> DescribedTable:
     head = head_of(kind)
     columns = beside(head, fields)
     kinds = head | {columns[name]: told for name, told in fields.items()}
     held = {columns[name]: name for name in fields}
-    return Described(kinds, f"sparse/{SUBJECTS[kind]}", held, (kind,))
+    return DescribedTable(kinds, f"sparse/{SUBJECTS[kind]}", held, (kind,))
 
 
 def _types_in(frame: pandas.DataFrame) -> list[str]:
-    """Return the types of a model's entries, as meanings know them."""
+    """Return the types of a model's entries, as their descriptions name them."""
     return [f"entry/{name}" for name in frame["type"].cat.categories]
 
 
@@ -280,6 +286,23 @@ def _cell(value: Any) -> Cell:
         zoned = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
         return f'"{zoned.isoformat(timespec="microseconds")}{"Z" if value.tzinfo else ""}"'
     return plain(value)
+
+
+@contextmanager
+def progress_bar(shown: bool, title: str) -> Iterator[Progress | None]:
+    """Show a progress bar while the block runs, and yield the function that moves it."""
+    if not shown:
+        yield None
+        return
+    from tqdm.auto import tqdm  # lazy: it takes a moment, and only long exports need it
+
+    with tqdm(total=1.0, desc=title, bar_format="{l_bar}{bar}| {elapsed}") as drawn:
+
+        def move(done: float) -> None:
+            drawn.update(done - drawn.n)
+
+        yield move
+        drawn.update(1.0 - drawn.n)
 
 
 # ---- files --------------------------------------------------------------------------------------

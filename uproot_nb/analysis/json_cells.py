@@ -40,7 +40,7 @@ NOT_FINITE = {"NaN": '"NaN"', "Infinity": '"Infinity"', "-Infinity": '"-Infinity
 class Column(NamedTuple):
     """Some rows of one column: cells or, if plain, what they hold (int, float, str or None).
 
-    If made, they are what `Writer.made` returns.
+    If made, they are what `TableWriter.made` returns.
     """
 
     values: Sequence[Any]

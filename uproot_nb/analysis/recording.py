@@ -19,15 +19,20 @@ from uproot_nb.analysis.activity_tables import (
     presence_table,
 )
 from uproot_nb.analysis.changes import Keeps
+from uproot_nb.analysis.codebook import described_fields
 from uproot_nb.analysis.event_table import EventTable
-from uproot_nb.analysis.export import Export, all_but_bookkeeping, everything
+from uproot_nb.analysis.export import (
+    LONG_EXPORT,
+    Export,
+    all_but_bookkeeping,
+    everything,
+    progress_bar,
+)
 from uproot_nb.analysis.exported_tables import exported_tables, file_name
 from uproot_nb.analysis.folded_errors import folded_errors
-from uproot_nb.analysis.meanings import meanings_in
 from uproot_nb.analysis.model_tables import entries_table, find_models
 from uproot_nb.analysis.panels import panel_table
 from uproot_nb.analysis.past_states import Moment, Past, read_codec, seconds_of
-from uproot_nb.analysis.progress import LONG_EXPORT, bar
 from uproot_nb.analysis.state_tables import (
     differences,
     groups_table,
@@ -293,7 +298,9 @@ class Tables:
         self._refresh()
         last = self._past.last
         keeps = filters if callable(filters) else all_but_bookkeeping if filters else everything
-        with bar(progress and last > LONG_EXPORT, f"exporting {self._session_name}") as shown:
+        with progress_bar(
+            progress and last > LONG_EXPORT, f"exporting {self._session_name}"
+        ) as shown:
             state = self._past.state(last)
             made = Export(
                 self._session_name, self._codec,
@@ -301,7 +308,7 @@ class Tables:
                 exported_tables(
                     state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
                 ),
-                last, format, keeps, meanings_in(self._until(last, {"code"}), self._codec),
+                last, format, keeps, described_fields(self._until(last, {"code"}), self._codec),
                 self._sources(last), shown,
             )  # fmt: skip
             return made.write(Path(path).expanduser())

@@ -15,12 +15,12 @@ import orjson
 from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, in_json, text_of
 from uproot_nb.analysis.parquet import Parquet
 
-__all__ = ["FORMATS", "Writer", "open_writer"]
+__all__ = ["FORMATS", "TableWriter", "open_writer"]
 
 Row = Sequence[Cell]
 
 
-class Writer(Protocol):
+class TableWriter(Protocol):
     """A file of one table that is being written."""
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -47,7 +47,7 @@ class Writer(Protocol):
     ) -> None: ...
 
 
-class _Text:
+class _TextFile:
     """A file of text."""
 
     suffix = ""
@@ -68,7 +68,7 @@ class _Text:
         self._file.close()
 
 
-class _Csv(_Text):
+class _Csv(_TextFile):
     """CSV: TRUE and FALSE, empty where there is no value, JSON where values are nested.
 
     An empty text cannot be told from no value. Columns of several kinds hold JSON. Numbers may be
@@ -171,7 +171,7 @@ def _protected(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-class _JsonLines(_Text):
+class _JsonLines(_TextFile):
     """A JSON object a line, with those columns that have a value.
 
     JSON has no NaN and no infinity: they are the texts "NaN", "Infinity" and "-Infinity".
@@ -229,7 +229,7 @@ FORMATS: dict[str, type[_Csv] | type[_JsonLines] | type[Parquet]] = {
 }  # fmt: skip
 
 
-def open_writer(path: Path, format: str, columns: Columns) -> Writer:
+def open_writer(path: Path, format: str, columns: Columns) -> TableWriter:
     """Begin a table's file; the format is the end of its name.
 
     Raises:

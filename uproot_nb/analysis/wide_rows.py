@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
+from pathlib import Path
+from typing import IO, Generic, NamedTuple, Self, TypeVar
 
 from uproot_nb.analysis.changes import Changed, head_columns
 from uproot_nb.analysis.json_cells import Cell, Column, readable
@@ -12,7 +14,9 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.state import State
 
-__all__ = ["SparseRows", "WideRows"]
+__all__ = ["SparseRows", "Spool", "WideRows"]
+
+Piece = TypeVar("Piece")
 
 _WHOLE = frozenset({"set", "del"})
 """Changes that do not depend on the value before."""
@@ -136,3 +140,38 @@ class WideRows:
         events, cells = zip(*rows, strict=True)
         columns = EventColumns(*zip(*events, strict=True))
         return SparseRows(head_columns(self._kind, columns), columns.field, cells)
+
+
+class Spool(Generic[Piece]):
+    """Pieces of anything that can be pickled, in a file that nobody else reads or writes.
+
+    with Spool[str](folder / "aside") as spool:
+        spool.put_all(["one", "two"])
+        list(spool)        # ["one", "two"]
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("w+b")
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put_all(self, pieces: Iterable[Piece]) -> None:
+        """Set pieces aside, one after another, behind those that are there."""
+        for piece in pieces:
+            pickle.dump(piece, self._file, pickle.HIGHEST_PROTOCOL)
+            self._count += 1
+
+    def __len__(self) -> int:
+        """Return how many pieces there are."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Yield the pieces, in the order in which they were put; nothing may be put after."""
+        self._file.seek(0)
+        for _ in range(self._count):
+            yield pickle.load(self._file)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.setup import App, Setup, collect_app
 from uproot_nb.interop.apps import app_class, language_folders, load_app
-from uproot_nb.log.encoding.classes import MOVED
+from uproot_nb.log.encoding.classes import find_loaded_class
 from uproot_nb.log.paths import notebook_folder
 from uproot_nb.session.wire import to_json
 from uproot_nb.version import VERSION
@@ -58,11 +57,8 @@ def resolver(names: Mapping[str, Any], setup: Setup) -> Any:
 
     def resolve(module: str, qualname: str) -> type | None:
         own = [names, *(app.namespace for app in setup.apps)]
-        known = next((ns for ns in own if ns.get("__name__") == module), None)
-        found: Any = known if known is not None else sys.modules.get(MOVED.get(module, module))
-        for part in qualname.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
-        if isinstance(found, type):
+        found = find_loaded_class(module, qualname, own)
+        if found is not None:
             return found
         beside = (app_class(app, module, qualname) for app in setup.apps)  # an app's other files
         return next((known for known in beside if known is not None), None)

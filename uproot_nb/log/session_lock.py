@@ -9,13 +9,13 @@ import sys
 from contextlib import suppress
 from typing import IO, NamedTuple
 
-__all__ = ["Note", "SessionLock", "lock_path", "read_note"]
+__all__ = ["CommitNote", "SessionLock", "lock_path", "read_note"]
 
 _LENGTH = 64
 """Bytes of a note: one write, which a killed process has made whole or not at all."""
 
 
-class Note(NamedTuple):
+class CommitNote(NamedTuple):
     """What a writer that was killed leaves in its lock file.
 
     `token` is what its claim has put into the log, empty if that is not surely in the file itself;
@@ -32,7 +32,7 @@ def lock_path(file: str, session: str) -> str:
     return f"{file}-{name}.lock"
 
 
-def read_note(path: str) -> Note | None:
+def read_note(path: str) -> CommitNote | None:
     """Return what a lock file says; None if there is none, or it says nothing."""
     try:
         with open(path, "rb") as file:
@@ -41,7 +41,7 @@ def read_note(path: str) -> Note | None:
         return None
     if len(words) != 3 or words[0] != b"seq" or not words[1].isdigit():
         return None
-    return Note(words[2].decode("ascii", "replace").strip("-"), int(words[1]))
+    return CommitNote(words[2].decode("ascii", "replace").strip("-"), int(words[1]))
 
 
 class SessionLock:

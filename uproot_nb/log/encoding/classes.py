@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -31,13 +31,20 @@ MOVED = {
 """Where classes of ours are today that older logs name by the module they were in."""
 
 
-def find_loaded_class(module: str, qualname: str) -> type | None:
-    """Return the class of that name if its module is loaded; nothing is imported or run."""
-    home = sys.modules.get(MOVED.get(module, module))
-    if not isinstance(home, ModuleType):
-        return None
-    # Plain getattr would run a module's __getattr__, which may import.
-    names: dict[str, Any] = object.__getattribute__(home, "__dict__")
+def find_loaded_class(
+    module: str, qualname: str, namespaces: Sequence[Mapping[str, Any]] = ()
+) -> type | None:
+    """Return the class of that name if its module is loaded; nothing is imported or run.
+
+    *namespaces*, as of a notebook and its apps, are searched before the modules with their names.
+    """
+    names = next((own for own in namespaces if own.get("__name__") == module), None)
+    if names is None:
+        home = sys.modules.get(MOVED.get(module, module))
+        if not isinstance(home, ModuleType):
+            return None
+        # Plain getattr would run a module's __getattr__, which may import.
+        names = object.__getattribute__(home, "__dict__")
     found: Any = None
     for part in qualname.split("."):
         found = names.get(part)

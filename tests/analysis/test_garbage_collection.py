@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from uproot_nb.analysis.collecting import without_collecting
+from uproot_nb.analysis.garbage_collection import without_collecting
 
 
 def test_the_collector_rests_and_goes_on_also_after_an_error() -> None:
