@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.market.book_snapshots import snapshot
 from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market import InducedValues, Market, Rules
 from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.orderbook.commands import Limit
-from uproot_nb.market.orderbook.snapshot import snapshot
 from uproot_nb.session.world import World
 
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.market.book_snapshots import restore, snapshot
 from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
 from uproot_nb.market.orderbook.book import Book
@@ -29,7 +30,6 @@ from uproot_nb.market.orderbook.commands import (
 from uproot_nb.market.orderbook.depth import Depth, plain_changes
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
-from uproot_nb.market.orderbook.snapshot import restore, snapshot
 
 PLAYERS = ("ann", "bob", "cem")
 VALUES = {"ann": [9, 7, 4, 4], "bob": [8, 8, 8], "cem": [10, 3, 6, 5, 2]}

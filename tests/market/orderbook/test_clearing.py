@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.market.book_snapshots import restore, snapshot
 from tests.market.naive_market import Asked
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -35,7 +36,6 @@ from uproot_nb.market.orderbook.commands import (
 )
 from uproot_nb.market.orderbook.depth import Depth
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.snapshot import restore, snapshot
 
 PLAYERS = ("ann", "bob", "cem", "dot")
 HIGHEST = 12

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.equilibrium import equilibrium
-from uproot_nb.market.orderbook.quotes import quotes
-from uproot_nb.market.orderbook.units import Units, units_by_period
+from uproot_nb.market.analysis.quotes import quotes
+from uproot_nb.market.analysis.units import Units, units_by_period
 
 if TYPE_CHECKING:
     import pandas
