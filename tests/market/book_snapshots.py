@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from uproot_nb.errors import BadMarket
+from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.commands import Command, execute
 from uproot_nb.market.orderbook.orders import Order
+from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import from_plain, plain
 from uproot_nb.market.orderbook.rules import Rules
 
-__all__ = ["restore", "snapshot"]
+__all__ = ["execute_all", "restore", "snapshot"]
 
 _VERSION = 1
 _COUNTED = ("initial_units", "bought", "sold", "earned")
@@ -35,23 +38,23 @@ def snapshot(book: Book) -> dict[str, Any]:
     }
 
 
-def restore(told: dict[str, Any], value_of: UnitValue | None = None) -> Book:
-    """Make the book that a snapshot tells of; functions are not in it, so hand in *value_of*.
+def restore(data: dict[str, Any], value_of: UnitValue | None = None) -> Book:
+    """Restore a book from its snapshot; pass *value_of*, for functions are not stored.
 
     Raises:
         BadMarket: the snapshot is a newer version's.
     """
-    if told.get("version") != _VERSION:
+    if data.get("version") != _VERSION:
         raise BadMarket("This is no snapshot of a book that this version knows.", "Update first.")
-    book = Book(Rules.from_plain(told["rules"]), value_of)
-    book.seq, book.next_order = told["seq"], told["next_order"]
-    book.next_trade = told["next_trade"]
-    for row in told["accounts"]:
+    book = Book(Rules.from_plain(data["rules"]), value_of)
+    book.seq, book.next_order = data["seq"], data["next_order"]
+    book.next_trade = data["next_trade"]
+    for row in data["accounts"]:
         account = Account(row["player"], book.grid, from_plain(row["initial_cash"]))
         for name in _COUNTED:
             setattr(account, name, row[name])
         book.accounts[account.player] = account
-    for row in told["orders"]:
+    for row in data["orders"]:
         book.stand(Order(**{**row, "price": book.grid.price(abs(row["key"]))}))
     return book
 
@@ -66,3 +69,16 @@ def _plain_order(order: Order) -> dict[str, Any]:
         "number": order.number, "player": order.player, "side": order.side, "key": order.key,
         "price": plain(order.price), "quantity": order.quantity, "remaining": order.remaining,
     }  # fmt: skip
+
+
+def execute_all(book: Book, commands: Iterable[Command]) -> list[Outcome]:
+    """Execute commands again; what was refused then is refused again."""
+    outcomes = []
+    for command in commands:
+        try:
+            outcome = execute(book, command)
+        except OrderRefused:
+            continue
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes

@@ -14,7 +14,7 @@ from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market import InducedValues, Market, Rules
 from uproot_nb.market.analysis.records import rows_in
-from uproot_nb.market.orderbook.commands import Limit
+from uproot_nb.market.orderbook.commands import LimitOrder
 from uproot_nb.session.world import World
 
 
@@ -134,7 +134,7 @@ def test_a_closed_market_takes_nothing(worlds: Worlds) -> None:
 
 def test_ones_own_rule_refuses_and_is_logged(worlds: Worlds) -> None:
     _, market = opened(worlds)
-    refusal = market.refuse(Limit("ann", "buy", 5), "too_soon", "Please wait.")
+    refusal = market.refuse(LimitOrder("ann", "buy", 5), "too_soon", "Please wait.")
     assert str(refusal) == "Please wait."
     assert rows_of(market)[-1]["reason"] == "too_soon"
 

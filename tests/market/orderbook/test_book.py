@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.market.book_snapshots import restore, snapshot
+from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
 from uproot_nb.market.orderbook.book import Book
@@ -20,10 +20,9 @@ from uproot_nb.market.orderbook.commands import (
     CancelAll,
     Command,
     Endow,
-    Limit,
-    Market,
+    LimitOrder,
+    MarketOrder,
     Replace,
-    carry_out_all,
     from_plain_command,
     plain_command,
 )
@@ -40,6 +39,10 @@ players = st.sampled_from(PLAYERS)
 sides = st.sampled_from(("buy", "sell"))
 prices = st.integers(1, 12)
 quantities = st.integers(1, 4)
+
+
+METHODS = {CancelAll: "cancel_all", LimitOrder: "limit", MarketOrder: "market"}
+"""The book's methods whose commands have other names."""
 
 
 class BookAgainstList(RuleBasedStateMachine):
@@ -77,14 +80,15 @@ class BookAgainstList(RuleBasedStateMachine):
     @rule(player=players, side=sides, price=prices, quantity=quantities)
     def limit(self, player: str, side: Any, price: int, quantity: int) -> None:
         self.both(
-            Limit(player, side, price * self.tick, quantity),
+            LimitOrder(player, side, price * self.tick, quantity),
             lambda: self.naive.enter(player, side, price, quantity),
         )
 
     @rule(player=players, side=sides, quantity=quantities)
     def market(self, player: str, side: Any, quantity: int) -> None:
         self.both(
-            Market(player, side, quantity), lambda: self.naive.enter(player, side, None, quantity)
+            MarketOrder(player, side, quantity),
+            lambda: self.naive.enter(player, side, None, quantity),
         )
 
     @rule(player=players, order=st.integers(1, 30))
@@ -143,17 +147,17 @@ class BookAgainstList(RuleBasedStateMachine):
         code = code_of(naively)
         if code is not None:
             with pytest.raises(OrderRefused) as refused:
-                self.carry_out(command)
+                self.execute(command)
             assert code in ("loss", refused.value.code)
             assert snapshot(self.book) == before
         else:
-            outcomes.append(self.carry_out(command))
+            outcomes.append(self.execute(command))
             self.follow(outcomes[0])
 
-    def carry_out(self, command: Command) -> Outcome:
+    def execute(self, command: Command) -> Outcome:
         given = from_plain_command(json.loads(json.dumps(plain_command(command))))
         assert given == command
-        name = {"CancelAll": "cancel_all"}.get(type(command).__name__, type(command).__name__)
+        name = METHODS.get(type(command), type(command).__name__)
         fields = [getattr(given, field) for field in given.__struct_fields__]
         made: Outcome = getattr(self.book, name.lower())(*fields)
         return made
@@ -229,7 +233,7 @@ class BookAgainstList(RuleBasedStateMachine):
         if not hasattr(self, "book"):
             return
         again = Book(self.rules, self.value_of)
-        carry_out_all(again, self.commands)
+        execute_all(again, self.commands)
         assert snapshot(again) == snapshot(self.book)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.market.book_snapshots import restore, snapshot
+from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import Asked
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -27,10 +27,9 @@ from uproot_nb.market.orderbook.commands import (
     Clear,
     Command,
     Endow,
-    Limit,
+    LimitOrder,
     Replace,
-    carry_out,
-    carry_out_all,
+    execute,
     from_plain_command,
     plain_command,
 )
@@ -101,13 +100,13 @@ class CallAgainstList(RuleBasedStateMachine):
         self.orders: list[Asked] = []
         self.commands: list[Command] = []
         for number, player in enumerate(PLAYERS):
-            self.carry_out(Endow(player, (30 * number + 20) * tick, 3 * number))
+            self.execute(Endow(player, (30 * number + 20) * tick, 3 * number))
         self.depth = Depth.of(self.book)
 
-    def carry_out(self, command: Command) -> Outcome | None:
+    def execute(self, command: Command) -> Outcome | None:
         given = from_plain_command(json.loads(json.dumps(plain_command(command))))
         assert given == command
-        outcome = carry_out(self.book, given)
+        outcome = execute(self.book, given)
         self.commands.append(given)
         if outcome is not None and hasattr(self, "depth"):
             self.depth.apply(outcome)
@@ -142,11 +141,11 @@ class CallAgainstList(RuleBasedStateMachine):
         if expected is not None:
             before = snapshot(self.book)
             with pytest.raises(OrderRefused) as refused:
-                self.carry_out(command)
+                self.execute(command)
             assert refused.value.code == expected
             assert snapshot(self.book) == before
             return
-        outcome = self.carry_out(command)
+        outcome = self.execute(command)
         assert outcome is not None
         assert outcome.order is not None
         assert outcome.trades == []
@@ -158,7 +157,7 @@ class CallAgainstList(RuleBasedStateMachine):
     @rule(player=players, side=sides, price=prices, quantity=quantities)
     def limit(self, player: str, side: Any, price: int, quantity: int) -> None:
         self.enter(
-            Limit(player, side, price * self.tick, quantity),
+            LimitOrder(player, side, price * self.tick, quantity),
             self.refusal_of(player, side, price, quantity),
             Asked(0, player, side, price, quantity),
         )
@@ -178,7 +177,7 @@ class CallAgainstList(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         if self.orders:
             gone = data.draw(st.sampled_from(self.orders))
-            self.carry_out(Cancel(gone.player, gone.number))
+            self.execute(Cancel(gone.player, gone.number))
             self.orders.remove(gone)
 
     @rule(player=players, side=sides, quantity=quantities)
@@ -191,7 +190,7 @@ class CallAgainstList(RuleBasedStateMachine):
     def clear(self) -> None:
         before = {p: holdings_of(self.book, p) for p in PLAYERS}
         orders = [Asked(o.number, o.player, o.side, o.price, o.left) for o in self.orders]
-        outcome = self.carry_out(Clear())
+        outcome = self.execute(Clear())
         assert outcome is not None
         units = [
             (trade.buyer, trade.seller, trade.price)
@@ -271,7 +270,7 @@ class CallAgainstList(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "book"):
             again = Book(self.rules)
-            carry_out_all(again, self.commands)
+            execute_all(again, self.commands)
             assert snapshot(again) == snapshot(self.book)
 
 

@@ -149,7 +149,7 @@ def test_a_dividend_may_be_said_and_is_paid_once(worlds: Worlds) -> None:
     with pytest.raises(BadMarket, match="has paid 7"):
         one.settle(8)
     other = opened(world, 1, name="other")
-    with pytest.raises(BadMarket, match="no amount of money"):
+    with pytest.raises(BadMarket, match="not an amount of money"):
         other.settle(0.5)  # type: ignore[arg-type]
     with pytest.raises(BadMarket, match="not settled"):
         opened(world, 1, name="third").settled("ann")

@@ -1,6 +1,6 @@
-"""Columns of the market tables: the type, the meaning and the unit of each, told once.
+"""Columns of the market tables: the type, meaning and unit of each, defined once.
 
-The functions that make the tables take the types from here, the codebook of an export all of it.
+The tables take their types from here; the codebook of an export takes everything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["COLUMNS", "LEDGER", "MarketColumn", "frame_of", "types_of"]
 
 
 class MarketColumn(NamedTuple):
-    """What is known of a column: its dtype in pandas, its meaning, its unit ("" for none)."""
+    """A column's dtype in pandas, its meaning, and its unit ("" for none)."""
 
     dtype: str
     meaning: str
@@ -43,7 +43,7 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
     "order_events": {
         "seq": _WHEN["seq"], "time": _WHEN["time"],
         "client_time": MarketColumn(
-            "Float64", "when, on the clock of the trader's browser, if it told", "Unix seconds"),
+            "Float64", "when, on the clock of the trader's browser, if sent", "Unix seconds"),
         "period": _WHEN["period"],
         "event": MarketColumn("category", "submit, fill, partial_fill, cancel or reject"),
         "order": _count("number of the order within the period", dtype="Int64"),
@@ -152,13 +152,13 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
 """By table and column. "money" is the currency of the experiment."""
 
 LEDGER = {
-    "command": MarketColumn("object", "what the market was asked to do, by whom"),
-    "refused": MarketColumn("object", "what it was asked to do, and has refused"),
+    "command": MarketColumn("object", "the command that was executed, with its player"),
+    "refused": MarketColumn("object", "the command that was refused"),
     "client_time": COLUMNS["order_events"]["client_time"],
-    "events": MarketColumn("object", "what that did to orders: the rows of order_events, as event, "
+    "events": MarketColumn("object", "its effects on orders: the rows of order_events, as event, "
                            "order, player, side, kind, price, quantity, remaining, reason, trade"),
 }  # fmt: skip
-"""What a market keeps in its model, from which `order_events` is made."""
+"""The fields of a market's model, from which `order_events` is made."""
 
 _TOGETHER = (("buyer", "seller"),)
 """Columns with the same categories, so that one can be compared with the other."""

@@ -21,7 +21,7 @@ __all__ = ["HOLDING_VALUE", "LAST_DIVIDEND", "Amount", "Dividends", "as_price"]
 
 LAST_DIVIDEND = "Dividend of the last period"
 HOLDING_VALUE = "Holding a unit pays on average"
-"""What participants read before these amounts, in English."""
+"""The labels of these amounts, in English."""
 
 Amount = int | Decimal | Fraction
 """An exact number; a Fraction only where no Decimal is exact."""
@@ -51,7 +51,7 @@ class Dividends:
             dividend.
 
     Raises:
-        BadMarket: that is no asset; the message says what is wrong.
+        BadMarket: an argument makes no sense; the message names it.
     """
 
     possible: Sequence[Price]
@@ -69,11 +69,11 @@ class Dividends:
         self._check_chances()
         if type(self.periods) is not int or self.periods < 1:
             raise BadMarket(
-                f"periods={self.periods!r} is no number of periods.", "Say periods=1 or more."
+                f"periods={self.periods!r} is not a number of periods.", "Write periods=1 or more."
             )
         if not _is_exact(self.interest) or self.interest <= -1:
             raise BadMarket(
-                f"interest={self.interest!r} is no rate of interest.",
+                f"interest={self.interest!r} is not a rate of interest.",
                 'Write an exact share, as interest=Decimal("0.05"), never a float.',
             )
 
@@ -167,13 +167,13 @@ class Dividends:
         }  # fmt: skip
 
     @classmethod
-    def from_plain(cls, told: Mapping[str, Any]) -> Self:
-        """Return the asset that `plain` told."""
-        shares = told["probabilities"]
+    def from_plain(cls, data: Mapping[str, Any]) -> Self:
+        """Return the dividends that `plain` wrote."""
+        shares = data["probabilities"]
         return cls(
-            [from_plain(amount) for amount in told["possible"]], told["periods"],
+            [from_plain(amount) for amount in data["possible"]], data["periods"],
             None if shares is None else [_simplest(Fraction(share)) for share in shares],
-            from_plain(told["terminal"]), _simplest(Fraction(told["interest"])),
+            from_plain(data["terminal"]), _simplest(Fraction(data["interest"])),
         )  # fmt: skip
 
     def _shares(self) -> list[Fraction]:
@@ -188,7 +188,7 @@ class Dividends:
     def _check_period(self, period: int) -> None:
         if type(period) is not int or not 1 <= period <= self.periods:
             raise BadMarket(
-                f"This asset pays in the periods 1 to {self.periods}; {period!r} is none of them.",
+                f"This asset pays in periods 1 to {self.periods}, not in {period!r}.",
                 "Give it as many periods as there are rounds: Dividends(…, periods=15).",
             )
 
@@ -198,7 +198,7 @@ class Dividends:
         for amount in (*self.possible, self.terminal):
             if exact(amount) is None:
                 raise BadMarket(
-                    f"{amount!r} is no amount of money.",
+                    f"{amount!r} is not an amount of money.",
                     "Write whole numbers or Decimals, never floats.",
                 )
 
@@ -230,7 +230,7 @@ def as_price(amount: Amount) -> Price:
 def _listed(name: str, numbers: Any) -> tuple[Any, ...]:
     if isinstance(numbers, str) or not isinstance(numbers, Iterable):
         raise BadMarket(
-            f"{name}={numbers!r} is no list of numbers.", "Write several, as (0, 8, 28, 60)."
+            f"{name}={numbers!r} is not a list of numbers.", "Write several, as (0, 8, 28, 60)."
         )
     return tuple(numbers)
 

@@ -21,7 +21,7 @@ ORDER_EVENTS = types_of("order_events")
 
 
 def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[str, Any]]:
-    """Return what a command did as rows of `order_events`; *time* is in Unix seconds."""
+    """Return a command's effects as rows of `order_events`; *time* is in Unix seconds."""
     return [
         {
             "time": time, "period": period, "event": event.event, "order": event.order,
@@ -50,7 +50,7 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     """Return the table `order_events` of rows in the order in which they happened.
 
     Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
-    (Unix seconds of the server), client_time (of the trader's browser, if it told), period, event
+    (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
     (submit, fill, partial_fill, cancel, reject), order, player, side (buy, sell), kind (limit,
     market), price (in a fill what was paid, else the limit), quantity (submitted, filled or
     cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's (in

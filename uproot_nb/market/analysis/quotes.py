@@ -1,4 +1,4 @@
-"""Quotes: the best bid and ask over time, read off what happened to the orders."""
+"""Quotes: the best bid and ask over time, computed from the order events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
 
 
 class _Standing:
-    """What stands in a period's book, as far as its events tell."""
+    """The standing orders of a period, computed from its events."""
 
     def __init__(self) -> None:
         # Sorted: a book may have thousands of prices, and the best is asked for at each event.
@@ -24,7 +24,7 @@ class _Standing:
         self._begun: set[int] = set()
 
     def take(self, row: Mapping[str, Any]) -> bool:
-        """Take in an event; say whether the book is at rest after it."""
+        """Apply an event; return whether the book is at rest after it."""
         event, order = row["event"], int(row["order"])
         if event == "submit":
             if row["kind"] == "market":
@@ -60,9 +60,9 @@ class _Standing:
 def quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the best quotes after each event at which the book comes to rest and has changed.
 
-    An order that meets others stands crossed with them until the last of its fills, at the same
-    time: that is not told. In a call market bids and asks cross for as long as it takes; then the
-    best of both are told, but spread and midpoint are NaN.
+    An order that meets others crosses them until the last of its fills, at the same time; no quote
+    is yielded for that. In a call market bids and asks may cross until the call; then the best of
+    both are yielded, with spread and midpoint NaN.
     """
     yield from sorted(_all_quotes(rows), key=lambda row: int(row["seq"]))
 

@@ -1,4 +1,4 @@
-"""Record: a command and what came of it, as one entry of a session's log."""
+"""Record: a command and its outcome, as one entry of a session's log."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook.commands import (
     Cancel,
     Command,
-    Limit,
-    Market,
+    LimitOrder,
+    MarketOrder,
     Replace,
     from_plain_command,
     plain_command,
@@ -21,7 +21,7 @@ from uproot_nb.market.orderbook.prices import exact, from_plain, plain
 __all__ = ["command_in", "new_record", "new_refusal", "rows_in"]
 
 _LONGEST = 40
-"""Of a text that is no price, so much is kept."""
+"""Characters stored of a text that is not a price."""
 _HUGE = 10**15
 _COLUMNS = (
     "event", "order", "player", "side", "kind", "price", "quantity", "remaining", "reason", "trade",
@@ -31,33 +31,33 @@ _COLUMNS = (
 def new_record(
     command: Command, outcome: Outcome | None, client_time: float | None
 ) -> dict[str, Any]:
-    """Return what is logged of a command that was carried out."""
-    told = {key: value for key, value in plain_command(command).items() if value is not None}
+    """Return the log entry of a command that was executed."""
+    given = {key: value for key, value in plain_command(command).items() if value is not None}
     events = [] if outcome is None else [_plain_event(event) for event in outcome.events]
-    return {"command": told, "client_time": client_time, "events": events}
+    return {"command": given, "client_time": client_time, "events": events}
 
 
 def new_refusal(
     command: Command, refusal: OrderRefused, client_time: float | None
 ) -> dict[str, Any]:
-    """Return what is logged of a command that was refused, whatever strange things it asked for."""
-    told = {name: getattr(command, name) for name in command.__struct_fields__}
-    kept = {name: _harmless(value) for name, value in told.items() if value is not None}
+    """Return the log entry of a command that was refused, however odd its values are."""
+    given = {name: getattr(command, name) for name in command.__struct_fields__}
+    stored = {name: _harmless(value) for name, value in given.items() if value is not None}
     event = {
-        "event": "reject", "order": _whole(told.get("order")), "player": told.get("player"),
-        "side": told.get("side") if told.get("side") in ("buy", "sell") else None,
-        "kind": _kind(command), "price": _price(told.get("price")),
-        "quantity": _whole(told.get("quantity")), "reason": refusal.code,
+        "event": "reject", "order": _whole(given.get("order")), "player": given.get("player"),
+        "side": given.get("side") if given.get("side") in ("buy", "sell") else None,
+        "kind": _kind(command), "price": _price(given.get("price")),
+        "quantity": _whole(given.get("quantity")), "reason": refusal.code,
     }  # fmt: skip
     row = [event.get(name) for name in _COLUMNS]
-    kind = type(command).__name__.lower()
-    return {"refused": {"command": kind, **kept}, "client_time": client_time, "events": [row]}
+    kind = command.__struct_config__.tag
+    return {"refused": {"command": kind, **stored}, "client_time": client_time, "events": [row]}
 
 
 def command_in(record: Mapping[str, Any]) -> Command | None:
-    """Return the command that was carried out, None where it was refused."""
-    told = record.get("command")
-    return None if told is None else from_plain_command(dict(told))
+    """Return the command that was executed; None if it was refused."""
+    data = record.get("command")
+    return None if data is None else from_plain_command(dict(data))
 
 
 def rows_in(record: Mapping[str, Any], time: float, period: int) -> Iterator[dict[str, Any]]:
@@ -78,7 +78,7 @@ def _plain_event(event: OrderEvent) -> list[Any]:
 
 def _kind(command: Command) -> str | None:
     kinds: dict[type, str] = {
-        Limit: "limit", Replace: "limit", Cancel: "limit", Market: "market",
+        LimitOrder: "limit", Replace: "limit", Cancel: "limit", MarketOrder: "market",
     }  # fmt: skip
     return kinds.get(type(command))
 
@@ -99,7 +99,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _size(value: Any) -> float:
-    """Return how large a number is; 0 for what is none, and the largest for what is too large."""
+    """Return the absolute value as a float: 0 for non-numbers, infinity on overflow."""
     try:
         size = abs(float(value))
     except OverflowError:

@@ -21,7 +21,7 @@ __all__ = ["MARKET_TABLES", "MarketTables"]
 MARKET_TABLES = (
     "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
 )  # fmt: skip
-"""The names of the tables, in the order in which one reads them; the last is of asset markets."""
+"""The names of the tables, in reading order; the last is for asset markets."""
 
 
 class MarketTables:
@@ -31,11 +31,10 @@ class MarketTables:
         tables.trades
         tables.periods[["period", "efficiency", "alpha"]]
 
-    `order_events` and `induced_values` are what was recorded; everything else follows from these
-    two. What the columns mean is told by the functions of `uproot_nb.market.analysis.tables`,
-    and with types and units by `uproot_nb.market.analysis.columns`. `time` is in Unix seconds; in a
-    simulation it counts steps. A recorded market's tables have a `timestamp` beside it, a
-    simulation's have not.
+    `order_events` and `induced_values` are recorded; all other tables are computed from them.
+    `uproot_nb.market.analysis.columns` documents the columns with types and units. `time` is in
+    Unix seconds; in a simulation it counts steps. Tables of recorded markets also have a
+    `timestamp`.
     """
 
     def __init__(

@@ -67,9 +67,8 @@ def period_table(
     over the rows of `traders`, volume_ratio, mean_spread (time-weighted, until the period's last
     event), fundamental_value (of holding a unit from this period to the end) and dividend (that
     each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
-    formulas are in `uproot_nb.market.analysis.statistics`. What an asset is worth to its buyers and
-    sellers nobody has induced: equilibrium, surplus and what follows from them are
-    empty (0 units) or NaN.
+    formulas are in `uproot_nb.market.analysis.statistics`. Nobody induces values for an asset, so
+    its equilibrium and surplus are empty (0 units) or NaN.
     """
     units = units_by_period(induced_values)
     events = _rows(order_events)
@@ -89,7 +88,7 @@ def trader_table(
 
     Columns: period, player, side, units (traded on that side), cash (received less paid on that
     side), surplus, equilibrium_surplus (what the player's units would earn at the middle of the
-    interval of equilibrium prices). There is a row for whoever has units there or has traded.
+    interval of equilibrium prices). There is a row for everybody who has units there or has traded.
     """
     units = units_by_period(induced_values)
     trades = _by_period(_trades(_rows(order_events), units))

@@ -16,7 +16,7 @@ class Units:
     """What each player's units are worth or cost in a period, and how many were traded.
 
     Of an asset, what holding each of its units is worth to anybody (`holding`) and has paid
-    (`dividend`), NaN where there is none, and how many there are (`outstanding`).
+    (`dividend`; both NaN without an asset), and how many units there are (`outstanding`).
     """
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class Units:
 
 
 def units_by_period(induced_values: pandas.DataFrame) -> defaultdict[int, Units]:
-    """Return each period's units, none of them traded yet.
+    """Return each period's units, before any trade.
 
     Only the sides "buy" and "sell" are units of demand and supply; the rows "hold" and "dividend"
-    tell of an asset (see `Dividends.frame`).
+    describe an asset (see `Dividends.frame`).
     """
     found: defaultdict[int, Units] = defaultdict(Units)
     columns = (induced_values[name] for name in ("period", "player", "side", "unit", "value"))

@@ -26,7 +26,7 @@ class InducedValues:
     values.value_of("ann", "buy", 2)        # 70
     Book(Rules(no_loss=True), values.value_of)
 
-    Whoever buys the first unit gets the first value for it, whatever the price.
+    The first unit bought redeems the first value, whatever its price.
     """
 
     values: Mapping[str, Sequence[Price]]
@@ -48,16 +48,16 @@ class InducedValues:
         }
 
     @classmethod
-    def from_plain(cls, told: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
-        """Return the values that `plain` told."""
+    def from_plain(cls, data: Mapping[str, Mapping[str, Iterable[Any]]]) -> InducedValues:
+        """Return the values that `plain` wrote."""
         values, costs = (
-            {name: [from_plain(value) for value in units] for name, units in told[side].items()}
+            {name: [from_plain(value) for value in units] for name, units in data[side].items()}
             for side in ("values", "costs")
         )
         return cls(values, costs)
 
     def value_of(self, player: str, side: Side, unit: int) -> Price | None:
-        """Return what the player's unit (from 1 on) is worth or costs, None where there is none."""
+        """Return what the player's unit (from 1) is worth or costs; None if there is none."""
         units = (self.values if side == "buy" else self.costs).get(player, ())
         return units[unit - 1] if 1 <= unit <= len(units) else None
 
@@ -118,7 +118,7 @@ class InducedValues:
         cls, buyers: Sequence[str], sellers: Sequence[str], *, seed: int | str, units: int = 1,
         lowest: int = 1, highest: int = 100, draw: Callable[[random.Random], Price] | None = None,
     ) -> InducedValues:  # fmt: skip
-        """Return independent draws: whole numbers from *lowest* to *highest*, or what *draw* says.
+        """Return independent draws: whole numbers from *lowest* to *highest*, or from *draw*.
 
         A buyer's values are sorted to fall, a seller's costs to rise. The same seed gives the same.
         """

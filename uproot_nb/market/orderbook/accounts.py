@@ -1,4 +1,4 @@
-"""Account: what a trader has, and how much of it is bound by standing orders."""
+"""Account: a trader's cash and units, and how much of them standing orders reserve."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uproot_nb.market.orderbook.prices import Price, PriceGrid
 __all__ = ["Account", "UnitValue"]
 
 UnitValue = Callable[[str, Side, int], Price | None]
-"""Says what a player's unit (the first is 1) is worth to a buyer or costs a seller; None: no such
-unit."""
+"""The value of a player's unit (the first is 1) to a buyer, or its cost to a seller; None if the
+player has no such unit."""
 
 
 class Account:
@@ -26,12 +26,12 @@ class Account:
         self.player, self._grid = player, grid
         self.initial_cash, self.initial_units = cash, units
         self.endowed = False
-        """Whether the trader has what it was given, and no credit."""
+        """Whether the trader got an endowment and has no credit."""
         self.bought = self.sold = 0
         self.earned = 0
-        """Ticks received less ticks paid."""
+        """Ticks received minus ticks paid."""
         self.bid_ticks = self.bid_units = self.ask_units = 0
-        """What standing orders bind."""
+        """Reserved by standing orders."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
         self.counts: dict[Side, int] = {"buy": 0, "sell": 0}
@@ -39,37 +39,37 @@ class Account:
 
     @property
     def cash(self) -> Price:
-        """Money in hand, bound or not."""
+        """Money in hand, reserved or not."""
         return self._grid.sum(self.initial_cash, self.earned)
 
     @property
     def units(self) -> int:
-        """Units in hand, bound or not; negative after short sales."""
+        """Units in hand, reserved or not; negative after short sales."""
         return self.initial_units + self.bought - self.sold
 
     @property
     def free_ticks(self) -> int:
-        """Money that no standing bid binds, in ticks."""
+        """Money not reserved by standing bids, in ticks."""
         return self._grid.affordable(self.initial_cash) + self.earned - self.bid_ticks
 
     @property
     def free_units(self) -> int:
-        """Units that no standing ask binds."""
+        """Units not reserved by standing asks."""
         return self.units - self.ask_units
 
     def add(self, order: Order) -> None:
-        """Take an order among the standing ones."""
+        """Add a standing order."""
         self.orders[order.number] = order
         self.counts[order.side] += 1
-        self.bind(order, order.remaining)
+        self.reserve(order, order.remaining)
 
     def remove(self, order: Order) -> None:
-        """Take an order with nothing left out of the standing ones."""
+        """Remove a standing order that is filled or cancelled."""
         del self.orders[order.number]
         self.counts[order.side] -= 1
 
-    def bind(self, order: Order, quantity: int) -> None:
-        """Set aside what *quantity* of a standing order needs; a negative one sets it free."""
+    def reserve(self, order: Order, quantity: int) -> None:
+        """Reserve the money or units of a standing order; a negative quantity releases them."""
         if order.side == "buy":
             self.bid_ticks -= order.key * quantity
             self.bid_units += quantity
@@ -77,7 +77,7 @@ class Account:
             self.ask_units += quantity
 
     def trade(self, side: Side, ticks: int, quantity: int) -> None:
-        """Take part in a trade."""
+        """Book a trade."""
         if side == "buy":
             self.earned -= ticks * quantity
             self.bought += quantity

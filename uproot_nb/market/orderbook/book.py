@@ -30,15 +30,15 @@ __all__ = ["Book"]
 
 
 class Book:
-    """All standing orders of a market, and what each trader has.
+    """All standing orders of a market, and each trader's account.
 
     book = Book(Rules(improvement=True))
     book.limit("ann", "sell", 12)
     outcome = book.limit("bob", "buy", 15)
     outcome.trades[0].price         # 12: the maker's price
 
-    A command either does all that it says, or raises OrderRefused and leaves the book as it was.
-    The same commands always give the same book: there is no clock in it and no chance.
+    A command either succeeds in full, or raises OrderRefused and changes nothing. The same commands
+    always give the same book: it has no clock and no randomness.
     """
 
     def __init__(self, rules: Rules | None = None, value_of: UnitValue | None = None) -> None:
@@ -46,7 +46,7 @@ class Book:
         if self.rules.no_loss and value_of is None:
             raise BadMarket(
                 "no_loss=True needs the traders' values and costs.",
-                "Say Book(rules, value_of=values.value_of), or a function (player, side, unit).",
+                "Write Book(rules, value_of=values.value_of), or a function (player, side, unit).",
             )
         self.grid = PriceGrid(self.rules.tick, self.rules.max_price)
         self.seq = 0
@@ -58,60 +58,63 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of = value_of
 
-    # What is there
+    # State
 
     @property
     def best_bid(self) -> Price | None:
-        """The highest price that somebody stands ready to pay."""
+        """The highest standing bid; None if there is none."""
         best = self.ladders["buy"].best
         return None if best is None else best.price
 
     @property
     def best_ask(self) -> Price | None:
-        """The lowest price at which somebody stands ready to sell."""
+        """The lowest standing ask; None if there is none."""
         best = self.ladders["sell"].best
         return None if best is None else best.price
 
     def standing(self, side: Side) -> Iterator[Order]:
-        """Yield a side's orders as they would be filled: by price, then by time."""
+        """Yield a side's orders in the order of filling: by price, then by time."""
         for level in self.ladders[side]:
             yield from level.orders.values()
 
     def account(self, player: str) -> Account:
-        """Return what a trader has; one who was never heard of has nothing."""
+        """Return a trader's account; an empty one for an unknown trader."""
         account = self.accounts.get(player)
         return Account(player, self.grid) if account is None else account
 
     # Commands
 
     def endow(self, player: str, cash: Price = 0, units: int = 0, credit: bool = False) -> None:
-        """Give a trader cash and units to begin with, before the first order.
+        """Give a trader cash and units before the first order.
 
-        Unless the rules say `budget=False`, it cannot spend more cash than that; *credit* lets it
-        where the rules leave it open.
+        Unless the rules have `budget=False`, the trader cannot spend more cash than that. *credit*
+        allows it where the rules leave it open (`budget=None`).
 
         Raises:
-            BadMarket: that is no money or no number of units, or the trader has traded already.
+            BadMarket: not money, not a number of units, or the trader has traded already.
         """
         money = exact(cash)
         if money is None or type(units) is not int or (units < 0 and not self.rules.short_sales):
             raise BadMarket(
                 f"{player} cannot begin with cash={cash!r} and units={units!r}.",
                 "Cash is a whole number or a Decimal, units a whole number; without short sales "
-                "from 0 on.",
+                "at least 0.",
             )
         if player in self.accounts:
-            raise BadMarket(f"{player} is in the market already.", "Endow each trader once, first.")
+            raise BadMarket(
+                f"{player} is in the market already.",
+                "Endow each trader once, before the first order.",
+            )
         self.accounts[player] = account = Account(player, self.grid, money, units)
         account.endowed = not credit
 
     def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
-        """Buy or sell at *price* or better; what is not traded at once stands in the book.
+        """Buy or sell at *price* or better; the rest stands in the book.
 
         In a call market (`Rules(call=True)`) nothing is traded before `clear`.
 
         Raises:
-            OrderRefused: the rules do not take it.
+            OrderRefused: the rules do not allow it.
         """
         check_side(side)
         ticks = self.grid.ticks(price)
@@ -123,11 +126,11 @@ class Book:
         return self._submit(account, side, key, quantity, found, [])
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
-        """Buy or sell at once at the best prices there are; what finds nobody is cancelled.
+        """Buy or sell at once at the best prices available; the rest is cancelled.
 
         Raises:
-            OrderRefused: the rules do not take it, nobody else is there to trade with, or this is a
-                call market, where every order says what it would pay or take at the most.
+            OrderRefused: the rules do not allow it, there is nobody else to trade with, or this is
+                a call market, where every order needs a price.
         """
         check_priced(self.rules)
         check_side(side)
@@ -141,10 +144,10 @@ class Book:
         return self._submit(account, side, None, quantity, found, [])
 
     def cancel(self, player: str, order: int) -> Outcome:
-        """Take one's own order out of the book.
+        """Cancel a trader's own order.
 
         Raises:
-            OrderRefused: it does not stand there (any more), or is somebody else's.
+            OrderRefused: it is not in the book (any more), or belongs to somebody else.
         """
         found = self._own(player, order)
         before, events = self.seq, list[OrderEvent]()
@@ -152,7 +155,7 @@ class Book:
         return Outcome(before, self.seq, None, 0, events, [], changes)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
-        """Take all of a trader's orders out of the book, or everybody's."""
+        """Cancel all orders of a trader, or of everybody."""
         orders = self.orders if player is None else self.account(player).orders
         before, events = self.seq, list[OrderEvent]()
         last: dict[tuple[Side, int], LevelChange] = {}
@@ -164,13 +167,14 @@ class Book:
     def replace(
         self, player: str, order: int, price: Price | None = None, quantity: int | None = None
     ) -> Outcome:
-        """Change one's own order's price, or what remains of it.
+        """Change the price or the remaining quantity of a trader's own order.
 
-        Less at the same price keeps its number and its place in time; anything else is a new order.
+        A smaller quantity at the same price retains number and time priority; any other change
+        makes a new order.
 
         Raises:
-            OrderRefused: it is not there, nothing would change, or the rules do not take the new
-                one; then the old one stands as it did.
+            OrderRefused: it is not in the book, nothing would change, or the rules do not allow the
+                new one; then the old one stays.
         """
         old = self._own(player, order)
         ticks = old.ticks if price is None else self.grid.ticks(price)
@@ -192,18 +196,18 @@ class Book:
         )
 
     def clear(self) -> Outcome:
-        """Trade all that can be traded at one price, as `find_clearing` says; the rest stays.
+        """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
 
-        Nothing can be traded twice: a book that was just cleared is left as it is. Of the two
-        orders of a trade the earlier is the maker's, the later the taker's.
+        Clearing again changes nothing. Of the two orders of a trade, the earlier is the maker's,
+        the later the taker's.
 
         Raises:
-            BadMarket: this is no call market.
+            BadMarket: this is not a call market.
         """
         if not self.rules.call:
             raise BadMarket(
                 "Only a call market is cleared; here orders trade as they come.",
-                "Say Rules(call=True).",
+                "Write Rules(call=True).",
             )
         found = find_clearing(self.ladders["buy"], self.ladders["sell"], self.rules.k)
         before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
@@ -213,7 +217,7 @@ class Book:
             self._cross(bid, ask, quantity, found.ticks, events, trades, last)
         return Outcome(before, self.seq, None, 0, events, trades, list(last.values()))
 
-    # How it is done: first everything that can be refused, then everything that changes the book
+    # Internals: first every check, then every change
 
     def _own(self, player: str, number: Any) -> Order:
         found = self.orders.get(number) if type(number) is int else None
@@ -236,7 +240,7 @@ class Book:
         return found
 
     def _match_own(self, player: str, side: Side, key: int | None) -> Match:
-        """Return one's own orders with which one could be cleared, in a call market."""
+        """Return the player's own orders that would cross this one in a call market."""
         orders = self.account(player).orders.values()
         own = [o for o in orders if o.side != side and key is not None and o.key + key <= 0]
         if own and self.rules.self_trade == "refuse":
@@ -248,12 +252,12 @@ class Book:
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
         old: Order | None = None,
     ) -> None:  # fmt: skip
-        """Hold an order to the rules, as if *old* were gone already."""
+        """Check an order against the rules as if *old* were cancelled already."""
         rules = self.rules
         if rules.improvement and key is not None:
             check_improvement(side, key, self.ladders[side].best_without(old))
         if old is not None:
-            account.bind(old, -old.remaining)
+            account.reserve(old, -old.remaining)
         try:
             resting = quantity - found.quantity
             if key is not None and old is None and resting:
@@ -270,16 +274,16 @@ class Book:
                 check_loss(account, side, quantity, worst, self._value_of)
         finally:
             if old is not None:
-                account.bind(old, old.remaining)
+                account.reserve(old, old.remaining)
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
         events: list[OrderEvent],
     ) -> Outcome:  # fmt: skip
-        """Fill an order with what was found for it, and let the rest stand or be cancelled."""
+        """Fill an order with its matches; the rest stands or is cancelled."""
         number, player, before = self.next_order, account.player, self.seq
         self.next_order = number + 1
-        # Only now: somebody whose order is refused does not come into the book.
+        # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
         kind: Kind = "market" if key is None else "limit"
         price = None if key is None else self.grid.price(abs(key))
@@ -309,7 +313,7 @@ class Book:
         return Outcome(before, self.seq, number, rest, events, trades, changes)
 
     def stand(self, order: Order) -> LevelChange:
-        """Put an order into the book that meets nobody, without any check."""
+        """Add an order that crosses no other, without any check."""
         account = self.accounts[order.player]
         level = self.ladders[order.side].add(order)
         self.orders[order.number] = order
@@ -320,7 +324,7 @@ class Book:
         self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
         trades: list[Trade], changes: list[LevelChange],
     ) -> None:  # fmt: skip
-        """Trade with each of the makers found, after one's own orders among them are cancelled."""
+        """Cancel the player's own orders on the way, then trade with each maker found."""
         last: dict[int, LevelChange] = {}
         for own in found.own:
             last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
@@ -354,7 +358,7 @@ class Book:
         self, bid: Order, ask: Order, quantity: int, ticks: int, events: list[OrderEvent],
         trades: list[Trade], last: dict[tuple[Side, int], LevelChange],
     ) -> None:  # fmt: skip
-        """Let two standing orders trade at the price of a call."""
+        """Trade two standing orders at the price of the call."""
         number, seq, price = self.next_trade, self.seq + 2, self.grid.price(ticks)
         self.next_trade, self.seq = number + 1, seq
         maker, taker = (bid, ask) if bid.number < ask.number else (ask, bid)
@@ -390,9 +394,9 @@ class Book:
         return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])
 
     def _take(self, order: Order, quantity: int) -> LevelChange:
-        """Take so much off a standing order."""
+        """Take a quantity off a standing order."""
         account = self.accounts[order.player]
-        account.bind(order, -quantity)
+        account.reserve(order, -quantity)
         level = self.ladders[order.side].take(order, quantity)
         if not order.remaining:
             del self.orders[order.number]

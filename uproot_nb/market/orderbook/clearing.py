@@ -15,28 +15,28 @@ __all__ = ["Clearing", "find_clearing"]
 
 @dataclass(slots=True)
 class Clearing:
-    """What a call comes to, found before anything is changed."""
+    """The result of a call, computed before anything changes."""
 
     pairs: list[tuple[Order, Order, int]] = field(default_factory=list)
     """Bid, ask and quantity, the best of each side first."""
     ticks: int | None = None
-    """The one price of all trades, in ticks; None where nothing is traded."""
+    """The price of all trades, in ticks; None if nothing is traded."""
 
 
 def find_clearing(bids: Ladder, asks: Ladder, k: Price) -> Clearing:
     """Return the trades that clear a market of limit orders at one price.
 
-    As many units are traded as can be: the best bids, by price and then by time, meet the best asks
-    as long as a bid is not below the ask. With q units traded, the prices that clear the market are
-    those from max(c_q, v_{q+1}) to min(v_q, c_{q+1}), where v are all bid limits, highest first,
+    The largest possible quantity is traded: the best bids, by price and then by time, meet the best
+    asks as long as the bid is not below the ask. With q units traded, the market clears at the
+    prices from max(c_q, v_{q+1}) to min(v_q, c_{q+1}), where v are all bid limits, highest first,
     and c all ask limits, lowest first, as in `equilibrium`. Of this interval [a, b] the price is
     (1 - k) * a + k * b, rounded down to a whole tick: the k-double auction (Rustichini,
     Satterthwaite and Williams 1994, "Convergence to efficiency in a simple market with incomplete
     information", Econometrica 62; k = 1 is the buyer's bid double auction of Satterthwaite and
     Williams 1989, REStud 56).
 
-    Nobody trades beyond the limit, and whoever bids above the price or asks below it trades all of
-    it; those at the price may be rationed, later orders first.
+    No order trades beyond its limit. Bids above the price and asks below it are filled in full;
+    orders at the price may be rationed, later ones first.
     """
     found = Clearing()
     buying, selling = _queue(bids), _queue(asks)

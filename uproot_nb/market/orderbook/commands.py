@@ -1,21 +1,19 @@
-"""Command: what a trader asks of a book, as a value that can be kept and carried out again."""
+"""Command: what a trader asks of a book, as a value that can be stored and executed again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import Price
 
 __all__ = [
-    "Cancel", "CancelAll", "Clear", "Command", "Endow", "Limit", "Market", "Replace", "carry_out",
-    "carry_out_all", "from_plain_command", "plain_command",
+    "Cancel", "CancelAll", "Clear", "Command", "Endow", "LimitOrder", "MarketOrder", "Replace",
+    "execute", "from_plain_command", "plain_command",
 ]  # fmt: skip
 
 
@@ -32,7 +30,7 @@ class Endow(_Command, frozen=True):
     credit: bool | None = None
 
 
-class Limit(_Command, frozen=True):
+class LimitOrder(_Command, frozen=True, tag="limit"):
     """See `Book.limit`."""
 
     player: str
@@ -41,7 +39,7 @@ class Limit(_Command, frozen=True):
     quantity: int = 1
 
 
-class Market(_Command, frozen=True):
+class MarketOrder(_Command, frozen=True, tag="market"):
     """See `Book.market`."""
 
     player: str
@@ -75,11 +73,11 @@ class Clear(_Command, frozen=True):
     """See `Book.clear`."""
 
 
-Command = Endow | Limit | Market | Cancel | CancelAll | Replace | Clear
+Command = Endow | LimitOrder | MarketOrder | Cancel | CancelAll | Replace | Clear
 
 
-def carry_out(book: Book, command: Command) -> Outcome | None:
-    """Do what a command says; endowing has no outcome.
+def execute(book: Book, command: Command) -> Outcome | None:
+    """Execute a command; an endowment has no outcome.
 
     Raises:
         OrderRefused: the rules do not take it.
@@ -88,9 +86,9 @@ def carry_out(book: Book, command: Command) -> Outcome | None:
         case Endow(player, cash, units, credit):
             book.endow(player, cash, units, bool(credit))
             return None
-        case Limit(player, side, price, quantity):
+        case LimitOrder(player, side, price, quantity):
             return book.limit(player, side, price, quantity)
-        case Market(player, side, quantity):
+        case MarketOrder(player, side, quantity):
             return book.market(player, side, quantity)
         case Cancel(player, order):
             return book.cancel(player, order)
@@ -102,26 +100,13 @@ def carry_out(book: Book, command: Command) -> Outcome | None:
             return book.clear()
 
 
-def carry_out_all(book: Book, commands: Iterable[Command]) -> list[Outcome]:
-    """Do what was done before, as to make a book anew; what was refused then is refused again."""
-    outcomes = []
-    for command in commands:
-        try:
-            outcome = carry_out(book, command)
-        except OrderRefused:
-            continue
-        if outcome is not None:
-            outcomes.append(outcome)
-    return outcomes
-
-
 def plain_command(command: Command) -> dict[str, Any]:
     """Return a command as JSON has it: `{"command": "limit", "player": "ann", …}`."""
-    told: dict[str, Any] = msgspec.to_builtins(command)
-    return told
+    data: dict[str, Any] = msgspec.to_builtins(command)
+    return data
 
 
-def from_plain_command(told: dict[str, Any]) -> Command:
-    """Return the command that `plain_command` told."""
-    command: Command = msgspec.convert(told, Command)
+def from_plain_command(data: dict[str, Any]) -> Command:
+    """Return the command that `plain_command` wrote."""
+    command: Command = msgspec.convert(data, Command)
     return command

@@ -1,4 +1,4 @@
-"""Depth: what everybody may see of a book, its price levels without names."""
+"""Depth: the public view of a book, its price levels without names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIDES: tuple[Side, Side] = ("buy", "sell")
 
 
 class Depth:
-    """The quantity and number of orders at each price, and up to which event that is so.
+    """The quantity and the number of orders at each price, as of one event.
 
     depth = Depth.of(book)
     depth.apply(book.limit("ann", "buy", 9))
@@ -30,7 +30,7 @@ class Depth:
 
     @classmethod
     def of(cls, book: Book, levels: int | None = None) -> Depth:
-        """Return what a book shows now; with *levels*, only so many of the best on each side."""
+        """Return a book's depth; with *levels*, only the best so many prices of each side."""
         made = cls(book.seq)
         for side in _SIDES:
             for level in islice(book.ladders[side], levels):
@@ -50,10 +50,10 @@ class Depth:
         return [(price, *amounts) for price, amounts in found]
 
     def apply(self, outcome: Outcome) -> None:
-        """Take in what a command has changed.
+        """Apply a command's changes.
 
         Raises:
-            BadMarket: something before it is missing.
+            BadMarket: an earlier change is missing.
         """
         if outcome.before != self.seq:
             raise BadMarket(
@@ -68,7 +68,7 @@ class Depth:
         self.seq = outcome.seq
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON has it: seq, and bids and asks as rows (price, quantity, orders)."""
+        """Return plain data for JSON: seq, and bids and asks as rows (price, quantity, orders)."""
         rows = {
             name: [[plain(price), *amounts] for price, *amounts in self.levels(side)]
             for name, side in (("bids", _SIDES[0]), ("asks", _SIDES[1]))
@@ -77,10 +77,10 @@ class Depth:
 
 
 def plain_changes(outcome: Outcome) -> dict[str, Any]:
-    """Return a command's changes as JSON has them.
+    """Return a command's changes as plain data for JSON.
 
-    Whoever holds a depth of `before` sets each (side, price, quantity, orders), takes out those of
-    quantity zero, and has the depth of `seq`. Whoever holds another one asks for a new depth.
+    To bring a depth from `before` to `seq`, set each (side, price, quantity, orders) and drop those
+    with quantity zero. A depth at any other number must be fetched again.
     """
     return {
         "before": outcome.before, "seq": outcome.seq,

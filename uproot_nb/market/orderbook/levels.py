@@ -1,4 +1,4 @@
-"""Ladder: one side of the book, its price levels from the best on."""
+"""Ladder: one side of the book, its price levels from the best to the worst."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Ladder:
         return len(self._levels)
 
     def add(self, order: Order) -> Level:
-        """Put an order behind the others at its price."""
+        """Add an order behind the others at its price."""
         key = order.key
         level = self._levels.get(key)
         if level is None:
@@ -51,7 +51,7 @@ class Ladder:
         return level
 
     def take(self, order: Order, quantity: int) -> Level:
-        """Take a part of an order away, or all of it; a level with no orders is gone."""
+        """Remove a part of an order, or all of it; an empty level disappears."""
         level = self._levels[order.key]
         order.remaining -= quantity
         level.quantity -= quantity
@@ -64,7 +64,7 @@ class Ladder:
         return level
 
     def best_without(self, order: Order | None) -> Level | None:
-        """Return the best level as it would be if *order* were not there."""
+        """Return the best level without *order*."""
         best = self.best
         if best is None or order is None or order.number not in best.orders:
             return best

@@ -1,4 +1,4 @@
-"""Match: whom an order would trade with, found before anything is changed."""
+"""Match: the orders that an order would trade with, found before anything changes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class Match:
 
     fills: list[tuple[Order, int]] = field(default_factory=list)
     own: list[Order] = field(default_factory=list)
-    """The trader's own orders on the way."""
+    """The trader's own orders that it would meet first."""
     quantity: int = 0
     ticks: int = 0
-    """What all fills cost together."""
+    """The cost of all fills."""
     worst: int = 0
-    """The last fill's price in ticks."""
+    """The price of the last fill, in ticks."""
 
 
 NOTHING = Match()
 
 
 def match(ladder: Ladder, player: str, key: int | None, quantity: int) -> Match:
-    """Return what an order of *player* would meet on the other side's ladder.
+    """Return the orders on the other side that an order of *player* would meet.
 
-    A limit order's *key* is its rank on its own side: it meets the levels whose key is not above
-    its negative.
+    A limit order's *key* is its rank on its own side; it meets the levels whose key is at most
+    the negative of that.
     """
     found = Match()
     for level in ladder:

@@ -1,4 +1,4 @@
-"""Limits: what the rules refuse, each in words for the participant."""
+"""Order checks: each raises a refusal with a text for the participant."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = [
 
 
 def check_side(side: Any) -> None:
-    """Refuse what is neither buying nor selling."""
+    """Refuse a side that is neither buy nor sell."""
     if side not in ("buy", "sell"):
         raise OrderRefused("no_side", refusals.NO_SIDE)
 
 
 def check_priced(rules: Rules) -> None:
-    """Refuse an order without a price where all are collected before any is traded."""
+    """Refuse an order without a price in a call market."""
     if rules.call:
         raise OrderRefused("needs_price", refusals.NEEDS_PRICE)
 
 
 def check_quantity(quantity: Any, rules: Rules) -> None:
-    """Refuse what is no number of units, or too many."""
+    """Refuse a quantity that is not a number of units, or too large."""
     if type(quantity) is not int or quantity < 1:
         raise OrderRefused("no_quantity", refusals.NO_QUANTITY)
     if quantity > rules.max_quantity:
@@ -46,7 +46,7 @@ def check_improvement(side: Side, key: int, best: Level | None) -> None:
 
 
 def check_orders(account: Account, side: Side, rules: Rules) -> None:
-    """Refuse one more standing order than a trader may have."""
+    """Refuse more standing orders than a trader may have."""
     if rules.max_orders is None:
         return
     if account.counts[side] >= rules.max_orders:
@@ -54,13 +54,13 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
 
 
 def check_cash(account: Account, ticks: int) -> None:
-    """Refuse to spend what is not there or bound by other bids."""
+    """Refuse to spend cash that is missing or reserved by other bids."""
     if ticks > account.free_ticks:
         raise OrderRefused("no_cash", refusals.NO_CASH)
 
 
 def check_units(account: Account, quantity: int) -> None:
-    """Refuse to sell what is not there or bound by other asks."""
+    """Refuse to sell units that are missing or reserved by other asks."""
     if quantity > account.free_units:
         raise OrderRefused("no_units", refusals.NO_UNITS)
 

@@ -1,4 +1,4 @@
-"""Order: somebody's wish to buy or sell, as long as it stands in the book."""
+"""Order: an order that stands in the book."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ Kind = Literal["limit", "market"]
 OTHER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
-# Without references to other objects there is nothing for the garbage collector to look through,
-# however many orders there are.
+# Its fields refer to no other objects, so the garbage collector need not visit the orders.
 class Order(msgspec.Struct, gc=False):
-    """A standing order; `key` is its rank by price, the smaller the better on either side."""
+    """A standing order; `key` ranks it by price, and the smaller key is better on both sides."""
 
     number: int
     player: str

@@ -1,4 +1,4 @@
-"""Outcome: what a command has done to the book, as values to log and to push."""
+"""Outcome: the effects of a command on the book, as values to log and push."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """Something happened to an order; the fields are the columns of `order_events`.
 
     A trade is two fills, the maker's and then the taker's (in a call market, the earlier order's
-    and then the later's). A `cancel` with something remaining took
-    off only a part.
+    and then the later's). A `cancel` with something remaining cancelled only a part.
     """
 
     seq: int
@@ -30,11 +29,11 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     side: Side
     kind: Kind
     price: Price | None
-    """The order's limit (None in a market order); in a fill, what was paid."""
+    """The order's limit (None for a market order); in a fill, the price paid."""
     quantity: int
-    """What was submitted, filled or cancelled."""
+    """Units submitted, filled or cancelled."""
     remaining: int
-    """What is left of the order after this."""
+    """Units of the order left after this event."""
     reason: Reason | None = None
     trade: int | None = None
 
@@ -56,11 +55,11 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     maker_order: int
     taker_order: int
     initiator: Side
-    """What the taker did."""
+    """The taker's side."""
 
 
 class LevelChange(msgspec.Struct, frozen=True, gc=False):
-    """How much stands at a price now, in how many orders; zero where nothing is left."""
+    """The quantity and the number of orders now at a price; zero if none are left."""
 
     side: Side
     price: Price
@@ -69,10 +68,10 @@ class LevelChange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """All that a command has done, in order.
+    """All effects of a command, in order.
 
-    A view of the book that is at `before` is at `seq` once the changes are made in it; a view that
-    is at anything else has missed something.
+    A view of the book at `before` is at `seq` after applying the changes. A view at any other
+    number has missed something.
     """
 
     before: int
@@ -80,7 +79,7 @@ class Outcome(msgspec.Struct, frozen=True):
     order: int | None
     """The new order's number."""
     resting: int
-    """What of the new order stands in the book."""
+    """Units of the new order that stand in the book."""
     events: list[OrderEvent]
     trades: list[Trade]
     changes: list[LevelChange]

@@ -1,4 +1,4 @@
-"""Entered: prices and quantities as participants write them, and as scripts send them."""
+"""Price input: prices and quantities as participants type them, and as scripts send them."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from uproot_nb.market.orderbook.prices import Price
 __all__ = ["entered_price", "entered_quantity"]
 
 _MOST_DIGITS = 15
-"""Before the decimals; nothing costs more."""
+"""Before the decimal point; nothing costs more."""
 _DECIMALS = 2
-"""As many as amounts of money usually have."""
+"""Decimals of usual amounts of money."""
 
 
-def entered_price(told: Any, tick: Price, language: str = "en") -> Any:
-    """Return the price that is meant, as an int or a Decimal; what is none stays as it is.
+def entered_price(value: Any, tick: Price, language: str = "en") -> Any:
+    """Return the price as an int or a Decimal; anything else is returned unchanged.
 
         entered_price("2,50", Decimal("0.05"))      # Decimal("2.50")
 
-    Texts are read as forms read them, by the *language* of the page. With more decimals than the
-    tick has, and than two, a text is no price: "1,000" may mean a thousand.
+    Texts are parsed as in forms, by the *language* of the page. A text with more than two decimals,
+    and more than the tick has, is not a price: "1,000" may mean a thousand.
     """
-    if isinstance(told, float) and isfinite(told):  # a script's: the shortest decimals it can mean
-        return int(told) if told.is_integer() else Decimal(repr(told))
-    number = _read(told, language)
+    if isinstance(value, float) and isfinite(value):  # from a script: its shortest decimal form
+        return int(value) if value.is_integer() else Decimal(repr(value))
+    number = _read(value, language)
     if number is None or _decimals(number) > max(_DECIMALS, decimals_of(tick)):
-        return told
+        return value
     return int(number) if number == number.to_integral_value() else number
 
 
-def entered_quantity(told: Any, language: str = "en") -> Any:
-    """Return the number of units that is meant, as an int; what is none stays as it is."""
-    number = _read(told, language)
+def entered_quantity(value: Any, language: str = "en") -> Any:
+    """Return the number of units as an int; anything else is returned unchanged."""
+    number = _read(value, language)
     if number is not None and _decimals(number) == 0:
         return int(number)
-    return int(told) if isinstance(told, float) and told.is_integer() else told
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _read(told: Any, language: str) -> Decimal | None:
-    if not isinstance(told, str):
+def _read(value: Any, language: str) -> Decimal | None:
+    if not isinstance(value, str):
         return None
     try:
-        number = read_number(told, language, exponents=False)
+        number = read_number(value, language, exponents=False)
     except NotANumber:
         return None
     return number if number.adjusted() < _MOST_DIGITS else None

@@ -1,4 +1,4 @@
-"""PriceGrid: which prices there are, and each price as a whole number of ticks."""
+"""PriceGrid: the prices that are allowed, and each price as a whole number of ticks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Price = int | Decimal
 """Money is a whole number or a Decimal, never a float."""
 
 _EXACT = Context(prec=60, traps=[])
-"""What an author's own decimal context says must not move a price."""
+"""An author's own decimal context must not move a price."""
 
 
 def exact(amount: Any) -> Price | None:
-    """Return *amount* as an int or a finite Decimal, None if it is neither."""
+    """Return *amount* as an int or a finite Decimal; None if it is neither."""
     if type(amount) is int:
         return amount
     if isinstance(amount, Decimal):
@@ -34,9 +34,9 @@ def plain(price: Price | None) -> int | str | None:
     return str(price) if isinstance(price, Decimal) else price
 
 
-def from_plain(told: int | str) -> Price:
-    """Return the money that `plain` told."""
-    return Decimal(told) if isinstance(told, str) else told
+def from_plain(data: int | str) -> Price:
+    """Return the money that `plain` wrote."""
+    return Decimal(data) if isinstance(data, str) else data
 
 
 class PriceGrid:
@@ -54,17 +54,17 @@ class PriceGrid:
             made = exact(amount)
             if made is None or made <= 0:
                 raise BadMarket(
-                    f"{name}={amount!r} is no positive amount of money.",
+                    f"{name}={amount!r} is not a positive amount of money.",
                     f'Write a whole number or a Decimal, as {name}=Decimal("0.01").',
                 )
         self.tick, self.highest = tick, highest
         self._whole = type(tick) is int
 
     def ticks(self, price: Any) -> int:
-        """Return how many ticks *price* is.
+        """Return *price* in ticks.
 
         Raises:
-            OrderRefused: it is no price on the grid.
+            OrderRefused: the price is not on the grid.
         """
         made = exact(price)
         if made is None:
@@ -84,20 +84,20 @@ class PriceGrid:
         return int(count)
 
     def price(self, ticks: int) -> Price:
-        """Return so many ticks as money: an int where the tick is one, else a Decimal."""
+        """Return a number of ticks as money: an int if the tick is an int, else a Decimal."""
         if self._whole:
             return ticks * self.tick
         return _EXACT.multiply(Decimal(ticks), Decimal(self.tick))
 
     def affordable(self, cash: Price) -> int:
-        """Return how many ticks *cash* pays for; negative where it is a debt."""
+        """Return how many ticks *cash* pays for; negative for a debt."""
         if self._whole and isinstance(cash, int):
             return int(cash // self.tick)
         count = int(_EXACT.divide_int(Decimal(cash), Decimal(self.tick)))
         return count - 1 if self.price(count) > cash else count
 
     def sum(self, cash: Price, ticks: int) -> Price:
-        """Return *cash* and so many ticks together, exactly."""
+        """Return the exact sum of *cash* and a number of ticks."""
         earned = self.price(ticks)
         if isinstance(cash, int) and isinstance(earned, int):
             return cash + earned

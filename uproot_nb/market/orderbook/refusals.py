@@ -1,4 +1,4 @@
-"""Refusals: what participants read of an order that is not taken; the page says it translated."""
+"""Refusals: what participants read when an order is refused; pages translate these texts."""
 
 from __future__ import annotations
 

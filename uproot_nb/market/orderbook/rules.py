@@ -1,4 +1,4 @@
-"""Rules: what a market allows its traders."""
+"""Rules: what a market allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["NO_LIMIT", "Rules", "SelfTrade"]
 SelfTrade = Literal["refuse", "cancel_oldest"]
 
 HIGHEST_PRICE = 10**12
-"""Numbers of browsers are whole up to 2 ** 53; sums of money must be, too."""
+"""Browsers count exactly up to 2 ** 53, and sums of money must stay below that."""
 
 NO_LIMIT = 1_000_000
 """The highest price where an author names none: far above what anything is worth."""
@@ -30,19 +30,19 @@ class Rules:
 
     Args:
         tick: Prices are multiples of it. A Decimal makes all prices Decimals.
-        max_price: No order may ask for more. Traders who draw from all prices need one; without
-            it they take the range of values and costs.
-        max_quantity: No order may be larger.
+        max_price: The highest price of an order. Robot traders who draw from all prices need it;
+            without it they use the range of values and costs.
+        max_quantity: The largest order.
         self_trade: An order that would meet the trader's own is refused ("refuse"), or the older
             one is cancelled and the new one goes on ("cancel_oldest").
         improvement: A limit order must be better than the best of its side (spread reduction).
         no_loss: Nobody may bid more than a unit's value, or ask less than its cost.
-        budget: Nobody may bid more than the cash that is not bound by other bids. None, the
-            default, holds those to it who were endowed; False lets everybody buy on credit.
-        short_sales: Units may be sold that one does not have.
-        max_orders: How many orders a trader may have standing on a side; None is no limit.
+        budget: Nobody may bid more than the cash that other bids have not reserved. By default
+            (None) this holds for traders with an endowment; False lets everybody buy on credit.
+        short_sales: Traders may sell units that they do not have.
+        max_orders: The most standing orders of a trader on a side; None for no limit.
         call: Orders are collected, and traded at one price when the market is cleared (a call
-            market, or clearing house). Then one's own bid and ask "meet" if they cross.
+            market, or clearing house). A trader's own bid and ask then "meet" if they cross.
         k: Where in the interval of prices that clear a call market its price is, from 0 (the
             lowest, best for buyers) to 1.
     """
@@ -63,12 +63,13 @@ class Rules:
         PriceGrid(self.tick, self.max_price)
         if self.max_price > HIGHEST_PRICE:
             raise BadMarket(
-                f"max_price={self.max_price!r} is more than browsers can count.",
-                f"Say max_price={HIGHEST_PRICE} or less.",
+                f"max_price={self.max_price!r} is more than browsers can count exactly.",
+                f"Write max_price={HIGHEST_PRICE} or less.",
             )
         if self.self_trade not in ("refuse", "cancel_oldest"):
             raise BadMarket(
-                f"self_trade={self.self_trade!r} is no rule.", 'Say "refuse" or "cancel_oldest".'
+                f"self_trade={self.self_trade!r} is not a rule.",
+                'Write "refuse" or "cancel_oldest".',
             )
         self._check_call()
         counts = {"max_quantity": self.max_quantity}
@@ -77,19 +78,19 @@ class Rules:
         for name, count in counts.items():
             if type(count) is not int or count < 1:
                 raise BadMarket(
-                    f"{name}={count!r} is no number of units.", f"Say {name}=1 or more."
+                    f"{name}={count!r} is not a number of units.", f"Write {name}=1 or more."
                 )
 
     def _check_call(self) -> None:
         share = exact(self.k)
         if share is None or not 0 <= share <= 1:
             raise BadMarket(
-                f"k={self.k!r} is no share of an interval.", 'Say 0, 1 or k=Decimal("0.5").'
+                f"k={self.k!r} is not a share of an interval.", 'Write 0, 1 or k=Decimal("0.5").'
             )
         if self.call and self.improvement:
             raise BadMarket(
-                "In a call market orders may cross, so none need be better than the best.",
-                "Say Rules(call=True) without improvement=True.",
+                "In a call market orders may cross, so none has to be better than the best.",
+                "Write Rules(call=True) without improvement=True.",
             )
 
     def plain(self) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class Rules:
         return asdict(self) | {name: plain(getattr(self, name)) for name in _MONEY}
 
     @classmethod
-    def from_plain(cls, told: dict[str, Any]) -> Self:
-        """Return the rules that `plain` told; what an older version did not know is as it was."""
-        money = {name: from_plain(told[name]) for name in _MONEY if name in told}
-        return cls(**{**told, **money})
+    def from_plain(cls, data: dict[str, Any]) -> Self:
+        """Return the rules that `plain` wrote; rules unknown to an older version get defaults."""
+        money = {name: from_plain(data[name]) for name in _MONEY if name in data}
+        return cls(**{**data, **money})

@@ -1,4 +1,4 @@
-"""Answering: what a page replies to a command, and what it refuses before the book does."""
+"""Answering: a page's reply to a command, and the checks that the page makes before the book."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook import refusals
-from uproot_nb.market.orderbook.commands import Command, Limit
-from uproot_nb.market.orderbook.commands import Market as AtBest
+from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder
 from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER
 from uproot_nb.market.pages.page_functions import page_function
@@ -19,21 +18,21 @@ __all__ = ["answer", "check_time", "refuse", "standing"]
 
 
 def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> dict[str, Any]:
-    """Carry out a command, tell the others, and return what the caller alone gets to know.
+    """Execute a command, push its outcome, and return the caller's private data.
 
     Raises:
-        OrderRefused: it is not taken, in the words of the page.
+        OrderRefused: it is refused, with the page's text.
     """
     check_time(page, player, market, asked, sent)
     _check_units(page, player, market, asked, sent)
-    market.answered = player.name
+    market.caller = player.name
     try:
         outcome = market.give(asked, sent)
     except OrderRefused as refusal:
         raise _worded(page, refusal) from None
     finally:
-        market.answered = ""
-    mine = page_function(page, "mine_of")(page, player, market)
+        market.caller = ""
+    mine = page_function(page, "private_data")(page, player, market)
     shown = outcome.order
     if shown is not None:
         shown = page_function(page, "shown_number")(page, market, shown)
@@ -45,15 +44,15 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
 
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
-    """Refuse what comes after the end, even where the market is not closed yet."""
+    """Refuse a command after the end, even if the market is not closed yet."""
     if not market.is_open or world_of(player).flow.timeouts.has_passed(player):
         raise refuse(page, market, asked, "closed", refusals.CLOSED, sent)
 
 
 def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
-    """Hold an order to what the page knows: the sides, and the units induced."""
-    if not isinstance(asked, (Limit, AtBest)) or asked.side not in ("buy", "sell"):
-        return  # the book has words for that
+    """Check an order against the page's sides and the induced units."""
+    if not isinstance(asked, (LimitOrder, MarketOrder)) or asked.side not in ("buy", "sell"):
+        return  # the book refuses it
     side, quantity = asked.side, asked.quantity
     if side not in page_function(page, "sides")(page, player, market):
         words = refusals.CANNOT_BUY if side == "buy" else refusals.CANNOT_SELL
@@ -70,11 +69,11 @@ def _check_units(page: Any, player: Player, market: Market, asked: Command, sent
         raise refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
 
 
-def standing(page: Any, player: Player, market: Market, asked: Limit, sent: Any) -> int:
-    """Return how many units of others stand at a price or better.
+def standing(page: Any, player: Player, market: Market, asked: LimitOrder, sent: Any) -> int:
+    """Return how many units of other traders stand at a price or better.
 
     Raises:
-        OrderRefused: what is asked for has no such price or side.
+        OrderRefused: the order's price or side is invalid.
     """
     try:
         check_side(asked.side)
@@ -92,7 +91,7 @@ def standing(page: Any, player: Player, market: Market, asked: Limit, sent: Any)
 def refuse(
     page: Any, market: Market, asked: Command, code: str, words: str, sent: Any
 ) -> OrderRefused:
-    """Log that a command is not taken, and return what to raise."""
+    """Log a refusal, and return the error to raise."""
     return _worded(page, market.refuse(asked, code, words, sent))
 
 

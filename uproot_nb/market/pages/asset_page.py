@@ -1,4 +1,4 @@
-"""AssetMarketPage: a page to trade an asset that is kept from period to period, and pays."""
+"""AssetMarketPage: a page to trade an asset that lives for several periods and pays dividends."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class AssetMarketPage(MarketPage):
         serve([Rounds(Trading, n=15)], players=9)
 
     Each round is a period. When it ends, its dividend is drawn and paid for each unit; cash and
-    units are carried over to the next one, for all traders, also for those who are not there. The
-    first trader to arrive in a period ends the one before for everybody. A group that is new begins
-    anew: its traders are endowed, whatever they had elsewhere. Who joins the session after the
-    first period has opened has nothing, so make all places in time (`serve(…, players=9)`), or
-    endow who is late: `def late_trader(page, market, trader)`.
+    units are carried over to the next one, for all traders, including absent ones. The first trader
+    to arrive in a period ends the previous one for everybody. A new group starts afresh: its
+    traders are endowed, whatever they had elsewhere. A trader who joins after the first period has
+    opened has nothing, so open all places in time (`serve(…, players=9)`), or endow late traders:
+    `def late_trader(page, market, trader)`.
 
     Attributes:
         dividends: what the asset pays; a period's number is its round.
-        show_value: whether players read what holding a unit pays on average.
-        rules: by default nobody can buy on credit, or sell what they do not have.
+        show_value: show players what holding a unit pays on average.
+        rules: by default, no credit and no short sales.
     """
 
     dividends: ClassVar[Dividends]
@@ -59,11 +59,11 @@ class AssetMarketPage(MarketPage):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        told = getattr(cls, "dividends", None)
-        if not isinstance(told, Dividends):
+        dividends = getattr(cls, "dividends", None)
+        if not isinstance(dividends, Dividends):
             raise BadPage(
                 cls.__name__,
-                f"its dividends are {told!r}.",
+                f"its dividends are {dividends!r}.",
                 "Write dividends = Dividends((0, 10), periods=5), for example.",
             )
 
@@ -71,7 +71,7 @@ class AssetMarketPage(MarketPage):
         """Give traders cash and units for the first period: `market.endow(trader, 100, 2)`."""
 
     def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
-        """Promise the dividends; endow the traders, or carry over what they have."""
+        """Set the dividends; endow the traders, or carry over their holdings."""
         market.promise(page.dividends)
         before = _period_before(page, market)
         if before is None:
@@ -80,23 +80,23 @@ class AssetMarketPage(MarketPage):
             market.carry_over(before)
 
     def close_market(page: Any, market: Market) -> None:
-        """End a market whose time is up, and pay its dividend."""
+        """End a market when its time is up, and pay its dividend."""
         market.settle()
 
     def facts(page: Any, player: Player, market: Market) -> Mapping[str, Any]:
-        """Return the dividend of the period before, and what a unit is worth if that is told."""
-        told: dict[str, Any] = {}
+        """Return the previous dividend and, with `show_value`, the value of holding a unit."""
+        facts: dict[str, Any] = {}
         before = market.previous
         if before is not None:
-            told[LAST_DIVIDEND] = plain(before.dividend)
+            facts[LAST_DIVIDEND] = plain(before.dividend)
         if page.show_value:
             value = page.dividends.fundamental_value(market.period)
-            told[HOLDING_VALUE] = plain(as_price(value))
-        return told
+            facts[HOLDING_VALUE] = plain(as_price(value))
+        return facts
 
 
 def _period_before(page: Any, market: Market) -> Market | None:
-    """Return the market of the period before; one that nobody has come to is made up for."""
+    """Return the market of the previous period; create one that nobody has reached."""
     before = market.previous
     if before is not None or not any(map(market.in_period, range(1, market.period - 1))):
         return before

@@ -33,19 +33,19 @@ class CallMarketPage(MarketPage):
                 names = [trader.name for trader in traders]
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
-    When the time is up, the market is cleared (see `Book.clear`) and closed, once for all, and
-    everybody goes on. What is not traded stays in the book. `market.trades` has the price on a
-    page that follows.
+    When the time is up, the market is cleared (see `Book.clear`) and closed, once for
+    everybody, and all go on. Unfilled orders stay in the book. On later pages, `market.trades` has
+    the price.
 
     Attributes:
-        sealed: nobody learns of others' orders: they are in no page, push or reply, and the numbers
-            by which a browser knows its own do not tell how many there are. With False all see the
-            book as it fills.
-        clear_when_all_ready: there is a button "Ready"; when everybody has pressed it, the market
-            is cleared, and the page shows the result and a button to go on. All who have begun, who
-            are here or still on their way, and are no dropouts, are waited for, and at least two;
-            a wait page before this one holds those who are early. Whenever somebody goes in another
-            way, it is looked at again. Give `seconds`, too, for those who never press it.
+        sealed: players do not see others' orders: no page, push or reply has them, and the numbers
+            of their own orders do not reveal how many there are. With False everybody sees the book
+            as it fills.
+        clear_when_all_ready: show a button "Ready"; when everybody has pressed it, the market is
+            cleared, and the page shows the result and a button to go on. The market waits for all
+            traders who have begun, are here or still on their way, and have not dropped out; at
+            least two. Put a wait page before this one for those who are early. Set `seconds`, too,
+            for those who never press it.
     """
 
     rules: ClassVar[Rules] = Rules(call=True)
@@ -65,11 +65,11 @@ class CallMarketPage(MarketPage):
                 "Write rules = Rules(call=True, …).",
             )  # fmt: skip
 
-    # What cells and handlers call
+    # For cells and handlers
 
     @classmethod
     def clear_now(cls, player: Player) -> None:
-        """Clear and close the player's market, as from a cell; once it is closed, do nothing.
+        """Clear and close the player's market, as from a cell; does nothing once it is closed.
 
         Call.clear_now(run.players[0])
         """
@@ -81,10 +81,10 @@ class CallMarketPage(MarketPage):
 
     @classmethod
     def clear_if_all_ready(cls, player: Player) -> None:
-        """Clear if nobody is waited for any more.
+        """Clear if nobody is awaited any more.
 
-        It is done by itself when somebody is ready, has moved, or has dropped out (after the
-        handler, if there is one). Do it where `traders` has changed.
+        This happens automatically when somebody is ready, moves or drops out (after the handler, if
+        there is one). Call it if `traders` has changed.
         """
         if not cls.clear_when_all_ready:
             return
@@ -96,33 +96,33 @@ class CallMarketPage(MarketPage):
 
     @classmethod
     def look_again(cls, player: Player) -> None:
-        """Clear the markets of those whom a player has left behind, if they are all ready."""
+        """Clear the markets of those left behind by a player, if they are all ready."""
         cls.clear_if_all_ready(player)
 
     @classmethod
     def looks_once_for(cls, player: Player) -> str:
-        """Return the same for players whose traders are the same: their group or session."""
+        """Return a key shared by players with the same traders: their group or session."""
         if page_function(cls, "traders") is not page_function(MarketPage, "traders"):
             return player.subject
         return "session" if player.group is None else player.group.subject
 
-    # What the page's flow asks
+    # Hooks
 
     def timeout_reached(page: Any, player: Player) -> None:
-        """Clear and close the market, if nobody's page has done so."""
+        """Clear and close the market, unless it is closed already."""
         page.clear_now(player)
 
     def may_proceed(page: Any, player: Player) -> bool:
-        """Let nobody go before the market is cleared."""
+        """Hold everybody until the market is cleared."""
         return not any(market.is_open for market in markets_of(page, player))
 
-    # What the browser calls
+    # Live methods
 
     @live
     def set_ready(
         page: Any, player: Player, market: str, ready: bool, sent: float | None = None
     ) -> dict[str, Any]:
-        """Say that one has done all one wants to do, or that one has not after all."""
+        """Mark the player as ready, or as not ready after all."""
         if not page.clear_when_all_ready:
             raise Refused("This market is cleared when its time is up.")
         markets = markets_of(page, player)
@@ -130,55 +130,55 @@ class CallMarketPage(MarketPage):
         if found.is_open:
             _note_ready(markets[0], player, ready)
             page.clear_if_all_ready(player)
-        mine = page_function(page, "mine_of")(page, player, found)
+        mine = page_function(page, "private_data")(page, player, found)
         return {"market": found.name, "mine": mine, "call": _call_of(page, player, found)}
 
-    # What this kind of page tells
+    # What this kind of page sends
 
-    def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return all that the page shows: of a sealed book only one's own orders."""
-        told: dict[str, Any] = page_function(MarketPage, "told_of")(page, player, market)
+    def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return everything that the page shows; of a sealed book only the player's own orders."""
+        data: dict[str, Any] = page_function(MarketPage, "market_data")(page, player, market)
         if page.sealed:
-            told |= {"depth": {"seq": 0, "bids": [], "asks": []}, "trades": []}
-        return told | {"call": _call_of(page, player, market)}
+            data |= {"depth": {"seq": 0, "bids": [], "asks": []}, "trades": []}
+        return data | {"call": _call_of(page, player, market)}
 
-    def mine_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return what is only for the player, with the values and costs of all that is left."""
-        told = market.holdings(player)
+    def private_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return the player's private data, with the values and costs of all units left."""
+        data = market.holdings(player)
         shown = page_function(page, "shown_number")
-        told["orders"] = [[shown(page, market, row[0]), *row[1:]] for row in told["orders"]]
+        data["orders"] = [[shown(page, market, row[0]), *row[1:]] for row in data["orders"]]
         values = market.values
         for name, side, done in (("values", "values", "bought"), ("costs", "costs", "sold")):
             units = () if values is None else getattr(values, side).get(player.name, ())
-            told[name] = [plain(value) for value in units[told[done] :]]
-        return told
+            data[name] = [plain(value) for value in units[data[done] :]]
+        return data
 
-    def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-        """Push what has changed to the others, unless the book is sealed."""
+    def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
+        """Push an outcome to the others, unless the book is sealed."""
         if not page.sealed:
-            page_function(MarketPage, "tell")(page, player, market, outcome)
+            page_function(MarketPage, "push_outcome")(page, player, market, outcome)
 
-    def tell_closed(page: Any, player: Player, market: Market) -> None:
-        """Push what a call came to, to each of those who are on the page in that period."""
-        told_of, period = page_function(page, "told_of"), page_function(page, "period")
+    def push_closed(page: Any, player: Player, market: Market) -> None:
+        """Push the result of the call to everybody on the page in that period."""
+        market_data, period = page_function(page, "market_data"), page_function(page, "period")
         for trader in page_function(page, "traders")(page, player):
             if trader.page == page.key and period(page, trader) == market.period:
-                # from their own place: who is asked to clear may be somewhere else
-                told = told_of(page, trader, market)
-                notify(trader, trader, told, event="UprootMarketCleared")
+                # from the trader's own place: the player who clears may be elsewhere
+                data = market_data(page, trader, market)
+                notify(trader, trader, data, event="UprootMarketCleared")
 
     def shown_number(page: Any, market: Market, order: int) -> int:
-        """Return by what number a browser knows an order; a sealed book's tell nothing."""
+        """Return the number by which browsers know an order; a sealed book's reveal nothing."""
         if not page.sealed:
             return order
         text = f"order/{market.model.name}/{order}"
-        # The seed is nobody's but the researcher's, and in a rerun it is the same.
+        # Only the researcher knows the seed, and a rerun has the same.
         key = str(world_of(market.model).seed).encode()[:64]
-        # 48 bits: a script's numbers are exact up to 53
+        # 48 bits: JavaScript's integers are exact up to 53
         return int.from_bytes(blake2b(text.encode(), key=key, digest_size=6).digest(), "big")
 
     def order_of(page: Any, player: Player, market: Market, shown: int) -> int:
-        """Return which of the player's own orders is meant; 0, which is none, if none is."""
+        """Return the player's order number, or 0 if there is none."""
         number = page_function(page, "shown_number")
         own = (order.number for order in market.orders_of(player))
         return next((order for order in own if number(page, market, order) == shown), 0)
@@ -195,7 +195,7 @@ def _note_ready(market: Market, player: Player, ready: bool) -> None:
 
 
 def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
-    """Return, of those who are on the page, who is the furthest in each period."""
+    """Return the player who is furthest in each period, among those on the page."""
     period = page_function(page, "period")
     first: dict[int, Player] = {}
     here = [trader for trader in traders if trader.page == page.key]
@@ -205,7 +205,7 @@ def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
 
 
 def _ready_in(page: Any, player: Player) -> Iterable[str]:
-    """Return who is ready in the player's period, without setting up a market for it."""
+    """Return the ready traders of the player's period, without setting up a market."""
     period = page_function(page, "period")(page, player)
     place: dict[str, Any] = {"name": page.market_names[0], "period": period}
     market = Market.find(player.session, **place, group=player.group)
@@ -213,7 +213,7 @@ def _ready_in(page: Any, player: Player) -> Iterable[str]:
 
 
 def _all_ready(player: Player, traders: Iterable[Player], ready: Iterable[str]) -> bool:
-    """Say whether nobody is waited for: at least two have come, and all who are left are ready."""
+    """Return whether at least two traders have come and all who are left are ready."""
     come = [trader for trader in traders if trader.position >= 0]
     awaited = [t for t in come if t.position <= player.position and not t.has_dropped_out]
     names = set(ready)
@@ -221,7 +221,7 @@ def _all_ready(player: Player, traders: Iterable[Player], ready: Iterable[str]) 
 
 
 def _call_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-    """Return what is told of the call itself; price and quantity once it is over."""
+    """Return the call's data; price and quantity once it is over."""
     trades = [] if market.is_open else market.trades
     last = [trade for time, trade in trades if time == trades[-1][0]]
     ready = None

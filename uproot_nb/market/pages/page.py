@@ -11,14 +11,13 @@ from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook import refusals
-from uproot_nb.market.orderbook.commands import Cancel, Limit, Replace
-from uproot_nb.market.orderbook.commands import Market as AtBest
+from uproot_nb.market.orderbook.commands import Cancel, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.answering import answer, check_time, refuse, standing
-from uproot_nb.market.pages.market_pushes import hear, push, tell, told_of
+from uproot_nb.market.pages.market_pushes import market_data, push, push_outcome, push_to_traders
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
@@ -26,7 +25,7 @@ from uproot_nb.session.world import world_of
 __all__ = ["MarketPage", "markets_of"]
 
 
-def _is_a_time(value: Any) -> bool:
+def _is_duration(value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return value is None or (is_number and 0 < value < float("inf"))
 
@@ -47,17 +46,17 @@ class MarketPage(Page):
                 names = [trader.name for trader in traders]
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
-    Each time that a player comes to a page with these `market_names` is a period with a market of
-    its own; a practice page takes other names. Each group trades by itself, and several names are
-    shown side by side. To change the page's looks, give a template that begins with
+    Each visit to a page with these `market_names` is a period with a market of its own; give a
+    practice page other names. Each group trades by itself. Several names are shown side by side. To
+    change the page's design, write a template that begins with
     `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
 
     Attributes:
-        rules: what the markets allow, except those made with `Market.in_session(…, rules=…)`.
-        seconds: how long a period lasts, from the first trader's arrival on; None is no end.
-        market_names: what is traded.
-        texts: what participants read instead of a refusal's sentence, by its code:
-            {"off_tick": "Nur ganze Punkte."}.
+        rules: the rules of markets created without rules of their own
+            (`Market.in_session(…, rules=…)`).
+        seconds: the length of a period, from the first trader's arrival on; None for no end.
+        market_names: a market for each name.
+        texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
     """
 
     template = '{% extends "uproot_nb/Market.html" %}'
@@ -70,56 +69,56 @@ class MarketPage(Page):
     _kind: ClassVar[str] = "market"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
-        "seconds": (_is_a_time, "seconds, more than 0, or None"),
+        "seconds": (_is_duration, "seconds, more than 0, or None"),
         "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
         "close_market": ("market",), "facts": ("player", "market"), "traders": ("player",),
-        "sides": ("player", "market"), "period": ("player",), "told_of": ("player", "market"),
-        "mine_of": ("player", "market"), "tell": ("player", "market", "outcome"),
-        "tell_closed": ("player", "market"), "shown_number": ("market", "order"),
+        "sides": ("player", "market"), "period": ("player",), "market_data": ("player", "market"),
+        "private_data": ("player", "market"), "push_outcome": ("player", "market", "outcome"),
+        "push_closed": ("player", "market"), "shown_number": ("market", "order"),
         "order_of": ("player", "market", "shown"),
     }  # fmt: skip
 
     # What authors may change
 
     def open_market(page: Any, market: Market, traders: Iterable[Player]) -> None:
-        """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once for each.
+        """Set up a new market: `market.induce(…)`, `market.endow(…)`. Runs once per market.
 
-        It knows the traders that there are when the first of them arrives: make all places before
-        (`serve(…, players=8)`), group the traders on a page before this one, or see `late_trader`.
+        *traders* are those known when the first of them arrives: open all places before
+        (`serve(…, players=8)`), group the traders on an earlier page, or see `late_trader`.
         """
 
     def late_trader(page: Any, market: Market, trader: Player) -> None:
-        """Let in who was not there yet when the market was set up. Runs once for each of them.
+        """Set up a trader who came after the market was set up. Runs once per trader.
 
             def late_trader(page, market, trader):
                 market.induce_for(trader, values=[90, 70])
 
-        By default they get nothing, and look on where values are induced.
+        By default late traders get nothing, so with induced values they can only watch.
         """
 
     def close_market(page: Any, market: Market) -> None:
-        """End a market whose time is up."""
+        """End a market when its time is up."""
         market.close()
 
     def facts(page: Any, player: Player, market: Market) -> Mapping[str, Any]:
-        """Return what else a player reads beside cash and units, by its name: {"Role": "A"}.
+        """Return further facts that a player reads beside cash and units: {"Role": "A"}.
 
-        It is told when the page opens, and stays.
+        They are sent once, when the page opens.
         """
         return {}
 
     def traders(page: Any, player: Player) -> Iterable[Player]:
-        """Return those who trade together: the player's group, else everybody."""
+        """Return the players who trade together: the player's group, else everybody."""
         return player.session.players if player.group is None else player.group.players
 
     def sides(page: Any, player: Player, market: Market) -> Iterable[Side]:
-        """Return what a player may do: "buy", "sell", or both.
+        """Return a player's sides: "buy", "sell", or both.
 
-        Where values are induced, that is what the player has units for.
+        With induced values, these are the sides on which the player has units.
         """
         values = market.values
         if values is None:
@@ -128,43 +127,43 @@ class MarketPage(Page):
         return [side for side, units in schedules.items() if player.name in units]
 
     def period(page: Any, player: Player) -> int:
-        """Return the number of the period: how many pages with these markets the player has met."""
+        """Return the period: how many pages with these markets the player has reached."""
         journeys = world_of(player).flow.journeys
         places = range(player.position + 1)
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_trades(page, other) for other in met))
 
-    # What other kinds of market pages change
+    # For other kinds of market pages
 
-    def told_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return all that the page shows of a market, as JSON has it."""
-        return told_of(page, player, market)
+    def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return everything that the page shows of a market, for JSON."""
+        return market_data(page, player, market)
 
-    def mine_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return what is only for the player, as JSON has it. See `Market.holdings`."""
+    def private_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
+        """Return the player's private data, for JSON. See `Market.holdings`."""
         return market.holdings(player)
 
-    def tell(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-        """Push what has changed in a market to those who trade with the player."""
-        tell(page, player, market, outcome)
+    def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
+        """Push an outcome to those who trade with the player."""
+        push_outcome(page, player, market, outcome)
 
-    def tell_closed(page: Any, player: Player, market: Market) -> None:
-        """Push to those who trade with the player that no more orders are taken."""
+    def push_closed(page: Any, player: Player, market: Market) -> None:
+        """Push the end of the market to those who trade with the player."""
         traders = list(page_function(page, "traders")(page, player))
         push(page, market, traders, {"open": False}, "UprootMarketClosed")
 
     def shown_number(page: Any, market: Market, order: int) -> int:
-        """Return by what number a browser knows an order."""
+        """Return the number by which browsers know an order."""
         return order
 
     def order_of(page: Any, player: Player, market: Market, shown: int) -> int:
-        """Return the order that a player's browser knows by a number."""
+        """Return the order that browsers know by a number."""
         return shown
 
-    # What the page's flow asks
+    # Hooks
 
     def timeout(page: Any, player: Player) -> float | None:
-        """Give everybody the same end of the period, kept by the server."""
+        """Return the seconds left of the period, the same for everybody."""
         markets = markets_of(page, player)
         return None if page.seconds is None else _seconds_left(page, player, markets[0])
 
@@ -173,14 +172,14 @@ class MarketPage(Page):
         for market in markets_of(page, player):
             page_function(page, "close_market")(page, market)
 
-    # What the browser calls
+    # Live methods
 
     @live
     def seed_markets(page: Any, player: Player) -> dict[str, Any]:
-        """Return all that the page shows: at the start, and when it has missed something."""
+        """Return everything that the page shows, at the start and after missed pushes."""
         return {
             "markets": [
-                page_function(page, "told_of")(page, player, market)
+                page_function(page, "market_data")(page, player, market)
                 for market in markets_of(page, player)
             ]
         }
@@ -190,28 +189,28 @@ class MarketPage(Page):
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
         sent: Any = None, language: str = "en",
     ) -> dict[str, Any]:  # fmt: skip
-        """Buy or sell at a price or better, or at the best there is if *price* is None.
+        """Buy or sell at a price or better, or at the best available price if *price* is None.
 
-        *language*: of the page on which price and quantity were typed, if they are texts.
+        *language*: the page's, for a price and quantity typed as text.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
-            return answer(page, player, found, AtBest(player.name, side, units), sent)
+            return answer(page, player, found, MarketOrder(player.name, side, units), sent)
         limit = entered_price(price, found.rules.tick, language)
-        return answer(page, player, found, Limit(player.name, side, limit, units), sent)
+        return answer(page, player, found, LimitOrder(player.name, side, limit, units), sent)
 
     @live
     def take_price(
         page: Any, player: Player, market: str, side: Any, price: Any, quantity: Any = 1,
         sent: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Trade with what others have at a price or better, and with nothing worse; nothing rests.
+        """Trade with standing orders at a price or better; no part of the order stands.
 
-        With fewer units there than are asked for, those are traded.
+        If fewer units are available, those are traded.
         """
         found, units = _market(page, player, market), entered_quantity(quantity)
         limit = entered_price(price, found.rules.tick)
-        asked = Limit(player.name, side, limit, units)
+        asked = LimitOrder(player.name, side, limit, units)
         check_time(page, player, found, asked, sent)
         if found.rules.call:
             raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
@@ -219,14 +218,14 @@ class MarketPage(Page):
         if not there:
             raise refuse(page, found, asked, "gone", refusals.GONE, sent)
         if type(units) is int and units > there:
-            asked = Limit(player.name, side, limit, there)
+            asked = LimitOrder(player.name, side, limit, there)
         return answer(page, player, found, asked, sent)
 
     @live
     def cancel_order(
         page: Any, player: Player, market: str, order: Any, sent: Any = None
     ) -> dict[str, Any]:
-        """Take one's own order back."""
+        """Cancel the player's own order."""
         found = _market(page, player, market)
         order = page_function(page, "order_of")(page, player, found, order)
         return answer(page, player, found, Cancel(player.name, order), sent)
@@ -236,7 +235,7 @@ class MarketPage(Page):
         page: Any, player: Player, market: str, order: Any, price: Any = None,
         quantity: Any = None, sent: Any = None, language: str = "en",
     ) -> dict[str, Any]:  # fmt: skip
-        """Change one's own order; *language* as for `send_order`."""
+        """Change the player's own order; *language* as for `send_order`."""
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         limit = entered_price(price, found.rules.tick, language)
         order = page_function(page, "order_of")(page, player, found, order)
@@ -244,7 +243,7 @@ class MarketPage(Page):
 
 
 def _trades(page: Any, other: Any) -> bool:
-    """Tell whether another page trades in the same markets."""
+    """Return whether another page trades in the same markets."""
     return (
         other is not None
         and issubclass(other, MarketPage)
@@ -253,7 +252,7 @@ def _trades(page: Any, other: Any) -> bool:
 
 
 def markets_of(page: Any, player: Player) -> list[Market]:
-    """Return the markets of the player's period; those that are new are set up."""
+    """Return the markets of the player's period; set up new ones."""
     period = page_function(page, "period")(page, player)
     return [_opened(page, player, name, period) for name in page.market_names]
 
@@ -264,7 +263,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     is_new = not market.model.get("ready", False)
     if is_new:
         market = market.ruled_by(page.rules)
-    market.listeners[page.key] = partial(hear, page, player, market)
+    market.listeners[page.key] = partial(push_to_traders, page, player, market)
     world_of(player).flow.timeouts.shifted[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
@@ -282,9 +281,9 @@ def _set_up(page: Any, player: Player, market: Market) -> None:
 
 
 def _let_in(page: Any, player: Player, market: Market) -> None:
-    """Let the page's author deal with somebody who has come late, once."""
+    """Call the author's `late_trader` once for each late trader."""
     met = market.model.get("met")
-    if met is not None and player.name not in met:  # older logs do not say who was there
+    if met is not None and player.name not in met:  # older logs lack `met`
         page_function(page, "late_trader")(page, market, player)
         met.append(player.name)
 
@@ -297,7 +296,7 @@ def _market(page: Any, player: Player, name: str) -> Market:
 
 
 def _seconds_left(page: Any, player: Player, market: Market) -> float:
-    """Return how long the period still lasts; a pause of the session has stopped its clock."""
+    """Return the seconds left of the period, not counting pauses of the session."""
     timeouts = world_of(player).flow.timeouts
     for other in page_function(page, "traders")(page, player):
         here = other.name != player.name and other.position == player.position

@@ -1,4 +1,4 @@
-"""page_function: a function of a page as its author wrote it."""
+"""page_function: a page's function as its author wrote it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["page_function"]
 
 
 def page_function(page: Any, name: str) -> Any:
-    """Return a function of a page as its author wrote it: it takes the page itself."""
+    """Return a page's function as its author wrote it; its first argument is the page."""
     value = getattr(page, name)
     return getattr(value, "__func__", value)

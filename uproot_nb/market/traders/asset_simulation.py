@@ -1,4 +1,4 @@
-"""simulate_asset_market: robot traders who keep an asset from period to period."""
+"""simulate_asset_market: robot traders of an asset that lives for several periods."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def simulate_asset_market(
     rules: Rules | None = None,
     seed: int | str = 0,
 ) -> MarketTables:
-    """Let traders trade an asset that they keep and that pays, and return the market's tables.
+    """Simulate trade in an asset that pays dividends, and return the market's tables.
 
         classes = [(225, 3), (585, 2), (945, 1)]
         endowments = {f"t{n}": classes[n % 3] for n in range(9)}
@@ -41,9 +41,10 @@ def simulate_asset_market(
         tables = simulate_asset_market(traders, Dividends((0, 8, 28, 60), 15), endowments, seed=1)
         tables.mispricing
 
-    In each step one trader is drawn, all alike, and may shout one price for one unit: to buy or to
-    sell, as its `side` says, else as a coin falls. It has one order at most: a new one takes the
-    place of the last. What its rules refuse, as a bid above its cash, is not heard. `view.limit` is
+    In each step one trader is drawn, all with equal probability, and may shout one price for one
+    unit. Its `side` decides whether to buy or sell, else a coin does. It has at most one order: a
+    new one replaces the last. An order that the rules refuse, such as a bid above its cash, is
+    ignored. `view.limit` is
     the fundamental value. Each period begins with an empty book and with what the last one has
     left; its dividend is drawn from the seed. The same seed gives the same market. `time` counts
     the steps of all periods.
@@ -52,8 +53,8 @@ def simulate_asset_market(
         endowments: cash and units of each trader in the beginning.
         periods: how many to trade; by default all that the asset has.
         steps: how many chances to shout a period has, for all traders together.
-        rules: by default a budget, no short sales, and who would trade with itself takes the
-            older order back.
+        rules: by default a budget, no short sales, and the older order is cancelled if a trader
+            would trade with itself.
 
     Raises:
         BadMarket: a trader has no endowment, an endowment no trader, or the asset too few periods.
@@ -68,7 +69,7 @@ def simulate_asset_market(
     paid: dict[int, Price | None] = {}
     held = dict(endowments)
     for period in range(1, (periods or dividends.periods) + 1):
-        one = _Period(traders, dividends, held, allowed, period, seed)
+        one = _AssetPeriod(traders, dividends, held, allowed, period, seed)
         for step in range(steps):
             one.step(1 - step / steps, (period - 1) * steps + step, rows)
         paid[period] = dividend = dividends.draw(period, seed)
@@ -78,7 +79,7 @@ def simulate_asset_market(
     return MarketTables("simulation", order_event_table(rows), frame)
 
 
-class _Period:
+class _AssetPeriod:
     """One period: a book, and what everybody brings to it."""
 
     def __init__(
@@ -113,7 +114,7 @@ class _Period:
             return
         for outcome in outcomes:
             rows.extend(order_event_rows(outcome, float(time), self._period))
-        self._tell(side, price, outcomes, time_left)
+        self._announce(side, price, outcomes, time_left)
 
     def settled(self, dividend: Price) -> dict[str, tuple[Price, int]]:
         """Return what everybody has when the period has paid."""
@@ -124,20 +125,22 @@ class _Period:
         }
 
     def _shout(self, name: str, side: Side, price: Price) -> list[Outcome]:
-        """Put the trader's order in the place of the last one; if it is refused, that one stays."""
+        """Replace the trader's last order; if the new one is refused, the last one stays."""
         own = self._own(name)
         if own is None:
             return [self._book.limit(name, side, price)]
         if own.side == side:
             return [] if own.price == price else [self._book.replace(name, own.number, price)]
-        # The last one goes only if the new one is taken, and binds nothing that the new one needs.
+        # Cancelled only after the new one is accepted; it reserves nothing that one needs.
         made = self._book.limit(name, side, price)
         return [made, *self._taken_back(own)]
 
     def _taken_back(self, own: Order) -> list[Outcome]:
         return [self._book.cancel(own.player, own.number)] if own.remaining else []
 
-    def _tell(self, side: Side, price: Price, outcomes: list[Outcome], time_left: float) -> None:
+    def _announce(
+        self, side: Side, price: Price, outcomes: list[Outcome], time_left: float
+    ) -> None:
         trades = [trade for outcome in outcomes for trade in outcome.trades]
         heard = Shout(side, trades[0].price if trades else price, bool(trades))
         for name, trader in self._traders.items():

@@ -33,13 +33,13 @@ def market_bot(
     Args:
         pace: seconds between two acts, on average; the gaps are exponential.
         seconds: how long a period lasts, for traders who look at the clock.
-        on_trade: is called with each trade that the page tells of: number, time, price, quantity,
+        on_trade: called with each trade that the page shows: number, time, price, quantity,
             initiator.
 
     Other pages are answered as `random_forms` does. Where there are several markets on a page, it
     trades in the first. Where the page has no end of its own, the bot has done its part when it has
     no unit left to trade. Where an asset is traded,
-    a trader's limit is what holding a unit pays on average if the page tells it (`show_value`),
+    a trader's limit is what holding a unit pays on average if the page shows it (`show_value`),
     else half of the highest price. A trader who stands by its price sends nothing; nobody hears it
     again, as in `simulate_market`. On a CallMarketPage the bot sends one order for each of its
     units, at what the trader would quote for it, and is ready then.
@@ -108,34 +108,34 @@ class _Here:
 
 
 class _Seat:
-    """A bot's place in one market: what the page tells, and what the trader makes of it."""
+    """A bot's place in one market: the page's data, and the trader's decisions."""
 
     def __init__(
-        self, here: _Here, trader: Trader, told: dict[str, Any], pace: float,
+        self, here: _Here, trader: Trader, data: dict[str, Any], pace: float,
         seconds: float | None, on_trade: Callable[[list[Any]], None] | None,
     ) -> None:  # fmt: skip
         self._on_trade, self._last_trade = on_trade, 0
         self._here, self._trader, self._pace, self._seconds = here, trader, pace, seconds
         self._begun = time.monotonic()
-        self._seed(told)
+        self._seed(data)
 
     @property
     def timed(self) -> bool:
         """Whether the page has an end of its own."""
-        return bool(self._told["timed"])
+        return bool(self._data["timed"])
 
     @property
     def is_call(self) -> bool:
         """Whether orders are collected here, and traded together."""
-        return "call" in self._told
+        return "call" in self._data
 
-    def _seed(self, told: dict[str, Any]) -> None:
-        self._told, self._mine, self._seq = told, told["mine"], told["depth"]["seq"]
-        rows = {"buy": told["depth"]["bids"], "sell": told["depth"]["asks"]}
+    def _seed(self, data: dict[str, Any]) -> None:
+        self._data, self._mine, self._seq = data, data["mine"], data["depth"]["seq"]
+        rows = {"buy": data["depth"]["bids"], "sell": data["depth"]["asks"]}
         self._levels = {side: {from_plain(row[0]) for row in rows[side]} for side in _SIDES}
-        self._tell(told["trades"])
+        self._observe(data["trades"])
 
-    def _tell(self, trades: list[list[Any]]) -> None:
+    def _observe(self, trades: list[list[Any]]) -> None:
         for trade in trades:
             if trade[0] > self._last_trade:
                 self._last_trade = trade[0]
@@ -161,13 +161,13 @@ class _Seat:
         """Send an order for each unit that has none yet, of a market that trades them together."""
         for side, limit in self._units():
             await self._listen(self._here.rng.expovariate(1 / self._pace))
-            if not self._told["open"]:
+            if not self._data["open"]:
                 return
             view = self._view_of(side, limit, None)
             price = self._trader.quote(view, self._here.rng)
             if price is None:
                 continue
-            name = self._told["market"]
+            name = self._data["market"]
             try:
                 reply = await self._here.call(
                     "send_order", name, side, plain(price), 1, time.time()
@@ -180,16 +180,16 @@ class _Seat:
 
     async def be_ready(self) -> None:
         """Say that one is ready, where one is asked, and wait until the market is cleared."""
-        if self._told["open"] and self._told["call"]["ready"] is not None:
-            name = self._told["market"]
+        if self._data["open"] and self._data["call"]["ready"] is not None:
+            name = self._data["market"]
             reply = await self._here.call("set_ready", name, True, time.time())
-            self._told["open"] = reply["call"]["open"]
-        while self._told["open"]:
+            self._data["open"] = reply["call"]["open"]
+        while self._data["open"]:
             await self._hear_of(await self._here.next_note())
 
     def _units(self) -> list[tuple[Side, Any]]:
         """Return side and limit of every unit without an order; in asset markets, of one."""
-        sides: list[Side] = [side for side in _SIDES if side in self._told["sides"]]
+        sides: list[Side] = [side for side in _SIDES if side in self._data["sides"]]
         if self._mine["profit"] is None:
             free = not self._mine["orders"] and sides
             return [(self._here.rng.choice(sides), None)] if free else []
@@ -202,7 +202,7 @@ class _Seat:
 
     async def _send(self, view: View, price: Price) -> None:
         own = next((row for row in self._mine["orders"] if row[1] == view.side), None)
-        market, sent = self._told["market"], time.time()
+        market, sent = self._data["market"], time.time()
         if own is None:
             reply = await self._here.call("send_order", market, view.side, plain(price), 1, sent)
         elif from_plain(own[2]) == price:
@@ -226,13 +226,13 @@ class _Seat:
             await self._take(note.event, note.data)
 
     def _is_here(self, data: dict[str, Any]) -> bool:
-        return all(data.get(name) == self._told[name] for name in ("market", "period"))
+        return all(data.get(name) == self._data[name] for name in ("market", "period"))
 
     async def _take(self, event: str | None, data: dict[str, Any]) -> None:
         if event == "UprootMarketCleared":
             self._seed(data)
         elif event == "UprootMarketClosed":
-            self._told["open"] = False
+            self._data["open"] = False
         elif event == "UprootMarketMine":
             self._mine = data["mine"]
         elif event == "UprootMarket" and data["seq"] > self._seq:
@@ -248,7 +248,7 @@ class _Seat:
             (level.add if quantity else level.discard)(from_plain(price))
             if quantity and not data["trades"]:
                 self._hear(Shout(side, from_plain(price), False))
-        self._tell(data["trades"])
+        self._observe(data["trades"])
         for _, _, price, _, initiator in data["trades"]:
             self._hear(Shout(initiator, from_plain(price), True))
 
@@ -256,9 +256,9 @@ class _Seat:
         self._trader.observe(shout, self._view(), self._here.rng)
 
     async def _ask_again(self) -> None:
-        told = await self._here.call("seed_markets")
-        name = self._told["market"]
-        self._seed(next(one for one in told["markets"] if one["market"] == name))
+        data = await self._here.call("seed_markets")
+        name = self._data["market"]
+        self._seed(next(one for one in data["markets"] if one["market"] == name))
 
     def _has_units(self) -> bool:
         mine = self._mine
@@ -267,7 +267,7 @@ class _Seat:
     def _view(self) -> View | None:
         """Return what the trader sees; None if it can do nothing now."""
         side = self._side()
-        if side is None or not self._told["open"]:
+        if side is None or not self._data["open"]:
             return None
         limit = self._mine["value" if side == "buy" else "cost"]
         own = next((row for row in self._mine["orders"] if row[1] == side), None)
@@ -279,13 +279,13 @@ class _Seat:
         if self._seconds:
             left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
         if limit is None:
-            limit = self._told["facts"].get(HOLDING_VALUE)
+            limit = self._data["facts"].get(HOLDING_VALUE)
         highest = self._highest(limit)
         return View(
             side, highest // 2 if limit is None else from_plain(limit),
             max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
-            own, from_plain(self._told["tick"]), highest, left, self._told["period"],
-            self._told["period"],
+            own, from_plain(self._data["tick"]), highest, left, self._data["period"],
+            self._data["period"],
         )  # fmt: skip
 
     def _highest(self, limit: Any) -> Price:
@@ -294,7 +294,7 @@ class _Seat:
         Else it is twice the highest of the trader's own value or cost and the prices that stand:
         it does not know what the units of others are worth. Without any, it is what it can pay.
         """
-        highest: Price = from_plain(self._told["max_price"])
+        highest: Price = from_plain(self._data["max_price"])
         if highest != NO_LIMIT:
             return highest
         known = [price for side in _SIDES for price in self._levels[side]]
@@ -303,8 +303,8 @@ class _Seat:
         return min(highest, max(2 * max(known) if known else cash, 1)) if known or cash else highest
 
     def _side(self) -> Side | None:
-        able: list[Side] = [side for side in _SIDES if side in self._told["sides"]]
+        able: list[Side] = [side for side in _SIDES if side in self._data["sides"]]
         if self._mine["profit"] is not None:
             held = {"buy": self._mine["value"], "sell": self._mine["cost"]}
             able = [side for side in able if held[side] is not None]
-        return chosen_side(self._trader, self._told["period"], able, self._here.rng)
+        return chosen_side(self._trader, self._data["period"], able, self._here.rng)

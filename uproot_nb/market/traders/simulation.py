@@ -78,7 +78,7 @@ def simulate_market(
 
 
 class _Period:
-    """One period: a book, and who may still trade."""
+    """One period: a book, and the traders who may still trade."""
 
     def __init__(
         self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
@@ -111,17 +111,17 @@ class _Period:
         if price is None:
             return True
         if price == view.own:
-            self._tell(view, price, None, time_left)  # said again, and heard again
+            self._announce(view, price, None, time_left)  # shouted and heard again
             return True
         if self._book.rules.improvement and not _improves(view, price):
             return True
         try:
-            outcome = self._shout(name, view, price, lambda o: self._keep(o, time, rows))
+            outcome = self._shout(name, view, price, lambda o: self._record(o, time, rows))
         except OrderRefused:
             return True
-        self._tell(view, price, outcome, time_left)
+        self._announce(view, price, outcome, time_left)
         if outcome.trades and self._clears:
-            self._keep(self._book.cancel_all(), time, rows)
+            self._record(self._book.cancel_all(), time, rows)
         return True
 
     def call(self, time: int, rows: list[dict[str, Any]]) -> None:
@@ -137,8 +137,8 @@ class _Period:
                 price = self._traders[name].quote(view, self._chance)
                 if price is not None:
                     with suppress(OrderRefused):
-                        self._keep(self._book.limit(name, side, price), time, rows)
-        self._keep(self._book.clear(), time + 1, rows)
+                        self._record(self._book.limit(name, side, price), time, rows)
+        self._record(self._book.clear(), time + 1, rows)
 
     def _units(self, name: str) -> Iterator[tuple[Side, Price]]:
         for value in self._values.values.get(name, ()):
@@ -146,19 +146,21 @@ class _Period:
         for cost in self._values.costs.get(name, ()):
             yield "sell", cost
 
-    def _shout(self, name: str, view: View, price: Any, keep: Callable[[Outcome], None]) -> Outcome:
+    def _shout(
+        self, name: str, view: View, price: Any, record: Callable[[Outcome], None]
+    ) -> Outcome:
         own = next(iter(self._book.account(name).orders.values()), None)
         if own is None:
             outcome = self._book.limit(name, view.side, price)
         else:
             outcome = self._book.replace(name, own.number, price)
-        keep(outcome)
+        record(outcome)
         return outcome
 
-    def _keep(self, outcome: Outcome, time: int, rows: list[dict[str, Any]]) -> None:
+    def _record(self, outcome: Outcome, time: int, rows: list[dict[str, Any]]) -> None:
         rows.extend(order_event_rows(outcome, float(time), self._period))
 
-    def _tell(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
+    def _announce(self, view: View, price: Any, outcome: Outcome | None, time_left: float) -> None:
         if not self._listeners:
             return
         trades = [] if outcome is None else outcome.trades
@@ -185,9 +187,9 @@ class _Period:
 
 
 def _highest(rules: Rules, values: InducedValues) -> Price:
-    """Return the highest price of the rules; where they name none, the highest value or cost.
+    """Return the highest price of the rules; if they name none, the highest value or cost.
 
-    Who draws from a million prices where units are worth a hundred would never trade.
+    A trader who draws from a million prices for units worth a hundred would never trade.
     """
     if rules.max_price != NO_LIMIT:
         return rules.max_price
@@ -196,12 +198,12 @@ def _highest(rules: Rules, values: InducedValues) -> Price:
 
 
 def _listens(trader: Trader) -> bool:
-    # Who builds on a heedless trader may listen after all.
+    # A subclass of Heedless may listen after all.
     return getattr(type(trader), "observe", None) is not Heedless.observe
 
 
 def _improves(view: View, price: Price) -> bool:
-    """Say whether a price is better than the best quote of its side, whosever that is."""
+    """Return whether a price is better than the best quote of its side, whosever that is."""
     if view.side == "buy":
         return view.bid is None or price > view.bid
     return view.ask is None or price < view.ask

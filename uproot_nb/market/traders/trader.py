@@ -1,4 +1,4 @@
-"""Trader: what every robot trader is given and asks for."""
+"""Trader: the interface of robot traders, and what they see."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side"]
 
 @dataclass(frozen=True)
 class View:
-    """What one trader may know of a market at one moment; prices are in money.
+    """One trader's view of a market at one moment; prices are in money.
 
     Attributes:
-        side: whether it is its turn to buy or to sell.
-        limit: the value (buy) or cost (sell) of its next unit; in asset markets the best guess.
-        bid, ask: the best standing quotes, None where nobody stands.
+        side: whether it buys or sells now.
+        limit: the value (buy) or cost (sell) of its next unit; in asset markets an estimate.
+        bid, ask: the best standing quotes; None if there are none.
         own: the price of its own standing order of this side, None without one.
-        tick, highest: the least step and the highest price there may be.
+        tick, highest: the smallest step and the highest price allowed.
         time_left: the share of the period that is left, from 1 to 0.
         period, periods: the number of this period, from 1, and of all.
     """
@@ -74,9 +74,9 @@ class AssetTrader(Trader, Protocol):
 
 
 def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Random) -> Side | None:
-    """Return what a trader does next: what it says itself, else one of *able* by chance.
+    """Return a trader's next side: its own choice, else one of *able* at random.
 
-    None where it can do nothing, or not what it would.
+    None if it can do nothing, or not what it wants.
     """
     if not able:
         return None
@@ -85,7 +85,7 @@ def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Rando
 
 
 class Heedless:
-    """A trader who learns nothing from what it hears; a simulation need not tell it.
+    """A trader who learns nothing from shouts; a simulation need not call `observe`.
 
     class Stubborn(Heedless):
         def quote(self, view, chance):
