@@ -1,7 +1,10 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make test   everything that is checked before a change is accepted (less than 20 minutes)
+# make quick  lint, types and the tests that start no process: before each commit (90 seconds)
+# make test   everything that is checked before a change is accepted (12 minutes)
+# make test-lowest   the quick tests with the oldest packages that setup.cfg allows
+# make test-3.13     the quick tests on Python 3.13, where there is one
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 # make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200)
 #
@@ -9,17 +12,25 @@
 
 BIN := .venv/bin
 
+# Without bytecode every kernel and every server of the tests would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+QUICK := -m "not processes and not slow" -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: chaos demo lab docs test test-all bench conformance lint vendor clean browser proxy
+.PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13
+.PHONY: bench conformance lint vendor clean browser proxy
 .DEFAULT_GOAL := demo
 
-demo: .venv/installed
+demo: .venv/running
 	$(BIN)/python tools/demo.py
 
-lab: .venv/installed
+lab: .venv/running
 	$(BIN)/python tools/lab.py
+
+quick: lint
+	$(BIN)/python -m pytest $(QUICK)
 
 docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
@@ -29,6 +40,14 @@ test: lint browser proxy
 
 test-all: lint browser proxy
 	$(BIN)/python -m pytest $(PARALLEL)
+
+test-lowest:
+	bash tools/prepare.sh lowest
+	.venv-lowest/bin/python -m pytest $(QUICK)
+
+test-3.13:
+	bash tools/prepare.sh 3.13
+	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(QUICK)
 
 chaos: .venv/installed
 	$(BIN)/python tools/chaos.py
@@ -53,9 +72,14 @@ browser:
 proxy:
 	bash tools/prepare.sh proxy
 
-.venv/installed: setup.cfg pyproject.toml tools/prepare.sh
-	bash tools/prepare.sh environment
+# What the demo and JupyterLab need: no linters, type checkers, browsers or MkDocs.
+.venv/running: setup.cfg pyproject.toml tools/prepare.sh
+	bash tools/prepare.sh running
 	touch $@
 
+.venv/installed: setup.cfg pyproject.toml tools/prepare.sh
+	bash tools/prepare.sh environment
+	touch .venv/running $@
+
 clean:
-	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-3.13 build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, sync_playwright
 from traitlets.config import Config
 
+from tests.starting import starts_a_process
 from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.log.events import Event
 from uproot_nb.session.world import World
@@ -28,6 +29,13 @@ FLAGS = [
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a browser's path."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start processes: `make quick` leaves them out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and starts_a_process(item):
+            item.add_marker("processes")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from lowest import lowest
 from packaging.requirements import Requirement
 
 import uproot_nb
@@ -20,6 +21,7 @@ import uproot_nb
 REPOSITORY = Path(__file__).resolve().parent.parent
 IMPORTED_BY_NOBODY = {
     "ipykernel": "a notebook needs a kernel",
+    "ipywidgets": "authors put sliders beside tables and charts",
 }
 
 
@@ -95,6 +97,13 @@ def test_every_imported_package_is_required_and_every_required_one_imported() ->
 def test_every_requirement_has_a_tested_lower_bound() -> None:
     for requirement in _requirements():
         assert [s.operator for s in requirement.specifier] == [">="], requirement
+
+
+def test_the_lowest_versions_are_those_of_the_bounds() -> None:
+    pinned = {Requirement(line).name: line for line in lowest(_text("setup.cfg"))}
+    for requirement in _requirements():
+        assert pinned[requirement.name] == str(requirement).replace(">=", "==")
+    assert set(pinned) >= OPTIONAL
 
 
 def test_conda_gets_the_same_packages() -> None:

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Prepares a machine for this repository:
 #
-#   bash tools/prepare.sh environment    .venv with the package, its tests' needs, the extension on
+#   bash tools/prepare.sh running        .venv with the package and JupyterLab, the extension on
+#   bash tools/prepare.sh environment    the same, and what tests, measurements and docs need
+#   bash tools/prepare.sh lowest         .venv-lowest, with the oldest packages that setup.cfg allows
+#   bash tools/prepare.sh 3.13           .venv-3.13, on that Python, if there is one
 #   bash tools/prepare.sh browser        Chromium, from the system's packages
 #   bash tools/prepare.sh proxy          nginx, from there, for the tests of the manual's block
 #
@@ -45,26 +48,61 @@ find_python() {
     exit 1
 }
 
+# Make a virtual environment: make_environment FOLDER PYTHON
 make_environment() {
-    local python
-    [ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
-    python=$(find_python)
+    local venv=$1 python=$2
+    [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return
     "$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv || true
-    "$python" -m venv .venv || {
+    "$python" -m venv "$venv" || {
         say "$python cannot make virtual environments. On Debian: apt-get install python3-venv"
         exit 1
     }
 }
 
-prepare_environment() {
-    make_environment
-    .venv/bin/python -m pip install --disable-pip-version-check -e '.[test,bench,docs]'
+# Install the package with some of its extras: install_into FOLDER EXTRAS [PIP'S OPTIONS]
+install_into() {
+    local venv=$1 extras=$2
+    shift 2
+    "$venv/bin/python" -m pip install --disable-pip-version-check "$@" -e ".[$extras]"
     # An editable install brings no data files, and it is one of those that switches the
     # extension on ("jupyter server extension enable" wants it to be there already).
-    mkdir -p .venv/etc/jupyter/jupyter_server_config.d
+    mkdir -p "$venv/etc/jupyter/jupyter_server_config.d"
     cp jupyter-config/jupyter_server_config.d/uproot_nb.json \
-        .venv/etc/jupyter/jupyter_server_config.d/
+        "$venv/etc/jupyter/jupyter_server_config.d/"
+}
+
+prepare_running() {
+    make_environment .venv "$(find_python)"
+    install_into .venv lab
+}
+
+prepare_environment() {
+    make_environment .venv "$(find_python)"
+    install_into .venv test,bench,docs
     .venv/bin/python -m jupyter server extension enable --sys-prefix uproot_nb
+}
+
+prepare_lowest() {
+    make_environment .venv-lowest "$(find_python)"
+    .venv-lowest/bin/python tools/lowest.py >.venv-lowest/constraints.txt
+    install_into .venv-lowest test -c .venv-lowest/constraints.txt
+}
+
+# Where a version manager stands in front, the name alone may start nothing: it wants the number.
+find_version() {
+    local number
+    number=$(pyenv versions --bare 2>/dev/null | grep -m1 "^$1") || true
+    env ${number:+PYENV_VERSION="$number"} "python$1" -c 'import sys; print(sys.executable)' 2>/dev/null
+}
+
+prepare_version() {
+    local python
+    python=$(find_version "$1") || {
+        say "There is no Python $1 here: its tests are skipped."
+        return
+    }
+    make_environment ".venv-$1" "$python"
+    install_into ".venv-$1" test
 }
 
 has_browser() {
@@ -96,8 +134,11 @@ prepare_proxy() {
 }
 
 case "${1:-}" in
+    running) prepare_running ;;
     environment) prepare_environment ;;
+    lowest) prepare_lowest ;;
+    3.*) prepare_version "$1" ;;
     browser) prepare_browser ;;
     proxy) prepare_proxy ;;
-    *) say "usage: bash tools/prepare.sh environment|browser|proxy"; exit 2 ;;
+    *) say "usage: bash tools/prepare.sh running|environment|lowest|3.13|browser|proxy"; exit 2 ;;
 esac

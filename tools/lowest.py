@@ -1,0 +1,24 @@
+"""Print setup.cfg's lower bounds as pip's constraints: `numpy>=1.26` becomes `numpy==1.26`."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
+
+
+def lowest(text: str) -> Iterator[str]:
+    """Yield a constraint for each requirement of the package and its optional parts."""
+    setup = configparser.ConfigParser()
+    setup.read_string(text)
+    extras = setup["options.extras_require"]
+    lines = [setup["options"]["install_requires"], extras["iban"], extras["parquet"]]
+    for name, bound in re.findall(r"^([\w-]+)>=([^,\s]+)", "\n".join(lines), re.MULTILINE):
+        yield f"{name}=={bound}"
+
+
+if __name__ == "__main__":
+    print(*lowest(SETUP.read_text("utf-8")), sep="\n")
