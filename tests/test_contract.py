@@ -71,7 +71,7 @@ NAMESPACE = {
     "new_player": "notebook/test_serve.py::test_new_session_and_new_player_run_once_each_and_restart_at_each_resume",
     "restart": "notebook/test_serve.py::test_new_session_and_new_player_run_once_each_and_restart_at_each_resume",
     "digest": "engine/test_namespace.py::test_the_researcher_reads_digest_and_pipeline",
-    "language": "languages/test_catalogs.py::test_the_authors_wish_goes_before_the_browsers_and_that_before_english",
+    "language": "languages/test_choice.py::test_the_authors_wish_goes_before_the_browsers_and_that_before_english",
     "C": "experiment/test_setup.py::test_scripts_see_the_public_constants",
     "Context": "engine/test_namespace.py::test_templates_read_what_the_context_computes",
     "DESCRIPTION": "interop/test_apps.py::test_an_app_says_what_it_is",

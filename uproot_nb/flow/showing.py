@@ -23,7 +23,8 @@ from uproot_nb.flow.waits import Waits
 from uproot_nb.forms.form import Form, make_form, save_values, template_functions
 from uproot_nb.forms.translation import SpokenFields
 from uproot_nb.forms.uploads import Upload
-from uproot_nb.languages.catalogs import choose, direction
+from uproot_nb.languages.choice import choose
+from uproot_nb.languages.codes import direction
 from uproot_nb.realtime.chat import chat_functions
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause, perform

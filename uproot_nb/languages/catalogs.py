@@ -1,4 +1,4 @@
-"""Languages: the texts of an experiment in each, and which one a participant reads."""
+"""Catalogues: the texts of an experiment and of uproot_nb, in each language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from uproot_nb.errors import BadLanguage, BadLanguageFile
+from uproot_nb.errors import BadLanguageFile
 from uproot_nb.languages.catalog_files import (
     Texts,
     Translation,
@@ -21,9 +21,9 @@ from uproot_nb.languages.catalog_files import (
     plain,
     read_catalogue,
 )
-from uproot_nb.languages.codes import ENGLISH, broader, normal_code
+from uproot_nb.languages.codes import ENGLISH, broader
 
-__all__ = ["Catalogues", "Shelf", "choose", "direction", "fill", "load_catalogues"]
+__all__ = ["Catalogues", "Shelf", "fill", "load_catalogues", "shipped_languages"]
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 SETTLED_NS = 2_000_000_000
@@ -33,12 +33,6 @@ MOST_UNFOUND = 1_000
 """How many untranslated texts of a language are remembered for the researcher."""
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.ASCII)
-
-_RIGHT_TO_LEFT = re.compile(
-    "ar|arc|arz|ckb|dv|fa|glk|he|iw|ji|khw|ks|lrc|mzn|nqo|pnb|prs|ps|sd|skr|syr|ug|ur|yi"
-)
-_RIGHT_TO_LEFT_SCRIPT = re.compile("Adlm|Arab|Aran|Hebr|Mand|Mend|Nkoo|Rohg|Samr|Syrc|Thaa")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +59,9 @@ class Catalogues:
         """Return the translation into *language*, or into a broader one, if there is one."""
         source = plain(text)
         for code in broader(language):
-            for texts in (self.own, _shipped()):
-                found = texts.get(code, {}).get(source)
-                if found is not None:
-                    return found
+            for texts in (self.own.get(code), _shipped(code)):
+                if texts and source in texts:
+                    return texts[source]
         return None
 
     def spoken(self, language: str) -> str:
@@ -76,7 +69,7 @@ class Catalogues:
 
         There are only so many, whatever a participant asks for.
         """
-        known = {*self.own, *_shipped()}
+        known = {*self.own, *shipped_languages()}
         return next((code for code in broader(language) if code in known), ENGLISH)
 
     def translate(self, text: str, language: str, /, **values: Any) -> str:
@@ -103,7 +96,8 @@ class Catalogues:
         codes = broader(language)
         if ENGLISH in codes and not any(code in self.own for code in codes):
             return []
-        listed = (*self.own.values(), *_shipped().values(), self._unfound.get(language, ()))
+        # The shipped languages all have the texts that English has.
+        listed = (*self.own.values(), _shipped(ENGLISH), self._unfound.get(language, ()))
         sources = {source for texts in listed for source in texts}
         return sorted(source for source in sources if self.find(source, language) is None)
 
@@ -151,34 +145,6 @@ def fill(text: str, /, **values: Any) -> str:
 
     filled = _PLACEHOLDER.sub(value_of, str(text))
     return Markup(filled) if safe else filled
-
-
-def choose(requested: str | None, accept_language: str, available: Iterable[str]) -> str:
-    """Choose a page's language: the author's wish, else what the browser likes best, else English.
-
-    Args:
-        accept_language: the browser's header of that name.
-        available: the languages that the experiment has.
-
-    Raises:
-        BadLanguage: what the author asked for is no language code.
-    """
-    if requested is not None and requested != "":
-        code = normal_code(requested) if isinstance(requested, str) else None
-        if code is None:
-            raise BadLanguage(requested)
-        return code
-    there = {normal_code(code): code for code in sorted(available)}
-    matches = (_match(liked, there) for liked in _liked(accept_language))
-    return next((match for match in matches if match), ENGLISH)
-
-
-def direction(language: str) -> str:
-    """Return "rtl" for a language that is written from right to left, else "ltr"."""
-    parts = (normal_code(language) or "").split("-")
-    script = next((part for part in parts[1:2] if len(part) == 4 and part.isalpha()), "")
-    pattern, name = (_RIGHT_TO_LEFT_SCRIPT, script) if script else (_RIGHT_TO_LEFT, parts[0])
-    return "rtl" if pattern.fullmatch(name) else "ltr"
 
 
 class Shelf:
@@ -243,8 +209,20 @@ def _read_all(paths: Iterable[Path]) -> Catalogues:
 
 
 @cache
-def _shipped() -> Mapping[str, Mapping[str, Translation]]:
-    return load_catalogues(SHIPPED_FOLDER).own
+def shipped_languages() -> tuple[str, ...]:
+    """Return the languages that uproot_nb has its own texts in."""
+    return tuple(sorted(path.stem for path in SHIPPED_FOLDER.glob("*.yml")))
+
+
+def _shipped(language: str) -> Mapping[str, Translation]:
+    """Return our own texts in exactly this language; empty if there is no file."""
+    return _read_shipped(language) if language in shipped_languages() else {}
+
+
+@cache
+def _read_shipped(language: str) -> Mapping[str, Translation]:
+    # One file at a time: nobody waits for a language that nobody reads.
+    return read_catalogue(SHIPPED_FOLDER / f"{language}.yml")[language]
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
@@ -253,24 +231,3 @@ def _stamp(path: Path) -> tuple[Path, int, int]:
     except OSError:
         return path, 0, 0  # reading it says what is the matter
     return path, stat.st_mtime_ns, stat.st_size
-
-
-def _liked(accept_language: str) -> list[str]:
-    """Return the languages of an Accept-Language header, the best liked first."""
-    weighed = []
-    for part in accept_language[:500].split(","):
-        code, _, parameters = part.partition(";")
-        found = _WEIGHT.search(parameters.replace(" ", ""))
-        weighed.append((float(found[1]) if found else 1.0, code.strip()))
-    weighed.sort(key=lambda pair: -pair[0])
-    return [code for weight, code in weighed if weight > 0]
-
-
-def _match(liked: str, there: Mapping[str | None, str]) -> str | None:
-    codes = broader(liked)
-    for code in codes:
-        if code in there:
-            return there[code]
-    # Whoever reads Portuguese is better served by Brazilian than by English.
-    variants = (there[code] for code in there if codes and code and broader(code)[-1] == codes[-1])
-    return next(variants, None)

@@ -19,8 +19,8 @@ from markupsafe import Markup
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.hints import hint_for_template
-from uproot_nb.languages.catalogs import Catalogues, Shelf, direction
-from uproot_nb.languages.codes import ENGLISH
+from uproot_nb.languages.catalogs import Catalogues, Shelf
+from uproot_nb.languages.codes import ENGLISH, direction
 from uproot_nb.templating.formatting import fmtnum, to
 from uproot_nb.templating.markdown import PARAGRAPH, Prose, paragraph, read_prose
 from uproot_nb.templating.translation import speak, translate_blocks
