@@ -512,7 +512,7 @@ def shipped() -> dict[str, dict[str, str]]:
 
 
 SAYING = (
-    "templating", "forms", "session", "realtime", "flow", "engine", "market",
+    "templating", "forms", "session", "realtime", "flow", "engine", "market", "server",
 )  # fmt: skip
 """The folders whose code shows texts to participants."""
 
@@ -579,6 +579,7 @@ def test_the_texts_of_ours_are_found() -> None:
         "Base.html",
         "uproot.js",
         "refusals.py",
+        "notices.py",
     } <= found
 
 
@@ -591,6 +592,15 @@ def test_every_shipped_language_has_the_same_texts_with_the_same_placeholders() 
             assert translation == translation.strip()
 
 
+def test_the_documentation_lists_the_languages_and_names_those_that_nobody_has_read() -> None:
+    text = (PACKAGE.parent / "docs" / "languages.md").read_text("utf-8")
+    listed = dict(re.findall(r"^\|.*\| `(.*)\.yml` \|(.*)\|$", text, re.MULTILINE))
+    assert sorted(listed) == sorted(SHIPPED)
+    for code in SHIPPED:
+        head = (PACKAGE / "languages" / f"{code}.yml").read_text("utf-8").partition("\n\n")[0]
+        assert (listed[code].strip() == "machine") == ("# Machine-made" in head), code
+
+
 def test_the_shipped_english_is_what_the_source_says() -> None:
     assert all(text == said for text, said in shipped()["en"].items())
 
@@ -601,6 +611,12 @@ def test_the_shipped_english_is_what_the_source_says() -> None:
         ("de", r"\b([Dd]u|[Dd]ich|[Dd]ein\w*|[Ee]uch)\b"),
         ("es", r"\b([Tt]ú|[Tt]u|[Tt]us|[Tt]ienes|[Pp]uedes)\b"),
         ("fr", r"\b([Tt]u|[Tt]on|[Tt]es|[Tt]oi)\b"),
+        ("it", r"\b([Tt]u|[Tt]uo|[Tt]ua|[Tt]uoi|[Tt]ue|[Pp]uoi|[Hh]ai)\b"),
+        ("nl", r"\b([Jj]e|[Jj]ij|[Jj]ouw?)\b"),
+        ("pt", r"\b([Tt]u|[Tt]eus?|[Tt]uas?)\b"),
+        ("pl", r"\b([Tt]y|[Tt]woj\w*|[Tt]wój|[Mm]asz|[Mm]ożesz)\b"),
+        ("tr", r"\b([Ss]en|[Ss]enin|[Ss]ana|[Ss]eni)\b"),
+        ("zh-Hans", "你"),
     ],
 )
 def test_participants_are_addressed_formally(code: str, informal: str) -> None:
