@@ -42,7 +42,6 @@ from uproot_nb.forms.form import (
     Form,
     Upload,
     UploadedFile,
-    file_fields,
     make_form,
     render_field,
     render_fields,
@@ -543,8 +542,6 @@ def test_files_and_stealth_fields_are_not_among_what_is_stored(upload: Upload) -
     form = make_form(fields, pairs=[("iban", "x"), ("age", "3")], files=[upload])
     assert form.validate()
     assert save_values(form, {"iban"}) == {"age": 3}
-    assert file_fields(fields) == ["cv", "w"]
-    assert file_fields({"age": IntegerField()}) == []
 
 
 def test_a_file_for_a_question_that_wants_none_is_ignored(upload: Upload) -> None:

@@ -1,6 +1,6 @@
 """Field: one question of a page's form, as an author declares it.
 
-Declarations are plain, immutable values; what browsers get and what answers mean is the engine's.
+Declarations are plain, immutable values; `uproot_nb.forms` draws them and reads their answers.
 """
 
 from __future__ import annotations

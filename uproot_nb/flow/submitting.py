@@ -17,7 +17,7 @@ from uproot_nb.flow.hooks import attempt_for, run_hook, undo, value_of
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.moves import Moves
 from uproot_nb.flow.timeouts import Timeouts
-from uproot_nb.forms.form import Form, save_values, say
+from uproot_nb.forms.form import Form, save_values
 from uproot_nb.forms.parsing import HTML_WRITTEN
 from uproot_nb.languages.codes import ENGLISH
 from uproot_nb.session.entities import Player
@@ -117,7 +117,7 @@ class Submissions:
         if form is None:
             return None
         form.validate()
-        form.add_errors(say(form, UNPROVEN))
+        form.add_errors(form.translate(UNPROVEN))
         return form
 
     async def _form(

@@ -4,39 +4,37 @@
     if form.validate():
         player.age = form.data["age"]
 
-WTForms does the work; it is loaded when the first form is made.
+Declared fields are bound as they are; an author's WTForms fields are adapted in wtforms_fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from uproot_nb.errors import BadPage
-from uproot_nb.experiment.declarations import check_fields, is_wtforms_field
-from uproot_nb.experiment.fields import FileField
+from uproot_nb.experiment.declarations import Field, check_fields
+from uproot_nb.forms.bound_field import BoundField
 from uproot_nb.forms.parsing import ANSWER_TEXTS
+from uproot_nb.forms.posted import Posted
+from uproot_nb.forms.rendering import draw_errors, draw_field, draw_likert_grid
 from uproot_nb.forms.uploads import Upload, UploadedFile
 from uproot_nb.languages.codes import ENGLISH
 
-if TYPE_CHECKING:
-    import wtforms
-    from wtforms.form import BaseForm
-
 __all__ = [
-    "TEXTS", "Form", "Upload", "UploadedFile", "file_fields", "make_form", "render_field",
-    "render_fields", "save_values", "say", "template_functions",
+    "TEXTS", "Form", "Upload", "UploadedFile", "make_form", "render_field", "render_fields",
+    "save_values", "template_functions",
 ]  # fmt: skip
 
 CHECK = "Please check the following:"
 
 TEXTS = (
-    *ANSWER_TEXTS, CHECK, "Please choose a file.", "Please choose…", "(optional)",
+    *ANSWER_TEXTS, CHECK, "Please choose…", "(optional)",
     "Clear my answer", "No answer yet", "Yes", "No",
 )  # fmt: skip
-"""Every sentence of forms that participants may read, for the languages."""
+"""All texts of forms that participants may read, to be translated."""
 
 
 class Form:
@@ -48,23 +46,25 @@ class Form:
 
     def __init__(
         self,
-        inner: BaseForm,
+        fields: dict[str, Any],
         *,
         is_posted: bool,
         translate: Callable[[str], str],
         language: str = ENGLISH,
     ) -> None:
         self.language = language
-        """The language of the page, by which its numbers were read."""
+        """The language of the page, in which its numbers were read."""
+        self.translate = translate
+        """Returns one of our texts in the language of the form's participant."""
         self.form_errors: list[str] = []
         """What is wrong with the answers together; shown on top."""
-        self._inner, self._is_posted, self._translate = inner, is_posted, translate
+        self._fields, self._is_posted = fields, is_posted
 
     def validate(self) -> bool:
         """Check what was posted; return whether every answer is valid. Nothing posted: False."""
         if not self._is_posted:
             return False
-        checks = [_check(field, self._inner) for field in self]
+        checks = [_adapted(field).validate(self) for field in self]
         return all(checks)
 
     @property
@@ -78,17 +78,17 @@ class Form:
         return {field.short_name: list(field.errors) for field in self if field.errors}
 
     def add_errors(self, result: Any, source: str = "validate") -> bool:
-        """Take what an author's `validate` has returned; return whether it names an error.
+        """Add the errors that an author's `validate` returned; return whether there are any.
 
         Args:
             result: None; a text or a list of texts, shown on top; or a dict of these by field.
-            source: who returned it, to be named if it cannot be understood.
+            source: the hook that returned it, for the message if it is of another type.
 
         Raises:
             BadPage: it is none of these, or names a field that is not on the page.
         """
         by_field = result if isinstance(result, Mapping) else {None: result}
-        found = [(name, text) for name, said in by_field.items() for text in _said(said, source)]
+        found = [(name, text) for name, r in by_field.items() for text in _texts(r, source)]
         for name, text in found:
             if name is None or name == "":
                 self.form_errors.append(text)
@@ -97,24 +97,24 @@ class Form:
                 field.errors = [*field.errors, text]
         return bool(found)
 
-    def __iter__(self) -> Iterator[wtforms.Field]:
-        return iter(self._inner)
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._fields.values())
 
     def __len__(self) -> int:
-        return len(self._inner._fields)
+        return len(self._fields)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._inner._fields
+        return name in self._fields
 
-    def __getitem__(self, name: str) -> wtforms.Field:
-        return self._inner[name]
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
 
-    def __getattr__(self, name: str) -> wtforms.Field:
+    def __getattr__(self, name: str) -> Any:
         if not name.startswith("__") and name in self:
             return self[name]
         raise AttributeError(f"The form has no field '{name}'; it has {self._listed()}.")
 
-    def _named(self, name: Any, source: str) -> wtforms.Field:
+    def _named(self, name: Any, source: str) -> Any:
         if name in self:
             return self[name]
         remedy = "Name fields of this page as they are written in 'fields'; None stands for all."
@@ -122,7 +122,7 @@ class Form:
         raise BadPage(source, what, remedy)
 
     def _listed(self) -> str:
-        return ", ".join(self._inner._fields) or "no fields"
+        return ", ".join(self._fields) or "no fields"
 
 
 def make_form(
@@ -142,23 +142,26 @@ def make_form(
             has answered before.
         pairs: what the browser posted, in order; None: nothing, the page is only shown.
         files: what it uploaded.
-        translate: puts one of TEXTS into the participant's language.
+        translate: returns one of TEXTS in the participant's language.
         language: of the page, which decides how numbers are written on it.
 
     Raises:
         BadField: an entry of *fields* is no field, or its name cannot be one.
     """
-    # lazy: WTForms is needed by pages with questions alone
-    from uproot_nb.forms.wtforms_fields import Posted, bind
+    values, posted = values or {}, None if pairs is None else Posted(pairs, files)
+    bound: dict[str, Any] = dict.fromkeys(check_fields(fields))
+    for name, field in fields.items():
+        if isinstance(field, Field):
+            default = field.default() if callable(field.default) else field.default
+            bound[name] = BoundField(name, field, translate, language)
+            bound[name].fill(values.get(name, default), posted)
+    theirs = {name: field for name, field in fields.items() if not isinstance(field, Field)}
+    if theirs:
+        # lazy: the author has loaded WTForms already
+        from uproot_nb.forms.wtforms_fields import bind
 
-    posted = None if pairs is None else Posted(pairs, files)
-    inner = bind(check_fields(fields), values or {}, posted, translate, language)
-    return Form(inner, is_posted=posted is not None, translate=translate, language=language)
-
-
-def file_fields(fields: Mapping[str, Any]) -> list[str]:
-    """Return the names of the fields that take files: such a form is sent as multipart."""
-    return [name for name, field in fields.items() if _takes_files(field)]
+        bind(theirs, bound, values, posted, translate)
+    return Form(bound, is_posted=posted is not None, translate=translate, language=language)
 
 
 def save_values(form: Form, skip: Collection[str] = ()) -> dict[str, Any]:
@@ -166,24 +169,16 @@ def save_values(form: Form, skip: Collection[str] = ()) -> dict[str, Any]:
     return {
         field.short_name: field.data
         for field in form
-        if field.short_name not in skip and not _takes_files(field)
+        if field.short_name not in skip and not _adapted(field).takes_files
     }
-
-
-def say(form: Form, text: str) -> str:
-    """Say one of our texts in the language of the form's participant."""
-    return form._translate(text)
 
 
 # ---- drawing --------------------------------------------------------------------------------
 
 
-def render_field(field: wtforms.Field) -> Markup:
+def render_field(field: Any) -> Markup:
     """Draw one question: its label, input, help and errors."""
-    # lazy: it needs WTForms, which the form has loaded
-    from uproot_nb.forms.rendering import draw_field
-
-    return draw_field(field)
+    return draw_field(_adapted(field))
 
 
 def render_fields(form: Form) -> Markup:
@@ -193,14 +188,12 @@ def render_fields(form: Form) -> Markup:
 
 def render_errors(form: Form) -> Markup:
     """Draw the list of what is wrong with the answers; nothing if all is well."""
-    # lazy: it needs WTForms, which the form has loaded
-    from uproot_nb.forms.rendering import draw_errors
-
-    return draw_errors(form.form_errors, list(form), say(form, CHECK))
+    wrong = [_adapted(field) for field in form if field.errors]
+    return draw_errors(form.form_errors, wrong, form.translate(CHECK))
 
 
 def template_functions(form: Form) -> dict[str, Callable[..., Markup]]:
-    """Return what a page's template may call to draw the form.
+    """Return the functions by which a page's template draws the form.
 
     `fields()` draws all questions, `field(form.age)` one, `errors()` the list of what is wrong
     (which `fields()` then leaves out), and `likert_grid(form.a, form.b)` several scales as a grid.
@@ -225,46 +218,34 @@ def template_functions(form: Form) -> dict[str, Callable[..., Markup]]:
     }
 
 
-def _likert_grid(*fields: wtforms.Field) -> Markup:
-    # lazy: it needs WTForms, which the form has loaded
-    from uproot_nb.forms.rendering import draw_likert_grid
-
+def _likert_grid(*fields: Any) -> Markup:
+    for field in fields:
+        if not isinstance(field, BoundField) or field.shape != "likert":
+            what = f"'{field.name}' is a {field.type}, not a LikertField."
+            raise BadPage("likert_grid", what, f"Write {{{{ field(form.{field.name}) }}}}.")
     return draw_likert_grid(fields)
 
 
-# ---- checking -------------------------------------------------------------------------------
-
-
-def _check(field: wtforms.Field, inner: BaseForm) -> bool:
-    if hasattr(field, "declaration"):
-        return field.validate(inner)
+def _adapted(field: Any) -> Any:
+    """Return a field as our templates draw it; an author's WTForms field in an adapter."""
+    if isinstance(field, BoundField):
+        return field
     # lazy: the author has loaded WTForms already
-    from uproot_nb.forms.wtforms_fields import check_wtforms_field
+    from uproot_nb.forms.wtforms_fields import AdaptedField
 
-    return check_wtforms_field(field, inner)
+    return AdaptedField(field)
 
 
-def _said(said: Any, source: str) -> list[str]:
+def _texts(returned: Any, source: str) -> list[str]:
     """Return the texts that an author returned for one field, or for the form."""
-    if said is None:
+    if returned is None:
         return []
-    texts = [said] if isinstance(said, str) else said
+    texts = [returned] if isinstance(returned, str) else returned
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise BadPage(
             source,
-            f"it returned {said!r}, which says neither that all is well nor what is wrong.",
+            f"it returned {returned!r}, which says neither that all is well nor what is wrong.",
             "Return None if all is well, else a text, a list of texts, or a dict of these by "
             "field name.",
         )
     return [text for text in texts if text]
-
-
-def _takes_files(field: Any) -> bool:
-    if isinstance(getattr(field, "declaration", field), FileField):
-        return True
-    if not is_wtforms_field(field) and not hasattr(field, "short_name"):
-        return False
-    # lazy: the author has loaded WTForms already
-    from uproot_nb.forms.wtforms_fields import is_file_field
-
-    return is_file_field(field)

@@ -46,6 +46,7 @@ __all__ = [
     "HTML_NUMBERS",
     "HTML_WRITTEN",
     "Wrong",
+    "answer_text",
     "read_answer",
     "starts_at",
     "storable",
@@ -68,6 +69,7 @@ STEPS = "Please enter a number that goes from {start} in steps of {step}."
 EMAIL = "Please enter an email address."
 IBAN = "Please enter a valid IBAN."
 BIC = "Please enter a valid BIC."
+CHOOSE_FILE = "Please choose a file."
 MOVE_SLIDER = "Please move the slider."
 TOO_LONG = "This text is too long. Please use at most {max} characters."
 UNSTORABLE = "This text holds characters that cannot be stored. Please remove them."
@@ -75,7 +77,7 @@ UNSTORABLE = "This text holds characters that cannot be stored. Please remove th
 ANSWER_TEXTS = (
     ANSWER, CHOOSE_ONE, AT_LEAST_ONE, AT_LEAST, AT_MOST_ONE, AT_MOST, DATE, NUMBER, WHOLE_NUMBER,
     NOT_LESS, NOT_MORE, BETWEEN, STEPS, *NUMBER_TEXTS, EMAIL, IBAN, BIC, MOVE_SLIDER, TOO_LONG,
-    UNSTORABLE,
+    UNSTORABLE, CHOOSE_FILE,
 )  # fmt: skip
 
 _Empty = TypeVar("_Empty", None, str)
@@ -128,6 +130,18 @@ def worded(translate: Callable[[str], str], text: str, **values: Any) -> str:
 def storable(text: str) -> str:
     """Return *text* without what neither a log nor a page can hold, for showing it again."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def answer_text(field: Field, value: Any, sign: str) -> str:
+    """Return the text that stands for *value* in an input; *sign* separates decimals."""
+    if value is None:
+        return ""
+    if isinstance(field, (NumberInput, Slider)):
+        try:
+            return number_text(value, field.places, sign)
+        except ValueError:
+            return ""  # stored when the field was of another kind
+    return storable(str(value))
 
 
 # ---- texts ----------------------------------------------------------------------------------

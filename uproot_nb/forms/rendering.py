@@ -1,85 +1,93 @@
-"""Drawing forms: what participants see of each field, from our own templates.
+"""Drawing forms: the HTML of each field, from our own templates.
 
-Every input has a name that is read out, errors and help that belong to it, and works with a
-keyboard, on a phone, and in either direction of writing. `static/forms.js` only adds comfort.
+Every input has an accessible name, is tied to its errors and help, and works with a keyboard, on
+a phone, and in either direction of writing. `static/forms.js` only adds comfort.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from copy import copy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import wtforms
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from uproot_nb.experiment.bounds import exact
 from uproot_nb.experiment.fields import (
     MAX_LENGTH,
     BankCode,
     EmailField,
+    FileField,
     IntegerField,
     NumberInput,
     TextInput,
 )
-from uproot_nb.experiment.numbers import number_text
-from uproot_nb.forms.field_view import Look
-from uproot_nb.forms.parsing import MOVE_SLIDER
+from uproot_nb.experiment.numbers import POINT, decimal_sign, number_text
+from uproot_nb.forms.attributes import merge_attributes, named_attributes, write_attributes
+from uproot_nb.forms.field_view import FieldView
+from uproot_nb.forms.parsing import MOVE_SLIDER, answer_text
 
 __all__ = ["draw", "draw_errors", "draw_field", "draw_likert_grid"]
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 UNTOUCHED = "No answer yet"
+WIDGET_CLASSES = {
+    "CheckboxInput": "form-check-input",
+    "Select": "form-select",
+    "ListWidget": "uproot-widget-list",
+}
+"""CSS classes of WTForms' widgets, by name, so that it need not be loaded."""
 
 
-def draw(field: Any, extra: Mapping[str, Any]) -> Markup:
+def draw(view: FieldView, extra: Mapping[str, Any]) -> Markup:
     """Draw a field's input, without its label, as `{{ form.age }}` does."""
-    look = Look(field)
-    authors = _merged(_authors(field), {_attribute(k): v for k, v in extra.items()})
-    if look.shape == "widget":
-        drawn = field.widget(field, **_merged(_for_widget(look), authors))
-        return Markup(drawn)
-    macro = getattr(_macros(), look.shape)
-    if look.is_group:
-        return Markup(macro(look, authors.pop("class", ""), _written(authors)))
-    attributes = _merged(_own(look), authors)
-    if attributes.get("type") == "number" and isinstance(look.declaration, NumberInput):
-        attributes["value"] = field.html_value()  # an author's wish: the browser writes numbers
-    return Markup(macro(look, _written(attributes)))
+    given = named_attributes(view.render_kw or {})
+    authors = merge_attributes(given, named_attributes(extra))
+    if view.shape == "widget":
+        return Markup(view.draw_widget(merge_attributes(_for_widget(view), authors)))
+    macro = getattr(_macros(), "choices" if view.shape == "boxes" else view.shape)
+    if view.is_group:
+        return Markup(macro(view, authors.pop("class", ""), write_attributes(authors)))
+    attributes = merge_attributes(_own(view), authors)
+    if attributes.get("type") == "number" and isinstance(view.declaration, NumberInput):
+        # An author's wish: then the browser writes numbers.
+        attributes["value"] = answer_text(view.declaration, view.data, POINT)
+    return Markup(macro(view, write_attributes(attributes)))
 
 
-def draw_field(field: Any) -> Markup:
+def draw_field(view: FieldView) -> Markup:
     """Draw a whole question: label, input, help and errors."""
-    return Markup(_macros().field(Look(field), field()))
+    return Markup(_macros().field(view, draw(view, {})))
 
 
-def draw_errors(form_errors: Sequence[str], fields: Sequence[Any], title: str) -> Markup:
-    """Draw the list of what is wrong, with links to the questions; nothing if all is well."""
-    looks = [Look(field) for field in fields if field.errors]
-    if not looks and not form_errors:
+def draw_errors(form_errors: Sequence[str], views: Sequence[FieldView], title: str) -> Markup:
+    """Draw the list of errors, with links to the questions; nothing if there are none."""
+    wrong = [view for view in views if view.errors]
+    if not wrong and not form_errors:
         return Markup("")
-    return Markup(_macros().errors(title, form_errors, looks))
+    return Markup(_macros().errors(title, form_errors, wrong))
 
 
-def draw_likert_grid(fields: Sequence[Any]) -> Markup:
+def draw_likert_grid(views: Sequence[FieldView]) -> Markup:
     """Draw several scales as the rows of one grid, which folds on narrow windows."""
-    looks = [Look(field) for field in fields]
-    for look in looks:
-        look.id = f"{look.id}-in-grid"  # the same question may stand by itself, too
-    return Markup(_macros().likert_grid(looks))
+    rows = [copy(view) for view in views]  # the same question may be drawn by itself, too
+    for row in rows:
+        row.id = f"{row.id}-in-grid"
+    return Markup(_macros().likert_grid(rows))
 
 
 @functools.cache
 def _macros() -> Any:
+    # lazy: `import uproot_nb` needs no Jinja
+    import jinja2
+
+    # What only some kinds of fields declare is undefined for all others: not strict.
+    loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("Fields.html").module
 
@@ -87,153 +95,116 @@ def _macros() -> Any:
 # ---- attributes -----------------------------------------------------------------------------
 
 
-def _authors(field: Any) -> dict[str, Any]:
-    """Return what the author wrote into render_kw."""
-    return {_attribute(name): value for name, value in (field.render_kw or {}).items()}
+def _for_widget(view: FieldView) -> dict[str, Any]:
+    """Return the attributes that any input needs, also one that a widget draws."""
+    attributes: dict[str, Any] = {"class": _input_class(view)}
+    if view.described_by:
+        attributes["aria-describedby"] = view.described_by
+    if view.errors:
+        attributes["aria-invalid"] = "true"
+    if view.required:
+        attributes["required"] = True
+    floating = view.declared("label_floating")
+    if not view.label.text and not floating:
+        attributes["aria-label"] = view.accessible_name
+    elif view.label.text and floating:
+        attributes["aria-labelledby"] = f"{view.id}-label {view.id}-floating"
+    if floating:
+        attributes["placeholder"] = " "  # by which Bootstrap knows that the input is empty
+    return attributes
 
 
-def _attribute(name: str) -> str:
-    """Return the attribute that a keyword means: `class_`, `aria_label`, `data_unit`."""
-    name = name.rstrip("_")
-    return name.replace("_", "-") if name.startswith(("data_", "aria_")) else name
-
-
-def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Let *theirs* win, save that CSS classes add up."""
-    both = {**ours, **theirs}
-    classes = f"{ours.get('class', '')} {theirs.get('class', '')}".strip()
-    if classes:
-        both["class"] = classes
-    return {name: value for name, value in both.items() if value is not None}
-
-
-def _written(attributes: Mapping[str, Any]) -> Markup:
-    """Write HTML attributes; True writes the name alone, False nothing."""
-    parts = []
-    for name, value in attributes.items():
-        if value is True:
-            parts.append(name)
-        elif value is not False:
-            # What is marked as safe HTML may still hold quotes.
-            text = str(escape(value)).replace('"', "&quot;")
-            parts.append(f'{name}="{text}"')
-    return Markup(" ".join(parts))
-
-
-def _for_widget(look: Look) -> dict[str, Any]:
-    """Return what any input needs, whoever draws it."""
-    told: dict[str, Any] = {"class": _input_class(look)}
-    if look.described_by:
-        told["aria-describedby"] = look.described_by
-    if look.errors:
-        told["aria-invalid"] = "true"
-    if look.required:
-        told["required"] = True
-    if not look.label and not look.label_floating:
-        told["aria-label"] = look.spoken
-    elif look.label and look.label_floating:
-        told["aria-labelledby"] = f"{look.id}-label {look.id}-floating"
-    if look.label_floating:
-        told["placeholder"] = " "  # by which Bootstrap knows that the input is empty
-    return told
-
-
-def _input_class(look: Look) -> str:
-    if look.shape == "slider":
+def _input_class(view: FieldView) -> str:
+    if view.shape == "slider":
         return "form-range"
-    widget = getattr(look.field, "widget", None)
-    if look.shape == "check" or isinstance(widget, wtforms.widgets.CheckboxInput):
-        kind = "form-check-input"
-    elif look.shape == "list" or isinstance(widget, wtforms.widgets.Select):
-        kind = "form-select"
-    elif isinstance(widget, wtforms.widgets.ListWidget):
-        return "uproot-widget-list"
-    else:
-        kind = "form-control"
-    return f"{kind} is-invalid" if look.errors else kind
+    kind = {"check": "form-check-input", "list": "form-select"}.get(view.shape, "form-control")
+    if view.shape == "widget":
+        names = (ancestor.__name__ for ancestor in type(view.widget).__mro__)
+        kind = next((WIDGET_CLASSES[name] for name in names if name in WIDGET_CLASSES), kind)
+    is_list = kind == "uproot-widget-list"
+    return f"{kind} is-invalid" if view.errors and not is_list else kind
 
 
-def _own(look: Look) -> dict[str, Any]:
-    told = {"id": look.id, "name": look.field.name, **_for_widget(look)}
-    if look.shape == "check":
-        return told | {"type": "checkbox", "value": "True", "checked": bool(look.field.data)}
-    if look.shape in ("list", "area"):
-        return told | _limit(look)
-    if look.shape == "slider":
-        return told | _slider(look)
-    return told | _line(look)
+def _own(view: FieldView) -> dict[str, Any]:
+    attributes = {"id": view.id, "name": view.name, **_for_widget(view)}
+    if view.shape == "check":
+        return attributes | {"type": "checkbox", "value": "True", "checked": bool(view.data)}
+    if view.shape in ("list", "area"):
+        return attributes | _limit(view)
+    if view.shape == "slider":
+        return attributes | _slider(view)
+    return attributes | _line(view)
 
 
-def _line(look: Look) -> dict[str, Any]:
-    declaration = look.declaration
+def _line(view: FieldView) -> dict[str, Any]:
+    declaration = view.declaration
     if isinstance(declaration, NumberInput):
-        return _number(look)
+        return _number(view, declaration)
     if isinstance(declaration, BankCode):
-        told = {"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
-        return {"type": "text", "value": look.value, **told}
+        keyboard = {"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        return {"type": "text", "value": view.value, **keyboard}
     if isinstance(declaration, EmailField):
-        return {"type": "email", "value": look.value, "autocomplete": "email", **_limit(look)}
+        return {"type": "email", "value": view.value, "autocomplete": "email", **_limit(view)}
     if isinstance(declaration, TextInput):
-        return {"type": "text", "value": look.value, **_limit(look)}
-    if isinstance(look.field, wtforms.FileField):
+        return {"type": "text", "value": view.value, **_limit(view)}
+    if isinstance(declaration, FileField):
         return {"type": "file"}
-    return {"type": "date", "value": look.value, "autocomplete": "off"}
+    return {"type": "date", "value": view.value, "autocomplete": "off"}
 
 
-def _limit(look: Look) -> dict[str, Any]:
-    is_own = look.max_length is not None and look.max_length < MAX_LENGTH
-    return {"maxlength": look.max_length} if is_own else {}
+def _limit(view: FieldView) -> dict[str, Any]:
+    limit = view.declared("max_length")
+    return {} if limit is None or limit >= MAX_LENGTH else {"maxlength": limit}
 
 
-def _number(look: Look) -> dict[str, Any]:
-    """Return what an input for numbers has: text, for inputs of type "number" drop commas.
+def _number(view: FieldView, field: NumberInput) -> dict[str, Any]:
+    """Return the attributes of an input for numbers: of type "text", for "number" drops commas.
 
-    The bounds and the step tell bots and scripts what fits; the server checks.
+    Bots and scripts read the bounds and the step; the server checks the answer.
     """
     # The number pad of some phones has no minus: it is for what cannot be negative.
-    pad = "numeric" if isinstance(look.declaration, IntegerField) else "decimal"
-    is_positive = look.min is not None and look.min >= 0
+    pad = "numeric" if isinstance(field, IntegerField) else "decimal"
+    is_positive = field.min is not None and field.min >= 0
     return {
         "type": "text",
-        "value": look.value,
+        "value": view.value,
         "autocomplete": "off",
         "inputmode": pad if is_positive else None,
-        "min": None if look.min is None else number_text(look.min),
-        "max": None if look.max is None else number_text(look.max),
-        "step": _step(look),
-        "data-decimal-sign": look.field.meta.decimal_sign,
+        "min": None if field.min is None else number_text(field.min),
+        "max": None if field.max is None else number_text(field.max),
+        "step": _step(field, answer_text(field, view.data, POINT)),
+        "data-decimal-sign": decimal_sign(view.language),
     }
 
 
-def _step(look: Look) -> str:
-    """Return the step, which browsers count from min, else from the first value: then any."""
-    whole = isinstance(look.declaration, IntegerField)
-    step = 1 if look.step is None and whole else look.step
+def _step(field: NumberInput, value: str) -> str:
+    """Return the step; "any" where a browser would count it from the value, having no min."""
+    step = 1 if field.step is None and isinstance(field, IntegerField) else field.step
     if step is None:
         return "any"
-    value = look.field.html_value()
     try:
-        offset = Decimal(value) % exact(step) if value and look.min is None else 0
+        offset = Decimal(value) % exact(step) if value and field.min is None else 0
     except ArithmeticError:  # there is no such number
         return "any"
     return "any" if offset else number_text(step)
 
 
-def _slider(look: Look) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _slider(view: FieldView) -> dict[str, Any]:
+    field = view.declaration
+    attributes: dict[str, Any] = {
         "type": "range",
-        "min": number_text(look.min),
-        "max": number_text(look.max),
-        "step": number_text(look.step),
+        "min": number_text(field.min),
+        "max": number_text(field.max),
+        "step": number_text(field.step),
         "autocomplete": "off",
-        "aria-invalid": "true" if look.errors else None,
+        "aria-invalid": "true" if view.errors else None,
     }
-    if not look.is_untouched:
-        return {**told, "value": look.value or None}
-    # It belongs to a form that is not there, so that it posts nothing; forms.js takes it home.
-    told |= {"form": "uproot-untouched", "required": None}
-    told |= {"data-untouched": True, "aria-valuetext": look.say(UNTOUCHED)}
-    told["data-unanswered"] = told["aria-valuetext"]
-    if look.required:
-        told["data-missing"] = look.say(MOVE_SLIDER)
-    return told
+    if not view.is_untouched:
+        return {**attributes, "value": view.value or None}
+    # No form has this id, so the slider posts nothing; forms.js moves it into the page's form.
+    attributes |= {"form": "uproot-untouched", "required": None}
+    attributes |= {"data-untouched": True, "aria-valuetext": view.gettext(UNTOUCHED)}
+    attributes["data-unanswered"] = attributes["aria-valuetext"]
+    if view.required:
+        attributes["data-missing"] = view.gettext(MOVE_SLIDER)
+    return attributes
