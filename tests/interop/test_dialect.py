@@ -14,7 +14,8 @@ from tests.running import Browser
 from uproot_nb import Run, serve
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import PlayerIdentifier
-from uproot_nb.interop import dialect, openers
+from uproot_nb.interop import dialect
+from uproot_nb.interop.openers import OPENERS
 
 PAGES = """
     class Hello(Page):
@@ -160,7 +161,7 @@ async def test_another_session_cannot_be_opened(tmp_path: Path) -> None:
 
 def test_there_is_no_admin() -> None:
     with pytest.raises(UprootError, match="no admin storage"):
-        openers.Admin()
+        OPENERS["Admin"]()
 
 
 def test_combining_rows_gives_a_value_by_first_field() -> None:

@@ -17,7 +17,8 @@ from uproot_nb.experiment.live import live
 from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import watch_for_dropout
-from uproot_nb.interop import dialect, openers
+from uproot_nb.interop import dialect
+from uproot_nb.interop.openers import OPENERS
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
 from uproot_nb.session import model_functions as models
@@ -42,7 +43,6 @@ _KINDS = {
     "PlayerType": Player, "SessionType": Session, "GroupType": Group, "ModelType": Model,
     "AdminType": Entity, "Storage": Entity,
 }  # fmt: skip
-_OPENERS = _of(openers, "Player", "Session", "Group", "Model", "Admin")
 _REFERENCES = _of(dialect, "identify", "materialize")
 _CHECKS = _of(dialect, "ensure", "ensure_not_none", "return_or_raise", "valid_token")
 _DRAWS = {"rng": rng, "uuid": uuid}
@@ -58,7 +58,7 @@ EARLIER: Mapping[str, Any] = {
 """What `uproot.smithereens` offered in earlier versions; apps that were written then use it."""
 
 _SMITHEREENS = {
-    **_PAGES, **_IDENTIFIERS, **_KINDS, **_OPENERS, **_REFERENCES, **_DRAWS, **_TYPING, **EARLIER,
+    **_PAGES, **_IDENTIFIERS, **_KINDS, **OPENERS, **_REFERENCES, **_DRAWS, **_TYPING, **EARLIER,
     **_of(order, "RandomOrder", "Bracket", "Rounds", "Repeat", "Between"),
     **_of(
         dialect, "add_to_group", "combine", "create_group", "create_groups", "fmtnum",
@@ -102,7 +102,7 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         "Comparison": Condition,
         "SmoothOperator": order.Operator, "sha256": dialect.sha256,
     },
-    "uproot.storage": {**_OPENERS, "Storage": Entity},
+    "uproot.storage": {**OPENERS, "Storage": Entity},
     "uproot.chat": _of(
         chat, "Message", "add_message", "create", "exists", "messages", "notify", "on_message",
         "players",

@@ -1,4 +1,4 @@
-"""Openers: Player, Session, Group and Model as the framework's apps open them, by name."""
+"""OPENERS: what the framework's apps call to open a player, session, group or model by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uproot_nb.experiment.identifiers import GroupIdentifier, ModelIdentifier, P
 from uproot_nb.interop.dialect import calling_world, check_session, materialize
 from uproot_nb.session import entities
 
-__all__ = ["Admin", "Group", "Model", "Opener", "Player", "Session"]
+__all__ = ["OPENERS"]
 
 
 class Opener(type):
@@ -18,11 +18,11 @@ class Opener(type):
     kind: type = entities.Entity
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        """Tell whether something is such an entity."""
+        """Return whether something is such an entity."""
         return isinstance(instance, cls.kind)
 
 
-class Player(metaclass=Opener):
+class PlayerOpener(metaclass=Opener):
     """A player: `with Player(session.name, name) as player: ...`."""
 
     kind = entities.Player
@@ -32,18 +32,18 @@ class Player(metaclass=Opener):
         return materialize(PlayerIdentifier(sname, uname))
 
 
-class Session(metaclass=Opener):
+class SessionOpener(metaclass=Opener):
     """A session: `with Session(name) as session: ...`."""
 
     kind = entities.Session
 
     def __new__(cls, sname: str) -> Any:
-        """Return the session, if it is the one for which the code runs."""
+        """Return the session, if it is the one that runs this code."""
         check_session(sname)
         return calling_world().session
 
 
-class Group(metaclass=Opener):
+class GroupOpener(metaclass=Opener):
     """A group: `with Group(session.name, name) as group: ...`."""
 
     kind = entities.Group
@@ -53,7 +53,7 @@ class Group(metaclass=Opener):
         return materialize(GroupIdentifier(sname, gname))
 
 
-class Model(metaclass=Opener):
+class ModelOpener(metaclass=Opener):
     """A model's own fields: `with Model(session.name, name) as model: ...`."""
 
     def __new__(cls, sname: str, mname: str) -> Any:
@@ -61,12 +61,19 @@ class Model(metaclass=Opener):
         return materialize(ModelIdentifier(sname, mname))
 
 
-class Admin(metaclass=Opener):
+class AdminOpener(metaclass=Opener):
     """The framework's storage of all sessions, which has no place in a notebook."""
 
     def __new__(cls) -> NoReturn:
-        """Say what there is instead."""
+        """Raise, and name the alternatives."""
         raise UprootError(
             "There is no admin storage: the researcher works in the notebook.\n"
             "Keep what belongs to the session in session.x; read other sessions with open_log()."
         )
+
+
+OPENERS: dict[str, type] = {
+    "Player": PlayerOpener, "Session": SessionOpener, "Group": GroupOpener, "Model": ModelOpener,
+    "Admin": AdminOpener,
+}  # fmt: skip
+"""By the framework's names."""
