@@ -23,7 +23,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from uproot_nb.server.participants import ParticipantServer
-from uproot_nb.server.socket_handlers import _SocketDoor
+from uproot_nb.server.socket_handlers import SocketHandler
 from uproot_nb.server.websocket import WebSocket, text_frame
 
 PACKAGE = "autobahntestsuite==25.10.1"
@@ -47,7 +47,7 @@ class Echo(WebSocket):
         self.write(text_frame(payload))
 
 
-class EchoDoor(_SocketDoor):
+class EchoHandler(SocketHandler):
     """The server's own handshake, with an echo behind it."""
 
     route = "echo"
@@ -79,8 +79,8 @@ def install(python: str, environment: dict[str, str], folder: Path) -> bool:
 
 async def run_suite(python: str, environment: dict[str, str], suite: Path) -> dict[str, Any]:
     """Return Autobahn's verdicts by case."""
-    arguments = {"server": ParticipantServer()}
-    server = HTTPServer(Application([(r"/.*", EchoDoor, arguments)]))
+    arguments = ParticipantServer().socket_parts()
+    server = HTTPServer(Application([(r"/.*", EchoHandler, arguments)]))
     server.listen(0, "127.0.0.1")
     (opened,) = server._sockets.values()
     with tempfile.TemporaryDirectory() as folder:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from uproot_nb.bots.questions import Attachment
 from uproot_nb.bots.requests import form_body
-from uproot_nb.server.forms import FormReader
+from uproot_nb.server.forms import FormReader, Uploads
 from uproot_nb.server.limits import Limits
-from uproot_nb.server.uploads import Uploads
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 names = st.text(st.characters(codec="utf-8", exclude_characters="%\\"), min_size=1, max_size=10)

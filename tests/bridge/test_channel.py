@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from uproot_nb.bridge.channel import Channel, memory_pair
 from uproot_nb.bridge.discovery import Discovery
-from uproot_nb.bridge.messages import AddPlayers, Message, Misuse, Reply, SocketClosed
+from uproot_nb.bridge.messages import AddPlayers, BridgeMessage, Misuse, Reply, SocketClosed
 from uproot_nb.bridge.stream import dial, listen
 
 pytestmark = pytest.mark.asyncio
@@ -23,17 +23,17 @@ class End:
 
     def __init__(self) -> None:
         self.channel: Channel
-        self.reads: list[list[Message]] = []
+        self.reads: list[list[BridgeMessage]] = []
         self.gone = 0
 
-    def receive(self, messages: list[Message]) -> None:
+    def receive(self, messages: list[BridgeMessage]) -> None:
         self.reads.append(messages)
 
     def left(self) -> None:
         self.gone += 1
 
     @property
-    def heard(self) -> list[Message]:
+    def heard(self) -> list[BridgeMessage]:
         return [message for read in self.reads for message in read]
 
 

@@ -24,8 +24,8 @@ from uproot_nb.bridge.discovery import Discovery
 from uproot_nb.bridge.messages import (
     VERSION,
     Backlog,
+    BridgeMessage,
     Hello,
-    Message,
     Refusal,
     Reply,
     SocketClosed,
@@ -42,7 +42,7 @@ class Server:
 
     def __init__(self) -> None:
         self.channels: list[Channel] = []
-        self.heard: list[Message] = []
+        self.heard: list[BridgeMessage] = []
         self.gone = 0
         self.listener: Listener
 
@@ -86,7 +86,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         channel.close()
 
 
-def framed(*messages: Message) -> bytes:
+def framed(*messages: BridgeMessage) -> bytes:
     body = msgspec.msgpack.encode(messages)
     return len(body).to_bytes(4, "big") + body
 
@@ -105,7 +105,7 @@ async def test_a_message_right_behind_the_welcome_is_not_lost(tmp_path: Path) ->
         return lambda messages: None, lambda: None
 
     listener = await listen(tmp_path, TOKEN, accepted)
-    heard: list[Message] = []
+    heard: list[BridgeMessage] = []
     channel = await dial(Discovery(listener.address, TOKEN, "", 1), heard.extend, lambda: None)
     await until(lambda: heard)
     assert heard == [SocketClosed(1, "s", "ann")]
@@ -216,7 +216,7 @@ async def test_a_message_longer_than_a_frame_arrives_whole_and_in_its_place(
     server: Server, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Whatever a message holds, it costs nobody the line."""
-    heard: list[Message] = []
+    heard: list[BridgeMessage] = []
     channel = await dial(server.found, heard.extend, lambda: None)
     monkeypatch.setattr(stream, "LARGEST_FRAME", 100_000)
     sent = [Reply(0, b"before"), Reply(1, os.urandom(size)), Reply(2, b"after")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from uproot_nb.headless.escape_terminal import harmless, one_line
-from uproot_nb.headless.screens import Lines, Picture, picture
+from uproot_nb.headless.screens import LiveScreen, PlainScreen, picture
 from uproot_nb.headless.watch import Watch
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
@@ -78,7 +78,7 @@ def test_participants_texts_move_no_terminal(log: SqliteLog) -> None:
     watch = Watch(log.path, "lab")
     watch.look()
     said: list[str] = []
-    Lines(said.append).show([watch], watch.last)
+    PlainScreen(said.append).show([watch], watch.last)
     for text in (shown(watch, 200), said[-1]):
         assert "\x1b" not in text
         assert "\x07" not in text
@@ -102,7 +102,7 @@ def test_a_picture_says_what_is_printed_above_it(log: SqliteLog) -> None:
     log.append(events(1))
     watch = Watch(log.path, "lab")
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    screen = Picture(console)
+    screen = LiveScreen(console)
     screen.show([watch], watch.look())
     screen.say(f"printed {HOSTILE}")
     screen.close()

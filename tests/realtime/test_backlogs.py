@@ -40,7 +40,7 @@ class _Socket(PlayerSocket):
     """A socket whose other end is a tab in this process."""
 
     def __init__(self, tab: Tab, server: Any, player: Any) -> None:
-        super().__init__(server, player, tab.page, tab.since)
+        super().__init__(server.sockets, player, tab.page, tab.since)
         self._tab = tab
 
     def write(self, frames: bytes) -> None:
@@ -215,7 +215,7 @@ class _Walk:
             run._runtime.delivery.forget_sockets()
             for link in served.links:
                 for session in link.sessions.values():
-                    for opened in session.sockets():
+                    for opened in served.sockets.of_session(session):
                         opened.announce()
 
         run._runtime.wait_for(cut())

@@ -9,10 +9,10 @@ import pytest
 
 from tests.server.worlds import World, until
 from uproot_nb.bridge.messages import OpenRoom, RoomShared, SetState
-from uproot_nb.server import participants
-from uproot_nb.server.addresses import choose_address, own_addresses
+from uproot_nb.server import site
 from uproot_nb.server.app import _notes_of_culling
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.site import choose_address, own_addresses
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_the_loopback_is_no_address_for_others() -> None:
 
 async def test_a_server_says_what_it_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"eth0": "192.0.2.5", "tun0": "198.51.100.2"}
-    monkeypatch.setattr(participants, "own_addresses", lambda: known)
-    monkeypatch.setattr(participants, "_address_by_default", lambda: known["tun0"])
+    monkeypatch.setattr(site, "own_addresses", lambda: known)
+    monkeypatch.setattr(site, "_address_by_default", lambda: known["tun0"])
     server = ParticipantServer()
     server.start(0, "0.0.0.0")
     assert server.url == f"http://192.0.2.5:{server.port}/"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
-from conformance import EchoDoor
+from conformance import EchoHandler
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
@@ -23,7 +23,7 @@ CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 LIMIT = 65_536
 
 
-class SmallEcho(EchoDoor):
+class SmallEcho(EchoHandler):
     """The echo that Autobahn talks to, with the limits of a participant."""
 
     longest, unsent = LIMIT, 1 << 22
@@ -32,7 +32,7 @@ class SmallEcho(EchoDoor):
 @pytest_asyncio.fixture
 async def port() -> AsyncIterator[int]:
     """Serve an echo."""
-    server = HTTPServer(Application([(r"/.*", SmallEcho, {"server": ParticipantServer()})]))
+    server = HTTPServer(Application([(r"/.*", SmallEcho, ParticipantServer().socket_parts())]))
     server.listen(0, "127.0.0.1")
     (opened,) = server._sockets.values()
     yield opened.getsockname()[1]

@@ -183,7 +183,7 @@ async def test_a_connection_gives_its_place_back(world: World) -> None:
     assert (await world.fetch("p/token-of-ann-0123456789/")).code == 200
     ann.connection.close()
     await until(lambda: world.server.connections.total == 0)
-    assert not world.server.seats
+    assert not world.server.connections.seats
 
 
 class _Exhausted:
@@ -280,5 +280,5 @@ async def test_by_default_nobody_may_speak_for_others(limited: Limited) -> None:
     assert codes == [200, 200, 429]
     told = await kernel.expect(Misuse)
     assert told.what.startswith("too many joins: 127.0.0.1 has asked for 2 places at once")
-    world.server.proxies = Proxies(["127.0.0.1"])
+    world.server.site.proxies = Proxies(["127.0.0.1"])
     assert (await world.fetch(path, "", headers={"X-Forwarded-For": "192.0.2.9"})).code == 200

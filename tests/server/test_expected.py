@@ -24,7 +24,7 @@ async def test_what_is_unknown_to_a_new_server_is_one_moment(
     answer = await world.fetch(path, body)
     assert (answer.code, answer.headers["Retry-After"]) == (503, "5")
     assert b"One moment" in answer.body
-    assert not world.server.refusals.counts
+    assert not world.server.reports.refusals.counts
 
 
 async def test_a_players_page_waits_for_the_kernel_and_is_told_to_connect_again(
@@ -69,7 +69,8 @@ async def test_after_some_minutes_what_is_unknown_leads_nowhere(limited: Limited
 
 async def test_those_who_wait_hear_when_no_kernel_is_expected_any_more(world: World) -> None:
     now = [0.0]
-    expected = world.server.expected = Expected(world.server.limits, lambda: now[0])
+    expected = world.server.expected
+    expected._clock, expected._until = lambda: now[0], now[0]
     expected.extend()
     ann = await world.connect("ann")
     assert await ann.read() == PAUSED

@@ -24,10 +24,10 @@ from tests.server.worlds import SECRET, TOKENS, Browser, until
 from uproot_nb.bridge.discovery import VARIABLE, find_server
 from uproot_nb.bridge.messages import (
     Backlog,
+    BridgeMessage,
     HttpReply,
     HttpRequest,
     Invoke,
-    Message,
     OpenRoom,
     OpenSession,
     Reply,
@@ -36,7 +36,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.bridge.stream import StreamChannel, dial
 from uproot_nb.server.app import UprootNB, _mount_url
-from uproot_nb.server.base_handler import SANDBOX
+from uproot_nb.server.policies import SANDBOX
 
 pytestmark = pytest.mark.asyncio
 
@@ -68,7 +68,7 @@ class Lab:
         await until(lambda: self.extension.participants.sessions.get("key-market"))
         return self.channel
 
-    def _receive(self, messages: list[Message]) -> None:
+    def _receive(self, messages: list[BridgeMessage]) -> None:
         assert self.channel is not None
         for message in messages:
             if isinstance(message, SocketOpened):

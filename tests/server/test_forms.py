@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uproot_nb.server.forms import FormReader, bare_file_name
+from uproot_nb.server.forms import FormReader, Uploads, bare_file_name
 from uproot_nb.server.limits import Limits
-from uproot_nb.server.uploads import Uploads
 
 PARTS = "multipart/form-data; boundary=b"
 LIMITS = Limits(

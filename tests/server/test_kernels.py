@@ -104,9 +104,9 @@ async def test_waiting_calls_are_offered_in_order_after_every_socket(world: Worl
     await first.die()
     for number in range(3):
         await ann.invoke(f"a{number}")
-        await until(lambda: len(world.server.calls) == 2 * number + 1)  # noqa: B023
+        await until(lambda: len(world.server.sockets.calls) == 2 * number + 1)  # noqa: B023
         await bob.invoke(f"b{number}")
-        await until(lambda: len(world.server.calls) == 2 * number + 2)  # noqa: B023
+        await until(lambda: len(world.server.sockets.calls) == 2 * number + 2)  # noqa: B023
     second = await world.kernel()
     await second.serve()
     await until(lambda: sum(isinstance(message, Invoke) for message in second.heard) == 6)
@@ -122,14 +122,14 @@ async def test_while_the_kernel_is_away_the_browser_keeps_what_is_too_much(world
     await kernel.die()
     for number in range(50):
         await ann.invoke(f"a{number}")
-    await until(lambda: len(world.server.calls) == 32)
+    await until(lambda: len(world.server.sockets.calls) == 32)
     second = await world.kernel()
     await second.serve()
     for number in range(50):
         invoke = await second.expect(Invoke)
         assert invoke.id == f"a{number}"
         second.answer(invoke)
-    await until(lambda: not world.server.calls)
+    await until(lambda: not world.server.sockets.calls)
 
 
 async def test_a_push_of_a_returned_kernel_follows_its_backlog(world: World) -> None:

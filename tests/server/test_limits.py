@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uproot_nb.server.limits import Limits, Refusals, TokenBucket
-from uproot_nb.server.nesting import DEEPEST, too_deep
+from uproot_nb.server.limits import Limits, TokenBucket
+from uproot_nb.server.reports import Refusals
+from uproot_nb.server.sockets import DEEPEST, too_deep
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:

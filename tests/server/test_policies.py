@@ -28,8 +28,8 @@ async def _served(world: World) -> World:
 @pytest.mark.parametrize("path", [ANN, JOIN, "room/lab/", "nowhere", "p/unknown/", "files/k/x"])
 async def test_every_page_says_who_may_frame_it(world: World, path: str) -> None:
     await _served(world)
-    world.server.frame_ancestors = check_ancestors(["https://hub.example.org/"])
-    world.server.let_jupyter_frame("https://jupyter.example.org:8888/lab?token=secret")
+    world.server.site.frame_ancestors = check_ancestors(["https://hub.example.org/"])
+    world.server.site.let_jupyter_frame("https://jupyter.example.org:8888/lab?token=secret")
     answer = await world.fetch(path, headers={"Host": "lab.example.org:8600"})
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("frame-ancestors 'self' http://lab.example.org:* https://lab.")
@@ -109,7 +109,7 @@ async def test_the_own_page_sends_people_in(
 async def test_the_address_behind_a_proxy_is_no_foreign_one(limited: Limited) -> None:
     world = await limited()
     await _served(world)
-    world.server._public_url = "https://lab.example.org/exp/"
+    world.server.site.public_url = "https://lab.example.org/exp/"
     headers = {"Origin": "https://lab.example.org"}
     assert (await world.fetch("room/lab/", "label=x", headers=headers)).code == 200
 

@@ -83,7 +83,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A server that trusts a proxy on this machine."""
     made = World("memory", tmp_path)
     await made.start()
-    made.server.proxies = Proxies(["127.0.0.1"])
+    made.server.site.proxies = Proxies(["127.0.0.1"])
     kernel = await made.kernel()
     await kernel.serve()
     kernel.send(OpenRoom("key-market", "lab", 1.0))

@@ -22,7 +22,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.networks import Proxies
-from uproot_nb.server.rooms import Room
+from uproot_nb.server.rooms import ClaimedRoom
 
 pytestmark = pytest.mark.asyncio
 
@@ -261,7 +261,7 @@ async def guess(world: World, kernel: Kernel, label: str, status: int, **headers
 
 async def test_whoever_guesses_labels_is_slowed_down_and_nobody_else(limited: Limited) -> None:
     world = await limited(guesses_per_second=0.0001, guess_burst=3.0, guess_pause=0.01)
-    world.server.proxies = Proxies(["127.0.0.1"])
+    world.server.site.proxies = Proxies(["127.0.0.1"])
     kernel = await serve(world)
     kernel.answers = False
     assert await guess(world, kernel, "right", 200) == 200
@@ -354,7 +354,7 @@ async def test_one_network_does_not_fill_a_room_and_players_get_in(limited: Limi
 
 async def test_of_a_trusted_proxy_the_networks_behind_it_are_counted(limited: Limited) -> None:
     world = await limited(max_connections=200, max_connections_per_network=1)
-    world.server.proxies = Proxies(["127.0.0.1"])
+    world.server.site.proxies = Proxies(["127.0.0.1"])
     await serve(world)
     opened = []
     for number in range(4):
@@ -374,7 +374,7 @@ async def test_too_many_requests_from_one_address_get_429(limited: Limited) -> N
 
 
 async def test_addresses_of_one_network_are_one_and_few_are_remembered() -> None:
-    room = Room("lab", Limits())
+    room = ClaimedRoom("lab", Limits())
     assert room.visitor("2001:db8::1") is room.visitor("2001:db8::ffff")
     assert room.visitor("2001:db8::1") is not room.visitor("2001:db8:0:1::1")
     assert room.visitor("::ffff:192.0.2.1") is room.visitor("192.0.2.1")

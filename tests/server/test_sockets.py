@@ -143,7 +143,7 @@ async def test_a_reply_for_a_closed_socket_is_dropped(world: World) -> None:
     kernel.answer(invoke)
     kernel.push("bob")
     assert (await bob.read() or {})["op"] == "event"
-    assert not world.server.calls
+    assert not world.server.sockets.calls
 
 
 async def test_a_kernel_may_close_a_socket(world: World) -> None:
@@ -175,7 +175,7 @@ async def test_an_ack_is_kept_for_the_status_page(world: World) -> None:
     ann = await world.play()
     kernel.push("ann")
     await ann.read()
-    (socket,) = world.server.sockets.values()
+    (socket,) = world.server.sockets
     assert (socket.acked, socket.written) == (0, 1)
     await ann.send({"op": "ack", "seq": 1})
     assert await ann.nothing_more()
@@ -217,7 +217,7 @@ async def test_a_malformed_frame_closes_with_4400_and_disturbs_nobody(
     await ann.send(frame)
     assert await ann.closed() == 4400
     assert await kernel.expect(Misuse) == Misuse("key-market", "ann", "malformed", 1)
-    assert world.server.refusals.counts["malformed"] == 1
+    assert world.server.reports.refusals.counts["malformed"] == 1
     await bob.invoke("b1")
     assert (await kernel.expect(Invoke)).player == "bob"
     assert not [message for message in kernel.heard if isinstance(message, Invoke)]
@@ -300,7 +300,7 @@ async def test_too_large_a_frame_closes_with_4413_and_is_not_kept(world: World) 
     told = await kernel.expect(Misuse)
     assert (told.player, told.count) == ("ann", 1)
     assert told.what.startswith("too large: a message has 1,099,511,627,776 bytes")
-    (socket,) = world.server.sockets.values()
+    (socket,) = world.server.sockets
     assert len(socket._unread) == 0
 
 
@@ -355,7 +355,7 @@ async def test_what_is_sent_again_counts_as_calls_by_its_size(limited: Limited) 
     number = (await kernel.expect(SocketOpened)).socket
     size = world.server.limits.max_frame_bytes
     kernel.send(Backlog(number, 1, [(1, b'{"text":"%s"}' % (b"x" * 4 * size))]))
-    await until(lambda: not world.server.sockets[number].resuming)
+    await until(lambda: not world.server.sockets.get(number).resuming)
     again = await world.connect("ann", since=0)
     assert await again.closed() == 4429
     assert (await ann.read() or {})["op"] == "status"
@@ -411,8 +411,8 @@ async def test_a_browser_that_reads_nothing_is_closed_and_resumes(limited: Limit
     kernel = await world.kernel()
     await kernel.serve()
     raw, bob = await world.raw("ann"), await world.play("bob")
-    await until(lambda: not any(socket.resuming for socket in world.server.sockets.values()))
-    while not world.server.refusals.counts["too slow"]:
+    await until(lambda: not any(socket.resuming for socket in world.server.sockets))
+    while not world.server.reports.refusals.counts["too slow"]:
         kernel.push("ann", "bob", data="x" * 50_000)
         assert (await bob.read() or {})["op"] == "event"
     assert await kernel.expect(Misuse) == Misuse("key-market", "ann", "too slow", 1)
@@ -426,7 +426,7 @@ async def test_reading_stops_after_32_unanswered_calls(world: World) -> None:
     for number in range(40):
         await ann.invoke(f"c{number}")
     first = [await kernel.expect(Invoke) for _ in range(32)]
-    (socket,) = world.server.sockets.values()
+    (socket,) = world.server.sockets
     assert len(socket.unanswered) == 32
     kernel.answer(first[0])
     assert (await kernel.expect(Invoke)).id == "c32"
@@ -466,7 +466,7 @@ async def test_a_bad_token_is_let_in_only_to_be_told_4403(world: World) -> None:
     await kernel.serve()
     stranger = await world.connect(token="guess")
     assert await stranger.closed() == 4403
-    assert world.server.refusals.counts["unknown token"] == 1
+    assert world.server.reports.refusals.counts["unknown token"] == 1
     assert not kernel.heard
 
 
@@ -498,7 +498,7 @@ async def test_only_the_sites_own_pages_may_connect(
     await kernel.serve()
     await world.raw(Origin=origin.format(port=world.server.port))
     assert world.handshake.startswith(b"HTTP/1.1 101" if welcome else b"HTTP/1.1 404")
-    assert world.server.refusals.counts["foreign origin"] == (0 if welcome else 1)
+    assert world.server.reports.refusals.counts["foreign origin"] == (0 if welcome else 1)
 
 
 async def test_the_public_address_is_an_own_page_too(world: World) -> None:
@@ -565,7 +565,7 @@ async def test_pings_whose_answers_nobody_reads_are_too_slow(limited: Limited) -
     await kernel.serve()
     raw = await world.raw("ann")
     ping = bytes([0x89, 0x80 | 125]) + bytes(4) + b"x" * 125
-    while not world.server.refusals.counts["too slow"]:
+    while not world.server.reports.refusals.counts["too slow"]:
         raw.writer.write(ping * 1000)
         await asyncio.sleep(0)
     assert await kernel.expect(Misuse) == Misuse("key-market", "ann", "too slow", 1)
@@ -583,9 +583,9 @@ async def test_strangers_count_as_connections_until_they_are_gone(limited: Limit
         b"Sec-WebSocket-Key: %s\r\n\r\n" % key.encode()
     )
     await reader.readuntil(b"\r\n\r\n")
-    await until(lambda: world.server.closed_doors == 1)
+    await until(lambda: world.server.sockets.refused == 1)
     writer.close()
-    await until(lambda: world.server.closed_doors == 0)
+    await until(lambda: world.server.sockets.refused == 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -599,7 +599,7 @@ async def test_a_forked_child_holds_no_participant(world: World) -> None:
         signal.pause()
         os._exit(0)
     try:
-        for socket in world.server.sockets.values():
+        for socket in world.server.sockets:
             socket.abort()
         assert await raw.close_code() is None
     finally:

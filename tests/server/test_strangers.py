@@ -59,7 +59,7 @@ async def test_an_origin_that_is_none_is_foreign(
     )
     (answer,) = await _ask(world, request)
     assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 403", b"HTTP/1.1 400"))
-    assert world.server.refusals.counts.total() == 1 or origin == "\xff"
+    assert world.server.reports.refusals.counts.total() == 1 or origin == "\xff"
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
@@ -77,7 +77,7 @@ async def test_a_target_that_no_browser_asks_for_is_refused_and_counted(
     (answer,) = await _ask(world, _get(target))
     assert answer.startswith(b"HTTP/1.1 40")
     if not answer.startswith(b"HTTP/1.1 400 Bad Request\r\n\r\n"):  # which is tornado's own
-        assert world.server.refusals.counts.total() == 1
+        assert world.server.reports.refusals.counts.total() == 1
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
@@ -157,7 +157,7 @@ async def test_a_fault_of_ours_is_logged_once_a_minute_and_counted(
         assert (await world.fetch("join/a/b/")).code == 500
     shown = [record for record in caplog.records if "ZeroDivisionError" in record.getMessage()]
     assert len(shown) == 1
-    assert world.server.refusals.counts["fault"] == 20
+    assert world.server.reports.refusals.counts["fault"] == 20
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ async def test_another_version_of_websocket_is_told_ours(world: World) -> None:
     assert answer.startswith(b"HTTP/1.1 426 ")
     assert b"Sec-Websocket-Version: 13\r\n" in answer
     assert b"Upgrade: websocket\r\n" in answer
-    assert world.server.refusals.counts["other WebSocket version"] == 1
+    assert world.server.reports.refusals.counts["other WebSocket version"] == 1
 
 
 async def test_another_method_is_told_which_there_are(world: World) -> None:
@@ -208,7 +208,7 @@ async def test_very_many_requests_of_strangers_wait_for_their_turn(limited: Limi
     for path in paths:
         answer = await world.fetch(path) if path != "room/lab/" else None
         assert answer is None or answer.code == 404  # after a while
-    assert world.server.refusals.counts["too many requests"] == 4
+    assert world.server.reports.refusals.counts["too many requests"] == 4
     turn = asyncio.ensure_future(strangers.wait_for_turn(60.0))
     await asyncio.sleep(0)
     assert (await world.fetch("x")).code == 429  # one waits already
@@ -239,7 +239,7 @@ async def test_two_hundred_behind_one_address_get_in(world: World) -> None:
     back = [await world.connect(token=f"token-{n:03}-0123456789") for n in range(200)]
     frames = [await one.read() for one in back]
     assert frames == [{"op": "status", "state": "running"}] * 200
-    assert not world.server.refusals.counts
+    assert not world.server.reports.refusals.counts
 
 
 @pytest.mark.parametrize("target", ["/x/p/y/", "/p/y/api/x", "/room/lab/p/y/", "/static/1/p/y/"])

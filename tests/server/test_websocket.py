@@ -17,7 +17,8 @@ from tests.server.worlds import RawBrowser, World, until, upgrade
 from uproot_nb.bridge.messages import Invoke, Misuse, SocketClosed
 from uproot_nb.server import websocket
 from uproot_nb.server.limits import Limits
-from uproot_nb.server.websocket import StreamTransport, WebSocket, text_frame
+from uproot_nb.server.socket_handlers import StreamTransport
+from uproot_nb.server.websocket import WebSocket, text_frame
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CALL = b'{"op":"invoke","id":"x","method":"m","args":[1]}'
@@ -123,7 +124,7 @@ async def test_what_the_protocol_forbids_is_refused_by_its_code(
 
 async def _hold(kernel: Any, raw: RawBrowser, world: World) -> Any:
     """Leave as many calls unanswered as the server lets through; return the server's socket."""
-    (opened,) = world.server.sockets.values()
+    (opened,) = world.server.sockets
     for number in range(world.server.limits.max_unanswered_calls):
         raw.send(TEXT, b'{"op":"invoke","id":"x-%d","method":"m"}' % number)
     await until(lambda: opened._held)
@@ -186,7 +187,7 @@ async def test_a_close_is_completed_though_the_browser_reads_nothing(
     monkeypatch.setattr("uproot_nb.server.websocket._GOODBYE_SECONDS", 0.02)
     world = await limited(max_unsent_bytes=1 << 30)
     kernel, raw = await _joined(world)
-    (opened,) = world.server.sockets.values()
+    (opened,) = world.server.sockets
     while opened.unsent < 1 << 20:
         opened.write(text_frame(b"x" * (1 << 20)))
     raw.send(CLOSE, (1000).to_bytes(2, "big"))
@@ -204,7 +205,7 @@ async def test_all_sockets_of_a_player_together_leave_no_more_unread_than_one_ma
     kernel, _ = await _joined(world)
     raws = [await world.raw() for _ in range(7)]
     bob = await world.play("bob")
-    opened = [one for one in world.server.sockets.values() if one.player.name == "ann"]
+    opened = [one for one in world.server.sockets if one.player.name == "ann"]
     assert len(opened) == 8
     chunk = text_frame(b"x" * 100_000)
     for _ in range(400):

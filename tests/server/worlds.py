@@ -18,10 +18,10 @@ from uproot_nb.bridge.channel import Channel, memory_pair
 from uproot_nb.bridge.discovery import Discovery
 from uproot_nb.bridge.messages import (
     Backlog,
+    BridgeMessage,
     HttpReply,
     HttpRequest,
     Invoke,
-    Message,
     OpenSession,
     Push,
     Reply,
@@ -35,7 +35,7 @@ TOKENS = {"token-of-ann-0123456789": "ann", "token-of-bob-0123456789": "bob"}
 SECRET = "join-secret-0123456789"
 PATIENCE = 10.0
 
-Kind = TypeVar("Kind", bound=Message)
+Kind = TypeVar("Kind", bound=BridgeMessage)
 
 
 Limited = Callable[..., Awaitable["World"]]
@@ -54,14 +54,14 @@ class Kernel:
     def __init__(self, world: World) -> None:
         self.world = world
         self.channel: Channel
-        self.heard: list[Message] = []
+        self.heard: list[BridgeMessage] = []
         self.gone = 0
         self.answers = True
         self.backlogs = True
         self.seq = 0
         self._news = asyncio.Event()
 
-    def receive(self, messages: list[Message]) -> None:
+    def receive(self, messages: list[BridgeMessage]) -> None:
         for message in messages:
             self.heard.append(message)
             if isinstance(message, SocketOpened) and self.backlogs:
@@ -75,7 +75,7 @@ class Kernel:
         self.gone += 1
         self._news.set()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: BridgeMessage) -> None:
         self.channel.send(message)
 
     async def expect(self, kind: type[Kind]) -> Kind:
@@ -319,7 +319,7 @@ class World:
         assert await browser.read() == {"op": "status", "state": "running"}
         place = self.server.sessions.player(_token(player))
         assert place is not None
-        await until(lambda: not place.sockets[-1].resuming)
+        await until(lambda: not self.server.sockets.of_player(place)[-1].resuming)
         return browser
 
     async def raw(self, player: str = "ann", **headers: str) -> RawBrowser:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from uproot_nb.bridge.messages import Message
+from uproot_nb.bridge.messages import BridgeMessage
 
 __all__ = ["Accept", "Channel", "Gone", "MemoryChannel", "Receive", "memory_pair"]
 
-Receive = Callable[[list[Message]], None]
+Receive = Callable[[list[BridgeMessage]], None]
 """Takes all messages of one read, in order."""
 
 Gone = Callable[[], None]
@@ -34,7 +34,7 @@ class Channel(Protocol):
     def unsent(self) -> int:
         """Bytes that the other side has not taken yet (messages, for a channel in memory)."""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: BridgeMessage) -> None:
         """Send *message* after all that was sent before; never waits, says nothing if closed."""
 
     async def drain(self) -> None:
@@ -55,7 +55,7 @@ class MemoryChannel:
         self._other: MemoryChannel | None = None
         self._receive: Receive = _ignore
         self._gone: Gone = _forget
-        self._waiting: list[Message] = []
+        self._waiting: list[BridgeMessage] = []
         self._other_closed = False
         self._scheduled = False
         self.closed = False
@@ -64,7 +64,7 @@ class MemoryChannel:
     def unsent(self) -> int:
         return len(self._other._waiting) if self._other else 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: BridgeMessage) -> None:
         if self.closed or self._other is None:
             return
         self._other._waiting.append(message)
@@ -116,7 +116,7 @@ def memory_pair(
     return near, far
 
 
-def _ignore(messages: list[Message]) -> None:
+def _ignore(messages: list[BridgeMessage]) -> None:
     return
 
 

@@ -16,14 +16,14 @@ VERSION = 4
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class BridgeMessage(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """What travels on the bridge."""
 
 
 # ---- from the kernel ----------------------------------------------------------------------
 
 
-class Hello(Message, frozen=True):
+class Hello(BridgeMessage, frozen=True):
     """The kernel's first message: it knows the token of the discovery file.
 
     It says as well which session it will open, and from which file (`origin`), so that a copy is
@@ -38,7 +38,7 @@ class Hello(Message, frozen=True):
     take_over: bool = False
 
 
-class OpenSession(Message, frozen=True):
+class OpenSession(BridgeMessage, frozen=True):
     """The kernel serves a session from now on (again, after a restart).
 
     `session` is its unguessable key, `name` what people call it, `tokens` player name by token.
@@ -52,34 +52,34 @@ class OpenSession(Message, frozen=True):
     origin: str = ""
 
 
-class AddPlayers(Message, frozen=True):
+class AddPlayers(BridgeMessage, frozen=True):
     """Places were added to a session: player name by token."""
 
     session: str
     tokens: dict[str, str]
 
 
-class SetState(Message, frozen=True):
+class SetState(BridgeMessage, frozen=True):
     """The session is "running", "paused" or "closed"; told to every socket."""
 
     session: str
     state: str
 
 
-class CloseSession(Message, frozen=True):
+class CloseSession(BridgeMessage, frozen=True):
     """The kernel serves the session no longer; its sockets are closed with 4404."""
 
     session: str
 
 
-class Reply(Message, frozen=True):
+class Reply(BridgeMessage, frozen=True):
     """The outcome of an `Invoke`: a whole JSON text frame for the caller's socket."""
 
     call: int
     frame: bytes
 
 
-class Push(Message, frozen=True):
+class Push(BridgeMessage, frozen=True):
     """A notification: a whole JSON text frame for every open socket of *players*.
 
     `positions` are the pages of *players*, in the same order: a socket of another page, left open
@@ -93,7 +93,7 @@ class Push(Message, frozen=True):
     positions: list[int] = []
 
 
-class Backlog(Message, frozen=True):
+class Backlog(BridgeMessage, frozen=True):
     """What a newly opened socket has missed, as (seq, frame) pairs, oldest first.
 
     It comes in parts; from the last one on (`more` is false) the socket takes part in every `Push`.
@@ -107,7 +107,7 @@ class Backlog(Message, frozen=True):
     action: bytes = b""
 
 
-class Action(Message, frozen=True):
+class Action(BridgeMessage, frozen=True):
     """Steer browsers (reload, redirect …): a JSON text frame without a seq, for open sockets."""
 
     session: str
@@ -115,7 +115,7 @@ class Action(Message, frozen=True):
     frame: bytes
 
 
-class CloseSocket(Message, frozen=True):
+class CloseSocket(BridgeMessage, frozen=True):
     """Close one socket with a 4xxx code and a reason."""
 
     socket: int
@@ -123,7 +123,7 @@ class CloseSocket(Message, frozen=True):
     reason: str
 
 
-class OpenRoom(Message, frozen=True):
+class OpenRoom(BridgeMessage, frozen=True):
     """The session serves the room called `name` (again, after a restart).
 
     `since` is when it began to, in Unix seconds: of several sessions the latest has the room.
@@ -134,14 +134,14 @@ class OpenRoom(Message, frozen=True):
     since: float = 0.0
 
 
-class CloseRoom(Message, frozen=True):
+class CloseRoom(BridgeMessage, frozen=True):
     """The session serves the room called `name` no longer."""
 
     session: str
     name: str
 
 
-class RoomNews(Message, frozen=True):
+class RoomNews(BridgeMessage, frozen=True):
     """A whole JSON text frame for every browser that waits in the session's room."""
 
     session: str
@@ -149,7 +149,7 @@ class RoomNews(Message, frozen=True):
     frame: bytes
 
 
-class ServeFiles(Message, frozen=True):
+class ServeFiles(BridgeMessage, frozen=True):
     """Whoever knows `key` may read the files below `folder`, while the session is open."""
 
     session: str
@@ -157,7 +157,7 @@ class ServeFiles(Message, frozen=True):
     folder: str
 
 
-class HttpReply(Message, frozen=True):
+class HttpReply(BridgeMessage, frozen=True):
     """The answer to an `HttpRequest`."""
 
     request: int
@@ -169,7 +169,7 @@ class HttpReply(Message, frozen=True):
 # ---- from the server ----------------------------------------------------------------------
 
 
-class Welcome(Message, frozen=True):
+class Welcome(BridgeMessage, frozen=True):
     """The server let the kernel in; `url` is the participant root as browsers reach it.
 
     `notes` are for the researcher, such as that the port is another one than usual.
@@ -180,7 +180,7 @@ class Welcome(Message, frozen=True):
     notes: list[str] = []
 
 
-class Refusal(Message, frozen=True):
+class Refusal(BridgeMessage, frozen=True):
     """The server did not let the kernel in; it closes the stream after this.
 
     `origin` is from where another kernel serves the session, if that is the reason.
@@ -190,7 +190,7 @@ class Refusal(Message, frozen=True):
     origin: str = ""
 
 
-class RoomShared(Message, frozen=True):
+class RoomShared(BridgeMessage, frozen=True):
     """Another living session, called `other`, claims the room called `name` as well.
 
     `other_has_it`: people who come to the room are let into that one, because it came later.
@@ -202,14 +202,14 @@ class RoomShared(Message, frozen=True):
     other_has_it: bool
 
 
-class TakenOver(Message, frozen=True):
+class TakenOver(BridgeMessage, frozen=True):
     """Another kernel serves the session now, from `origin`; nobody comes here any more."""
 
     session: str
     origin: str
 
 
-class HttpRequest(Message, frozen=True):
+class HttpRequest(BridgeMessage, frozen=True):
     """A participant's browser asks for a page, posts its form, or joins.
 
     `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to look at
@@ -236,7 +236,7 @@ class HttpRequest(Message, frozen=True):
     content: bytes = b""
 
 
-class Invoke(Message, frozen=True):
+class Invoke(BridgeMessage, frozen=True):
     """A browser calls a live method. `args` and `kwargs` are JSON text, checked for form only.
 
     `call` is the server's number for it, `id` the browser's; `page` the position it speaks for.
@@ -253,7 +253,7 @@ class Invoke(Message, frozen=True):
     kwargs: bytes
 
 
-class SocketOpened(Message, frozen=True):
+class SocketOpened(BridgeMessage, frozen=True):
     """A browser has connected, or still is when a kernel returns; it has all up to `since`."""
 
     socket: int
@@ -263,7 +263,7 @@ class SocketOpened(Message, frozen=True):
     since: int
 
 
-class SocketClosed(Message, frozen=True):
+class SocketClosed(BridgeMessage, frozen=True):
     """A browser's socket closed."""
 
     socket: int
@@ -271,7 +271,7 @@ class SocketClosed(Message, frozen=True):
     player: str
 
 
-class Misuse(Message, frozen=True):
+class Misuse(BridgeMessage, frozen=True):
     """The server refused something: `what` names it, `count` how often in this report."""
 
     session: str
@@ -280,7 +280,7 @@ class Misuse(Message, frozen=True):
     count: int
 
 
-class ScriptError(Message, frozen=True):
+class ScriptError(BridgeMessage, frozen=True):
     """A page's own JavaScript failed in a participant's browser, `count` times in this report.
 
     `message` and `source` are the browser's words, cut to a bearable length; `line` is 0 where it
@@ -296,7 +296,7 @@ class ScriptError(Message, frozen=True):
     count: int
 
 
-class RoomWaiting(Message, frozen=True):
+class RoomWaiting(BridgeMessage, frozen=True):
     """So many browsers wait in the session's room called `name` now."""
 
     session: str

@@ -12,6 +12,7 @@ import contextlib
 import hmac
 import logging
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Callable
@@ -21,20 +22,23 @@ from typing import Any
 import msgspec
 
 from uproot_nb.bridge.channel import Accept, Gone, Receive
-from uproot_nb.bridge.discovery import Discovery
+from uproot_nb.bridge.discovery import Discovery, publish, withdraw
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import (
     VERSION,
+    BridgeMessage,
     FromKernel,
     FromServer,
     Hello,
-    Message,
     Refusal,
     Welcome,
 )
 from uproot_nb.errors import BridgeRefused, BridgeSilent, SessionElsewhere
 
-__all__ = ["GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen"]
+__all__ = [
+    "GREETING_SECONDS", "LARGEST_FRAME", "Listener", "StreamChannel", "dial", "listen",
+    "publish_listener",
+]  # fmt: skip
 
 LARGEST_FRAME = 64 * 1024 * 1024
 """Bytes; what is longer is sent in several frames."""
@@ -62,13 +66,16 @@ class StreamChannel(asyncio.Protocol):
     welcome: Welcome
 
     def __init__(
-        self, greeting: Any, limit: int, greet: Callable[[StreamChannel, Message | None], None]
+        self,
+        greeting: Any,
+        limit: int,
+        greet: Callable[[StreamChannel, BridgeMessage | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._decoder: msgspec.msgpack.Decoder[list[Message]]
+        self._decoder: msgspec.msgpack.Decoder[list[BridgeMessage]]
         self._decoder = msgspec.msgpack.Decoder(list[greeting])
         self._limit = limit
-        self._greet: Callable[[StreamChannel, Message | None], None] | None = greet
+        self._greet: Callable[[StreamChannel, BridgeMessage | None], None] | None = greet
         self._receive: Receive = _ignore
         self._gone: Gone | None = None
         self._transport: asyncio.Transport | None = None
@@ -78,7 +85,7 @@ class StreamChannel(asyncio.Protocol):
         """The frames so far of an array that goes on."""
         self._room = asyncio.Event()
         self._room.set()
-        self._outgoing: list[Message] = []
+        self._outgoing: list[BridgeMessage] = []
         self.closed = False
 
     def open(self, incoming: Any, receive: Receive, gone: Gone) -> None:
@@ -94,7 +101,7 @@ class StreamChannel(asyncio.Protocol):
     def unsent(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport else 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: BridgeMessage) -> None:
         if self.closed:
             return
         if not self._outgoing:
@@ -107,7 +114,7 @@ class StreamChannel(asyncio.Protocol):
             return
         self._write(messages)
 
-    def _write(self, messages: list[Message]) -> None:
+    def _write(self, messages: list[BridgeMessage]) -> None:
         """Write messages; one that cannot be sent delays no other, and never costs the line."""
         reason = ""
         try:
@@ -176,7 +183,7 @@ class StreamChannel(asyncio.Protocol):
 
     def _read(self, data: bytes | bytearray) -> int:
         """Hand on every whole frame in *data*; return how many bytes they took."""
-        messages: list[Message] = []
+        messages: list[BridgeMessage] = []
         start, size = 0, len(data)
         with memoryview(data) as view:
             while size - start >= 4 and not self.closed:
@@ -209,7 +216,7 @@ class StreamChannel(asyncio.Protocol):
             return True
         return length > self._limit or len(self._begun) + length > LARGEST_MESSAGE
 
-    def _continued(self, body: memoryview, goes_on: bool) -> list[Message]:
+    def _continued(self, body: memoryview, goes_on: bool) -> list[BridgeMessage]:
         """Add one more frame to those before; return the messages once all are there."""
         self._begun += body
         if goes_on:
@@ -217,7 +224,7 @@ class StreamChannel(asyncio.Protocol):
         whole, self._begun = self._begun, bytearray()
         return self._decoder.decode(whole)
 
-    def _first(self, messages: list[Message]) -> list[Message]:
+    def _first(self, messages: list[BridgeMessage]) -> list[BridgeMessage]:
         """Greet with the first message; return those that came along with it."""
         if messages and self._greet is not None:
             self._greet(self, messages[0])
@@ -266,9 +273,9 @@ async def dial(
         BridgeRefused: the server does not let this kernel in.
     """
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Message | None] = loop.create_future()
+    answer: asyncio.Future[BridgeMessage | None] = loop.create_future()
 
-    def greet(channel: StreamChannel, message: Message | None) -> None:
+    def greet(channel: StreamChannel, message: BridgeMessage | None) -> None:
         if isinstance(message, Welcome) and message.version == VERSION:
             channel.welcome = message
             channel.open(FromServer, receive, gone)
@@ -298,7 +305,7 @@ async def dial(
     return channel
 
 
-def _why(reply: Message | None) -> str:
+def _why(reply: BridgeMessage | None) -> str:
     match reply:
         case Refusal(reason=reason):
             return reason
@@ -324,7 +331,7 @@ async def _connect(address: str, channel: StreamChannel) -> None:
 
 
 class Listener:
-    """The socket that kernels dial, and the folder it lies in; whoever listens closes it."""
+    """The socket that kernels connect to, and its folder."""
 
     def __init__(
         self,
@@ -342,6 +349,8 @@ class Listener:
         self._descriptors: list[int] = []
         self._path: Path | None = None
         self.address = ""
+        self.file: Path | None = None
+        """The discovery file, if it is published."""
 
     async def start(self, folder: Path) -> None:
         """Open the socket in *folder*, made for its owner alone."""
@@ -365,7 +374,10 @@ class Listener:
         return opened
 
     def close(self) -> None:
-        """Take no more kernels, and remove the socket. Idempotent."""
+        """Let no more kernels in; remove the discovery file and the socket. Idempotent."""
+        if self.file is not None:
+            withdraw(self.file)
+            self.file = None
         for descriptor in self._descriptors:
             take_back(descriptor)
         self._descriptors.clear()
@@ -398,7 +410,7 @@ class Listener:
         if timer is not None:
             timer.cancel()
 
-    def _greet(self, channel: StreamChannel, message: Message | None) -> None:
+    def _greet(self, channel: StreamChannel, message: BridgeMessage | None) -> None:
         self._forget(channel)
         if not isinstance(message, Hello):
             channel.close()
@@ -448,6 +460,21 @@ async def listen(
     return listener
 
 
+async def publish_listener(
+    folder: Path,
+    accepted: Accept,
+    *,
+    url: str,
+    find_rival: Callable[[Hello], str],
+    notes: Callable[[], list[str]] = list,
+) -> Listener:
+    """Listen as `listen` does, with a new token, and publish a discovery file in *folder*."""
+    token = secrets.token_urlsafe(32)
+    listener = await listen(folder, token, accepted, url=url, find_rival=find_rival, notes=notes)
+    listener.file = publish(Discovery(listener.address, token, url, os.getpid()), folder)
+    return listener
+
+
 def _private_place(folder: Path) -> tuple[Path, Path]:
     """Make a folder for its owner alone; return it and the path of the socket in it."""
     shortest = min(tempfile.gettempdir(), "/tmp", key=len)
@@ -459,5 +486,5 @@ def _private_place(folder: Path) -> tuple[Path, Path]:
     return made, made / "kernels"
 
 
-def _ignore(messages: list[Message]) -> None:
+def _ignore(messages: list[BridgeMessage]) -> None:
     return

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from uproot_nb.headless.notebook_file import CannotStart, NotebookFile
-from uproot_nb.headless.participant_endpoint import Doors
-from uproot_nb.headless.screens import Lines, Picture, Screen
+from uproot_nb.headless.participant_endpoint import ParticipantEndpoint
+from uproot_nb.headless.screens import LiveScreen, PlainScreen, Screen
 from uproot_nb.headless.service import Service
 from uproot_nb.notebook.options import remedy
 from uproot_nb.notebook.overrides import Overrides
@@ -63,15 +63,19 @@ def run_notebook(told: argparse.Namespace) -> int:
             db=None if told.db is None else str(Path(told.db).absolute()),
             fresh=fresh_name_of(notebook),
         )  # fmt: skip
-        doors = Doors(told.host, told.port, told.public_url, _settings(told.settings))
-        return asyncio.run(_serve(notebook, doors, overrides, screen))
+        endpoint = ParticipantEndpoint(
+            told.host, told.port, told.public_url, _settings(told.settings)
+        )
+        return asyncio.run(_serve(notebook, endpoint, overrides, screen))
     except CannotStart as refusal:
         print(f"uproot-nb: {refusal}", file=sys.stderr)
         return 2
 
 
-async def _serve(notebook: NotebookFile, doors: Doors, overrides: Overrides, screen: Screen) -> int:
-    return await Service(notebook, doors, overrides, screen).run()
+async def _serve(
+    notebook: NotebookFile, endpoint: ParticipantEndpoint, overrides: Overrides, screen: Screen
+) -> int:
+    return await Service(notebook, endpoint, overrides, screen).run()
 
 
 def _settings(assignments: list[str]) -> ServerSettings:
@@ -89,8 +93,8 @@ def fresh_name_of(notebook: NotebookFile) -> str:
 def _screen(plain: bool) -> Screen:
     console = Console()
     if plain or not console.is_terminal:
-        return Lines(lambda line: print(line, flush=True))
-    return Picture(console)
+        return PlainScreen(lambda line: print(line, flush=True))
+    return LiveScreen(console)
 
 
 def _taken(name: str, kind: Callable[[str], Any] = str) -> Callable[[str], Any]:

@@ -1,28 +1,25 @@
-"""Doors: the participant server of a headless run; it outlives the kernels."""
+"""ParticipantEndpoint: the participant server of a headless run, which outlives the kernels."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import tempfile
 from pathlib import Path
 
-from uproot_nb.bridge.discovery import Discovery, publish, withdraw
-from uproot_nb.bridge.stream import Listener, listen
+from uproot_nb.bridge.stream import Listener, publish_listener
 from uproot_nb.headless.notebook_file import CannotStart
 from uproot_nb.server.connections import allow_open_files
 from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.settings import ServerSettings
 
-__all__ = ["Doors"]
+__all__ = ["ParticipantEndpoint"]
 
 
-class Doors:
-    """Lets participants in, and kernels find it by a file that only their owner can read.
+class ParticipantEndpoint:
+    """Admits participants, and lets kernels find it by a file that only their owner can read.
 
-    doors = Doors("0.0.0.0", 8600, "https://lab.example.org/")
-    await doors.open()
-    doors.file      # for UPROOT_NB_BRIDGE_FILE
+    endpoint = ParticipantEndpoint("0.0.0.0", 8600, "https://lab.example.org/")
+    await endpoint.open()
+    endpoint.file   # for UPROOT_NB_BRIDGE_FILE
     """
 
     def __init__(
@@ -43,14 +40,14 @@ class Doors:
 
     @property
     def notes(self) -> list[str]:
-        """What the researcher should know of the address, a sentence each."""
+        """Sentences for the researcher about the address."""
         return self._server.notes
 
     async def open(self) -> None:
-        """Open the port, and nothing but this port; who comes before a kernel waits.
+        """Open this port and no other; browsers that come before a kernel wait.
 
         Raises:
-            CannotStart: somebody else has it, or this machine has no such address.
+            CannotStart: it is in use, or this machine has no such address.
         """
         try:
             self.expect_kernel()
@@ -60,28 +57,23 @@ class Doors:
                 f"Port {self._port} of {self._host} cannot be opened: {error.strerror or error}.\n"
                 "Give another one with --port, or end the program that uses it."
             ) from error
-        token = secrets.token_urlsafe(32)
         self._folder = tempfile.TemporaryDirectory(prefix="uproot_nb-run-")
-        folder = Path(self._folder.name)
-        self._listener = await listen(
-            folder,
-            token,
+        self._listener = await publish_listener(
+            Path(self._folder.name),
             self._server.attach,
             url=self._server.url,
             find_rival=self._server.find_rival,
         )
-        self.file = publish(
-            Discovery(self._listener.address, token, self._server.url, os.getpid()), folder
-        )
+        assert self._listener.file is not None
+        self.file = self._listener.file
 
     def expect_kernel(self) -> None:
         """Let browsers whose session is unknown wait for some minutes."""
         self._server.expected.extend()
 
     async def close(self) -> None:
-        """Let everyone go, and leave nothing behind. Idempotent."""
+        """Close all connections, and leave no files behind. Idempotent."""
         if self._listener is not None:
-            withdraw(self.file)
             self._listener.close()
             self._listener = None
             await self._server.stop()

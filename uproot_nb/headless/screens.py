@@ -15,7 +15,7 @@ from uproot_nb.headless.escape_terminal import harmless, one_line
 from uproot_nb.headless.watch import PlayerLine, Watch, told_of
 from uproot_nb.log.events import Event
 
-__all__ = ["Lines", "Picture", "Screen", "picture"]
+__all__ = ["PlainScreen", "LiveScreen", "Screen", "picture"]
 
 _COLOURS = {
     "online": "green", "finished": "blue", "dropped": "red", "offline": "yellow", "open": "dim",
@@ -36,7 +36,7 @@ class Screen(Protocol):
         """Leave the terminal as it was. Idempotent."""
 
 
-class Lines:
+class PlainScreen:
     """One line per happening, as a system's journal wants it."""
 
     def __init__(self, write: Callable[[str], Any]) -> None:
@@ -57,7 +57,7 @@ class Lines:
         """Nothing is to be done."""
 
 
-class Picture:
+class LiveScreen:
     """Tables that are drawn anew in place; what is said goes above them."""
 
     def __init__(self, console: Console) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from uproot_nb.headless.escape_terminal import one_line
 from uproot_nb.headless.kernel import CellFailed, KernelDied, NotebookKernel
 from uproot_nb.headless.notebook_file import NotebookFile
-from uproot_nb.headless.participant_endpoint import Doors
+from uproot_nb.headless.participant_endpoint import ParticipantEndpoint
 from uproot_nb.headless.screens import Screen
 from uproot_nb.headless.watch import Watch
 from uproot_nb.notebook.overrides import Overrides
@@ -29,13 +29,17 @@ _RESTARTS, _WITHIN = 5, 60.0
 class Service:
     """Runs a notebook's cells in a kernel, and again in a new one if that dies.
 
-    code = asyncio.run(Service(notebook, doors, Overrides(players=8), screen).run())
+    code = asyncio.run(Service(notebook, endpoint, Overrides(players=8), screen).run())
     """
 
     def __init__(
-        self, notebook: NotebookFile, doors: Doors, overrides: Overrides, screen: Screen
+        self,
+        notebook: NotebookFile,
+        endpoint: ParticipantEndpoint,
+        overrides: Overrides,
+        screen: Screen,
     ) -> None:
-        self._notebook, self._doors, self._screen = notebook, doors, screen
+        self._notebook, self._endpoint, self._screen = notebook, endpoint, screen
         self._overrides = overrides
         self._kernel: NotebookKernel | None = None
         self._watches: dict[tuple[str, str], Watch] = {}
@@ -53,12 +57,12 @@ class Service:
         Raises:
             CannotStart: the port cannot be opened.
         """
-        await self._doors.open()
+        await self._endpoint.open()
         self._screen.say(
-            f'Starting: {self._doors.url} is open; who comes reads "One moment" until the '
+            f'Starting: {self._endpoint.url} is open; who comes reads "One moment" until the '
             "notebook serves."
         )
-        for note in self._doors.notes:
+        for note in self._endpoint.notes:
             self._screen.say(note)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,13 +112,13 @@ class Service:
         if self._kernel is not None:
             await self._kernel.end()
         path = self._notebook.path
-        told = replace(self._overrides, bridge=str(self._doors.file)).environment()
+        told = replace(self._overrides, bridge=str(self._endpoint.file)).environment()
         environment = {**os.environ, **told, "JPY_SESSION_NAME": str(path)}
         self._open = set()
         self._kernel = NotebookKernel(path.parent, environment, self._screen.say)
         await self._kernel.start()
         for code in self._notebook.cells:
-            self._doors.expect_kernel()
+            self._endpoint.expect_kernel()
             await self._kernel.run_cell(code)
             await self._note_runs()
 
@@ -199,7 +203,7 @@ class Service:
             await self._kernel.close()
         for watch in self._watches.values():
             watch.close()
-        await self._doors.close()
+        await self._endpoint.close()
         self._screen.close()
         if self._stop.is_set():
             self._screen.say(f"Closed. {self._what_is_kept()}")

@@ -1,30 +1,33 @@
-"""UprootNB: the Jupyter server extension that lets participants in."""
+"""UprootNB: the Jupyter server extension that serves participants."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
+from tornado.web import RequestHandler
 from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, validate
 
-from uproot_nb.bridge.discovery import VARIABLE, Discovery, publish, withdraw
-from uproot_nb.bridge.stream import Listener, listen
+from uproot_nb.bridge.discovery import VARIABLE
+from uproot_nb.bridge.stream import Listener, publish_listener
 from uproot_nb.server.limits import Limits
-from uproot_nb.server.mount import MOUNT, mounted
 from uproot_nb.server.networks import Proxies
-from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.participants import ParticipantServer, Routes
 from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.settings import ServerSettings
-from uproot_nb.server.status import StatusData, StatusPage
+from uproot_nb.server.status import StatusData, StatusPage, describe
 
-__all__ = ["UprootNB"]
+__all__ = ["MOUNT", "UprootNB"]
+
+MOUNT = "uproot_nb/participant/"
+"""Where participants find the server, below Jupyter's base URL."""
 
 
 class UprootNB(ExtensionApp):
@@ -105,7 +108,6 @@ class UprootNB(ExtensionApp):
 
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
-    _discovery: Path | None = None
 
     @validate("limits")
     def _check_limits(self, proposal: Any) -> dict[str, Any]:
@@ -157,42 +159,35 @@ class UprootNB(ExtensionApp):
         )
 
     def initialize_handlers(self) -> None:
-        """Add the status page, and the mount where it is wanted."""
-        shared = {"server": self.participants}
+        """Add the status page, and the mount if it is configured."""
+        shared = {"describe": lambda: describe(self.participants)}
         self.handlers.append((r"uproot_nb/status", StatusPage, shared))
         self.handlers.append((r"uproot_nb/status\.json", StatusData, shared))
         if self.mount:
-            self.handlers.extend(mounted(self.participants))
+            self.handlers.extend(_open_to_all(self.participants.routes(MOUNT, sandboxed=True)))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Open the participants' port and the kernels' socket, and say where they are."""
-        participants, token = self.participants, secrets.token_urlsafe(32)
-        participants.let_jupyter_frame(serverapp.public_url)
+        """Open the participants' port and the kernels' socket, and publish where they are."""
+        participants = self.participants
+        participants.site.let_jupyter_frame(serverapp.public_url)
         participants.expected.extend()
         participants.start(self.participant_port, self.participant_address)
         if self.mount:
-            participants.at_mount(
+            participants.site.mount_at(
                 _mount_url(serverapp.public_url, serverapp.base_url, serverapp.default_url)
             )
-        runtime = Path(serverapp.runtime_dir)
-        self._listener = await listen(
-            runtime,
-            token,
+        self._listener = await publish_listener(
+            Path(serverapp.runtime_dir),
             participants.attach,
             url=participants.url,
             find_rival=participants.find_rival,
             notes=self._notes,
         )
-        found = Discovery(self._listener.address, token, participants.url, os.getpid())
-        self._discovery = publish(found, runtime)
-        os.environ[VARIABLE] = str(self._discovery)  # kernels inherit it
+        os.environ[VARIABLE] = str(self._listener.file)  # kernels inherit it
         self.log.info("Participants reach the experiments at %s", participants.url)
 
     async def stop_extension(self) -> None:
-        """Let everyone go, and leave nothing behind. Idempotent."""
-        if self._discovery is not None:
-            withdraw(self._discovery)
-            self._discovery = None
+        """Close all connections, and leave no files behind. Idempotent."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -200,13 +195,13 @@ class UprootNB(ExtensionApp):
             await self.participants.stop()
 
     def current_activity(self) -> dict[str, int] | None:
-        """Say who is connected, so that an idle Jupyter server does not end an experiment."""
+        """Return who is connected, so that an idle Jupyter server does not end an experiment."""
         server = self.participants
         opened = 0 if server is None else len(server.sockets) + len(server.rooms.sockets())
         return {"participants": opened} if opened else None
 
     def _notes(self) -> list[str]:
-        """Return what researchers should know of this server, a sentence each."""
+        """Return notes for researchers about this server, a sentence each."""
         return self.participants.notes + _notes_of_culling(self.serverapp)
 
     def _note_activity(self, kernel: str) -> None:
@@ -222,7 +217,7 @@ class UprootNB(ExtensionApp):
 
 
 def _notes_of_culling(serverapp: Any) -> list[str]:
-    """Say that an idle kernel is ended, and with it a session that nobody visits just now."""
+    """Return a warning if idle kernels are ended, and with them sessions without open pages."""
     kernels = getattr(serverapp, "kernel_manager", None)
     idle = int(getattr(kernels, "cull_idle_timeout", 0) or 0)
     server = int(getattr(serverapp, "shutdown_no_activity_timeout", 0) or 0)
@@ -256,3 +251,17 @@ def _mount_url(jupyter_url: str, base_url: str, default_url: str) -> str:
     if first and root.endswith(f"/{first}"):
         root = root.removesuffix(f"/{first}")
     return url_path_join(shown._replace(path=root, query="", fragment="").geturl(), MOUNT)
+
+
+def _open_to_all(routes: Routes) -> Routes:
+    """Return *routes* with handlers that need no login to Jupyter."""
+    return [(pattern, _without_login(handler), parts) for pattern, handler, parts in routes]
+
+
+def _without_login(handler: type[RequestHandler]) -> type[RequestHandler]:
+    methods = {}
+    for name in handler.SUPPORTED_METHODS:
+        method = getattr(handler, name.lower())
+        if method != RequestHandler._unimplemented_method:
+            methods[name.lower()] = allow_unauthenticated(method)
+    return type(handler.__name__, (handler,), methods)

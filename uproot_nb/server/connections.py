@@ -1,9 +1,9 @@
-"""Connections: how many there may be, and how many of them strangers'.
+"""Connections: how many there may be in all, of strangers, and of one network's strangers.
 
 A connection is fresh until its first request shows whose it is: a player's, by a token, or that of
-a stranger who stays, as in front of a room. Strangers leave a quarter of the places to others, and
-those of one network leave half of that to other networks. A fresh connection that waits for a
-request makes room for the next one, the oldest first: browsers open another when they need it.
+a stranger who stays, as in front of a room. Strangers get three quarters of the places, and those
+of one network half of that. If places are short, the fresh connection that has waited longest for
+a request is closed: browsers open another when they need it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import enum
 import sys
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+
+from uproot_nb.server.limits import how_to_change
 
 __all__ = ["Connections", "Seat", "allow_open_files", "most_connections"]
 
 _RESERVED_FILES = 256
-"""Open files that are left to the rest of the process: kernels, databases, Jupyter's own port."""
+"""Open files left to the rest of the process: kernels, databases, Jupyter's own port."""
 _FEWEST_PER_NETWORK = 64
 _GRACE_SECONDS = 1.0
-"""So long nobody is sent away: the request may be on its way."""
+"""Younger fresh connections are not closed: their request may be under way."""
 
 
 def most_connections(wanted: int) -> int:
@@ -65,9 +67,9 @@ class Seat:
         self._connections, self.network = connections, network
         self.waiting_since = 0.0
         self.kind: _Kind | None = None
-        """None: it has no place, or no more."""
+        """None once it has no place."""
         self.close: Callable[[], None] | None = None
-        """Ends the connection, where it may be ended to make room."""
+        """Closes the connection to make room, if that is allowed."""
 
     def know(self) -> None:
         """Note that a player's token was shown."""
@@ -112,6 +114,8 @@ class Connections:
         self._in_network: Counter[tuple[_Kind, str]] = Counter()
         self._waiting: OrderedDict[Seat, None] = OrderedDict()
         self._waiting_in: dict[str, OrderedDict[Seat, None]] = {}
+        self.seats: dict[Hashable, Seat] = {}
+        """The seats of HTTP connections on the own port, by their streams."""
 
     @property
     def total(self) -> int:
@@ -132,15 +136,56 @@ class Connections:
         fresh = _Kind.FRESH, network
         if not proxy and self._in_network[fresh] >= self.most_per_network:
             self._make_room(self._waiting_in.get(network))
-        if self.total >= self.most:
+        if self.full:
             self._make_room(self._waiting)
-        if self.total >= self.most:
+        if self.full:
             return None
         if not proxy and self._in_network[fresh] >= self.most_per_network:
             return None
         seat = Seat(self, network)
         self._turn(seat, _Kind.FRESH)
         return seat
+
+    def upgrade(self, stream: Hashable, network: str, *, known: bool) -> Seat | None:
+        """Return the seat of a connection that becomes a WebSocket; None if there is none.
+
+        Args:
+            network: of the browser, which may be behind a proxy.
+            known: a player's token was shown.
+        """
+        seat = self.seats.pop(stream, None)
+        if seat is None:  # it came by Jupyter's port
+            seat = self.take(network)
+        if seat is None:
+            return None
+        seat.serve()
+        seat.close = None  # from now on it is not closed to make room
+        if known:
+            seat.know()
+            return seat
+        if seat.network != network:  # it came by a proxy: the network behind it counts
+            seat.release()
+            seat = self.take(network)
+        if seat is None or seat.stay():
+            return seat
+        seat.release()
+        return None
+
+    @property
+    def full(self) -> bool:
+        """Whether no further connection may be opened."""
+        return self.total >= self.most
+
+    def describe_shortage(self, network: str) -> str:
+        """Return which limit keeps *network* from opening a connection, and how to change it."""
+        if self.full:
+            more = how_to_change("max_connections")
+            return f"all {self.most:,} are in use. Raise `ulimit -n` and {more}"
+        if self.strangers >= self.most_strangers:
+            most = self.most_strangers
+            return f"browsers without a player's link have all {most:,} that they may have"
+        more = how_to_change("max_connections_per_network")
+        return f"{network} has {self.most_per_network:,} without a player's link. Raise {more}"
 
     def _let_stay(self, seat: Seat) -> bool:
         there = self._in_network[_Kind.STRANGER, seat.network]

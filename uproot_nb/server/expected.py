@@ -1,4 +1,4 @@
-"""Expected: browsers that are back before the kernel they belong to."""
+"""Expected: browsers that connect before the kernel that serves them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def room_key(name: str) -> bytes:
 
 
 class Expected:
-    """Says whether an unknown address may belong to a kernel that has not dialled in yet.
+    """Decides whether an unknown address may belong to a kernel that has not connected yet.
 
-    A participant server that has just started knows no session, and kernels dial in one by one.
-    Until then nobody is turned away: sockets wait here, and connect again when their session is
-    opened. Time is counted anew whenever a kernel that had sessions goes away.
+    A participant server that has just started knows no session, and kernels connect one by one.
+    Until they have had time to, no browser is refused: sockets wait here, and connect again when
+    their session is opened. The time starts anew whenever a kernel that had sessions goes away.
 
         expected.extend()
         expected.is_open            # True for some minutes
-        expected.arrived(key)       # those who wait for it connect again
+        expected.arrived(key)       # sockets that wait for it connect again
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,12 +41,12 @@ class Expected:
 
     @property
     def is_open(self) -> bool:
-        """Whether a kernel may still come that knows what is unknown now."""
+        """Whether a kernel may still come that knows an address that is unknown now."""
         return self._clock() < self._until
 
     @property
     def has_place(self) -> bool:
-        """Whether one more socket may wait; known players keep half of all connections."""
+        """Whether one more socket may wait; half of all connections are for known players."""
         return 2 * self.count < self._limits.max_connections
 
     def extend(self) -> None:
@@ -54,12 +54,12 @@ class Expected:
         self._until = max(self._until, self._clock() + self._limits.kernel_patience)
 
     def arrived(self, key: bytes) -> None:
-        """Let those who have waited for *key* connect again."""
+        """Let the sockets that wait for *key* connect again."""
         for socket in self._waiting.pop(key, ()):
             socket.shut(TRY_AGAIN, "try again")
 
     def check(self) -> None:
-        """See who is still there; when no kernel is expected any more, say so to all."""
+        """Ping the sockets that wait; close them if no kernel is expected any more."""
         for sockets in list(self._waiting.values()):
             for socket in list(sockets):
                 if self.is_open:
@@ -68,7 +68,7 @@ class Expected:
                     socket.shut(4403)
 
     def stop(self) -> None:
-        """Say goodbye to all. Idempotent."""
+        """Close all sockets. Idempotent."""
         for sockets in list(self._waiting.values()):
             for socket in list(sockets):
                 socket.shut(1001, "going away")
@@ -91,7 +91,7 @@ class Expected:
 class WaitingSocket(WebSocket):
     """The connection of a browser whose session no kernel has opened yet.
 
-    It reads "paused". Calls are not taken: the page sends them again when it connects again.
+    It gets the state "paused". Calls are ignored: the page sends them again when it reconnects.
     """
 
     __slots__ = ("_bucket", "_expected", "_key")

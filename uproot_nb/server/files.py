@@ -1,25 +1,22 @@
-"""Files: what browsers may keep: the package's own, and those of the apps."""
+"""Files that browsers may cache: the package's own, and those of the apps."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from uproot_nb.server.base_handler import Answer
+from uproot_nb.server.base_handler import ParticipantHandler
 
-if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
-    from uproot_nb.server.participants import ParticipantServer
-
-__all__ = ["AppFiles", "Static"]
+__all__ = ["AppFileHandler", "StaticHandler"]
 
 _YEAR = 365 * 24 * 3600
 _APP_FILE_SECONDS = 60
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
-# What systems disagree about, or do not know: a wrong type would keep a script from running.
+# Systems disagree about these, or do not know them: a wrong type keeps a script from running.
 _TYPES = {
     ".avif": "image/avif", ".css": "text/css", ".js": "text/javascript",
     ".json": "application/json", ".mjs": "text/javascript", ".svg": "image/svg+xml",
@@ -28,16 +25,14 @@ _TYPES = {
 }  # fmt: skip
 
 
-class Static(Answer, StaticFileHandler):
-    """The package's own scripts and styles, kept by browsers as long as the version stays."""
+class StaticHandler(ParticipantHandler, StaticFileHandler):
+    """The package's own scripts and styles, which browsers cache: the address has the version."""
 
     route = "static/…"
 
-    def initialize(  # type: ignore[override]
-        self, path: str, server: ParticipantServer, sandboxed: bool = False
-    ) -> None:
+    def initialize(self, path: str, **parts: Any) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, path)
-        Answer.initialize(self, server, sandboxed)
+        ParticipantHandler.initialize(self, **parts)
 
     async def head(self, path: str) -> None:  # type: ignore[override]
         await self.get(path, include_body=False)
@@ -52,16 +47,14 @@ class Static(Answer, StaticFileHandler):
         self.set_header("Access-Control-Allow-Origin", "*")
 
 
-class AppFiles(Answer, StaticFileHandler):
+class AppFileHandler(ParticipantHandler, StaticFileHandler):
     """The static files of an app, for whoever knows the folder's key."""
 
     route = "files/…"
 
-    def initialize(  # type: ignore[override]
-        self, server: ParticipantServer, sandboxed: bool = False
-    ) -> None:
+    def initialize(self, **parts: Any) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, "")
-        Answer.initialize(self, server, sandboxed)
+        ParticipantHandler.initialize(self, **parts)
 
     async def head(self, key: str, path: str) -> None:  # type: ignore[override]
         await self.get(key, path, include_body=False)
@@ -69,10 +62,10 @@ class AppFiles(Answer, StaticFileHandler):
     async def get(  # type: ignore[override]
         self, key: str, path: str, include_body: bool = True
     ) -> None:
-        """Send the file, or the one page for whatever leads nowhere."""
-        folder = self.server.sessions.folder(key)
+        """Send the file, or the page for missing addresses."""
+        folder = self.sessions.folder(key)
         if folder is None:
-            self.server.count_refusal("unknown folder")
+            self.reports.count_refusal("unknown folder")
             raise HTTPError(404)
         self.root = folder
         await StaticFileHandler.get(self, path, include_body)
@@ -95,10 +88,10 @@ class AppFiles(Answer, StaticFileHandler):
         return f"{kind}; charset=UTF-8" if kind.startswith("text/") else kind
 
     def compute_etag(self) -> str | None:
-        # The author may change the file at any time; tornado's own would stay what it was.
+        # The author may change the file at any time; tornado's own tag would stay the same.
         assert self.absolute_path is not None
-        told = os.stat(self.absolute_path)
-        return f'"{told.st_mtime_ns:x}-{told.st_size:x}"'
+        found = os.stat(self.absolute_path)
+        return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Cache-Control", f"private, max-age={_APP_FILE_SECONDS}")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import re
+import shutil
+import tempfile
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from python_multipart import MultipartParser
@@ -13,16 +18,16 @@ from python_multipart.multipart import parse_options_header
 from tornado.log import app_log
 
 from uproot_nb.server.limits import Limits
-from uproot_nb.server.uploads import Uploads
 
 __all__ = [
-    "MALFORMED", "TOO_LARGE", "TOO_MANY", "UNKEPT", "FormReader", "PostedFile", "bare_file_name",
+    "MALFORMED", "TOO_LARGE", "TOO_MANY", "UNSAVED", "FormReader", "PostedFile", "Uploads",
+    "bare_file_name",
 ]  # fmt: skip
 
 PostedFile = tuple[str, str, str, str, int]
 """Field name, file name, content type, path on disk, size in bytes."""
 
-MALFORMED, TOO_LARGE, TOO_MANY, UNKEPT = 400, 413, 429, 503
+MALFORMED, TOO_LARGE, TOO_MANY, UNSAVED = 400, 413, 429, 503
 """The statuses that a form may be refused with."""
 
 _LONGEST_BOUNDARY = 200
@@ -34,8 +39,45 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 
 
+class Uploads:
+    """The private folder of posted files, which have random names, until a kernel reads them.
+
+    uploads = Uploads()
+    descriptor, path = uploads.create()
+    ...
+    uploads.remove(path)
+    uploads.close()
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def create(self) -> tuple[int, str]:
+        """Make an empty file of mode 0600; return its open descriptor and its path."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="uproot_nb-uploads-"))  # mode 0700
+        return tempfile.mkstemp(dir=self._folder)
+
+    def remove(self, path: str) -> None:
+        """Remove one file. Idempotent."""
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+    def remove_later(self, paths: list[str], seconds: float) -> None:
+        """Remove files after so many seconds, or when the folder is closed."""
+        loop = asyncio.get_running_loop()
+        for path in paths:
+            loop.call_later(seconds, self.remove, path)
+
+    def close(self) -> None:
+        """Remove the folder and whatever is left in it. Idempotent."""
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class FormReader:
-    """Reads a form of either kind, and remembers why it cannot be taken.
+    """Reads a form of either kind within the limits.
 
     reader = FormReader("multipart/form-data; boundary=b", limits, uploads)
     reader.feed(chunk)
@@ -64,11 +106,11 @@ class FormReader:
 
     @property
     def limits(self) -> Limits:
-        """What is taken at most."""
+        """The largest form that is accepted."""
         return self._limits
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body; after a refusal they are thrown away."""
+        """Read the next bytes of the body; after a refusal they are thrown away."""
         if self.refused:
             return
         self._size += len(chunk)
@@ -83,7 +125,7 @@ class FormReader:
             self._text += chunk
 
     def finish(self) -> bool:
-        """Take the end of the body; say whether the form is whole and within the limits."""
+        """Note the end of the body; return whether the form is whole and within the limits."""
         if self._parts is not None:
             self._parts.finish()
         elif not self.refused:
@@ -91,7 +133,7 @@ class FormReader:
         return not self.refused
 
     def refuse(self, status: int) -> None:
-        """Take nothing more, and keep nothing."""
+        """Read nothing more, and drop everything."""
         self.refused = self.refused or status
         self.discard()
 
@@ -109,7 +151,7 @@ class FormReader:
         return self._uploads.create()
 
     def remove_file(self, path: str) -> None:
-        """Remove a file that is none of the form's."""
+        """Remove the file of a part without one."""
         self._uploads.remove(path)
 
     def _read_text(self) -> None:
@@ -166,8 +208,8 @@ class _Parts:
         except FormParserError:
             self._reader.refuse(MALFORMED)
         except OSError as error:
-            app_log.error("A posted file could not be kept: %s.", error.strerror)
-            self._reader.refuse(UNKEPT)
+            app_log.error("A posted file could not be saved: %s.", error.strerror)
+            self._reader.refuse(UNSAVED)
 
     def finish(self) -> None:
         """Refuse the form if its end has not come."""
@@ -181,7 +223,7 @@ class _Parts:
             self._descriptor = -1
             self._reader.remove_file(self._path)
 
-    # ---- what the parser says -------------------------------------------------------------
+    # ---- the parser's events --------------------------------------------------------------
 
     def _on_part_begin(self) -> None:
         self._count += 1
@@ -209,8 +251,8 @@ class _Parts:
         self._head_value.clear()
 
     def _on_headers_finished(self) -> None:
-        told = self._heads.get(b"content-disposition", b"")
-        kind, options = parse_options_header(told.decode("latin-1"))
+        disposition = self._heads.get(b"content-disposition", b"")
+        kind, options = parse_options_header(disposition.decode("latin-1"))
         if kind != b"form-data" or b"name" not in options:
             raise FormParserError("a part without a name")
         self._name = _unescaped(options[b"name"])
@@ -260,29 +302,29 @@ class _Parts:
 
 
 class _TooMuch(Exception):
-    """A limit was passed; the parser is left at once."""
+    """A limit was exceeded: parsing stops at once."""
 
 
-def bare_file_name(told: str) -> str:
-    """Return the name of a file without any folder, or "" where *told* holds none."""
-    name = _CONTROLS.sub("", told).replace("\\", "/").rpartition("/")[2].strip()
+def bare_file_name(path: str) -> str:
+    """Return the name of a file without any folder, or "" if *path* has none."""
+    name = _CONTROLS.sub("", path).replace("\\", "/").rpartition("/")[2].strip()
     if name.strip(".") == "":
         return ""
     if len(name) > _LONGEST_FILE_NAME:
         stem, dot, ending = name.rpartition(".")
-        kept = dot + ending if stem and len(ending) <= 20 else ""
-        name = name[: _LONGEST_FILE_NAME - len(kept)] + kept
+        suffix = dot + ending if stem and len(ending) <= 20 else ""
+        name = name[: _LONGEST_FILE_NAME - len(suffix)] + suffix
     return name
 
 
-def _media_type(told: bytes) -> str:
-    kind = parse_options_header(told.decode("latin-1"))[0].decode("latin-1")
+def _media_type(header: bytes) -> str:
+    kind = parse_options_header(header.decode("latin-1"))[0].decode("latin-1")
     return kind if _MEDIA_TYPE.fullmatch(kind) else "application/octet-stream"
 
 
-def _unescaped(told: bytes) -> str:
+def _unescaped(name: bytes) -> str:
     """Undo what browsers do to quotes and line breaks in names."""
-    text = told.decode("utf-8", "replace")
+    text = name.decode("utf-8", "replace")
     return text.replace("%0D", "\r").replace("%0A", "\n").replace("%22", '"')
 
 

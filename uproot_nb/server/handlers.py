@@ -7,92 +7,71 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http.client import responses
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.web import RequestHandler, stream_request_body
+from tornado.web import stream_request_body
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
-from uproot_nb.server.base_handler import Answer
-from uproot_nb.server.files import AppFiles, Static
+from uproot_nb.server.base_handler import ParticipantHandler, browser_headers
+from uproot_nb.server.expected import Expected
 from uproot_nb.server.forms import (
     MALFORMED,
     TOO_LARGE,
     TOO_MANY,
-    UNKEPT,
+    UNSAVED,
     FormReader,
     PostedFile,
+    Uploads,
 )
-from uproot_nb.server.limits import how_to_change
+from uproot_nb.server.limits import Limits, Visitor, how_to_change
 from uproot_nb.server.networks import network_of
 from uproot_nb.server.notices import VISIT, notice, words
-from uproot_nb.server.request_info import address_of, told_headers
-from uproot_nb.server.sessions import Player, Session
-from uproot_nb.server.socket_handlers import JoinDoor, PlayerDoor, RoomDoor
-from uproot_nb.server.visitors import Visitor
+from uproot_nb.server.rooms import ClaimedRooms
+from uproot_nb.server.sessions import ServedPlayer, ServedSession
 
-if TYPE_CHECKING:  # the server makes its handlers; only the name is needed here
-    from uproot_nb.server.participants import ParticipantServer
+__all__ = ["JoinPage", "NotFound", "PlayerApi", "PlayerPage", "RoomPage"]
 
-__all__ = ["NotFound", "routes"]
-
-_STATIC = Path(__file__).parent.parent / "static"
 _UNBOUNDED = 1 << 62
 _VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too many uploads"}
 ANSWER = "_uproot_answer"
-"""The query by which a page's script gets the page that answers its form."""
+"""The query parameter with which a page's script asks for the answer to its form."""
 _UNKNOWN_LABEL = 403
-"""The status by which a kernel tells that it knows no such label."""
-# What the server decides by itself, whatever a kernel says.
+"""The kernel's status for an unknown label."""
+# The server sets these itself.
 _OWN_HEADERS = frozenset({
     "connection", "content-length", "keep-alive", "server", "set-cookie", "te", "trailer",
     "transfer-encoding", "upgrade", "www-authenticate",
 })  # fmt: skip
 
 
-def routes(
-    server: ParticipantServer, prefix: str, *, sandboxed: bool
-) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """Return the routes below *prefix*; *sandboxed* where the origin is Jupyter's."""
-    shared = {"server": server, "sandboxed": sandboxed}
-    return [
-        (rf"{prefix}p/([^/]+)/ws", PlayerDoor, shared),
-        (rf"{prefix}p/([^/]+)/", PlayerPage, shared),
-        (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, shared),
-        (rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinDoor, shared),
-        (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, shared),
-        (rf"{prefix}room/([^/]+)/ws", RoomDoor, shared),
-        (rf"{prefix}room/([^/]+)/", RoomPage, shared),
-        (rf"{prefix}files/([^/]+)/(.+)", AppFiles, shared),
-        (rf"{prefix}static/[^/]+/(.+)", Static, {"path": str(_STATIC), **shared}),
-        (rf"{prefix}.*", NotFound, shared),
-    ]
-
-
-class NotFound(Answer):
-    """All addresses that lead nowhere."""
+class NotFound(ParticipantHandler):
+    """Answers all other addresses."""
 
     def get(self, *ignored: str) -> None:
-        self.server.note_unknown_address(self.request.path)
+        self.reports.note_unknown_address(self.request.path)
         self.show("missing", 404)
 
     def post(self, *ignored: str) -> None:
         self.get()
 
 
-class _KernelPage(Answer):
+class _KernelPage(ParticipantHandler):
     """Pages that a kernel makes."""
 
+    limits: Limits
+    expected: Expected
+    numbers: Iterator[int]
+    """The numbers of requests."""
     depth = 0
     """How many folders the page is below the participant root."""
 
     @property
     def has_answers(self) -> bool:
-        """Whether a form has come that is lost when the page is shown anew: "back" has it still."""
+        """Whether a form was posted, which the browser's "back" can still show."""
         return False
 
     @property
@@ -105,36 +84,36 @@ class _KernelPage(Answer):
         """The files that came with the form."""
         return ()
 
-    def admit(self, token: str) -> Player | None:
-        """Return whose address it is; answer and return None where nobody is let in."""
-        player = self.server.sessions.player(token)
+    def admit(self, token: str) -> ServedPlayer | None:
+        """Return the player with *token*; answer and return None if there is none to let in."""
+        player = self.sessions.player(token)
         if player is None:
             self.miss("unknown token")
         elif player.session.closed:
             self.show("ended", 410)
         elif player.bucket is not None and not player.bucket.take(time.monotonic()):
-            self.server.count_refusal("too fast", player)
+            self.reports.count_refusal("too fast", player)
             self.too_fast()
         else:
             return player
         return None
 
     def miss(self, what: str) -> None:
-        """Answer that nothing is here; or that it comes, while a kernel may still bring it."""
-        if self.server.expected.is_open:
+        """Answer "not found", or "paused" while a kernel may still come that knows the address."""
+        if self.expected.is_open:
             self.wait()
         else:
-            self.server.count_refusal(what)
+            self.reports.count_refusal(what)
             self.show("missing", 404)
 
     def wait(self) -> None:
-        """Say that there is no page now; the notice goes on by itself."""
+        """Answer that there is no page now; the notice reloads by itself."""
         self.set_header("Retry-After", "5")
         self.show("unsent" if self.has_answers else "paused", 503)
 
     async def ask_kernel(
         self,
-        session: Session,
+        session: ServedSession,
         player: str,
         action: str,
         patience: float,
@@ -143,13 +122,13 @@ class _KernelPage(Answer):
     ) -> HttpReply | None:
         """Return the kernel's answer; None if no kernel came, or none answered.
 
-        *asked* is what its api is asked for: method, path and content.
+        *asked* is the request to the experiment's own api: method, path and content.
         """
         link = await session.served(patience)
         if link is None:
             return None
         request = HttpRequest(
-            next(self.server.numbers),
+            next(self.numbers),
             session.key,
             player,
             action,
@@ -157,28 +136,28 @@ class _KernelPage(Answer):
             [pair for pair in _pairs(self.request.query_arguments) if pair[0] != ANSWER],
             self.request.headers.get("Accept-Language", ""),
             list(self.posted_files),
-            told_headers(self.request),
+            browser_headers(self.request),
             room,
             *asked,
         )
-        return await link.ask(request, self.server.limits.form_patience)
+        return await link.ask(request, self.limits.form_patience)
 
     async def ask_patiently(
-        self, session: Session, player: str, action: str, patience: float, room: str = ""
+        self, session: ServedSession, player: str, action: str, patience: float, room: str = ""
     ) -> HttpReply | None:
-        """Return the answer to what may be asked twice; None if it is time to give up."""
+        """Return the answer to a request that may be repeated; None after *patience* seconds."""
         deadline = time.monotonic() + patience
         while True:
             patience = max(0.0, deadline - time.monotonic())
             reply = await self.ask_kernel(session, player, action, patience, room)
             if reply is not None or session.closed or time.monotonic() >= deadline:
                 return reply
-            # The kernel went before it had answered: ask the next.
+            # The kernel went before it answered: ask the next one.
 
     def pass_on(self, reply: HttpReply) -> None:
         """Send the browser what the kernel answered."""
         self.set_status(reply.status, None if reply.status in responses else "Unknown")
-        told: set[str] = set()
+        sent: set[str] = set()
         for name, value in reply.headers:
             key = name.lower()
             if key == "location":
@@ -186,41 +165,48 @@ class _KernelPage(Answer):
             elif key not in _OWN_HEADERS:
                 if key == "content-security-policy" and self.sandboxed:
                     continue
-                # A policy of the author's is one more: browsers keep to both.
-                add = key in told or key == "content-security-policy"
+                # The author's policy comes on top: browsers enforce both.
+                add = key in sent or key == "content-security-policy"
                 write = self.add_header if add else self.set_header
                 write(name, value)
-                told.add(key)
+                sent.add(key)
         self.finish(reply.body if reply.status not in (204, 304) else None)
 
     def below_root(self, location: str) -> str:
         """Turn a path that begins at the participant root into one relative to this page."""
         if location.startswith("//"):
             return location
-        root = urlsplit(self.server.url).path
+        root = urlsplit(self.site.url).path
         if len(root) > 1 and location.startswith(root):
             location = "/" + location.removeprefix(root)
         if location.startswith(("/", "p/")):
             return "../" * self.depth + location.removeprefix("/")
         return location
 
-    def pause_or_end(self, session: Session) -> None:
-        """Say that there is no page now; the notice goes on by itself."""
+    def pause_or_end(self, session: ServedSession) -> None:
+        """Answer that there is no page now, or never again."""
         if session.closed:
             self.show("ended", 410)
         else:
             self.wait()
 
+    def may_join(self, session: ServedSession) -> bool:
+        """Count one more place that this address asks for; return whether it may be opened."""
+        excess = session.find_excess_join(self.address)
+        if excess:
+            self.reports.count_refusal("too many joins", detail=excess, session=session)
+        return not excess
+
     def too_long(self) -> bool:
-        """Refuse a form that is longer than forms may be (Jupyter's own port lets more in)."""
-        if len(self.request.body) <= self.server.limits.max_form_bytes:
+        """Refuse a form that is too long (Jupyter's own port accepts longer ones)."""
+        if len(self.request.body) <= self.limits.max_form_bytes:
             return False
-        self.server.count_refusal("too large")
+        self.reports.count_refusal("too large")
         self.show("refused", 413)
         return True
 
     def too_fast(self) -> None:
-        """Refuse a request for coming too soon after many others."""
+        """Refuse a request that comes too soon after many others."""
         self.set_header("Retry-After", "1")
         self.show("unsent" if self.has_answers else "busy", 429)
 
@@ -229,15 +215,16 @@ class _KernelPage(Answer):
 class PlayerPage(_KernelPage):
     """A player's page: shown by GET, submitted by POST, with files if need be.
 
-    A form is read as it arrives. One that is too large is read to its end and thrown away, for a
-    browser shows no answer that comes while it is still sending.
+    A form is read as it arrives. One that is too large is read to its end and thrown away, because
+    a browser does not show an answer that comes while it is still sending.
     """
 
     route = "p/…/"
     depth = 2
 
+    uploads: Uploads
     _reader: FormReader | None = None
-    _sender: Player | None = None
+    _sender: ServedPlayer | None = None
     _reported = False
     _stalled: asyncio.TimerHandle | None = None
 
@@ -256,22 +243,22 @@ class PlayerPage(_KernelPage):
     # ---- as the form arrives --------------------------------------------------------------
 
     def prepare(self) -> Awaitable[None] | None:
-        """Make ready for a form, if it is a player's."""
+        """Prepare to read a player's form."""
         turn = super().prepare()
         if turn is None and not self._finished:
-            self._make_ready()
+            self._prepare_reader()
         return turn
 
-    def _make_ready(self) -> None:
+    def _prepare_reader(self) -> None:
         connection: Any = self.request.connection
-        limits = self.server.limits
-        player = self.server.sessions.player(self.path_args[0])
+        limits = self.limits
+        player = self.sessions.player(self.path_args[0])
         if self.request.method != "POST" or player is None or player.session.closed:
             return
         connection.set_max_body_size(_UNBOUNDED)
         connection.set_body_timeout(limits.upload_patience)
         kind = self.request.headers.get("Content-Type", "")
-        self._reader = FormReader(kind, limits, self.server.uploads)
+        self._reader = FormReader(kind, limits, self.uploads)
         if player.uploads >= limits.max_uploads_per_player:
             self._reader.refuse(TOO_MANY)
         elif self._announced > limits.max_upload_bytes:
@@ -282,7 +269,7 @@ class PlayerPage(_KernelPage):
         self._expect_more()
 
     def data_received(self, chunk: bytes) -> None:
-        """Take the next bytes of the form."""
+        """Read the next bytes of the form."""
         if self._reader is not None:
             self._expect_more()
             self._reader.feed(chunk)
@@ -299,7 +286,7 @@ class PlayerPage(_KernelPage):
     def _expect_more(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
-        idle = self.server.limits.idle_timeout
+        idle = self.limits.idle_timeout
         self._stalled = asyncio.get_running_loop().call_later(idle, self._cut_off)
 
     def _cut_off(self) -> None:
@@ -308,7 +295,7 @@ class PlayerPage(_KernelPage):
             connection.stream.close()
 
     def _arrived(self) -> None:
-        """Note that nothing more of the form comes. Idempotent."""
+        """Note that the form has arrived, or never will. Idempotent."""
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
@@ -323,7 +310,7 @@ class PlayerPage(_KernelPage):
     # ---- what is answered -----------------------------------------------------------------
 
     def set_default_headers(self) -> None:
-        """Let scripts of pages in a sandbox, which have no origin, hear of their form."""
+        """Let scripts of sandboxed pages, which have no origin, read the answer to their form."""
         super().set_default_headers()
         if self.request.method == "POST" and self.request.headers.get("Origin") == "null":
             self.set_header("Access-Control-Allow-Origin", "null")
@@ -337,7 +324,7 @@ class PlayerPage(_KernelPage):
         if answer is not None:
             self.pass_on(answer)
             return
-        patience = self.server.limits.page_patience
+        patience = self.limits.page_patience
         reply = await self.ask_patiently(player.session, player.name, "page", patience)
         if reply is not None:
             self.pass_on(reply)
@@ -350,7 +337,9 @@ class PlayerPage(_KernelPage):
         player, reader = self.admit(token), self._reader
         if player is None or reader is None:
             self._discard()
-            if player is not None:  # the session was closed while the form came, and is back
+            if (
+                player is not None
+            ):  # the session was closed while the form arrived, and is open again
                 self.pause_or_end(player.session)
             return
         try:
@@ -361,78 +350,78 @@ class PlayerPage(_KernelPage):
         finally:
             self._discard()
 
-    async def _submit(self, player: Player) -> None:
-        """Let a kernel store the form; only its answer says that it is stored.
+    async def _submit(self, player: ServedPlayer) -> None:
+        """Let a kernel store the form; it is stored only once the kernel has answered.
 
-        A form says of which visit it is, so that a kernel takes it once however often it comes.
+        A form names its visit, so a kernel takes it once however often it is sent.
         """
-        session, patience = player.session, self.server.limits.form_patience
+        session, patience = player.session, self.limits.form_patience
         reply = await self.ask_patiently(session, player.name, "submit", patience)
         if reply is None:
             self._leave_files()
-            self._say_unsent(player)
+            self._answer_unsent(player)
         elif self._by_script and reply.status != 303:
-            self._tell({"go": f"./?{ANSWER}={player.keep_answer(reply)}"}, reply.status)
+            self._send_outcome({"go": f"./?{ANSWER}={player.store_answer(reply)}"}, reply.status)
         else:
             self.pass_on(reply)
 
-    def _say_unsent(self, player: Player) -> None:
-        """Say that the form is not stored, as far as anybody knows; the page sends it again."""
+    def _answer_unsent(self, player: ServedPlayer) -> None:
+        """Answer that the form may not be stored; the page sends it again."""
         if player.session.closed:
             self.show("ended", 410)
             return
         self.set_header("Retry-After", "1")
         if self._by_script:
-            self._tell({"again": 1}, 503)
+            self._send_outcome({"again": 1}, 503)
         else:
             self.show("unsent", 503)
 
     @property
     def _by_script(self) -> bool:
-        """Whether the page's own script has sent the form, and shows what became of it."""
+        """Whether the page's own script has sent the form, and shows the outcome."""
         return "application/json" in self.request.headers.get("Accept", "")
 
-    def _tell(self, told: dict[str, Any], status: int) -> None:
-        """Tell the page's script what became of the form."""
+    def _send_outcome(self, outcome: dict[str, Any], status: int) -> None:
+        """Send the outcome of the form to the page's script."""
         self.set_status(status, None if status in responses else "Unknown")
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(told))
+        self.finish(json.dumps(outcome))
 
     def _leave_files(self) -> None:
-        """Leave the files for a while: the kernel, which is slow, may still read them."""
+        """Leave the files for a while: a slow kernel may still read them."""
         assert self._reader is not None
         left, self._reader.files = self._reader.files, []
-        self.server.uploads.remove_later(
-            [path for _, _, _, path, _ in left], self.server.limits.kept_unanswered
-        )
+        self.uploads.remove_later([path for _, _, _, path, _ in left], self.limits.kept_unanswered)
 
     @property
     def _announced(self) -> int:
-        """How long the form is, as its browser says."""
+        """The form's length as its browser announces it."""
         text = self.request.headers.get("Content-Length", "")
         return int(text) if text.isascii() and text.isdigit() else 0
 
-    def _report_refusal(self, player: Player) -> None:
-        """Report a refused form at once: of a large one the rest may come for long."""
+    def _report_refusal(self, player: ServedPlayer) -> None:
+        """Report a refused form at once: the rest of a large one may take long to arrive."""
         if self._reader is None or not self._reader.refused or self._reported:
             return
         self._reported = True
         status, detail = self._reader.refused, ""
         if status == TOO_LARGE:
-            limits, size = self.server.limits, self._announced
+            limits, size = self.limits, self._announced
             detail = (
                 f"a form of {size:,} bytes; max_upload_bytes allows {limits.max_upload_bytes:,} "
                 f"with files, max_form_bytes {limits.max_form_bytes:,} without, max_files "
                 f"{limits.max_files}. Raise {how_to_change('max_upload_bytes')}"
             )
-        self.server.count_refusal(_REFUSALS.get(status, "unkept"), player, detail)
+        self.reports.count_refusal(_REFUSALS.get(status, "unkept"), player, detail)
 
-    def _refuse(self, player: Player, status: int) -> None:
+    def _refuse(self, player: ServedPlayer, status: int) -> None:
         self._report_refusal(player)
         kind = "large" if status == TOO_LARGE else "refused"
         if self._by_script:
-            again = status in (TOO_MANY, UNKEPT)
-            self._tell({"again": 1} if again else {"say": words(kind, self.language)}, status)
+            again = status in (TOO_MANY, UNSAVED)
+            self._send_outcome(
+                {"again": 1} if again else {"say": words(kind, self.language)}, status
+            )
         elif status == TOO_MANY:
             self.too_fast()
         else:
@@ -440,7 +429,7 @@ class PlayerPage(_KernelPage):
 
 
 class PlayerApi(_KernelPage):
-    """What the experiment's own api answers to the scripts of a player's pages."""
+    """Passes requests of a page's scripts to the experiment's own api."""
 
     route = "p/…/api/…"
 
@@ -449,13 +438,13 @@ class PlayerApi(_KernelPage):
         return []  # the author reads the body
 
     def set_default_headers(self) -> None:
-        """Let pages in a sandbox ask, which have no origin: the token in the path lets them in."""
+        """Let sandboxed pages ask, which have no origin: the token is the credential."""
         super().set_default_headers()
         self.set_header("Access-Control-Allow-Origin", "*")
         self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
 
     def options(self, *ignored: str) -> None:
-        """Tell a browser that scripts of a sandboxed page may send JSON."""
+        """Answer a browser that scripts of a sandboxed page may send JSON."""
         self.set_header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
         self.set_header("Access-Control-Allow-Headers", "Content-Type")
         self.set_header("Access-Control-Max-Age", "3600")
@@ -466,7 +455,7 @@ class PlayerApi(_KernelPage):
         player = self.admit(token)
         if player is None or self.too_long():
             return
-        if await player.session.served(self.server.limits.form_patience) is None:
+        if await player.session.served(self.limits.form_patience) is None:
             self.pause_or_end(player.session)
             return
         method = self.request.method or "GET"
@@ -497,23 +486,22 @@ class JoinPage(_KernelPage):
         session = self._admit(label, secret)
         if session is None or self.too_long() or self.refuse_cross_site(session):
             return
-        address = address_of(self.request, self.server.proxies)
-        if not self.server.may_join(session, address):
+        if not self.may_join(session):
             self._later(429)
             return
-        if await session.served(self.server.limits.form_patience) is None:
+        if await session.served(self.limits.form_patience) is None:
             self._later(503)
             return
-        # A kernel that dies has perhaps given a place. Only a visit tells the next one of it.
-        patience = self.server.limits.form_patience if self._visit else 0.0
+        # A kernel that dies may have given a place, which the next one finds by the visit.
+        patience = self.limits.form_patience if self._visit else 0.0
         reply = await self.ask_patiently(session, "", "join", patience)
         if reply is not None:
             self.pass_on(reply)
         else:
             self._later(503)
 
-    def _admit(self, label: str, secret: str) -> Session | None:
-        session = self.server.sessions.joined_by(label, secret)
+    def _admit(self, label: str, secret: str) -> ServedSession | None:
+        session = self.sessions.joined_by(label, secret)
         if session is None:
             self.miss("unknown join link")
         elif session.closed:
@@ -523,23 +511,24 @@ class JoinPage(_KernelPage):
 
     @property
     def _visit(self) -> str:
-        """What came with the form to tell this visit from others; "" without."""
-        told: str = self.get_body_argument("_uproot_visit", "")
-        return told if _VISIT.fullmatch(told) else ""
+        """The token of this visit that came with the form, or ""."""
+        visit: str = self.get_body_argument("_uproot_visit", "")
+        return visit if _VISIT.fullmatch(visit) else ""
 
     def _later(self, status: int) -> None:
         self.set_header("Retry-After", "5")
         self._show_button("later", status, self._visit or secrets.token_urlsafe(18))
 
     def _show_button(self, kind: str, status: int, visit: str) -> None:
-        """Show a button, whose press comes with *visit*."""
+        """Show a button that posts *visit*."""
         self.set_status(status)
         self.finish(notice(kind, self.language).replace(VISIT.encode(), visit.encode()))
 
 
 class RoomPage(_KernelPage):
-    """A room: GET shows what there is to do, POST goes in."""
+    """A room: GET shows its page, POST goes in."""
 
+    rooms: ClaimedRooms
     route = "room/…/"
     depth = 2
 
@@ -547,7 +536,7 @@ class RoomPage(_KernelPage):
         found = self._admit(name)
         if found is not None:
             session, visitor = found
-            patience = self.server.limits.page_patience
+            patience = self.limits.page_patience
             await self._answer(
                 session,
                 visitor,
@@ -561,23 +550,22 @@ class RoomPage(_KernelPage):
         session, visitor = found
         if self.refuse_cross_site(session):
             return
-        if await session.served(self.server.limits.form_patience) is None:
+        if await session.served(self.limits.form_patience) is None:
             self.pause_or_end(session)
             return
-        address = address_of(self.request, self.server.proxies)
-        if not self.server.may_join(session, address):
+        if not self.may_join(session):
             self.too_fast()
             return
         places = session.places
         await self._answer(
             session, visitor, lambda: self.ask_kernel(session, "", "enter", 0.0, name)
         )
-        if session.places == places:  # whoever came had a place already
-            self.server.give_back_join(session, address)
+        if session.places == places:  # the visitor had a place already
+            session.give_back_join(self.address)
 
-    def _admit(self, name: str) -> tuple[Session, Visitor] | None:
-        """Return who serves the room, and for whom; answer and return None if it cannot be."""
-        room = self.server.rooms.get(name)
+    def _admit(self, name: str) -> tuple[ServedSession, Visitor] | None:
+        """Return the room's session and the visitor; answer and return None if there is none."""
+        room = self.rooms.get(name)
         if room is None:
             self.miss("unknown room")
             return None
@@ -585,9 +573,9 @@ class RoomPage(_KernelPage):
         if session is None:
             self.show("ended", 410)
             return None
-        visitor = room.visitor(address_of(self.request, self.server.proxies))
+        visitor = room.visitor(self.address)
         if not visitor.may_ask(time.monotonic()):
-            self.server.count_refusal("too fast")
+            self.reports.count_refusal("too fast")
             self.too_fast()
             return None
         return session, visitor
@@ -597,11 +585,11 @@ class RoomPage(_KernelPage):
 
     async def _answer(
         self,
-        session: Session,
+        session: ServedSession,
         visitor: Visitor,
         ask: Callable[[], Awaitable[HttpReply | None]],
     ) -> None:
-        """Answer what the kernel says, which *ask* asks; labels are charged before it judges."""
+        """Pass on the kernel's answer to *ask*; labels count before the kernel has checked them."""
         is_guess = self._has_label()
         in_time = not is_guess or visitor.may_guess(time.monotonic())
         if not in_time and not await visitor.wait_to_guess():
@@ -612,7 +600,7 @@ class RoomPage(_KernelPage):
             self.pause_or_end(session)
             return
         if reply.status == _UNKNOWN_LABEL:
-            self.server.count_refusal("unknown label")
+            self.reports.count_refusal("unknown label")
             if not in_time:
                 self._too_many_guesses(session)
                 return
@@ -620,10 +608,10 @@ class RoomPage(_KernelPage):
             visitor.give_back_guess(time.monotonic())
         self.pass_on(reply)
 
-    def _too_many_guesses(self, session: Session) -> None:
-        network = network_of(address_of(self.request, self.server.proxies))
+    def _too_many_guesses(self, session: ServedSession) -> None:
+        network = network_of(self.address)
         detail = f"{network} has tried many labels that nobody has; each further one has to wait"
-        self.server.count_refusal("too fast", detail=detail, session=session)
+        self.reports.count_refusal("too fast", detail=detail, session=session)
         self.too_fast()
 
 

@@ -1,4 +1,4 @@
-"""KernelLink: the server's side of one kernel's channel."""
+"""KernelLink: the server's end of one kernel's channel."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
     Action,
     AddPlayers,
     Backlog,
+    BridgeMessage,
     CloseRoom,
     CloseSession,
     CloseSocket,
     HttpReply,
     HttpRequest,
-    Message,
     OpenRoom,
     OpenSession,
     Push,
@@ -29,13 +29,11 @@ from uproot_nb.bridge.messages import (
     SetState,
     TakenOver,
 )
-from uproot_nb.server.expected import room_key
-from uproot_nb.server.sessions import Session, digest
-from uproot_nb.server.sockets import status_frame
+from uproot_nb.server.expected import Expected, room_key
+from uproot_nb.server.rooms import ClaimedRooms
+from uproot_nb.server.sessions import ServedSession, Sessions, digest
+from uproot_nb.server.sockets import PlayerSockets, status_frame
 from uproot_nb.server.websocket import text_frame
-
-if TYPE_CHECKING:  # the server makes its links; only the name is needed here
-    from uproot_nb.server.participants import ParticipantServer
 
 __all__ = ["KernelLink"]
 
@@ -48,18 +46,37 @@ _ANY = repeat(None)
 
 
 class KernelLink:
-    """Carries out what a kernel says about its own sessions; of others it is not heard."""
+    """Carries out a kernel's messages about its own sessions, and ignores those about others'.
 
-    def __init__(self, server: ParticipantServer, channel: Channel, kernel: str) -> None:
+    Args:
+        links: those of all kernels; this one leaves the set when its kernel has gone.
+        touch: takes the kernel's id when participants use it.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        kernel: str,
+        *,
+        links: set[KernelLink],
+        sessions: Sessions,
+        sockets: PlayerSockets,
+        rooms: ClaimedRooms,
+        expected: Expected,
+        touch: Callable[[str], None],
+    ) -> None:
         self.kernel = kernel
-        self.sessions: dict[str, Session] = {}
-        self._server, self._channel = server, channel
+        self.sessions: dict[str, ServedSession] = {}
+        """The sessions that this kernel serves, by their keys."""
+        self._channel, self._links, self._touch = channel, links, touch
+        self._all_sessions, self._sockets = sessions, sockets
+        self._rooms, self._expected = rooms, expected
         self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
         self._active = False
         self.silent = False
-        """Whether the kernel has stopped: it sends a sign of life every second, and none came."""
+        """Whether the kernel has stopped: its sign of life, due every second, is missing."""
         self._heard, self._beats = time.monotonic(), False
-        self._carry_out: dict[type[Message], Callable[[Any], None]] = {
+        self._carry_out: dict[type[BridgeMessage], Callable[[Any], None]] = {
             Reply: self._reply,
             Push: self._push,
             Backlog: self._backlog,
@@ -78,12 +95,12 @@ class KernelLink:
 
     # ---- to the kernel --------------------------------------------------------------------
 
-    def send(self, message: Message) -> None:
+    def send(self, message: BridgeMessage) -> None:
         """Send *message*, and note that the kernel is in use."""
         self._channel.send(message)
         if not self._active:
             self._active = True
-            self._server.touch(self.kernel)
+            self._touch(self.kernel)
             asyncio.get_running_loop().call_later(_ACTIVITY_SECONDS, self._rest)
 
     def _rest(self) -> None:
@@ -110,8 +127,8 @@ class KernelLink:
 
     # ---- from the kernel ------------------------------------------------------------------
 
-    def receive(self, messages: list[Message]) -> None:
-        """Carry out *messages*, then write to every socket that they concern."""
+    def receive(self, messages: list[BridgeMessage]) -> None:
+        """Carry out *messages*, then write to the sockets that they concern."""
         self._heard = time.monotonic()
         if self.silent:
             self._set_silent(False)
@@ -124,36 +141,37 @@ class KernelLink:
                     logger.exception(
                         "A %s of kernel %r failed.", type(message).__name__, self.kernel
                     )
-        self._server.flush()
+        self._sockets.flush()
 
     def listen(self, now: float, since: float) -> None:
-        """Look whether the kernel still gives signs of life; *since* is the last look.
+        """Check whether the kernel still gives signs of life; the last check was at *since*.
 
-        Kernels of an older version give none, and are never taken for silent.
+        Kernels of an older version give none, and are never considered silent.
         """
         if now - since > _SILENCE_SECONDS:  # this process itself was stopped meanwhile
             self._heard = now
         if self._beats and not self.silent and now - self._heard > _SILENCE_SECONDS:
             self._set_silent(True)
-            self._server.flush()
+            self._sockets.flush()
 
     def _set_silent(self, silent: bool) -> None:
         self.silent = silent
         for session in self.sessions.values():
-            self._tell(session)
+            session.silent = silent
+            self._announce_state(session)
 
     def gone(self) -> None:
-        """The kernel has closed or died: its sessions are paused, its sockets stay open."""
+        """Pause the sessions of a kernel that has closed or died; their sockets stay open."""
         for session in list(self.sessions.values()):
             self._release(session.key)
-            self._tell(session)
+            self._announce_state(session)
             if not session.closed:
-                self._server.expected.extend()
-        self._server.links.discard(self)
-        self._server.flush()
+                self._expected.extend()
+        self._links.discard(self)
+        self._sockets.flush()
 
     def _release(self, key: str) -> None:
-        """Serve the session *key* no longer; who waits for an answer learns that none comes."""
+        """Stop serving the session *key*; requests that wait for an answer get none."""
         session = self.sessions.pop(key, None)
         if session is not None and session.link is self:
             session.serve_by(None)
@@ -162,7 +180,7 @@ class KernelLink:
                 answer.set_result(None)
 
     def _reply(self, message: Reply) -> None:
-        calls = self._server.calls
+        calls = self._sockets.calls
         socket = calls.get(message.call)
         if socket is not None and socket.player.session.link is self:
             del calls[message.call]
@@ -173,12 +191,9 @@ class KernelLink:
         if session is None:
             return
         seq, frame = message.seq, text_frame(message.frame)
-        players = session.players
+        opened = self._sockets.by_player(session.key)
         for name, position in zip(message.players, message.positions or _ANY, strict=False):
-            player = players.get(name)
-            if player is None:
-                continue
-            for socket in player.sockets:
+            for socket in opened.get(name, ()):
                 here = position is None or socket.page == position
                 if here and socket.written < seq and not socket.resuming:
                     socket.written = seq
@@ -189,20 +204,20 @@ class KernelLink:
         if session is None:
             return
         frame = text_frame(message.frame)
+        opened = self._sockets.by_player(session.key)
         for name in message.players:
-            if name in session.players:
-                for socket in session.players[name].sockets:
-                    socket.post(frame)
+            for socket in opened.get(name, ()):
+                socket.post(frame)
 
     def _backlog(self, message: Backlog) -> None:
-        socket = self._server.sockets.get(message.socket)
+        socket = self._sockets.get(message.socket)
         if socket is not None and socket.player.session.link is self:
             socket.catch_up(message)
 
     def _close_socket(self, message: CloseSocket) -> None:
-        socket = self._server.sockets.get(message.socket)
+        socket = self._sockets.get(message.socket)
         if socket is not None and socket.player.session.link is self:
-            socket.flush()  # what was said before comes first
+            socket.flush()  # what was posted before comes first
             socket.shut(message.code if 4000 <= message.code <= 4999 else 4400, message.reason)
 
     def _http_reply(self, message: HttpReply) -> None:
@@ -212,33 +227,33 @@ class KernelLink:
 
     def _open_session(self, message: OpenSession) -> None:
         self._announce_takeover(message)
-        session, gone = self._server.sessions.open(message)
-        self._server.expected.arrived(session.join_secret)
-        self._seat(message.tokens)
+        session, gone = self._all_sessions.open(message)
+        self._expected.arrived(session.join_secret)
+        self._let_reconnect(message.tokens)
         for player in gone:
-            for socket in list(player.sockets):
+            for socket in list(self._sockets.of_player(player)):
                 socket.shut(4403)
-        self._server.fill_buckets(session)
         session.set_state(message.state)
         if session.link is not self:
             self._take_over(session)
-        self._tell(session)
+        self._announce_state(session)
 
     def _announce_takeover(self, message: OpenSession) -> None:
-        """Tell the kernel that has served the session from another file."""
-        session = self._server.sessions.get(message.session)
+        """Report to the kernel that serves the session from another file."""
+        session = self._all_sessions.get(message.session)
         if session is None or session.link in (None, self) or session.origin == message.origin:
             return
         assert session.link is not None
         session.link.send(TakenOver(session.key, message.origin))
 
-    def _take_over(self, session: Session) -> None:
-        """Serve *session* in place of whoever did; offer it the sockets and calls that wait."""
-        if session.link is not None:
-            session.link._release(session.key)
+    def _take_over(self, session: ServedSession) -> None:
+        """Serve *session* in place of another kernel; report its sockets and unanswered calls."""
+        for other in self._links:
+            if session.link is other:
+                other._release(session.key)
         self.sessions[session.key] = session
         session.serve_by(self)
-        sockets = session.sockets()
+        sockets = self._sockets.of_session(session)
         for socket in sockets:
             socket.announce()
         waiting = [invoke for socket in sockets for invoke in socket.unanswered.values()]
@@ -248,13 +263,12 @@ class KernelLink:
     def _add_players(self, message: AddPlayers) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            self._server.sessions.add_players(session, message.tokens)
-            self._server.fill_buckets(session, message.tokens.values())
-            self._seat(message.tokens)
+            self._all_sessions.add_players(session, message.tokens)
+            self._let_reconnect(message.tokens)
 
-    def _seat(self, tokens: Iterable[str]) -> None:
-        """Let those who were here before their session connect again."""
-        expected = self._server.expected
+    def _let_reconnect(self, tokens: Iterable[str]) -> None:
+        """Let players who were here before their session connect again."""
+        expected = self._expected
         if expected.count:
             for token in tokens:
                 expected.arrived(digest(token))
@@ -263,7 +277,7 @@ class KernelLink:
         session = self.sessions.get(message.session)
         if session is not None:
             if session.set_state(message.state):
-                self._tell(session)
+                self._announce_state(session)
             else:
                 self._beats = True
 
@@ -271,38 +285,38 @@ class KernelLink:
         session = self.sessions.get(message.session)
         if session is not None:
             session.set_state("closed")
-            self._tell(session)
+            self._announce_state(session)
             self._release(session.key)
 
     def _open_room(self, message: OpenRoom) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            self._server.rooms.open(session, message.name, message.since)
-            self._server.expected.arrived(room_key(message.name))
+            self._rooms.open(session, message.name, message.since)
+            self._expected.arrived(room_key(message.name))
 
     def _close_room(self, message: CloseRoom) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            self._server.rooms.close(session, message.name)
+            self._rooms.close(session, message.name)
 
     def _room_news(self, message: RoomNews) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            self._server.rooms.say(session, message.name, text_frame(message.frame))
+            self._rooms.write(session, message.name, text_frame(message.frame))
 
     def _serve_files(self, message: ServeFiles) -> None:
         session = self.sessions.get(message.session)
         if session is not None:
-            self._server.sessions.add_folder(session, message.key, message.folder)
+            self._all_sessions.add_folder(session, message.key, message.folder)
 
-    def _tell(self, session: Session) -> None:
-        """Tell every socket the session's state; one that is closed closes them."""
+    def _announce_state(self, session: ServedSession) -> None:
+        """Send the session's state to its sockets; close them if it is closed."""
         if session.closed:
-            self._server.rooms.leave(session)
+            self._rooms.leave(session)
         else:
-            self._server.rooms.tell_state(session)
+            self._rooms.announce_state(session)
         frame = status_frame(session.state)
-        for socket in session.sockets():
+        for socket in self._sockets.of_session(session):
             socket.post(frame)
             if session.closed:
                 socket.flush()

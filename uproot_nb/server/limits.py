@@ -1,11 +1,17 @@
-"""Limits: how much a participant's browser may ask, and how often it was refused."""
+"""Limits: how much browsers may ask of the participant server, and what each network has left."""
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Refusals", "ScriptErrors", "TokenBucket", "how_to_change"]
+from uproot_nb.server.networks import network_of
+
+__all__ = ["Limits", "TokenBucket", "Visitor", "Visitors", "how_to_change"]
+
+_MOST_VISITORS = 4096
 
 
 def how_to_change(setting: str) -> str:
@@ -137,69 +143,91 @@ class TokenBucket:
         self._level, self._at = min(level, self._burst), now
 
 
-class Refusals:
-    """Counts what was refused: in all for the status page, and per player until reported."""
+class Visitor:
+    """How much one network may still ask."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._unreported: dict[tuple[str, str, str], tuple[int, str]] = {}
+    __slots__ = (
+        "_guesses", "_joins", "_limits", "_queue", "_queued", "_requests", "_turn", "_waiting",
+    )  # fmt: skip
 
-    def count(self, what: str, session: str = "", player: str = "", detail: str = "") -> None:
-        """Count one refusal; *session* and *player* are empty where nobody is known.
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._requests = limits.bucket(now)
+        self._queue = limits.request_bucket(now)
+        self._guesses = TokenBucket(limits.guesses_per_second, limits.guess_burst, now)
+        self._joins = limits.join_bucket(now)
+        self._turn: asyncio.Lock | None = None
+        self._waiting = self._queued = 0
 
-        Args:
-            detail: what was refused, which limit it met and where to change that, in a sentence.
+    def may_ask(self, now: float) -> bool:
+        """Return whether one more request may pass."""
+        return self._requests is None or self._requests.take(now)
+
+    def pause(self, now: float) -> float:
+        """Count one more request; return how many seconds it has to wait for its turn."""
+        return 0.0 if self._queue is None else self._queue.queue(now, self._limits.longest_turn)
+
+    async def wait_for_turn(self, seconds: float) -> bool:
+        """Wait for *seconds*; return False at once if too many wait already."""
+        if self._queued >= self._limits.max_waiting_turns:
+            return False
+        self._queued += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._queued -= 1
+        return True
+
+    def may_join(self, now: float) -> bool:
+        """Return whether one more place may be opened."""
+        return self._joins is None or self._joins.take(now)
+
+    def give_back_join(self, now: float) -> None:
+        """Uncount a join: it opened no place."""
+        if self._joins is not None:
+            self._joins.charge(now, -1.0)
+
+    def may_guess(self, now: float) -> bool:
+        """Count one label; return whether the kernel may check it at once."""
+        return self._guesses.take(now)
+
+    def give_back_guess(self, now: float) -> None:
+        """Uncount a label: it was right."""
+        self._guesses.charge(now, -1.0)
+
+    async def wait_to_guess(self) -> bool:
+        """Wait until a label beyond the limit may be checked; return False if too many wait.
+
+        So a right label passes although neighbours behind the same address mistyped theirs, and a
+        search through all labels gets one answer in `guess_pause` seconds.
         """
-        self.counts[what] += 1
-        if session:
-            count, first = self._unreported.get((session, player, what), (0, detail))
-            self._unreported[session, player, what] = count + 1, first
-
-    def take(self) -> list[tuple[str, str, str, int]]:
-        """Return (session, player, what, count) since the last time."""
-        taken = [
-            (session, player, f"{what}: {detail}" if detail else what, count)
-            for (session, player, what), (count, detail) in self._unreported.items()
-        ]
-        self._unreported.clear()
-        return taken
+        if self._waiting >= self._limits.max_waiting_guesses:
+            return False
+        self._turn = self._turn or asyncio.Lock()
+        self._waiting += 1
+        try:
+            async with self._turn:
+                await asyncio.sleep(self._limits.guess_pause)
+        finally:
+            self._waiting -= 1
+        return True
 
 
-class ScriptErrors:
-    """Counts what failed in pages' scripts until it is reported; equal errors count as one kind.
+class Visitors:
+    """The visitors of a room or a session, by network; those silent for longest are dropped."""
 
-    Longer texts are cut, and of one player in one report only so many kinds are kept apart.
-    """
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._known: OrderedDict[str, Visitor] = OrderedDict()
 
-    LONGEST_MESSAGE = 500
-    LONGEST_SOURCE = 300
-    MOST_KINDS = 10
+    def __len__(self) -> int:
+        return len(self._known)
 
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], Counter[tuple[int, str, str, int]]] = {}
-
-    def count(
-        self,
-        session: str,
-        player: str,
-        page: int,
-        message: str,
-        source: str,
-        line: int,
-        times: int = 1,
-    ) -> None:
-        """Count an error of a player's page, or several that are equal."""
-        counts = self._counts.setdefault((session, player), Counter())
-        kind = (page, message[: self.LONGEST_MESSAGE], source[: self.LONGEST_SOURCE], line)
-        if kind not in counts and len(counts) >= self.MOST_KINDS:
-            kind = (page, "Other errors of this page's script", "", 0)
-        counts[kind] += times
-
-    def take(self) -> list[tuple[str, str, int, str, str, int, int]]:
-        """Return (session, player, page, message, source, line, count) since the last time."""
-        counts, self._counts = self._counts, {}
-        return [
-            (*whose, *kind, count)
-            for whose, kinds in counts.items()
-            for kind, count in kinds.items()
-        ]
+    def get(self, address: str) -> Visitor:
+        """Return what *address* may still ask."""
+        network = network_of(address)
+        visitor = self._known.pop(network, None) or Visitor(self.limits, time.monotonic())
+        self._known[network] = visitor
+        if len(self._known) > _MOST_VISITORS:
+            self._known.popitem(last=False)
+        return visitor

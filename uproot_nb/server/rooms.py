@@ -1,4 +1,4 @@
-"""Rooms: doors that many participants share, and the browsers that wait in front of them."""
+"""ClaimedRooms: the addresses that many participants share, and the browsers that wait there."""
 
 from __future__ import annotations
 
@@ -8,41 +8,35 @@ from collections.abc import Iterator
 
 import msgspec
 
-from uproot_nb.bridge.messages import Message, RoomShared, RoomWaiting
-from uproot_nb.server.limits import Limits
-from uproot_nb.server.sessions import Session
-from uproot_nb.server.sockets import PONG, status_frame
-from uproot_nb.server.visitors import Visitor, Visitors
+from uproot_nb.bridge.messages import BridgeMessage, RoomShared, RoomWaiting
+from uproot_nb.server.limits import Limits, Visitor, Visitors
+from uproot_nb.server.sessions import ServedSession
+from uproot_nb.server.sockets import PONG, Ping, status_frame
 from uproot_nb.server.websocket import WebSocket, text_frame
 
-__all__ = ["Room", "RoomSocket", "Rooms"]
+__all__ = ["ClaimedRoom", "ClaimedRooms", "RoomSocket"]
 
 _REPORT_SECONDS = 0.05
 _RELOAD = text_frame(b'{"op":"action","action":"reload"}')
 
-
-class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
-    pass
+_decode = msgspec.json.Decoder(Ping).decode
 
 
-_decode = msgspec.json.Decoder(_Ping).decode
-
-
-class Room:
-    """A room's address: which sessions claim it, and who waits there."""
+class ClaimedRoom:
+    """One room's address: which sessions claim it, and which browsers wait there."""
 
     __slots__ = ("_visitors", "claims", "name", "sockets")
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
-        self.claims: dict[str, tuple[float, Session]] = {}
+        self.claims: dict[str, tuple[float, ServedSession]] = {}
         self.sockets: list[RoomSocket] = []
         self._visitors = Visitors(limits)
 
     @property
-    def session(self) -> Session | None:
-        """The session that has claimed the room last; None if all have ended."""
-        claims = reversed(self.claims.values())  # of two at the same time, the one heard last
+    def session(self) -> ServedSession | None:
+        """The session that claimed the room last; None if all have ended."""
+        claims = reversed(self.claims.values())  # of two at the same time, the one reported last
         return max(claims, key=lambda claim: claim[0], default=(0.0, None))[1]
 
     @property
@@ -51,28 +45,28 @@ class Room:
         return sum(socket.waits for socket in self.sockets)
 
     def visitor(self, address: str) -> Visitor:
-        """Return what *address* may still ask; addresses not heard of for long are forgotten."""
+        """Return what *address* may still ask."""
         return self._visitors.get(address)
 
-    def say(self, frame: bytes) -> None:
+    def write(self, frame: bytes) -> None:
         """Write a whole frame to everybody who waits."""
         for socket in list(self.sockets):
             socket.write(frame)
 
 
-class Rooms:
+class ClaimedRooms:
     """Every room that a session has claimed since the server started."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._rooms: dict[str, Room] = {}
-        self._unreported: set[Room] = set()
+        self._rooms: dict[str, ClaimedRoom] = {}
+        self._unreported: set[ClaimedRoom] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def __iter__(self) -> Iterator[Room]:
+    def __iter__(self) -> Iterator[ClaimedRoom]:
         return iter(self._rooms.values())
 
-    def get(self, name: str) -> Room | None:
+    def get(self, name: str) -> ClaimedRoom | None:
         """Return the room called *name*."""
         return self._rooms.get(name)
 
@@ -82,74 +76,74 @@ class Rooms:
 
     # ---- who serves them ------------------------------------------------------------------
 
-    def open(self, session: Session, name: str, since: float) -> None:
+    def open(self, session: ServedSession, name: str, since: float) -> None:
         """Let *session* have the room, unless another has claimed it later than *since*."""
-        room = self._rooms.get(name) or self._rooms.setdefault(name, Room(name, self.limits))
+        room = self._rooms.get(name) or self._rooms.setdefault(name, ClaimedRoom(name, self.limits))
         before = room.session
         room.claims.pop(session.key, None)
         room.claims[session.key] = since, session
         self._hand_over(room, before)
         self.note(room)
-        self._tell_rivals(room, session)
+        self._report_rivals(room, session)
 
-    def _tell_rivals(self, room: Room, session: Session) -> None:
-        """Let both of two living sessions know that they claim the same room."""
+    def _report_rivals(self, room: ClaimedRoom, session: ServedSession) -> None:
+        """Report to two living sessions that both claim the room."""
         has_it = room.session
         for _, other in room.claims.values():
             if other is not session and other.link is not None:
                 _send(other, RoomShared(other.key, room.name, session.name, has_it is not other))
                 _send(session, RoomShared(session.key, room.name, other.name, has_it is other))
 
-    def close(self, session: Session, name: str) -> None:
-        """Take the room away from *session*; without another it is no more."""
+    def close(self, session: ServedSession, name: str) -> None:
+        """Take the room away from *session*, and remove it if no other session claims it."""
         room = self._rooms.get(name)
         if room is not None and session.key in room.claims:
             self._give_up(room, session)
             if not room.claims:
                 del self._rooms[name]
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: ServedSession) -> None:
         """Take all rooms away from a session that has ended."""
         for room in self:
             if session.key in room.claims:
                 self._give_up(room, session)
 
-    def tell_state(self, session: Session) -> None:
-        """Tell everybody who waits for *session* its state."""
+    def announce_state(self, session: ServedSession) -> None:
+        """Send the state of *session* to everybody who waits for it."""
         for room in self:
             if room.session is session:
-                room.say(status_frame(session.state))
+                room.write(status_frame(session.state))
 
-    def say(self, session: Session, name: str, frame: bytes) -> None:
+    def write(self, session: ServedSession, name: str, frame: bytes) -> None:
         """Write a whole frame to everybody in the room, if it is the session's."""
         room = self._rooms.get(name)
         if room is not None and room.session is session:
-            room.say(frame)
+            room.write(frame)
 
-    def _give_up(self, room: Room, session: Session) -> None:
+    def _give_up(self, room: ClaimedRoom, session: ServedSession) -> None:
         before = room.session
         del room.claims[session.key]
         self._hand_over(room, before)
 
-    def _hand_over(self, room: Room, before: Session | None) -> None:
-        """Show everybody who waits the page of the session that has the room now."""
+    def _hand_over(self, room: ClaimedRoom, before: ServedSession | None) -> None:
+        """Let everybody who waits load the page of the session that has the room now."""
         after = room.session
         if after is before:
             return
         if before is not None:
             _send(before, RoomWaiting(before.key, room.name, 0))
         if after is None:
-            room.say(status_frame("closed"))
+            room.write(status_frame("closed"))
             for socket in list(room.sockets):
                 socket.shut(4404, "session closed")
         elif before is not None:
-            room.say(_RELOAD)
+            room.write(_RELOAD)
         self.note(room)
 
     # ---- who waits ------------------------------------------------------------------------
 
-    def note(self, room: Room) -> None:
-        """Tell the room's session soon how many wait, of many changes at once."""
+    def note(self, room: ClaimedRoom) -> None:
+        """Report soon to the room's session how many wait; many changes make one report."""
         self._unreported.add(room)
         if self._timer is None:
             loop = asyncio.get_running_loop()
@@ -160,7 +154,7 @@ class Rooms:
         unreported, self._unreported = self._unreported, set()
         for room in unreported:
             session = room.session
-            if session is not None:  # a kernel that is away is told when it comes back
+            if session is not None:  # an absent kernel gets the number when it comes back
                 _send(session, RoomWaiting(session.key, room.name, room.waiting))
 
     def stop(self) -> None:
@@ -175,13 +169,13 @@ class Rooms:
 class RoomSocket(WebSocket):
     """The connection of a browser that waits in a room.
 
-    The server's own "paused" page connects too; it only wants to hear that the session goes on, so
-    it does not count among those who wait.
+    The server's own "paused" page connects too, to learn that the session goes on; it does not
+    count as waiting.
     """
 
     __slots__ = ("_bucket", "_rooms", "room", "waits")
 
-    def __init__(self, rooms: Rooms, room: Room, *, waits: bool) -> None:
+    def __init__(self, rooms: ClaimedRooms, room: ClaimedRoom, *, waits: bool) -> None:
         super().__init__(rooms.limits.max_frame_bytes, rooms.limits.max_unsent_bytes)
         self._rooms, self._bucket = rooms, rooms.limits.bucket(time.monotonic())
         self.room, self.waits = room, waits
@@ -211,6 +205,6 @@ class RoomSocket(WebSocket):
         self.write(PONG)
 
 
-def _send(session: Session, message: Message) -> None:
+def _send(session: ServedSession, message: BridgeMessage) -> None:
     if session.link is not None:
         session.link.send(message)

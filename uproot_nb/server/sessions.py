@@ -1,158 +1,173 @@
-"""Sessions: which players there are, by which token they come, and which kernel serves them."""
+"""Sessions: the sessions that kernels serve, their players, and the tokens of both."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
 import secrets
+import time
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from uproot_nb.bridge.messages import HttpReply, OpenSession
-from uproot_nb.server.limits import TokenBucket
-from uproot_nb.server.visitors import Visitors
+from uproot_nb.bridge.messages import BridgeMessage, HttpReply, HttpRequest, OpenSession
+from uproot_nb.server.limits import Limits, TokenBucket, Visitors, how_to_change
+from uproot_nb.server.networks import network_of
 
-if TYPE_CHECKING:  # the three know each other; only names are needed here
-    from uproot_nb.server.kernel_connection import KernelLink
-    from uproot_nb.server.sockets import PlayerSocket
-
-__all__ = ["Player", "Session", "Sessions", "digest"]
+__all__ = ["Link", "ServedPlayer", "ServedSession", "Sessions", "digest"]
 
 _ANSWER_SECONDS = 60.0
-"""How long a page waits for its browser; it is there at once, or not at all."""
+"""How long a page waits for its browser, which comes at once or not at all."""
 _STATES = frozenset({"running", "paused", "closed"})
 
 
 def digest(secret: str) -> bytes:
-    """Return what tables are keyed by, so that looking up tells nothing about a secret."""
+    """Return the key of *secret* in tables: the time of a lookup reveals nothing about it."""
     return blake2b(secret.encode(errors="replace"), digest_size=16).digest()
 
 
-class Player:
-    """A place in a session, and its open sockets."""
+class Link(Protocol):
+    """The way to the kernel that serves a session."""
 
-    __slots__ = (
-        "_answer", "_connected", "bucket", "name", "number", "session", "sockets", "uploads",
-    )  # fmt: skip
+    def send(self, message: BridgeMessage) -> None:
+        """Send *message* to the kernel; never waits."""
 
-    def __init__(self, session: Session, name: str, number: int = 0) -> None:
-        self.session, self.name = session, name
-        self.number = number
-        """Which place of the session's it is, in the order in which they came."""
-        self.sockets: list[PlayerSocket] = []
-        self.bucket: TokenBucket | None = None
+    async def ask(self, request: HttpRequest, patience: float) -> HttpReply | None:
+        """Return the kernel's answer; None if it went away or took more than *patience* s."""
+
+
+class ServedPlayer:
+    """A player's place in a session, as the server knows it."""
+
+    __slots__ = ("_answer", "_connected", "bucket", "name", "session", "uploads")
+
+    def __init__(self, session: ServedSession, name: str, bucket: TokenBucket | None) -> None:
+        self.session, self.name, self.bucket = session, name, bucket
         self.uploads = 0
-        """Forms with files that are on their way."""
+        """Forms with files that are arriving."""
         self._connected = False
         self._answer: tuple[str, HttpReply] | None = None
 
     def may_connect(self, now: float) -> bool:
-        """Say whether one more socket may be opened; each counts as a call, except the first."""
+        """Return whether one more socket may open; each but the first counts as a call."""
         first, self._connected = not self._connected, True
         return first or self.bucket is None or self.bucket.take(now)
 
-    def keep_answer(self, reply: HttpReply) -> str:
-        """Keep a page for the browser that comes for it next; return under which key."""
+    def store_answer(self, reply: HttpReply) -> str:
+        """Store a page for the browser's next request; return its key."""
         key = secrets.token_urlsafe(12)
         self._answer = key, reply
         asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.take_answer, key)
         return key
 
     def take_answer(self, key: str) -> HttpReply | None:
-        """Return what is kept under *key*, once."""
+        """Return the page stored under *key*, once."""
         if self._answer is None or not hmac.compare_digest(self._answer[0].encode(), key.encode()):
             return None
         (_, reply), self._answer = self._answer, None
         return reply
 
 
-class Session:
-    """What the server knows of a session; `link` is None while no kernel serves it."""
+class ServedSession:
+    """A session as the server knows it; `link` is None while no kernel serves it."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, limits: Limits) -> None:
         self.key = key
         self.name = ""
         self.origin = ""
         """The file from which it is served."""
         self.join_secret = b""
-        self.players: dict[str, Player] = {}
-        self.joins: TokenBucket | None = None
-        self.visitors: Visitors | None = None
+        self.players: dict[str, ServedPlayer] = {}
         self.places = 0
         """How many places there have been."""
-        self.link: KernelLink | None = None
+        self.link: Link | None = None
+        self.silent = False
+        """Whether the kernel gives no sign of life."""
+        self._limits, now = limits, time.monotonic()
+        self._joins = limits.bucket(now)
+        self._visitors = Visitors(limits)
         self._state = "paused"
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def state(self) -> str:
-        """What participants are told: "running", "paused" or "closed"."""
+        """The state that participants see: "running", "paused" or "closed"."""
         if self.closed:
             return self._state
-        return "paused" if self.link is None or self.link.silent else self._state
+        return "paused" if self.link is None or self.silent else self._state
 
     @property
     def closed(self) -> bool:
         return self._state == "closed"
 
-    def set_state(self, state: str) -> bool:
-        """Take the kernel's word, and tell whether it is another one than before.
+    def find_excess_join(self, address: str) -> str:
+        """Count one more place that *address* asks for; return which limit it exceeds, or ""."""
+        now = time.monotonic()
+        if self._joins is not None and not self._joins.take(now):
+            return "places are asked for too fast"
+        if self._visitors.get(address).may_join(now):
+            return ""
+        limits = self._limits
+        return (
+            f"{network_of(address)} has asked for {limits.join_burst:,.0f} places at once, and "
+            f"{limits.max_joins_per_second:g} a second pass. Raise join_burst or "
+            f"{how_to_change('max_joins_per_second')}"
+        )
 
-        A word that means nothing is taken as "paused".
-        """
+    def give_back_join(self, address: str) -> None:
+        """Uncount a place that was asked for: none was opened."""
+        self._visitors.get(address).give_back_join(time.monotonic())
+
+    def set_state(self, state: str) -> bool:
+        """Take the kernel's state, unknown ones as "paused"; return whether it has changed."""
         before, self._state = self._state, state if state in _STATES else "paused"
-        self._news.set()
+        self._changed.set()
         return self._state != before
 
-    def serve_by(self, link: KernelLink | None) -> None:
+    def serve_by(self, link: Link | None) -> None:
         """Let *link* serve the session from now on."""
-        self.link = link
+        self.link, self.silent = link, False
         if link is not None:
-            self._news.set()
+            self._changed.set()
 
-    async def served(self, patience: float) -> KernelLink | None:
-        """Return the kernel's link, waiting *patience* seconds for one; None if none came."""
+    async def served(self, patience: float) -> Link | None:
+        """Return the kernel's link; None if none comes within *patience* seconds."""
         try:
             async with asyncio.timeout(patience):
                 while self.link is None and not self.closed:
-                    self._news.clear()
-                    await self._news.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return None
         return None if self.closed else self.link
-
-    def sockets(self) -> list[PlayerSocket]:
-        """Return every open socket, oldest first."""
-        opened = [socket for player in self.players.values() for socket in player.sockets]
-        return sorted(opened, key=lambda socket: socket.number)
 
 
 class Sessions:
     """Every session that a kernel has opened since the server started."""
 
-    def __init__(self) -> None:
-        self._sessions: dict[str, Session] = {}
-        self._players: dict[bytes, Player] = {}
-        self._folders: dict[bytes, tuple[Session, str]] = {}
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sessions: dict[str, ServedSession] = {}
+        self._players: dict[bytes, ServedPlayer] = {}
+        self._folders: dict[bytes, tuple[ServedSession, str]] = {}
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[ServedSession]:
         return iter(self._sessions.values())
 
-    def get(self, key: str) -> Session | None:
+    def get(self, key: str) -> ServedSession | None:
         """Return the session with the unguessable *key*."""
         return self._sessions.get(key)
 
-    def player(self, token: str) -> Player | None:
-        """Return whose *token* it is."""
+    def player(self, token: str) -> ServedPlayer | None:
+        """Return the player with this *token*."""
         return self._players.get(digest(token))
 
     def folder(self, key: str) -> str | None:
-        """Return the folder of static files that *key* opens, while its session is open."""
+        """Return the folder of static files that *key* opens, unless its session is closed."""
         session, folder = self._folders.get(digest(key), (None, ""))
         return folder if session is not None and not session.closed else None
 
-    def joined_by(self, label: str, secret: str) -> Session | None:
+    def joined_by(self, label: str, secret: str) -> ServedSession | None:
         """Return the session that a join link with *label* (key or name) and *secret* leads to."""
         shown, found = digest(secret), None
         for session in self._sessions.values():
@@ -163,11 +178,12 @@ class Sessions:
                 found = session
         return found
 
-    def open(self, opened: OpenSession) -> tuple[Session, list[Player]]:
-        """Take what a kernel says of a session; return it, and the players that are no more."""
+    def open(self, opened: OpenSession) -> tuple[ServedSession, list[ServedPlayer]]:
+        """Open a session, or update it; return it, and the players that it no longer has."""
         session = self._sessions.get(opened.session)
         if session is None:
-            session = self._sessions[opened.session] = Session(opened.session)
+            session = ServedSession(opened.session, self._limits)
+            self._sessions[opened.session] = session
         session.name, session.origin = opened.name, opened.origin
         session.join_secret = digest(opened.join_secret)
         self._players = {
@@ -180,17 +196,19 @@ class Sessions:
         self.add_players(session, opened.tokens)
         return session, gone
 
-    def add_folder(self, session: Session, key: str, folder: str) -> None:
+    def add_folder(self, session: ServedSession, key: str, folder: str) -> None:
         """Let whoever knows *key* read the files below *folder*."""
         known = self._folders.get(digest(key))
         if known is None or known[0] is session:
             self._folders[digest(key)] = session, folder
 
-    def add_players(self, session: Session, tokens: dict[str, str]) -> None:
+    def add_players(self, session: ServedSession, tokens: dict[str, str]) -> None:
         """Give *session* more places: player name by token."""
+        now = time.monotonic()
         for token, name in tokens.items():
             player = session.players.get(name)
             if player is None:
                 session.places += 1
-                player = session.players[name] = Player(session, name, session.places)
+                player = ServedPlayer(session, name, self._limits.bucket(now))
+                session.players[name] = player
             self._players[digest(token)] = player

@@ -1,4 +1,4 @@
-"""ServerSettings: how a participant server is set where there is no Jupyter configuration."""
+"""ServerSettings: the settings of a participant server without a Jupyter configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAST = {"max_frame_bytes": 1024, "max_unsent_bytes": 65536}
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """The limits, the trusted proxies, and who may frame, by the names of `UprootNB`'s traits.
+    """Limits, trusted proxies and frame ancestors, by the names of `UprootNB`'s traits.
 
         settings = ServerSettings.of({"max_frame_bytes": 1 << 20, "trusted_proxies": ["10.0.0.2"]})
         ParticipantServer(settings.limits, trusted_proxies=settings.trusted_proxies)
@@ -37,7 +37,7 @@ class ServerSettings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ServerSettings:
-        """Read values as they are in Python."""
+        """Read Python values."""
         known = [limit.name for limit in fields(Limits)]
         for name in given:
             if name not in known and name not in _LISTS:
@@ -56,7 +56,7 @@ class ServerSettings:
 
     @classmethod
     def parse(cls, assignments: list[str]) -> ServerSettings:
-        """Read "NAME=VALUE" as a command line has it; lists have commas in them."""
+        """Read "NAME=VALUE" of a command line; commas separate the items of a list."""
         given: dict[str, Any] = {}
         for assignment in assignments:
             name, sign, value = assignment.partition("=")
@@ -67,7 +67,7 @@ class ServerSettings:
         return cls.of(given)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what `ParticipantServer` is made with."""
+        """Return the arguments of `ParticipantServer`."""
         return {
             "limits": self.limits,
             "trusted_proxies": self.trusted_proxies,

@@ -1,32 +1,35 @@
-"""PlayerSocket: one participant's open connection."""
+"""PlayerSocket: a participant's open connection, and the table of all of them."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Annotated, NoReturn
 
 import msgspec
 
 from uproot_nb.bridge.messages import Backlog, Invoke, SocketClosed, SocketOpened
-from uproot_nb.server.limits import how_to_change
-from uproot_nb.server.nesting import too_deep
-from uproot_nb.server.sessions import Player
+from uproot_nb.server.limits import Limits, how_to_change
+from uproot_nb.server.reports import Reports
+from uproot_nb.server.sessions import ServedPlayer, ServedSession
 from uproot_nb.server.websocket import WebSocket, text_frame
 
-if TYPE_CHECKING:  # the server makes its sockets; only the name is needed here
-    from uproot_nb.server.participants import ParticipantServer
-
 __all__ = [
-    "PING", "PONG", "UNREADABLE", "WAITING_PAGE", "ClosedDoor", "PlayerSocket", "status_frame",
+    "DEEPEST", "PING", "PONG", "UNREADABLE", "WAITING_PAGE", "Ping", "PlayerSocket",
+    "PlayerSockets", "RefusedSocket", "status_frame", "too_deep",
 ]  # fmt: skip
 
 WAITING_PAGE = -1
-"""The position for which the server's own "paused" page connects; kernels hear nothing of it."""
+"""The position with which the server's own "paused" page connects; kernels do not see it."""
 
 UNREADABLE = "This cannot be sent."
-"""What a page's script reads of a call that cannot be read."""
+"""The message of the error that answers an unreadable call."""
+
+DEEPEST = 64
+"""Arrays and objects within each other that a call's arguments may have."""
 
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -52,11 +55,11 @@ class _ScriptError(msgspec.Struct, tag_field="op", tag="script_error"):
     count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
-class _Ping(msgspec.Struct, tag_field="op", tag="ping"):
-    pass
+class Ping(msgspec.Struct, tag_field="op", tag="ping"):
+    """A page's own ping: browsers' scripts cannot send those of the protocol."""
 
 
-_decode = msgspec.json.Decoder(_Call | _Ack | _Ping | _ScriptError).decode
+_decode = msgspec.json.Decoder(_Call | _Ack | Ping | _ScriptError).decode
 _BYTES_A_CALL = 4096
 """A frame of so many bytes counts as one call more."""
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
@@ -64,6 +67,8 @@ _NO_CALL = "", ""
 _METHOD = re.compile(rb'"method"\s*:\s*"(\w{1,128})"', re.ASCII)
 PING = b'{"op":"ping"}'
 PONG = text_frame(b'{"op":"pong"}')
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STATUS = {
     state: text_frame(b'{"op":"status","state":"%s"}' % state.encode())
     for state in ("running", "paused", "closed")
@@ -71,28 +76,98 @@ _STATUS = {
 
 
 def status_frame(state: str) -> bytes:
-    """Return the frame that tells a browser the session's state."""
+    """Return the frame with the session's state."""
     return _STATUS[state]
 
 
-class PlayerSocket(WebSocket):
-    """Checks what a browser sends, hands it to the kernel, and writes what comes back.
+class PlayerSockets:
+    """All players' open sockets, and the calls that no kernel has answered yet."""
 
-    It is *resuming* until the kernel has sent what the page has missed; what is pushed meanwhile
-    is in that backlog, so nothing is written twice and nothing is left out. Answers to calls wait
-    for it: what happened before a call is seen before its outcome.
+    def __init__(self, limits: Limits, reports: Reports) -> None:
+        self.limits, self.reports = limits, reports
+        self.numbers = itertools.count(1)
+        """Of sockets, calls and requests."""
+        self.calls: dict[int, PlayerSocket] = {}
+        """The socket that waits for each call's outcome."""
+        self.unflushed: list[PlayerSocket] = []
+        self.refused = 0
+        """Sockets that are open only until the browser has read why they are refused."""
+        self._sockets: dict[int, PlayerSocket] = {}
+        self._of: dict[str, dict[str, list[PlayerSocket]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def __iter__(self) -> Iterator[PlayerSocket]:
+        return iter(list(self._sockets.values()))
+
+    def get(self, number: int) -> PlayerSocket | None:
+        """Return the open socket with this *number*."""
+        return self._sockets.get(number)
+
+    def by_player(self, session: str) -> Mapping[str, list[PlayerSocket]]:
+        """Return the open sockets of the session with this key, by player's name."""
+        return self._of.get(session, _NO_SOCKETS)
+
+    def of_player(self, player: ServedPlayer) -> list[PlayerSocket]:
+        """Return the player's open sockets, oldest first."""
+        return self.by_player(player.session.key).get(player.name, [])
+
+    def of_session(self, session: ServedSession) -> list[PlayerSocket]:
+        """Return the session's open sockets, oldest first."""
+        opened = [socket for one in self.by_player(session.key).values() for socket in one]
+        return sorted(opened, key=lambda socket: socket.number)
+
+    def add(self, socket: PlayerSocket) -> None:
+        """Take in *socket*, which has opened."""
+        self._sockets[socket.number] = socket
+        player = socket.player
+        self._of.setdefault(player.session.key, {}).setdefault(player.name, []).append(socket)
+
+    def remove(self, socket: PlayerSocket) -> bool:
+        """Forget *socket*, which has closed, and its calls; False if it is not here."""
+        if self._sockets.pop(socket.number, None) is None:
+            return False
+        player = socket.player
+        of_session = self._of[player.session.key]
+        of_session[player.name].remove(socket)
+        if not of_session[player.name]:
+            del of_session[player.name]
+            if not of_session:
+                del self._of[player.session.key]
+        for call in socket.unanswered:
+            self.calls.pop(call, None)
+        return True
+
+    def flush(self) -> None:
+        """Write what was posted in this turn."""
+        while self.unflushed:
+            unflushed, self.unflushed = self.unflushed, []
+            for socket in unflushed:
+                socket.flush()
+
+
+_NO_SOCKETS: Mapping[str, list[PlayerSocket]] = {}
+
+
+class PlayerSocket(WebSocket):
+    """Checks what a browser sends, passes it to the kernel, and writes what the kernel sends.
+
+    It is *resuming* until the kernel has sent the backlog of pushes that the page has missed. What
+    is pushed meanwhile is part of the backlog, so each push is written once. Outcomes of calls wait
+    for its end, because participants should see what happened before a call before its outcome.
     """
 
     __slots__ = (
-        "_answers", "_outgoing", "_server", "acked", "number", "page", "player", "resuming",
+        "_answers", "_outgoing", "_sockets", "acked", "number", "page", "player", "resuming",
         "unanswered", "written",
     )  # fmt: skip
 
-    def __init__(self, server: ParticipantServer, player: Player, page: int, since: int) -> None:
-        super().__init__(server.limits.max_frame_bytes, server.limits.max_unsent_bytes)
-        self._server = server
+    def __init__(self, sockets: PlayerSockets, player: ServedPlayer, page: int, since: int) -> None:
+        super().__init__(sockets.limits.max_frame_bytes, sockets.limits.max_unsent_bytes)
+        self._sockets = sockets
         self.player, self.page = player, page
-        self.number = next(server.numbers)
+        self.number = next(sockets.numbers)
         self.written = self.acked = since
         self.resuming = True
         self.unanswered: dict[int, Invoke] = {}
@@ -104,8 +179,7 @@ class PlayerSocket(WebSocket):
 
     def on_open(self) -> None:
         session = self.player.session
-        self.player.sockets.append(self)
-        self._server.sockets[self.number] = self
+        self._sockets.add(self)
         self.write(_STATUS[session.state])
         if session.closed:
             self.shut(4404, "session closed")
@@ -113,7 +187,7 @@ class PlayerSocket(WebSocket):
             self.announce()
 
     def announce(self) -> None:
-        """Tell the kernel that this socket is open, and what it has got so far."""
+        """Report to the kernel that this socket is open, and up to where it has all pushes."""
         self.resuming = True
         session, link = self.player.session, self.player.session.link
         if link is not None and self.page != WAITING_PAGE:
@@ -121,21 +195,18 @@ class PlayerSocket(WebSocket):
             link.send(SocketOpened(self.number, session.key, name, page, since))
 
     def on_closed(self) -> None:
-        if self._server.sockets.pop(self.number, None) is None:
+        if not self._sockets.remove(self):
             return
-        self.player.sockets.remove(self)
-        for call in self.unanswered:
-            self._server.calls.pop(call, None)
         session, link = self.player.session, self.player.session.link
         if link is not None and self.page != WAITING_PAGE:
             link.send(SocketClosed(self.number, session.key, self.player.name))
 
     @property
     def all_unsent(self) -> int:
-        return sum(socket.unsent for socket in self.player.sockets)
+        return sum(socket.unsent for socket in self._sockets.of_player(self.player))
 
     def on_refusal(self, code: int, what: str) -> None:
-        self._server.count_refusal(what, self.player)
+        self._sockets.reports.count_refusal(what, self.player)
 
     # ---- from the browser -----------------------------------------------------------------
 
@@ -146,12 +217,12 @@ class PlayerSocket(WebSocket):
     def on_too_large(self, size: int, head: bytes) -> None:
         method = _METHOD.search(head)
         what = f"the call of {method[1].decode()}" if method else "a message"
-        limit = self._server.limits.max_frame_bytes
+        limit = self._sockets.limits.max_frame_bytes
         detail = (
             f"{what} has {size:,} bytes, and max_frame_bytes allows {limit:,}. Send less at a "
             f"time, take it by a form, or raise {how_to_change('max_frame_bytes')}"
         )
-        self._server.count_refusal("too large", self.player, detail)
+        self._sockets.reports.count_refusal("too large", self.player, detail)
         self.shut(4413, "too large")
 
     def on_text(self, payload: bytes) -> None:
@@ -172,8 +243,8 @@ class PlayerSocket(WebSocket):
     def _note_script_error(self, failed: _ScriptError) -> None:
         if self.page != WAITING_PAGE:
             line = max(0, int(failed.line or 0))
-            told = failed.message, failed.source, min(line, _HIGHEST_LINE)
-            self._server.note_script_error(self.player, self.page, *told, failed.count)
+            error = failed.message, failed.source, min(line, _HIGHEST_LINE)
+            self._sockets.reports.note_script_error(self.player, self.page, *error, failed.count)
 
     def _call(self, asked: _Call) -> None:
         args, kwargs = bytes(asked.args), bytes(asked.kwargs)
@@ -183,50 +254,50 @@ class PlayerSocket(WebSocket):
         if too_deep(args) or too_deep(kwargs):
             self._refuse_call(asked.id, asked.method, "nests too deeply")
             return
-        server, session = self._server, self.player.session
-        call = next(server.numbers)
+        sockets, session = self._sockets, self.player.session
+        call = next(sockets.numbers)
         invoke = Invoke(
             call, self.number, session.key, self.player.name, self.page, asked.id, asked.method,
             args, kwargs,
         )  # fmt: skip
         self.unanswered[call] = invoke
-        server.calls[call] = self
+        sockets.calls[call] = self
         if session.link is not None:
             session.link.send(invoke)
-        if len(self.unanswered) >= server.limits.max_unanswered_calls:
-            self.hold()  # the kernel is behind, or away: the browser keeps the rest
+        if len(self.unanswered) >= sockets.limits.max_unanswered_calls:
+            self.hold()  # the kernel is behind, or away: further calls stay in the browser
 
     def _refuse_unreadable(self, payload: bytes) -> None:
-        """Refuse a call that an honest script may make by accident; close if it is none such."""
+        """Refuse a call that an honest script may make by accident; close after any other frame."""
         call = _accident(payload)
         if call is None or self.page == WAITING_PAGE:
             self.refuse(4400, "malformed")
         elif call == _NO_CALL:
-            self._server.count_refusal("malformed", self.player)
+            self._sockets.reports.count_refusal("malformed", self.player)
         else:
             self._refuse_call(*call, "cannot be read: half an emoji, or a method without a name")
 
     def _refuse_call(self, call: str, method: str, reason: str) -> None:
-        """Answer that one call cannot be made; all others go on."""
+        """Answer that one call cannot be made; the connection stays open."""
         detail = f"the call of {method} {reason}" if method else f"a call {reason}"
-        self._server.count_refusal("malformed", self.player, detail)
+        self._sockets.reports.count_refusal("malformed", self.player, detail)
         error = {"op": "error", "id": call, "error": "BadArguments", "message": UNREADABLE}
         self.write(text_frame(msgspec.json.encode(error)))
 
     # ---- from the kernel ------------------------------------------------------------------
 
     def answer(self, call: int, frame: bytes) -> None:
-        """Write the outcome of a call, and read on if reading was held."""
+        """Write the outcome of a call, and read again if reading was held."""
         del self.unanswered[call]
         if self.resuming:
             self._answers.append(frame)
         else:
             self.post(text_frame(frame))
-        if self._held and len(self.unanswered) < self._server.limits.max_unanswered_calls:
+        if self._held and len(self.unanswered) < self._sockets.limits.max_unanswered_calls:
             self.let_go()
 
     def catch_up(self, backlog: Backlog) -> None:
-        """Write what the page has missed; after the last part, take part in every push."""
+        """Write a part of what the page has missed; after the last, the socket gets every push."""
         size = len(backlog.action)
         for number, frame in backlog.frames:
             size += len(frame)
@@ -244,16 +315,16 @@ class PlayerSocket(WebSocket):
                 self.post(text_frame(answer))
 
     def _charge(self, size: int) -> None:
-        """Count what was sent again against the player's limit, as so many frames."""
+        """Charge the player's limit for the backlog's size: it costs as many calls as frames."""
         bucket, now = self.player.bucket, time.monotonic()
         if bucket is not None:
-            for _ in range(size // self._server.limits.max_frame_bytes):
+            for _ in range(size // self._sockets.limits.max_frame_bytes):
                 bucket.charge(now)
 
     def post(self, frame: bytes) -> None:
-        """Write *frame* when this turn's messages have all been handled."""
+        """Write *frame* once all messages of this turn are handled."""
         if not self._outgoing:
-            self._server.unflushed.append(self)
+            self._sockets.unflushed.append(self)
         self._outgoing.append(frame)
 
     def flush(self) -> None:
@@ -263,9 +334,9 @@ class PlayerSocket(WebSocket):
 
 
 def _accident(payload: bytes) -> tuple[str, str] | None:
-    """Return id and method of a call that is JSON and has a page's form, but cannot be made.
+    """Return id and method of a call that is well-formed JSON but cannot be made.
 
-    `_NO_CALL` stands for other frames that a page's own script may have sent.
+    Return `_NO_CALL` for another frame of a page's own script, and None for anything else.
     """
     try:
         found = json.loads(payload, parse_constant=_refuse_constant)
@@ -295,22 +366,34 @@ def _shown_method(payload: bytes) -> str:
     return method[1].decode() if method else ""
 
 
-class ClosedDoor(WebSocket):
-    """A connection that is told why it cannot come in, and nothing else."""
+def too_deep(text: bytes) -> bool:
+    """Return whether *text* (valid JSON) nests more than `DEEPEST` arrays and objects."""
+    if text.count(b"[") + text.count(b"{") <= DEEPEST:
+        return False
+    brackets = _STRING.sub(b"", text).translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(DEEPEST):  # each time the innermost go
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return False
+    return True
 
-    def __init__(self, server: ParticipantServer, code: int, reason: str, state: str = "") -> None:
-        super().__init__(0, server.limits.max_unsent_bytes)
-        self._server = server
+
+class RefusedSocket(WebSocket):
+    """A connection that is closed at once, with the reason."""
+
+    def __init__(self, sockets: PlayerSockets, code: int, reason: str, state: str = "") -> None:
+        super().__init__(0, sockets.limits.max_unsent_bytes)
+        self._sockets = sockets
         self._code, self._reason, self._state = code, reason, state
 
     def on_closed(self) -> None:
-        self._server.closed_doors -= 1
+        self._sockets.refused -= 1
 
     def on_open(self) -> None:
-        self._server.closed_doors += 1
+        self._sockets.refused += 1
         if self._state:
             self.write(_STATUS[self._state])
         self.shut(self._code, self._reason)
 
     def on_text(self, payload: bytes) -> None:
-        """Nothing is taken from a stranger."""
+        """Ignore it."""

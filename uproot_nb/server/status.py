@@ -1,19 +1,19 @@
-"""StatusPage: what the researcher sees of the participant server; no tokens, no links."""
+"""StatusPage: the participant server's state for researchers, without tokens and links."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import authenticated
 
-if TYPE_CHECKING:  # only the name is needed here
-    from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.participants import ParticipantServer
 
 __all__ = ["StatusData", "StatusPage", "describe"]
 
@@ -21,18 +21,18 @@ _PAGE = Path(__file__).parent / "pages" / "status.html"
 
 
 def describe(server: ParticipantServer) -> dict[str, Any]:
-    """Return what goes on in *server*, as plain values.
+    """Return the state of *server* as plain values.
 
-    Keys: `address`, `connections`, `kernels`, `memory_bytes` (None where the system does not
-    tell), `refusals` (count by kind), `sessions` (per session: name, state, players, sockets,
-    `calls_waiting`, `unacknowledged` sockets, `unsent_bytes`).
+    Keys: `address`, `connections`, `kernels`, `memory_bytes` (None if unknown), `refusals` (count
+    by kind), `sessions` (per session: name, state, players, sockets, `calls_waiting`,
+    `unacknowledged` sockets, `unsent_bytes`).
     """
     return {
         "address": server.url,
         "connections": len(server.sockets),
         "kernels": len(server.links),
         "memory_bytes": _memory(),
-        "refusals": dict(sorted(server.refusals.counts.items())),
+        "refusals": dict(sorted(server.reports.refusals.counts.items())),
         "sessions": [
             {
                 "name": session.name,
@@ -44,7 +44,7 @@ def describe(server: ParticipantServer) -> dict[str, Any]:
                 "unsent_bytes": sum(socket.unsent for socket in sockets),
             }
             for session in server.sessions
-            for sockets in [session.sockets()]
+            for sockets in [server.sockets.of_session(session)]
         ],
     }
 
@@ -52,8 +52,8 @@ def describe(server: ParticipantServer) -> dict[str, Any]:
 class _Researcher(JupyterHandler):
     """A handler for people who are logged in to Jupyter."""
 
-    def initialize(self, server: ParticipantServer) -> None:
-        self.server = server
+    def initialize(self, describe: Callable[[], dict[str, Any]]) -> None:
+        self.describe = describe
 
 
 class StatusPage(_Researcher):
@@ -61,7 +61,7 @@ class StatusPage(_Researcher):
 
     @authenticated
     def get(self) -> None:
-        self.finish(_page(describe(self.server)))
+        self.finish(_page(self.describe()))
 
 
 class StatusData(_Researcher):
@@ -69,18 +69,18 @@ class StatusData(_Researcher):
 
     @authenticated
     def get(self) -> None:
-        self.finish(describe(self.server))
+        self.finish(self.describe())
 
 
-def _page(told: dict[str, Any]) -> str:
-    memory = told["memory_bytes"]
+def _page(state: dict[str, Any]) -> str:
+    memory = state["memory_bytes"]
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
-        address=escape(told["address"]),
-        connections=told["connections"],
-        kernels=told["kernels"],
+        address=escape(state["address"]),
+        connections=state["connections"],
+        kernels=state["kernels"],
         memory="unknown" if memory is None else f"{memory / 1e6:.0f} MB",
-        sessions=_rows(tuple(session.values()) for session in told["sessions"]),
-        refusals=_rows(told["refusals"].items()),
+        sessions=_rows(tuple(session.values()) for session in state["sessions"]),
+        refusals=_rows(state["refusals"].items()),
     )
 
 
@@ -90,7 +90,7 @@ def _rows(rows: Any) -> str:
 
 
 def _memory() -> int | None:
-    """Return the process's resident bytes, where the system tells."""
+    """Return the process's resident bytes; None if unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")

@@ -15,14 +15,10 @@ import struct
 from collections.abc import Callable
 
 from tornado import util
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 
-__all__ = [
-    "NOT_UTF_8", "NO_SUCH_TYPE", "PROTOCOL_ERROR", "StreamTransport", "WebSocket", "adopt",
-    "text_frame",
-]  # fmt: skip
+__all__ = ["NOT_UTF_8", "NO_SUCH_TYPE", "PROTOCOL_ERROR", "WebSocket", "text_frame"]
 
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _MASKED = 0x80, 0x80
@@ -453,88 +449,3 @@ def _limit_silence(opened: socket.socket) -> None:
     if option is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             opened.setsockopt(socket.IPPROTO_TCP, option, _UNACKNOWLEDGED_SECONDS * 1000)
-
-
-async def adopt(stream: IOStream, protocol: WebSocket) -> bool:
-    """Hand the connection of *stream* over to *protocol*; False if it is gone already."""
-    try:
-        await stream.write(b"")  # the handshake's answer has left
-        if isinstance(stream, SSLIOStream):
-            StreamTransport(stream, protocol).start()
-            return True
-        first = asyncio.ensure_future(stream.read_bytes(65536, partial=True))
-        if stream.closed():
-            return False
-        opened = stream.socket.dup()
-        stream.close()
-        if first.done() and not first.exception():
-            protocol.begin_with(first.result())
-    except (StreamClosedError, OSError):  # gone, or the process has no more open files
-        stream.close()
-        return False
-    await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, opened)
-    return True
-
-
-class StreamTransport(asyncio.Transport):
-    """A Tornado stream as an asyncio transport; for TLS, whose state cannot be handed over."""
-
-    def __init__(self, stream: IOStream, protocol: asyncio.Protocol) -> None:
-        super().__init__()
-        self._stream, self._protocol = stream, protocol
-        self._reading = asyncio.Event()
-        self._reading.set()
-        self._task: asyncio.Task[None] | None = None
-        self._unsent = 0
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._protocol.connection_made(self)
-        self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        try:
-            with contextlib.suppress(StreamClosedError):
-                while True:
-                    await self._reading.wait()
-                    self._protocol.data_received(await self._stream.read_bytes(65536, partial=True))
-        finally:
-            self._stream.close()
-            self._protocol.connection_lost(None)
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return self._stream.socket if name == "socket" else default
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        size = len(data)
-        with contextlib.suppress(StreamClosedError):
-            written = asyncio.ensure_future(self._stream.write(bytes(data)))
-            self._unsent += size
-            written.add_done_callback(lambda _: self._sent(size))
-
-    def _sent(self, size: int) -> None:
-        self._unsent -= size
-
-    def get_write_buffer_size(self) -> int:
-        return self._unsent
-
-    def pause_reading(self) -> None:
-        self._reading.clear()
-
-    def resume_reading(self) -> None:
-        self._reading.set()
-
-    def is_closing(self) -> bool:
-        return self._stream.closed()
-
-    def close(self) -> None:
-        if not self._stream.closed():
-            asyncio.ensure_future(self._stream.write(b"")).add_done_callback(self._cut)
-
-    def _cut(self, written: asyncio.Future[None]) -> None:
-        written.exception()
-        self.abort()
-
-    def abort(self) -> None:
-        self._reading.set()
-        self._stream.close()

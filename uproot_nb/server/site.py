@@ -1,0 +1,147 @@
+"""Site: the address of participants' pages, and which machine of the network has it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import psutil
+
+from uproot_nb.server.networks import Proxies
+from uproot_nb.server.policies import check_ancestors, is_at, same_origin
+
+__all__ = ["Site", "choose_address", "own_addresses"]
+
+_CONTAINERS = re.compile(r"(docker|br-|veth|virbr|vmnet|vboxnet|vethernet|podman|cni|lxc)", re.I)
+"""Networks between this machine and what runs inside it."""
+_TUNNELS = re.compile(r"(tun|tap|utun|wg|ppp|ipsec|tailscale|zt|nordlynx|proton|gpd)", re.I)
+
+
+class Site:
+    """Where participants' pages are, who may frame them, and which proxies are trusted.
+
+    Raises:
+        ValueError: an argument is no address or origin; the message names it.
+    """
+
+    def __init__(
+        self,
+        public_url: str = "",
+        trusted_proxies: Iterable[str] = (),
+        frame_ancestors: Iterable[str] = (),
+    ) -> None:
+        self.public_url = _with_slash(public_url)
+        """The address that was configured; "" if none was."""
+        self.url = self.public_url
+        """The root of participants' links."""
+        self.proxies = Proxies(trusted_proxies)
+        self.frame_ancestors = check_ancestors(frame_ancestors)
+        self.jupyter_origin: list[str] = []
+        """The origin of notebooks that show participants' pages beside their cells, if known."""
+        self.notes: list[str] = []
+        """Sentences for the researcher about the port and address that were chosen."""
+
+    @property
+    def root(self) -> str:
+        """The public URL's path without its last slash; "" for a server at the top."""
+        return urlsplit(self.public_url).path.rstrip("/")
+
+    def listen_at(self, address: str, port: int, wanted: int) -> None:
+        """Choose the URL for a server that listens on *address* and *port*, not on *wanted*."""
+        self.notes.clear()
+        if wanted not in (0, port):
+            self.notes.append(
+                f"Port {wanted} is in use by another program: participants come by port {port}. "
+                f"Links that name port {wanted} do not lead here."
+            )
+        self.url = self.public_url or f"http://{self._reachable(address)}:{port}/"
+
+    def mount_at(self, url: str) -> None:
+        """Let links lead to *url* instead of the own port, unless a public URL was configured."""
+        self.url = self.public_url or _with_slash(url)
+
+    def let_jupyter_frame(self, url: str) -> None:
+        """Let the Jupyter server at *url* show participants' pages."""
+        parts = urlsplit(url)
+        with contextlib.suppress(ValueError):
+            self.jupyter_origin = check_ancestors([f"{parts.scheme}://{parts.netloc}"])
+
+    def allows_origin(self, origin: str, host: str) -> bool:
+        """Return whether a page of *origin* may open a socket here under the name *host*."""
+        return same_origin(origin, host) or self.is_public(origin)
+
+    def is_public(self, origin: str) -> bool:
+        """Return whether *origin* is that of the configured public URL."""
+        return bool(self.public_url) and is_at(origin, self.public_url)
+
+    def _reachable(self, address: str) -> str:
+        """Return the host for the links of a server that listens on *address*."""
+        if address in ("", "0.0.0.0", "::"):
+            address, note = choose_address(own_addresses(), _address_by_default())
+            if note:
+                self.notes.append(note)
+        return f"[{address}]" if ":" in address else address
+
+
+def own_addresses() -> dict[str, str]:
+    """Return the IPv4 addresses by which others may reach this machine, by interface."""
+    found: dict[str, str] = {}
+    for name, known in psutil.net_if_addrs().items():
+        for one in known:
+            if one.family == socket.AF_INET and _leads_here(one.address):
+                found.setdefault(name, one.address)
+    return found
+
+
+def choose_address(addresses: Mapping[str, str], by_default: str) -> tuple[str, str]:
+    """Return the address for links, and a sentence about the choice ("" if there was none).
+
+    Args:
+        addresses: this machine's, by interface.
+        by_default: that of the default route; "" without one.
+    """
+    usual = {name: at for name, at in addresses.items() if not _CONTAINERS.match(name)}
+    usual = usual or dict(addresses)
+    if by_default and by_default not in usual.values():
+        usual = {"the default route": by_default, **usual}
+    if not usual:
+        return "127.0.0.1", (
+            "This machine has no network address: links lead to 127.0.0.1 and work on this machine "
+            "alone. Connect it to a network and start again, or give its address as public_url."
+        )
+    ranked = sorted(usual, key=lambda name: (bool(_TUNNELS.match(name)), usual[name] != by_default))
+    chosen, others = ranked[0], ranked[1:]
+    if not others:
+        return usual[chosen], ""
+    return usual[chosen], _choice(chosen, others, usual)
+
+
+def _choice(chosen: str, others: Sequence[str], known: Mapping[str, str]) -> str:
+    rest = ", ".join(f"{known[name]} ({name})" for name in others)
+    return (
+        f"Links lead to {known[chosen]} ({chosen}); this machine has other addresses: {rest}. If "
+        "participants come by one of those, give it as public_url, as in "
+        f"public_url='http://{known[others[0]]}:8600/'."
+    )
+
+
+def _leads_here(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return not (address.is_loopback or address.is_link_local or address.is_unspecified)
+
+
+def _address_by_default() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent; it only chooses the interface
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
+
+
+def _with_slash(url: str) -> str:
+    return url if not url or url.endswith("/") else url + "/"
