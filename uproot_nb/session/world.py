@@ -10,7 +10,7 @@ from importlib import import_module
 from random import Random
 from typing import Any
 
-from uproot_nb.bridge.messages import AddPlayers, Message
+from uproot_nb.bridge.messages import AddPlayers, BridgeMessage
 from uproot_nb.errors import UnknownPlayer, UprootError
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
@@ -85,7 +85,7 @@ class World:
         self._joined = {one.visit: name for name, one in self.state.players.items() if one.visit}
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
-        self.send: Callable[[Message], None] = lambda message: None
+        self.send: Callable[[BridgeMessage], None] = lambda message: None
         self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
         """Waits until the participant server has taken most of what was sent."""
         self.see_code: Callable[[type[Page]], None] = lambda page: None
