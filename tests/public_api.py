@@ -18,15 +18,17 @@ from uproot_nb.cli import _parser
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.pages import ATTRIBUTES, HOOKS, Page
 from uproot_nb.session.entities import Entity
+from uproot_nb.testing import Participant, Served
 from uproot_nb.version import VERSION
 
 __all__ = ["FILE", "current", "stored", "with_versions"]
 
 FILE = Path(__file__).with_name("public_api.txt")
 MODULES = (
-    "uproot_nb", "uproot_nb.market", "uproot_nb.market.traders", "uproot_nb.errors",
+    "uproot_nb", "uproot_nb.market", "uproot_nb.market.traders", "uproot_nb.testing",
+    "uproot_nb.errors",
 )  # fmt: skip
-MADE_BY_US = (Entity, Protocol, Rehearsal, Rerun, Run, Tables)
+MADE_BY_US = (Entity, Participant, Protocol, Rehearsal, Rerun, Run, Served, Tables)
 """Classes whose objects authors get from functions: how they are made may change."""
 
 

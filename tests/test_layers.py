@@ -50,6 +50,9 @@ BELOW = {
         "errors", "experiment", "log", "bridge", "bots", "server", "templating", "session",
         "realtime", "flow", "engine", "analysis", "interop", "monitor", "version",
     },
+    "testing": {
+        "errors", "experiment", "bots", "bridge", "interop", "notebook", "reruns", "session",
+    },
     "headless": {"errors", "log", "bridge", "server", "analysis", "notebook"},
     "cli": {"errors", "log", "analysis", "headless", "notebook", "version"},
 }  # fmt: skip

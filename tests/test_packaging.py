@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A copy, so that building leaves nothing in the repository.
     source = folder / "source"
     source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "pytest_uproot_nb.py", "README.md", "LICENSE"):
         (source / name).write_bytes((REPOSITORY / name).read_bytes())
     for tree in ("uproot_nb", "jupyter-config"):
         for path in (REPOSITORY / tree).rglob("*"):

@@ -23,7 +23,7 @@ from uproot_nb.bridge.stream import Listener, listen
 from uproot_nb.engine import runtime
 from uproot_nb.errors import BridgeRefused
 from uproot_nb.notebook import connecting
-from uproot_nb.notebook.connecting import Line, kernel_id
+from uproot_nb.notebook.connecting import ServerConnection, kernel_id
 from uproot_nb.server.participants import ParticipantServer
 
 
@@ -249,14 +249,14 @@ def test_a_server_that_hangs_is_waited_for_and_the_cell_says_so(
     monkeypatch.setattr(connecting, "RETRY_SECONDS", 0.02)
     said: list[str] = []
 
-    def answer(line: Line, text: str) -> None:
+    def answer(line: ServerConnection, text: str) -> None:
         said.append(text)
         silent.end()
         beside.start()
 
     monkeypatch.setattr(
-        connecting.Line, "say", property(lambda line: partial(answer, line), lambda line, to: None),
-        raising=False,
+        connecting.ServerConnection, "say",
+        property(lambda line: partial(answer, line), lambda line, to: None), raising=False,
     )  # fmt: skip
     with serving(Market, embedded=None) as run:
         assert run.url == beside.server.url

@@ -110,7 +110,7 @@ class Client:
         Raises:
             NoPage: the link leads nowhere, or the page failed.
         """
-        self._requests = Requests(self._chance, self._check)
+        self._requests = self._make_requests()
         self._turn, self._something = asyncio.Lock(), asyncio.Event()
         if "/join/" in urlsplit(self.link).path:
             await self._join()
@@ -219,6 +219,11 @@ class Client:
         self._check()
         return await self._submit({}, {"_uproot_back": "1"})
 
+    async def reload(self) -> None:
+        """Load the page again, as the browser's button does."""
+        self._check()
+        await self._follow(None)
+
     async def proceeded(self, timeout: float | None = None) -> str:
         """Wait until the page is another than the one that the last step led to; return its name.
 
@@ -276,6 +281,11 @@ class Client:
         if note is None or self.visit != visit:
             raise PageLeft(page, "the push that was waited for came")
         return self._notes.read(note)
+
+    @property
+    def unread(self) -> list[Note]:
+        """The page's pushes that were not read yet, oldest first."""
+        return self._notes.unread
 
     # ---- waiting ----
 
@@ -386,9 +396,15 @@ class Client:
         self._notes.begin(int(boot["since"]))
         self._calls.refuse_all(PageLeft("", ""))
         old = self._line
-        self._line = Line(self._address, self._opened, self._receive, self._lost, self._chance)
+        self._line = self._make_line()
         if old is not None:
             self._spawn(old.close())
+
+    def _make_requests(self) -> Requests:
+        return Requests(self._chance, self._check)
+
+    def _make_line(self) -> Line:
+        return Line(self._address, self._opened, self._receive, self._lost, self._chance)
 
     # ---- frames ----
 

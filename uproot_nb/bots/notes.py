@@ -46,6 +46,11 @@ class Notes:
         self._unread.append(note)
         return note
 
+    @property
+    def unread(self) -> list[Note]:
+        """Those that were not read yet, oldest first."""
+        return list(self._unread)
+
     def find(self, event: str | None = None) -> Note | None:
         """Return the oldest that is unread, or the oldest of that name."""
         return next((note for note in self._unread if event in (None, note.event)), None)

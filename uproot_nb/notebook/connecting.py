@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.discovery import VARIABLE, Discovery, find_server, find_successor
@@ -18,7 +18,7 @@ from uproot_nb.errors import BridgeRefused, BridgeSilent, SessionElsewhere, Upro
 if TYPE_CHECKING:
     from uproot_nb.server.participants import ParticipantServer
 
-__all__ = ["Line", "kernel_id"]
+__all__ = ["Connection", "ServerConnection", "kernel_id"]
 
 Receive = Callable[[list[Any]], None]
 Gone = Callable[[], None]
@@ -27,7 +27,30 @@ RETRY_SECONDS = 1.0
 """How long a run waits before it asks a server again that does not answer."""
 
 
-class Line:
+class Connection(Protocol):
+    """What a run needs to reach a participant server."""
+
+    session: str
+    """The session's unguessable key."""
+    origin: str
+    """The file from which the session is served."""
+    take_over: bool
+    """Whether another kernel that serves the session from another file must give way."""
+    say: Callable[[str], None]
+    """Shows a sentence to the researcher."""
+
+    @property
+    def has_lasting_links(self) -> bool:
+        """Whether links that were handed out may lead here again; not to any free port."""
+
+    async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
+        """Return the kernel's end of the line and the participant root."""
+
+    async def disconnect(self) -> None:
+        """Stop what `connect` has started."""
+
+
+class ServerConnection:
     """Makes a run's line to a participant server, again if it was lost.
 
     Order: the discovery file that *bridge* names, the one of the environment, the newest living
@@ -53,11 +76,8 @@ class Line:
         """Where participants reach the server that this line led to, and since when it did."""
         self.server: ParticipantServer | None = None
         self.session = self.origin = ""
-        """The session's unguessable key, and the file from which it is served."""
         self.take_over = False
-        """Whether another kernel that serves the session from another file must give way."""
         self.say: Callable[[str], None] = lambda text: None
-        """Shows a sentence to the researcher."""
 
     @property
     def has_lasting_links(self) -> bool:

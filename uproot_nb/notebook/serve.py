@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,7 @@ from uproot_nb.log.origins import check_origin, note_origin, renew_secret
 from uproot_nb.log.paths import database_path, notebook_file
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells
-from uproot_nb.notebook.connecting import Line
+from uproot_nb.notebook.connecting import Connection, ServerConnection
 from uproot_nb.notebook.kernel_interrupt import KernelInterrupt
 from uproot_nb.notebook.magics import (
     install_magics,
@@ -38,12 +38,12 @@ from uproot_nb.notebook.overrides import Overrides
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
 from uproot_nb.session.error_reports import readable
-from uproot_nb.session.steps import NOBODY, Cause
+from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop
 
 if TYPE_CHECKING:
     from uproot_nb.templating.templates import Templates
 
-__all__ = ["OPEN_RUNS", "fresh_name", "serve"]
+__all__ = ["OPEN_RUNS", "Serving", "fresh_name", "serve"]
 
 OPEN_RUNS = "_uproot_nb_open_runs"
 """Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
@@ -135,12 +135,12 @@ def serve(
     open_runs = names.setdefault(OPEN_RUNS, {})
     used = names.setdefault(USED_NAMES, set())
     session = _session_name(overrides.fresh, path, used) if name is None else name
-    running: _Serving | None = open_runs.get((path, session))
+    running: Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
         return running.again(setup, players, rooms)
-    line = Line(bridge, embedded, port, address, public_url, server)
+    line = ServerConnection(bridge, embedded, port, address, public_url, server)
     line.take_over = take_over
-    serving = _Serving(
+    serving = Serving(
         names, session, path, setup, line, code, settings, seed, durable, language, simulate, copy
     )
     serving.let_effects(effects)
@@ -162,7 +162,7 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
             )
 
 
-class _Serving:
+class Serving:
     """What belongs together while a run is open: runtime, cells, output, line."""
 
     def __init__(
@@ -171,7 +171,7 @@ class _Serving:
         session: str,
         path: str,
         setup: Setup,
-        line: Line,
+        line: Connection,
         code: str,
         settings: Mapping[str, Any] | None,
         seed: Any,
@@ -179,6 +179,7 @@ class _Serving:
         language: str,
         simulate: bool,
         copy: bool,
+        make_loop: Callable[[StepLock], StepLoop] = StepLoop,
     ) -> None:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
@@ -193,7 +194,7 @@ class _Serving:
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
                 line.disconnect, self._templates, settings, seed, resolver(names, setup),
-                language, simulate,
+                language, simulate, make_loop,
             )  # fmt: skip
             if kept:
                 if line.has_lasting_links:
