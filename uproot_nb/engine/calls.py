@@ -22,6 +22,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 from uproot_nb.realtime.chat import LIVE_METHODS
+from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
 from uproot_nb.session.journal import Unfinished
 from uproot_nb.session.steps import Cause, Steps, perform
@@ -43,6 +44,9 @@ LONGEST_REASON = 300
 """Characters of the reason why a call is refused: it may name what the browser has sent."""
 
 Key = tuple[str, str]
+
+_new = tuple.__new__
+"""Makes a named tuple in half the time that its class takes."""
 
 
 class Calls:
@@ -79,7 +83,10 @@ class Calls:
             self._repeat(invoke)
             return
         self._asked[key] = [invoke.call]
-        self._lanes.setdefault(invoke.player, deque()).append(invoke)
+        lane = self._lanes.get(invoke.player)
+        if lane is None:
+            lane = self._lanes[invoke.player] = deque()
+        lane.append(invoke)
         self._drain(invoke.player)
 
     def give_up(self, invoke: Invoke) -> None:
@@ -108,8 +115,8 @@ class Calls:
         started = time.perf_counter()
         try:
             given = _arguments(invoke)  # first: the log takes nothing that cannot be read again
-            page, method = self._find(invoke)
-            cause = self._cause(page, method, invoke)
+            page, method, player = self._find(invoke)
+            cause = self._cause(page, method, invoke, started)
             args, kwargs = perform(partial(method.accept, *given))
         except UprootError as refusal:
             self._refuse(invoke, refusal, started)
@@ -117,7 +124,6 @@ class Calls:
         except Exception as error:  # the border around authors' annotations and validators
             self._fail(invoke, cause, error, started)
             return
-        player = self._world.player(invoke.player)
         act = partial(method.function, page, player, *args, **kwargs)
         if method.is_async or method.thread or method.exclusive:
             self._busy.add(invoke.player)
@@ -154,11 +160,14 @@ class Calls:
                     result = await self._perform(method, act, cause)
             else:
                 result = await self._perform(method, act, cause)
-            self._finish(invoke, cause, to_sendable_json(result), started)
+            data = to_sendable_json(result)
+            with self._world.lock:
+                self._finish(invoke, cause, data, started)
         except (Exception, asyncio.CancelledError) as error:  # the border around authors' code
             if self._world.closing:
                 raise
-            self._fail(invoke, cause, error, started)
+            with self._world.lock:
+                self._fail(invoke, cause, error, started)
         finally:
             self._long.pop((invoke.player, invoke.id), None)
             self._busy.discard(invoke.player)
@@ -207,26 +216,29 @@ class Calls:
 
     # ---- what may run ----
 
-    def _find(self, invoke: Invoke) -> tuple[type[Page], LiveMethod]:
+    def _find(self, invoke: Invoke) -> tuple[type[Page], LiveMethod, Player]:
         player = self._world.player(invoke.player)
-        page = self._flow.journeys.page(player, player.position)
-        if page is None or invoke.page != player.position:
+        position = player.position
+        page = self._flow.journeys.page(player, position)
+        if page is None or invoke.page != position:
             raise StalePage(LEFT)
         self._world.see_code(page)
         method = page.live_methods.get(invoke.method) or LIVE_METHODS.get(invoke.method)
         if method is None:
             raise NotLive(page.__name__, invoke.method)
-        return page, method
+        return page, method, player
 
-    def _cause(self, page: type[Page], method: LiveMethod, invoke: Invoke) -> _CallCause:
+    def _cause(
+        self, page: type[Page], method: LiveMethod, invoke: Invoke, begun: float
+    ) -> _CallCause:
         known = self._causes.get((page, method.name))
         if known is None or known[2] is not page.source.hash:
             named = (page.key, f"{page.__name__}.{method.name}", page.source.hash)
             known = self._causes[page, method.name] = named
-        cause = _CallCause(invoke.player, *known)
-        cause.world, cause.invoke, cause.begun = self._world, invoke, time.monotonic()
+        cause = _new(_CallCause, (invoke.player, *known))
+        cause.world, cause.invoke, cause.begun = self._world, invoke, begun
         cause.turns, cause.place = self._turns, (self._world.journal.seq, next(self._turns))
-        cause.last, cause.resumed = cause.place, []
+        cause.last = cause.place
         cause.noted = method.repeatable  # then a restart may run it twice, and no trace is needed
         return cause
 
@@ -246,7 +258,7 @@ class Calls:
 
     def note_long(self) -> None:
         """Log those calls as begun that have gone on for a while, though they changed nothing."""
-        before = time.monotonic() - LONG_SECONDS
+        before = time.perf_counter() - LONG_SECONDS
         long = [cause for cause in self._long.values() if cause.begun < before and not cause.noted]
         if long and not self._world.closing:
             with self._world.lock:
@@ -275,7 +287,7 @@ class Calls:
     # ---- outcomes ----
 
     def _finish(self, invoke: Invoke, cause: Cause, data: bytes, started: float) -> None:
-        outcome = b'"outcome":"ok","result":' + data
+        outcome = f'"outcome":"ok","result":{data.decode()}'
         self._conclude(invoke, cause, outcome, result_frame(invoke.id, data), started)
 
     def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
@@ -303,24 +315,23 @@ class Calls:
     def _reject(self, invoke: Invoke, cause: Cause, rejection: _Rejection, started: float) -> None:
         known = {name: text for name, text in rejection._asdict().items() if text}
         frame = error_frame(invoke.id, *rejection[1:])
-        self._conclude(invoke, cause, orjson.dumps(known)[1:-1], frame, started)
+        self._conclude(invoke, cause, orjson.dumps(known)[1:-1].decode(), frame, started)
 
     def _conclude(
-        self, invoke: Invoke, cause: Cause, outcome: bytes, frame: bytes, started: float
+        self, invoke: Invoke, cause: Cause, outcome: str, frame: bytes, started: float
     ) -> None:
-        world = self._world
-        with world.lock:
-            ledger = world.state.players[invoke.player].calls
-            ms = b"%.3f" % ((time.perf_counter() - started) * 1000)
-            outcome += b',"ms":' + ms + _order_of(cause)
-            text = _record(invoke, ledger.back(invoke.id), outcome)
-            subject = f"player/{invoke.player}"
-            seq = world.journal.write_for(cause, "call", subject, invoke.method, text)
-            world.journal.finish(cause)
-            ledger.note(invoke.id, seq)
-            world.journal.after_commit(partial(self._answer, (invoke.player, invoke.id), frame))
-            if self._held:
-                world.journal.after_commit(self._forget_held)
+        """Log a call's outcome, and answer after the commit; called under the lock."""
+        world, journal = self._world, self._world.journal
+        ledger = world.state.players[invoke.player].calls
+        ms = (time.perf_counter() - started) * 1000
+        outcome = f'{outcome},"ms":{ms:.3f}{_order_of(cause)}'
+        text = _record(invoke, ledger.back(invoke.id), outcome)
+        journal.finish(cause)  # first, so that the journal need not remember the call for this row
+        seq = journal.write_for(cause, "call", f"player/{invoke.player}", invoke.method, text)
+        ledger.note(invoke.id, seq)
+        journal.after_commit(partial(self._answer, (invoke.player, invoke.id), frame))
+        if self._held:
+            journal.after_commit(self._forget_held)
 
     def _answer(self, key: Key, frame: bytes) -> None:
         for call in self._asked.pop(key, ()):
@@ -370,7 +381,7 @@ class _CallCause(Unfinished):
     world: World
     invoke: Invoke
     begun: float
-    """When it did, by `time.monotonic`."""
+    """When it did, by `time.perf_counter`."""
     turns: Iterator[int]
     """Numbers the turns of all calls, as they come."""
     place: tuple[int, int]
@@ -379,14 +390,14 @@ class _CallCause(Unfinished):
     """How many steps it has begun."""
     last: tuple[int, int]
     """The last event when its last step ended, and the turn after which it came."""
-    resumed: list[tuple[int, int, int]]
+    resumed: tuple[tuple[int, int, int], ...] = ()
     """Those of its steps before which others had a turn: (step, last event before it, turn)."""
 
     def begin_step(self) -> None:
         """Note where in the log a step begins; a rerun takes turns in the same way."""
         turn, seq = next(self.turns), self.world.journal.seq
         if (seq, turn - 1) != self.last and len(self.resumed) < MOST_RESUMED:
-            self.resumed.append((self.step, seq, turn))
+            self.resumed += ((self.step, seq, turn),)
         self.step, self.last = self.step + 1, (seq, turn)
 
     def end_step(self) -> None:
@@ -406,7 +417,7 @@ class _CallCause(Unfinished):
     def started_row(self) -> str:
         """Return the row that says that the call has begun."""
         ledger = self.world.state.players[self.invoke.player].calls
-        return _record(self.invoke, ledger.back(self.invoke.id), b'"outcome":"started"')
+        return _record(self.invoke, ledger.back(self.invoke.id), '"outcome":"started"')
 
 
 class _Running(msgspec.Struct):
@@ -429,19 +440,20 @@ def _arguments(invoke: Invoke) -> tuple[list[Any], dict[str, Any]]:
         raise _Unreadable(invoke.method, "arguments", "cannot be read") from None
 
 
-def _record(invoke: Invoke, back: tuple[int, int], outcome: bytes) -> str:
-    head = b'{"id":%b,"page":%d,"args":%b,"kwargs":%b,"back":[%d,%d],' % (
-        orjson.dumps(invoke.id), invoke.page, invoke.args, invoke.kwargs, *back,
-    )  # fmt: skip
-    return (head + outcome + b"}").decode()
+def _record(invoke: Invoke, back: tuple[int, int], outcome: str) -> str:
+    args, kwargs = invoke.args.decode(), invoke.kwargs.decode()
+    return (
+        f'{{"id":{orjson.dumps(invoke.id).decode()},"page":{invoke.page},"args":{args},'
+        f'"kwargs":{kwargs},"back":[{back[0]},{back[1]}],{outcome}}}'
+    )
 
 
-def _order_of(cause: Cause) -> bytes:
+def _order_of(cause: Cause) -> str:
     """Return where a call stood among the others, for its row."""
     if not isinstance(cause, _CallCause):  # it was refused, and is in order by its row
-        return b""
-    begun = b',"begun":[%d,%d]' % cause.place
-    return begun + (b',"resumed":' + orjson.dumps(cause.resumed) if cause.resumed else b"")
+        return ""
+    begun = f',"begun":[{cause.place[0]},{cause.place[1]}]'
+    return f'{begun},"resumed":{orjson.dumps(cause.resumed).decode()}' if cause.resumed else begun
 
 
 def _shortened(reason: str) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from json.decoder import JSONDecoder
 from typing import Any
@@ -115,6 +116,7 @@ def _whole(digits: str) -> int | str:
         return digits
 
 
+@lru_cache(maxsize=64)  # a call's id is split several times while the call runs
 def split_call_id(call_id: str) -> tuple[str, int]:
     """Return the page load's part and the number of a call's id; an odd id stands for itself."""
     prefix, dash, number = call_id.rpartition("-")

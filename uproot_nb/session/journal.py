@@ -38,6 +38,8 @@ BUSY_SECONDS = (0.005, 0.25)
 """The first and the longest wait for another program that is writing to the file."""
 BUSY_REPORTED_AFTER = 1.0
 """Seconds for which another program may hold the file before anybody hears of it."""
+_new = tuple.__new__
+"""Makes a named tuple in half the time that its class takes."""
 UNDONE = CHANGES | {"group"}
 """What is undone when the hook that did it fails."""
 
@@ -154,7 +156,7 @@ class Journal:
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
         """Add one event and return its seq; *value* is JSON text."""
-        return self.write_for(self.lock.cause or self.outside(), kind, subject, field, value)
+        return self._add(self.lock.cause or self.outside(), kind, subject, field, value).seq
 
     def write_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
         """Add one event with a cause of its own."""
@@ -165,7 +167,7 @@ class Journal:
             raise ClosedRun(self.session)
         self.seq = seq = self.seq + 1
         now = self.clock()
-        event = Event(seq, now, self.session, kind, subject, field, value, *cause)
+        event = _new(Event, (seq, now, self.session, kind, subject, field, value, *cause))
         self.pending.append(event)
         if isinstance(cause, Attempt):
             if kind in UNDONE:
@@ -191,7 +193,7 @@ class Journal:
 
     def finish(self, cause: Cause) -> None:
         """Take note that a call's outcome stands behind all that it has written."""
-        if isinstance(cause, Unfinished):
+        if isinstance(cause, Unfinished) and not cause.noted:
             cause.noted = True
             self._unfinished.pop(id(cause), None)
 
