@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -182,6 +182,7 @@ argument_names = st.text(max_size=4) | st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(Market.live_methods)),
     st.lists(json_values, max_size=4),
