@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import UprootError
-from uproot_nb.experiment.outside import outside_here
+from uproot_nb.experiment.execution import outside_here
 from uproot_nb.experiment.waiting_rows import WaitingRows
 from uproot_nb.flow.hooks import EFFECT, cause_of, run_authors
 from uproot_nb.session.entities import Group, Player, Session

@@ -36,8 +36,8 @@ from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.errors import BridgeRefused, ClosedRun, SessionElsewhere, UprootError
+from uproot_nb.experiment.execution import leave_thread_to
 from uproot_nb.experiment.field_descriptions import told_of_experiment, told_of_fields
-from uproot_nb.experiment.outside import leave_thread_to
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.experiment.source import hash_text

@@ -12,7 +12,7 @@ from typing import Any
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.csv_rows import append_lines, line_of, names_in, open_locked
-from uproot_nb.experiment.outside import outside_here
+from uproot_nb.experiment.execution import outside_here
 from uproot_nb.experiment.waiting_rows import WaitingRows
 
 __all__ = ["append_to_csv", "read_csv"]
