@@ -1,21 +1,42 @@
-"""Outside: where the running experiment puts effects on the outside world until they may happen."""
+"""Execution: which session the executing code belongs to, and where its effects outside it go."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
+from random import Random
 from typing import Protocol
 
-__all__ = ["Outside", "enter_outside", "leave_thread_to", "outside_here"]
+__all__ = [
+    "Outside", "Surroundings", "enter_outside", "leave_thread_to", "outside_here", "session_here",
+]  # fmt: skip
+
+
+class Surroundings(Protocol):
+    """What authors' definitions need of the session for which they run."""
+
+    def next_rng(self) -> Random:
+        """Return a new generator, whose draws follow from the session's seed."""
+
+
+def session_here() -> Surroundings | None:
+    """Return the session for which this code runs; None in a cell, a thread or a script."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    found: Surroundings | None = getattr(loop, "session", None)
+    return found
 
 
 class Outside(Protocol):
-    """Takes effects on the outside world; they happen once their cause is committed."""
+    """Takes effects outside the session and performs them once their cause is committed."""
 
     def append_row(self, path: Path, texts: Mapping[str, str], key: str) -> None:
-        """Append a row to a CSV file, or put it in the place of the last one with that key."""
+        """Append a row to a CSV file, or replace the last one with that key."""
 
 
 _ATTRIBUTE = "uproot_nb_outside"
@@ -23,16 +44,16 @@ _CONTEXT: ContextVar[Outside | None] = ContextVar(_ATTRIBUTE, default=None)
 
 
 def leave_thread_to(outside: Outside) -> None:
-    """Let all code of this thread, which is a run's own, put its effects there."""
+    """Hand the effects of all code in this thread, a run's own, to *outside*."""
     setattr(threading.current_thread(), _ATTRIBUTE, outside)
 
 
 def enter_outside(outside: Outside) -> None:
-    """Let the code of this context put its effects there, also in threads that inherit it."""
+    """Hand the effects of code in this context to *outside*, also in threads that inherit it."""
     _CONTEXT.set(outside)
 
 
 def outside_here() -> Outside | None:
-    """Return where effects of the code that is running go; None in cells and scripts."""
+    """Return what takes the effects of the executing code; None in cells and scripts."""
     found: Outside | None = getattr(threading.current_thread(), _ATTRIBUTE, None)
     return found if found is not None else _CONTEXT.get()

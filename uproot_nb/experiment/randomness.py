@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
-from uproot_nb.experiment.surroundings import session_here
+from uproot_nb.experiment.execution import session_here
 
 __all__ = ["rng", "uuid"]
 

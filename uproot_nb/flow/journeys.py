@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from uproot_nb.errors import BadPage, UprootError
@@ -11,7 +11,6 @@ from uproot_nb.experiment.order import Step, check_order, expand, pages_of
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.flow.hooks import attempt_for, blame, undo
-from uproot_nb.flow.landing import landing_page
 from uproot_nb.session.entities import Player, reserved_names
 from uproot_nb.session.steps import perform
 from uproot_nb.session.world import World
@@ -43,7 +42,7 @@ class Journeys:
         self.pages = {**self.pages, **{page.key: page for page in setup.pages}}
         for app in setup.apps:
             if app.landing_page:
-                page = landing_page(app.name)
+                page = _landing_page(app.name)
                 self.pages[page.key] = page
 
     # ---- a player's steps ----
@@ -176,7 +175,7 @@ class Journeys:
         if known is None:
             known = self._called(app, player) if callable(app.order) else app.order
             if app.landing_page:
-                known = [landing_page(app.name), *known]
+                known = [_landing_page(app.name), *known]
             if callable(app.order):
                 self._orders[player.name, number] = known
         return known
@@ -198,6 +197,17 @@ class Journeys:
                 page.belong_to(app.name)
             self.pages.setdefault(page.key, page)
         return list(order)
+
+
+@cache
+def _landing_page(app: str) -> type[Page]:
+    """Return the page that an app with LANDING_PAGE = True begins with; always the same class."""
+
+    class Landing(Page):
+        template = '{% extends "uproot_nb/Landing.html" %}'
+
+    Landing.belong_to(app)
+    return Landing
 
 
 def _open_end(drawn: Sequence[Step], known: Sequence[Any], decided: int) -> int:

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from uproot_nb.errors import StepInterrupted
-from uproot_nb.experiment.execution import Outside, enter_outside
-from uproot_nb.experiment.surroundings import Surroundings
+from uproot_nb.experiment.execution import Outside, Surroundings, enter_outside
 from uproot_nb.session.breaking import StepBroken, break_at_next_line
 from uproot_nb.session.interrupts import SECTIONS, guarded
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from uproot_nb.bridge.messages import AddPlayers, BridgeMessage
 from uproot_nb.errors import UnknownPlayer, UprootError
+from uproot_nb.experiment.execution import session_here
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     ModelIdentifier,
@@ -19,7 +20,6 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.surroundings import session_here
 from uproot_nb.log.codec import Codec, Resolve
 from uproot_nb.log.encoding.array_nodes import ARRAY_DECODERS
 from uproot_nb.log.encoding.frame_nodes import FRAME_DECODERS
