@@ -291,7 +291,7 @@ class Calls:
         self._conclude(invoke, cause, outcome, result_frame(invoke.id, data), started)
 
     def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
-        app = self._flow.showing.app_of(self._flow.journeys.pages.get(cause.page))
+        app = self._flow.apps.app_of(self._flow.journeys.pages.get(cause.page))
         if isinstance(error, StepInterrupted):
             outcome = _Rejection("error", "Interrupted", INTERRUPTED)
             self._reports.report(error, cause, f"player/{invoke.player}")

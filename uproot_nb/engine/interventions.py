@@ -64,7 +64,7 @@ class Interventions:
         """Return the names of the fields that players' pages ask, as far as they are known."""
         at = self._flow.journeys.page
         pages = dict.fromkeys(at(player, player.position) for player in players)
-        fields_of = self._flow.showing.fields_of
+        fields_of = self._flow.forms.fields_of
         return list(dict.fromkeys(name for page in pages if page for name in fields_of(page)))
 
     def unanswered(self, players: Any) -> list[Unanswered]:
@@ -73,7 +73,7 @@ class Interventions:
         with self._world.lock:
             named = self._named(players, "advance")
             return unanswered_by(
-                named, lambda p: journeys.page(p, p.position), self._flow.showing.fields_of
+                named, lambda p: journeys.page(p, p.position), self._flow.forms.fields_of
             )
 
     def revert(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:

@@ -46,7 +46,7 @@ from uproot_nb.flow.dropouts import Dropouts, Handler
 from uproot_nb.flow.flow import Flow
 from uproot_nb.flow.hooks import cause_of, run_authors
 from uproot_nb.flow.page_code import PageCode
-from uproot_nb.flow.showing import MakeTemplates
+from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog
 from uproot_nb.realtime.delivery import Delivery
@@ -168,7 +168,7 @@ class Runtime:
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
             self.world, setup, self.delivery, self.reports, make_templates, self.files.address,
-            self._spawn, language, simulate,
+            self._spawn, self.open_place, language, simulate,
         )  # fmt: skip
         self.dropouts = Dropouts(
             self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
@@ -180,10 +180,11 @@ class Runtime:
         )  # fmt: skip
         self.world.make_context = self._context_of
         self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
-        self.flow.open_place = self.open_place
         self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
         self.calls = Calls(self.world, self.flow, self.reports)
-        self.page_code = PageCode(self.world, self.flow, self.reports, self._take_new_code)
+        self.page_code = PageCode(
+            self.world, self.flow.apps.view_of, self.reports, self._take_new_code
+        )
         self.world.journal.report_to(self._note_failure, self._log_fails)
         self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
@@ -812,7 +813,7 @@ class Runtime:
             if old is None or old is page or not self.flow.replace(page):
                 return
             self.note_code(page)
-            if self.flow.looks_different(old, page):
+            if self.flow.apps.view_of(old) != self.flow.apps.view_of(page):
                 self.reload_page(page)
             if page.waits:
                 self.flow.wake_waiting(everybody=True)
@@ -841,7 +842,7 @@ class Runtime:
                 self.flow.journeys.pages.clear()
             self.setup = setup
             self.flow.journeys.adopt(setup)
-            self.flow.showing.forget()
+            self.flow.apps.forget()
             self.note_experiment()
 
     def find_function(self, name: str) -> Any:
@@ -856,7 +857,7 @@ class Runtime:
             self._send(ServeFiles(self.world.key, key, str(folder)))
 
     def _context_of(self, player: Player) -> Any:
-        app = self.flow.showing.app_of(self.flow.journeys.pages.get(player.page or ""))
+        app = self.flow.apps.app_of(self.flow.journeys.pages.get(player.page or ""))
         if app.context is None:
             raise UprootError(
                 f"player/{player.name} has no context: the experiment defines no Context.\n"

@@ -11,7 +11,8 @@ import orjson
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import Refused
 from uproot_nb.flow.hooks import run_authors
-from uproot_nb.flow.showing import Showing
+from uproot_nb.flow.pause import Pause
+from uproot_nb.flow.served_apps import ServedApps
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
 from uproot_nb.session.steps import Cause
@@ -82,16 +83,17 @@ class ApiRequest:
 class ApiAnswers:
     """Answers what scripts ask of the api of the app whose page their player is on."""
 
-    def __init__(self, world: World, showing: Showing, reports: ErrorReports) -> None:
-        self._world, self._showing, self._reports = world, showing, reports
+    def __init__(self, world: World, apps: ServedApps, pause: Pause, reports: ErrorReports) -> None:
+        self._world, self._apps, self._pause, self._reports = world, apps, pause, reports
 
     async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
         """Run the author's function; what it changed is undone if it raises."""
         player = self._world.player(request.player)
-        api = self._showing.app_of(page).api
+        app = self._apps.app_of(page)
+        api = app.api
         if api is None:
             return _said(request, 404, "This experiment has no api.")
-        if self._showing.state != "running":
+        if self._pause.lasts:
             return _said(request, 503, "The study is paused.")
         asked = ApiRequest(
             player, request.method, request.path, dict(request.query), request.headers,
@@ -104,7 +106,7 @@ class ApiAnswers:
             result = await run_authors(api, self._world, cause, asked, player.session)
             return _reply(request, result)
         except Exception as error:  # the border around authors' code
-            if is_for_participants(error, self._showing.app_of(page)):
+            if is_for_participants(error, app):
                 return _said(request, 400, text_of(error), type(error).__name__)
             self._reports.report(error, cause, f"player/{player.name}")
             return _said(request, 500, CALM)

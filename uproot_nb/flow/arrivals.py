@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,6 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.hooks import attempt_for, run_hook, value_of
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.moves import Moves
-from uproot_nb.flow.timeouts import Timeouts
-from uproot_nb.flow.waits import Waits
 from uproot_nb.session.entities import Player
 
 __all__ = ["Arrivals"]
@@ -21,11 +20,22 @@ LONGEST_WALK = 100_000
 
 
 class Arrivals:
-    """Brings players to the next page that is shown, or on which they wait."""
+    """Brings players to the next page that is shown, or on which they wait.
 
-    def __init__(self, journeys: Journeys, moves: Moves, waits: Waits, timeouts: Timeouts) -> None:
+    Args:
+        may_go_on: lets a player on a wait page go on if nobody is missing; returns whether it did.
+        begin_timeout: starts a page's timeout for a player, in seconds.
+    """
+
+    def __init__(
+        self,
+        journeys: Journeys,
+        moves: Moves,
+        may_go_on: Callable[[Player], Awaitable[bool]],
+        begin_timeout: Callable[[Player, type[Page], Any], None],
+    ) -> None:
         self._journeys, self._moves = journeys, moves
-        self._waits, self._timeouts = waits, timeouts
+        self._may_go_on, self._begin_timeout = may_go_on, begin_timeout
 
     async def settle(self, player: Player, request: Any = None) -> type[Page] | None:
         """Run what runs on the way, and return the page to show; None at the end.
@@ -42,7 +52,7 @@ class Arrivals:
             page = self._journeys.page(player, player.position)
             if page is not None:
                 stays = await self._arrive(player, page, request)
-                if stays and not await self._waits.check(player):
+                if stays and not await self._may_go_on(player):
                     return self._journeys.page(player, player.position)
             elif player.position >= len(self._journeys.steps(player)):
                 return None
@@ -92,7 +102,7 @@ class Arrivals:
         with player._world.lock:
             self._moves.note_arrived(player)
             if seconds is not None:
-                self._timeouts.begin(player, page, seconds)
+                self._begin_timeout(player, page, seconds)
         return True
 
     async def _early(self, player: Player, page: type[Page], request: Any) -> None:

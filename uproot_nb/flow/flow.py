@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
@@ -15,10 +15,13 @@ from uproot_nb.flow.api_answers import ApiAnswers
 from uproot_nb.flow.arrivals import Arrivals
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.hooks import attempt_for, cause_of
+from uproot_nb.flow.joins import Joins, OpenPlace
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.page_forms import PageForms
 from uproot_nb.flow.pause import Pause
-from uproot_nb.flow.showing import MakeTemplates, Showing
+from uproot_nb.flow.served_apps import MakeTemplates, ServedApps
+from uproot_nb.flow.showing import Showing
 from uproot_nb.flow.submitting import Submissions
 from uproot_nb.flow.timeouts import Timeouts
 from uproot_nb.flow.waits import WAIT_EVENT, Waits
@@ -26,15 +29,12 @@ from uproot_nb.flow.whereabouts import Whereabouts
 from uproot_nb.realtime.delivery import Delivery
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
-from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
 __all__ = ["Flow", "VisitRequest"]
 
-
 NEWS_SECONDS = 0.2
-"""How long news of those who wait are held back, so that many become one."""
-_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
+"""How long wait pages wait for further news, so that many arrivals make one push."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,10 @@ class Flow:
         templates: MakeTemplates,
         files: Callable[[App, str], str],
         spawn: Callable[[Any], Any],
+        open_place: OpenPlace,
         language: str = "",
         simulate: bool = False,
     ) -> None:
-        self.open_place: Callable[[bool, str], Awaitable[Player]] | None = None
-        """Opens one more place for somebody who joins; None: no more than there are."""
         self._world, self._delivery, self._reports = world, delivery, reports
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
@@ -78,20 +77,26 @@ class Flow:
         self.whereabouts = Whereabouts(world)
         self.departures = Departures(world, self.journeys, self.whereabouts, reports)
         self.moves = Moves(world, self.journeys, self.departures)
-        self.timeouts = Timeouts(world, self.moves, self._ask_for_form, self._time_is_up)
+        self.timeouts = Timeouts(world, self.moves.cause, self._ask_for_form, self._time_is_up)
         self.waits = Waits(
             world, self.journeys, self.moves, self.whereabouts, self.follow, self._tell_waiting
         )  # fmt: skip
-        self._arrivals = Arrivals(self.journeys, self.moves, self.waits, self.timeouts)
+        self._arrivals = Arrivals(
+            self.journeys, self.moves, self.waits.check, self.timeouts.begin
+        )  # fmt: skip
+        self.apps = ServedApps(self.journeys, templates, language)
+        self.forms = PageForms(world, self.apps)
         self._submissions = Submissions(
-            world, self.journeys, self.moves, self.timeouts,
-            lambda *args: self.showing.make_form(*args),
+            world, self.journeys, self.moves, self.timeouts.has_passed, self.forms.make
         )  # fmt: skip
         self.showing = Showing(
-            world, self.journeys, self._submissions, self.timeouts, self.waits, templates, files,
-            language, simulate,
+            world, self.apps, self.forms, self.pause, files, self.timeouts.remaining,
+            self.waits.progress, self._submissions.position_before, simulate,
         )  # fmt: skip
-        self._api = ApiAnswers(world, self.showing, reports)
+        self._api = ApiAnswers(world, self.apps, self.pause, reports)
+        self._joins = Joins(
+            world, reports, open_place, partial(self.showing.failure, None), self.reply
+        )  # fmt: skip
 
     # ---- requests ----
 
@@ -104,7 +109,7 @@ class Flow:
         if self._must_wait(request) and not await self.pause.over():
             return
         if request.action == "join":
-            await self._join_once(request)
+            await self._joins.answer(request)
             return
         if request.action == "api":  # may take its time: the player's pages do not wait for it
             player = self._world.player(request.player)
@@ -127,12 +132,12 @@ class Flow:
                 raise
             self._report(error, player)
             self.journeys.failed.add(player.name)
-            return self.showing.trouble(player, request)
+            return self.showing.failure(player, request)
 
     async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:
         form = await self._submissions.take(player, request)
         if form is None:
-            return _see_other(request, "./")
+            return HttpReply(request.request, 303, [("Location", "./")], b"")
         page = self.journeys.page(player, player.position)
         return await self.showing.show(player, page, request, form)
 
@@ -153,32 +158,6 @@ class Flow:
         if request.action != "page":
             return True
         return not self.moves.has_arrived(self._world.player(request.player))
-
-    async def _join_once(self, request: HttpRequest) -> None:
-        visit = _visit_in(request)
-        if not visit:  # nothing tells one press from another
-            self.reply(await self._join(request, ""))
-            return
-        turn = f"join {visit}"
-        async with self._turn(turn):  # a second press waits until the first has its place
-            self.reply(await self._join(request, visit))
-        self._turns.pop(turn, None)
-
-    async def _join(self, request: HttpRequest, visit: str) -> HttpReply:
-        """Give a place to somebody; to a press that comes again, the place that it took."""
-        world = self._world
-        player = world.joined_before(visit) or world.claim_place(visit=visit)
-        try:
-            if player is None and self.open_place is not None:
-                player = await self.open_place(True, visit)
-        except (Exception, asyncio.CancelledError) as error:  # the border around new_player
-            if self._world.closing:
-                raise
-            self._reports.report(error, Cause("", "", "new_player", ""))
-            return self.showing.trouble(None, request)
-        if player is None:
-            return self.showing.full(request)
-        return _see_other(request, f"../../../p/{self._world.token(player.name)}/")
 
     def reply(self, reply: HttpReply) -> None:
         """Answer a request once everything that was written so far is committed."""
@@ -334,12 +313,11 @@ class Flow:
 
     @property
     def state(self) -> str:
-        """What participants are told: "running" or "paused"."""
-        return self.showing.state
+        """The run's state as participants see it: "running" or "paused"."""
+        return self.pause.state
 
     def set_state(self, state: str) -> None:
         """Pause, or go on: forms, moves, waits and deadlines stand still meanwhile."""
-        self.showing.state = state
         if state == "paused":
             self.pause.begin()
             self.timeouts.pause()
@@ -372,33 +350,6 @@ class Flow:
         self.journeys.pages[page.key] = page
         return True
 
-    def looks_different(self, old: type[Page], new: type[Page]) -> bool:
-        """Tell whether a browser that shows *old* must reload to show *new*."""
-        return bool(self.look_of(old) != self.look_of(new))
-
-    def look_of(self, page: type[Page]) -> tuple[Any, ...]:
-        """Return what makes up what a browser shows of a page, to be compared."""
-        templates = self.showing.templates(self.showing.app_of(page))
-        fields = getattr(page, "fields", None)
-        hooks = [_code_of(page, hook) for hook in ("templatevars", "jsvars", "fields")]
-        shown = templates.page_source(page, templates.cells)
-        return shown, hooks, None if callable(fields) else fields
-
     def close(self) -> None:
         """Forget every timer."""
         self.timeouts.close()
-
-
-def _code_of(page: type[Page], hook: str) -> Any:
-    code = getattr(getattr(page, hook, None), "__code__", None)
-    return code and (code.co_code, code.co_consts, code.co_names)
-
-
-def _see_other(request: HttpRequest, place: str) -> HttpReply:
-    return HttpReply(request.request, 303, [("Location", place)], b"")
-
-
-def _visit_in(request: HttpRequest) -> str:
-    """Return what tells this visit of the join link from others; "" if nothing does."""
-    told = dict(request.form).get("_uproot_visit", "")
-    return told if _VISIT.fullmatch(told) else ""

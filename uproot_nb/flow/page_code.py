@@ -8,7 +8,6 @@ from typing import Any
 
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
-from uproot_nb.flow.flow import Flow
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
@@ -30,11 +29,11 @@ class Seal:
         seal.restore()      # the class is again what it was
 
     Args:
-        look: whatever tells what a browser shows of the page; for whoever asks later.
+        view: what a browser shows of the page, to compare with later views.
     """
 
-    def __init__(self, page: type[Page], look: Any = None) -> None:
-        self.page, self.look = page, look
+    def __init__(self, page: type[Page], view: Any = None) -> None:
+        self.page, self.view = page, view
         self._source, self._methods = page.source, page.live_methods
         self._app = page.app
         self._members = {n: v for n, v in vars(page).items() if n not in _OF_A_CLASS}
@@ -93,12 +92,12 @@ class PageCode:
     def __init__(
         self,
         world: World,
-        flow: Flow,
+        view_of: Callable[[type[Page]], Any],
         reports: ErrorReports,
         changed: Callable[[type[Page], bool], None],
     ) -> None:
         self._lock, self._reports = world.lock, reports
-        self._look_of, self._changed = flow.look_of, changed
+        self._view_of, self._changed = view_of, changed
         world.see_code = self.see
         self._seals: dict[type[Page], Seal] = {}
         self.frozen = False
@@ -106,7 +105,7 @@ class PageCode:
 
     def note(self, page: type[Page]) -> None:
         """Take a page as it is from now on."""
-        self._seals[page] = Seal(page, self._look_of(page))
+        self._seals[page] = Seal(page, self._view_of(page))
 
     def see(self, page: type[Page]) -> None:
         """See whether a page that is about to be used has changed in place."""
@@ -134,4 +133,4 @@ class PageCode:
         else:
             seal.mend()
             self.note(page)
-            self._changed(page, self._seals[page].look != seal.look)
+            self._changed(page, self._seals[page].view != seal.view)

@@ -1,4 +1,4 @@
-"""Pause: what a run that is paused lets wait."""
+"""Pause: whether a run is paused, and the requests that wait until it goes on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 __all__ = ["Pause"]
 
 HOLDING_SECONDS = 20.0
-"""How long a request is held in a pause; less than the participant server waits for a form."""
+"""How long a request waits in a pause; less than the participant server waits for a form."""
 
 
 class Pause:
-    """Whether the run is paused, and who waits for the end of it.
+    """Whether the run is paused.
 
         if await pause.over():
             ...            # the run goes on
@@ -24,6 +24,11 @@ class Pause:
         self._waiting: set[asyncio.Future[None]] = set()
         self.lasts = False
 
+    @property
+    def state(self) -> str:
+        """The run's state as participants see it: "running" or "paused"."""
+        return "paused" if self.lasts else "running"
+
     def begin(self) -> None:
         """Pause."""
         self.lasts = True
@@ -34,7 +39,7 @@ class Pause:
         self._loop.call_soon_threadsafe(self._release)
 
     async def over(self) -> bool:
-        """Wait for the end of the pause; say False if it lasts for too long."""
+        """Wait for the end of the pause; return False if it lasts too long."""
         end = self._loop.time() + HOLDING_SECONDS
         while self.lasts:
             waiting: asyncio.Future[None] = self._loop.create_future()

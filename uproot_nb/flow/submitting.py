@@ -16,7 +16,6 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.hooks import attempt_for, run_hook, undo, value_of
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.moves import Moves
-from uproot_nb.flow.timeouts import Timeouts
 from uproot_nb.forms.form import Form, save_values
 from uproot_nb.forms.parsing import HTML_WRITTEN
 from uproot_nb.languages.codes import ENGLISH
@@ -40,6 +39,7 @@ class Submissions:
     """Takes posted forms: checks, stores and moves on, or says what is wrong.
 
     Args:
+        is_late: tells whether a player's deadline has passed.
         make_form: (player, page, fields, request) → the form that was posted, or an empty one.
     """
 
@@ -48,11 +48,11 @@ class Submissions:
         world: World,
         journeys: Journeys,
         moves: Moves,
-        timeouts: Timeouts,
+        is_late: Callable[[Player], bool],
         make_form: MakeForm,
     ) -> None:
         self._world, self._journeys, self._moves = world, journeys, moves
-        self._timeouts, self._make_form = timeouts, make_form
+        self._is_late, self._make_form = is_late, make_form
 
     async def take(self, player: Player, request: HttpRequest) -> Form | None:
         """Take what was posted; return the form to show again, or None to show where they are.
@@ -72,7 +72,7 @@ class Submissions:
         if BACK in posted:
             self.go_back(player)
             return None
-        if self._timeouts.has_passed(player):
+        if self._is_late(player):
             await self.time_up(player, request)
             return None
         return await self._submit(player, page, request)

@@ -10,7 +10,6 @@ from typing import Any
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
-from uproot_nb.flow.moves import Moves
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
@@ -37,9 +36,13 @@ class Timeouts:
     """
 
     def __init__(
-        self, world: World, moves: Moves, ask: Callable[[Player], None], up: Callable[[Player], Any]
+        self,
+        world: World,
+        cause_for: Callable[[Player, str], Cause],
+        ask: Callable[[Player], None],
+        up: Callable[[Player], Any],
     ) -> None:
-        self._world, self._moves, self._ask, self._up = world, moves, ask, up
+        self._world, self._cause_for, self._ask, self._up = world, cause_for, ask, up
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._paused_at: float | None = None
         self.were_stopped = False
@@ -161,7 +164,7 @@ class Timeouts:
 
     def _write(self, player: Player, told: dict[str, Any], cause: Cause | None = None) -> None:
         world = self._world
-        cause = cause or self._moves.cause(player, "timeout")
+        cause = cause or self._cause_for(player, "timeout")
         text = world.codec.encode(told)
         world.journal.fold_for(cause, "timeout", player.subject, player.page or "", text)
 

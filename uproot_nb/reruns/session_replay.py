@@ -15,7 +15,7 @@ from uproot_nb.bridge.messages import HttpRequest, Invoke
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.experiment.setup import Setup
 from uproot_nb.flow.hooks import run_authors
-from uproot_nb.flow.showing import MakeTemplates
+from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.flow.submitting import BACK, POSITION, VISIT, visit_token
 from uproot_nb.log.call_rows import call_id_of, read_call
 from uproot_nb.log.codec import Resolve
