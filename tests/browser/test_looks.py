@@ -66,7 +66,6 @@ PAGES: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
     "landing": (page('{% extends "uproot_nb/Landing.html" %}\n'), {}, {}),
     "end": (page('{% extends "uproot_nb/End.html" %}\n'), {}, {"end": True}),
     "trouble": (page('{% extends "uproot_nb/Trouble.html" %}\n'), {}, {}),
-    "full": (page('{% extends "uproot_nb/Full.html" %}\n'), {}, {}),
 }
 
 
@@ -157,7 +156,7 @@ def test_all_that_we_say_is_listed_for_translation() -> None:
     from uproot_nb.templating.templates import OUR_FOLDER
 
     said = {UNPROVEN}
-    for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Full", "Market"):
+    for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Market"):
         text = (OUR_FOLDER / f"{name}.html").read_text("utf-8")
         said |= {found[1] for found in re.finditer(r"""_\(["'](.+?)["']\)""", text)}
     assert said - set(TEMPLATE_TEXTS) == set()

@@ -112,7 +112,7 @@ class Templates:
         return edition._fill("End", edition._ours("End.html"), context or {}, boot)
 
     def render_own(self, name: str, context: Mapping[str, Any]) -> str:
-        """Show one of our own pages to somebody who is no player yet: "Full", or "Room"."""
+        """Render one of the package's pages, such as "Room", for somebody who is not a player yet."""
         edition = self._edition(self.catalogues, None, context)
         return edition._fill(name, edition._ours(f"{name}.html"), context, None)
 

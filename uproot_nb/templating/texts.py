@@ -73,8 +73,6 @@ TEMPLATE_TEXTS = (
     "Welcome",
     "Thank you for taking part in this study. It begins as soon as you are ready.",
     "Start",
-    "All places are taken",
-    "There is no place left in this session. Thank you for your interest.",
     "Please check your answers and send them again.",
     "Market",
     "Period",
