@@ -16,9 +16,9 @@ from uproot_nb import (
     SelectField,
 )
 from uproot_nb.experiment.field_descriptions import (
-    told_of_entries,
-    told_of_experiment,
-    told_of_fields,
+    describe_entries,
+    describe_experiment,
+    describe_fields,
 )
 
 
@@ -35,7 +35,7 @@ class Longer(Rating):
 
 
 def test_annotations_are_told_as_they_are_written() -> None:
-    told = told_of_entries(Rating)
+    told = describe_entries(Rating)
     assert {name: about["annotation"] for name, about in told.items()} == {
         "stars": "int | None", "words": "list[str]", "who": "PlayerIdentifier | None",
     }  # fmt: skip
@@ -47,12 +47,12 @@ def test_annotations_that_are_no_texts_are_told_the_same() -> None:
         "plain": float, "gap": int | None, "many": list[int], "who": PlayerIdentifier | None,
     }  # fmt: skip
     made = Entry("Made", (), {"__annotations__": kinds, "__module__": __name__})
-    written = [about["annotation"] for about in told_of_entries(made).values()]
+    written = [about["annotation"] for about in describe_entries(made).values()]
     assert written == ["float", "int | None", "list[int]", "PlayerIdentifier | None"]
 
 
 def test_an_entry_has_the_fields_of_what_it_is_made_from() -> None:
-    told = told_of_entries(Longer)
+    told = describe_entries(Longer)
     assert list(told) == ["stars", "words", "who", "reasons"]
     assert told["reasons"]["annotation"] == "dict[str, tuple[int, ...]] | None"
     assert "A rating with reasons." in told["stars"]["meaning"]
@@ -67,7 +67,7 @@ def test_a_form_tells_labels_help_units_choices_and_bounds() -> None:
         "theirs": TheirField("Made with WTForms"),
         "named": TheirField(label="By name"),
     }
-    told = told_of_fields(fields, "Survey")
+    told = describe_fields(fields, "Survey")
     assert told["age"] == {
         "meaning": "Age", "asked on": "Survey", "unit": "years", "min": "18",
         "description": "At last birthday",
@@ -91,6 +91,6 @@ class Stranger:
 
 def test_an_experiment_tells_its_entries_and_its_codebook_whatever_else_it_holds() -> None:
     names = {"Rating": Rating, "odd": Stranger(), "codebook": {"player.cash": 3}, "Entry": Entry}
-    told = told_of_experiment([names, {"codebook": "no dict"}], [Longer])
+    told = describe_experiment([names, {"codebook": "no dict"}], [Longer])
     assert list(told["entries"]) == ["Longer", "Rating"]
     assert told["codebook"] == {"player.cash": "3"}

@@ -188,7 +188,7 @@ async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
     """Whoever keeps an end of their own is told by how much it moves."""
     with serving(timed(60.0), Last) as run:
         timeouts, told = run._runtime.flow.timeouts, list[float]()
-        timeouts.shifted["test"] = told.append
+        timeouts.shift_listeners["test"] = told.append
         now = time.time()
         set_clock(run, lambda: now)
         run.pause()

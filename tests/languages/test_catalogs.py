@@ -426,7 +426,7 @@ def test_the_page_for_trouble_is_shown_while_a_catalogue_is_broken(
 ) -> None:
     with pytest.raises(BadLanguageFile):
         write(de="Hi.: [")
-    html = Templates([tmp_path], "v1").render_trouble({**BOOT, "language": "de"})
+    html = Templates([tmp_path], "v1").render_failure({**BOOT, "language": "de"})
     assert "schiefgegangen" in html
 
 

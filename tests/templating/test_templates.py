@@ -170,7 +170,7 @@ def test_an_authors_base_replaces_ours_and_can_extend_it(
 
 def test_the_end_and_the_trouble_page_are_calm(templates: Templates) -> None:
     assert "Thank you" in templates.render_end(BOOT)
-    trouble = templates.render_trouble()
+    trouble = templates.render_failure()
     assert "Something went wrong on this page." in trouble
     assert 'href=""' in trouble
     assert "uproot-page" not in trouble
@@ -180,7 +180,7 @@ def test_trouble_does_not_depend_on_an_authors_broken_base(
     templates: Templates, tmp_path: Path
 ) -> None:
     (tmp_path / "Base.html").write_text("{% nonsense %}")
-    assert "Something went wrong" in templates.render_trouble(BOOT)
+    assert "Something went wrong" in templates.render_failure(BOOT)
 
 
 # ---- what templates can say ----------------------------------------------------------------

@@ -189,7 +189,7 @@ class Interventions:
             acting = cause or world.lock.cause or world.journal.outside()
             before = world.lock.begin_step(acting)
             try:
-                with self._flow.departures.together():
+                with self._flow.departures.batch():
                     for player in players:
                         moved = {} if targets is None else _moved(player, targets)
                         value = world.codec.encode({**told, **moved, "online": player.online})

@@ -37,7 +37,7 @@ from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.errors import BridgeRefused, ClosedRun, SessionElsewhere, UprootError
 from uproot_nb.experiment.execution import leave_thread_to
-from uproot_nb.experiment.field_descriptions import told_of_experiment, told_of_fields
+from uproot_nb.experiment.field_descriptions import describe_experiment, describe_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.experiment.source import hash_text
@@ -172,7 +172,7 @@ class Runtime:
         )  # fmt: skip
         self.dropouts = Dropouts(
             self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
-            self.flow.departures.look, self.flow.timeouts,
+            self.flow.departures.note, self.flow.timeouts,
         )  # fmt: skip
         self.rooms = Rooms(
             self.world, self.reports, self._introduce,
@@ -780,7 +780,7 @@ class Runtime:
             }  # fmt: skip
             fields = getattr(page, "fields", None)
             if isinstance(fields, Mapping) and fields:
-                value["fields"] = told_of_fields(fields, page.key)
+                value["fields"] = describe_fields(fields, page.key)
             cause = Cause("researcher", page.key, f"class {page.__name__}", source.hash)
             text = self.world.codec.encode(value)
             self.world.journal.write_for(cause, "code", "session", page.key, text)
@@ -789,7 +789,7 @@ class Runtime:
         """Keep in the log what the experiment says of its data, if that is new."""
         with self.lock:
             types = self.world.models.types.values()
-            told = told_of_experiment([app.namespace for app in self.setup.apps], types)
+            told = describe_experiment([app.namespace for app in self.setup.apps], types)
             if told != self._told and not self.world.closing:
                 self._told = told
                 text = self.world.codec.encode(told)
@@ -876,7 +876,7 @@ class Runtime:
             await run_authors(handler, self.world, cause, player)
         except Exception as error:  # the border around authors' handlers
             self.reports.report(error, cause_of(error) or cause, player.subject)
-        self.flow.departures.look(player)
+        self.flow.departures.note(player)
 
 
 def _words_of(message: TakenOver | RoomShared, session: str) -> str:

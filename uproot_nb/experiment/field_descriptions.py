@@ -10,9 +10,9 @@ from typing import Any
 from uproot_nb.experiment.declarations import is_wtforms_field
 from uproot_nb.experiment.entries import Entry
 
-__all__ = ["told_of_entries", "told_of_experiment", "told_of_fields"]
+__all__ = ["describe_entries", "describe_experiment", "describe_fields"]
 
-Told = dict[str, dict[str, Any]]
+Descriptions = dict[str, dict[str, Any]]
 """By field: "meaning", "unit", "annotation", "choices" … as JSON."""
 
 _MODULES = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
@@ -20,7 +20,7 @@ _TEXTS = ("description", "label_min", "label_max")
 _BOUNDS = ("min", "max")
 
 
-def told_of_experiment(
+def describe_experiment(
     namespaces: Iterable[Mapping[str, Any]], types: Iterable[type]
 ) -> dict[str, Any]:
     """Return what an experiment tells of its entries, and in its dicts `codebook`.
@@ -36,7 +36,7 @@ def told_of_experiment(
     found = [value for names in spaces for value in list(names.values()) if _is_entry(value)]
     told = [names.get("codebook") for names in spaces]
     return {
-        "entries": {kind.__name__: told_of_entries(kind) for kind in (*types, *found)
+        "entries": {kind.__name__: describe_entries(kind) for kind in (*types, *found)
                     if _is_entry(kind)},
         "codebook": {
             str(name): str(meaning)
@@ -49,7 +49,7 @@ def _is_entry(value: Any) -> bool:
     return issubclass(type(value), Entry)
 
 
-def told_of_fields(fields: Mapping[str, Any], page: str) -> Told:
+def describe_fields(fields: Mapping[str, Any], page: str) -> Descriptions:
     """Return what a page's form asks: labels, help, units, choices and bounds.
 
     Args:
@@ -78,7 +78,7 @@ def _label(field: Any) -> str:
     return str(getattr(field, "label", "") or "")
 
 
-def told_of_entries(kind: type) -> Told:
+def describe_entries(kind: type) -> Descriptions:
     """Return the annotations of an entry type's fields, and its docstring with each."""
     doc = (kind.__doc__ or "").strip()
     # A dataclass without a docstring is given its signature as one.

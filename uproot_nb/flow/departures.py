@@ -39,7 +39,7 @@ class Departures:
         self._gone: dict[Player, None] | None = None
         """Who has gone in a block of `together`; None outside."""
 
-    def look(self, player: Player) -> None:
+    def note(self, player: Player) -> None:
         """Let every such page on which somebody is look again, now that *player* has gone."""
         with self._world.lock:
             if self._gone is None:
@@ -48,7 +48,7 @@ class Departures:
                 self._gone[player] = None
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def batch(self) -> Iterator[None]:
         """Look once for all who go in a block, at its end and in the same commit.
 
         Otherwise each of many who are moved would make the page ask all who are left.

@@ -79,7 +79,7 @@ class Dropouts:
         self._dropped, self._left, self._clocks = dropped, left, clocks
         self._since: dict[str, float] = {}
         """By player: from when, by `clocks.elapsed`, their absence counts."""
-        clocks.shifted["dropouts"] = self._follow
+        clocks.shift_listeners["dropouts"] = self._follow
         self._handlers: dict[str, Handler] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 

@@ -174,7 +174,7 @@ class Flow:
         self.timeouts.resume()
         for player in self._world.players():
             if player.has_dropped_out:  # a kill may have come before the handler's end
-                self.departures.look(player)
+                self.departures.note(player)
             if player.position >= 0 and player.page is not None:
                 self._spawn(self._settle(player, tell=False))
 

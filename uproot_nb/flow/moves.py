@@ -27,7 +27,7 @@ class Moves:
 
     def __init__(self, world: World, journeys: Journeys, departures: Departures) -> None:
         self._world, self._journeys = world, journeys
-        self._moved, self.together = departures.look, departures.together
+        self._moved, self.batch = departures.note, departures.batch
 
     def cause(self, player: Player, what: str) -> Cause:
         """Return the cause of what the flow itself does for a player who is on a page."""

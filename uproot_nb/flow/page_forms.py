@@ -7,7 +7,7 @@ from typing import Any
 
 from uproot_nb.bridge.messages import HttpRequest
 from uproot_nb.experiment.declarations import check_fields
-from uproot_nb.experiment.field_descriptions import told_of_fields
+from uproot_nb.experiment.field_descriptions import describe_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.served_apps import ServedApps
 from uproot_nb.forms.form import Form, make_form
@@ -76,7 +76,7 @@ class PageForms:
         if not new:
             return
         known.update(new)
-        value = {"page": page.key, "fields": told_of_fields(new, page.key)}
+        value = {"page": page.key, "fields": describe_fields(new, page.key)}
         cause = Cause(player.name, page.key, f"{page.__name__}.fields", page.source.hash)
         with self._world.lock:
             text = self._world.codec.encode(value)

@@ -94,7 +94,7 @@ class Showing:
         templates = self._apps.templates(self._apps.first)
         language = self._apps.language_before(request.languages)
         boot = None if player is None else self._boot(player, None, {}, language)
-        html = templates.render_trouble(boot, self._common(language))
+        html = templates.render_failure(boot, self._common(language))
         return HttpReply(request.request, 500, HTML, html.encode())
 
     def own_page(self, name: str, variables: Mapping[str, Any], accepted: str) -> str:

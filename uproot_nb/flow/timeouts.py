@@ -48,9 +48,9 @@ class Timeouts:
         self.were_stopped = False
         """Whether there has been a pause, of which a browser that was away knows nothing."""
         self._lost = 0.0
-        self.shifted: dict[str, Callable[[float], None]] = {}
+        self.shift_listeners: dict[str, Callable[[float], None]] = {}
         """By whom: is told after a pause by how many seconds everything ends later."""
-        self.is_told: Callable[[Player], bool] = lambda player: False
+        self.is_recorded: Callable[[Player], bool] = lambda player: False
         """Whether somebody else is going to say when a player's time is up: a recording."""
 
     def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
@@ -92,7 +92,7 @@ class Timeouts:
         if state.deadline is None or self._paused_at is not None:
             return False
         with self._world.lock:
-            if not state.late and self._is_over(player) and not self.is_told(player):
+            if not state.late and self._is_over(player) and not self.is_recorded(player):
                 self.note_passed(player)
             return state.late
 
@@ -147,7 +147,7 @@ class Timeouts:
         for player in self._world.players():
             if player._state.deadline is not None:
                 self._set(player, player._state.deadline + seconds)
-        for shift in list(self.shifted.values()):
+        for shift in list(self.shift_listeners.values()):
             shift(seconds)
 
     def close(self) -> None:

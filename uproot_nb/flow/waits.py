@@ -432,7 +432,7 @@ class Waits:
 
     def _release(self, players: list[Player], page: type[Page], nth: int) -> None:
         """Let those who wait at this place go on."""
-        with self._moves.together():
+        with self._moves.batch():
             for player in dict.fromkeys(players):
                 here = player.page == page.key and player._state.nth == nth
                 if here and self._moves.has_arrived(player):

@@ -67,7 +67,7 @@ class Retelling(Runtime):
         self._turns: dict[tuple[str, str], dict[int, asyncio.Future[None]]] = {}
         """The steps that come after what others do, by call: resolved when it is their turn."""
         self.lock.gate = self._turn
-        self.flow.timeouts.is_told = lambda player: self._passing(player) is not None
+        self.flow.timeouts.is_recorded = lambda player: self._passing(player) is not None
 
     def expect(self, passings: Iterable[Event]) -> None:
         """Know beforehand when players' time was up, by the events that will be told."""

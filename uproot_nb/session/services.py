@@ -39,8 +39,8 @@ class JourneyService(Protocol):
 class TimeoutService(Protocol):
     """Knows each player's deadline."""
 
-    shifted: dict[str, Callable[[float], None]]
-    """By name, who else moves deadlines along after a pause."""
+    shift_listeners: dict[str, Callable[[float], None]]
+    """By name: called with the seconds by which every deadline was moved."""
 
     def has_passed(self, player: Player) -> bool:
         """Tell whether a player's time on the page is up."""

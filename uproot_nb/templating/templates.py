@@ -112,11 +112,11 @@ class Templates:
         return edition._fill("End", edition._ours("End.html"), context or {}, boot)
 
     def render_own(self, name: str, context: Mapping[str, Any]) -> str:
-        """Render one of the package's pages, such as "Room", for somebody who is not a player yet."""
+        """Render one of our own pages, such as "Room", for somebody who is not a player yet."""
         edition = self._edition(self.catalogues, None, context)
         return edition._fill(name, edition._ours(f"{name}.html"), context, None)
 
-    def render_trouble(
+    def render_failure(
         self, boot: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None
     ) -> str:
         """Show the calm page for when an author's code failed.

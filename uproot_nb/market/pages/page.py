@@ -264,7 +264,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     if is_new:
         market = market.ruled_by(page.rules)
     market.listeners[page.key] = partial(push_to_traders, page, player, market)
-    world_of(player).flow.timeouts.shifted[market.model.name] = market.shift
+    world_of(player).flow.timeouts.shift_listeners[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
     _let_in(page, player, market)
