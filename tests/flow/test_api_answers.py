@@ -132,7 +132,7 @@ async def test_a_refusal_is_told_to_the_script() -> None:
 async def test_what_is_no_json_is_refused() -> None:
     with answering(lambda request, session: request.data) as run:
         told = await ask(await Browser.open(run), method="POST", body="{")
-        assert (told.code, json.loads(told.body)["message"]) == (400, "What was sent is no JSON.")
+        assert (told.code, json.loads(told.body)["message"]) == (400, "The request is not JSON.")
 
 
 async def test_without_an_api_there_is_none() -> None:

@@ -392,7 +392,7 @@ async def test_an_answer_that_is_none_moves_nobody() -> None:
         await until(lambda: window.last("done"))
         done = window.last("done")
         assert done is not None
-        assert "-3 is no answer to Ask.age" in done["error"]
+        assert "-3 is not a valid answer to Ask.age" in done["error"]
         assert run.players[0].page == "Ask"
         window.say(op="unanswered", id=2, players=["nobody"])
         await until(lambda: window.last("unanswered"))

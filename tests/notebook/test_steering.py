@@ -248,9 +248,9 @@ async def test_answers_in_their_place_let_the_others_go_on() -> None:
     [
         (True, r"Contribute: side \(.*\) has no default.\nGive a value: defaults={'side': …}"),
         ({"contribution": 2}, "side .* has no default"),
-        ({"side": 3}, "3 is no answer to Contribute.side"),
-        ({"side": 1, "contribution": 11}, "11 is no answer to Contribute.contribution"),
-        ({"sides": 1}, "asks for 'sides'.\nAsked is: contribution, price"),
+        ({"side": 3}, "3 is not a valid answer to Contribute.side"),
+        ({"side": 1, "contribution": 11}, "11 is not a valid answer to Contribute.contribution"),
+        ({"sides": 1}, "has a field 'sides'.\nTheir fields are: contribution, price"),
     ],
 )
 async def test_what_is_no_answer_moves_nobody(defaults: Any, word: str) -> None:

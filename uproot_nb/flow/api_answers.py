@@ -1,4 +1,4 @@
-"""ApiAnswers: what an experiment's own `api(request, session)` answers to a page's script."""
+"""ApiAnswers: call an experiment's own `api(request, session)` for a page's script."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _KINDS = {bytes: "application/octet-stream", str: "text/plain; charset=UTF-8"}
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """What a page's script asked for with `uproot.api(path, options)`.
+    """A request that a page's script sent with `uproot.api(path, options)`.
 
         def api(request, session):
             if request.path == "best":
                 return {"price": max(session.prices)}
             session.votes = [*session.get("votes", []), request.data["vote"]]
 
-    `player` is who asks, `path` what follows the api's address, `query_params` and `headers` are
-    dicts (names of headers in lower case), `content` the body's bytes.
+    `player` is the sender, `path` the part after the api's address, and `content` the body's bytes.
+    `query_params` and `headers` are dicts, with the names of headers in lower case.
     """
 
     player: Player
@@ -48,54 +48,54 @@ class ApiRequest:
 
     @property
     def data(self) -> Any:
-        """What was sent as JSON; None if nothing was sent.
+        """The body as JSON; None if it is empty.
 
         Raises:
-            Refused: what was sent is no JSON; the script gets this as its answer.
+            Refused: the body is not JSON; the script gets this message as its answer.
         """
         if not self.content:
             return None
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
-            raise Refused("What was sent is no JSON.") from None
+            raise Refused("The request is not JSON.") from None
 
     @property
     def text(self) -> str:
-        """What was sent, as text."""
+        """The body as text."""
         return self.content.decode("utf-8", "replace")
 
-    # As the framework's apps ask, which await what they read.
+    # Apps of the uproot framework await what they read.
 
     async def json(self) -> Any:
-        """The same as `data`."""
+        """Return `data`."""
         return self.data
 
     async def body(self) -> bytes:
-        """The same as `content`."""
+        """Return `content`."""
         return self.content
 
     async def form(self) -> dict[str, str]:
-        """What was sent as a form without files."""
+        """Return the fields of a form without files."""
         return dict(parse_qsl(self.text, keep_blank_values=True))
 
 
 class ApiAnswers:
-    """Answers what scripts ask of the api of the app whose page their player is on."""
+    """Answers scripts' requests with the api of the app that their player is in."""
 
     def __init__(self, world: World, apps: ServedApps, pause: Pause, reports: ErrorReports) -> None:
         self._world, self._apps, self._pause, self._reports = world, apps, pause, reports
 
     async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
-        """Run the author's function; what it changed is undone if it raises."""
+        """Run the author's function; if it raises, its changes are undone."""
         player = self._world.player(request.player)
         app = self._apps.app_of(page)
         api = app.api
         if api is None:
-            return _said(request, 404, "This experiment has no api.")
+            return _error(request, 404, "This experiment has no api.")
         if self._pause.lasts:
-            return _said(request, 503, "The study is paused.")
-        asked = ApiRequest(
+            return _error(request, 503, "The study is paused.")
+        received = ApiRequest(
             player, request.method, request.path, dict(request.query), request.headers,
             request.content,
         )  # fmt: skip
@@ -103,17 +103,17 @@ class ApiAnswers:
             player.name, page.key if page else "", "api", page.source.hash if page else ""
         )
         try:
-            result = await run_authors(api, self._world, cause, asked, player.session)
+            result = await run_authors(api, self._world, cause, received, player.session)
             return _reply(request, result)
         except Exception as error:  # the border around authors' code
             if is_for_participants(error, app):
-                return _said(request, 400, text_of(error), type(error).__name__)
+                return _error(request, 400, text_of(error), type(error).__name__)
             self._reports.report(error, cause, f"player/{player.name}")
-            return _said(request, 500, CALM)
+            return _error(request, 500, CALM)
 
 
 def _reply(request: HttpRequest, result: Any) -> HttpReply:
-    """Turn what the author returned into an answer: JSON, text, bytes, or a response object."""
+    """Turn the author's return value (JSON, text, bytes or a response object) into a reply."""
     if result is None:
         return HttpReply(request.request, 204, [], b"")
     status = getattr(result, "status_code", None)
@@ -128,6 +128,6 @@ def _reply(request: HttpRequest, result: Any) -> HttpReply:
     return HttpReply(request.request, 200, [("Content-Type", kind)], body)
 
 
-def _said(request: HttpRequest, status: int, message: str, kind: str = "Error") -> HttpReply:
+def _error(request: HttpRequest, status: int, message: str, kind: str = "Error") -> HttpReply:
     body = to_json({"error": kind, "message": message})
     return HttpReply(request.request, status, [("Content-Type", _JSON)], body)

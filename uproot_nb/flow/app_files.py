@@ -1,4 +1,4 @@
-"""AppFiles: which files of an app browsers may read, and under which address."""
+"""AppFiles: the files of an app that browsers may read, and their addresses."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SCRIPT = "simulate.js"
 
 
 class AppFiles:
-    """Offers an app's static folder, its project's, and (to simulate) its simulate.js.
+    """Offers an app's static folder, its project's, and its simulate.js if pages are simulated.
 
-    Nothing else of an app's folder is ever offered: the other files tell how it works.
+    It offers no other file of an app's folder: they would show how the experiment works.
     """
 
     def __init__(self, world: World, simulate: bool) -> None:
@@ -30,8 +30,9 @@ class AppFiles:
     def address(self, app: App, path: str) -> str:
         """Return the address of a file, relative to a player's page.
 
-        `path` is below the app's static folder, or below its project's if it begins with "../";
-        "/simulate.js" is the app's script.
+        Args:
+            path: a path in the app's static folder, or in its project's if it begins with "../";
+                "/simulate.js" for the app's script.
         """
         part, rest = _part_of(path)
         return f"../../files/{self._key(app, part)}/{quote(rest)}"
@@ -49,7 +50,7 @@ class AppFiles:
             yield self._key(app, "script"), self._copy_of_script(app.folder, app.name)
 
     def close(self) -> None:
-        """Remove the copies that were made."""
+        """Delete the copies of scripts."""
         for folder in self._copies.values():
             shutil.rmtree(folder, ignore_errors=True)
         self._copies.clear()

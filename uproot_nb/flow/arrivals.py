@@ -1,4 +1,4 @@
-"""Arrivals: what runs between entering a page and showing it."""
+"""Arrivals: run what comes between entering a page and showing it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uproot_nb.session.entities import Player
 __all__ = ["Arrivals"]
 
 LONGEST_WALK = 100_000
-"""Steps that a player may pass without being shown a page; more is a loop without an end."""
+"""Steps that a player may take without seeing a page; more count as an endless loop."""
 
 
 class Arrivals:
@@ -38,13 +38,13 @@ class Arrivals:
         self._may_go_on, self._begin_timeout = may_go_on, begin_timeout
 
     async def settle(self, player: Player, request: Any = None) -> type[Page] | None:
-        """Run what runs on the way, and return the page to show; None at the end.
+        """Run the hooks on the way to the next page, and return that page; None at the end.
 
         Args:
-            request: what the browser asked, for `early`; None if the server moves the player.
+            request: the browser's request, for `early`; None if the server moves the player.
 
         Raises:
-            Exception: what a hook raised; the player stays, and it is tried again next time.
+            Exception: a hook failed; the player stays, and the next request tries it again.
         """
         if player.position < 0:
             self._moves.go(player, 0)
@@ -60,14 +60,14 @@ class Arrivals:
                 self._pass_open_end(player)
         raise BadPage(
             "page_order",
-            f"player/{player.name} has passed {LONGEST_WALK} pages and none was shown.",
-            "Let add_round become False, or show a page in every round.",
+            f"player/{player.name} passed {LONGEST_WALK} pages, and none of them was shown.",
+            "Set player.add_round to False at some point, or show a page in every round.",
         )
 
     # ---- one page ----
 
     async def _arrive(self, player: Player, page: type[Page], request: Any) -> bool:
-        """Run the hooks of an arrival; tell whether the player is to stay here."""
+        """Run the hooks of an arrival; return whether the player stays on the page."""
         visit = player._state.entered
         if self._moves.has_arrived(player):
             await self._early(player, page, request)
@@ -113,11 +113,11 @@ class Arrivals:
         await self._run_marked(player, page, "early", what, request)
 
     async def _once(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
-        """Run a hook that runs once per player and page."""
+        """Run a hook once per player and page."""
         await self._run_once(player, page, hook, f"{hook}:{page.key}", visit)
 
     async def _once_here(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
-        """Run a hook that runs once per position in the player's order."""
+        """Run a hook once per position in the player's page order."""
         await self._run_once(player, page, hook, f"{hook}@{player.position}", visit)
 
     async def _run_once(
@@ -131,17 +131,17 @@ class Arrivals:
     async def _run_marked(
         self, player: Player, page: type[Page], hook: str, what: str, *args: Any
     ) -> None:
-        """Run a hook and note, in the same step, that it has run."""
+        """Run a hook and log, in the same step, that it has run."""
         tried = attempt_for(player, page, hook)
         note = partial(self._moves.mark, player, what)
         await run_hook(page, hook, player, tried, *args, then=note)
 
     def _is_at(self, player: Player, visit: int) -> bool:
-        """Tell whether no hook has moved the player since the visit began."""
+        """Return whether the player is still on this visit: no hook has moved them."""
         return player._state.entered == visit
 
     def _pass_open_end(self, player: Player) -> None:
-        """Decide whether a Repeat goes on (or go to the next app), and step over the place."""
+        """Decide whether a Repeat goes on, or enter the next app; then step over the place."""
         position = player.position
         with player._world.lock:
             if self._journeys.is_open(player, position):

@@ -1,4 +1,4 @@
-"""Departures: when somebody has gone, pages look again at those who are left on them."""
+"""Departures: notify pages on which players depend on each other when one of them leaves."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ __all__ = ["Departures"]
 
 
 class Departures:
-    """Lets pages on which players depend on each other know that somebody has moved or dropped out.
+    """Calls `look_again(player)` of pages that define it, when a player has moved or dropped out.
 
-    These are page classes that define `look_again(player)`, such as a call market's, and
-    `looks_once_for(player)`: equal values mean that one look is enough for both players. It
-    runs at once, under the same lock and in the same commit as the move: neither a kill nor another
-    player's call comes between the two, and a rerun has them in the same order.
+    A call market's page is one. Its `looks_once_for(player)` returns equal values for players who
+    need one call only. The call runs under the lock and in the commit of the move: neither a kill
+    nor another player's call comes between the two, and a rerun repeats their order.
     """
 
     def __init__(
@@ -37,21 +36,21 @@ class Departures:
         self._world, self._journeys = world, journeys
         self._whereabouts, self._reports = whereabouts, reports
         self._gone: dict[Player, None] | None = None
-        """Who has gone in a block of `together`; None outside."""
+        """The players who have left in a `batch`; None outside one."""
 
     def note(self, player: Player) -> None:
-        """Let every such page on which somebody is look again, now that *player* has gone."""
+        """Notify the pages that still have players that *player* has left."""
         with self._world.lock:
             if self._gone is None:
-                self._look_for([player])
+                self._notify([player])
             else:
                 self._gone[player] = None
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Look once for all who go in a block, at its end and in the same commit.
+        """Notify pages once for all who leave in a block, at its end and in the same commit.
 
-        Otherwise each of many who are moved would make the page ask all who are left.
+        Otherwise each of many moves would make the page check all who are left.
         """
         with self._world.lock:
             if self._gone is not None:
@@ -62,17 +61,17 @@ class Departures:
                 yield
             finally:
                 gone, self._gone = self._gone, None
-                self._look_for(gone)
+                self._notify(gone)
 
-    def _look_for(self, gone: Collection[Player]) -> None:
+    def _notify(self, gone: Collection[Player]) -> None:
         pages: list[Any] = list(self._journeys.pages.values()) if gone else []
         for page in pages:
             if hasattr(page, "look_again") and self._whereabouts.is_shown(page.key):
                 last = {page.looks_once_for(player): player for player in gone}
                 for player in last.values():
-                    self._look(page, player)
+                    self._call(page, player)
 
-    def _look(self, page: Any, player: Player) -> None:
+    def _call(self, page: Any, player: Player) -> None:
         world, tried = self._world, attempt_for(player, page, "look_again")
         before = world.lock.begin_step(tried)
         try:

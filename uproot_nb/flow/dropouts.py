@@ -1,4 +1,4 @@
-"""Dropouts: who has been offline too long, by the real state of connections."""
+"""Dropouts: players who have been offline too long, by the state of their connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Handler = Callable[[Player], Any]
 
 
 def watch_for_dropout(player: Player, handler: Handler, tolerance: float = 30.0) -> None:
-    """Call *handler* once the player has been offline for *tolerance* seconds.
+    """Call *handler* after the player has been offline for *tolerance* seconds.
 
         async def left(player):
             player.timed_out = True
@@ -27,28 +27,29 @@ def watch_for_dropout(player: Player, handler: Handler, tolerance: float = 30.0)
         def new_player(player):
             watch_for_dropout(player, left, tolerance=15)
 
-    A browser that comes back in time is no dropout. The watch outlasts a restart of the kernel if
-    the handler is a function of the notebook or app, and not one inside another function.
+    A browser that reconnects in time is not a dropout. The watch survives a restart of the kernel
+    if the handler is defined at the top level of the notebook or app.
 
     Raises:
-        UprootError: the handler cannot be called, or the tolerance is no number of seconds.
+        UprootError: the handler cannot be called, or the tolerance is not a number of seconds.
     """
     if not isinstance(player, Player):
         raise WrongRecipient(player)
     if not callable(handler):
         raise UprootError(
-            f"watch_for_dropout() was given {handler!r}, which cannot be called.\n"
-            "Give an 'async def' function that takes the player."
+            f"watch_for_dropout() got {handler!r} as its handler, which is not a function.\n"
+            "Pass a function that takes the player, such as 'async def left(player)'."
         )
     if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or tolerance < 0:
         raise UprootError(
-            f"watch_for_dropout(tolerance={tolerance!r}): give a number of seconds, 0 or more."
+            f"watch_for_dropout() got tolerance={tolerance!r}, which is not a number of seconds.\n"
+            "Pass 0 or more, such as tolerance=30."
         )
     world_of(player).dropouts.watch(player, handler, float(tolerance))
 
 
 def mark_dropout(player: Player) -> None:
-    """Let a player count as a dropout: nobody waits for them, and a watch's handler is called."""
+    """Count a player as a dropout: nobody waits for them, and the handler of a watch runs."""
     if not isinstance(player, Player):
         raise WrongRecipient(player)
     world_of(player).dropouts.mark(player)
@@ -58,12 +59,12 @@ class Dropouts:
     """Watches players' connections.
 
     Args:
-        call: runs an author's handler for a player, reporting what it raises; then the player has
-            left.
-        find: finds a handler by the name that the log has.
-        dropped: is told of each dropout, so that those who wait need not.
-        left: is told of each dropout for whom no handler runs.
-        clocks: say how much time has passed, and whether it stands still in a pause.
+        call: runs an author's handler for a player and reports its errors; afterwards the player
+            has left.
+        find: returns the handler of a name in the log.
+        dropped: called after each dropout, so that nobody goes on waiting for the player.
+        left: called with each dropout who has no handler.
+        clocks: the run's time, which stands still in a pause.
     """
 
     def __init__(
@@ -78,13 +79,13 @@ class Dropouts:
         self._world, self._call, self._find = world, call, find
         self._dropped, self._left, self._clocks = dropped, left, clocks
         self._since: dict[str, float] = {}
-        """By player: from when, by `clocks.elapsed`, their absence counts."""
+        """By player: when their absence began, by `clocks.elapsed`."""
         clocks.shift_listeners["dropouts"] = self._follow
         self._handlers: dict[str, Handler] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def watch(self, player: Player, handler: Handler, tolerance: float) -> None:
-        """Begin to watch a player; a second watch takes the place of the first."""
+        """Watch a player; a second watch replaces the first."""
         world = self._world
         with world.lock:
             self._handlers[player.name] = handler
@@ -96,13 +97,13 @@ class Dropouts:
         world.loop.call_soon_threadsafe(self.arm, player)
 
     def mark(self, player: Player) -> None:
-        """Count a player as a dropout from now on, online or not."""
+        """Count a player as a dropout, online or not."""
         with self._world.lock:
             if not player.has_dropped_out:
                 self._drop(player, by_hand=True)
 
     def resume(self) -> None:
-        """Watch whoever the log says is watched."""
+        """Resume the watches that are in the log."""
         now, elapsed = self._world.journal.clock(), self._clocks.elapsed
         for player in self._world.players():
             state = player._state
@@ -112,7 +113,7 @@ class Dropouts:
         self._arm_all()
 
     def _follow(self, seconds: float) -> None:
-        """Go on after a pause, or when the machine's clock was set."""
+        """Set the timers again after a pause or a change of the machine's clock."""
         self._world.loop.call_soon_threadsafe(self._arm_all)
 
     def _arm_all(self) -> None:
@@ -120,7 +121,7 @@ class Dropouts:
             self.arm(player)
 
     def note_presence(self, player: Player) -> None:
-        """Take note that a player has come or gone."""
+        """Handle that a player has connected or disconnected."""
         if not player.online:
             self._since[player.name] = self._clocks.elapsed
             self.arm(player)
@@ -132,7 +133,7 @@ class Dropouts:
             self._write(player, {"dropped": False})
 
     def arm(self, player: Player) -> None:
-        """Wake up when the player will have been away too long."""
+        """Set a timer for the moment when the player will have been offline too long."""
         timer = self._timers.pop(player.name, None)
         if timer is not None:
             timer.cancel()
@@ -145,7 +146,7 @@ class Dropouts:
         self._timers[player.name] = self._world.loop.call_later(left, self._check, player)
 
     def close(self) -> None:
-        """Watch nobody any more."""
+        """Cancel every timer."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -162,7 +163,7 @@ class Dropouts:
                 self._drop(player)
 
     def _remaining(self, player: Player) -> float:
-        """Return how much longer a player may be away, in seconds."""
+        """Return how many seconds longer a player may be offline."""
         watch, elapsed = player._state.watch or {"tolerance": 0.0}, self._clocks.elapsed
         return float(self._since.get(player.name, elapsed) + watch["tolerance"] - elapsed)
 
@@ -181,12 +182,12 @@ class Dropouts:
 
 
 def _lost(name: str) -> Handler:
-    """Return a handler that says why the author's own was not called."""
+    """Return a handler that reports why the author's own was not called."""
 
     def lost_handler(player: Player) -> None:
         raise UprootError(
-            f"The dropout handler '{name}' of player/{player.name} is not defined in this kernel.\n"
-            "Define it in a cell (not inside another function), and serve again."
+            f"player/{player.name} dropped out, but the handler '{name}' is not defined in this "
+            "kernel.\nDefine it in a cell, outside other functions, and serve again."
         )
 
     return lost_handler

@@ -1,4 +1,4 @@
-"""Flow: answers browsers' requests, and moves players from page to page."""
+"""Flow: answers browsers' requests and moves players from page to page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NEWS_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class VisitRequest:
-    """What a browser asked for, as the hook `early` sees it; header names are in lower case."""
+    """A browser's request as the hook `early` gets it; header names are in lower case."""
 
     method: str
     headers: dict[str, str]
@@ -47,10 +47,17 @@ class VisitRequest:
 
 
 class Flow:
-    """Lets players go through their page orders.
+    """Takes players through their page orders.
 
-    Requests of one player, deadlines and releases from wait pages take turns; what they do is
-    done in steps under the run's lock, and answered once it is committed.
+    A player's requests, deadlines and releases from wait pages take turns. They run in steps under
+    the run's lock, and are answered once their changes are committed.
+
+    Args:
+        files: (app, path) → the address of an app's static file.
+        spawn: starts a task of the run.
+        open_place: opens one more place for a participant who joins.
+        language: the session's language; "" for the app's or the browser's.
+        simulate: whether pages fill themselves in, with the apps' simulate.js.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class Flow:
         self._turns: dict[str, asyncio.Lock] = {}
         self._has_news = self._is_waking = False
         self._postponed: dict[Player, bool] = {}
-        """Who is settled after the pause, and whether they were moved."""
+        """Players to settle after the pause, and whether they were moved."""
         self.pause = Pause(world.loop)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
@@ -79,7 +86,7 @@ class Flow:
         self.moves = Moves(world, self.journeys, self.departures)
         self.timeouts = Timeouts(world, self.moves.cause, self._ask_for_form, self._time_is_up)
         self.waits = Waits(
-            world, self.journeys, self.moves, self.whereabouts, self.follow, self._tell_waiting
+            world, self.journeys, self.moves, self.whereabouts, self.follow, self._schedule_news
         )  # fmt: skip
         self._arrivals = Arrivals(
             self.journeys, self.moves, self.waits.check, self.timeouts.begin
@@ -101,17 +108,17 @@ class Flow:
     # ---- requests ----
 
     async def answer(self, request: HttpRequest) -> None:
-        """Answer one request; those of one player are answered one after the other.
+        """Answer one request, after the earlier ones of the same player.
 
-        In a pause only the page that a player is on already is shown. Everything else waits; what
-        waits for too long is not answered, and the browser asks again.
+        In a pause, only the page that a player is already on is shown. Other requests wait; one
+        that waits too long gets no answer, and the browser sends it again.
         """
         if self._must_wait(request) and not await self.pause.over():
             return
         if request.action == "join":
             await self._joins.answer(request)
             return
-        if request.action == "api":  # may take its time: the player's pages do not wait for it
+        if request.action == "api":  # may be slow: the player's pages do not wait for it
             player = self._world.player(request.player)
             page = self.journeys.page(player, player.position)
             self.reply(await self._api.answer(request, page))
@@ -153,14 +160,14 @@ class Flow:
         return await self.showing.show(player, page, request, None)
 
     def _must_wait(self, request: HttpRequest) -> bool:
-        if not self.pause.lasts or request.action == "api":  # that says by itself that it pauses
+        if not self.pause.lasts or request.action == "api":  # the api answers "paused" itself
             return False
         if request.action != "page":
             return True
         return not self.moves.has_arrived(self._world.player(request.player))
 
     def reply(self, reply: HttpReply) -> None:
-        """Answer a request once everything that was written so far is committed."""
+        """Answer a request once everything written so far is committed."""
         with self._world.lock:
             self._world.journal.after_commit(lambda: self._world.send(reply))
 
@@ -170,31 +177,31 @@ class Flow:
     # ---- what happens without a request ----
 
     def resume(self) -> None:
-        """Go on where the log stopped: deadlines run again, half-made groups are finished."""
+        """Continue where the log ends: start deadlines again and finish half-made groups."""
         self.timeouts.resume()
         for player in self._world.players():
-            if player.has_dropped_out:  # a kill may have come before the handler's end
+            if player.has_dropped_out:  # a kill may have interrupted the handler
                 self.departures.note(player)
             if player.position >= 0 and player.page is not None:
-                self._spawn(self._settle(player, tell=False))
+                self._spawn(self._settle(player, reload=False))
 
     def note_presence(self, player: Player) -> None:
-        """Take note that a player's browser has come; who waits may be waiting for that."""
+        """Handle that a player's browser has connected: a wait page counts who is online."""
         page = self.journeys.page(player, player.position)
         if player.online and page is not None and page.waits:
-            self._spawn(self._settle(player, tell=True))
+            self._spawn(self._settle(player, reload=True))
 
     def follow(self, player: Player) -> None:
-        """Let a player who was moved arrive where they are, and the browser show it."""
+        """Let a moved player arrive on the new page, and the browser show it."""
         self._world.loop.call_soon_threadsafe(self._spawn_follow, player)
 
     def wake_waiting(self, everybody: bool = False) -> None:
-        """Look again, soon, whether those who wait may go on: somebody has moved or dropped out.
+        """Check soon whether waiting players may go on, after a move or dropout.
 
-        However many have, it is looked once for all of them.
+        One check serves all moves that come before it.
 
         Args:
-            everybody: look for all who wait, also where nobody has moved: a page is another one.
+            everybody: check all waiting players, also where nobody has moved: a page was redefined.
         """
         with self._world.lock:
             if everybody:
@@ -211,7 +218,7 @@ class Flow:
             self._spawn(self._look_again(player))
 
     async def _look_again(self, player: Player) -> None:
-        """Let those go on who wait with a player, if they may; who goes on is settled then."""
+        """Let the players who wait with this one go on, if they may."""
         if self.pause.lasts:
             self._postponed.setdefault(player, False)
             return
@@ -224,14 +231,18 @@ class Flow:
         for player in self._world.players():
             page = self.journeys.page(player, player.position)
             if page is not None and page.waits and self.moves.has_arrived(player):
-                self._spawn(self._settle(player, tell=True))
+                self._spawn(self._settle(player, reload=True))
 
     def _spawn_follow(self, player: Player) -> None:
         if not self._world.closing:
-            self._spawn(self._settle(player, tell=True, moved=True))
+            self._spawn(self._settle(player, reload=True, moved=True))
 
-    async def _settle(self, player: Player, tell: bool, moved: bool = False) -> None:
-        """Bring a player to the next page that is shown, and let an open browser follow."""
+    async def _settle(self, player: Player, reload: bool, moved: bool = False) -> None:
+        """Bring a player to the next page that is shown, and let an open browser follow.
+
+        Args:
+            moved: the player was moved: reload the browser even if nothing has changed since.
+        """
         if self.pause.lasts:
             self._postponed[player] = self._postponed.get(player, False) or moved
             return
@@ -241,14 +252,14 @@ class Flow:
                 await self._arrivals.settle(player)
             except Exception as error:  # the border around authors' hooks
                 self._report(error, player)
-            if tell and (moved or player._state.entered != before):
+            if reload and (moved or player._state.entered != before):
                 self._delivery.act(player, "reload", entered=player._state.entered)
 
     def _time_is_up(self, player: Player) -> None:
         self._spawn(self._go_on_without(player, player._state.entered))
 
     async def _go_on_without(self, player: Player, visit: int) -> None:
-        """Let a player go on whose time is up and whose browser has sent nothing."""
+        """Let a player go on whose time is up and whose browser has sent no form."""
         async with self._turn(player.name):
             if player._state.entered != visit or not self.timeouts.has_passed(player):
                 return
@@ -266,18 +277,18 @@ class Flow:
         else:
             self._delivery.act(player, "submit", timeout=True, page=player.position)
 
-    def _tell_waiting(self) -> None:
-        """Tell wait pages how many are here; of many arrivals at once, only the last."""
+    def _schedule_news(self) -> None:
+        """Send wait pages how many are here, once for many arrivals."""
         if not self._has_news:
             self._has_news = True
-            self._world.loop.call_later(NEWS_SECONDS, self._tell_news)
+            self._world.loop.call_later(NEWS_SECONDS, self._send_news)
 
-    def _tell_news(self) -> None:
+    def _send_news(self) -> None:
         self._has_news = False
-        told: dict[tuple[Any, ...], list[Player]] = {}
+        recipients: dict[tuple[Any, ...], list[Player]] = {}
         for players, data in self.waits.take_news():
-            told.setdefault((data["here"], data["needed"]), []).extend(players)
-        for (here, needed), players in told.items():
+            recipients.setdefault((data["here"], data["needed"]), []).extend(players)
+        for (here, needed), players in recipients.items():
             data = {"here": here, "needed": needed}
             self._delivery.notify(None, players, data, WAIT_EVENT, ...)
 
@@ -289,25 +300,25 @@ class Flow:
     # ---- moving ----
 
     def move_to(self, player: Player, position: int) -> None:
-        """Put the player on a page (or past the last) and let an open browser follow."""
+        """Move the player to a position (or past the last page); an open browser follows."""
         with self._world.lock:
             self.moves.go(player, position, "move")
             self.follow(player)
             self.wake_waiting()
 
     def position_of(self, player: Player, page: type[Page] | int) -> int:
-        """Return where a page stands in a player's order."""
+        """Return a page's position in a player's page order."""
         return self.journeys.find(player, page)
 
     def end_of(self, player: Player) -> int:
-        """Return the position past a player's last page."""
+        """Return the position after a player's last page."""
         return self.journeys.finish(player)
 
     # ---- code ----
 
     @property
     def pages(self) -> tuple[type[Page], ...]:
-        """Every page of the session, in the order in which the apps first name it."""
+        """Every page of the session, in the order in which the apps first name them."""
         known = self.journeys.pages
         return tuple(known.values())
 
@@ -317,7 +328,7 @@ class Flow:
         return self.pause.state
 
     def set_state(self, state: str) -> None:
-        """Pause, or go on: forms, moves, waits and deadlines stand still meanwhile."""
+        """Pause or go on; in a pause forms, moves, waits and deadlines stand still."""
         if state == "paused":
             self.pause.begin()
             self.timeouts.pause()
@@ -329,27 +340,27 @@ class Flow:
             self.show_clock(player)
 
     def show_clock(self, player: Player) -> None:
-        """Let a player's open browser show how much time is left, and whether the clock stands."""
+        """Send a player's open browser the time left, and whether the clock is stopped."""
         left = self.timeouts.remaining(player)
         if left is not None and player.online:
-            told = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
+            clock = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
             entered = player._state.entered
-            self._delivery.tell([player.name], "clock", entered=entered, **told)
+            self._delivery.tell([player.name], "clock", entered=entered, **clock)
 
     def _catch_up(self) -> None:
-        """Do what was put off in a pause."""
+        """Do what was postponed in a pause."""
         self.wake_waiting()
         postponed, self._postponed = self._postponed, {}
         for player, moved in postponed.items():
-            self._spawn(self._settle(player, tell=True, moved=moved))
+            self._spawn(self._settle(player, reload=True, moved=moved))
 
     def replace(self, page: type[Page]) -> bool:
-        """Use a redefined page class from now on; tell whether it is in the order."""
+        """Use a redefined page class from now on; return whether the session has this page."""
         if page.key not in self.journeys.pages:
             return False
         self.journeys.pages[page.key] = page
         return True
 
     def close(self) -> None:
-        """Forget every timer."""
+        """Cancel every timer."""
         self.timeouts.close()

@@ -1,4 +1,4 @@
-"""Hooks: authors' code around a page, in steps; what it changed is undone if it fails."""
+"""Hooks: run authors' code in steps, and undo its changes if it fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EFFECT = "effect"
-"""Stands in the place of a subject for an effect outside of the session, by its token."""
+"""Takes the place of a subject for an effect outside the session, whose token is the field."""
 
 
 async def run_authors(
@@ -38,10 +38,11 @@ async def run_authors(
 ) -> Any:
     """Run authors' code, sync or async, in steps under the run's lock.
 
-    *then* is done in its last step, so that no kill comes between the two.
+    If it raises, the fields it has changed get their earlier values back, except those that another
+    player's code has changed since; that can only happen while an `async` function waits.
 
-    If it raises, the fields it has changed get their earlier values back; not those that somebody
-    else has changed meanwhile, which only happens while an `async` function waits.
+    Args:
+        then: runs in the last step, so that no kill comes between the two.
     """
     lock = world.lock
     tried = cause if isinstance(cause, Attempt) else attempt(cause)
@@ -82,7 +83,7 @@ async def run_hook(
     default: Any = None,
     then: Callable[[], None] | None = None,
 ) -> Any:
-    """Run one hook of a page for a player, if there is one; a plain value is its own answer."""
+    """Run a page's hook for a player; return *default* without one, and a plain value as it is."""
     hook: Any = getattr(page, name, None)
     if hook is None:
         return default
@@ -94,7 +95,7 @@ async def run_hook(
 
 
 async def value_of(page: type[Page], name: str, player: Player, tried: Attempt) -> Any:
-    """Return what a page says of itself: a plain attribute, or what a hook of that name returns."""
+    """Return a page's attribute, or the value that the hook of that name returns."""
     given = getattr(page, name, None)
     if callable(given):
         return await run_hook(page, name, player, tried)
@@ -102,7 +103,7 @@ async def value_of(page: type[Page], name: str, player: Player, tried: Attempt) 
 
 
 def attempt_for(player: Player, page: type[Page] | None, what: str) -> Attempt:
-    """Return the cause of hooks that run for a player on a page, and stand or fall together."""
+    """Return the cause of hooks that run for a player on a page and are undone together."""
     if page is None:
         return attempt(Cause(player.name, "", what, ""))
     world_of(player).see_code(page)
@@ -116,15 +117,15 @@ def blame(error: BaseException, cause: Cause) -> None:
 
 
 def cause_of(error: BaseException) -> Cause | None:
-    """Return which of the authors' code raised an error; None if it was not theirs."""
+    """Return which of the authors' code raised an error; None if none of it did."""
     return getattr(error, "__uproot_cause__", None)
 
 
-# ---- what a failed attempt leaves behind ----------------------------------------------------
+# ---- undoing a failed attempt ---------------------------------------------------------------
 
 
 def undo(world: World, tried: Attempt) -> None:
-    """Give every field that an attempt changed the value it had before; under the lock."""
+    """Restore the earlier value of each field that an attempt has changed; under the lock."""
     changed = list(tried.first.items())
     fields, groups = dict(tried.old.fields), dict(tried.old.groups)
     tried.first.clear()
@@ -148,7 +149,7 @@ def _foreign(
     first: int,
     kinds: Collection[str] = CHANGES,
 ) -> bool:
-    """Tell whether somebody else has changed the field since."""
+    """Return whether code of somebody else has changed the field since."""
     since = world.journal.read(kinds, subject, field, after=first - 1)
     return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
 
@@ -171,7 +172,7 @@ def _restore(world: World, cause: Cause, subject: str, field: str, old: OldField
 
 
 def _is_at(root: Any, appended: Appended) -> bool:
-    """Tell whether a list is still where it was: code beside the hook may have replaced it."""
+    """Return whether a list is still in its place: other code may have replaced it."""
     try:
         for key in appended.path:
             root = root[key]
@@ -181,7 +182,7 @@ def _is_at(root: Any, appended: Appended) -> bool:
 
 
 def _take_back(world: World, cause: Cause, subject: str, field: str, appended: Appended) -> None:
-    """Take out what was appended to a list: small events, however long the list is."""
+    """Remove what was appended to a list, by small events however long the list is."""
     path, target, length = appended
     for index in range(len(target) - 1, length - 1, -1):
         text = world.codec.encode({"path": path, "key": index})
@@ -190,7 +191,7 @@ def _take_back(world: World, cause: Cause, subject: str, field: str, appended: A
         release(item)
     fields = world.state.fields[subject]
     if target is fields[field] and type(target) is list:
-        fields[field] = target[:length]  # another list, by which a model's index sees the change
+        fields[field] = target[:length]  # a new list, which shows a model's index the change
     else:
         list.__delitem__(target, slice(length, None))
 

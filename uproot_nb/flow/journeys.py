@@ -1,4 +1,4 @@
-"""Journeys: each player's own page order, decided on the way and kept in the log."""
+"""Journeys: each player's own page order, decided on the way and stored in the log."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = ["Journeys"]
 
 
 class Journeys:
-    """Knows every page of a session by its key, and each player's steps.
+    """Holds the pages of a session by key, and each player's steps.
 
-    A journey is drawn from the session's seed when the player sets out, and goes on being drawn
-    where a `Repeat` or the next app begins. The log keeps what came out.
+    A journey is drawn from the session's seed when the player starts, and extended where a `Repeat`
+    or the next app begins. The log stores the result.
     """
 
     def __init__(self, world: World, setup: Setup) -> None:
         self._world = world
         self.pages: dict[str, type[Page]] = {}
         self.failed: set[str] = set()
-        """Players who see the page for when an author's code has failed."""
+        """Players who see the page that says an author's code has failed."""
         self._orders: dict[tuple[str, int], Sequence[Any]] = {}
         self.adopt(setup)
 
     def adopt(self, setup: Setup) -> None:
-        """Use these apps from now on; journeys that have begun keep the steps they have."""
+        """Use these apps from now on; journeys that have begun retain their steps."""
         self.setup = setup
         self._orders.clear()
         for page in setup.pages:
@@ -48,7 +48,7 @@ class Journeys:
     # ---- a player's steps ----
 
     def steps(self, player: Player) -> list[Any]:
-        """Return the player's steps as the log keeps them, beginning the journey if need be."""
+        """Return the player's steps as stored in the log; begin the journey if there is none."""
         journey = player._state.journey
         if journey is None:
             self._extend(player, [])
@@ -56,7 +56,7 @@ class Journeys:
         return journey
 
     def step(self, player: Player, position: int) -> Step | None:
-        """Return the step at a position; None past the last."""
+        """Return the step at a position; None after the last."""
         steps = self.steps(player)
         return Step.load(steps[position]) if 0 <= position < len(steps) else None
 
@@ -65,37 +65,37 @@ class Journeys:
         steps = player._state.journey or []
         if not 0 <= position < len(steps):
             return None
-        kept = steps[position]
-        key = kept if isinstance(kept, str) else kept.get("page", "")
+        stored = steps[position]
+        key = stored if isinstance(stored, str) else stored.get("page", "")
         if not key:
             return None
         try:
             return self.pages[key]
         except KeyError:
             raise UprootError(
-                f"player/{player.name} is to see the page '{key}', which is nowhere defined.\n"
-                "Run the cell that defines it and serve again."
+                f"player/{player.name} is on the page '{key}', which is not defined.\n"
+                "Run the cell that defines it, then serve again."
             ) from None
 
     def decide(self, player: Player, again: bool) -> None:
-        """Go on with the journey at its open end."""
+        """Extend the journey at its open end, where a `Repeat` or the next app begins."""
         steps = self.steps(player)
         decided = [s["again"] for s in steps if _decides(s) and s["again"] is not None]
         self._extend(player, [*decided, again])
 
     def is_open(self, player: Player, position: int) -> bool:
-        """Tell whether something is to be decided at a position before the journey goes on."""
+        """Return whether the journey is open at a position: a decision is pending there."""
         steps = self.steps(player)
         return (
             position == len(steps) - 1 and _decides(steps[position]) and _pending(steps[position])
         )
 
     def repeats(self, player: Player, position: int) -> bool:
-        """Tell whether what is to be decided at a position is if a `Repeat` goes on."""
+        """Return whether the decision at a position is about a `Repeat`, and not the next app."""
         return "app" not in self.steps(player)[position]
 
     def finish(self, player: Player) -> int:
-        """Decide everything that is open against going on, and return the end's position."""
+        """End every open `Repeat`, and return the position after the last page."""
         while self.is_open(player, len(self.steps(player)) - 1):
             self.decide(player, again=False)
         return len(self.steps(player))
@@ -103,36 +103,36 @@ class Journeys:
     # ---- finding pages ----
 
     def nth(self, player: Player, position: int) -> int:
-        """Return how often the page at a position stands before it."""
+        """Return how often the page at a position occurs before it."""
         steps = self.steps(player)
         if not 0 <= position < len(steps):
             return 0
         key = _key(steps[position])
-        return sum(1 for kept in steps[:position] if _key(kept) == key)
+        return sum(1 for stored in steps[:position] if _key(stored) == key)
 
     def place(self, player: Player, key: str, nth: int) -> int | None:
-        """Return the position of a page's nth place in a journey; None if it has no such place."""
+        """Return the position of a page's nth occurrence in a journey; None without one."""
         seen = 0
-        for position, kept in enumerate(player._state.journey or []):
-            if _key(kept) == key:
+        for position, stored in enumerate(player._state.journey or []):
+            if _key(stored) == key:
                 if seen == nth:
                     return position
                 seen += 1
         return None
 
     def find(self, player: Player, page: type[Page] | int) -> int:
-        """Return where a page stands for a player: the next such place, else the last before.
+        """Return a page's position in a player's journey: the next one, else the last before.
 
         Raises:
-            UprootError: it stands nowhere in the player's journey.
+            UprootError: the page is not in the player's journey.
         """
         if isinstance(page, int) and not isinstance(page, bool):
             return self._checked(player, page)
         if not (isinstance(page, type) and issubclass(page, Page)):
-            raise UprootError(f"{page!r} is not a page.\nGive a page class or its position.")
+            raise UprootError(f"{page!r} is not a page.\nPass a page class or its position.")
         while True:
             steps = self.steps(player)
-            places = [at for at, kept in enumerate(steps) if _key(kept) == page.key]
+            places = [at for at, stored in enumerate(steps) if _key(stored) == page.key]
             later = [at for at in places if at > player.position]
             if later or places:
                 return later[0] if later else places[-1]
@@ -141,16 +141,16 @@ class Journeys:
             self.decide(player, again=False)
         raise UprootError(
             f"{page.__name__} is not in the page order of player/{player.name}.\n"
-            "Add it to page_order, or choose a page that is there."
+            "Add it to page_order, or choose a page from it."
         )
 
     def _checked(self, player: Player, position: int) -> int:
         if self.page(player, position) is not None:
             return position
         raise UprootError(
-            f"There is no page at position {position} for player/{player.name}; there are "
+            f"player/{player.name} has no page at position {position} of "
             f"{len(self.steps(player))}.\n"
-            "Positions count from 0. For the end, call move_to_end(player)."
+            "Positions count from 0. To go to the end, call move_to_end(player)."
         )
 
     # ---- drawing ----
@@ -169,7 +169,7 @@ class Journeys:
             world.journal.fold_for(cause, "order", player.subject, "", text)
 
     def _order(self, player: Player, number: int) -> Sequence[Any]:
-        """Return an app's page order for a player; asked for once."""
+        """Return an app's page order for a player; the author's function is called once."""
         app = self.setup.apps[number]
         known = self._orders.get((player.name, number))
         if known is None:
@@ -211,10 +211,10 @@ def _landing_page(app: str) -> type[Page]:
 
 
 def _open_end(drawn: Sequence[Step], known: Sequence[Any], decided: int) -> int:
-    """Return where in newly drawn steps the known ones go on: at the decision made last.
+    """Return the position in newly drawn steps from which they extend the known ones.
 
-    A page_order(player) that is asked again after a restart may say something else by then. What
-    the player has behind them stays, and the rest is taken from that decision on.
+    That is the last decision. A page_order(player) that is called again after a restart may return
+    other pages: the player's past steps stay, and the new ones count from that decision on.
     """
     places = [place for place, step in enumerate(drawn) if not step.page]
     if known and 0 < decided <= len(places):
@@ -223,7 +223,7 @@ def _open_end(drawn: Sequence[Step], known: Sequence[Any], decided: int) -> int:
 
 
 def _check_names(page: type[Page]) -> None:
-    """Refuse fields whose answers could not be kept, before anybody sees them."""
+    """Refuse fields whose answers could not be stored, before anybody sees them."""
     fields, stealthy = getattr(page, "fields", None), getattr(page, "stealth_fields", ())
     if not isinstance(fields, Mapping) or callable(stealthy):
         return
@@ -231,18 +231,18 @@ def _check_names(page: type[Page]) -> None:
     if taken:
         raise BadPage(
             page.__name__,
-            f"a field is named '{taken[0]}', which uproot_nb keeps for itself on players.",
-            f"Name it 'my_{taken[0]}', for example.",
+            f"a field is named '{taken[0]}', which is a reserved name on players.",
+            f"Rename it, for example to 'my_{taken[0]}'.",
         )
 
 
-def _key(kept: Any) -> str:
-    return kept if isinstance(kept, str) else kept.get("page", "")
+def _key(stored: Any) -> str:
+    return stored if isinstance(stored, str) else stored.get("page", "")
 
 
-def _decides(kept: Any) -> bool:
-    return not isinstance(kept, str) and "again" in kept
+def _decides(stored: Any) -> bool:
+    return not isinstance(stored, str) and "again" in stored
 
 
-def _pending(kept: Any) -> bool:
-    return kept["again"] is None
+def _pending(stored: Any) -> bool:
+    return stored["again"] is None

@@ -1,4 +1,4 @@
-"""Moves: put players on pages, and tell their fields the round, block and app."""
+"""Moves: put players on pages, and set their fields for the round, block and app."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from uproot_nb.session.world import World
 __all__ = ["PLACE_FIELDS", "Moves"]
 
 PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
-"""Players' fields that say where in the page order they are; a move sets them."""
+"""Players' fields for their place in the page order, which a move sets."""
 
 
 class Moves:
-    """Writes where players are; runs none of the authors' code but a page order's own function.
+    """Logs where players are; of authors' code, it runs only a page order's own function.
 
     Args:
-        departures: is told, in the same commit, of each player who has gone to another place.
+        departures: notified of each move in the same commit.
     """
 
     def __init__(self, world: World, journeys: Journeys, departures: Departures) -> None:
@@ -30,7 +30,7 @@ class Moves:
         self._moved, self.batch = departures.note, departures.batch
 
     def cause(self, player: Player, what: str) -> Cause:
-        """Return the cause of what the flow itself does for a player who is on a page."""
+        """Return the cause of an act of the flow itself for a player."""
         page = self._journeys.pages.get(player.page or "")
         if page is None:
             return Cause(player.name, "", what, "")
@@ -38,7 +38,7 @@ class Moves:
         return Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash)
 
     def go(self, player: Player, position: int, why: str = "flow") -> None:
-        """Put a player on the step at a position, or past the last."""
+        """Put a player on the step at a position, or after the last page."""
         world, journeys = self._world, self._journeys
         with world.lock:
             steps = journeys.steps(player)
@@ -52,21 +52,21 @@ class Moves:
             self._write(player, cause, "enter", value["page"] or "", value, position)
             step = journeys.step(player, position)
             if step is not None and step.page:
-                self._tell(player, step)
+                self._set_place(player, step)
             self._moved(player)
 
     def mark(self, player: Player, what: str) -> None:
-        """Note that something which runs once has run for a player."""
+        """Log that something which runs once has run for a player."""
         with self._world.lock:
             cause = self.cause(player, what.partition(":")[0])
             self._world.journal.fold_for(cause, "once", player.subject, what, "null")
 
     def note_arrived(self, player: Player) -> None:
-        """Note that all that comes before a page is shown has run for this visit."""
+        """Log that a player has arrived: all hooks before the page have run for this visit."""
         self.mark(player, ARRIVED)
 
     def has_arrived(self, player: Player) -> bool:
-        """Tell whether all that comes before the player's page is shown has run."""
+        """Return whether all hooks before the player's page have run."""
         state = player._state
         return state.entered > 0 and state.settled == state.entered
 
@@ -84,17 +84,17 @@ class Moves:
         text = world.codec.encode({"position": at, **value})
         world.journal.fold_for(cause, kind, player.subject, field, text)
 
-    def _tell(self, player: Player, step: Step) -> None:
-        """Let the player's fields say what the step knows."""
-        told: dict[str, Any] = {}
+    def _set_place(self, player: Player, step: Step) -> None:
+        """Set the player's fields for the round, block and app of a step."""
+        fields: dict[str, Any] = {}
         if step.rounds:
-            told = {"round": step.round, "round_nested": list(step.rounds)}
+            fields = {"round": step.round, "round_nested": list(step.rounds)}
         if step.block:
-            told["block"] = step.block
+            fields["block"] = step.block
         app = step.page.rpartition("/")[0]
         if app:
-            told["app"] = app
-        for name, value in told.items():
+            fields["app"] = app
+        for name, value in fields.items():
             if player.get(name) != value:
                 player._set(name, value)
         if step.between and self._first_time(player):
@@ -102,7 +102,7 @@ class Moves:
             player._set("between_showed", showed)
 
     def _first_time(self, player: Player) -> bool:
-        """Tell, once, that a player has never been at this position."""
+        """Return whether a player is at this position for the first time, and log it."""
         what = f"between:{player.position}"
         if what in player._state.done:
             return False

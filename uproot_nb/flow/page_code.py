@@ -1,4 +1,4 @@
-"""PageCode: with which code each page is served, also if it is changed under the session."""
+"""PageCode: the code with which each page is served, also if it is reloaded meanwhile."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OF_A_FUNCTION = ("__code__", "__defaults__", "__kwdefaults__", "__doc__")
 
 
 class Seal:
-    """What a page class consists of.
+    """The parts of a page class, to notice and undo changes in place.
 
-    `%autoreload` and `importlib.reload` with it change classes in place: the class stays the same
-    object, and its functions get other code.
+    With `%autoreload` or `importlib.reload` the class remains the same object, and its functions
+    get other code.
 
         seal = Seal(Market)
         seal.fits           # False once the class was changed in place
-        seal.restore()      # the class is again what it was
+        seal.restore()      # undo the change
 
     Args:
         view: what a browser shows of the page, to compare with later views.
@@ -45,18 +45,18 @@ class Seal:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nobody has assigned to the class what makes up its code; quick to tell."""
+        """Whether nobody has assigned to the class's code; a quick check."""
         page = self.page
         return page.source is self._source and page.live_methods is self._methods
 
     @property
     def fits(self) -> bool:
-        """Whether the class has the code that it had."""
+        """Whether the class has the same code as then."""
         page = self.page
         return page.source.hash == self._source.hash and page.live_methods == self._methods
 
     def restore(self) -> None:
-        """Make the class what it was."""
+        """Restore the class."""
         for function, parts in self._functions:
             for name, value in parts.items():
                 setattr(function, name, value)
@@ -67,7 +67,7 @@ class Seal:
                 setattr(self.page, name, value)
 
     def mend(self) -> None:
-        """Let the changed class be a whole page: reloading binds its methods to another class."""
+        """Complete a changed class: reloading binds its methods to another class."""
         page = self.page
         for name, value in list(vars(page).items()):
             if isinstance(value, MethodType):
@@ -79,14 +79,14 @@ class Seal:
 
 
 class PageCode:
-    """Notices where code is called that a page is no longer what it was when it was noted.
+    """Checks, where a page's code is called, whether a reload has changed it.
 
-    A redefining cell makes a new class, which is given to the runtime; a reloaded module changes
-    the class in place, and nobody is told.
+    A cell that redefines a page makes a new class, and the runtime gets it. A reloaded module
+    changes the class in place without notice.
 
     Args:
-        changed: is called, under the lock, with a page that has new code now, and whether browsers
-            that show it must reload.
+        view_of: returns what determines how a browser shows a page.
+        changed: called under the lock with a changed page, and whether its browsers must reload.
     """
 
     def __init__(
@@ -101,21 +101,21 @@ class PageCode:
         world.see_code = self.see
         self._seals: dict[type[Page], Seal] = {}
         self.frozen = False
-        """Whether a page stays what it was, whatever is reloaded."""
+        """Whether pages retain their code when it is reloaded."""
 
     def note(self, page: type[Page]) -> None:
-        """Take a page as it is from now on."""
+        """Register a page as it is now."""
         self._seals[page] = Seal(page, self._view_of(page))
 
     def see(self, page: type[Page]) -> None:
-        """See whether a page that is about to be used has changed in place."""
+        """Check whether a page that is about to be used has changed in place."""
         seal = self._seals.get(page)
         if seal is not None and not seal.is_untouched:
             with self._lock:
                 self._take(page, seal)
 
     def see_all(self) -> None:
-        """See whether any page has changed in place."""
+        """Check whether any page has changed in place."""
         for page in list(self._seals):
             self.see(page)
 
@@ -125,9 +125,9 @@ class PageCode:
         elif self.frozen:
             seal.restore()
             self._reports.warn(
-                f"{page.__name__} was reloaded with other code. This session is served with "
-                'code="frozen": it goes on with the code that it began with.\nTo use the new one, '
-                'close the run and serve it with code="live", or under another name.',
+                f"{page.__name__} was reloaded with other code, but this session is served with "
+                'code="frozen" and goes on with the old code.\nTo use the new code, close the run '
+                'and serve it with code="live", or under another name.',
                 Cause("", page.key, f"class {page.__name__}", page.source.hash),
             )
         else:

@@ -1,4 +1,4 @@
-"""Submissions: what a posted form does to a player, whole or not at all."""
+"""Submissions: check and store a posted form, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ POSITION, VISIT = "_uproot_page", "_uproot_visit"
 BACK, TIMEOUT = "_uproot_back", "_uproot_timeout"
 
 UNPROVEN = "Please check your answers and send them again."
-"""What a participant reads whose form did not come from the page that was shown."""
+"""Shown with a form that was not posted from the page as it was shown."""
 TEXTS = (UNPROVEN,)
 
 MakeForm = Callable[..., Form]
 
 
 class Submissions:
-    """Takes posted forms: checks, stores and moves on, or says what is wrong.
+    """Takes posted forms: stores them and moves on, or returns them with errors.
 
     Args:
         is_late: tells whether a player's deadline has passed.
-        make_form: (player, page, fields, request) → the form that was posted, or an empty one.
+        make_form: (player, page, fields, request) → the form that was posted.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class Submissions:
         self._is_late, self._make_form = is_late, make_form
 
     async def take(self, player: Player, request: HttpRequest) -> Form | None:
-        """Take what was posted; return the form to show again, or None to show where they are.
+        """Take a posted form; return it to show it again, or None to show the player's page.
 
         Raises:
-            Exception: what a hook raised; nothing is stored, and the player stays.
+            Exception: a hook failed; nothing is stored, and the player stays.
         """
         posted = dict(request.form)
         page = self._journeys.page(player, player.position)
         if page is None or page.waits or posted.get(POSITION) != str(player.position):
-            return None  # the page was left already: a second click, or a tab that slept
+            return None  # the player has left the page: a second click, or a sleeping tab
         if not self._moves.has_arrived(player):
             return None
         wanted = visit_token(self._world, player)
@@ -78,7 +78,7 @@ class Submissions:
         return await self._submit(player, page, request)
 
     async def time_up(self, player: Player, request: HttpRequest | None = None) -> None:
-        """Let a player go on whose time is up, with what the browser has sent, if it is valid."""
+        """Let a player go on whose time is up; valid answers in *request* are stored."""
         page = self._journeys.page(player, player.position)
         if page is None:
             return
@@ -86,7 +86,7 @@ class Submissions:
         tried = attempt_for(player, page, "timeout_reached")
         await run_hook(page, "timeout_reached", player, tried)
         if request is not None and not page.waits and player._state.entered == visit:
-            await self._keep_valid(player, page, request, tried)
+            await self._store_valid(player, page, request, tried)
         await self._leave(player, page, tried, visit, "timeout")
 
     # ---- a form ----
@@ -129,11 +129,11 @@ class Submissions:
     async def _is_valid(self, form: Form, page: type[Page], player: Player, tried: Attempt) -> bool:
         if not form.validate():
             return False
-        told = await self._hook(page, "validate", player, tried, dict(form.data))
-        return not form.add_errors(told, f"{page.__name__}.validate")
+        errors = await self._hook(page, "validate", player, tried, dict(form.data))
+        return not form.add_errors(errors, f"{page.__name__}.validate")
 
     async def _save(self, form: Form, page: type[Page], player: Player, tried: Attempt) -> bool:
-        """Keep the form's values; tell whether those that the author keeps are good, too."""
+        """Store the form's values; return whether `handle_stealth_fields` accepts the others."""
         stealthy = await self._stealthy(page, player, tried)
         tried.posted = None if stealthy else tried.posted
         data = MappingProxyType(dict(form.data))
@@ -143,13 +143,13 @@ class Submissions:
         hidden = {name: value for name, value in form.data.items() if name not in values}
         if not hidden:
             return True
-        told = await self._hook(page, "handle_stealth_fields", player, tried, hidden)
-        return not form.add_errors(told, f"{page.__name__}.handle_stealth_fields")
+        errors = await self._hook(page, "handle_stealth_fields", player, tried, hidden)
+        return not form.add_errors(errors, f"{page.__name__}.handle_stealth_fields")
 
-    async def _keep_valid(
+    async def _store_valid(
         self, player: Player, page: type[Page], request: HttpRequest, tried: Attempt
     ) -> None:
-        """Keep the values that are good of a form that came when time was up."""
+        """Store the valid answers of a form that was sent when time was up."""
         form = await self._form(player, page, request, tried)
         tried.posted = _posted(request, form)
         if form is None:
@@ -167,7 +167,9 @@ class Submissions:
         named: Sequence[str] = await value_of(page, "stealth_fields", player, tried) or ()
         if isinstance(named, str) or not all(isinstance(name, str) for name in named):
             raise BadPage(
-                page.__name__, f"its stealth_fields are {named!r}.", 'Return names: ["iban"].'
+                page.__name__,
+                f"its stealth_fields are {named!r}, which is not a list of names.",
+                'Write stealth_fields = ["iban"], or return such a list from the hook.',
             )
         return set(named)
 
@@ -188,7 +190,7 @@ class Submissions:
     async def _leave(
         self, player: Player, page: type[Page], tried: Attempt, visit: int, why: str
     ) -> None:
-        """Run what runs once after a page, and go on, unless a hook has moved the player."""
+        """Run the hooks after a page and go on, unless one of them has moved the player."""
         marks: list[str] = []
         for hook, what in (
             ("after_once", f"after_once:{page.key}"),
@@ -202,20 +204,20 @@ class Submissions:
             for what in marks:
                 self._moves.mark(player, what)
             if player._state.entered != visit:
-                return  # a hook has moved the player; there the player stays
+                return  # a hook has moved the player
             cause = self._moves.cause(player, why)
             self._world.journal.write_for(cause, why, player.subject, page.key, _left(why, tried))
             self._moves.go(player, player.position + 1, why)
 
     def go_back(self, player: Player) -> None:
-        """Put a player on the page that was shown before this one, if the page lets them."""
+        """Put a player on the page shown before this one, if this one has a Back button."""
         position = self.position_before(player)
         if position is not None:
             with self._world.lock:
                 self._moves.go(player, position, "back")
 
     def position_before(self, player: Player) -> int | None:
-        """Return where Back leads from the player's page; None if nowhere."""
+        """Return the position to which Back leads from the player's page; None if nowhere."""
         page = self._journeys.page(player, player.position)
         if page is None or not _allows_back(page, player):
             return None
@@ -234,16 +236,16 @@ class Submissions:
 
 
 def _left(why: str, tried: Attempt) -> str:
-    """Return what the log keeps of how a page was left: its form, too, so that it can be rerun."""
-    told: dict[str, Any] = {"deadline": None, "reached": True} if why == "timeout" else {}
-    told |= tried.posted or {}
-    return orjson.dumps(told).decode() if told else "null"
+    """Return how a page was left, as the log stores it; with the form, for a rerun."""
+    value: dict[str, Any] = {"deadline": None, "reached": True} if why == "timeout" else {}
+    value |= tried.posted or {}
+    return orjson.dumps(value).decode() if value else "null"
 
 
 def _posted(request: HttpRequest, form: Form | None) -> dict[str, Any] | None:
-    """Return what was sent, without our own fields; None if files came along.
+    """Return what was posted, without our own fields; None if it includes files.
 
-    And the language in which it was written, if that is not English.
+    The language is included if it is not English.
     """
     if request.files:
         return None
@@ -258,7 +260,7 @@ def _is_asked(name: str) -> bool:
 
 
 def visit_token(world: World, player: Player) -> str:
-    """Return what proves that a form was made for this visit of this player."""
+    """Return a token that proves that a form was made for this visit of this player."""
     text = f"visit/{player.name}/{player._state.entered}"
     return blake2b(text.encode(), key=world.visit_key, digest_size=12).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Timeouts: pages' deadlines, kept by the server whether or not a browser is there."""
+"""Timeouts: pages' deadlines, which the kernel enforces with or without a browser."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from uproot_nb.session.world import World
 __all__ = ["GRACE", "Timeouts"]
 
 GRACE = 2.0
-"""Seconds that an open browser has, from the deadline on, to send what is in its form."""
+"""Seconds that an open browser has, from the deadline on, to send its form."""
 LONGEST = 10 * 365 * 86400.0
-"""Seconds that count as for ever."""
+"""The longest timeout, in seconds."""
 EARLY = 0.05
 """Seconds before the deadline from which a form counts as sent at the deadline."""
 
 
 class Timeouts:
-    """Arms each player's deadline and tells when it has passed.
+    """Sets a timer for each player's deadline, and logs when it has passed.
 
-    That it has is an event, written before anything follows from it: what came too late, and what
-    just in time, can be read off the log, and comes out the same when it is told again.
+    The event is written before anything follows from it. So the log shows what came too late and
+    what just in time, and a rerun decides the same.
 
     Args:
+        cause_for: (player, what) → the cause of an act of the flow.
         ask: asks the player's open browser for its form.
-        up: is called, in a task's stead, when a player's time is up and no form came.
+        up: called when a player's time is up and no form has come.
     """
 
     def __init__(
@@ -46,26 +47,26 @@ class Timeouts:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._paused_at: float | None = None
         self.were_stopped = False
-        """Whether there has been a pause, of which a browser that was away knows nothing."""
+        """Whether there has been a pause: a browser that was offline has not heard of it."""
         self._lost = 0.0
         self.shift_listeners: dict[str, Callable[[float], None]] = {}
-        """By whom: is told after a pause by how many seconds everything ends later."""
+        """By name: called with the seconds by which every deadline was moved."""
         self.is_recorded: Callable[[Player], bool] = lambda player: False
-        """Whether somebody else is going to say when a player's time is up: a recording."""
+        """Whether a recording decides when a player's time is up: in a rerun."""
 
     def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
-        """Give a player so many seconds for the page, from now on."""
+        """Start a page's timeout for a player, of so many seconds from now."""
         if not _is_seconds(seconds):
             raise BadPage(
                 page.__name__,
                 f"its timeout is {seconds!r} for player/{player.name}.",
-                "Return a number of seconds, or None for no timeout.",
+                "Set or return a number of seconds, or None for no timeout.",
             )
         seconds = min(float(seconds), LONGEST)
         self._set(player, self._now + max(0.0, seconds))
 
     def remaining(self, player: Player) -> float | None:
-        """Return the seconds that are left, 0 or more; None without a timeout."""
+        """Return the seconds left, 0 or more; None without a timeout."""
         deadline = player._state.deadline
         if deadline is None:
             return None
@@ -73,21 +74,21 @@ class Timeouts:
 
     @property
     def stopped(self) -> bool:
-        """Whether the clocks stand still."""
+        """Whether the clocks are stopped."""
         return self._paused_at is not None
 
     @property
     def _now(self) -> float:
-        """The time that counts: in a pause it stands still."""
+        """The time; it stands still in a pause."""
         return self._world.clock() if self._paused_at is None else self._paused_at
 
     @property
     def elapsed(self) -> float:
-        """Seconds since some moment, without pauses and whatever the machine's clock is set to."""
+        """Seconds since some moment, without pauses and changes of the machine's clock."""
         return self._now - self._lost
 
     def has_passed(self, player: Player) -> bool:
-        """Tell whether the player's deadline is reached, and log it once it is."""
+        """Return whether the player's deadline has passed, and log it the first time."""
         state = player._state
         if state.deadline is None or self._paused_at is not None:
             return False
@@ -101,13 +102,13 @@ class Timeouts:
         self._write(player, {"deadline": player._state.deadline, "passed": True})
 
     def resume(self) -> None:
-        """Arm the deadlines that the log knows of."""
+        """Set timers for the deadlines in the log."""
         for player in self._world.players():
             if player._state.deadline is not None:
                 self.arm(player)
 
     def arm(self, player: Player) -> None:
-        """Wake up at the player's deadline."""
+        """Set a timer for the player's deadline."""
         self.disarm(player)
         left = self.remaining(player)
         if left is not None and self._paused_at is None:
@@ -117,7 +118,7 @@ class Timeouts:
             )
 
     def disarm(self, player: Player) -> None:
-        """Forget the player's timer."""
+        """Cancel the player's timer."""
         timer = self._timers.pop(player.name, None)
         if timer is not None:
             timer.cancel()
@@ -129,7 +130,7 @@ class Timeouts:
             self.were_stopped = True
 
     def go_on(self) -> None:
-        """Let the clocks run again: everybody has as much time left as before the pause."""
+        """Start the clocks again; everybody has as much time left as before the pause."""
         if self._paused_at is None:
             return
         lost = self._world.clock() - self._paused_at
@@ -137,7 +138,7 @@ class Timeouts:
         self._shift(lost)
 
     def follow_clock(self, seconds: float) -> None:
-        """Move every deadline along with the machine's clock, which was set."""
+        """Move every deadline by a change of the machine's clock."""
         if self._paused_at is not None:
             self._paused_at += seconds
         self._shift(seconds)
@@ -151,7 +152,7 @@ class Timeouts:
             shift(seconds)
 
     def close(self) -> None:
-        """Forget every timer."""
+        """Cancel every timer."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -162,10 +163,10 @@ class Timeouts:
             self._write(player, {"deadline": deadline}, world.lock.cause)
         world.loop.call_soon_threadsafe(self.arm, player)
 
-    def _write(self, player: Player, told: dict[str, Any], cause: Cause | None = None) -> None:
+    def _write(self, player: Player, value: dict[str, Any], cause: Cause | None = None) -> None:
         world = self._world
         cause = cause or self._cause_for(player, "timeout")
-        text = world.codec.encode(told)
+        text = world.codec.encode(value)
         world.journal.fold_for(cause, "timeout", player.subject, player.page or "", text)
 
     def _is_over(self, player: Player) -> bool:
@@ -178,9 +179,9 @@ class Timeouts:
             if state.entered != visit or state.deadline is None or self._paused_at is not None:
                 return
             if not self._is_over(player):
-                self.arm(player)  # it was moved meanwhile
+                self.arm(player)  # the deadline was moved
             elif not self.has_passed(player):
-                return  # who says when it has arms it again
+                return  # the recording sets the timer again
             elif grace and state.online:
                 self._ask(player)
                 self._timers[player.name] = self._world.loop.call_later(
@@ -191,5 +192,5 @@ class Timeouts:
 
 
 def _is_seconds(value: Any) -> bool:
-    """Tell whether a value is a number of seconds (of any kind of number, but no NaN)."""
+    """Return whether a value is a real number other than NaN."""
     return isinstance(value, (Real, Decimal)) and not isinstance(value, bool) and value == value

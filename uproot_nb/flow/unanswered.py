@@ -1,4 +1,4 @@
-"""Unanswered: what a form asks that players have not answered, and answers in their place."""
+"""Unanswered: fields that players have not answered, and answers to store in their place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from uproot_nb.session.entities import Player
 __all__ = ["MISSING", "Unanswered", "answers_for", "default_answer", "unanswered_by"]
 
 MISSING: Any = object()
-"""What stands for no answer."""
+"""Stands for no answer."""
 
 PageOf = Callable[[Player], type[Page] | None]
 FieldsOf = Callable[[type[Page]], Mapping[str, Any]]
@@ -26,7 +26,7 @@ FieldsOf = Callable[[type[Page]], Mapping[str, Any]]
 
 @dataclass
 class Unanswered:
-    """A field that a page asks and some of its players have not answered."""
+    """A field of a page that some of its players have not answered."""
 
     page: type[Page]
     name: str
@@ -42,10 +42,10 @@ class Unanswered:
 def unanswered_by(
     players: Iterable[Player], page_of: PageOf, fields_of: FieldsOf
 ) -> list[Unanswered]:
-    """Return what players' present pages ask and they have not answered; under the lock.
+    """Return the fields of players' current pages that they have not answered; under the lock.
 
-    Of a page whose `fields` is a hook, what it has asked so far counts. What the page keeps from
-    the player's data (`stealth_fields`), and files, do not.
+    If a page's `fields` is a hook, the fields count that it has returned so far. Files and
+    `stealth_fields` do not count, as they do not become player data.
     """
     found: dict[tuple[str, str], Unanswered] = {}
     for player in players:
@@ -64,18 +64,20 @@ def unanswered_by(
 def answers_for(
     gaps: Sequence[Unanswered], given: Mapping[str, Any], asked: Collection[str]
 ) -> list[tuple[Player, dict[str, Any]]]:
-    """Return the answers in players' place: those *given* by name, else the fields' defaults.
+    """Return answers in players' place: those *given* by name, else the fields' defaults.
 
-    A field for which MISSING is given stays without an answer; *asked* names all there are.
+    Args:
+        given: answers by field; MISSING leaves a field without one.
+        asked: the names of all fields on the pages that are skipped.
 
     Raises:
-        UprootError: a field has no default and none is given, or what is given is no answer.
+        UprootError: a field has neither an answer nor a default, or an answer is not valid.
     """
-    strange = set(given) - set(asked)
-    if strange:
+    unknown = set(given) - set(asked)
+    if unknown:
         raise UprootError(
-            f"No page that is passed by asks for {min(strange)!r}.\n"
-            f"Asked is: {', '.join(asked) or 'nothing'}."
+            f"None of the pages to skip has a field {min(unknown)!r}.\n"
+            f"Their fields are: {', '.join(asked) or '(none)'}."
         )
     answers: dict[Player, dict[str, Any]] = {}
     for gap in gaps:
@@ -84,8 +86,8 @@ def answers_for(
         value = _answer(gap, given[gap.name]) if gap.name in given else default_answer(gap)
         if value is MISSING:
             raise UprootError(
-                f"{gap} has no default.\nGive a value: defaults={{{gap.name!r}: …}}, or False to "
-                "leave it missing."
+                f"{gap} has no default.\nGive a value: defaults={{{gap.name!r}: …}}, or "
+                "defaults=False to leave it missing."
             )
         for player in gap.players:
             answers.setdefault(player, {})[gap.name] = value
@@ -93,7 +95,7 @@ def answers_for(
 
 
 def default_answer(gap: Unanswered) -> Any:
-    """Return what is stored if a form is sent as it is shown; MISSING if it would not be taken."""
+    """Return the value stored if the form is sent as shown; MISSING if it would be refused."""
     declaration = gap.declaration
     if not isinstance(declaration, Field):
         return MISSING
@@ -115,7 +117,7 @@ def _answer(gap: Unanswered, value: Any) -> Any:
         return read_answer(declaration, _texts(declaration, value), HTML_NUMBERS)
     except Wrong as wrong:
         raise UprootError(
-            f"{value!r} is no answer to {gap.page.__name__}.{gap.name}: {wrong}"
+            f"{value!r} is not a valid answer to {gap.page.__name__}.{gap.name}: {wrong}"
         ) from None
 
 
@@ -143,7 +145,7 @@ def _is_date(value: Any) -> bool:
 
 
 def _is_elsewhere(page: type[Page], name: str, declaration: Any) -> bool:
-    """Tell whether the answer would not become a field of the player."""
+    """Return whether the answer does not become a field of the player."""
     hidden = getattr(page, "stealth_fields", ())
     named = isinstance(hidden, (list, tuple, set, frozenset)) and name in hidden
     return named or callable(hidden) or isinstance(declaration, FileField)

@@ -1,4 +1,4 @@
-"""Waits: players wait for each other; whoever comes last wakes the others, and nobody polls."""
+"""Waits: players wait for each other; the last to arrive releases the others, without polling."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from uproot_nb.session.world import World
 __all__ = ["Progress", "WAIT_EVENT", "Waits"]
 
 WAIT_EVENT = "_uproot_wait"
-"""The push that tells a wait page how many are here, and how many are needed."""
+"""The push with how many are here, and how many are needed."""
 
 SESSION = "session"
-"""The subject of what concerns everybody."""
+"""The subject of a gathering of the whole session."""
 
 
 class _Gathering:
-    """Those who are waited for at one place: who is here is counted anew only where it changed."""
+    """The players whom one place waits for; a count checks only those who have changed."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.unseen = dict.fromkeys(names)
-        """Of whom something has changed since the last count."""
+        """Players who have changed since the last count."""
         self.here: set[str] = set()
         self.missing: set[str] = set()
 
     def names(self) -> set[str]:
-        """Return everybody who is waited for."""
+        """Return the names of all whom the place waits for."""
         return {*self.unseen, *self.here, *self.missing}
 
     def count(self, is_here: Callable[[str], bool]) -> None:
-        """Take in what has changed."""
+        """Check the players who have changed."""
         for name in self.unseen:
             here = is_here(name)
             (self.here if here else self.missing).add(name)
@@ -53,17 +53,17 @@ class _Gathering:
 
 
 _Key: TypeAlias = tuple[str, int, str]
-"""A gathering: the page's key, which of its places, and the group or session that waits."""
+"""A gathering: the page's key, which of its occurrences, and the group or session that waits."""
 
 
 class Waits:
-    """Decides, at each arrival, whether those who wait may go on.
+    """Decides, at each arrival, whether waiting players may go on.
 
-    An arrival costs the same however many wait: each place is counted by what has changed there.
+    An arrival costs the same however many wait: a count checks only players who have changed.
 
     Args:
-        follow: lets a player who was moved on be settled on the next page, and the browser follow.
-        tell: is called when there is news for those who wait, which `take_news` returns.
+        follow: brings a released player to the next page, and the browser with them.
+        announce: called when `take_news` has news for waiting players.
     """
 
     def __init__(
@@ -73,25 +73,25 @@ class Waits:
         moves: Moves,
         whereabouts: Whereabouts,
         follow: Callable[[Player], None],
-        tell: Callable[[], None],
+        announce: Callable[[], None],
     ) -> None:
         self._world, self._journeys, self._moves = world, journeys, moves
-        self._whereabouts, self._follow, self._tell = whereabouts, follow, tell
+        self._whereabouts, self._follow, self._has_news = whereabouts, follow, announce
         self._running: set[str] = set()
         self._gatherings: dict[_Key, _Gathering] = {}
         self._gatherings_of: dict[str, set[_Key]] = defaultdict(set)
         self._keys_of: dict[str, set[_Key]] = defaultdict(set)
         """The gatherings of each group, and of the session."""
         self._changed: dict[_Key, None] = {}
-        """Gatherings that may be complete by now."""
+        """Gatherings that may have become complete."""
         self._queues: dict[Place, dict[str, None]] = defaultdict(dict)
-        """Who can be put into a group, by place."""
+        """Players who can be grouped, by place."""
         self._queue_of: dict[str, Place] = {}
         self._half_made: dict[Place, dict[str, list[str]]] = defaultdict(dict)
-        """The members of groups that were made and whose hook has not ended, by place."""
+        """The members of groups whose hook has not ended, by place."""
         self._grouped: set[str] = set()
         self._failed: dict[str, None] = {}
-        """Who waits because a hook has failed."""
+        """Players who wait because a hook has failed."""
         self._news: dict[_Key, None] = {}
         self._known = set(world.state.players)
         self._begin()
@@ -108,7 +108,7 @@ class Waits:
         world.journal.watch("group", lambda event: self._note_group(event.subject))
 
     async def check(self, player: Player) -> bool:
-        """Let a player who is on a page go on if nobody is to be waited for; tell whether so."""
+        """Let a waiting player go on if nobody is missing; return whether they did."""
         page = self._page_of(player)
         if page is None or not page.waits or not self._moves.has_arrived(player):
             return False
@@ -122,7 +122,7 @@ class Waits:
         return player._state.entered != visit
 
     def to_wake(self) -> list[Player]:
-        """Return players who wait and whose `check` may let somebody go on, since the last time."""
+        """Return waiting players whose `check` may now let somebody go on."""
         with self._world.lock:
             names = dict(self._failed)
             for key in self._changed:
@@ -133,7 +133,7 @@ class Waits:
             return [self._world.player(name) for name in names]
 
     def _first_of(self, key: _Key) -> list[str]:
-        """Return somebody who waits in a gathering, if there is one."""
+        """Return one player who waits in a gathering, if any."""
         page, nth, subject = key
         place_of = self._whereabouts.place_of
         if subject == SESSION:
@@ -142,7 +142,7 @@ class Waits:
         return list(islice(waiting, 1))
 
     def _to_ask(self, place: Place) -> Collection[str]:
-        """Return those at a place for whom it is not known what they wait for."""
+        """Return the players at a place who must be checked themselves."""
         page = self._journeys.pages.get(place[0])
         if page is None or not page.waits:
             return ()
@@ -153,7 +153,7 @@ class Waits:
         return arrived if hasattr(page, "wait_for") else ()
 
     def progress(self, player: Player) -> Progress:
-        """Return how many are here for a player who waits, and how many are needed."""
+        """Return how many are here where a player waits, and how many are needed."""
         page, nth = self._page_of(player), player._state.nth
         if page is None or not issubclass(page, (GroupCreatingWait, SynchronizingWait)):
             return {"here": 0, "needed": None}
@@ -168,7 +168,7 @@ class Waits:
             return {"here": here, "needed": here + len(gathering.missing)}
 
     def take_news(self) -> list[tuple[list[Player], Progress]]:
-        """Return what those who wait and are online have not been told yet."""
+        """Return unsent progress, each with the waiting players who are online."""
         with self._world.lock:
             news, self._news = self._news, {}
             found = []
@@ -181,10 +181,10 @@ class Waits:
                     found.append((waiting, self.progress(waiting[0])))
             return found
 
-    # ---- what changes ----
+    # ---- changes of players and groups ----
 
     def _note(self, name: str) -> None:
-        """Take note that something has changed about a player."""
+        """Handle a change of a player."""
         state, place = self._world.state.players[name], self._whereabouts.place_of(name)
         for key in self._gatherings_of.get(name, ()):
             self._gatherings[key].unseen[name] = None
@@ -204,7 +204,7 @@ class Waits:
                 self._queue_of[name] = queue
 
     def _note_joined(self, name: str) -> None:
-        """Let the whole session's gatherings wait for somebody new as well."""
+        """Add a new player to the gatherings of the whole session."""
         self._known.add(name)
         for key in self._keys_of[SESSION]:
             self._gatherings[key].unseen[name] = None
@@ -212,7 +212,7 @@ class Waits:
             self._changed[key] = None
 
     def _note_group(self, subject: str) -> None:
-        """Count a group's gatherings anew, for its members are other ones now."""
+        """Count a group's gatherings again after a change of its members."""
         for key in list(self._keys_of.get(subject, ())):
             self._forget(key)
             self._gather(key)
@@ -223,7 +223,7 @@ class Waits:
                 self._hold(groups, subject)
 
     def _note_mark(self, mark: str) -> None:
-        """Take note of a group that was begun, or is finished."""
+        """Handle that a group was made, or that its hook has ended."""
         what, _, rest = mark.partition(":")
         if what not in ("grouped", "after_grouping"):
             return
@@ -251,7 +251,7 @@ class Waits:
     # ---- making groups ----
 
     async def _group(self, page: type[GroupCreatingWait], nth: int) -> None:
-        """Make as many groups as there are players for; finish those that a kill left half-made."""
+        """Make as many groups as possible; finish those that a kill has interrupted."""
         place = page.key, nth
         for subject in list(self._half_made.get(place, ())):
             await self._finish_group(page, self._world.group(subject.partition("/")[2]), nth)
@@ -269,19 +269,19 @@ class Waits:
     async def _group_these(
         self, page: type[GroupCreatingWait], nth: int, here: list[Player]
     ) -> bool:
-        """Make groups of players who are here; tell whether to look for more."""
+        """Make groups of players who are here; return whether more may be possible."""
         size, queue = page.group_size, self._queues[page.key, nth]
         for start in range(0, len(here) - size + 1, size):
             with self._world.lock:
                 members = here[start : start + size]
                 if any(player.name not in queue for player in members):
-                    return True  # somebody has gone while a group before was being finished
+                    return True  # somebody has left while an earlier group was being finished
                 group = self._make(page, nth, members)
             await self._finish_group(page, group, nth)
         return len(queue) >= size
 
     def _make(self, page: type[Page], nth: int, members: list[Player]) -> Group:
-        """Make one group; the log tells for which wait page, should a kill come before its end."""
+        """Make one group; log its wait page, in case a kill comes before the hook has ended."""
         world = self._world
         group = create_group(world.session, members, overwrite=True)
         app = page.key.rpartition("/")[0]
@@ -308,7 +308,7 @@ class Waits:
             names = " ".join(sorted(_names(chosen)))
             done += ":" + hashlib.sha256(names.encode()).hexdigest()[:12]
         if done in self._running:
-            return  # whoever came last is at it, and will take everybody along
+            return  # the hook is running, and will release everybody
         if done in self._world.state.done:
             self._release([player], page, nth)
             return
@@ -352,14 +352,14 @@ class Waits:
             self._gatherings_of[name].discard(key)
 
     def _members(self, subject: str) -> list[str]:
-        """Return the names of a group's players, or of everybody."""
+        """Return the names of a group's players, or of all players."""
         state, name = self._world.state, subject.partition("/")[2]
         if subject == SESSION:
             return list(state.players)
         return list(state.groups[name].members) if name in state.groups else []
 
     async def _chosen(self, page: type[Page], player: Player) -> list[Player]:
-        """Return for whom `wait_for` lets a player wait."""
+        """Return the players for whom `wait_for` lets a player wait."""
         tried = attempt_for(player, page, "wait_for")
         chosen = await run_hook(page, "wait_for", player, tried, default=())
         return self._players(chosen)
@@ -373,7 +373,7 @@ class Waits:
             return player.session
         raise BadPage(
             page.__name__,
-            f"it waits for the group of player/{player.name}, who is in none.",
+            f"it waits for the group of player/{player.name}, who is not in a group.",
             'Put a GroupCreatingWait before it, or write synchronize = "session".',
         )
 
@@ -390,7 +390,7 @@ class Waits:
         return list(dict.fromkeys(found))
 
     def _is_here(self, player: Player, page: type[Page], nth: int) -> bool:
-        """Tell whether a player waits at this place, has passed it, or need not be waited for."""
+        """Return whether a player waits at this place, has passed it, or is not needed."""
         if player.has_dropped_out:
             return True
         position = self._journeys.place(player, page.key, nth)
@@ -401,7 +401,7 @@ class Waits:
         return player.position > position
 
     def _never_comes(self, player: Player) -> bool:
-        """Tell whether a player's journey, which lacks a place, cannot lead there any more."""
+        """Return whether a player, whose journey lacks a place, cannot get there any more."""
         steps = player._state.journey
         if steps is None:
             return False
@@ -412,7 +412,7 @@ class Waits:
     async def _once(
         self, page: type[Page], hook: str, subject: Group | Session, done: str, player: Player
     ) -> None:
-        """Run a hook of all who waited, once; its end and its mark are one."""
+        """Run a hook once for all who waited; it ends and is logged in the same step."""
         self._running.add(done)
         try:
             note = partial(self._mark, done, player, page)
@@ -431,7 +431,7 @@ class Waits:
             world.journal.fold_for(cause, "once", "session", done, "null")
 
     def _release(self, players: list[Player], page: type[Page], nth: int) -> None:
-        """Let those who wait at this place go on."""
+        """Let players who wait at this place go on."""
         with self._moves.batch():
             for player in dict.fromkeys(players):
                 here = player.page == page.key and player._state.nth == nth
@@ -440,9 +440,9 @@ class Waits:
                     self._follow(player)
 
     def _announce(self, key: _Key) -> None:
-        """Let those who still wait know, soon, how many are here."""
+        """Schedule a push to those who still wait."""
         self._news[key] = None
-        self._tell()
+        self._has_news()
 
     def _page_of(self, player: Player) -> type[Page] | None:
         return self._journeys.page(player, player.position)
@@ -452,7 +452,7 @@ Progress = dict[str, int | None]
 
 
 def _nothing(subject: Any) -> None:
-    """Stand in for a hook that the author did not write."""
+    """Replace a hook that the author did not write."""
 
 
 def _names(players: Iterable[Player]) -> list[str]:

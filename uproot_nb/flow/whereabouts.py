@@ -1,4 +1,4 @@
-"""Whereabouts: which players are at which place of the page order, without asking everybody."""
+"""Whereabouts: which players are at which place of the page order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from uproot_nb.session.world import World
 __all__ = ["Place", "Whereabouts"]
 
 Place: TypeAlias = tuple[str, int]
-"""A page's key, and which of its places in the page order."""
+"""A page's key, and which of its occurrences in the page order."""
 
 _KINDS = frozenset({"join", "enter", "once", "dropout", "order", "connect", "disconnect"})
 
 
 class Whereabouts:
-    """Follows players by the events that change where they are; used under the run's lock.
+    """Follows players by the events that move them; used under the run's lock.
 
-    Whatever looks at all players at each move makes moving all of them quadratic: this is asked
-    instead.
+    Code that checked all players at each move would make moving all of them quadratic.
     """
 
     def __init__(self, world: World) -> None:
@@ -32,29 +31,29 @@ class Whereabouts:
         self._page_of: dict[str, str] = {}
         self._on_page: Counter[str] = Counter()
         self.listeners: list[Callable[[str], None]] = []
-        """Called with the name of each player of whom something has changed."""
+        """Called with the name of each player who has changed."""
         for name in world.state.players:
             self._note(name)
         for kind in _KINDS:
-            world.journal.watch(kind, self._hear)
+            world.journal.watch(kind, self._handle)
 
     def arrived(self, place: Place) -> Collection[str]:
-        """Return the names of those who have arrived at a place and are there, first come first."""
+        """Return the names of the players who are at a place, in the order of their arrival."""
         return self._arrived.get(place, {}).keys()
 
     def places(self) -> list[Place]:
-        """Return the places at which somebody has arrived."""
+        """Return the places where players are."""
         return list(self._arrived)
 
     def place_of(self, name: str) -> Place | None:
-        """Return the place at which a player has arrived; None while on the way."""
+        """Return the place where a player is; None on the way between pages."""
         return self._place_of.get(name)
 
     def is_shown(self, page: str) -> bool:
-        """Tell whether anybody is on a page."""
+        """Return whether any player is on a page."""
         return self._on_page[page] > 0
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if event.kind == "once" and event.field != ARRIVED:
             return
         name = event.subject.partition("/")[2]
