@@ -189,7 +189,7 @@ def test_editors_see_what_a_field_takes() -> None:
         (StringField, {"default": 3}, "is not text"),
         (StringField, {"max_length": 0}, "max_length=0"),
         (TextAreaField, {"addon_start": 3}, "addon_start=3"),
-        (BooleanField, {"default": "yes"}, "default is 'yes'"),
+        (BooleanField, {"default": "yes"}, "default 'yes' is not True"),
         (DateField, {"default": "2030-01-01"}, "is not a date"),
         (DateField, {"default": dt.datetime(2030, 1, 1)}, "is not a date"),
         (FileField, {"default": "x.png"}, "it has a default"),

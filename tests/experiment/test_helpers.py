@@ -39,7 +39,7 @@ def test_an_amount_of_nothing_is_zero() -> None:
 
 @pytest.mark.parametrize("given", ["", "ten", "NaN", "inf", float("nan"), True, None, [1]])
 def test_what_is_no_amount_is_refused(given: Any) -> None:
-    with pytest.raises(UprootError, match="no amount"):
+    with pytest.raises(UprootError, match="not an amount"):
         cu(given)
 
 
@@ -94,7 +94,7 @@ def test_other_columns_are_refused_and_nothing_is_written(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"a,b\n1\n", "line 2: it has fewer"), (b"a\n1,2\n", "more"), (b"\xff\xfe", "no UTF-8")],
+    [(b"a,b\n1\n", "line 2: it has fewer"), (b"a\n1,2\n", "more"), (b"\xff\xfe", "not UTF-8")],
 )
 def test_a_table_that_is_none_says_where(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)

@@ -54,7 +54,9 @@ def forgotten() -> Iterator[None]:
 def test_a_cell_says_what_a_name_of_otree_is_called_here(name: str, form: str) -> None:
     [said] = said_by(f"class Survey(Page):\n    {form.format(name)}")
     assert said.startswith("Survey (line ")
-    assert f"'{name}' is oTree's and means nothing here.\nInstead, {PAGE_NAMES[name]}." in said
+    assert (
+        f"'{name}' is oTree's name and has no meaning here.\nInstead, {PAGE_NAMES[name]}." in said
+    )
 
 
 def test_what_is_said_of_a_name_is_no_name_of_ours() -> None:
@@ -82,7 +84,7 @@ def test_serve_says_what_a_notebooks_name_of_otree_is_called_here(name: str) -> 
 
 def test_without_a_page_order_otrees_is_spoken_of() -> None:
     names = run_cell("class A(Page): pass\npage_sequence = [A]")
-    with pytest.raises(BadPage, match="'page_sequence' is oTree's: call it page_order"):
+    with pytest.raises(BadPage, match="'page_sequence' is oTree's name: call it page_order"):
         collect_app(names)
 
 
@@ -129,8 +131,8 @@ def test_a_market_page_that_returns_nothing_is_asked_about() -> None:
     [
         ("'flaot'", "'flaot' is not defined. Did you mean 'float'"),
         ("'Lsit[int]'", "Did you mean 'List'"),
-        ("dict(price=float)", "cannot be checked"),
-        ("IntegerField()", "cannot be checked"),
+        ("dict(price=float)", "cannot be used"),
+        ("IntegerField()", "cannot be used"),
         ("lambda value: value", "annotated with a function"),
     ],
 )

@@ -137,7 +137,7 @@ def test_what_is_decided_later_changes_nothing_of_what_went_before(
         (lambda: Random(), "no pages"),
         (lambda: Rounds(A, n=-1), "n=-1"),
         (lambda: Rounds(A, n=True), "n=True"),
-        (lambda: Rounds(A, n=1, block=""), "no name"),
+        (lambda: Rounds(A, n=1, block=""), "not a name"),
         (lambda: Between(A, None), "Between(…)[1]"),
     ],
 )

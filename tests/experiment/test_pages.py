@@ -105,7 +105,7 @@ def test_a_template_that_is_no_text_is_refused(value: str) -> None:
         ("stealth_fields = 'iban'", "list of names"),
         ("fields = ['a']", "dict of fields"),
         ("fields = dict(a=int)", "is not a field"),
-        ("key = 'x'", "kept by uproot_nb"),
+        ("key = 'x'", "reserved by uproot_nb"),
         ("wait_for = 3", "only wait pages"),
         ("def all_here(page, group): pass", "only wait pages"),
     ],
@@ -237,7 +237,7 @@ def test_models_defined_beside_the_page_are_found() -> None:
 )
 def test_what_looks_like_a_misspelt_hook_is_asked_about(wrong: str, meant: str) -> None:
     names: dict[str, Any] = {"Page": Page}
-    with pytest.warns(UserWarning, match=f"(?s)Ask.*means nothing.*Did you mean '{meant}'"):
+    with pytest.warns(UserWarning, match=f"(?s)Ask.*has no meaning.*Did you mean '{meant}'"):
         exec(f"class Ask(Page):\n    {wrong}", names)
     assert names["Ask"]
 

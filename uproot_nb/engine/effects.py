@@ -118,7 +118,7 @@ class Effects:
                 rows = WaitingRows(path, world.name)
                 if path not in self._used:
                     self._used.add(path)
-                    rows.keep_only(set(world.state.effects))
+                    rows.retain_only(set(world.state.effects))
                 rows.put(token, key or self._usual_key(), texts)
             self._begin(token, {"csv": str(path)})
 

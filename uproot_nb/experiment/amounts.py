@@ -10,12 +10,12 @@ __all__ = ["cu"]
 
 
 def cu(amount: str | int | float | Decimal = "0") -> Decimal:
-    """Make an exact amount (currency units) of text or a number: `cu("10.00") / 4`.
+    """Make an exact amount (in currency units) from text or a number: `cu("10.00") / 4`.
 
-    A float stands for what it prints as, so that `cu(0.1)` is 0.1 and nothing else.
+    A float counts as the number it prints as: `cu(0.1)` is exactly 0.1.
 
     Raises:
-        UprootError: *amount* is no finite number.
+        UprootError: *amount* is not a finite number.
     """
     written = repr(float(amount)) if isinstance(amount, float) else amount
     if not isinstance(written, bool) and isinstance(written, (str, int, Decimal)):
@@ -25,4 +25,4 @@ def cu(amount: str | int | float | Decimal = "0") -> Decimal:
             made = Decimal("NaN")
         if made.is_finite():
             return made
-    raise UprootError(f'cu({amount!r}): that is no amount.\nWrite it in digits: cu("12.50").')
+    raise UprootError(f'cu({amount!r}): this is not an amount.\nWrite it in digits: cu("12.50").')

@@ -1,4 +1,4 @@
-"""Bounds: whether the numbers in a field's declaration can hold, exactly."""
+"""Bounds: checks of the numbers in a field's declaration, in exact arithmetic."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Mistake = Callable[[str, str], BadField]
 
 
 def exact(number: Any) -> Decimal:
-    """Return the number that an author wrote: 0.1 is a tenth.
+    """Return the number that an author wrote, exactly: 0.1 is a tenth.
 
     Raises:
-        ValueError: it is no finite number.
+        ValueError: it is not a finite number.
     """
     if isinstance(number, Decimal):
         found = number
@@ -35,7 +35,7 @@ def exact(number: Any) -> Decimal:
 
 
 def check_bounds(mistake: Mistake, least: Any, most: Any, step: Any) -> None:
-    """Refuse bounds between which there is no number, and steps that lead nowhere."""
+    """Refuse bounds without a number between them, and steps that are not positive."""
     for name, value in (("min", least), ("max", most), ("step", step)):
         check_number(mistake, name, value)
     if least is not None and most is not None and exact(least) > exact(most):
@@ -47,7 +47,7 @@ def check_bounds(mistake: Mistake, least: Any, most: Any, step: Any) -> None:
 def check_number(
     mistake: Mistake, name: str, value: Any, least: Any = None, most: Any = None
 ) -> None:
-    """Refuse what is no finite number from *least* to *most*; None is none, and accepted."""
+    """Refuse a value other than None that is not a finite number from *least* to *most*."""
     if value is None:
         return
     try:
@@ -73,6 +73,8 @@ def check_whole(mistake: Mistake, name: str, value: Any) -> int:
 
 
 def check_places(mistake: Mistake, places: Any) -> None:
-    """Refuse a number of decimals that cannot be shown; None is none, and accepted."""
+    """Refuse a number of decimals that cannot be shown; accept None."""
     if places is not None and not 0 <= check_whole(mistake, "places", places) <= 20:
-        raise mistake(f"places={places}.", "Write a number of decimals from 0 to 20.")
+        raise mistake(
+            f"places={places} is out of range.", "Write a number of decimals from 0 to 20."
+        )

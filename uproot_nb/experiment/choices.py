@@ -1,4 +1,4 @@
-"""Choice: one of the options of a field, with the value that is stored when it is picked."""
+"""Choice: one option of a field, and the value stored when it is chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNPOSTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Choice(NamedTuple):
-    """An option: what is stored, the text that browsers post for it, and what participants read."""
+    """An option: the value stored, the text that browsers post, and the participants' label."""
 
     value: Any
     text: str
@@ -24,10 +24,10 @@ class Choice(NamedTuple):
 
 
 def read_choices(kind: str, choices: Any) -> tuple[Choice, ...]:
-    """Return the options that an author wrote as values, as (value, label) pairs, or as a dict.
+    """Return the options that an author wrote as values, (value, label) pairs or a dict.
 
     Raises:
-        BadField: there are none, two post the same text, or one cannot be shown.
+        BadField: there are none, two post the same text, or one cannot be posted.
     """
     if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
         raise BadField(kind, f"choices={choices!r} is not a list of options.", _REMEDY)
@@ -40,7 +40,7 @@ def read_choices(kind: str, choices: Any) -> tuple[Choice, ...]:
 
 
 def find_choice(choices: Iterable[Choice], value: Any) -> Choice | None:
-    """Return the option that stores *value*, or posts the same text as it."""
+    """Return the option that posts the same text as *value*."""
     text = str(value)
     return next((choice for choice in choices if choice.text == text), None)
 
@@ -74,5 +74,5 @@ def _refuse_twins(kind: str, choices: tuple[Choice, ...]) -> None:
     for value, text, _label in choices:
         if text in seen:
             what = f"the choices {seen[text]!r} and {value!r} post the same text."
-            raise BadField(kind, what, "Give every choice a value of its own.")
+            raise BadField(kind, what, "Give each choice a different value.")
         seen[text] = value

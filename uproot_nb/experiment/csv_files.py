@@ -1,4 +1,4 @@
-"""Tables of an experiment in CSV files: stimuli to read, lines to append."""
+"""CSV files of an experiment: read tables of stimuli, append rows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["append_to_csv", "read_csv"]
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """Read a table: a dict per row, by the names in the first line; everything is text.
+    """Read a CSV file as a list of dicts, one per row, with the names of the first line; all text.
 
         for trial in read_csv("stimuli.csv"):
             print(trial["word"])
 
     Raises:
-        UprootError: there is no such file, or a row does not fit the first line.
+        UprootError: the file does not exist, or a row does not match the first line.
     """
     file = Path(path)
     try:
@@ -33,10 +33,10 @@ def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
     except FileNotFoundError:
         raise UprootError(
             f"There is no file {str(path)!r} in {Path.cwd()}.\n"
-            "Give its path from there, or a whole path."
+            "Pass its path relative to that folder, or an absolute path."
         ) from None
     except UnicodeDecodeError as error:
-        raise UprootError(f"{path} is no UTF-8 text ({error}).\nSave it as UTF-8.") from None
+        raise UprootError(f"{path} is not UTF-8 text ({error}).\nSave it as UTF-8.") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), restval=None)
     return [_row(path, reader.line_num, row) for row in reader]
 
@@ -45,7 +45,7 @@ def _row(path: str | os.PathLike[str], line: int, row: Mapping[Any, Any]) -> dic
     if None in row or None in row.values():
         raise UprootError(
             f"{path}, line {line}: it has {'more' if None in row else 'fewer'} values than the "
-            "first line has names.\nMend the line; a value with a comma stands in quotes."
+            "first line has names.\nCorrect the line; put quotes around values with a comma."
         )
     return dict(row)
 
@@ -53,20 +53,20 @@ def _row(path: str | os.PathLike[str], line: int, row: Mapping[Any, Any]) -> dic
 def append_to_csv(
     path: str | os.PathLike[str], row: Mapping[str, Any], *, key: str | None = None
 ) -> None:
-    """Append one row to a table, whose first line has the names; the file is made if need be.
+    """Append one row to a CSV file with the names in its first line; create the file if needed.
 
         append_to_csv("payments.csv", {"player": player.name, "payoff": player.payoff})
 
-    In a hook or live method the row is written once what the code has changed is committed: once,
-    also if the kernel is killed meanwhile, and not at all if the hook fails. `rerun` and `rehearse`
-    write nothing. In a cell it is written at once.
+    In a hook or live method, the row is written after the code's changes have been committed:
+    exactly once, also if the kernel is killed meanwhile, and not at all if the hook fails. `rerun`
+    and `rehearse` write nothing. In a cell, the row is written at once.
 
-    Rows that threads and programs append at the same time do not mix. Values are written as text,
-    None as nothing.
+    Threads and programs may append at the same time. Values are written as text, None as an empty
+    cell.
 
     Args:
-        key: a later row of the same key takes the place of an earlier one. In
-            `handle_stealth_fields` a form that is sent again, after Back, has the same key.
+        key: replaces an earlier row with the same key. In `handle_stealth_fields`, use one that
+            stays the same when a participant goes back and sends the form again.
 
     Raises:
         UprootError: the names are not those of the first line.
@@ -84,7 +84,9 @@ def append_to_csv(
             with file.open("rb") as known:
                 _check_names(path, names_in(known), texts)
         elif not file.parent.is_dir():
-            raise UprootError(f"There is no folder {file.parent}.\nMake it, or give another path.")
+            raise UprootError(
+                f"There is no folder {file.parent}.\nCreate it, or pass another path."
+            )
         outside.append_row(file, texts, "" if key is None else f"key/{key}")
         return
     if key is not None:
@@ -102,5 +104,5 @@ def _check_names(path: str | os.PathLike[str], names: list[str], texts: Mapping[
     if names and set(names) != set(texts):
         raise UprootError(
             f"{path} has the columns {', '.join(names)}; the row has {', '.join(texts)}.\n"
-            "Give exactly these columns, or another file."
+            "Pass exactly these columns, or write to another file."
         )

@@ -1,4 +1,4 @@
-"""Rows of CSV files as bytes: written in one stroke, by one at a time."""
+"""Rows of CSV files as bytes: each written at once, by one writer at a time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ except ImportError:  # Windows
 
 @contextmanager
 def open_locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, made if need be, as the only one among threads and programs who writes it."""
+    """Open or create a file for appending, locked against other threads and programs."""
     while True:
         with path.open("ab+") as file:
             if fcntl is None:
-                yield file  # Windows: what is written in one stroke does not mix
+                yield file  # Windows: single writes do not mix
                 return
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    continue  # somebody has put another file in its place meanwhile
+                    continue  # the file has been replaced meanwhile
                 yield file
                 file.flush()
                 return
@@ -38,23 +38,23 @@ def open_locked(path: Path) -> Iterator[IO[bytes]]:
 
 
 def names_in(file: IO[bytes]) -> list[str]:
-    """Return the names in the first line; none in an empty file."""
+    """Return the names in the first line; an empty list for an empty file."""
     file.seek(0)
     text = (line.decode("utf-8", "replace").removeprefix("\ufeff") for line in file)
     return next(csv.reader(text), [])
 
 
 def line_of(values: Sequence[str]) -> bytes:
-    """Return a row as RFC 4180 has it: what holds a comma, a quote or a line's end is quoted."""
+    """Return a row as in RFC 4180, with quotes around values that need them."""
     text = io.StringIO(newline="")
     csv.writer(text).writerow(values)
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def append_lines(file: IO[bytes], line: bytes, names: Sequence[str]) -> None:
-    """Write a whole row in one stroke, behind the names if the file is empty.
+    """Append a row in one write, after the names if the file is empty.
 
-    The last row may lack its end; it is given one.
+    If the last row lacks its line end, add that first.
     """
     if not file.seek(0, os.SEEK_END):
         line = line_of(names) + line
@@ -65,7 +65,7 @@ def append_lines(file: IO[bytes], line: bytes, names: Sequence[str]) -> None:
 
 
 def lines_of(content: bytes) -> list[bytes]:
-    """Return the rows of a file, each with its end; a quoted one may have several lines."""
+    """Return the rows of a file with their line ends; a row with quotes may span several lines."""
     rows, begun = [], b""
     for line in content.splitlines(keepends=True):
         begun += line

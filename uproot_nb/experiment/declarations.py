@@ -27,10 +27,10 @@ _Kind = TypeVar("_Kind")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def declared(kind: type[_Kind]) -> type[_Kind]:
-    """Make what a class annotates the arguments of a declaration, to be given by name.
+    """Turn a class's annotations into the keyword arguments of a declaration.
 
-    It is a dataclass whose methods are written once, in Field: made anew for each of 25 kinds they
-    would take a tenth of the time in which the package is imported.
+    The class is a dataclass whose methods are those of Field. Generating them for each of 25 kinds
+    would take a tenth of the package's import time.
     """
     made: Any = dataclass(init=False, repr=False, eq=False, match_args=False)(kind)
     made.parameters = {
@@ -48,18 +48,18 @@ class Field:
     """One question. Use one of the kinds: `StringField`, `IntegerField`, `RadioField`, …
 
     Args:
-        label: the question; plain text, or HTML that went through `safe`.
-        description: help below the input.
-        optional: may be left empty.
-        default: what is filled in at first; a value, or a function that returns one.
+        label: the question, as plain text, or as HTML marked with `safe`.
+        description: help text below the input.
+        optional: whether the answer may be left empty.
+        default: the value filled in at first, or a function that returns it.
         render_kw: HTML attributes of the input, as in {"placeholder": "Your answer"}.
         class_wrapper: CSS classes of the element around the question.
-        widget: a WTForms widget that draws the input instead of ours.
-        validators: further checks `(form, field)` in the manner of WTForms.
-        filters: functions that change the answer before it is checked.
+        widget: a WTForms widget to draw the input instead of the standard one.
+        validators: further checks `(form, field)`, as in WTForms.
+        filters: functions applied to the answer before it is checked.
 
     Raises:
-        BadField: an argument is unknown or cannot be; says what to write.
+        BadField: an argument is unknown or has a wrong value.
     """
 
     label: str = ""
@@ -73,15 +73,17 @@ class Field:
     filters: Sequence[Callable[[Any], Any]] = ()
 
     family: ClassVar[str] = "StringField, IntegerField, RadioField or another kind of field"
-    """The kinds to use instead of this class; only on classes that are no kind themselves."""
+    """The fields to use instead, on classes that are not fields themselves."""
     parameters: ClassVar[Mapping[str, Parameter]] = {}
-    """What the kind takes."""
+    """The arguments of this field."""
     _texts: ClassVar[tuple[str, ...]] = ("label", "description", "class_wrapper")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check the arguments' names before the declaration is made."""
         if cls.__dict__.get("family"):
-            raise BadField(cls.__name__, "it is a family of fields.", f"Use {cls.family}.")
+            raise BadField(
+                cls.__name__, "it is a family of fields, not a field.", f"Use {cls.family}."
+            )
         if args:
             what = f"{args[0]!r} is given without a name."
             raise BadField(cls.__name__, what, f"Write {cls.__name__}(label={args[0]!r}).")
@@ -92,29 +94,29 @@ class Field:
         return super().__new__(cls)
 
     def __init__(self, **arguments: Any) -> None:
-        """Settle the arguments, and refuse what no participant could answer."""
+        """Set the arguments, and refuse a question that no participant could answer."""
         for name in self.parameters:
-            self._settle(name, arguments.get(name, getattr(type(self), name)))
+            self._assign(name, arguments.get(name, getattr(type(self), name)))
         for name in self._texts:
-            self._settle(name, self._text(name, getattr(self, name)))
+            self._assign(name, self._text(name, getattr(self, name)))
         if not isinstance(self.optional, bool):
             raise self.mistake(f"optional={self.optional!r}.", "Write optional=True or leave it.")
-        self._settle("render_kw", MappingProxyType(self._attributes()))
+        self._assign("render_kw", MappingProxyType(self._attributes()))
         for name in ("validators", "filters"):
-            self._settle(name, self._functions(name))
+            self._assign(name, self._functions(name))
         if self.widget is not None and not callable(self.widget):
-            raise self.mistake("its widget cannot be called.", "Give a WTForms widget, or none.")
+            raise self.mistake("its widget cannot be called.", "Pass a WTForms widget, or none.")
         self._check()
         if self.default is not None and not callable(self.default):
             self._check_default()
 
     def __repr__(self) -> str:
-        told = (
+        arguments = (
             f"{name}={_shown(value)}"
             for name, parameter in self.parameters.items()
             if not _is_default(parameter, value := getattr(self, name))
         )
-        return f"{type(self).__name__}({', '.join(told)})"
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -123,7 +125,9 @@ class Field:
         return hash((type(self), self.label))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"A {type(self).__name__} cannot be changed; write a new one instead.")
+        raise AttributeError(
+            f"A {type(self).__name__} cannot be changed.\nMake a new one with the other value."
+        )
 
     def __delattr__(self, name: str) -> None:
         self.__setattr__(name, None)
@@ -132,17 +136,17 @@ class Field:
         return self
 
     def mistake(self, what: str, remedy: str) -> BadField:
-        """Return the error for a declaration that cannot be, naming the field by its label."""
+        """Return the error for a wrong declaration, with the field's label."""
         named = f"{type(self).__name__} {str(self.label)!r}" if self.label else type(self).__name__
         return BadField(named, what, remedy)
 
     def _check(self) -> None:
-        """Check what is particular to the kind."""
+        """Check the arguments of this kind of field."""
 
     def _check_default(self) -> None:
-        """Check a default that is not left to a function."""
+        """Check a default that is not a function."""
 
-    def _settle(self, name: str, value: Any) -> None:
+    def _assign(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     def _text(self, name: str, value: Any) -> str:
@@ -170,28 +174,30 @@ class Field:
         listed = given if isinstance(given, Iterable) else (given,)
         functions = tuple(listed)
         if not all(callable(function) for function in functions):
-            raise self.mistake(f"{name}={given!r} is not a list of functions.", "List functions.")
+            raise self.mistake(
+                f"{name}={given!r} is not a list of functions.", f"Write {name}=[function]."
+            )
         return functions
 
 
-# ---- what a page checks ---------------------------------------------------------------------
+# ---- a page's fields -------------------------------------------------------------------------
 
 
 def check_fields(fields: Any, where: str = "fields") -> Mapping[str, Any]:
-    """Return the fields of a page, all of which can be shown.
+    """Return the fields of a page after a check that all of them can be shown.
 
     Args:
-        where: what to call them in an error, such as "Survey.fields".
+        where: their name in an error, such as "Survey.fields".
 
     Raises:
-        BadField: it is no dict, a name cannot stand in a form, or an entry is no field.
+        BadField: *fields* is not a dict, a name is not allowed, or an entry is not a field.
     """
     if not isinstance(fields, Mapping):
         what = f"it is {fields!r}, which is not a dict of fields."
         raise BadField(where, what, "Write fields = dict(age=IntegerField(label='Age')).")
     for name, field in fields.items():
         if not isinstance(name, str) or not _NAME.match(name) or name.startswith("_uproot"):
-            remedy = "Use a plain name, such as 'age'; names from '_uproot' on are kept."
+            remedy = "Use a plain name, such as 'age'; names with '_uproot' in front are reserved."
             raise BadField(where, f"{name!r} cannot be the name of a field.", remedy)
         if not is_field(field):
             shown = field.__name__ + " (the class)" if isinstance(field, type) else repr(field)
@@ -201,12 +207,12 @@ def check_fields(fields: Any, where: str = "fields") -> Mapping[str, Any]:
 
 
 def is_field(value: Any) -> bool:
-    """Say whether *value* can be a field of a page: one of ours, or one of WTForms itself."""
+    """Return whether *value* can be a field of a page: one of ours, or one of WTForms."""
     return isinstance(value, Field) or is_wtforms_field(value)
 
 
 def is_wtforms_field(value: Any) -> bool:
-    """Say whether *value* is a field that an author made with WTForms, without importing that."""
+    """Return whether *value* is a field made with WTForms, without importing WTForms."""
     kind = type(value)
     return kind.__name__ == "UnboundField" and kind.__module__.startswith("wtforms.")
 

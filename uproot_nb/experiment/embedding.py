@@ -1,4 +1,4 @@
-"""What goes into a page as it is: markup that is trusted, and files inside an address."""
+"""Embedding: put trusted markup and the content of files into a page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from uproot_nb.errors import UprootError
 
 __all__ = ["data_uri", "safe"]
 
-_LONGEST_MARK = 16
+_LONGEST_SIGNATURE = 16
 _UNKNOWN = "application/octet-stream"
 
-_MARKS: tuple[tuple[int, bytes, str], ...] = (
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"GIF87a", "image/gif"),
@@ -39,22 +39,22 @@ _MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "application/gzip"),
     (0, b"wOF2", "font/woff2"),
 )
-"""Where a kind of file has its mark, the mark, and the kind's MIME type; the more special first."""
+"""Offset, signature and MIME type of each kind of file; the more specific first."""
 
 
 def safe(text: object = "") -> Markup:
-    """Say that *text* is trusted markup, which a page shows as such: `safe("in <b>euros</b>")`.
+    """Mark *text* as trusted HTML, which a page shows without escaping: `safe("in <b>euros</b>")`.
 
-    Never do so with what a participant has written.
+    Never use it on text that a participant has written.
     """
     return Markup(text)
 
 
 def data_uri(content: bytes, mime: str | None = None) -> str:
-    """Return an address that holds a file itself: `<img src="{{ player.drawing_uri }}">`.
+    """Return a data URI with a file's content: `<img src="{{ player.drawing_uri }}">`.
 
     Args:
-        mime: the file's MIME type; by default it is told from the first bytes.
+        mime: the file's MIME type; by default it is guessed from the first bytes.
 
     Raises:
         UprootError: *content* is not bytes.
@@ -62,14 +62,14 @@ def data_uri(content: bytes, mime: str | None = None) -> str:
     if not isinstance(content, (bytes, bytearray, memoryview)):
         raise UprootError(
             f"data_uri() takes bytes, not {type(content).__name__}.\n"
-            "Give a file's content: data_uri(Path('tree.png').read_bytes())."
+            "Pass a file's content: data_uri(Path('tree.png').read_bytes())."
         )
     raw = bytes(content)
-    return f"data:{mime or _mime_of(raw[:_LONGEST_MARK])};base64,{b64encode(raw).decode()}"
+    return f"data:{mime or _mime_of(raw[:_LONGEST_SIGNATURE])};base64,{b64encode(raw).decode()}"
 
 
 def _mime_of(head: bytes) -> str:
-    for start, mark, mime in _MARKS:
+    for start, mark, mime in _SIGNATURES:
         if head[start:].startswith(mark):
             return mime
     return "image/svg+xml" if head.lstrip().startswith(b"<svg") else _UNKNOWN

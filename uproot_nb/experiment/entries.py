@@ -17,7 +17,7 @@ from uproot_nb.experiment.identifiers import (
 __all__ = ["Entry", "build_entry", "check_fields", "field_names", "identifiers_in", "values_of"]
 
 RESERVED = frozenset({"id"})
-"""What an entry cannot call a field: each is given an id of its own when it is added."""
+"""Names that an entry's field cannot have; each entry gets an id when it is added."""
 
 _IDENTIFIERS = {
     kind.__name__: kind
@@ -44,7 +44,7 @@ class _MadeEitherWay(type):
 
 @dataclass_transform(frozen_default=True)
 class Entry(type, metaclass=_MadeEitherWay):
-    """The type of a model's entries: fields with types, which never change once they are added.
+    """The type of a model's entries: typed fields, which do not change after an entry is added.
 
         class Offer(metaclass=Entry):       # or: class Offer(Entry)
             player: PlayerIdentifier        # filled in by add_entry
@@ -52,8 +52,8 @@ class Entry(type, metaclass=_MadeEitherWay):
             note: str = ""
 
     Raises:
-        BadEntry: at the class: it has no fields, a field is named `id` or begins with an
-            underscore, or something stands there that is no field and was perhaps meant as one.
+        BadEntry: where the class is defined: it has no fields, a field is named `id` or begins
+            with an underscore, or an attribute without a type looks like a field.
     """
 
     def __new__(
@@ -65,10 +65,12 @@ class Entry(type, metaclass=_MadeEitherWay):
             dataclasses.dataclass(frozen=True)(cast(Any, made))
         except (TypeError, ValueError) as error:
             raise BadEntry(
-                name, f"{error}.", "Put the fields with a default last, and let none be a list."
+                name,
+                f"{error}.",
+                "Put fields with a default last; a default cannot be a list, dict or set.",
             ) from None
         if not field_names(made):
-            raise BadEntry(name, "it has no fields.", "Write one a line, such as 'price: float'.")
+            raise BadEntry(name, "it has no fields.", "Write one per line, such as 'price: float'.")
         return made
 
 
@@ -76,8 +78,8 @@ def _check_annotations(name: str, namespace: dict[str, Any]) -> None:
     annotations = namespace.get("__annotations__", {})
     for field, annotation in annotations.items():
         if field in RESERVED:
-            remedy = "Name the field otherwise, for example 'number'."
-            raise BadEntry(name, f"'{field}' is kept for the id that every entry gets.", remedy)
+            remedy = "Rename the field, for example to 'number'."
+            raise BadEntry(name, f"'{field}' is reserved for the id that every entry gets.", remedy)
         if field.startswith("_"):
             remedy = f"Write '{field.strip('_') or 'price'}'."
             raise BadEntry(name, f"the field '{field}' has a private name.", remedy)
@@ -96,7 +98,7 @@ def _looks_like_a_field(name: str, value: Any) -> bool:
 
 
 def _identifier_in(annotation: Any) -> type | None:
-    """Return the kind of identifier that a field holds, also one that may be None."""
+    """Return the kind of identifier in an annotation, also in an optional one; else None."""
     if isinstance(annotation, str):
         found = _OPTIONAL.fullmatch(annotation.strip().strip("'\""))
         return _IDENTIFIERS.get(next(filter(None, found.groups()))) if found else None
@@ -124,10 +126,10 @@ def values_of(entry: Any) -> dict[str, Any]:
 
 
 def check_fields(kind: type, given: dict[str, Any]) -> None:
-    """Look whether *given* are the fields of an entry type.
+    """Check that *given* are the fields of an entry type.
 
     Raises:
-        BadEntry: one is unknown, or one is missing; both are named.
+        BadEntry: a field is unknown or missing.
     """
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     unknown = [name for name in given if name not in known]
@@ -142,17 +144,17 @@ def check_fields(kind: type, given: dict[str, Any]) -> None:
         raise BadEntry(
             kind.__name__,
             f"{_quoted(missing)} {'was' if len(missing) == 1 else 'were'} not given.",
-            f"Give {', '.join(f'{name}=…' for name in missing)}.",
+            f"Pass {', '.join(f'{name}=…' for name in missing)}.",
         )
 
 
 def build_entry(kind: type, values: dict[str, Any]) -> Any:
-    """Return the entry that was kept as *values*; no code of the author's class runs.
+    """Return the entry that was stored as *values*, without running code of the author's class.
 
-    A field that the class has got since takes its default; one that it has lost is left out.
+    A field that was added to the class since gets its default; a removed one is left out.
 
     Raises:
-        BadEntry: the class has got a field without a default since.
+        BadEntry: a field without a default was added to the class since.
     """
     entry: Any = object.__new__(kind)
     for field in dataclasses.fields(kind):
@@ -165,7 +167,7 @@ def _default_of(kind: type, field: dataclasses.Field[Any]) -> Any:
     if _is_required(field):
         raise BadEntry(
             kind.__name__,
-            f"entries that were added before have no '{field.name}'.",
+            f"earlier entries have no '{field.name}'.",
             f"Give the field a default: '{field.name}: … = None'.",
         )
     make = field.default_factory

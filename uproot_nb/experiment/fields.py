@@ -1,4 +1,4 @@
-"""The kinds of field that a page's form is made of, in an author's words.
+"""The kinds of field in a page's form, as authors write them.
 
 class Survey(Page):
     fields = dict(
@@ -32,17 +32,17 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_LENGTH = 100_000
-"""Characters that a text may have, unless its field says otherwise."""
+"""The largest number of characters in a text, unless its field sets another."""
 
 YES_OR_NO = read_choices("RadioField", [(True, "Yes"), (False, "No")])
-"""What a RadioField offers unless it says otherwise; the labels are translated."""
+"""The default choices of a RadioField; the labels are translated."""
 
 _MOST_LIKERT_POINTS = 101
 
 
 @declared
 class WithAddons(Field):
-    """A question whose input has short texts beside it."""
+    """A question with short texts beside its input."""
 
     family: ClassVar[str] = "StringField or IntegerField"
     addon_start: str | None = None
@@ -58,7 +58,7 @@ class WithAddons(Field):
 
 @declared
 class TextInput(WithAddons):
-    """A question that is answered with text."""
+    """A question answered with text."""
 
     family: ClassVar[str] = "StringField, TextAreaField or EmailField"
     label_floating: str | None = None
@@ -69,7 +69,9 @@ class TextInput(WithAddons):
     def _check(self) -> None:
         limit = self.max_length
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise self.mistake(f"max_length={limit!r}.", "Give a number of characters.")
+            raise self.mistake(
+                f"max_length={limit!r} is not a positive whole number.", "Write max_length=500."
+            )
 
     def _check_default(self) -> None:
         if not isinstance(self.default, str):
@@ -81,26 +83,26 @@ class StringField(TextInput):
     """A line of text, stored as `str`: `StringField(label="Your field of study")`.
 
     Args:
-        addon_start, addon_end: short texts before and behind the input.
+        addon_start, addon_end: short texts before and after the input.
         class_addon_start, class_addon_end: their CSS classes.
-        label_floating: a label inside the input that makes way for the answer.
-        max_length: characters at most.
+        label_floating: a label inside the input that moves up when the participant types.
+        max_length: the largest number of characters.
     """
 
 
 @declared
 class TextAreaField(TextInput):
-    """A text of several lines, stored as `str`. Takes what StringField takes."""
+    """A text of several lines, stored as `str`. Takes the arguments of StringField."""
 
 
 @declared
 class EmailField(TextInput):
-    """An email address, stored as `str`. Checked for one @ with something on both sides."""
+    """An email address, stored as `str`. It must have one @ with text on both sides."""
 
 
 @declared
 class BankCode(TextInput):
-    """A question for an account or a bank; needs the package schwifty."""
+    """A question for an account or bank; needs the package schwifty."""
 
     family: ClassVar[str] = "IBANField or BICField"
 
@@ -113,7 +115,7 @@ class BankCode(TextInput):
 
 @declared
 class IBANField(BankCode):
-    """An IBAN whose check digits are right, stored without spaces. Needs the package schwifty."""
+    """An IBAN with valid check digits, stored without spaces. Needs the package schwifty."""
 
 
 @declared
@@ -126,7 +128,7 @@ class BICField(BankCode):
 
 @declared
 class NumberInput(WithAddons):
-    """A question that is answered with a number."""
+    """A question answered with a number."""
 
     family: ClassVar[str] = "IntegerField, DecimalField or FloatField"
     min: Number | None = None
@@ -147,9 +149,9 @@ class IntegerField(NumberInput):
     """A whole number, stored as `int`: `IntegerField(label="Age", min=18, max=100)`.
 
     Args:
-        min, max: the smallest and the largest number that is accepted.
-        step: numbers must be this far apart, counted from `min` (or from 0).
-        addon_start, addon_end: short texts before and behind the input, such as a unit.
+        min, max: the smallest and the largest number accepted.
+        step: answers must be a multiple of it away from `min` (or from 0).
+        addon_start, addon_end: short texts before and after the input, such as a unit.
         class_addon_start, class_addon_end: their CSS classes.
     """
 
@@ -160,21 +162,21 @@ class IntegerField(NumberInput):
 
 @declared
 class DecimalField(NumberInput):
-    """A number with decimals, stored as `Decimal`, exact. Takes what IntegerField takes.
+    """A number with decimals, stored exactly, as `Decimal`. Takes the arguments of IntegerField.
 
     Args:
-        places: with how many decimals the default is shown.
+        places: how many decimals of the default are shown.
     """
 
 
 @declared
 class FloatField(NumberInput):
-    """A number with decimals, stored as `float`. Takes what DecimalField takes."""
+    """A number with decimals, stored as `float`. Takes the arguments of DecimalField."""
 
 
 @declared
 class Slider(Field):
-    """A question that is answered with a slider."""
+    """A question answered with a slider."""
 
     family: ClassVar[str] = "DecimalRangeField or FloatRangeField"
     min: Number | None = 0
@@ -191,15 +193,15 @@ class Slider(Field):
     _texts = (*Field._texts, "label_max_min_class_suffix")
 
     def _check(self) -> None:
-        self._settle("min", 0 if self.min is None else self.min)
-        self._settle("max", 100 if self.max is None else self.max)
+        self._assign("min", 0 if self.min is None else self.min)
+        self._assign("max", 100 if self.max is None else self.max)
         check_bounds(self.mistake, self.min, self.max, self.step)
         check_places(self.mistake, self.places)
         if self.min == self.max:
-            raise self.mistake(f"min and max are both {self.min}.", "Leave the slider some room.")
+            raise self.mistake(f"min and max are both {self.min}.", "Choose min < max.")
         for name, bound in (("label_min", self.min), ("label_max", self.max)):
             given = getattr(self, name)
-            self._settle(name, str(bound) if given is None else self._text(name, given))
+            self._assign(name, str(bound) if given is None else self._text(name, given))
 
     def _check_default(self) -> None:
         check_number(self.mistake, "default", self.default, self.min, self.max)
@@ -211,18 +213,18 @@ class DecimalRangeField(Slider):
 
     Args:
         min, max, step: the ends of the slider, and the distance between two positions.
-        label_min, label_max: what stands below the ends; None: the numbers; "": nothing.
-        label_max_min_class_suffix: is added to the CSS classes of these labels.
+        label_min, label_max: the labels below the ends; None: the numbers; "": no label.
+        label_max_min_class_suffix: a suffix for the CSS classes of these labels.
         hide_popover: do not show the chosen value.
-        anchoring: show a handle from the start; False: none before the slider is touched, and a
-            slider that was never touched counts as not answered.
-        breakpoint: accepted for older apps; sliders fit every width.
+        anchoring: show a handle from the start. With False it appears when a participant touches
+            the slider, and an untouched slider counts as not answered.
+        breakpoint: has no effect; accepted for older apps.
     """
 
 
 @declared
 class FloatRangeField(Slider):
-    """A slider, stored as `float`. Takes what DecimalRangeField takes."""
+    """A slider, stored as `float`. Takes the arguments of DecimalRangeField."""
 
 
 # ---- choices --------------------------------------------------------------------------------
@@ -230,13 +232,13 @@ class FloatRangeField(Slider):
 
 @declared
 class WithChoices(Field):
-    """A question with options to choose from."""
+    """A question with choices."""
 
     family: ClassVar[str] = "RadioField, SelectField, LikertField or BoundedChoiceField"
     choices: Any = None
 
     def _check(self) -> None:
-        self._settle("choices", read_choices(type(self).__name__, self.choices))
+        self._assign("choices", read_choices(type(self).__name__, self.choices))
 
     def _check_default(self) -> None:
         self._find(self.default)
@@ -246,15 +248,15 @@ class WithChoices(Field):
         if found is None:
             listed = ", ".join(repr(choice.value) for choice in self.choices[:5])
             what = f"its default {value!r} is not among the choices {listed}."
-            raise self.mistake(what, "Take one of the choices, or no default.")
+            raise self.mistake(what, "Use one of the choices as default, or none.")
         return found
 
 
 @declared
 class RadioField(WithChoices):
-    """One option of several, all in sight: `RadioField(choices=[(1, "Yes"), (0, "No")])`.
+    """One of several choices, all visible: `RadioField(choices=[(1, "Yes"), (0, "No")])`.
 
-    The value is stored as it was written, with its type. Without choices: True or False.
+    The value of the choice is stored, with its type. Without choices, they are True and False.
 
     Args:
         choices: values, (value, label) pairs, or a dict of labels by value.
@@ -266,13 +268,13 @@ class RadioField(WithChoices):
     def _check(self) -> None:
         _check_layout(self, self.layout)
         if self.choices is None:
-            self._settle("choices", YES_OR_NO)
+            self._assign("choices", YES_OR_NO)
         super()._check()
 
 
 @declared
 class SelectField(WithChoices):
-    """One option from a list that folds out. A choice with the value "" counts as no answer."""
+    """One choice from a drop-down list. A choice with the value "" counts as no answer."""
 
 
 @declared
@@ -283,10 +285,9 @@ class LikertField(WithChoices):
 
     Args:
         min, max: the ends of the scale.
-        label_min, label_max: what the ends mean.
-        choices: instead of numbers, points with labels of their own, as in RadioField.
-        breakpoint: the points of a scale with labels of its own stand below one another on
-            windows narrower than so many pixels.
+        label_min, label_max: the labels of the ends.
+        choices: labelled points instead of numbers, as in RadioField.
+        breakpoint: the width of the window, in pixels, below which labelled points are stacked.
     """
 
     min: int = 1
@@ -300,12 +301,12 @@ class LikertField(WithChoices):
     def _check(self) -> None:
         check_whole(self.mistake, "breakpoint", self.breakpoint)
         if self.choices is None:
-            self._settle("choices", self._points())
+            self._assign("choices", self._points())
         super()._check()
 
     @property
     def is_numeric(self) -> bool:
-        """Whether the points are bare numbers."""
+        """Whether the points are numbers without labels."""
         return all(choice.label == choice.text for choice in self.choices)
 
     def _points(self) -> range:
@@ -323,11 +324,11 @@ class LikertField(WithChoices):
 
 @declared
 class BoundedChoiceField(WithChoices):
-    """Any of several options, at least `min` and at most `max`; stored as a list of values.
+    """Several choices, at least `min` and at most `max`, stored as a list of values.
 
     Args:
         choices: as in RadioField.
-        min, max: how many may be chosen; max=None: all.
+        min, max: how many may be chosen; None: all.
         layout: "vertical" or "horizontal".
     """
 
@@ -341,10 +342,13 @@ class BoundedChoiceField(WithChoices):
         least = check_whole(self.mistake, "min", self.min)
         most = len(self.choices) if self.max is None else check_whole(self.mistake, "max", self.max)
         if not 0 <= least <= most or most < 1:
-            raise self.mistake(f"min={least} and max={most}.", "Choose 0 <= min <= max, max >= 1.")
+            raise self.mistake(
+                f"min={least} and max={most} do not fit together.",
+                "Choose 0 <= min <= max and max >= 1.",
+            )
         if least > len(self.choices):
             what = f"min={least}, but there are {len(self.choices)} choices."
-            raise self.mistake(what, "Offer more choices, or ask for fewer.")
+            raise self.mistake(what, "Add choices, or lower min.")
 
     def _check_default(self) -> None:
         if isinstance(self.default, str) or not isinstance(self.default, Iterable):
@@ -361,17 +365,19 @@ class BoundedChoiceField(WithChoices):
 class BooleanField(Field):
     """One checkbox, stored as True or False: `BooleanField(label="I have read the rules")`.
 
-    A box that is left empty is an answer, False. To insist on it, say so in `validate`.
+    An empty box is an answer, False. To require a tick, return an error from `validate`.
     """
 
     def _check_default(self) -> None:
         if not isinstance(self.default, bool):
-            raise self.mistake(f"its default is {self.default!r}.", "Write True or False.")
+            raise self.mistake(
+                f"its default {self.default!r} is not True or False.", "Write default=True."
+            )
 
 
 @declared
 class DateField(Field):
-    """A day, stored as `datetime.date`."""
+    """A date, stored as `datetime.date`."""
 
     def _check_default(self) -> None:
         if not isinstance(self.default, dt.date) or isinstance(self.default, dt.datetime):
@@ -381,12 +387,14 @@ class DateField(Field):
 
 @declared
 class FileField(Field):
-    """A file to upload. It is not stored: `handle_stealth_fields(page, player, data)` gets it."""
+    """An uploaded file. It is not stored; `handle_stealth_fields(page, player, data)` gets it."""
 
     def _check_default(self) -> None:
-        raise self.mistake("it has a default.", "A file has none; take it out.")
+        raise self.mistake("it has a default, but a file cannot have one.", "Remove default=.")
 
 
 def _check_layout(field: Field, layout: str) -> None:
     if layout not in ("vertical", "horizontal"):
-        raise field.mistake(f"layout={layout!r}.", 'Write layout="vertical" or "horizontal".')
+        raise field.mistake(
+            f"layout={layout!r} is unknown.", 'Write layout="vertical" or "horizontal".'
+        )

@@ -1,4 +1,4 @@
-"""Hints: what an author may have meant by a name, and what looks like a slip."""
+"""Hints: what to write instead of oTree's names, and warnings of likely mistakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE_NAMES: Mapping[str, str] = {
     "get_timeout_seconds": "write the hook 'def timeout(page, player)'",
     "timeout_submission": "set values in the hook 'def timeout_reached(page, player)'",
     "timer_text": "show the time left in the page's template",
-    "form_model": "take it out: the answers to a page's 'fields' become fields of the player",
+    "form_model": "remove it: the answers to a page's 'fields' become fields of the player",
     "form_fields": "write fields = dict(age=IntegerField(label='Your age')) on the page",
     "get_form_fields": "write the hook 'def fields(page, player)', which returns a dict of fields",
     "error_message": "write the hook 'def validate(page, player, data)', which returns it",
@@ -35,7 +35,7 @@ PAGE_NAMES: Mapping[str, str] = {
     "app_after_this_page": "call move_to_page(player, SomePage) in 'def after_once(page, player)'",
     "live_method": "put @live above a method of the page, one for each kind of message",
     "template_name": "write template = 'Name.html'",
-    "preserve_unsubmitted_inputs": "take it out",
+    "preserve_unsubmitted_inputs": "remove it",
     "allow_back_button": "write allow_back = True",
     "after_all_players_arrive": "write a SynchronizingWait with 'def all_here(page, group)'",
     "wait_for_all_groups": "write a SynchronizingWait with synchronize = 'session'",
@@ -43,7 +43,7 @@ PAGE_NAMES: Mapping[str, str] = {
     "title_text": "write the text in the class's docstring, or in its template",
     "body_text": "write the text in the class's docstring, or in its template",
 }
-"""oTree's names for what a page has, and what to write here."""
+"""oTree's names on pages, and what to write instead."""
 
 NOTEBOOK_NAMES: Mapping[str, str] = {
     "page_sequence": "call it page_order, or write serve([FirstPage, SecondPage])",
@@ -52,7 +52,7 @@ NOTEBOOK_NAMES: Mapping[str, str] = {
     "vars_for_admin_report": "write 'def digest(session)'",
     "custom_export": "write 'def pipeline(session)', which returns rows",
 }
-"""oTree's names for what a module has, and what to write here."""
+"""oTree's names in modules, and what to write instead."""
 
 ENTITY_NAMES: Mapping[str, str] = {
     "id_in_group": "member_id, which counts from 0",
@@ -78,17 +78,17 @@ ENTITY_NAMES: Mapping[str, str] = {
     "set_group_matrix": "create_groups(session, [[a, b], [c, d]])",
     "group_randomly": "create_groups(session, [[a, b], [c, d]])",
 }
-"""oTree's names for what players, groups and sessions have, and what it is here."""
+"""oTree's names on players, groups and sessions, and the names here."""
 
 TEMPLATE_NAMES: Mapping[str, str] = {
     "formfields": "{{ fields() }}",
     "formfield": "{{ field(form.age) }}",
-    "next_button": "nothing, as each page has its button",
+    "next_button": "nothing, as each page has a Next button",
     "subsession": "session",
     "participant": "player",
     "Constants": "C",
 }
-"""oTree's names in templates, and what to write here."""
+"""oTree's names in templates, and what to write instead."""
 
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 _TAG = re.compile(r"\{\{-?\s*(if|elif|else|endif|for|endfor|block|endblock|include|formfield)\b")
@@ -96,27 +96,27 @@ _OWN = f"{__name__.partition('.')[0]}."
 
 
 def hint_for_template(message: str, line: str) -> str:
-    """Return what oTree's words in a template are here; "" if there are none.
+    """Return what to write instead of oTree's words in a template; "" if it has none.
 
     Args:
-        message: what is wrong, as Jinja2 says it.
-        line: the template's line.
+        message: Jinja2's error message.
+        line: the line of the template.
     """
     found = _UNDEFINED.match(message)
     if found is not None and found[1] in TEMPLATE_NAMES:
-        return f"What oTree calls so is here: {TEMPLATE_NAMES[found[1]]}.\n"
+        return f"This is oTree's name. Write instead: {TEMPLATE_NAMES[found[1]]}.\n"
     tag = _TAG.search(line)
     if tag is None:
         return ""
     if tag[1] in TEMPLATE_NAMES:
-        return f"What oTree writes so is here: {TEMPLATE_NAMES[tag[1]]}.\n"
-    return f"What oTree writes as {{{{ {tag[1]} … }}}} is here {{% {tag[1]} … %}}.\n"
+        return f"This is oTree's tag. Write instead: {TEMPLATE_NAMES[tag[1]]}.\n"
+    return f"Instead of oTree's {{{{ {tag[1]} … }}}}, write {{% {tag[1]} … %}}.\n"
 
 
 def advise(text: str) -> None:
-    """Warn about the author's line that is running now, each time that it runs.
+    """Warn about the author's line that is running, each time it runs.
 
-    Python's own rule, once for each line and text, would say nothing when a cell runs again.
+    Python would warn once per line and text, and not when a cell runs again.
     """
     frame = _authors_frame()
     file, line = ("<cell>", 1) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
@@ -131,10 +131,9 @@ def _authors_frame() -> FrameType | None:
 
 
 def returns_nothing(function: Callable[..., Any]) -> bool:
-    """Tell whether a function was written without any `return` of a value.
+    """Return whether a function has no `return` with a value.
 
-    Functions without a text that can be read, generators, those that raise, and those whose body
-    is `...` are not meant.
+    False also for functions without source, for generators, for those that raise, and for `...`.
     """
     body = _body_of(function)
     if not body:
@@ -166,7 +165,7 @@ def _body_of(function: Callable[..., Any]) -> list[ast.stmt]:
 
 
 def _own_statements(body: list[ast.stmt]) -> Any:
-    """Yield all nodes of a body, but not those of functions and classes inside it."""
+    """Yield all nodes of a body except those of inner functions and classes."""
     inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     todo: list[ast.AST] = list(body)
     while todo:

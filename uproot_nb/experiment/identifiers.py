@@ -19,7 +19,7 @@ class SessionIdentifier(NamedTuple):
 
 
 class PlayerIdentifier(NamedTuple):
-    """A reference to a player: `~player`. Good as a value, a dict key, or a recipient."""
+    """A reference to a player: `~player`. Use it as a value, a dict key or a recipient."""
 
     session: str
     name: str

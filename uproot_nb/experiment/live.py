@@ -1,4 +1,4 @@
-"""LiveMethod: a page's method that its participants' browsers may call."""
+"""LiveMethod: a method of a page that participants' browsers may call."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ PLAIN_TYPES = (
     *sorted(_PLAIN_TYPES), "Any", "Dict", "List", "Literal", "Optional", "Tuple", "Union", "bytes",
     "set", "tuple",
 )  # fmt: skip
-"""Names that annotations use, for those that are misspelt."""
+"""Names in annotations, to find what a misspelt one was meant to be."""
 
 
 class LiveMethod:
-    """A method marked with `@live`; made by the decorator, never by hand."""
+    """A method marked with `@live`; only the decorator makes it."""
 
     def __init__(
         self,
@@ -63,20 +63,20 @@ class LiveMethod:
         self.__wrapped__ = function
 
     def __get__(self, page: object, owner: type | None = None) -> Callable[..., Any]:
-        """Let a cell call the method as `Market.post_offer(player, 3.0)`."""
+        """Return the method for a call from a cell: `Market.post_offer(player, 3.0)`."""
         return functools.partial(self.function, owner if page is None else page)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def accept(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
-        """Return the arguments as the annotations want them.
+        """Return the arguments, converted to the annotated types.
 
         Raises:
-            BadArguments: the browser's arguments do not fit; names the parameter and the reason.
+            BadArguments: the browser's arguments do not match; names the parameter and the reason.
         """
         for name in kwargs:
-            if name in self._given or name == "self":  # 'self' is taken in pydantic's own call
+            if name in self._given or name == "self":  # pydantic's own call has a 'self'
                 reason = "is not a parameter of this method"
                 raise BadArguments(self.name, name, reason, "unexpected_keyword_argument")
         validate = self._validate or self.prepare()
@@ -89,7 +89,7 @@ class LiveMethod:
         """Build the validator from the annotations.
 
         Args:
-            names: what annotations may name besides the globals of the method's module.
+            names: names for annotations, besides the globals of the method's module.
 
         Raises:
             NameError: an annotation names a class that is not defined yet.
@@ -116,16 +116,16 @@ class LiveMethod:
         if self.name.startswith("_"):
             self._refuse(
                 "a live method cannot have a private name: browsers could never call it.",
-                f"Rename it to '{self.name.lstrip('_') or 'offer'}', or take @live away.",
+                f"Rename it to '{self.name.lstrip('_') or 'offer'}', or remove @live.",
             )
         if self.thread and self.is_async:
             self._refuse(
                 "@live(thread=True) is for slow methods without 'async'.",
-                "Write 'def' instead of 'async def', or take thread=True away.",
+                "Write 'def' instead of 'async def', or remove thread=True.",
             )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             self._refuse(
-                "a live method answers once, so it cannot 'yield'.",
+                "a live method returns one value, so it cannot 'yield'.",
                 "Return a list, or push each value with notify().",
             )
 
@@ -152,10 +152,10 @@ class LiveMethod:
 
 
 def takes_first(function: Callable[..., Any], *names: str) -> bool:
-    """Tell whether a function can be given these arguments first, in this order.
+    """Return whether a function takes these arguments first, in this order.
 
-    It may call them otherwise, but no two of these names the wrong way round, and nothing that
-    looks like an argument of another kind (with a default, or annotated as a plain type).
+    It may use other names for them, but not these names in another order, nor parameters that look
+    like other arguments: with a default, or annotated as a plain type.
     """
     parameters = list(inspect.signature(function).parameters.values())
     first = parameters[: len(names)]
@@ -177,12 +177,12 @@ def _is_plain_argument(parameter: inspect.Parameter) -> bool:
 def _arguments_validator(
     function: Callable[..., Any], names: Mapping[str, Any] | None
 ) -> Callable[..., Arguments]:
-    """Return a function with the live method's own signature that only validates and collects."""
+    """Return a function with the live method's signature that validates its arguments."""
     signature = inspect.signature(function, locals=names, eval_str=True)
     parameters = list(signature.parameters.values())[2:]
     for parameter in parameters:
         if isinstance(parameter.annotation, FunctionType):
-            raise TypeError(f"{parameter.name} is annotated with a function, which is no type.")
+            raise TypeError(f"{parameter.name} is annotated with a function, which is not a type.")
 
     def collect(*args: Any, **kwargs: Any) -> Arguments:
         return args, kwargs
@@ -218,24 +218,24 @@ def live(
                 return {"posted": price}
 
     In the page's JavaScript: `uproot.invoke("post_offer", 12.5).then(...)`. Arguments are checked
-    against the annotations before the method is entered.
+    against the annotations before the method runs.
 
     Args:
-        exclusive: "group" or "session": no two such calls of one group (or session) overlap,
-            not even at an `await`.
-        thread: run a slow method without `async` off the experiment's loop.
-        repeatable: a call that the end of the kernel cuts short runs again after the restart.
-            Otherwise its caller is told that it was interrupted.
+        exclusive: "group" or "session": such calls of one group (or session) never overlap, not
+            even at an `await`.
+        thread: run a slow method without `async` in a thread, beside the experiment's loop.
+        repeatable: run a call again after a restart if the end of the kernel has interrupted it.
+            Otherwise its caller gets the error "Interrupted".
 
     Raises:
         BadPage: the method does not take `page` and `player` first, has a private name, yields, or
-            is no function.
+            is not a function.
     """
     if function is not None and not _is_function(function):
         raise BadPage(
             "@live",
-            f"it was given {function!r}, which is not a method.",
-            'Write @live above a def; options have names: @live(exclusive="group").',
+            f"it got {function!r}, which is not a method.",
+            'Write @live above a def. Name its options: @live(exclusive="group").',
         )
     if exclusive not in (None, "group", "session"):
         raise BadPage(

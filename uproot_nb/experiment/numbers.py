@@ -1,7 +1,7 @@
-"""Numbers: how participants write them, read by the language of their page, and written for them.
+"""Numbers: read and write them as participants do, in the language of their page.
 
-Forms and markets read by these rules alone. A text is read as one number or not at all: what
-could be either of two numbers, such as "1,500" on an English page, is refused.
+Forms and markets use these rules. A text that could be either of two numbers, such as "1,500" on an
+English page, is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COMMA_LANGUAGES = re.compile(
     "|jv|ka|kk|kl|ky|lb|lt|lv|mk|nb|nds|nl|nn|no|oc|os|pl|pt|qu|rm|ro|ru|sah|sc|se|sk|sl|smn|sq|sr"
     "|su|sv|tg|tk|tr|tt|uk|uz|vi|wo"
 )
-"""Languages that write a comma before decimals, as the Unicode CLDR has it (version 44)."""
+"""Languages that write a comma before decimals, by the Unicode CLDR (version 44)."""
 
 _SPACE_LANGUAGES = re.compile(
     "af|be|bg|br|cs|eo|et|fi|fr|hu|hy|ka|kk|ky|lt|lv|nb|nn|no|oc|pl|ru|se|sk|sq|sv|uk|uz"
@@ -46,7 +46,7 @@ _REGIONS = {
     "es-GT": POINT, "es-HN": POINT, "es-MX": POINT, "es-NI": POINT, "es-PA": POINT,
     "es-PE": POINT, "es-PR": POINT, "es-SV": POINT, "es-US": POINT,
 }  # fmt: skip
-"""Where a region differs from its language."""
+"""Regions that differ from their language."""
 
 _ARABIC_POINT, _ARABIC_THOUSANDS = "\u066b", "\u066c"
 _SPACES = " \u00a0\u2007\u2009\u202f"
@@ -57,12 +57,12 @@ _SAME = str.maketrans(
         **dict.fromkeys("\u3002\uff0e\uff61", POINT),
         **dict.fromkeys("\u060c\u3001\uff0c\uff64", COMMA),
         **dict.fromkeys(_SPACES, " "),
-        # Marks of direction come along when a number is copied out of an Arabic text.
+        # A number copied from an Arabic text brings marks of direction along.
         **dict.fromkeys("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e", ""),
         **dict.fromkeys("\u2066\u2067\u2068\u2069", ""),
     }
 )  # fmt: skip
-"""What other scripts, and phones that set type, write for minus, plus, point, comma and space."""
+"""Variants of minus, plus, point, comma and space in other scripts and on phones."""
 
 _PARTS = re.compile(r"([+-]?)([^eE]*)(?:[eE]([+-]?[0-9]{1,4}))?\Z")
 _DIGITS = re.compile(r"[0-9]*\Z")
@@ -71,21 +71,21 @@ _THOUSANDS = re.compile(
 )
 _ONE_THOUSAND = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}\Z")
 _LONGEST = 700
-"""No number that is written out is longer: 308 digits before the sign, and 324 after it."""
+"""The longest number in digits: 308 before the decimal sign, and 324 after it."""
 _LARGEST_EXPONENT = 307
 
 
 class NotANumber(ValueError):
-    """A text that is no number."""
+    """A text that is not a number."""
 
 
 class AmbiguousNumber(NotANumber):
-    """A text that may be one number or another, or is hard to tell from such a text."""
+    """A text that may be either of two numbers, or looks like one that may."""
 
 
 @lru_cache(maxsize=1024)
 def decimal_sign(language: str) -> str:
-    """Return what stands before decimals in a language: "," for "de", "." for "en" or "de-CH"."""
+    """Return the decimal sign of a language: "," for "de", "." for "en" or "de-CH"."""
     parts = language.replace("_", "-").split("-")
     region = next((part.upper() for part in parts[1:] if len(part) in (2, 3)), "")
     by_region = _REGIONS.get(f"{parts[0].lower()}-{region}")
@@ -93,14 +93,14 @@ def decimal_sign(language: str) -> str:
 
 
 def no_thousands(language: str) -> str:
-    """Return the sentence that says how to write a number that was ambiguous."""
+    """Return the sentence that asks a participant to write an ambiguous number again."""
     return NO_THOUSANDS[decimal_sign(language)]
 
 
 def number_text(number: Any, places: int | None = None, sign: str = POINT) -> str:
-    """Write a number as inputs and participants read it, without an exponent: 0.1, 1000000.
+    """Return a number as text without an exponent: 0.1, 1000000.
 
-    `read_number` reads it back, on a page whose language has this decimal *sign*.
+    `read_number` reads it on a page whose language has this decimal *sign*.
     """
     found = exact(number)
     text = f"{found:f}" if places is None else f"{found:.{places}f}"
@@ -112,18 +112,21 @@ def number_text(number: Any, places: int | None = None, sign: str = POINT) -> st
 def read_number(
     text: str, language: str = "en", *, exponents: bool = True, whole: bool = False
 ) -> Decimal:
-    """Return the number that a participant has written, on a page in *language*.
+    """Return the number that a participant has written on a page in *language*.
 
         read_number("12,5", "de")       # Decimal("12.5")
-        read_number("1.500", "de")      # AmbiguousNumber: it may be 1500, and may be 1.5
+        read_number("1.500", "de")      # AmbiguousNumber: it may be 1500 or 1.5
 
-    Digits of all scripts count, ".5" and "5." too, and the other decimal sign where it cannot be
-    one between thousands. *exponents*: whether "1e3" is a number; *whole*: whether a whole one is
-    asked for, so that "2,000" is hardly meant as two in any language.
+    Digits of all scripts are accepted, ".5" and "5." too, and the other decimal sign where it
+    cannot separate thousands.
+
+    Args:
+        exponents: whether "1e3" is a number.
+        whole: whether the field asks for a whole number: "2,000" is then unlikely to mean 2.
 
     Raises:
-        AmbiguousNumber: it may be another number, because of signs between thousands.
-        NotANumber: it is no number, or a number too large to reckon with.
+        AmbiguousNumber: the text may be another number, because of its thousands separators.
+        NotANumber: the text is not a number, or the number is too large to compute with.
     """
     if len(text) > _LONGEST:
         raise NotANumber(text)
@@ -153,7 +156,7 @@ def _parts(plain: str, exponents: bool) -> tuple[str, str, str]:
 
 
 def _read_decimals(text: str, own: str, spaced: bool) -> str:
-    """Return digits with a point at most, of digits with signs; *own* stands before decimals."""
+    """Return the digits with a point as decimal sign, in a language that writes *own* instead."""
     whole, _, rest = text.partition(own)
     if _DIGITS.match(whole) and _DIGITS.match(rest):
         return f"{whole}{POINT}{rest}"

@@ -1,4 +1,4 @@
-"""Order: the sequence of pages, with what is drawn, repeated or chosen for each player."""
+"""Order: the sequence of pages, with random, repeated and chosen parts for each player."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Step:
-    """One stop of a player's journey: a page, or a place where the order is decided.
+    """One step of a player's journey: a page, or a place where the journey is decided.
 
-    `page` is the page's key. `rounds` counts the rounds around it from 1, outermost first, and
-    `block` names them; `number` is the round's number in its block, where nested rounds count too,
-    if that is another than the innermost. `between` tells how many `Between` have chosen what
-    begins here. At a place without a page, `again` says whether a `Repeat` went on (None while
-    that is open), and `app` that the next app begins there.
+    Attributes:
+        page: the page's key; "" where the journey is decided.
+        rounds: the numbers of the rounds around the page, from 1, outermost first.
+        block: the name of these rounds.
+        number: the round's number in its block, counting nested rounds, if it is not the innermost.
+        between: how many `Between` have chosen the entry that begins here.
+        again: whether a `Repeat` went on here; None while that is open.
+        app: whether the next app begins here.
     """
 
     page: str = ""
@@ -38,28 +41,28 @@ class Step:
 
     @property
     def round(self) -> int:
-        """What `player.round` is here; 0 outside of rounds."""
+        """The value of `player.round` here; 0 outside rounds."""
         return self.number or (self.rounds[-1] if self.rounds else 0)
 
     def dump(self) -> Any:
-        """Return the step as the log keeps it: a plain key where there is no more to say."""
+        """Return the step as stored in the log: a plain key if it has only that."""
         if not self.page:
             return {"again": self.again, "app": True} if self.app else {"again": self.again}
-        told: dict[str, Any] = {"page": self.page, "rounds": list(self.rounds), "block": self.block}
-        told |= {"number": self.number, "between": self.between}
-        kept = {name: value for name, value in told.items() if value}
-        return self.page if len(kept) == 1 else kept
+        parts: dict[str, Any] = {"page": self.page, "rounds": list(self.rounds)}
+        parts |= {"block": self.block, "number": self.number, "between": self.between}
+        stored = {name: value for name, value in parts.items() if value}
+        return self.page if len(stored) == 1 else stored
 
     @classmethod
-    def load(cls, kept: Any) -> Step:
-        """Return the step that `dump` wrote."""
-        if isinstance(kept, str):
-            return cls(kept)
-        return cls(**{**kept, "rounds": tuple(kept.get("rounds", ()))})
+    def load(cls, stored: Any) -> Step:
+        """Return the step that `dump` has stored."""
+        if isinstance(stored, str):
+            return cls(stored)
+        return cls(**{**stored, "rounds": tuple(stored.get("rounds", ()))})
 
 
 class Operator:
-    """What stands in a page order in the place of pages."""
+    """An entry of a page order that contains others: Random, Rounds, Between, …"""
 
     block: str | None = None
 
@@ -74,60 +77,62 @@ class Operator:
 
 
 class Bracket(Operator):
-    """Keeps pages together where others are shuffled or chosen.
+    """Holds pages together where entries are shuffled or chosen.
 
     page_order = [Random(Bracket(IntroA, TaskA), Bracket(IntroB, TaskB))]
     """
 
 
 class Random(Operator):
-    """Shows its entries in an order that is drawn for each player."""
+    """Shows its entries in random order, drawn for each player."""
 
 
 RandomOrder = Random
 
 
 class Between(Operator):
-    """Shows one of its entries, drawn for each player; `player.between_showed` lists which.
+    """Shows one of its entries, drawn for each player and listed in `player.between_showed`.
 
     page_order = [Between(Treatment, Bracket(ControlIntro, Control)), Results]
     """
 
 
 class _Rounded(Operator):
-    """What repeats its pages and counts the rounds in `player.round`."""
+    """Repeats its pages and counts the rounds in `player.round`."""
 
     kind: ClassVar[str] = "block"
 
     def __init__(self, *entries: Any, block: str | None = None) -> None:
         super().__init__(*entries)
         if block is not None and (not isinstance(block, str) or not block):
-            raise BadPage(_name(self), f"block={block!r} is no name.", 'Write block="training".')
+            raise BadPage(_name(self), f"block={block!r} is not a name.", 'Write block="training".')
         self.block = block
 
 
 class Rounds(_Rounded):
-    """Shows its pages *n* times: `Rounds(Decide, Results, n=10)`; counts in `player.round`.
+    """Shows its pages *n* times and counts in `player.round`: `Rounds(Decide, Results, n=10)`.
 
-    Rounds of the same *block* count on where the last of them stopped.
+    Later rounds with the same *block* continue its count.
     """
 
     def __init__(self, *entries: Any, n: int, block: str | None = None) -> None:
         super().__init__(*entries, block=block)
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
-            raise BadPage("Rounds", f"n={n!r} is no number of rounds.", "Write n=10, for example.")
+            raise BadPage(
+                "Rounds", f"n={n!r} is not a number of rounds.", "Write n=10, for example."
+            )
         self.n = n
 
 
 class Repeat(_Rounded):
-    """Shows its pages again and again, as long as `player.add_round` is true after the last."""
+    """Shows its pages again as long as `player.add_round` is true after the last of them."""
 
 
 def check_order(entries: Any, place: str = "page_order") -> None:
-    """Look at every entry.
+    """Check every entry.
 
     Raises:
-        BadPage: an entry is neither a page, a list nor an operator; names its place.
+        BadPage: an entry is not a page, a list or an operator.
     """
     if not isinstance(entries, (list, tuple)):
         raise BadPage(
@@ -148,7 +153,7 @@ def check_order(entries: Any, place: str = "page_order") -> None:
 
 
 def pages_of(entries: Any) -> Iterator[type[Page]]:
-    """Yield every page that an order may show, some more than once."""
+    """Yield every page that an order may show; a page may come more than once."""
     for entry in entries.entries if isinstance(entries, Operator) else entries:
         if isinstance(entry, (list, tuple, Operator)):
             yield from pages_of(entry)
@@ -159,14 +164,14 @@ def pages_of(entries: Any) -> Iterator[type[Page]]:
 def expand(
     parts: Sequence[Callable[[], Sequence[Any]]], rng: Generator, decided: Sequence[bool] = ()
 ) -> list[Step]:
-    """Return a player's steps, as far as they can be told.
+    """Return a player's steps, as far as they are decided.
 
-    The last is a step without a page if the order goes on only once something is decided there.
+    If the journey is open, the last step has no page: what follows is decided there.
 
     Args:
-        parts: return the orders of the apps, one after the other; asked when they are reached.
-        rng: draws; the same state gives the same steps.
-        decided: what was decided so far, at each step without a page.
+        parts: functions that return the orders of the apps; each is called when it is reached.
+        rng: the source of all draws; the same state gives the same steps.
+        decided: the decisions so far, one for each step without a page.
     """
     expansion = _Expansion(rng, list(decided))
     try:
@@ -180,11 +185,11 @@ def expand(
 
 
 class _Undecided(Exception):
-    """The order goes on only when a player is there."""
+    """A decision is open; the order goes on when the player gets there."""
 
 
 class _Around(NamedTuple):
-    """The rounds around an entry, outermost first, their block, and the round's number in it."""
+    """The rounds around an entry, outermost first, with their block and the number in it."""
 
     rounds: tuple[int, ...] = ()
     block: str = ""
@@ -198,14 +203,14 @@ class _Expansion:
         self.steps: list[Step] = []
         self._rng, self._decided = rng, decided
         self._counts: Counter[str] = Counter()
-        """How many rounds each block had, nested ones included."""
+        """The number of rounds of each block, with nested ones."""
         self._outermost: Counter[str] = Counter()
-        """How many of them were not nested."""
+        """The number of those that are not nested."""
         self._chosen = 0
-        """How many `Between` have just chosen what comes next."""
+        """How many `Between` have chosen the next entry."""
 
     def decide(self, app: bool = False) -> bool:
-        """Pass a place where something is decided, or stop there."""
+        """Step over a decision, or stop if it is open."""
         if not self._decided:
             self.steps.append(Step(app=app))
             raise _Undecided
@@ -248,15 +253,15 @@ class _Expansion:
             self._outermost[block] += 1
             number = self._outermost[block]
         self._counts[block] += 1
-        told = self._counts[block] if block and self._counts[block] != number else 0
-        self.sequence(entry.entries, _Around((*around.rounds, number), block, told))
+        count = self._counts[block] if block and self._counts[block] != number else 0
+        self.sequence(entry.entries, _Around((*around.rounds, number), block, count))
 
     def _between(self, entry: Between, around: _Around) -> None:
         before, steps = self._chosen, len(self.steps)
         self._chosen += 1
         self._entry(self._rng.choice(entry.entries), around)
         if len(self.steps) == steps:
-            self._chosen = before  # what was chosen shows nothing
+            self._chosen = before  # the chosen entry has no pages
 
 
 def _is_page(entry: Any) -> bool:

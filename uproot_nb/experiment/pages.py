@@ -39,10 +39,10 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "after_once": ("player",),
     "after_always_once": ("player",),
 }
-"""The hooks of a page and what each takes after `page`, in the order in which they run."""
+"""The hooks of a page, in the order in which they run, with their arguments after `page`."""
 
 Check = tuple[Callable[[Any], bool], str]
-"""What an attribute may be: a test of a value, and the same in words."""
+"""A test of an attribute's value, and the allowed values in words."""
 
 ATTRIBUTES: Mapping[str, Check] = {
     "template": (lambda v: v is None or isinstance(v, str), "the template itself, or its path"),
@@ -61,9 +61,9 @@ ATTRIBUTES: Mapping[str, Check] = {
     "jsvars": (lambda v: isinstance(v, Mapping), "a dict of names and values"),
     "synchronize": (lambda v: v in ("group", "session"), '"group" or "session"'),
 }
-"""What a page's plain attributes may be."""
+"""The allowed values of a page's plain attributes."""
 
-_ANSWER: Mapping[str, str] = {
+_RETURNS: Mapping[str, str] = {
     "show": "True or False",
     "fields": "a dict of fields",
     "timeout": "seconds, or None",
@@ -74,15 +74,15 @@ _ANSWER: Mapping[str, str] = {
     "stealth_fields": "a list of names",
     "may_proceed": "True or False",
 }
-"""The hooks that are asked for a value, and for which."""
+"""The hooks that return a value, and which."""
 
 _ONE_VALUE = {
     "group_size": "For groups of two sizes, write two pages, each with a hook 'show'.",
-    "template": "What differs from player to player, write in the template, by {% if … %}.",
+    "template": "To vary it by player, write {% if … %} in the template.",
 }
-"""What to do instead of a function, where one would ask."""
+"""What to write instead of a function."""
 
-_KEPT = frozenset({
+_RESERVED = frozenset({
     "app", "key", "source", "live_methods", "waits", "shown", "look_again",
     "kind_attributes", "kind_functions",
 })  # fmt: skip
@@ -104,7 +104,7 @@ class Page:
             def templatevars(page, player):
                 return {"endowment": 10}
 
-    Without a template the docstring (Markdown) is shown, with a Next button. Hooks take
+    A page without a template shows its docstring (Markdown) and a Next button. Hooks take
     `(page, player)`, may be `async`, and need no `@classmethod`. Mistakes raise BadPage when the
     cell runs.
     """
@@ -113,25 +113,25 @@ class Page:
     allow_back: ClassVar[bool] = False
     keep_values: ClassVar[bool] = False
     app: ClassVar[str] = ""
-    """Name of the app that the page belongs to; "" in a notebook."""
+    """The name of the page's app; "" in a notebook."""
     key: ClassVar[str] = ""
-    """What names the page in a session: "app/Name", or its name alone."""
+    """The page's name in a session: "app/Name", or "Name" in a notebook."""
     shown: ClassVar[bool] = True
     waits: ClassVar[bool] = False
     source: ClassVar[Source] = Source("", "", "", 0)
     live_methods: ClassVar[Mapping[str, LiveMethod]] = {}
     kind_attributes: ClassVar[Mapping[str, Check]] = {}
-    """What the plain attributes of this kind of page may be, besides those of every page."""
+    """The allowed values of attributes that only this kind of page has."""
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """The functions of this kind of page that answer at once, and what they take after `page`."""
+    """The functions that only this kind of page has, with their arguments after `page`."""
     _kind: ClassVar[str] = ""
-    """What bots know this kind of page by."""
+    """The name of this kind of page for bots."""
     _checked: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.may_be_listed():
-            return  # one of the kinds below, which are no author's
+            return  # one of the kinds below, not an author's page
         members, names = _members_beyond_pages(cls), {**names_around(cls), **vars(cls)}
         cls.source = source_of_class(cls)
         for name, value in members.items():
@@ -142,14 +142,14 @@ class Page:
 
     @classmethod
     def check_again(cls) -> None:
-        """Check what was assigned since the class was defined, as in `Wait.group_size = 3`.
+        """Check attributes assigned since the class was defined, as in `Wait.group_size = 3`.
 
         Raises:
-            BadPage: it cannot be.
+            BadPage: an attribute has a wrong value.
         """
         for name, value in _members_beyond_pages(cls).items():
             is_new = value is not cls._checked.get(name, cls)
-            if is_new and name not in _KEPT and not name.startswith("_"):
+            if is_new and name not in _RESERVED and not name.startswith("_"):
                 _check_member(cls, name, value, vars(cls))
         cls._checked = _members_beyond_pages(cls)
         cls.live_methods = _collect_live_methods(cls)
@@ -158,24 +158,24 @@ class Page:
 
     @classmethod
     def belong_to(cls, app: str) -> None:
-        """Make the page one of an app."""
+        """Assign the page to an app."""
         cls.app, cls.key = app, f"{app}/{cls.__name__}" if app else cls.__name__
 
     @classmethod
     def may_be_listed(cls) -> bool:
-        """Tell whether a page order may name this class (Page itself is nothing to show)."""
+        """Return whether a page order may list this class; not Page itself, for example."""
         return cls.__module__ != __name__
 
     def __init__(self) -> None:
         raise BadPage(
             type(self).__name__,
-            "a page is used as a class and never made into an object.",
+            "a page is a class; it cannot be called.",
             f"Write {type(self).__name__} without parentheses.",
         )
 
 
 class NoshowPage(Page):
-    """A page that is never shown; its hooks run when a player comes by.
+    """A page that is never shown; its hooks run when a player gets there.
 
     class Draw(NoshowPage):
         def after_always_once(page, player):
@@ -186,13 +186,13 @@ class NoshowPage(Page):
 
 
 class WaitPage(Page):
-    """A page on which players wait for others."""
+    """A page where players wait for others."""
 
     waits: ClassVar[bool] = True
 
 
 class GroupCreatingWait(WaitPage):
-    """Waits until `group_size` players who are online are here, and makes them a group.
+    """Waits until `group_size` players are here and online, and makes them a group.
 
     class Pair(GroupCreatingWait):
         group_size = 2
@@ -205,21 +205,21 @@ class GroupCreatingWait(WaitPage):
 
 
 class SynchronizingWait(WaitPage):
-    """Waits until everybody of the group (or session) is here; `all_here` then runs once.
+    """Waits until the whole group (or session) is here; then runs `all_here` once.
 
     class Sync(SynchronizingWait):
         def all_here(page, group):
             group.total = sum(group.players.each("contribution"))
 
-    `synchronize = "session"` waits for the whole session, and `wait_for(page, player)` for the
-    players that it returns.
+    `synchronize = "session"` waits for the whole session. A hook `wait_for(page, player)` returns
+    the players to wait for instead.
     """
 
     synchronize: ClassVar[str] = "group"
 
 
 def _members_beyond_pages(cls: type[Page]) -> dict[str, Any]:
-    """Return what the class itself and its mixins define; the pages it derives from are checked."""
+    """Return the members of the class and its mixins, without those of pages it derives from."""
     kinds = [kind for kind in cls.__mro__ if kind is cls or not issubclass(kind, Page)]
     found = {name: value for kind in reversed(kinds[:-1]) for name, value in vars(kind).items()}
     return {name: v for name, v in found.items() if v is inspect.getattr_static(cls, name, None)}
@@ -233,9 +233,12 @@ def _check_member(cls: type[Page], name: str, value: Any, names: Mapping[str, An
         value = inner
     if isinstance(value, LiveMethod):
         _check_live(cls, name, value, names)
-    elif name in _KEPT and not isinstance(value, classmethod) and not _is_ours(cls):
+    elif name in _RESERVED and not isinstance(value, classmethod) and not _is_ours(cls):
         raise _mistake(
-            cls, value, f"'{name}' is kept by uproot_nb.", f"Rename it, for example 'my_{name}'."
+            cls,
+            value,
+            f"'{name}' is reserved by uproot_nb.",
+            f"Rename it, for example to 'my_{name}'.",
         )
     else:
         _check_plain_member(cls, name, value)
@@ -250,20 +253,20 @@ def _check_plain_member(cls: type[Page], name: str, value: Any) -> None:
     elif name in ATTRIBUTES or name in cls.kind_attributes:
         _check_attribute(cls, name, value)
     elif name in PAGE_NAMES:
-        hint = f"'{name}' is oTree's and means nothing here."
+        hint = f"'{name}' is oTree's name and has no meaning here."
         advise(str(_mistake(cls, value, hint, f"Instead, {PAGE_NAMES[name]}.")))
     else:
         _warn_of_misspelling(cls, name, value)
 
 
 def _warn_of_misspelling(cls: type[Page], name: str, value: Any) -> None:
-    """Say so if what is neither hook nor attribute looks as if it were meant to be one."""
+    """Warn of a name that resembles a hook or attribute."""
     own = {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions}
     meant = difflib.get_close_matches(name, own, 1, 0.85)
     if meant and name[:1] != "_" and not isinstance(value, type):
         mistake = _mistake(
-            cls, value, f"'{name}' means nothing to uproot_nb.",
-            f"Did you mean '{meant[0]}'? If not, another name spares the next reader the question.",
+            cls, value, f"'{name}' has no meaning for uproot_nb.",
+            f"Did you mean '{meant[0]}'? If not, rename it to avoid this warning.",
         )  # fmt: skip
         advise(str(mistake))
 
@@ -288,7 +291,7 @@ def _check_attribute(cls: type[Page], name: str, value: Any) -> None:
 
 
 def _check_place(cls: type[Page], name: str, value: Any) -> None:
-    """Refuse what another kind of page has."""
+    """Refuse attributes and hooks of other kinds of page."""
     wrong = ""
     if name in _ONLY_WAITS and not cls.waits:
         wrong = "only wait pages have one"
@@ -299,7 +302,7 @@ def _check_place(cls: type[Page], name: str, value: Any) -> None:
     elif name in ("all_here", "wait_for", "synchronize") and issubclass(cls, GroupCreatingWait):
         wrong = "only a SynchronizingWait has one"
     if wrong:
-        raise _mistake(cls, value, f"it has '{name}', but {wrong}.", f"Take '{name}' out.")
+        raise _mistake(cls, value, f"it has '{name}', but {wrong}.", f"Remove '{name}'.")
 
 
 def _is_ours(cls: type[Page]) -> bool:
@@ -338,7 +341,7 @@ def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[s
             cls,
             method.function,
             f"the live method '{name}' has a private name: browsers could never call it.",
-            f"Rename it to '{name.lstrip('_')}', or take @live away.",
+            f"Rename it to '{name.lstrip('_')}', or remove @live.",
         )
     _check_annotations(cls, name, method, names)
 
@@ -346,32 +349,32 @@ def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[s
 def _check_annotations(
     cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]
 ) -> None:
-    """Build the validator of a live method, so that an annotation fails under its own cell."""
+    """Build the validator of a live method, so that a wrong annotation fails in its cell."""
     try:
         method.prepare(names)
         return
-    except NameError as error:  # a later cell may define it: serve() looks again
+    except NameError as error:  # a later cell may define it: serve() checks again
         meant = difflib.get_close_matches(str(error.name), PLAIN_TYPES, 1, 0.7)
         if not meant:
             return
         reason = f"'{error.name}' is not defined. Did you mean '{meant[0]}'?"
-    except Exception as error:  # the border around what annotations are, and pydantic makes of it
+    except Exception as error:  # the border around authors' annotations and pydantic
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
     raise _mistake(
         cls,
         method.function,
-        f"the annotations of '{name}' cannot be checked: {reason}",
-        "Annotate with plain types (int, float, str, list[int], a dataclass or model).",
+        f"the annotations of '{name}' cannot be used: {reason}",
+        "Use plain types (int, float, str, list[int]), a dataclass or a pydantic model.",
     )
 
 
 def _check_names(cls: type[Page], method: LiveMethod) -> None:
-    """Say so if an annotation names what is still not there, now that the page is to be shown."""
+    """Warn of an annotation whose name is not defined when the page is served."""
     try:
         method.prepare_once()
     except NameError as error:
         what = f"the annotations of '{method.name}' name '{error.name}', which is not defined."
-        remedy = f"Define {error.name} before somebody calls it, or annotate with a plain type."
+        remedy = f"Define {error.name} before a browser calls it, or use a plain type."
         advise(str(_mistake(cls, method.function, what, remedy)))
     except Exception:  # the border around authors' annotations: the first call reports it
         return
@@ -384,7 +387,7 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
             cls, value, f"'{name}' is a hook, but not a function.", f"Write {_model(name)}."
         )
     if name == "allow_back" and inspect.iscoroutinefunction(function):
-        raise _mistake(cls, function, "'allow_back' is async.", "Write it without async.")
+        raise _mistake(cls, function, "'allow_back' is async.", "Write 'def' without async.")
     given = list(inspect.signature(function).parameters.values())
     wanted = ("page", *HOOKS[name])
     named = ("page",) if name in ("all_here", "after_grouping") else wanted
@@ -395,28 +398,28 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
             f"the hook '{name}' takes ({', '.join(p.name for p in given)}).",
             f"Write {_model(name)}.",
         )
-    if name in _ANSWER and returns_nothing(function):
-        advise(str(_unanswered(cls, name, function)))
+    if name in _RETURNS and returns_nothing(function):
+        advise(str(_no_return(cls, name, function)))
     setattr(cls, name, classmethod(function))
 
 
-def _unanswered(cls: type[Page], name: str, function: Any) -> BadPage:
+def _no_return(cls: type[Page], name: str, function: Any) -> BadPage:
     what = "so the page is always shown" if name == "show" else "so it has no effect"
     return _mistake(
-        cls, function, f"'{name}' has no 'return', {what}.", f"Return {_ANSWER[name]} in it."
+        cls, function, f"'{name}' has no 'return', {what}.", f"Return {_RETURNS[name]}."
     )
 
 
 def _check_function(cls: type[Page], name: str, value: Any) -> None:
-    """Check a function of a kind of page, which stays as it was written."""
+    """Check a function of a kind of page, which remains a plain function."""
     function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
     takes = ("page", *cls.kind_functions[name])
     model = f"'def {name}({', '.join(takes)})'"
     if not inspect.isfunction(function):
-        what = f"'{name}' is a function of the page, and was given {value!r}."
+        what = f"'{name}' is {value!r}, but must be a function."
         raise _mistake(cls, value, what, f"Write {model}.")
     if inspect.iscoroutinefunction(function):
-        what = f"{name} is 'async def', but it is to answer at once."
+        what = f"'{name}' is 'async def', but must return at once."
         raise _mistake(cls, function, what, f"Write 'def {name}'.")
     given = list(inspect.signature(function).parameters.values())
     swapped = any(p.name in takes[n + 1 :] for n, p in enumerate(given[: len(takes)]))
@@ -427,7 +430,7 @@ def _check_function(cls: type[Page], name: str, value: Any) -> None:
     before = next((vars(kind)[name] for kind in ours if name in vars(kind)), None)
     if before is not None and returns_nothing(function) and not returns_nothing(before):
         what = f"'{name}' has no 'return', so it has no effect."
-        advise(str(_mistake(cls, function, what, "Return what it is asked for.")))
+        advise(str(_mistake(cls, function, what, "Return its value.")))
 
 
 def _takes(parameters: list[inspect.Parameter], count: int) -> bool:

@@ -1,4 +1,4 @@
-"""F: a field that a filter speaks of, as in players(session).filter(F.bid > 3)."""
+"""F: names a field in a filter, as in players(session).filter(F.bid > 3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MISSING = object()
 
 
 class Condition:
-    """A test of one player; combine with `&`, `|` and `~`."""
+    """A test of one player; combine conditions with `&`, `|` and `~`."""
 
     def __init__(self, test: Callable[[Any], bool], text: str) -> None:
         self._test = test
@@ -36,8 +36,8 @@ class Condition:
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"The condition {self._text} has no truth value of its own.\n"
-            "Join conditions with & and |, each in parentheses: (F.x > 3) & (F.y < 2)."
+            f"The condition {self._text} is neither true nor false by itself.\n"
+            "Combine conditions with & and |, each in parentheses: (F.x > 3) & (F.y < 2)."
         )
 
     def __repr__(self) -> str:
@@ -45,9 +45,9 @@ class Condition:
 
 
 class FieldReference:
-    """One field by name; compares to a Condition, and is one itself where the field is a yes or no.
+    """A field by name; a comparison with it is a Condition, and so is the field itself.
 
-    An entity without the field never matches a comparison: `filter(F.bid > 3)`, `filter(F.ready)`.
+    An entity without the field matches neither `filter(F.bid > 3)` nor `filter(F.ready)`.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -74,9 +74,8 @@ class FieldReference:
         return ~Condition(self, repr(self))
 
     def is_in(self, values: Any) -> Condition:
-        """Match a value that is one of *values*."""
-        kept = list(values)
-        return self._compare(lambda a, b: a in b, kept, "in")
+        """Return a condition that the value is one of *values*."""
+        return self._compare(lambda a, b: a in b, list(values), "in")
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]
         return self._compare(operator.eq, other, "==")
@@ -110,7 +109,7 @@ class FieldReference:
             try:
                 return bool(compare(value, wanted))
             except TypeError:
-                return False  # None > 3: a player who has not decided yet does not match
+                return False  # None > 3: a player without a decision does not match
 
         return Condition(test, f"({self!r} {sign} {other!r})")
 

@@ -1,4 +1,4 @@
-"""Setup: what a notebook's namespace, or an app's module, says about an experiment."""
+"""Setup: an experiment as defined in a notebook's namespace or an app's module."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _PLAIN_NAMES: Mapping[str, str] = {
     "DESCRIPTION": 'DESCRIPTION = "…"',
     "LANDING_PAGE": "LANDING_PAGE = True",
 }
-"""What is picked up from a namespace and is no function."""
+"""Names in a namespace that are not functions, and what to write."""
 
 _OPTIONAL = frozenset({"language", "digest", "pipeline", "api"})
 
 Callback = Callable[..., Any]
 
 EXPORT = "__export__"
-"""What in `C` names the constants that scripts may see."""
+"""The attribute of `C` that lists the constants for scripts."""
 
 
 @dataclass(frozen=True)
 class App:
     """One experiment: its page order, pages, callbacks and constants `C`.
 
-    `order` is what the author wrote: a list, or a function of the player. `pages` are those that
-    are known by now, by key. A notebook is an app without a name.
+    `order` is the author's list, or function of the player. `pages` holds the pages known so far,
+    by key. A notebook is an app without a name.
     """
 
     name: str
@@ -63,7 +63,7 @@ class App:
     suggested_multiple: int = 1
     landing_page: bool = False
     filters: Mapping[str, Any] = field(default_factory=dict)
-    """Template filters that this app knows by another meaning than a notebook."""
+    """Template filters that differ from those of a notebook."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Setup:
 
     @property
     def pages(self) -> tuple[type[Page], ...]:
-        """Every page that is known by now, app by app, in the order in which it is first named."""
+        """Every page known so far, app by app, in the order of first mention."""
         return tuple(page for app in self.apps for page in app.pages.values())
 
     def app(self, name: str) -> App:
@@ -88,17 +88,17 @@ def collect_app(
     folder: Path | None = None,
     page_order: Any = None,
 ) -> App:
-    """Pick up the pages and callbacks from a namespace (a notebook's globals, an app's module).
+    """Collect the pages and callbacks of a namespace (a notebook's globals, an app's module).
 
     Raises:
-        BadPage: there is no page order, an entry is no page, or a callback cannot be called.
+        BadPage: there is no page order, an entry is not a page, or a callback cannot be called.
     """
     if page_order is None:
         page_order = namespace.get("page_order")
     if page_order is None:
         remedy = "Write serve([FirstPage, SecondPage]), or set page_order before serve()."
         if "page_sequence" in namespace:
-            remedy = f"'page_sequence' is oTree's: {NOTEBOOK_NAMES['page_sequence']}."
+            remedy = f"'page_sequence' is oTree's name: {NOTEBOOK_NAMES['page_sequence']}."
         raise BadPage(name or "serve()", "there is no page order.", remedy)
     if _is_page(page_order):
         shown = page_order.__name__
@@ -137,13 +137,13 @@ def _pages(page_order: Any, namespace: Mapping[str, Any]) -> list[type[Page]]:
 
 
 def _check_plain_names(namespace: Mapping[str, Any]) -> None:
-    """Refuse functions where a value is meant; say what oTree's names are here."""
+    """Refuse functions in place of values, and warn of oTree's names."""
     for name, meant in _PLAIN_NAMES.items():
         if inspect.isfunction(namespace.get(name)):
             raise BadPage(name, "it is a function.", f"Write {meant}.")
     for name, remedy in NOTEBOOK_NAMES.items():
         if inspect.isfunction(namespace.get(name)):
-            advise(f"'{name}' is oTree's and means nothing here.\nInstead, {remedy}.")
+            advise(f"'{name}' is oTree's name and has no meaning here.\nInstead, {remedy}.")
 
 
 def _is_page(value: Any) -> bool:
@@ -160,17 +160,19 @@ def _multiple(namespace: Mapping[str, Any]) -> int:
     good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if not good:
         raise BadPage(
-            "SUGGESTED_MULTIPLE", f"it is {value!r}.", "Write SUGGESTED_MULTIPLE = 2, for pairs."
+            "SUGGESTED_MULTIPLE",
+            f"it is {value!r}, which is not a whole number of 1 or more.",
+            "Write SUGGESTED_MULTIPLE = 2, for pairs.",
         )
     return int(value)
 
 
 def public_constants(app: App) -> dict[str, Any]:
-    """Return the values of `C` that scripts may see as `uproot.C`.
+    """Return the values of `C` that scripts see as `uproot.C`.
 
-    `C.__export__` names them; `...` stands for all. Without it they are, in a notebook, those
-    without a leading underscore, and none in an app's folder: an app that was written for the
-    framework may keep the right answers there.
+    `C.__export__` lists them; `...` stands for all. Without it, a notebook exports those without a
+    leading underscore, and an app exports none: an app written for the uproot framework may have
+    the right answers there.
     """
     if app.constants is None:
         return {}
@@ -206,7 +208,7 @@ def _check_callable(found: Any, name: str, parameters: Sequence[str]) -> None:
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
-        return  # a callable of C, which does not say what it takes
+        return  # a callable written in C, without a signature
     try:
         signature.bind(*parameters)
     except TypeError:
@@ -216,7 +218,7 @@ def _check_callable(found: Any, name: str, parameters: Sequence[str]) -> None:
 
 
 def describe_order(setup: Setup) -> list[str]:
-    """Describe the page orders, so that two can be compared whatever objects their pages are."""
+    """Describe the page orders by name, to compare two whose page classes differ."""
     return [app.name + _described(app.order) for app in setup.apps]
 
 

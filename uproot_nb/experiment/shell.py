@@ -1,4 +1,4 @@
-"""IPython's shell, and the cell that it runs."""
+"""Shell: IPython's shell, and the cell that it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["find_cell", "find_shell"]
 
 
 def find_shell() -> Any:
-    """Return IPython's shell if this is a notebook's kernel (or an IPython terminal)."""
+    """Return IPython's shell in a notebook's kernel or IPython terminal, else None."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython  # lazy: a script, or the server, needs no IPython
@@ -18,7 +18,7 @@ def find_shell() -> Any:
 
 
 def find_cell() -> tuple[str, str]:
-    """Return the id of the notebook's cell that runs, and of this execution; "" if unknown."""
+    """Return the ids of the running cell and of its execution; "" if unknown."""
     kernel = getattr(find_shell(), "kernel", None)
     parent = {} if kernel is None else kernel.get_parent("shell") or {}
     cell = parent.get("metadata", {}).get("cellId", "")

@@ -1,4 +1,4 @@
-"""Source: the text a page class was written as, and its hash."""
+"""Source: the source text of a page class, and its hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Source", "hash_text", "names_around", "source_of_class"]
 
 
 class Source(NamedTuple):
-    """The text of a class, the first 12 hex digits of its SHA-256, its file and its first line."""
+    """The text of a class, its short hash, its file and its first line."""
 
     text: str
     hash: str
@@ -22,12 +22,12 @@ class Source(NamedTuple):
 
 
 def hash_text(text: str) -> str:
-    """Return the short hash that events carry: 12 hex digits of SHA-256."""
+    """Return the short hash in events: the first 12 hex digits of SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def source_of_class(cls: type) -> Source:
-    """Find the source of a class that is being defined right now, further up the stack."""
+    """Return the source of a class that is being defined further up the stack."""
     frame = _defining_frame(cls.__module__)
     if frame is None:
         return _source_from_code(cls, "", 0)
@@ -38,7 +38,7 @@ def source_of_class(cls: type) -> Source:
 
 
 def names_around(cls: type) -> dict[str, Any]:
-    """Return the local names where a class is being defined right now, further up the stack."""
+    """Return the local names where a class is being defined, further up the stack."""
     frame = _defining_frame(cls.__module__)
     if frame is None or frame.f_locals is frame.f_globals:
         return {}
@@ -82,15 +82,15 @@ def _covers(node: ast.ClassDef, line: int) -> bool:
 
 
 def _source_from_code(cls: type, file: str, line: int) -> Source:
-    """A class without text (made by exec or type()) is told apart by its compiled code."""
+    """Identify a class without text (from exec or type()) by its compiled code."""
     parts = [cls.__qualname__, *(base.__qualname__ for base in cls.__bases__)]
     for name, value in sorted(vars(cls).items(), key=lambda item: item[0]):
         if name.startswith("__") and name != "__doc__":
-            continue  # where the class stands, which is not what it is
+            continue  # where the class was defined, not what it contains
         function = getattr(value, "__func__", value)
         code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
         if isinstance(code, CodeType):
-            parts.append(f"{name}={type(value).__name__}{_told_apart(code)}")
+            parts.append(f"{name}={type(value).__name__}{_described(code)}")
         else:
             parts.append(f"{name}={value!r}" if isinstance(value, _PLAIN) else name)
     return Source("", hash_text("\n".join(parts)), file, line)
@@ -99,8 +99,8 @@ def _source_from_code(cls: type, file: str, line: int) -> Source:
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
-def _told_apart(code: CodeType) -> str:
-    """Describe compiled code in the same words in every process."""
+def _described(code: CodeType) -> str:
+    """Describe compiled code, with the same result in every process."""
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
     constants = [_constant(value) for value in code.co_consts]
     return f"{code.co_code.hex()}{names!r}[{','.join(constants)}]"
@@ -108,7 +108,7 @@ def _told_apart(code: CodeType) -> str:
 
 def _constant(value: Any) -> str:
     if isinstance(value, CodeType):
-        return _told_apart(value)
+        return _described(value)
     if isinstance(value, tuple):
         return f"({','.join(map(_constant, value))})"
     if isinstance(value, frozenset):  # its order differs from process to process

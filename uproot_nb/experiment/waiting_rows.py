@@ -1,8 +1,8 @@
 """Waiting rows: rows of a CSV file that wait for a commit, in a small file beside it.
 
-What a row says may be secret (an account number), so it is never in the log. It waits here, from
-before the commit until it is in the file; a killed process finds it again, and neither loses it nor
-writes it twice.
+A row may be secret (an account number), so it is never in the log. It waits here from before the
+commit until it is in the CSV file. After a kill the next process finds it, and no row is lost or
+written twice.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class WaitingRows:
     rows.put("5f2a", "", {"player": "ann"})
     rows.write("5f2a")
 
-    A key stands for one row: a later one takes the place of an earlier one.
+    A later row replaces an earlier one with the same key.
 
     Args:
-        owner: whose rows these are: a session's name, or nobody's.
+        owner: the session whose rows these are; "" for none.
     """
 
     def __init__(self, path: Path, owner: str = "") -> None:
@@ -46,13 +46,13 @@ class WaitingRows:
         self._file = path.with_name(f".{path.name}.waiting")
 
     def put(self, token: str, key: str, texts: Mapping[str, str]) -> None:
-        """Let a row wait, under a *token*; it survives the end of the process."""
+        """Store a row under a *token*; it survives the end of the process."""
         with self._open() as store:
             row = (token, self._owner, key, json.dumps(dict(texts)))
             store.execute("INSERT INTO waiting(token, owner, key, row) VALUES (?, ?, ?, ?)", row)
 
-    def keep_only(self, tokens: Collection[str]) -> None:
-        """Forget the owner's rows whose causes were never committed: all but those of *tokens*."""
+    def retain_only(self, tokens: Collection[str]) -> None:
+        """Delete the owner's rows that were never committed: all but those of *tokens*."""
         if self._file.exists():
             with self._open() as store:
                 own = "SELECT token FROM waiting WHERE owner = ?"
@@ -61,7 +61,7 @@ class WaitingRows:
                         store.execute("DELETE FROM waiting WHERE token = ?", (token,))
 
     def write(self, token: str) -> None:
-        """Write a row to the file, once; nothing is done if that was done before."""
+        """Write a row to the CSV file, unless that was done before."""
         if not self._file.exists():
             return
         with self._open() as store, open_locked(self._path) as file:
@@ -72,7 +72,7 @@ class WaitingRows:
                 return
             key, texts, size = found[0], json.loads(found[1]), found[2]
             line = line_of([texts[name] for name in names_in(file) or texts])
-            if size is None or not _stands(file.fileno(), line, size):
+            if size is None or not _is_written(file.fileno(), line, size):
                 old = store.execute("SELECT digest FROM written WHERE key = ?", (key,)).fetchone()
                 end = os.fstat(file.fileno()).st_size
                 place = 0 if old is not None else end
@@ -86,7 +86,7 @@ class WaitingRows:
                 store.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", written)
 
     def _replace(self, descriptor: int, digest: str, line: bytes) -> bool:
-        """Put *line* in the place of one that was written before, unless somebody has edited it."""
+        """Replace a row that was written before by *line*, unless somebody has edited it."""
         lines = lines_of(_content(descriptor))
         at = next((n for n, old in enumerate(lines) if _digest(old) == digest), None)
         if at is None:
@@ -103,9 +103,8 @@ class WaitingRows:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._file, timeout=_SECONDS)) as store:
-            store.execute(
-                "PRAGMA synchronous = OFF"
-            )  # it has to outlive the process, not the power
+            # The rows have to survive the end of the process, not a power cut.
+            store.execute("PRAGMA synchronous = OFF")
             store.executescript(_LAYOUT)
             with suppress(OSError):
                 os.chmod(self._file, 0o600)
@@ -123,8 +122,8 @@ def _digest(line: bytes) -> str:
     return hashlib.sha256(line.strip(b"\r\n")).hexdigest()
 
 
-def _stands(descriptor: int, line: bytes, start: int) -> bool:
-    """Tell whether a line was written behind *start* before its process was killed."""
+def _is_written(descriptor: int, line: bytes, start: int) -> bool:
+    """Return whether a line was written after *start* before its process was killed."""
     return _digest(line) in map(_digest, lines_of(_content(descriptor)[start:]))
 
 
