@@ -1,13 +1,13 @@
-/* chat: the widget that chat(id) puts on a page. Whatever people wrote is shown as text only. */
+/* chat: the widget that chat(id) puts on a page. Messages are shown as text only. */
 (() => {
     "use strict";
 
     const SEND = "_uproot_chat_send";
     const PUSHED = "_uproot_chat";
-    const NEAR_THE_END = 80;        // pixels: who reads further up is left there
+    const NEAR_THE_END = 80;        // pixels: a reader further up is not moved
     const NOT_SENT = "Your message was not sent. Please try again.";
 
-    if (customElements.get("uproot-chat")) return;      // several chats on a page bring several tags
+    if (customElements.get("uproot-chat")) return;      // several chats on a page load the script several times
 
     function build(tag, className, ...children) {
         const element = document.createElement(tag);
@@ -36,7 +36,7 @@
             this.problem = this.querySelector("[role=status]");
             this.seen = new Set();
             this.boot.messages.forEach((message) => this.add(message));
-            // What was there before is no news; what comes from now on is read aloud.
+            // Only messages that arrive from now on are read aloud.
             setTimeout(() => this.log.setAttribute("aria-live", "polite"), 0);
             this.listen();
         }
@@ -73,25 +73,25 @@
                 build("div", "uproot-chat-head", sender, " ", clock(message.time)), text);
         }
 
-        /* The text stays until the server has it: what is not sent can be sent again. */
+        /* The text stays in the input until the server has it, so that it can be sent again. */
         async send() {
             const text = this.input.value;
             if (this.sending || !text.trim()) return;
             this.sending = true;
-            this.say("");
+            this.showProblem("");
             try {
                 await uproot.invoke(SEND, this.boot.chat, text);
                 if (this.input.value === text) this.input.value = "";
                 this.fit();
             } catch (error) {
                 const { texts } = this.boot;
-                this.say(texts[error.message] || texts[NOT_SENT]);
+                this.showProblem(texts[error.message] || texts[NOT_SENT]);
             } finally {
                 this.sending = false;
             }
         }
 
-        say(text) {
+        showProblem(text) {
             this.problem.textContent = text;
         }
 

@@ -1,7 +1,7 @@
 /* dialogs: uproot.alert, uproot.error and uproot.prompt, one after another.
  *
- * They are <dialog> elements: the browser keeps the focus inside, closes them by Escape, and
- * puts them above all else on the page. Unlike its own alert() they stop nothing.
+ * They are <dialog> elements: the browser holds the focus inside, closes them with Escape, and
+ * shows them above the page. Unlike the browser's alert(), they block no script.
  */
 (() => {
     "use strict";
@@ -10,7 +10,7 @@
     const HARMLESS = "B BR CODE EM I LI OL P SMALL STRONG SUB SUP U UL".split(" ");
     let last = Promise.resolve();
 
-    /* Simple markup is shown as such, anything else as its text: nothing in it can run. */
+    /* Simple markup is shown, everything else as text: no script can run. */
     function simpleMarkup(content) {
         if (content instanceof Node) return content;
         const parsed = new DOMParser().parseFromString(String(content), "text/html").body;
@@ -31,7 +31,7 @@
         return answer;
     }
 
-    /* Safari before 15.4 knows no <dialog>. */
+    /* Safari before 15.4 has no <dialog>. */
     async function askPlainly(content, value) {
         const words = build("div", {}, simpleMarkup(content)).textContent;
         return value === null ? window.alert(words) : window.prompt(words, value);
@@ -71,14 +71,14 @@
     const plain = (words) => document.createTextNode(String(words));
 
     Object.assign(uproot, {
-        /* These take text or simple markup; the promise is kept when the dialog is closed. */
+        /* These take text or simple markup; the promise resolves when the dialog is closed. */
         alert: (content) => ask("alert", text("Message"), content),
         error: (content) => ask("error", text("There is a problem"), content),
         prompt: (content, value = "") => ask("prompt", text("Message"), content, value),
     });
 
-    if (!window.HTMLDialogElement) return;      // The browser's own alert is needed, above.
-    // The browser's own dialogs stop everything, pushes too, until they are answered.
+    if (!window.HTMLDialogElement) return;      // The fallback above needs the browser's own alert.
+    // The browser's own dialogs block everything, also pushes, until they are closed.
     window.alert = (words) => uproot.alert(plain(words));
     window.prompt = (words = "", value = "") => uproot.prompt(plain(words), value);
 })();

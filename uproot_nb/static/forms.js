@@ -1,7 +1,7 @@
-/* forms: comfort for the fields of a page. Without it every field still works, and posts the same.
+/* forms: improves the fields of a page. Without it every field still works and posts the same.
  *
- * Sliders show their value, and a slider that starts without a handle posts nothing before it is
- * touched; answers that are optional can be taken back; boxes say at once when they are too many.
+ * Sliders show their value, and one that starts without a handle posts nothing until it is touched.
+ * Optional answers can be cleared, and too many ticked boxes are reported at once.
  */
 (() => {
     "use strict";
@@ -15,7 +15,7 @@
         return max > min ? (slider.valueAsNumber - min) / (max - min) : 0;
     }
 
-    /* A page may define `<field>Formatter = (value) => text` for the value that is shown. */
+    /* A page may define `<field>Formatter = (value) => text` to format the shown value. */
     function written(slider) {
         const formatter = window[`${slider.name}Formatter`];
         return typeof formatter === "function" ? String(formatter(slider.valueAsNumber)) : "";
@@ -62,7 +62,7 @@
         return Number(plain.replace(",", "."));
     }
 
-    /* Digits of all scripts stand in tens. */
+    /* In Unicode, the digits of each script are ten consecutive characters. */
     function digitOf(character) {
         if (!/\p{Nd}/u.test(character)) return character;
         let code = character.normalize("NFKC").codePointAt(0), value = 0;
@@ -70,7 +70,7 @@
         return String(value);
     }
 
-    /* Scripts may go on asking for a number, and setting one. */
+    /* Scripts can still read and set a number. */
     function prepareNumber(input) {
         const sign = input.dataset.decimalSign;
         Object.defineProperty(input, "valueAsNumber", {
@@ -80,7 +80,7 @@
         });
     }
 
-    /* What browsers write themselves has a point in all languages; the server is to know. */
+    /* Values set by browsers have a decimal point in all languages; the server must know. */
     function nameWritten(event) {
         for (const input of all("input[type=number][name]", document)) {
             if (input.form === event.target && input.value) event.formData.append("_uproot_number", input.name);
@@ -93,7 +93,7 @@
         }
     }
 
-    /* ---- Answers that can be taken back ---------------------------------------------------- */
+    /* ---- Answers that can be cleared ---------------------------------------------------- */
 
     function toggleClear(frame, isThere) {
         const button = frame.querySelector(".uproot-clear")
@@ -121,7 +121,7 @@
         if (changed && !slider) changed.dispatchEvent(new Event("change", { bubbles: true }));
     }
 
-    /* ---- So many boxes and no more --------------------------------------------------------- */
+    /* ---- Limits on ticked boxes --------------------------------------------------------- */
 
     function count(group) {
         const boxes = all("input[type=checkbox]", group);
@@ -132,7 +132,7 @@
         boxes[0].setCustomValidity(isTooMany ? tooMany : isTooFew ? tooFew : "");
     }
 
-    /* ---- Everything, now and as it changes ------------------------------------------------- */
+    /* ---- Setup, and handlers of changes ------------------------------------------------- */
 
     const COUNTED = ".uproot-choices[data-few], .uproot-choices[data-many]";
     const SLIDER = ".uproot-slider input[type=range]";
@@ -150,10 +150,10 @@
         if (!(target instanceof Element)) return;
         const button = target.closest(".uproot-clear");
         if (button) clear(button);
-        else if (target.matches(SLIDER)) touch(target);     // also where the handle happens to be
+        else if (target.matches(SLIDER)) touch(target);     // also if the value is that of the handle
     }
 
-    /* Scrolling past a number that has the focus must not change it. */
+    /* Scrolling over a focused number must not change it. */
     function scrolled({ target }) {
         if (target === document.activeElement && target.type === "number") target.blur();
     }
@@ -171,7 +171,7 @@
     document.addEventListener("wheel", scrolled, { passive: true });
     document.addEventListener("formdata", dropUntouched);
     document.addEventListener("formdata", nameWritten);
-    window.addEventListener("pageshow", prepare);   // a page from the browser's memory, too
+    window.addEventListener("pageshow", prepare);   // also for a page from the browser's cache
     prepare();
     const summary = document.getElementById("uproot-errors");
     if (summary) summary.focus();

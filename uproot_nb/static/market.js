@@ -1,4 +1,4 @@
-/* market: order books on a page, as MarketPage tells of them. Whatever is shown is shown as text. */
+/* market: the order books of a MarketPage. All content is shown as text. */
 (() => {
     "use strict";
 
@@ -12,10 +12,10 @@
     const markets = new Map();
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
-    const typed = sign === "." ? [] : [{ language }];      // how the prices are written that are typed here
+    const typed = sign === "." ? [] : [{ language }];      // the language in which prices are typed
     let seeding = null;
 
-    /* An amount as the page's language writes it: "2.50" is shown as 2,50 on a German page. */
+    /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. */
     function shown(amount) {
         const text = String(amount);
         return /^-?\d+\.\d+$/.test(text) ? text.replace(".", sign) : text;
@@ -31,13 +31,13 @@
         return element;
     }
 
-    /* A text with places for values, "above {price}", as what finds them in a sentence. */
+    /* A pattern that finds the values of a text such as "above {price}" in a sentence. */
     function pattern(text) {
         const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
         return new RegExp(`^${parts.join("")}$`);
     }
 
-    /* Say in the page's language why an order is not taken. */
+    /* The reason why an order is refused, in the page's language. */
     function said(message) {
         for (const [sentence, own] of refusals) {
             const found = sentence.exec(message);
@@ -46,34 +46,34 @@
         return message;
     }
 
-    /* Prices are whole numbers, or decimal texts: they are compared as numbers and shown as told. */
+    /* Prices are whole numbers, or decimal texts: they are compared as numbers and shown as received. */
     const byPrice = (a, b) => Number(a[0]) - Number(b[0]);
 
     class Market {
-        constructor(told) {
-            this.name = told.market;
+        constructor(snapshot) {
+            this.name = snapshot.market;
             this.changing = null;
-            this.asked = [];    // what is on its way, or waits for its turn
+            this.asked = [];    // commands that are being sent, or wait for their turn
             this.turn = Promise.resolve();
-            this.build(told);
-            this.seed(told);
+            this.build(snapshot);
+            this.seed(snapshot);
         }
 
-        /* ---- what the server tells ---- */
+        /* ---- messages from the server ---- */
 
-        seed(told) {
-            this.told = told;
-            this.seq = told.depth.seq;
+        seed(snapshot) {
+            this.snapshot = snapshot;
+            this.seq = snapshot.depth.seq;
             this.levels = { buy: new Map(), sell: new Map() };
-            for (const [side, rows] of [["buy", told.depth.bids], ["sell", told.depth.asks]]) {
+            for (const [side, rows] of [["buy", snapshot.depth.bids], ["sell", snapshot.depth.asks]]) {
                 rows.forEach(([price, quantity, orders]) => this.levels[side].set(String(price), [price, quantity, orders]));
             }
-            this.trades = told.trades;
-            this.mine = told.mine;
+            this.trades = snapshot.trades;
+            this.mine = snapshot.mine;
             this.show();
         }
 
-        /* Take in what a command has changed; false if something before it is missing. */
+        /* Apply the changes of a command; false if an earlier one is missing. */
         take(news) {
             if (news.seq <= this.seq) return true;
             if (news.before !== this.seq) return false;
@@ -89,19 +89,19 @@
         }
 
         close() {
-            this.told.open = false;
+            this.snapshot.open = false;
             this.show();
         }
 
         takeMine(mine, call) {
             this.mine = mine;
-            if (call) Object.assign(this.told, { call, open: call.open });
+            if (call) Object.assign(this.snapshot, { call, open: call.open });
             this.show();
         }
 
-        /* ---- what one does ---- */
+        /* ---- the trader's commands ---- */
 
-        /* One thing at a time: another waits for its turn, and the same again is a click too many. */
+        /* One command at a time: others wait for their turn, and a repeated click is ignored. */
         async act(method, args, more = []) {
             const asked = JSON.stringify([method, args]);
             if (this.asked.includes(asked)) {
@@ -142,18 +142,18 @@
                 : await this.act("send_order", [side, this.best.checked ? null : price, quantity], typed);
             if (!done) return;
             this.change(null);
-            // What was written meanwhile is the next order's.
+            // Text typed meanwhile belongs to the next order.
             if (this.price.value.trim() === price) this.price.value = "";
             if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
             this.best.checked = false;
             this.price.disabled = false;
         }
 
-        /* Begin to change an order: what is sent next takes its place. */
+        /* Begin to change an order: the next one replaces it. */
         change(order) {
             this.changing = order && order[0];
             this.stop.hidden = !order;
-            this.atBest.hidden = Boolean(order || this.told.call);
+            this.atBest.hidden = Boolean(order || this.snapshot.call);
             if (order) {
                 this.best.checked = this.price.disabled = false;
                 this.price.value = shown(order[2]);
@@ -163,12 +163,12 @@
             this.showButtons(order && order[1]);
         }
 
-        /* ---- what is seen ---- */
+        /* ---- the display ---- */
 
-        build(told) {
+        build(snapshot) {
             const id = `uproot-market-${markets.size}`;
-            const name = told.title === "market" ? words.Market : told.title;
-            const title = told.period > 1 || markets.size || told.title !== "market" ? `${name} · ${words.Period} ${told.period}` : name;
+            const name = snapshot.title === "market" ? words.Market : snapshot.title;
+            const title = snapshot.period > 1 || markets.size || snapshot.title !== "market" ? `${name} · ${words.Period} ${snapshot.period}` : name;
             const input = (name, more) => build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id: `${id}-${name}`, "aria-describedby": `${id}-problem`, ...more });
             this.price = input("price", {});
             this.quantity = input("quantity", { inputmode: "numeric", class: "form-control uproot-market-units", value: "1" });
@@ -178,15 +178,15 @@
             this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
             this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
             this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.best.checked; } });
-            this.atBest = build("div", { class: "form-check", hidden: Boolean(told.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
-            const units = build("div", { hidden: told.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
+            this.atBest = build("div", { class: "form-check", hidden: Boolean(snapshot.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
+            const units = build("div", { hidden: snapshot.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
                 this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
                 if (!uproot.inner.isEnter(event)) return;
-                event.preventDefault();     // the page stays; with two buttons nobody knows which is meant
-                const side = this.changing ? this.sideOf(this.changing) : this.told.sides.length === 1 && this.told.sides[0];
+                event.preventDefault();     // the page stays; with two buttons, Enter is ambiguous
+                const side = this.changing ? this.sideOf(this.changing) : this.snapshot.sides.length === 1 && this.snapshot.sides[0];
                 if (side) this.send(side);
             };
             this.price.addEventListener("keydown", enter);
@@ -204,22 +204,22 @@
             const book = build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
                 part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
             this.idle = build("p", { hidden: true }, words["You have nothing to trade here."]);
-            this.section = build("section", { class: "uproot-market", "data-market": told.market, "aria-label": title, tabindex: "-1" },
+            this.section = build("section", { class: "uproot-market", "data-market": snapshot.market, "aria-label": title, tabindex: "-1" },
                 build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.idle, this.problem,
                 this.outcome,
-                ...(told.call && told.call.sealed ? [] : [book]),
-                build("div", { class: told.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(told.call ? [] : [part(words.Trades, deals)])),
-                told.call ? this.closing : this.chart);
+                ...(snapshot.call && snapshot.call.sealed ? [] : [book]),
+                build("div", { class: snapshot.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(snapshot.call ? [] : [part(words.Trades, deals)])),
+                snapshot.call ? this.closing : this.chart);
         }
 
-        /* What only a call market has: what it came to, and the buttons "Ready" and "Next". */
+        /* The parts of a call market: its result, and the buttons "Ready" and "Next". */
         buildCall() {
             this.outcome = build("div", { role: "status" });
-            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", [!this.told.call.ready]) }, words.Ready);
+            this.ready = build("button", { type: "button", form: "", class: "btn btn-outline-primary", onclick: () => this.act("set_ready", [!this.snapshot.call.ready]) }, words.Ready);
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", onclick: () => uproot.submit() }, words.Next);
             this.waiting = build("span", { role: "status" });
             this.closing = build("div", { class: "uproot-market-order uproot-market-closing", hidden: true }, this.ready, this.waiting, this.next);
-            this.first = !markets.size;     // one is ready, and goes on, for the whole page
+            this.first = !markets.size;     // one "Ready" and one "Next" serve the whole page
         }
 
         show() {
@@ -234,29 +234,29 @@
             this.showTrades();
         }
 
-        /* A book that moves does not take the keyboard away. */
+        /* Keep the keyboard focus when the book changes. */
         keepFocus(draw) {
             const key = document.activeElement && document.activeElement.dataset.key;
             draw();
             if (!key || document.activeElement !== document.body) return;
             const again = [...this.section.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
-            (again || this.section).focus();    // what had the keyboard may be gone: then the market has it
+            (again || this.section).focus();    // the focused element may be gone: then the market gets the focus
         }
 
         showButtons(only) {
             const side = only || (this.changing && this.sideOf(this.changing));
             for (const [name, button] of Object.entries(this.buttons)) {
-                button.hidden = !this.told.sides.includes(name) || Boolean(side && side !== name);
+                button.hidden = !this.snapshot.sides.includes(name) || Boolean(side && side !== name);
                 button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
-                button.disabled = !this.told.open;
+                button.disabled = !this.snapshot.open;
             }
-            if (!this.told.open && !this.told.call) this.problem.textContent = words["The market is closed."];
-            this.entry.hidden = !this.told.sides.length || Boolean(this.told.call && !this.told.open);
-            this.idle.hidden = Boolean(this.told.sides.length) || !this.told.open;
+            if (!this.snapshot.open && !this.snapshot.call) this.problem.textContent = words["The market is closed."];
+            this.entry.hidden = !this.snapshot.sides.length || Boolean(this.snapshot.call && !this.snapshot.open);
+            this.idle.hidden = Boolean(this.snapshot.sides.length) || !this.snapshot.open;
         }
 
         showCall() {
-            const { call, open, sides } = this.told;
+            const { call, open, sides } = this.snapshot;
             if (!call) return;
             const hadFocus = document.activeElement === this.ready;
             this.closing.hidden = !this.first || (open && call.ready === null);
@@ -284,22 +284,22 @@
 
         showHoldings() {
             const { value, cost, values, costs, profit, cash, units } = this.mine;
-            const induced = profit !== null, call = this.told.call;
+            const induced = profit !== null, call = this.snapshot.call;
             const list = (amounts) => amounts.map(shown).join(sign === "," ? "; " : ", ") || "–";
-            // Where all is traded at once, one needs to know all of one's units at once.
+            // In a call market all units trade at once, so show all of them.
             const worth = call ? list(values) : value ?? "–", price = call ? list(costs) : cost ?? "–";
             const rows = [
-                [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.told.sides.includes("buy") ? worth : null],
-                [words[call ? "Your units cost" : "Next unit costs"], induced && this.told.sides.includes("sell") ? price : null],
+                [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
+                [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
                 [words.Profit, profit],
                 [words.Cash, induced ? null : cash],
                 [words.Units, induced ? null : units],
-                ...Object.entries(this.told.facts).map(([name, amount]) => [words[name] ?? name, amount]),
+                ...Object.entries(this.snapshot.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...this.list(rows).children);
         }
 
-        /* Names and amounts; those that are null are left out. */
+        /* Names and amounts, without those that are null. */
         list(rows) {
             return build("dl", { class: "uproot-market-mine" }, ...rows.filter(([, amount]) => amount !== null)
                 .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, shown(amount)))));
@@ -313,7 +313,7 @@
                 const mine = own.has(String(price));
                 const line = build("li", { class: mine ? "uproot-market-own" : null }, build("span", {}, this.amount(price, quantity)));
                 if (mine) line.append(build("span", {}, words.Yours));
-                else if (this.told.sides.includes(act) && this.told.open && !this.told.call) {
+                else if (this.snapshot.sides.includes(act) && this.snapshot.open && !this.snapshot.call) {
                     const word = act === "buy" ? words.Buy : words.Sell;
                     line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${shown(price)}`, onclick: () => this.act("take_price", [act, price, 1]) }, word));
                 }
@@ -327,7 +327,7 @@
 
         showOrders() {
             if (this.changing && !this.sideOf(this.changing)) {
-                this.change(null);      // it was traded meanwhile: what is written is not to become a new order
+                this.change(null);      // it was traded meanwhile: the input must not become a new order
                 this.price.value = "";
                 this.quantity.value = "1";
                 this.problem.textContent = said("This order is not in the market any more.");
@@ -336,7 +336,7 @@
                 const [number, side, price, left] = order;
                 const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
                 const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
-                if (!this.told.open) return build("li", {}, build("span", {}, text));
+                if (!this.snapshot.open) return build("li", {}, build("span", {}, text));
                 return build("li", {}, build("span", {}, text), build("span", {},
                     button(words.Change, () => this.change(order)), " ",
                     button(words.Withdraw, () => this.act("cancel_order", [number]))));
@@ -349,7 +349,7 @@
             const rows = this.trades.slice(-TRADES).reverse();
             const seen = new Set([...this.deals.children].map((line) => line.dataset.trade));
             if (!rows.length || rows.some(([number]) => !seen.has(String(number)))) {
-                // Only what is new is put in, so that only that is read aloud.
+                // Insert only new rows, so that only they are read aloud.
                 const fresh = rows.filter(([number]) => !seen.has(String(number)));
                 if (!seen.size || seen.has(undefined)) this.deals.replaceChildren();
                 this.deals.prepend(...fresh.map(([number, , price, quantity]) => build("li", { "data-trade": number }, build("span", {}, `${number}.`), build("span", {}, this.amount(price, quantity)))));
@@ -393,10 +393,10 @@
 
     /* ---- all markets of the page ---- */
 
-    /* Ask for everything, at the start and after a gap; who asks meanwhile gets the same answer. */
+    /* Load everything, at the start and after a gap; simultaneous requests share one answer. */
     function seed() {
-        seeding ??= uproot.invoke("seed_markets").then(({ markets: told }) => {
-            told.forEach((one) => {
+        seeding ??= uproot.invoke("seed_markets").then(({ markets: snapshot }) => {
+            snapshot.forEach((one) => {
                 if (markets.has(one.market)) markets.get(one.market).seed(one);
                 else {
                     const market = new Market(one);
@@ -409,18 +409,18 @@
         return seeding;
     }
 
-    /* Hear of this page's markets; those of another period are somebody else's. */
+    /* Handle events of this page's markets, and ignore those of another period. */
     function hear(name, take) {
         uproot.onCustomEvent(name, ({ detail: { data } }) => {
             const market = markets.get(data.market);
-            if (market && market.told.period === data.period) take(market, data);
+            if (market && market.snapshot.period === data.period) take(market, data);
         });
     }
 
     hear("UprootMarket", (market, news) => { if (!market.take(news)) seed(); });
     hear("UprootMarketMine", (market, news) => market.takeMine(news.mine));
     hear("UprootMarketClosed", (market) => market.close());
-    hear("UprootMarketCleared", (market, told) => market.seed(told));
+    hear("UprootMarketCleared", (market, snapshot) => market.seed(snapshot));
     uproot.onStart(seed);
     uproot.onReconnect(seed);
 })();

@@ -1,11 +1,11 @@
-/* monitor.js: what a researcher sees of a running session, and does to it. An anywidget module;
- * texts reach the document as text only. Python's side is uproot_nb/notebook/monitor.py. */
+/* monitor.js: shows a running session to the researcher, with buttons to act on it. An anywidget
+ * module; content is inserted as text only. The Python side is uproot_nb/monitor/monitor.py. */
 
 const ROW = 24;
-const LOOKS = 12;   // lines of a chart
-const PATIENCE = 8000;   // milliseconds until a missing answer is spoken of
-const QUIET = 5000;   // milliseconds without a message until the kernel is asked whether it is there
-const ASKED = 2;   // questions without an answer until the monitor says so
+const STYLES = 12;   // kinds of line in a chart
+const PATIENCE = 8000;   // milliseconds until a missing answer is reported
+const QUIET = 5000;   // milliseconds without a message until the kernel is asked for one
+const ASKED = 2;   // questions without an answer until the monitor reports it
 const TALLEST = 4e6;   // pixels that every browser can scroll
 const ACTIONS = [
     ["advance", "Advance", "Put {n} on the next page?"],
@@ -55,7 +55,7 @@ function playersPanel(tell, ask) {
     const people = new Map();
     let fields = [];
     const all = build("input", { type: "checkbox", "aria-label": "Select all players", onchange: () => {
-        const wanted = all.checked;    // choosing one by one changes it
+        const wanted = all.checked;    // the loop below changes it
         people.forEach((_, name) => mark(name, wanted && !lines.get(name).hidden));
         counted();
     } });
@@ -106,7 +106,7 @@ function playersPanel(tell, ask) {
         counted();
     }
 
-    /* Where there is little room, a player goes by the label, if there is one. */
+    /* In little space, show a player's label, if there is one. */
     const named = (name, label) => (label
         ? [build("span", { class: "unb-wide" }, name), build("span", { class: "unb-narrow" }, label)] : [name]);
 
@@ -144,7 +144,7 @@ function playersPanel(tell, ask) {
     };
 }
 
-/* ---- The events: only the rows in view are ever here -------------------------------------- */
+/* ---- The events: the browser has only the rows in view -------------------------------------- */
 
 function eventsPanel(tell) {
     const me = Math.random().toString(36).slice(2);
@@ -158,13 +158,13 @@ function eventsPanel(tell) {
         follow.checked = false;
         tell({ op: "find", id: me, time: moment / 1000, count: visible(), wanted: wanted() });
     } });
-    const told = build("span", { class: "unb-quiet" });
+    const count = build("span", { class: "unb-quiet" });
     const body = build("tbody");
     const space = build("div");
     const table = build("table", {}, build("thead", {}, build("tr", {}, ...["#", "Time", "Kind", "Subject", "Field", "Value"].map((name) =>
         build("th", { scope: "col" }, name)))), body);
     const port = build("div", { class: "unb-window", tabindex: "0", role: "region", "aria-label": "Events" }, table, space);
-    const panel = build("div", {}, build("div", { class: "unb-bar" }, ...filters, build("label", {}, follow, " follow"), when, told), port);
+    const panel = build("div", {}, build("div", { class: "unb-bar" }, ...filters, build("label", {}, follow, " follow"), when, count), port);
 
     const visible = () => Math.max(5, Math.floor((port.clientHeight || 344) / ROW) - 1);
     const wanted = () => filters.map((input) => input.value.trim());
@@ -178,7 +178,7 @@ function eventsPanel(tell) {
         tell({ op: "rows", id: me, a: Math.floor(top), count: visible(), wanted: wanted() });
     }
 
-    /* "player/" goes where there is little room. */
+    /* In little space, omit "player/". */
     function named(subject) {
         const [, kind, name] = subject.match(/^(player\/)?(.*)$/s);
         return [build("td", {}, kind ? build("span", { class: "unb-wide" }, kind) : "", name)];
@@ -200,7 +200,7 @@ function eventsPanel(tell) {
 
     port.addEventListener("wheel", (event) => { event.preventDefault(); move(event.deltaY / ROW); }, { passive: false });
     port.addEventListener("scroll", () => {
-        if (Math.abs(port.scrollTop - placed) < 1) return;   // it was put there
+        if (Math.abs(port.scrollTop - placed) < 1) return;   // set by this script
         follow.checked = false;
         top = port.scrollTop / Math.max(1, port.scrollHeight - port.clientHeight) * last();
         look();
@@ -221,7 +221,7 @@ function eventsPanel(tell) {
             const grown = message.total !== total;
             total = message.total;
             if (message.found) top = message.a;
-            told.textContent = `${total.toLocaleString()} events`;
+            count.textContent = `${total.toLocaleString()} events`;
             body.replaceChildren(...message.rows.map(([seq, time, kind, subject, field, value, actor, page, cause]) =>
                 build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, ...named(subject), field, value].map((words) => words instanceof Element ? words : build("td", {}, String(words))))));
             place();
@@ -236,7 +236,7 @@ function errorsPanel(badge) {
     const list = build("div", { class: "unb-scroll", tabindex: "0", role: "log", "aria-label": "Errors", style: "padding:.5rem .7rem" }, build("p", { class: "unb-quiet" }, "No errors."));
     const kinds = new Map();
 
-    /* Equal failures are one line with a count; those of authors' code are told apart by player. */
+    /* Equal failures are one line with a count; those of authors' code are separate for each player. */
     function take([, time, subject, page, value, cause = "", count = 1, players = 1]) {
         const { type = "Error", message: words = "", traceback = "", source = "" } = JSON.parse(value) || {};
         const key = JSON.stringify([type, words, traceback, source, page, cause, traceback ? subject : ""]);
@@ -309,7 +309,7 @@ function chartPanel(tell, chosen) {
         if (panel.closest("[hidden]")) return;
         plot?.destroy();
         plot = null;
-        const names = [...lines].filter(([, line]) => !chosen.size || !line.player || chosen.has(line.player)).map(([name]) => name).slice(0, LOOKS);
+        const names = [...lines].filter(([, line]) => !chosen.size || !line.player || chosen.has(line.player)).map(([name]) => name).slice(0, STYLES);
         note.textContent = names.length ? `${names.length} of ${lines.size} lines` : field.value.trim() ? "No numbers yet." : "";
         if (!names.length) return;
         const times = [...new Set(names.flatMap((name) => lines.get(name).points.map(([time]) => time)))].sort((a, b) => a - b);
@@ -322,7 +322,7 @@ function chartPanel(tell, chosen) {
         const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,.25)" }, ticks: { stroke: "rgba(128,128,128,.25)" } };
         plot = new uPlot({
             width: Math.max(280, place.clientWidth - 12), height: 260, axes: [axis, axis],
-            // At least a minute, up to the last point: a single one would be drawn into years.
+            // At least a minute, up to the last point: a single point would span years.
             scales: { x: { range: (_, first, last) => {
                 const end = Math.min(last, times[times.length - 1]);
                 return [Math.min(first, end - 60), end];
@@ -411,7 +411,7 @@ function monitor({ model, el }) {
         question.replaceChildren(build("span", {}, words.replace("{n}", who)), ...(input ? [input] : []), yes, no, gaps);
         question.onkeydown = (event) => {
             if (event.key === "Escape") away();
-            const composing = event.isComposing || event.keyCode === 229;    // Enter ends a word, in Safari too
+            const composing = event.isComposing || event.keyCode === 229;    // Enter completes a word, also in Safari
             if (event.key === "Enter" && !composing && event.target.matches("input")) yes.click();
             event.stopPropagation();
         };
@@ -419,7 +419,7 @@ function monitor({ model, el }) {
         (input || yes).focus();
     }
 
-    /* What the forms still wait for: the pages after them may fail without, so an answer is offered. */
+    /* Fields without an answer: later pages may fail without one, so offer to set it. */
     function offer({ id, gaps: fields }) {
         if (id !== gapsAsked || !fields.length) return;
         gaps.hidden = false;
@@ -440,7 +440,7 @@ function monitor({ model, el }) {
         return { values };
     }
 
-    /* JSON, or else plain words; undefined, and a word about it, if it is half of one. */
+    /* JSON, or else plain text; undefined, with a message, if it is incomplete JSON. */
     function read(text) {
         try {
             return JSON.parse(text);
@@ -516,31 +516,31 @@ function monitor({ model, el }) {
         still(true);
     }
 
-    /* The line to the kernel was cut, or stands again: only an answer tells which. */
+    /* The connection to the kernel was lost or is back: only an answer shows which. */
     function cut() {
         if (closed) return;
         counts.textContent = "no kernel: this is what was last known. Run the notebook's cells again to go on.";
         still(true);
-        try { tell({ op: "ready" }); } catch { unheard = true; /* there is nobody to tell */ }
+        try { tell({ op: "ready" }); } catch { unheard = true; /* no kernel */ }
     }
 
-    /* Nobody tells that another program has restarted the kernel, so one that says nothing is asked.
+    /* No message says that another program has restarted the kernel, so ask a silent one.
      * Questions are counted and not seconds: a hidden page's clock is slow. */
     function wonder() {
         if (asked >= ASKED && !root.classList.contains("unb-still")) miss();
         asked += 1;
-        try { tell({ op: "ask" }); } catch { /* there is nobody to ask */ }
+        try { tell({ op: "ask" }); } catch { /* no kernel */ }
         next = setTimeout(wonder, QUIET * Math.min(asked, 4));
     }
 
     function miss() {
         unheard = true;
-        // The page itself must be new: JupyterLab goes on talking to a subshell of the old kernel.
+        // Reload the page: JupyterLab goes on sending to a subshell of the old kernel.
         counts.textContent = `no answer since ${clock(last / 1000)}: the kernel is busy, or was restarted. This is what was last known. If it stays so, reload this page and run the cells again.`;
         root.classList.add("unb-still");
     }
 
-    /* Whatever was said meanwhile may be lost: begin again with everything. */
+    /* Messages may have been lost meanwhile: load everything again. */
     function heard() {
         asked = 0;
         last = Date.now();
@@ -559,7 +559,7 @@ function monitor({ model, el }) {
     const root = build("section", { class: "unb mathjax_ignore tex2jax_ignore", "aria-label": "Session" }, hide,
         build("header", {}, title, counts, bad, build("span", { class: "unb-grow" }), pause), tablist,
         ...panels.map(([, part], at) => build("div", { role: "tabpanel", "aria-label": tabs[at].textContent }, part.panel)), question, answer);
-    // A notebook's own keys must not move the cell while somebody types here.
+    // The notebook's shortcuts must not act while somebody types here.
     root.addEventListener("keydown", (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation());
     root.dataset.lmSuppressShortcuts = "true";
     el.append(root);

@@ -1,4 +1,4 @@
-/* room: waits before a room, and goes in when it opens. It says calmly when the line is lost. */
+/* room: waits at a room and enters when it opens. It shows when the connection is lost. */
 (() => {
     "use strict";
 
@@ -30,7 +30,7 @@
         return url;
     }
 
-    /* The page may be the answer to a form, which "reload" would send again. */
+    /* The page may be the answer to a form, which location.reload() would repeat. */
     function lookAgain() {
         leave();
         location.replace(location.pathname + location.search);
@@ -71,7 +71,7 @@
     }
 
     function receive(said) {
-        clearTimeout(timers.answer);        // Whatever arrives shows that the line lives.
+        clearTimeout(timers.answer);        // Any message shows that the connection works.
         clearTimeout(timers.loss);
         delete timers.loss;
         pause = FIRST_RETRY;

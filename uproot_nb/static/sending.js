@@ -1,25 +1,25 @@
-/* sending: a page's form is kept until the server has stored it, and sent again until then.
+/* sending: retains a page's form and sends it again until the server has stored it.
  *
- * The server knows by the page's visit a form that it has taken already, so that sending it twice
- * does no harm. It answers with where to go next; while it cannot answer, or there is no
- * connection, the participant's answers stay on the page, and the participant is told so.
+ * The server recognizes a repeated form by the page's visit, so that sending it twice does no harm.
+ * It answers with the next address. While it cannot answer, or there is no connection, the answers
+ * stay on the page, and a notice says so.
  */
 (() => {
     "use strict";
 
     const { attempt, build, condition, happenings, link, noteSubmitted, notices, unsentWords } = uproot.inner;
 
-    const SAY_AFTER = 2500;         // milliseconds, like all times below
+    const NOTICE_AFTER = 2500;         // milliseconds, like all times below
     const FIRST_RETRY = 500;
     const LAST_RETRY = 10000;
-    const ANSWER_WITHIN = 60000;    // beside the time that the body needs, at
+    const ANSWER_WITHIN = 60000;    // plus the time for the body, at
     const BYTES_PER_MILLISECOND = 20;
-    const TRIES_BY_SCRIPT = 4;      // where the connection is fine, and yet nothing can be sent
+    const TRIES_BY_SCRIPT = 4;      // if the connection works and yet nothing can be sent
 
-    let unsent = null;              // the form that is on its way: {data, body, size, tries}
+    let unsent = null;              // the form that is being sent: {data, body, size, tries}
     let timer = null;
 
-    /* Sends what the form holds now; whoever pressed a button wants its name sent, too. */
+    /* Sends the form's current values, and those of the pressed button. */
     function send(form, button = null) {
         if (unsent) return;
         const data = new FormData(form);
@@ -28,7 +28,7 @@
         const body = isMultipart ? data : new URLSearchParams(data);
         unsent = { data, body, size: sizeOf(data), tries: 0 };
         noteSubmitted(true);
-        setTimeout(() => unsent && say(), SAY_AFTER);
+        setTimeout(() => unsent && showNotice(), NOTICE_AFTER);
         go();
     }
 
@@ -43,7 +43,7 @@
     async function go() {
         clearTimeout(timer);
         if (isHeld()) {
-            say();
+            showNotice();
             return;                 // It goes on when the study does.
         }
         const mine = unsent;
@@ -70,14 +70,14 @@
         return controller.signal;
     }
 
-    /* A redirect says that the form was taken; anything else is said in JSON. */
+    /* A redirect means that the form was stored; other answers are JSON. */
     async function take(answer) {
         if (answer.type === "opaqueredirect" || answer.status === 410) return leave("./");
-        const told = await answer.json().catch(() => ({}));
-        if (told.go) leave(told.go);
-        else if (told.say) giveBack(told.say);
+        const reply = await answer.json().catch(() => ({}));
+        if (reply.go) leave(reply.go);
+        else if (reply.say) giveBack(reply.say);
         else if (answer.ok) leave("./");
-        else retry(1000 * (Number(told.again) || 0));
+        else retry(1000 * (Number(reply.again) || 0));
         return undefined;
     }
 
@@ -86,7 +86,7 @@
         location.replace(address);
     }
 
-    /* The server will never take this form: the participant is to change it. */
+    /* The server cannot accept this form: the participant has to change it. */
     function giveBack(words) {
         unsent = null;
         hush();
@@ -96,13 +96,13 @@
 
     function retry(atLeast = 0) {
         unsent.tries += 1;
-        say();
+        showNotice();
         if (unsent.tries >= TRIES_BY_SCRIPT && link.isOpen && !atLeast && sendPlainly()) return;
         const delay = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** unsent.tries) * (0.5 + Math.random() / 2);
         timer = setTimeout(go, Math.max(atLeast, delay));
     }
 
-    /* Some pages may not fetch, by a policy of their author's; a form without files may still go. */
+    /* An author's content policy may forbid fetch; a form without files can be sent without it. */
     function sendPlainly() {
         const pairs = Array.from(unsent.data);
         if (pairs.some(([, value]) => typeof value !== "string")) return false;
@@ -113,12 +113,12 @@
         return true;
     }
 
-    /* ---- What the participant sees -------------------------------------------------------- */
+    /* ---- The notice -------------------------------------------------------- */
 
-    function say() {
+    function showNotice() {
         const words = isHeld() ? unsentWords.held : unsent.tries ? unsentWords.failed : unsentWords.sending;
         const form = uproot.I("uproot-form");
-        form.inert = true;          // What is changed now would not be sent.
+        form.inert = true;          // A change now would not be sent.
         status(form).textContent = words();
     }
 
@@ -136,7 +136,7 @@
         uproot.I("uproot-form").inert = false;
     }
 
-    /* ---- When it is worth another try ----------------------------------------------------- */
+    /* ---- When to try again ----------------------------------------------------- */
 
     function hurry() {
         if (unsent && !unsent.isTrying) go();
@@ -155,13 +155,13 @@
         forgetForm() { unsent = null; },
     });
 
-    /* Scripts that call form.submit(), which asks nobody, are to lose nothing either. */
+    /* form.submit() fires no event; a form sent by such a script is retained, too. */
     uproot.onStart(() => {
         const form = uproot.I("uproot-form");
         if (form && !form.elements.namedItem("submit")) form.submit = () => send(form);
     });
 
-    // The answer to a form is a page of its own; its address is good for once.
+    // The answer to a form has an address that works only once.
     const shown = new URL(location.href);
     if (shown.searchParams.has("_uproot_answer")) {
         shown.searchParams.delete("_uproot_answer");

@@ -1,18 +1,18 @@
-/* simulate: pages that fill themselves in, for trying out an experiment.
+/* simulate: lets pages fill themselves in, to try an experiment.
  *
  *     uproot.simulate.on("my_app/Offer", (sim) => {
  *         sim.fill("amount", sim.integer(0, 10)).choose("side", "buy").submit();
  *     });
  *
- * A handler runs only in sessions that simulate, when its page is ready. What it calls happens at
- * once and can be chained; after sim.wait(), sim.waitFor() or sim.invoke() the rest of the chain
- * follows when that is over, and `await` waits for all of it.
+ * A handler runs only in sessions with simulate=True, when its page is ready. Its calls can be
+ * chained and run at once. After sim.wait(), sim.waitFor() or sim.invoke(), the rest of the chain
+ * runs when that has finished; `await` waits for the whole chain.
  */
 (() => {
     "use strict";
 
     const { boot, memory, namedError, post } = uproot.inner;
-    const LOOK_EVERY = 50;          // milliseconds, like all times here
+    const CHECK_EVERY = 50;          // milliseconds, like all times here
     const PATIENCE = 30000;
     const EAGER_TRIES = 5;
     const LONGEST_REST = 5000;
@@ -31,7 +31,7 @@
             this.pending = null;    // a promise, once the chain has had to wait
         }
 
-        /* ---- what there is ---- */
+        /* ---- the page and its elements ---- */
 
         /* isPage("my_app/Offer"): a key, a pattern or a function of the key, or a list of these. */
         isPage(key) {
@@ -50,14 +50,14 @@
             return CSS.escape(name);
         }
 
-        /* An element, by itself, its id or a selector. */
+        /* An element, given as such, by id or by selector. */
         element(which) {
             const found = which instanceof Element ? which : uproot.I(which) || document.querySelector(which);
             if (!found) throw this.problem(`there is no element '${which}'.`);
             return found;
         }
 
-        /* The inputs of a name, in their order. */
+        /* The inputs with a name, in order. */
         fields(name) {
             const form = uproot.I("uproot-form");
             const all = Array.from(document.querySelectorAll("input, select, textarea"));
@@ -79,7 +79,7 @@
             return controls.length > 1 && controls[0].type === "checkbox" ? values : values[0] ?? null;
         }
 
-        /* ---- chance ---- */
+        /* ---- random values ---- */
 
         integer(from, to) {
             return from + Math.floor(Math.random() * (to - from + 1));
@@ -93,9 +93,9 @@
             return list[this.integer(0, list.length - 1)];
         }
 
-        /* ---- what a participant does ---- */
+        /* ---- actions of a participant ---- */
 
-        /* fill("name", value) or fill({name: value, …}): text, numbers, choices, files alike. */
+        /* fill("name", value) or fill({name: value, …}): for text, numbers, choices and files. */
         fill(name, value) {
             const wanted = name !== null && typeof name === "object" ? Object.entries(name) : [[name, value]];
             return this.step(() => wanted.forEach(([one, content]) => this.put(one, content)));
@@ -121,7 +121,7 @@
             return this.step(() => this.put(name, this.random(values)));
         }
 
-        /* An answer to each group of radio buttons that there is (or to those of one name). */
+        /* Answer each group of radio buttons (or those with one name). */
         chooseAnyRadio(name = null) {
             return this.step(() => {
                 const radios = Array.from(document.querySelectorAll("input[type=radio]:enabled"));
@@ -145,7 +145,7 @@
         submit() {
             return this.step(() => {
                 this.fieldsThatAreWrong().forEach((name) => console.warn(`simulate: on ${this.page}, '${name}' is not filled in as it should be.`));
-                post({});           // The server's rules count: it says what is wrong.
+                post({});           // Without the browser's validation: the server checks the answers.
             });
         }
 
@@ -159,14 +159,14 @@
             return this.step(() => after(delay));
         }
 
-        /* Until a function returns something true, or an element is there: waitFor("#result"). */
+        /* Wait until a function returns a true value, or an element exists: waitFor("#result"). */
         waitFor(condition, patience = PATIENCE) {
             const holds = typeof condition === "function" ? condition : () => document.querySelector(condition);
             return this.step(async () => {
-                for (let spent = 0; spent <= patience; spent += LOOK_EVERY) {
+                for (let spent = 0; spent <= patience; spent += CHECK_EVERY) {
                     const found = await holds();
                     if (found) return found;
-                    await after(LOOK_EVERY);
+                    await after(CHECK_EVERY);
                 }
                 throw this.problem(`what sim.waitFor waits for did not come within ${patience} ms.`);
             });
@@ -176,19 +176,19 @@
             return this.step(() => uproot.invoke(method, ...args));
         }
 
-        /* `await sim…` gives what the last step gave. */
+        /* `await sim…` returns the value of the last step. */
         then(resolve, reject) {
             const pending = this.pending || Promise.resolve();
             return pending.then(resolve, reject);
         }
 
-        /* ---- how it is done ---- */
+        /* ---- implementation ---- */
 
         step(action) {
             const outcome = this.pending ? this.pending.then(action) : action();
             if (outcome instanceof Promise) {
                 this.pending = outcome;
-                outcome.catch(() => {});        // Whoever runs the handler hears of it.
+                outcome.catch(() => {});        // The code that runs the handler reports it.
             }
             return this;
         }
@@ -230,13 +230,13 @@
             this.dispatch(control, "input", "change");
         }
 
-        /* Numbers as the page's language writes them, where participants type them. */
+        /* Numbers in the page's language, for inputs that participants type into. */
         written(control, value) {
             const sign = typeof value === "number" ? control.dataset.decimalSign : undefined;
             return sign ? String(value).replace(".", sign) : String(value);
         }
 
-        /* A real click: the page's own handlers hear it. */
+        /* A real click, which runs the page's own handlers. */
         turn(control, on) {
             if (control.checked !== on) control.click();
         }
@@ -255,11 +255,11 @@
         }
     }
 
-    /* A page that comes back again and again is tried ever more slowly. */
+    /* If the same page returns repeatedly, wait longer each time. */
     function rest() {
         const name = `uproot-simulated-${boot.visit}`;
         const tries = Number(memory.read(name)) || 0;
-        memory.keep(name, tries + 1);
+        memory.store(name, tries + 1);
         return tries < EAGER_TRIES ? 0 : Math.min(LONGEST_REST, 100 * 2 ** (tries - EAGER_TRIES));
     }
 

@@ -1,13 +1,13 @@
-/* timeouts: the countdown of a page that has a deadline, and what happens at its end.
+/* timeouts: the countdown of a page with a deadline, and the form at its end.
  *
- * The server keeps the deadline and acts on it. This script shows how much time is left, by the
- * clock that nobody can set, and posts what the participant has entered when the server says so.
- * Without a connection it says calmly that the time is up, and goes on as soon as it can.
+ * The server enforces the deadline. This script shows the time left, by a clock that nobody can
+ * set, and posts the participant's answers when the server asks for them. Without a connection it
+ * shows that time is up, and goes on as soon as it can.
  */
 (() => {
     "use strict";
 
-    const { boot, build, condition, happenings, keepStore, link, notices, post, text } = uproot.inner;
+    const { boot, build, condition, happenings, updateStore, link, notices, post, text } = uproot.inner;
 
     const WARNING = 60000;          // milliseconds, like all times below
     const DANGER = 15000;
@@ -30,7 +30,7 @@
         return stopped ? total : Math.max(0, total - (performance.now() - start));
     }
 
-    /* 65,000 ms are "1:05"; no moment that is still there shows as 0:00. */
+    /* 65,000 ms are "1:05"; 0:00 is shown only when no time is left. */
     function clockText(milliseconds) {
         const seconds = Math.ceil(milliseconds / 1000);
         const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
@@ -49,18 +49,18 @@
         const left = remaining();
         const words = clockText(left);
         const timeout = { active: left > 0, level: levelOf(left), text: words, compact: words };
-        keepStore({ timeout });
+        updateStore({ timeout });
         show(timeout);
-        speak(left);
+        announce(left);
         before = left;
         tell("UprootInternalPageTimeout", { ...timeout, remainingMs: left });
         clearTimeout(ticking);
-        if (stopped) return;        // Until the server sets it going again.
+        if (stopped) return;        // Until the server starts it again.
         if (left > 0) ticking = setTimeout(tick, Math.ceil(left % 1000) || 1000);
         else end();
     }
 
-    /* The server says how much time is left after a pause, or when a connection is back. */
+    /* The server sends the time left after a pause, or when the connection is back. */
     function set(clock) {
         if (sent) return;
         clearTimeout(overdue);
@@ -70,7 +70,7 @@
         tick();
     }
 
-    /* Authors may move the time elsewhere on the page, and remove the box. */
+    /* Authors may show the time elsewhere on the page, and remove the box. */
     function show({ level, text: words }) {
         const box = document.getElementById("uproot-timeout");
         const time = document.getElementById("uproot-time-remaining");
@@ -79,8 +79,8 @@
         if (time) time.textContent = words;
     }
 
-    /* A screen reader hears only the moments that matter, not every second. */
-    function speak(left) {
+    /* A screen reader gets only some moments, not every second. */
+    function announce(left) {
         const passed = SPOKEN_AT.filter((moment) => before > moment && left <= moment);
         if (passed.length === 0 || left === 0) return;
         const seconds = Math.min(...passed) / 1000;
@@ -102,26 +102,26 @@
 
     /* ---- The end -------------------------------------------------------------------------- */
 
-    /* The server says when: here the time may be up a moment earlier or later. */
+    /* The server decides when: here time may be up a moment earlier or later. */
     function end() {
         announcer().textContent = text("Time is up.");
         overdue = setTimeout(knock, SERVER_ACTS_WITHIN);
-        if (!link.isOpen) sayWhyItStays();
+        if (!link.isOpen) showWhyItStays();
     }
 
-    /* Once the connection is back, the server acts by itself; and if it is the only thing lost, we go on. */
+    /* Once the connection is back, the server acts; if only the socket is lost, send the form. */
     function knock() {
         overdue = setTimeout(knock, KNOCK_EVERY);
         if (condition.state !== "running") return;
         if (link.isOpen) send();
-        else fetch(script, { cache: "no-store" }).then((answer) => answer.ok && send(), sayWhyItStays);
+        else fetch(script, { cache: "no-store" }).then((answer) => answer.ok && send(), showWhyItStays);
     }
 
-    function sayWhyItStays() {
+    function showWhyItStays() {
         notices.showWorse(text("Time is up. This page goes on as soon as the connection is back."));
     }
 
-    /* Posts the form as it is, whatever the page's own script thinks of it. */
+    /* Posts the form as it is, even if the page's own script prevents that. */
     function send() {
         if (sent) return;
         sent = true;
@@ -135,8 +135,8 @@
 
     if (!limited) return;
     happenings.addEventListener("reconnect", () => overdue !== null && knock());
-    happenings.addEventListener("disconnect", () => overdue !== null && sayWhyItStays());
-    uproot.onStart(() => setTimeout(() => {     // after the page's scripts: they hear it begin
+    happenings.addEventListener("disconnect", () => overdue !== null && showWhyItStays());
+    uproot.onStart(() => setTimeout(() => {     // after the page's scripts, so that their handlers run
         tell("UprootInternalPageTimeoutSet", { remainingMs: remaining(), durationMs: boot.timeout });
         tick();
     }, 0));

@@ -1,11 +1,10 @@
-/* uproot: what a page's own JavaScript can use. One plain script; it needs no build step.
+/* uproot: the API for a page's own JavaScript. One plain script; it needs no build step.
  *
- * It reads <script type="application/json" id="uproot-page">, which stands before it, keeps a
- * WebSocket to the server, sends calls, delivers pushes exactly once and in order, and tells the
- * participant calmly when the connection is lost. What it says comes from there too, in the
- * participant's language: `"texts": {"English": "…"}`. Beside it stand sending.js, dialogs.js,
- * timeouts.js, simulate.js and, on wait pages, waiting.js; they build on `uproot.inner`, which is
- * ours alone.
+ * It reads <script type="application/json" id="uproot-page">, which comes before it, holds a
+ * WebSocket to the server open, sends calls, delivers pushes exactly once and in order, and shows
+ * the participant when the connection is lost. Its texts come from there too, in the participant's
+ * language: `"texts": {"English": "…"}`. The scripts sending.js, dialogs.js, timeouts.js,
+ * simulate.js and waiting.js use `uproot.inner`, which is internal.
  */
 (() => {
     "use strict";
@@ -31,7 +30,7 @@
 
     /* ---- Words --------------------------------------------------------------------------- */
 
-    /* Says an English sentence in the participant's language; {name} stands for values.name. */
+    /* Translates an English sentence into the participant's language; {name} stands for values.name. */
     function text(english, values = {}) {
         const known = boot.texts || {};
         const sentence = Object.prototype.hasOwnProperty.call(known, english) ? known[english] : String(english);
@@ -43,14 +42,14 @@
         closed: "This session has ended. You may close this page.",
     };
 
-    /* What a page says of its form until that is stored; sending.js shows it. */
+    /* Texts about a form that is not stored yet; sending.js shows them. */
     const unsentWords = {
         sending: () => text("Your answers are being sent…"),
         failed: () => text("Your answers have not arrived yet. Please stay on this page; they are sent by themselves."),
         held: () => text("The study is paused. Your answers are kept and sent as soon as it goes on."),
     };
 
-    /* ---- The link: a WebSocket that comes back ------------------------------------------- */
+    /* ---- The link: a WebSocket that reconnects ------------------------------------------- */
 
     class Link {
         constructor(address, { opened, received, lost }) {
@@ -59,7 +58,7 @@
             this.socket = null;
             this.timers = {};
             this.attempt = 0;
-            this.resting = true;    // Neither connected nor trying to: not begun, left, or refused.
+            this.resting = true;    // Neither connected nor trying: not begun, left, or refused.
         }
 
         get isOpen() {
@@ -89,7 +88,7 @@
         }
 
         receive(text) {
-            clearTimeout(this.timers.deadline);     // Whatever arrives shows that the link lives.
+            clearTimeout(this.timers.deadline);     // Any message shows that the link works.
             this.on.received(JSON.parse(text));
         }
 
@@ -97,7 +96,7 @@
             if (this.isOpen) this.socket.send(message);
         }
 
-        /* A phone that slept, or a changed network, leaves sockets that look open and are dead. */
+        /* After sleep or a change of network, a dead socket may look open. */
         probe(patience) {
             this.send('{"op":"ping"}');
             this.after("deadline", patience, () => this.lose(0));
@@ -125,7 +124,7 @@
             if (code === GOOD_BYE.tooFast) this.attempt = Math.max(this.attempt, 4);
             const ceiling = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** this.attempt);
             this.attempt += 1;
-            return ceiling * (0.5 + Math.random() / 2);     // Not everybody at the same moment.
+            return ceiling * (0.5 + Math.random() / 2);     // So that not all browsers reconnect at once.
         }
 
         rest() {
@@ -133,7 +132,7 @@
             this.drop();
         }
 
-        /* A dead socket may take a minute to say that it closed; we listen to it no longer. */
+        /* A dead socket may take a minute to close; ignore it. */
         drop() {
             Object.values(this.timers).forEach(clearTimeout);
             const socket = this.socket;
@@ -154,7 +153,7 @@
     class Calls {
         constructor(link) {
             this.link = link;
-            this.waiting = new Map();       // in the order of their making
+            this.waiting = new Map();       // in the order in which they were made
             this.nonce = randomWord();
             this.made = 0;
             this.refusal = null;
@@ -173,7 +172,7 @@
             });
         }
 
-        /* The server knows by its id a call that it has seen, and does not run it again. */
+        /* The server recognizes a repeated call by its id, and does not run it again. */
         sendAgain() {
             this.waiting.forEach((call) => this.link.send(call.message));
         }
@@ -186,7 +185,7 @@
             else call.reject(namedError(frame.error, spoken(frame), frame.parameter));
         }
 
-        /* Say no to the largest call, so that the others can go on; false if there is none. */
+        /* Reject the largest call, so that the others can go on; false if there is none. */
         refuseLargest() {
             const calls = Array.from(this.waiting);
             if (calls.length === 0) return false;
@@ -194,7 +193,7 @@
             const [id, call] = calls.reduce((a, b) => (size(b) > size(a) ? b : a));
             this.waiting.delete(id);
             const { method } = JSON.parse(call.message), bytes = new Blob([call.message]).size;
-            console.error(`uproot.invoke("${method}", …) was not sent: with its arguments it has ${bytes.toLocaleString("en")} bytes, more than the server takes. Pass less, or let the server take more (max_frame_bytes).`);
+            console.error(`uproot.invoke("${method}", …) was not sent: with its arguments it has ${bytes.toLocaleString("en")} bytes, more than the server accepts. Pass less data, or raise the server's max_frame_bytes.`);
             call.reject(namedError("TooLarge", text("This is too large to be sent.")));
             return true;
         }
@@ -208,12 +207,12 @@
 
     function isPlainObject(value) {
         if (value === null || typeof value !== "object") return false;
-        if (typeof value.toJSON === "function") return false;       // It may be sent as anything.
+        if (typeof value.toJSON === "function") return false;       // Its JSON may be anything.
         const prototype = Object.getPrototypeOf(value);
         return prototype === Object.prototype || prototype === null;
     }
 
-    /* What an error says to the participant: a refused argument is named, with the reason. */
+    /* The participant's message of an error: a refused argument by name, with the reason. */
     function spoken({ message, parameter, reason }) {
         return reason ? `${parameter}: ${text(reason)}` : text(message);
     }
@@ -245,10 +244,10 @@
             if (seq <= this.seen) return;
             this.seen = seq;
             if (this.timer === null) this.timer = setTimeout(() => this.ack(), ACK_EVERY);
-            // An event target reports a handler's exception, and calls the next handler.
+            // An EventTarget reports a handler's exception and calls the next handler.
             if (event) this.bus.dispatchEvent(new CustomEvent(event, { detail: { event, data, seq } }));
             else if (typeof uproot.receive === "function") attempt(() => uproot.receive(data));
-            else console.info("Nobody receives this push; set uproot.receive = (data) => …", data);
+            else console.info("No handler for this push; set uproot.receive = (data) => …", data);
         }
 
         ack() {
@@ -259,9 +258,9 @@
         }
     }
 
-    /* ---- Errors: the researcher reads what failed in participants' browsers ---------------- */
+    /* ---- Errors: the researcher sees what failed in participants' browsers ---------------- */
 
-    /* Equal errors are sent as one with a count; the address, which is a secret, is not sent. */
+    /* Equal errors are sent as one with a count. The address is a secret, and is not sent. */
     class Errors {
         constructor(link) {
             this.link = link;
@@ -282,7 +281,7 @@
         }
 
         note(error, source, line) {
-            if (error && LOST.has(error.name)) return;      // The participant is told of that already.
+            if (error && LOST.has(error.name)) return;      // The participant already sees a notice.
             const message = this.hidden(error && error.message ? `${error.name}: ${error.message}` : String(error)).slice(0, 500);
             const kind = JSON.stringify({ op: "script_error", message, source: this.placeOf(source), line: line || 0 });
             if (!this.known.has(kind) && this.known.size >= MOST_REPORTS) return;
@@ -293,7 +292,7 @@
 
         report() {
             this.timer = null;
-            if (!this.link.isOpen) return;      // It is called again when the connection is there.
+            if (!this.link.isOpen) return;      // Called again when the connection is back.
             this.counts.forEach((count, kind) => this.link.send(JSON.stringify({ ...JSON.parse(kind), count: Math.min(count, 10000) })));
             this.counts.clear();
         }
@@ -311,12 +310,12 @@
 
     const LOST = new Set(["Disconnected", "SessionClosed"]);
 
-    /* Half an emoji, as a text that was cut may end with, is no text that can be sent. */
+    /* Half an emoji, at the end of a text that was cut, cannot be sent. */
     function wellFormed(text) {
         return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, (found) => (found.length === 2 ? found : "\uFFFD"));
     }
 
-    /* Does something that may fail; *loud*: say so in the console, and to the researcher. */
+    /* Runs an action that may fail; *loud*: report it in the console, and to the researcher. */
     function attempt(action, loud = true) {
         try {
             return action();
@@ -327,11 +326,11 @@
         }
     }
 
-    /* ---- Notices: what the participant is told, calmly ----------------------------------- */
+    /* ---- Notices: messages to the participant ----------------------------------- */
 
     const notices = {
         lossTimer: null,
-        worse: null,        // What to say instead, once a loss means more than that.
+        worse: null,        // Replaces the usual notice of a lost connection.
 
         region(id, role) {
             let region = I(id);
@@ -342,7 +341,7 @@
             return region;
         },
 
-        /* Blips do not flicker: a loss shows only when it has lasted. */
+        /* A short loss shows nothing. */
         showLoss(words, soon = false) {
             if (off.includes("connection")) return;
             clearTimeout(this.lossTimer);
@@ -384,8 +383,8 @@
         },
     };
 
-    /* Whether Enter was pressed, and not to end the writing of a Chinese or Japanese word: Safari
-     * says so by the code 229 alone. */
+    /* Whether Enter was pressed, but not to complete a Chinese or Japanese word: Safari shows that
+     * by the code 229 only. */
     function isEnter(event) {
         return event.key === "Enter" && !event.isComposing && event.keyCode !== 229;
     }
@@ -402,8 +401,8 @@
     let submitted = false;
     let forgetting = null;
 
-    /* Sends the form as Next does. *extra* hidden values make it go without any validation;
-     * *insist*: also if the page's own script says no. */
+    /* Sends the form as Next does. With *extra* hidden values it is not validated; *insist*: send it
+     * even if the page's own script prevents that. */
     function post(extra = null, insist = false) {
         const form = I("uproot-form");
         if (!form || submitted) return;
@@ -411,26 +410,26 @@
         const strict = !form.noValidate;
         if (extra !== null) form.noValidate = true;
         form.append(...inputs);
-        // A field may be called "submit", and hide the form's own method.
+        // A field named "submit" hides the form's own method.
         const { requestSubmit } = HTMLFormElement.prototype;
         if (requestSubmit) requestSubmit.call(form);
         else if (form.noValidate || form.reportValidity()) uproot.inner.sendForm(form);     // Safari before 16
         if (insist && requestSubmit && !submitted) uproot.inner.sendForm(form);
-        inputs.forEach((input) => input.remove());      // The values have been taken by now.
+        inputs.forEach((input) => input.remove());      // Their values have been read.
         if (strict) form.noValidate = false;
     }
 
     function submit() {
-        if (boot.wait) console.info("uproot.submit: a wait page goes on by itself.");
+        if (boot.wait) console.info("uproot.submit: a wait page has no form; it goes on by itself.");
         else post();
     }
 
     function goBack() {
         if (boot.back) post({ _uproot_back: "1" });
-        else console.info("uproot.goBack: this page does not allow it; set allow_back = True.");
+        else console.info("uproot.goBack: this page does not allow it. Set allow_back = True on the page.");
     }
 
-    /* A second click does no harm, and what the page's own script has stopped can be tried again. */
+    /* A second click does no harm. A form that the page's own script has stopped can be sent again. */
     function submitOnce(event) {
         const form = I("uproot-form");
         if (event.target !== form || event.defaultPrevented) return;
@@ -440,18 +439,18 @@
         forgetting = setTimeout(() => noteSubmitted(false), FORGET_SUBMIT_AFTER);
     }
 
-    /* The browser alone would forget a form that the server could not take. */
+    /* The browser alone would lose a form that the server could not take. */
     function takeOver(event) {
         const form = I("uproot-form"), button = event.submitter || null;
-        if (boot.page === undefined) return;    // A room's answers are for the browser itself.
+        if (boot.page === undefined) return;    // A room's form is sent by the browser itself.
         if (event.target !== form || event.defaultPrevented || goesElsewhere(form, button)) return;
         event.preventDefault();
         uproot.inner.sendForm(form, button);
     }
 
     function goesElsewhere(form, button) {
-        const told = (name) => (button && button.getAttribute(`form${name}`)) || form.getAttribute(name);
-        const target = told("target"), action = new URL(told("action") || location.href, location.href);
+        const attribute = (name) => (button && button.getAttribute(`form${name}`)) || form.getAttribute(name);
+        const target = attribute("target"), action = new URL(attribute("action") || location.href, location.href);
         return (target && target !== "_self") || action.pathname !== location.pathname || action.origin !== new URL(location.href).origin;
     }
 
@@ -461,8 +460,8 @@
         I("uproot-form").classList.toggle("uproot-sending", now);
     }
 
-    /* Asks for the page anew; unlike location.reload() it never sends a form again. A form that
-     * is on its way comes first: its answer says where to go. */
+    /* Loads the page again; unlike location.reload(), it never repeats a form. A form that is being
+     * sent comes first: its answer says where to go. */
     function reload() {
         if (uproot.inner.isSending()) return;
         location.replace(location.pathname + location.search);
@@ -471,9 +470,9 @@
     function redirect(url) {
         const target = new URL(url, location.href);
         if (/^https?:$/.test(target.protocol)) {
-            uproot.inner.forgetForm();      // Whoever sends participants elsewhere has what they sent.
+            uproot.inner.forgetForm();      // The redirect means that the form has arrived.
             location.assign(target.href);
-        } else console.error(`uproot.redirect: '${target.protocol}' is not followed.`);
+        } else console.error(`uproot.redirect: '${target.protocol}' is not followed; use http or https.`);
     }
 
     function address() {
@@ -483,12 +482,12 @@
         return url.href;
     }
 
-    function keepStore(changes) {
+    function updateStore(changes) {
         Object.assign(condition, changes);
         if (window.Alpine && Alpine.store("uproot")) Object.assign(Alpine.store("uproot"), changes);
     }
 
-    /* Light or dark as the device is; paper is light. */
+    /* Light or dark, like the device; light for printing. */
     function followColourScheme() {
         const dark = matchMedia("(prefers-color-scheme: dark)");
         const show = (scheme) => document.documentElement.setAttribute("data-bs-theme", scheme);
@@ -499,21 +498,21 @@
         follow();
     }
 
-    /* What scrolls sideways can be scrolled by keyboard. */
+    /* Content that scrolls sideways can be scrolled by keyboard. */
     function reachWideContent() {
         document.querySelectorAll(".uproot-prose").forEach((prose) => {
             if (prose.scrollWidth > prose.clientWidth) prose.tabIndex = 0;
         });
     }
 
-    /* Small notes for the next page of this tab; a sandboxed page may keep none. */
+    /* Values for the next page of this tab; a sandboxed page cannot store any. */
     const memory = {
-        keep: (name, value) => attempt(() => sessionStorage.setItem(name, value), false),
+        store: (name, value) => attempt(() => sessionStorage.setItem(name, value), false),
         read: (name) => attempt(() => sessionStorage.getItem(name), false),
         drop: (name) => attempt(() => sessionStorage.removeItem(name), false),
     };
 
-    /* Who waited with another tab in front sees by the title that it goes on. */
+    /* A participant who waited in another tab sees by the title that it goes on. */
     function attract() {
         const waited = memory.read("uproot-waited");
         memory.drop("uproot-waited");
@@ -523,7 +522,7 @@
         document.addEventListener("visibilitychange", () => { document.title = title; }, { once: true });
     }
 
-    /* ---- What arrives -------------------------------------------------------------------- */
+    /* ---- Messages from the server -------------------------------------------------------------------- */
 
     const frames = {
         result: (frame) => calls.settle(frame),
@@ -531,7 +530,7 @@
         event: (frame) => pushes.deliver(frame),
         action: (frame) => actions[frame.action] && actions[frame.action](frame),
         status: ({ state }) => {
-            keepStore({ state });
+            updateStore({ state });
             notices.showState(state);
             happenings.dispatchEvent(new Event("state"));
         },
@@ -539,7 +538,7 @@
     };
 
     const actions = {
-        // Whoever is told to follow may have come here by itself meanwhile.
+        // This page may already be the one to which the player was moved.
         reload: (frame) => (frame.entered === undefined || frame.entered !== boot.entered) && reload(),
         redirect: ({ url }) => redirect(url),
         submit: ({ timeout }) => (timeout ? happenings.dispatchEvent(new Event("timeout")) : post({})),
@@ -551,7 +550,7 @@
         received: (frame) => frames[frame.op] && attempt(() => frames[frame.op](frame)),
 
         opened() {
-            keepStore({ connected: true });
+            updateStore({ connected: true });
             notices.hideLoss();
             calls.sendAgain();
             errors.report();
@@ -561,7 +560,7 @@
 
         lost(code) {
             if (condition.connected) {
-                keepStore({ connected: false });
+                updateStore({ connected: false });
                 happenings.dispatchEvent(new Event("disconnect"));
                 if (condition.state !== "closed") notices.showLoss(text("Reconnecting…"));
             }
@@ -591,35 +590,35 @@
         const button = build("button", { type: "button", class: "btn btn-sm btn-outline-secondary" }, text("Reload"));
         button.addEventListener("click", reload);
         notices.banner(words, canReload ? button : null);
-        if (name === "SessionClosed") keepStore({ state: "closed" });
+        if (name === "SessionClosed") updateStore({ state: "closed" });
     }
 
-    /* ---- What a page's script uses ------------------------------------------------------- */
+    /* ---- The API of a page's script ------------------------------------------------------- */
 
     const uproot = window.uproot = {
-        /* What jsvars returned, and the experiment's public constants. */
+        /* The value of jsvars, and the experiment's public constants. */
         vars: boot.vars || {},
         C: boot.C || {},
 
-        /* Which page this is: "app/Page", or "Page" in a notebook. */
+        /* The name of this page: "app/Page", or "Page" in a notebook. */
         currentPage: [boot.app, boot.name].filter(Boolean).join("/"),
 
-        /* Gets the pushes without a name: uproot.receive = (data) => … */
+        /* Handles pushes without an event name: uproot.receive = (data) => … */
         receive: null,
 
-        /* Call a live method; a plain object at the end holds keyword arguments. */
+        /* Call a live method; a plain object as last argument holds keyword arguments. */
         invoke: (method, ...args) => calls.make(method, args),
 
-        /* Hear a named push: event.detail.data is what was sent. */
+        /* Handle pushes of this event name; event.detail.data is the data sent. */
         onCustomEvent: (name, handler) => pushes.bus.addEventListener(name, handler),
 
-        /* The page's elements are there. */
+        /* Run when the page's elements are loaded. */
         onStart(action) {
             if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", action);
             else action();
         },
 
-        /* The server is there (once per page). */
+        /* Run when the page is connected, once per page. */
         onReady(action) {
             if (everOpen) action();
             else happenings.addEventListener("ready", action);
@@ -628,22 +627,22 @@
         onReconnect: (action) => happenings.addEventListener("reconnect", action),
         onDisconnect: (action) => happenings.addEventListener("disconnect", action),
 
-        /* Connect; done by itself, unless the template says disable_auto_start. */
+        /* Connect; the page does this itself unless the template sets disable_auto_start. */
         init,
 
-        /* As the buttons Next and Back do. */
+        /* The same as the buttons Next and Back. */
         submit,
         goBack,
         reload,
         redirect,
 
-        /* Ask the experiment's api(request, session): fetch with an address relative to it. */
+        /* Call the experiment's api(request, session): fetch with an address relative to it. */
         api(path = "", options = {}) {
             if (boot.api) return fetch(new URL(path, new URL(boot.api, location.href)), options);
             return Promise.reject(namedError("NoApi", "uproot.api: this experiment has no api. Define api(request, session) beside its pages."));
         },
 
-        /* The value chosen in a group of radio buttons or a list, or null. */
+        /* The value chosen in a group of radio buttons or a drop-down list, or null. */
         selectedValue(name) {
             const named = Array.from(document.getElementsByName(name));
             const chosen = named.find((element) => element.checked || element.tagName === "SELECT");
@@ -655,7 +654,7 @@
             return span.innerHTML.replace(/"/g, "&quot;").replace(/'/g, "&#39;");
         },
 
-        /* Show an amount: fmtnum(-1234.5, {pre: "$", sep: ","}) gives −$1,234.50. */
+        /* Format an amount: fmtnum(-1234.5, {pre: "$", sep: ","}) gives −$1,234.50. */
         fmtnum(value, { pre = "", post = "", places = 2, sep = "", decsep = "." } = {}) {
             const [whole, fraction] = Math.abs(value).toFixed(places).split(".");
             const sign = value < 0 && /[1-9]/.test(whole + fraction) ? "−" : "";
@@ -665,7 +664,7 @@
 
         I,
     };
-    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, keepStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text, unsentWords };
+    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, updateStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text, unsentWords };
     window.I = I;
     window.C = window.C || uproot.C;
     if (!off.includes("terms")) window._ = text;
@@ -673,16 +672,16 @@
     followColourScheme();
     document.addEventListener("alpine:init", () => Alpine.store("uproot", { ...condition }));
     window.addEventListener("submit", submitOnce);
-    // Added when the event begins, it runs after all that the page's own script listens with.
+    // Added when the event begins, so that it runs after the listeners of the page's own script.
     window.addEventListener("submit", () => window.addEventListener("submit", takeOver, { once: true }), true);
     uproot.onStart(attract);
     uproot.onStart(reachWideContent);
-    // Where it went by a button, the browser may show the page as it was, from its memory.
+    // After Back the browser may show the page from its cache, as it was when the form was sent.
     window.addEventListener("pageshow", (event) => event.persisted && submitted && reload());
 
-    /* Begins after all that the page's scripts do at its start: their handlers miss nothing. */
+    /* Begins after the page's scripts have run, so that their handlers miss nothing. */
     function init() {
-        if (boot.page === undefined || begun) return;      // A page that only shows something.
+        if (boot.page === undefined || begun) return;      // A page without a player.
         begun = true;
         uproot.onStart(() => {
             notices.showLoss(text("Connecting…"));
@@ -701,8 +700,8 @@
     window.addEventListener("online", () => link.hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && link.hurry());
     window.addEventListener("pagehide", () => {
-        link.rest();                        // An open socket would keep the page from coming back.
-        keepStore({ connected: false });
+        link.rest();                        // An open socket would keep the page out of the browser's cache.
+        updateStore({ connected: false });
         notices.hideLoss();
     });
     window.addEventListener("pageshow", (event) => {

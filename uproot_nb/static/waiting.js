@@ -1,12 +1,12 @@
-/* waiting: what moves on a wait page. It shows how many are here, and how many are awaited. */
+/* waiting: the moving parts of a wait page. It shows how many are here, and how many are missing. */
 (() => {
     "use strict";
 
     const { memory, text } = uproot.inner;
-    const SPEAK_EVERY = 5000;       // milliseconds
+    const ANNOUNCE_EVERY = 5000;       // milliseconds
     const MOST_PLACES = 24;
     const title = document.title;
-    let spoken = "";
+    let newest = "";
     let timer = null;
 
     const I = uproot.I;
@@ -17,7 +17,7 @@
         showPlaces(known ? here : 0, known ? needed : 0);
         document.title = known ? `(${Math.min(here, needed)}/${needed}) ${title}` : title;
         if (I("uproot-awaited")) I("uproot-awaited").textContent = words;
-        speakSoon(words);
+        announceSoon(words);
     }
 
     function wordsFor(missing) {
@@ -26,7 +26,7 @@
         return text("Please wait for {count} more participants.", { count: missing });
     }
 
-    /* One dot for each who is needed; a crowd is told in words alone. */
+    /* One dot for each participant needed; for many participants, only the text. */
     function showPlaces(here, needed) {
         const places = I("uproot-places");
         if (!places) return;
@@ -36,15 +36,15 @@
         Array.from(places.children).forEach((place, number) => place.classList.toggle("uproot-here", number < here));
     }
 
-    /* Whoever listens hears the newest news, but not all of it. */
-    function speakSoon(words) {
+    /* A screen reader gets the newest text, but not every one. */
+    function announceSoon(words) {
         const wasQuiet = timer === null;
-        spoken = words;
+        newest = words;
         if (!wasQuiet) return;
         timer = setTimeout(() => {
             timer = null;
-            if (I("uproot-wait-status")) I("uproot-wait-status").textContent = spoken;
-        }, I("uproot-wait-status")?.textContent ? SPEAK_EVERY : 0);
+            if (I("uproot-wait-status")) I("uproot-wait-status").textContent = newest;
+        }, I("uproot-wait-status")?.textContent ? ANNOUNCE_EVERY : 0);
     }
 
     uproot.onCustomEvent("_uproot_wait", ({ detail }) => show(detail.data || {}));
@@ -52,5 +52,5 @@
         const { here, needed } = I("uproot-wait")?.dataset || {};
         if (needed) show({ here: Number(here), needed: Number(needed) });
     });
-    window.addEventListener("pagehide", () => memory.keep("uproot-waited", "yes"));
+    window.addEventListener("pagehide", () => memory.store("uproot-waited", "yes"));
 })();
