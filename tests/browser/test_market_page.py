@@ -199,6 +199,37 @@ def test_prices_are_shown_and_read_as_the_pages_language_writes_them(windows: An
         assert list(events["event"]).count("reject") == 2
 
 
+MINUS_STANDS_FIRST = """element => {
+    element.textContent = "-20";
+    const left = index => {
+        const range = document.createRange();
+        range.setStart(element.firstChild, index);
+        range.setEnd(element.firstChild, index + 1);
+        return range.getBoundingClientRect().left;
+    };
+    return left(0) < left(1);
+}"""
+
+
+@pytest.mark.parametrize("language", ["de", "ar", "he"])
+def test_numbers_and_charts_run_from_left_to_right(windows: Any, language: str) -> None:
+    with serving(Trading, Over, language=language) as run:
+        ann, bob = (windows(link) for link in links_of(run))
+        for trader in (bob, ann):
+            trader.page.locator("input[id$=-price]").fill("55")
+            trader.page.locator("input[id$=-price]").press("Enter")
+            expect(
+                trader.page.locator(".uproot-market-chart text")
+                .or_(trader.page.locator(".uproot-market-book button"))
+                .first
+            ).to_be_visible()
+        label = ann.page.locator(".uproot-market-chart text")
+        ends = label.first.evaluate("label => label.getBBox().x + label.getBBox().width")
+        assert ends < ann.page.locator("circle").first.evaluate("dot => dot.cx.baseVal.value - 3")
+        for amount in (".uproot-market-mine dd", ".uproot-market-book span"):
+            assert ann.page.locator(amount).first.evaluate(MINUS_STANDS_FIRST)
+
+
 def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
     with serving(Trading, Over, language="de") as run:
         ann = windows(links_of(run)[0])

@@ -230,6 +230,14 @@ def test_safe_text_stays_safe_and_its_values_are_escaped(write: Write) -> None:
     assert not isinstance(say("<b>Hi {name}</b>", name="<Ann>"), Markup)
 
 
+def test_a_minus_stays_before_its_digits_in_a_text_from_right_to_left() -> None:
+    text = "Please enter a number from {min} to {max}."
+    arabic = Catalogues().translate(text, "ar", min="-5", max="10")
+    assert "\N{LEFT-TO-RIGHT MARK}-5" in arabic
+    assert "\N{LEFT-TO-RIGHT MARK}10" not in arabic
+    assert "\N{LEFT-TO-RIGHT MARK}" not in Catalogues().translate(text, "de", min="-5", max="10")
+
+
 @given(st.text(), st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text()))
 def test_filling_any_text_never_fails(text: str, values: dict[str, str]) -> None:
     assert isinstance(fill(text, **values), str)

@@ -21,7 +21,7 @@ from uproot_nb.languages.catalog_files import (
     plain,
     read_catalogue,
 )
-from uproot_nb.languages.codes import ENGLISH, broader
+from uproot_nb.languages.codes import ENGLISH, broader, direction
 
 __all__ = ["Catalogues", "Shelf", "fill", "load_catalogues", "shipped_languages"]
 
@@ -82,6 +82,8 @@ class Catalogues:
         if found is None:
             self._note_unfound(text, language)
         said = found.text if found else text
+        if values and direction(language) == "rtl":
+            values = {name: _with_minus_first(value) for name, value in values.items()}
         return fill(Markup(said) if isinstance(text, Markup) else said, **values)
 
     def translator(self, language: str) -> Callable[..., str]:
@@ -197,6 +199,13 @@ class Shelf:
 def _say(catalogues: Catalogues, language: str, text: Any, /, **values: Any) -> Any:
     # Authors pass whatever their choices hold; only text has translations.
     return catalogues.translate(text, language, **values) if isinstance(text, str) else text
+
+
+def _with_minus_first(value: Any) -> Any:
+    """Return a value with a mark before its minus, which would stand behind the digits."""
+    text = str(value)
+    is_negative = text[:1] in ("-", "\N{MINUS SIGN}") and not isinstance(value, Markup)
+    return f"\N{LEFT-TO-RIGHT MARK}{text}" if is_negative else value
 
 
 def _read_all(paths: Iterable[Path]) -> Catalogues:
