@@ -6,6 +6,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
+from babel import Locale, localedata
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,12 @@ from uproot_nb.experiment.numbers import (
     number_text,
     read_number,
 )
+from uproot_nb.languages.catalogs import shipped_languages
 
-LANGUAGES = ["en", "de", "fr", "es", "es-MX", "de-CH", "pt-BR", "ru", "ar", "fa", "hi", "ja", "xx"]
+LANGUAGES = [
+    "en", "de", "fr", "es", "es-MX", "de-CH", "pt", "pt-BR", "ru", "ar", "ar-MA", "fa", "he", "hi",
+    "it", "ja", "nl", "pl", "tr", "zh-Hans", "xx",
+]  # fmt: skip
 ZEROS = "0٠۰०০０"
 """Zeros of Latin, Arabic, Persian, Devanagari, Bengali and full-width digits."""
 numbers = st.decimals(-(10**12), 10**12, allow_nan=False)
@@ -50,6 +55,9 @@ def test_a_number_that_can_be_but_one_is_read_in_every_language(
         ("1,500", "de", "1.5"), ("1.500", "en", "1.5"), ("1.234,56", "de", "1234.56"),
         ("1,234.56", "en", "1234.56"), ("1.234.567", "de", "1234567"), ("1 234,5", "fr", "1234.5"),
         ("1\u202f500", "fr", "1500"), ("1.500", "de-CH", "1.5"), ("1,500", "de-AT", "1.5"),
+        ("1 500", "pt", "1500"), ("1 500,5", "pl", "1500.5"), ("1,500", "tr", "1.5"),
+        ("1.500", "he", "1.5"), ("1.500", "zh-Hans", "1.5"), ("1,500", "ar-MA", "1.5"),
+        ("۱۲٬۳۴۵٫۵", "fa", "12345.5"), ("１，２３４．５", "ja", "1234.5"),
         ("1.500", "es_MX", "1.5"), ("1,500", "pt-BR", "1.5"), ("1,500", "sr-Latn-RS", "1.5"),
     ],
 )  # fmt: skip
@@ -90,6 +98,39 @@ def test_what_is_shown_is_read_back(number: Decimal, places: int | None, languag
     text = number_text(number, places, decimal_sign(language))
     wanted = number if places is None else Decimal(f"{number:.{places}f}")
     assert read_number(text, language) == wanted
+
+
+OWN_SIGNS = [("٠", "٫-"), ("۰", "٫−"), ("０", "．－"), ("０", "，−"), ("०", ".-")]
+"""Zeros of participants' scripts, with the decimal sign and the minus that may come with them."""
+
+
+@given(
+    numbers, st.sampled_from(LANGUAGES), st.sampled_from(OWN_SIGNS), st.sampled_from(["", "\u200f"])
+)
+def test_what_is_shown_is_read_back_in_the_digits_of_other_scripts(
+    number: Decimal, language: str, signs: tuple[str, str], mark: str
+) -> None:
+    zero, (point, minus) = signs
+    if (point in ".．") != (decimal_sign(language) == ".") and point != "٫":
+        point = decimal_sign(language)
+    shown = number_text(number, sign=point).replace("-", minus)
+    typed = "".join(chr(ord(zero) + int(c)) if c in "0123456789" else c for c in shown)
+    assert read_number(f"{mark}{typed}", language) == number
+
+
+@pytest.mark.parametrize("language", sorted(set(shipped_languages()) - {"en"}))
+def test_decimal_signs_are_those_of_the_cldr_wherever_a_shipped_language_is_spoken(
+    language: str,
+) -> None:
+    """But in Rwanda, on which its releases differ."""
+    spoken = [
+        name
+        for name in localedata.locale_identifiers()
+        if name.partition("_")[0] == language.partition("-")[0] and name != "fr_RW"
+    ]
+    signs = {name: Locale.parse(name).number_symbols for name in spoken}
+    found = {name: signs[name].get("latn", signs[name])["decimal"] for name in spoken}
+    assert found == {name: decimal_sign(name) for name in spoken}
 
 
 @given(numbers, st.sampled_from(LANGUAGES), st.sampled_from(LANGUAGES), st.sampled_from(ZEROS))

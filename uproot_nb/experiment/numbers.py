@@ -34,12 +34,13 @@ _COMMA_LANGUAGES = re.compile(
 """Languages that write a comma before decimals, by the Unicode CLDR (version 44)."""
 
 _SPACE_LANGUAGES = re.compile(
-    "af|be|bg|br|cs|eo|et|fi|fr|hu|hy|ka|kk|ky|lt|lv|nb|nn|no|oc|pl|ru|se|sk|sq|sv|uk|uz"
+    "af|be|bg|br|cs|eo|et|fi|fr|hu|hy|ka|kk|ky|lt|lv|nb|nn|no|oc|pl|pt|ru|se|sk|sq|sv|uk|uz"
 )
-"""Languages that write a space between thousands."""
+"""Languages that write a space between thousands, somewhere at least, as in Portugal."""
 
 _REGIONS = {
-    "de-CH": POINT, "de-LI": POINT, "it-CH": POINT, "en-AT": COMMA, "en-BE": COMMA,
+    "ar-DZ": COMMA, "ar-LB": COMMA, "ar-LY": COMMA, "ar-MA": COMMA, "ar-MR": COMMA,
+    "ar-TN": COMMA, "de-CH": POINT, "de-LI": POINT, "it-CH": POINT, "en-AT": COMMA, "en-BE": COMMA,
     "en-DE": COMMA, "en-DK": COMMA, "en-FI": COMMA, "en-NL": COMMA, "en-SE": COMMA,
     "en-SI": COMMA, "en-ZA": COMMA,
     "es-419": POINT, "es-BR": POINT, "es-BZ": POINT, "es-CU": POINT, "es-DO": POINT,
