@@ -10,7 +10,7 @@ from servers import uproot
 
 __all__ = ["JOBS", "measure", "measure_peer"]
 
-JOBS = ("events", "at", "csv", "jsonl", "parquet")
+JOBS = ("fetchall", "events", "at", "csv", "jsonl", "parquet")
 _VALUES_EACH = 5_000
 """How many values each player of `servers/uproot_app/values` has."""
 

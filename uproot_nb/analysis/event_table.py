@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.garbage_collection import without_collecting
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import Event, EventColumns
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas
+
+    from uproot_nb.log.arrow_pages import EventArrays
 
 __all__ = ["EventTable"]
 
@@ -32,7 +34,7 @@ class _Codes(dict[str, int]):
         return code
 
 
-def _told(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
+def _mark_wire(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     """Mark the values that are JSON as browsers speak it."""
     if _WIRE_KINDS.isdisjoint(kinds):
         return texts
@@ -63,28 +65,63 @@ class EventTable:
         source = iter(events)
         with without_collecting():
             while batch := list(islice(source, _ROWS_AT_ONCE)):
-                self._add(batch)
+                self._add(EventColumns(*zip(*batch, strict=True)))
 
-    def _add(self, batch: list[Event]) -> None:
+    def take_pages(self, pages: Iterable[EventArrays | EventColumns]) -> None:
+        """Add newer events, as `EventLog.read_arrays` yields them."""
+        with without_collecting():
+            for page in pages:
+                if isinstance(page, EventColumns):
+                    self._add(page)
+                else:
+                    self._add_arrays(page)
+
+    def _add_arrays(self, page: EventArrays) -> None:
         import numpy as np  # lazy: see __init__
 
-        start, end = self._rows, self._rows + len(batch)
+        place = self._next_rows(len(page.seq))
+        self._columns["seq"][place], self._columns["time"][place] = page.seq, page.time
+        session = np.zeros(len(page.seq), "int32"), [page.session]
+        for name, (numbers, texts) in {**page.repeated, "session": session}.items():
+            codes = self._codes[name]
+            self._columns[name][place] = np.array([codes[text] for text in texts], "int32")[numbers]
+        values = page.value.to_numpy(zero_copy_only=False)
+        numbers, kinds = page.repeated["kind"]
+        if not _WIRE_KINDS.isdisjoint(kinds):
+            values[:] = _mark_wire([kinds[number] for number in numbers.tolist()], values)
+        self._columns["value"][place] = values
+        self._finish(place)
+
+    def _next_rows(self, count: int) -> slice:
+        """Return the place of so many new rows, for which there is room now."""
+        start, end = self._rows, self._rows + count
         self._make_room(end)
-        pairs = zip(Event._fields, zip(*batch, strict=True), strict=True)
-        columns: dict[str, Sequence[Any]] = dict(pairs)
-        columns["value"] = _told(columns["kind"], columns["value"])
+        return slice(start, end)
+
+    def _finish(self, place: slice) -> None:
+        """Count new rows, when all their columns but `timestamp` are filled."""
+        import numpy as np  # lazy: see __init__
+
+        micros = np.rint(self._columns["time"][place] * 1e6).astype("int64")
+        self._columns["timestamp"][place] = micros
+        self._rows, self.seq = place.stop, int(self._columns["seq"][place.stop - 1])
+
+    def _add(self, page: EventColumns) -> None:
+        import numpy as np  # lazy: see __init__
+
+        rows = self._next_rows(len(page.seq))
+        columns: dict[str, Sequence[Any]] = page._asdict()
+        columns["value"] = _mark_wire(page.kind, page.value)
         for name, column in columns.items():
             codes = self._codes.get(name)
-            place = self._columns[name][start:end]
+            place = self._columns[name][rows]
             if codes is None:
                 place[:] = column
-            elif column.count(column[0]) == len(batch):  # as the session always is
+            elif column.count(column[0]) == len(column):  # as the session always is
                 place[:] = codes[column[0]]
             else:
-                place[:] = np.fromiter(map(codes.__getitem__, column), "int32", len(batch))
-        micros = np.rint(self._columns["time"][start:end] * 1e6).astype("int64")
-        self._columns["timestamp"][start:end] = micros
-        self._rows, self.seq = end, batch[-1].seq
+                place[:] = np.fromiter(map(codes.__getitem__, column), "int32", len(column))
+        self._finish(rows)
 
     def _make_room(self, rows: int) -> None:
         """Let the columns have room for *rows*; frames that were handed out keep the old ones."""

@@ -41,7 +41,7 @@ from uproot_nb.analysis.state_tables import (
 )
 from uproot_nb.analysis.typed_columns import stamps
 from uproot_nb.errors import UprootError
-from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.events import CHANGES, Event, EventColumns
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
@@ -168,7 +168,7 @@ class Tables:
         `events["value"].array.texts`), `actor`, `page`, `cause`, `code` (the hash of the source).
         """
         self._refresh()
-        self._table.take(self._log.read(self._session_name, after=self._table.seq))
+        self._table.take_pages(self._log.read_arrays(self._session_name, self._table.seq))
         return self._table.df
 
     @property
@@ -304,7 +304,7 @@ class Tables:
             state = self._past.state(last)
             made = Export(
                 self._session_name, self._codec,
-                self._log.read_columns(self._session_name, until=last, kinds=CHANGES),
+                self._changes(last),
                 exported_tables(
                     state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
                 ),
@@ -312,6 +312,10 @@ class Tables:
                 self._sources(last), shown,
             )  # fmt: skip
             return made.write(Path(path).expanduser())
+
+    def _changes(self, last: int) -> Iterator[EventColumns]:
+        for page in self._log.read_arrays(self._session_name, until=last, kinds=CHANGES):
+            yield page if isinstance(page, EventColumns) else page.columns()
 
     def _until(self, last: int, kinds: Iterable[str]) -> Iterator[Event]:
         return self._log.read(self._session_name, until=last, kinds=frozenset(kinds))

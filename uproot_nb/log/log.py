@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from uproot_nb.errors import SessionTaken
+from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.events import Event, EventColumns
 
 __all__ = [
@@ -116,6 +117,15 @@ class EventLog(Protocol):
         for some in log.read_columns("market", kinds={"set"}):
             latest |= zip(some.field, some.value)
         """
+
+    def read_arrays(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Iterator[EventArrays | EventColumns]:
+        """Yield the same events as arrays where that is faster, and as columns where not."""
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -256,6 +266,8 @@ class MemoryLog:
         events = self.read(session, after, until, kinds)
         pages = iter(lambda: list(islice(events, _EVENTS_A_PAGE)), [])
         return (EventColumns(*zip(*page, strict=True)) for page in pages)
+
+    read_arrays = read_columns
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last event, 0 for none."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import shutil
 import sqlite3
 import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
@@ -19,6 +20,7 @@ from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from uproot_nb.errors import CorruptLog, LogBusy, LostEvents, MovedLog, SessionTaken, UprootError
+from uproot_nb.log.arrow_pages import EventArrays, has_arrow_driver, read_arrow_pages
 from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, first_damaged, is_whole
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.failures import naming_damage, naming_place, primary_code
@@ -84,6 +86,10 @@ LOOK_SECONDS = 0.05
 """How long the file is taken to be where it was seen last; looking costs as much as a row."""
 RESCUE_SECONDS = 5.0
 """How long a file may be away before all of it is written to another one."""
+LONG_READ = 20_000
+"""From so many events on, a copy of the file is made for the Arrow driver to read."""
+_BYTES_AN_EVENT = 1_000
+"""In a file with more, as one of many sessions, copying takes as long as the driver saves."""
 _ROWS_A_STATEMENT = 200
 _ROWS_A_FETCH = 64
 _ROWS_A_PAGE = 1024
@@ -288,6 +294,33 @@ class SqliteLog:
         """Yield the same events as columns, a page at a time."""
         pages = self._read_pages(session, (after, until), _filters(kinds))
         return (EventColumns(*list(zip(*page, strict=True))[:-1]) for page in pages)
+
+    def read_arrays(
+        self,
+        session: str,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> Iterator[EventArrays | EventColumns]:
+        """Yield the same events: long stretches as arrays, if the extra `fast` is installed."""
+        last = self.last_seq(session)
+        low, high = max(after, 0), last if until is None else min(until, last)
+        with self._copied(high - low) as copy:
+            if copy is None:
+                yield from self.read_columns(session, low, high, kinds)
+                return
+            is_lacking = False
+            for page in read_arrow_pages(copy, session, (low, high), _filters(kinds)):
+                if page is None:
+                    is_lacking = True
+                    continue
+                first = int(page.seq[0])
+                if is_lacking or (kinds is None and first > low + 1):
+                    yield from self.read_columns(session, low, first - 1, kinds)
+                low, is_lacking = int(page.seq[-1]), False
+                yield page
+        if is_lacking or kinds is None:
+            yield from self.read_columns(session, low, high, kinds)
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -655,6 +688,28 @@ class SqliteLog:
             end = _seq_of(page[-1])
             low, high = (low, end - 1) if newest_first else (end, high)
 
+    @contextmanager
+    def _copied(self, events: int) -> Iterator[str | None]:
+        """Give a copy of the file to read so many events from; None where it would not help."""
+        with ExitStack() as stack:
+            yield self._copy(events, stack) if events >= LONG_READ else None
+
+    def _copy(self, events: int, stack: ExitStack) -> str | None:
+        size = os.stat(self._file).st_size
+        if self._checksum == "NULL" or not has_arrow_driver() or size > events * _BYTES_AN_EVENT:
+            return None
+        try:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="uproot_nb-", ignore_cleanup_errors=True)
+            )
+            if shutil.disk_usage(folder).free < 2 * size:
+                return None
+            copy = os.path.join(folder, "log.sqlite3")
+            self._with_reader(partial(_back_up, copy=copy))
+        except (OSError, sqlite3.Error):
+            return None
+        return copy
+
     def _fetch(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         return self._with_reader(lambda reader: reader.execute(query, values).fetchall())
 
@@ -771,6 +826,12 @@ def _page(reader: sqlite3.Connection, query: str, values: Sequence[Any]) -> tupl
 
 _seq_of: Callable[[Row], int] = itemgetter(COLUMNS.index("seq"))
 _value_of: Callable[[Row], str] = itemgetter(COLUMNS.index("value"))
+
+
+def _back_up(reader: sqlite3.Connection, copy: str) -> None:
+    with closing(connect(copy, "mode=rwc")) as target:
+        target.execute("PRAGMA synchronous = OFF")
+        reader.backup(target)
 
 
 def _check_rows(page: list[Row], path: str) -> None:
