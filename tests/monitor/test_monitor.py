@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 
 from tests.running import Browser, Rejected, serving, until, until_true
 from uproot_nb import DecimalField, IntegerField, Page, StringField, create_group, live
+from uproot_nb.headless.watch import Watch
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.monitor.event_window import EventWindow, Wanted
-from uproot_nb.monitor.monitor import UNACKNOWLEDGED, Monitor
+from uproot_nb.monitor.monitor import NEWS_SECONDS, UNACKNOWLEDGED, Monitor
 from uproot_nb.monitor.player_rows import PlayerRows, shortened
 from uproot_nb.monitor.snapshot import snapshot
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 class Task(Page):
@@ -463,6 +467,30 @@ async def test_equal_failures_are_one_row_with_a_count() -> None:
         rows = window.news()[0]["errors"]
         assert [row[6:] for row in rows] == [[3, 1], [1, 1], [4, 1]]
         assert [row[5] for row in rows] == ["Task.fail", "Task.fail", "Task.no_such_method"]
+
+
+def test_the_manual_says_how_often_the_monitor_is_refreshed() -> None:
+    assert NEWS_SECONDS == 1 / 5
+    for page in ("monitor.md", "architecture.md"):
+        assert "at most five times a second" in (DOCS / page).read_text("utf-8")
+
+
+async def test_run_monitor_snapshot_and_terminal_agree_on_a_players_status(tmp_path: Path) -> None:
+    with serving(Task, Thanks, db=tmp_path / "log.sqlite3", players=4) as run:
+        ann, bob, _, _ = run.players
+        await Browser.open(run, 0)
+        run.mark_dropout(bob)
+        await until(lambda: ann.online)
+        rows = PlayerRows(run._runtime.flow.journeys)
+        shown = [rows.status(player) for player in run.players]
+        assert shown == ["online", "dropped", "open", "open"]
+        run._refresh()
+        watch = Watch(run.path, run.name)
+        watch.look()
+        assert [row.status for row in watch.players()] == shown
+        watch.close()
+        for text in (snapshot(run._runtime, rows), run._repr_html_()):
+            assert re.findall("<td>(online|dropped|open)</td>", text) == shown
 
 
 async def test_nobody_is_online_once_the_run_is_closed() -> None:

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from uproot_nb.headless.escape_terminal import harmless, one_line
-from uproot_nb.headless.watch import PlayerLine, Watch, told_of
+from uproot_nb.headless.watch import Watch, told_of
 from uproot_nb.log.events import Event
+from uproot_nb.log.player_rows import HEADINGS, PlayerRow
 
 __all__ = ["PlainScreen", "LiveScreen", "Screen", "picture"]
 
@@ -99,9 +100,9 @@ def picture(watch: Watch, room: int = 50) -> Group:
     return Group(head, _table(shown[:room]), *more, *happened[-_SHOWN_EVENTS:])
 
 
-def _table(lines: Sequence[PlayerLine]) -> Table:
+def _table(lines: Sequence[PlayerRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("player", "label", "page", "round", "status", "since"):
+    for name in (*HEADINGS, "since"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for line in lines:
         since = "" if line.since is None else time.strftime("%H:%M", time.localtime(line.since))

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import orjson
 
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.log.events import Event
+from uproot_nb.log.player_rows import PlayerRow, status_of
 from uproot_nb.log.sqlite import SqliteLog
-from uproot_nb.log.state import State
+from uproot_nb.log.state import PlayerState, State
 
-__all__ = ["PlayerLine", "Watch"]
+__all__ = ["Watch"]
 
 _LAST = 12
 _TOLD = frozenset({"join", "connect", "disconnect", "enter", "submit", "error", "dropout"})
-
-
-@dataclass(frozen=True)
-class PlayerLine:
-    """One player, as the terminal shows it; all of it texts that nobody has looked at yet."""
-
-    name: str
-    label: str
-    page: str
-    round: str
-    status: str
-    since: float | None
 
 
 class Watch:
@@ -63,27 +49,18 @@ class Watch:
         told, self._begun = new if self._begun else [], True
         return told
 
-    def players(self) -> list[PlayerLine]:
-        """Return a line per player, in the order of player.id."""
-        return [self._line(name, player) for name, player in self._state.players.items()]
+    def players(self) -> list[PlayerRow]:
+        """Return a row per player, in the order of player.id; texts as they were written."""
+        return [self._row(name, player) for name, player in self._state.players.items()]
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._log.close()
 
-    def _line(self, name: str, player: Any) -> PlayerLine:
-        page = str(player.page or "")
-        if player.dropped:
-            status = "dropped"
-        elif player.page is None and player.position >= 0:
-            status = "finished"
-        elif player.online:
-            status = "online"
-        else:
-            status = "offline" if player.claimed or player.position >= 0 else "open"
-        return PlayerLine(
-            name, self._field(name, "label"), page, self._field(name, "round"), status,
-            self._since.get(name),
+    def _row(self, name: str, player: PlayerState) -> PlayerRow:
+        return PlayerRow(
+            name, self._field(name, "label"), player.page or "", self._field(name, "round"),
+            status_of(player), self._since.get(name),
         )  # fmt: skip
 
     def _field(self, name: str, field: str) -> str:

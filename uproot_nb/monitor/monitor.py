@@ -22,8 +22,8 @@ from uproot_nb.session.wire import to_json
 
 __all__ = ["Links", "Monitor"]
 
-SECONDS = 0.2
-"""Between two looks at the session."""
+NEWS_SECONDS = 0.2
+"""Between two messages with what is new: at most five a second."""
 UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
@@ -139,7 +139,9 @@ class Monitor:
         self._tell(everything=True)
         if not self._is_watched:
             self._is_watched = True
-            self._watching = self._runtime.beside(repeating(self._runtime, SECONDS, self._watch))
+            self._watching = self._runtime.beside(
+                repeating(self._runtime, NEWS_SECONDS, self._watch)
+            )
 
     def _watch(self) -> None:
         if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:

@@ -1,4 +1,4 @@
-"""What the monitor tells of players: a row each, and which rows are new."""
+"""PlayerRows: a row for each player of a running session, and which rows have changed."""
 
 from __future__ import annotations
 
@@ -6,64 +6,56 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uproot_nb.flow.journeys import Journeys
+from uproot_nb.log.player_rows import PlayerRow, status_of
 from uproot_nb.session.entities import Player
 
-__all__ = ["COLUMNS", "PlayerRows", "shortened"]
+__all__ = ["PlayerRows", "shortened"]
 
-COLUMNS = ("name", "label", "page", "round", "status", "since", "fields")
 LONGEST_VALUE = 80
 
 
 class PlayerRows:
-    """Knows which rows were told already, so that only what is new is told."""
+    """Makes players' rows, and remembers the last ones, so that only changes are sent."""
 
     def __init__(self, journeys: Journeys, fields: Sequence[str] = ()) -> None:
         self._journeys = journeys
         self.fields = tuple(fields)
         self.since: dict[str, float] = {}
         """When each player last came or went, Unix seconds."""
-        self._told: dict[str, tuple[Any, ...]] = {}
+        self._sent: dict[str, PlayerRow] = {}
 
     def forget(self) -> None:
-        """Tell everything anew."""
-        self._told.clear()
+        """Let every row count as changed."""
+        self._sent.clear()
 
-    def changed(self, players: Sequence[Player]) -> list[tuple[Any, ...]]:
-        """Return the rows that differ from what was told before; called under the lock."""
+    def changed(self, players: Sequence[Player]) -> list[PlayerRow]:
+        """Return the rows that differ from the last ones; called under the lock."""
         new = []
         for player in players:
             row = self.row(player)
-            if self._told.get(player.name) != row:
-                self._told[player.name] = row
+            if self._sent.get(player.name) != row:
+                self._sent[player.name] = row
                 new.append(row)
         return new
 
-    def row(self, player: Player) -> tuple[Any, ...]:
-        """Return one player's row, as COLUMNS names it."""
+    def row(self, player: Player) -> PlayerRow:
+        """Return one player's row."""
         known = player.fields() if self.fields else {}
         values = tuple(shortened(_value(player, known, name)) for name in self.fields)
         label = player.get("label", None) or ""
-        return (
+        return PlayerRow(
             player.name, str(label), player.page or "", player.get("round", None),
             self.status(player), self.since.get(player.name), values,
         )  # fmt: skip
 
     def status(self, player: Player) -> str:
-        """Return "open", "dropped", "finished", "offline", "error", "waiting" or "online".
-
-        Whoever is online and sees the page for when an author's code has failed is at "error".
-        """
+        """Return a player's status; see `status_of`."""
         state = player._state
-        if state.dropped:
-            return "dropped"
-        if state.online and player.name in self._journeys.failed:
-            return "error"  # also past the last page, which has an end of its own
-        if state.page is None and state.position >= 0:
-            return "finished"
-        if not state.online:
-            return "offline" if state.claimed or state.position >= 0 else "open"
         page = self._journeys.pages.get(state.page or "")
-        return "waiting" if page is not None and page.waits else "online"
+        return status_of(
+            state, failed=player.name in self._journeys.failed,
+            waits=page is not None and page.waits,
+        )  # fmt: skip
 
 
 _ITS_OWN = frozenset({

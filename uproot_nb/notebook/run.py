@@ -16,6 +16,8 @@ from uproot_nb.engine.runtime import Runtime
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.log.state import State
 from uproot_nb.monitor.display import show_html
+from uproot_nb.monitor.player_rows import PlayerRows
+from uproot_nb.monitor.snapshot import player_table
 from uproot_nb.notebook.notebook_source import note_notebook
 from uproot_nb.notebook.playing import start_bots
 from uproot_nb.notebook.rooms import RoomHandle, room
@@ -320,21 +322,15 @@ class Run(Steering, Tables):
     def _repr_html_(self) -> str:
         if self.closed:
             return plain_html(f"<p>{html.escape(repr(self))}</p>")
-        rows = "".join(self._html_row(player) for player in self.players)
+        rows = PlayerRows(self._runtime.flow.journeys)
+        with self._runtime.lock:
+            shown = [rows.row(player) for player in self.players]
+            links = {player.name: self.link(player) for player in self.players}
         join = html.escape(self.join_link)
         return plain_html(
             f"<p><strong>{html.escape(self.name)}</strong> · {self._runtime.flow.state} · "
             f'join link: <a href="{join}" target="_blank" rel="noreferrer">{join}</a></p>'
-            "<table><thead><tr><th>player</th><th>page</th><th>online</th><th>link</th></tr>"
-            f"</thead><tbody>{rows}</tbody></table>"
-        )
-
-    def _html_row(self, player: Player) -> str:
-        link = html.escape(self.link(player))
-        page = html.escape(player.page or "–")
-        return (
-            f"<tr><td>{player.name}</td><td>{page}</td><td>{'yes' if player.online else 'no'}</td>"
-            f'<td><a href="{link}" target="_blank" rel="noreferrer">open</a></td></tr>'
+            f"{player_table(shown, links=links)}"
         )
 
 
