@@ -117,7 +117,8 @@ def test_rows_without_checksums_are_read_as_ever(log: SqliteLog) -> None:
 
 @pytest.mark.parametrize("statement", [
     "UPDATE events SET value = '1' WHERE seq = 77", "UPDATE events SET time = 1.0 WHERE seq = 77",
-    "UPDATE events SET time = 'noon' WHERE seq = 77", "UPDATE events SET kind = x'ff' WHERE seq = 5",
+    "UPDATE events SET time = 'noon' WHERE seq = 77",
+    "UPDATE events SET kind = x'ff' WHERE seq = 5",
     "UPDATE events SET code = 7 WHERE seq = 300", "UPDATE events SET checksum = 1 WHERE seq = 77",
     "DELETE FROM events WHERE seq = 77", "DELETE FROM events WHERE seq = 1",
     "DELETE FROM events WHERE seq BETWEEN 17 AND 32", "UPDATE events SET actor = '' WHERE seq = 16",
