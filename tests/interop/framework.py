@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import Any, Self
 
 import pytest
 
-__all__ = ["Framework", "install_framework"]
+__all__ = ["Framework", "install_framework", "tracebacks"]
 
 REQUIREMENT = "uproot-science==0.10.*"
 PYTHONS = ("python3.13", "python3.14")
@@ -35,6 +36,22 @@ if __name__ == "__main__":
     cli()
 """
 KEY = "a-key-of-the-tests"
+
+
+LEFT = "live_method = getattr(page, mname)"
+"""The line that fails in the framework itself, in a call that came just after the page was left."""
+
+
+def tracebacks(printed: str) -> list[str]:
+    """Return the tracebacks in what the framework printed, save those of calls that came late."""
+    found = printed.split("Traceback (most recent call last):\n")[1:]
+    return [text for text in found if _failing_line(text) != LEFT]
+
+
+def _failing_line(traceback: str) -> str:
+    """Return the source line of a traceback's last frame, without the markers below it."""
+    indented = itertools.takewhile(lambda line: line.startswith("  "), traceback.splitlines())
+    return next((line.strip() for line in reversed([*indented]) if line.strip(" ^~")), "")
 
 
 def install_framework(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.apps.driving import Walk
-from tests.interop.framework import Framework, install_framework
+from tests.interop.framework import Framework, install_framework, tracebacks
 from tests.interop.notebooks import Notebook, notebook_in
 from tests.interop.projects import write_files
 from uproot_nb import Run, export_app, serve
@@ -102,4 +102,22 @@ def test_it_runs_in_the_framework(browser: Browser, app: Path, pytestconfig: Any
             expect(end, framework.said()).to_be_visible(timeout=60_000)
         payoffs = [given["payoff"] for given in framework.fields("payoff").values()]
         assert payoffs == [10, 10]
-        assert "Traceback" not in framework.said()
+        assert tracebacks(framework.said()) == []
+
+
+FAILED = """INFO: a page
+Traceback (most recent call last):
+  File "/python/uproot/server1.py", line 755, in ws
+    {line}
+    ~~~~~~~^^^^^^^^^^^^^
+{error}
+INFO: another page
+"""
+
+
+def test_only_calls_that_came_late_are_the_frameworks_own_fault() -> None:
+    late = FAILED.format(line="live_method = getattr(page, mname)", error="AttributeError: x")
+    ours = FAILED.format(line="await page.before_once(player)", error="NameError: y")
+    assert tracebacks("INFO: a page\n" + late) == []
+    assert len(tracebacks(late + ours + late)) == 1
+    assert "NameError: y" in tracebacks(late + ours)[0]

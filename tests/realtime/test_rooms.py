@@ -6,6 +6,7 @@ import asyncio
 import html
 import json
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -353,14 +354,13 @@ async def test_new_player_sees_the_label_and_a_failure_may_be_tried_again() -> N
 
 
 async def test_a_second_click_waits_while_new_player_runs() -> None:
-    began = asyncio.Event()
+    began, goes_on = threading.Event(), threading.Event()
     runs: list[Any] = []
-    loops = [asyncio.get_running_loop()]
 
     async def new_player(player: Any) -> None:
         runs.append(player)
-        loops[0].call_soon_threadsafe(began.set)
-        await asyncio.sleep(0.05)
+        began.set()
+        await asyncio.to_thread(goes_on.wait, PATIENCE)
 
     with serving(Hello, players=0, names={"new_player": new_player}) as run:
         room = run.room("lab")
@@ -368,9 +368,12 @@ async def test_a_second_click_waits_while_new_player_runs() -> None:
         twin = Visitor(room)
         twin.form = ann.form
         entering = asyncio.ensure_future(ann.enter())
-        await began.wait()
-        await twin.enter()
-        await entering
+        await until(began.is_set)
+        again = asyncio.ensure_future(twin.enter())
+        await Visitor(room).look()  # asked for later, and answered: the second click has arrived
+        assert not again.done()
+        goes_on.set()
+        await asyncio.gather(entering, again)
         assert len(places(ann, twin)) == 1
         assert len(runs) == 1
 

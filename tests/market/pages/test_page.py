@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import Browser, Rejected, serving, set_clock
+from tests.running import Browser, Clocks, Rejected, serving, set_clock, until_true
 from uproot_nb import Page, Rounds, Run, rerun
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
@@ -384,14 +384,21 @@ def test_bots_trade_on_every_market_page_between_others() -> None:
     class Market2(MarketPage):
         """Trade."""
 
-        seconds = 3
+        seconds = 3600
 
         def open_market(page, market, traders) -> None:
             buyer, seller = (trader.name for trader in traders)
             market.induce(InducedValues({buyer: [90]}, {seller: [10]}))
 
     with serving(Intro, Rounds(Market2, Over, n=2), players=2) as run:
+        clocks = Clocks(run)
         bots = run.bots([market_bot(ZIC(), pace=0.02) for _ in range(2)], seed=1)
+        for period in (1, 2):
+            until_true(lambda period=period: period in set(run.market().trades["period"]), 60)
+            clocks.wall += 3600
+            clocks.steady += 3600
+            run.pause()
+            run.resume()  # deadlines are armed anew, and are reached
         assert bots.wait(60), bots.status.to_string()
         assert bots.status["state"].tolist() == ["done"] * 2, bots.status["error"].tolist()
         events = run.market().order_events
