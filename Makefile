@@ -23,10 +23,10 @@ QUICK := -m "not processes and not slow" -n logical --maxprocesses 8 --dist work
 .PHONY: bench conformance lint vendor clean browser proxy
 .DEFAULT_GOAL := demo
 
-demo: .venv/running
+demo: .venv/demo
 	$(BIN)/python tools/demo.py
 
-lab: .venv/running
+lab: .venv/lab
 	$(BIN)/python tools/lab.py
 
 quick: lint
@@ -72,14 +72,18 @@ browser:
 proxy:
 	bash tools/prepare.sh proxy
 
-# What the demo and JupyterLab need: no linters, type checkers, browsers or MkDocs.
-.venv/running: setup.cfg pyproject.toml tools/prepare.sh
-	bash tools/prepare.sh running
+# The demo needs neither JupyterLab nor linters, type checkers, browsers' drivers and MkDocs.
+.venv/demo: setup.cfg pyproject.toml tools/prepare.sh
+	bash tools/prepare.sh demo
 	touch $@
+
+.venv/lab: setup.cfg pyproject.toml tools/prepare.sh
+	bash tools/prepare.sh lab
+	touch .venv/demo $@
 
 .venv/installed: setup.cfg pyproject.toml tools/prepare.sh
 	bash tools/prepare.sh environment
-	touch .venv/running $@
+	touch .venv/demo .venv/lab $@
 
 clean:
 	rm -rf .venv .venv-lowest .venv-3.13 build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

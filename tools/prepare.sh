@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prepares a machine for this repository:
 #
-#   bash tools/prepare.sh running        .venv with the package and JupyterLab, the extension on
+#   bash tools/prepare.sh demo           .venv with the package, the extension on
+#   bash tools/prepare.sh lab            the same, and JupyterLab
 #   bash tools/prepare.sh environment    the same, and what tests, measurements and docs need
 #   bash tools/prepare.sh lowest         .venv-lowest, with the oldest packages that setup.cfg allows
 #   bash tools/prepare.sh 3.13           .venv-3.13, on that Python, if there is one
@@ -71,9 +72,15 @@ install_into() {
         "$venv/etc/jupyter/jupyter_server_config.d/"
 }
 
-prepare_running() {
+# What the demo does not load need not be compiled.
+prepare_demo() {
     make_environment .venv "$(find_python)"
-    install_into .venv lab
+    install_into .venv demo --no-compile
+}
+
+prepare_lab() {
+    make_environment .venv "$(find_python)"
+    install_into .venv demo,lab
 }
 
 prepare_environment() {
@@ -134,11 +141,12 @@ prepare_proxy() {
 }
 
 case "${1:-}" in
-    running) prepare_running ;;
+    demo) prepare_demo ;;
+    lab) prepare_lab ;;
     environment) prepare_environment ;;
     lowest) prepare_lowest ;;
     3.*) prepare_version "$1" ;;
     browser) prepare_browser ;;
     proxy) prepare_proxy ;;
-    *) say "usage: bash tools/prepare.sh running|environment|lowest|3.13|browser|proxy"; exit 2 ;;
+    *) say "usage: bash tools/prepare.sh demo|lab|environment|lowest|3.13|browser|proxy"; exit 2 ;;
 esac
