@@ -177,11 +177,11 @@ def doubled_classes(modules: Iterable[Module]) -> dict[str, list[str]]:
 def broken_rules(modules: Sequence[Module], package: Path = PACKAGE) -> list[str]:
     """Return a line for everything that breaks a house rule."""
     graph = import_graph(modules, typing=True)
-    far = median(map(len, reach(graph).values()))
+    direct = median(map(len, graph.values()))
     folders = files_per_folder(modules, package).items()
     return [
         *(f"ring: {' ↔ '.join(ring)}" for ring in rings(graph)),
-        *([f"reach: the median module loads {far:g} others"] if far > MEDIAN_REACH else []),
+        *([f"reach: the median module imports {direct:g}"] if direct > MEDIAN_REACH else []),
         *(f"folder: {name} has {n} files" for name, n in folders if n > FILES_PER_FOLDER),
         *(f"class: {name} is in {', '.join(at)}" for name, at in doubled_classes(modules).items()),
     ]  # fmt: skip
@@ -210,7 +210,7 @@ def table(modules: Sequence[Module], package: Path = PACKAGE) -> Iterator[tuple[
     yield "import rings with TYPE_CHECKING", f"{len(rings(graph))}"
     yield "modules a module imports", f"median {median(direct.values()):g}"
     yield "most imports", f"{direct[farthest]}: {farthest}"
-    yield "with those that they import", f"median {median(map(len, reach(graph).values())):g}"
+    yield "with what those import in turn", f"median {median(map(len, reach(graph).values())):g}"
     yield "folders", f"{len(folders)}"
     yield "fullest folder", f"{folders[fullest]} files: {fullest}"
     yield "class names used twice", f"{len(doubled_classes(modules))}"

@@ -24,7 +24,7 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session import journal
-from uproot_nb.session.world import load_state
+from uproot_nb.session.world import World, load_state
 
 
 class Market(Page):
@@ -570,3 +570,10 @@ async def test_something_that_fails_after_a_commit_holds_nothing_else_up() -> No
         assert await ann.call("echo", 1) == 1
         assert done == [1]
         assert run.errors["type"].tolist() == ["OSError"]
+
+
+def test_reading_goes_on_after_an_event_that_is_not_committed_yet(world: World) -> None:
+    first = world.journal.write("set", "session", "a", "1")
+    second = world.journal.write("set", "session", "b", "2")
+    found = [event.seq for event in world.journal.read({"set"}, "session", after=first)]
+    assert found == [second]
