@@ -5,6 +5,7 @@
 # make test   everything that is checked before a change is accepted (12 minutes)
 # make test-lowest   the quick tests with the oldest packages that setup.cfg allows
 # make test-3.13     the quick tests on Python 3.13, where there is one
+# make mutants       break the engine in sixty ways, and name those that no test notices
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 # make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200)
 #
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 QUICK := -m "not processes and not slow" -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13
+.PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13 mutants
 .PHONY: bench conformance lint vendor clean browser proxy
 .DEFAULT_GOAL := demo
 
@@ -48,6 +49,9 @@ test-lowest:
 test-3.13:
 	bash tools/prepare.sh 3.13
 	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(QUICK)
+
+mutants: .venv/installed
+	$(BIN)/python tools/mutants.py
 
 chaos: .venv/installed
 	$(BIN)/python tools/chaos.py
