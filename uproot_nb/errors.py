@@ -57,23 +57,23 @@ __getattr__ = renamed_names(
 
 
 class UprootError(Exception):
-    """Something in the experiment cannot go on as written; the message says what to do."""
+    """Something in the experiment or its use is wrong; the message says what to do."""
 
 
 class Refused(UprootError):
-    """A refusal that the participant may read.
+    """A refusal with a message for the participant.
 
-    Raise it in a live method; its message is shown to the caller alone:
+    Raise it in a live method; only the caller sees the message:
 
         raise Refused("The market has closed.")
     """
 
 
 class OrderRefused(Refused):
-    """A market does not take an order; the book is as it was.
+    """A market refuses an order; the book is unchanged.
 
-    `code` is the reason in one word for scripts and data; the message is for the participant, with
-    the values in the places of their names: `OrderRefused("wait", "Wait {n} s.", n=5)`.
+    `code` is the reason in one word, for scripts and data. The message is for the participant, with
+    values in place of their names: `OrderRefused("wait", "Wait {n} s.", n=5)`.
     """
 
     def __init__(self, code: str, message: str, /, **values: object) -> None:
@@ -82,7 +82,7 @@ class OrderRefused(Refused):
 
 
 class BadMarket(UprootError):
-    """A market cannot be what it was set up as."""
+    """A market's settings are wrong."""
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
@@ -90,24 +90,26 @@ class BadMarket(UprootError):
 
 
 class StepInterrupted(UprootError):
-    """The researcher has ended authors' code that ran for too long."""
+    """The researcher has interrupted authors' code that ran for too long."""
 
     def __init__(self) -> None:
-        super().__init__("This code was ended by an interrupt (run.interrupt(), or the kernel's).")
+        super().__init__(
+            "This code was interrupted, by run.interrupt() or by the kernel's interrupt."
+        )
 
 
 class BadArguments(UprootError):
-    """A browser called a live method with arguments that its signature refuses."""
+    """A browser called a live method with arguments that do not match its signature."""
 
     def __init__(self, method: str, parameter: str, reason: str, problem: str = "") -> None:
         self.method, self.parameter, self.reason = method, parameter, reason
         self.problem = problem
-        """The kind of problem, in pydantic's words: "missing_argument", "float_parsing" …"""
+        """Pydantic's type of error: "missing_argument", "float_parsing" …"""
         super().__init__(f"{method}: {parameter}: {reason}")
 
 
 class BadEntry(UprootError):
-    """A type of model entries cannot be what it was written as, or an entry does not fit it."""
+    """A type of model entries has a mistake, or an entry does not match its type."""
 
     def __init__(self, entry: str, what: str, remedy: str) -> None:
         self.entry, self.what, self.remedy = entry, what, remedy
@@ -115,7 +117,7 @@ class BadEntry(UprootError):
 
 
 class NotLive(UprootError):
-    """A browser asked for a method that is not marked with @live."""
+    """A browser called a method that is not marked with @live."""
 
     def __init__(self, page: str, method: str) -> None:
         self.page, self.method = page, method
@@ -126,11 +128,11 @@ class NotLive(UprootError):
 
 
 class StalePage(UprootError):
-    """A browser spoke for a page that its player has left."""
+    """A browser sent a call from a page that its player has left."""
 
 
 class BadPage(UprootError):
-    """A page class is not what the flow can show; says which class, which line, and the remedy."""
+    """A page class has a mistake; the message has the class, the line and the remedy."""
 
     def __init__(self, page: str, what: str, remedy: str, where: str = "") -> None:
         self.page, self.what, self.remedy, self.where = page, what, remedy, where
@@ -139,7 +141,7 @@ class BadPage(UprootError):
 
 
 class BadApp(UprootError):
-    """An app folder cannot be loaded; says which, where, and the remedy."""
+    """An app folder cannot be loaded; the message has the app, the place and the remedy."""
 
     def __init__(self, app: str, what: str, remedy: str, where: str = "") -> None:
         self.app, self.what, self.remedy, self.where = app, what, remedy, where
@@ -148,7 +150,7 @@ class BadApp(UprootError):
 
 
 class MissingName(UprootError, ImportError):
-    """An app asks `uproot` for a name that uproot_nb does not offer."""
+    """An app imports a name from `uproot` that uproot_nb does not have."""
 
     def __init__(self, module: str, missing: str, where: str = "") -> None:
         self.module, self.missing, self.where = module, missing, where
@@ -157,7 +159,7 @@ class MissingName(UprootError, ImportError):
         ImportError.__init__(
             self,
             f"uproot_nb offers no '{what}'{place}.\n"
-            "Take the import out, or write what it does in the app; docs/ lists what there is.",
+            "Remove the import, or define the name in the app. See docs/from_uproot.md.",
             name=module,
         )
 
@@ -177,7 +179,7 @@ class MissingPackage(UprootError, ModuleNotFoundError):
 
 
 class NotExportable(UprootError):
-    """An experiment uses what an app folder cannot say; `problems` lists every obstacle."""
+    """An experiment uses something that an app folder cannot have; `problems` lists all of it."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -186,7 +188,7 @@ class NotExportable(UprootError):
 
 
 class BadField(UprootError):
-    """A form field is declared in a way that no participant could answer; says what to write."""
+    """A form field's declaration has a mistake; the message has the remedy."""
 
     def __init__(self, field: str, what: str, remedy: str) -> None:
         self.field, self.what, self.remedy = field, what, remedy
@@ -194,18 +196,18 @@ class BadField(UprootError):
 
 
 class BadLanguage(UprootError, ValueError):
-    """A language was asked for by something that is no language code."""
+    """A value is not a language code."""
 
     def __init__(self, language: object) -> None:
         self.language = language
         super().__init__(
-            f"{language!r} is no language code.\n"
-            "Give an ISO 639 code, with a region if you like: 'de', 'pt-BR', 'yue'."
+            f"{language!r} is not a language code.\n"
+            "Pass an ISO 639 code, with or without a region: 'de', 'pt-BR', 'yue'."
         )
 
 
 class BadLanguageFile(UprootError):
-    """A file of translations cannot be read; says which, which line, and the remedy."""
+    """A file of translations cannot be read; the message has the file, the line and the remedy."""
 
     def __init__(self, path: str, line: int, what: str, remedy: str) -> None:
         self.path, self.line, self.what, self.remedy = path, line, what, remedy
@@ -214,18 +216,18 @@ class BadLanguageFile(UprootError):
 
 
 class ReservedName(UprootError, AttributeError):
-    """An author assigned to a name that the toolkit keeps for itself."""
+    """An author assigned to a reserved name."""
 
     def __init__(self, subject: str, name: str) -> None:
         self.subject, self.name = subject, name
         super().__init__(
-            f"{subject}.{name} cannot be set: '{name}' is kept by uproot_nb.\n"
+            f"{subject}.{name} cannot be set: '{name}' is reserved by uproot_nb.\n"
             f"Choose another name, for example 'my_{name.strip('_')}'."
         )
 
 
 class UnknownField(UprootError, AttributeError):
-    """A field was read that nobody has set."""
+    """A field was read that has not been set."""
 
     def __init__(self, subject: str, name: str, hint: str = "") -> None:
         self.subject, self.name = subject, name
@@ -236,7 +238,7 @@ class UnknownField(UprootError, AttributeError):
 
 
 class Unstorable(UprootError, TypeError):
-    """A value cannot be kept in the log, so it was refused at the assignment."""
+    """A value cannot be stored in the log, and was refused at the assignment."""
 
     def __init__(self, value_type: str, reason: str = "", field: str = "") -> None:
         self.value_type, self.reason, self.field = value_type, reason, field
@@ -248,34 +250,34 @@ class Unstorable(UprootError, TypeError):
         )
 
     def at(self, field: str) -> Unstorable:
-        """Return the same refusal, naming the *field* that was to hold the value."""
+        """Return the same error with the name of the *field*."""
         return Unstorable(self.value_type, self.reason, field)
 
 
 class WrongRecipient(UprootError, TypeError):
-    """A notification was addressed to something that is not a player."""
+    """A push was addressed to something that is not a player."""
 
     def __init__(self, recipient: object) -> None:
         self.recipient = recipient
         super().__init__(
             f"{recipient!r} ({type(recipient).__name__}) cannot receive a notification.\n"
-            "Give a player, a player's identifier, players(session), or any iterable of these."
+            "Pass a player, a player's identifier, players(session), or any iterable of these."
         )
 
 
 class UnknownPlayer(UprootError, KeyError):
-    """No player of that name, label or number is in the session or group."""
+    """The session or group has no player with that name, label or number."""
 
     def __init__(self, key: object, where: str) -> None:
         self.key, self.where = key, where
         super().__init__(key)
 
     def __str__(self) -> str:
-        return f"There is no player {self.key!r} in {self.where}. See run.links for who is there."
+        return f"There is no player {self.key!r} in {self.where}.\nrun.links lists all players."
 
 
 class UnknownSession(UprootError, KeyError):
-    """The log holds no session of that name."""
+    """The log has no session of that name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
         self.name, self.known = name, known
@@ -283,12 +285,13 @@ class UnknownSession(UprootError, KeyError):
 
     def __str__(self) -> str:
         return (
-            f"The log holds no session '{self.name}'. It holds: {', '.join(self.known) or 'none'}."
+            f"The log has no session '{self.name}'.\n"
+            f"Its sessions are: {', '.join(self.known) or '(none)'}."
         )
 
 
 class UnknownModel(UprootError, LookupError):
-    """There is no model of that identifier, or nothing says in which run to look for it."""
+    """There is no model with that identifier, or its run is not known."""
 
     def __init__(self, model: object, what: str, remedy: str) -> None:
         self.model, self.what, self.remedy = model, what, remedy
@@ -296,18 +299,18 @@ class UnknownModel(UprootError, LookupError):
 
 
 class NoEntries(UprootError, LookupError):
-    """The latest entry of a model was asked for, and it has none."""
+    """The latest entry of a model was requested, and the model has none."""
 
     def __init__(self, model: str, kind: str) -> None:
         self.model, self.kind = model, kind
         super().__init__(
             f"{model} has no entry of type {kind} yet.\n"
-            "Look first whether get_entries(...) gives any."
+            "Check first whether get_entries(...) returns any."
         )
 
 
 class SessionTaken(UprootError):
-    """Another kernel is serving the session; one session has one writer."""
+    """Another kernel is serving the session; a session has one writer."""
 
     def __init__(self, session: str, path: str) -> None:
         self.session, self.path = session, path
@@ -318,20 +321,20 @@ class SessionTaken(UprootError):
 
 
 class CopiedLog(UprootError):
-    """A session was to be served from a copy of its log, with the links of the original."""
+    """A session would be served from a copy of its log, with the links of the original."""
 
     def __init__(self, session: str, path: str, original: str) -> None:
         self.session, self.path, self.original = session, path, original
         super().__init__(
-            f"{path} is a copy of {original}, where the session '{session}' lives.\n"
-            "Links that were handed out lead to the original. Give the copy its own with "
-            "serve(..., copy=True), or another name; or let it go on in the original's place, with "
-            "the same links, by serve(..., take_over=True)."
+            f"{path} is a copy of {original}, the log of the session '{session}'.\n"
+            "Participants' links lead to the original. To give the copy links of its own, call "
+            "serve(..., copy=True) or use another name. To continue in the copy with the same "
+            "links, call serve(..., take_over=True)."
         )
 
 
 class NotALog(UprootError):
-    """A file is not a log of uproot_nb, or of a newer version; it was left untouched."""
+    """A file is not a log of uproot_nb, or one of a newer version; it was not changed."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         self.path, self.reason, self.remedy = path, reason, remedy
@@ -339,18 +342,18 @@ class NotALog(UprootError):
 
 
 class CorruptLog(UprootError):
-    """A log file is damaged beyond what its journal can mend."""
+    """A log file is damaged, and its journal cannot repair it."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
             f"{path} is damaged: {reason}.\n"
-            "Copy the file aside, then try 'sqlite3 FILE .recover' on the copy."
+            "Make a copy of the file, then try 'sqlite3 FILE .recover' on the copy."
         )
 
 
 class LostEvents(CorruptLog):
-    """Events that a killed process had committed are not in the log: part of it is missing."""
+    """Events that a killed process had committed are missing from the log."""
 
     def __init__(self, path: str, session: str, last: int, committed: int, hint: str) -> None:
         self.session, self.last, self.committed = session, last, committed
@@ -359,33 +362,33 @@ class LostEvents(CorruptLog):
             self,
             f"{path} has the events of '{session}' up to {last}, but {committed} were committed "
             f"before its process was killed. {hint}\n"
-            f"To go on without the missing ones: uproot-nb check {path} --accept-loss",
+            f"To continue without them, run: uproot-nb check {path} --accept-loss",
         )
 
 
 class ForeignJournal(NotALog):
-    """A journal (-wal) beside a log belongs to another file; neither was touched."""
+    """A journal (-wal) beside a log belongs to another file; neither was changed."""
 
 
 class MovedLog(UprootError):
-    """The log's file was moved, deleted or replaced while it was being written."""
+    """The log's file was moved, deleted or replaced while it was in use."""
 
     def __init__(self, path: str, rescue: str) -> None:
         self.path, self.rescue = path, rescue
         super().__init__(
             f"{path} was moved, deleted or replaced while it was in use.\n"
-            f"Put it back, with its -wal; otherwise all of it is written to {rescue} in a moment."
+            f"Put it back, with its -wal. Otherwise a copy is written to {rescue} in a few seconds."
         )
 
 
 class LogBusy(UprootError):
-    """Another program is writing to the log's file; what is to be written waits."""
+    """Another program has locked the log's file; new events wait."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(
             f"Another program has locked {path}.\n"
-            "Close the file there, or give another one with db=."
+            "Close the file there, or name another one with db=."
         )
 
 
@@ -395,31 +398,31 @@ class NoSuchPlace(UprootError, FileNotFoundError):
     def __init__(self, what: str, path: str) -> None:
         self.path = path
         UprootError.__init__(
-            self, f"There is no {what} {path}.\nMake it, or give another place with db=."
+            self, f"There is no {what} {path}.\nCreate it, or name another place with db=."
         )
 
 
 class LockedPlace(UprootError, PermissionError):
-    """The file or the folder of a log may not be read, or not be written to."""
+    """There is no permission to read or write the file or folder of a log."""
 
     def __init__(self, what: str, path: str, may_not: str) -> None:
         self.path = path
         UprootError.__init__(
             self,
             f"The {what} {path} may not be {may_not}.\n"
-            "Change its permissions, or give a place of yours with db=.",
+            "Change its permissions, or name another place with db=.",
         )
 
 
 class UnfitPlace(UprootError, OSError):
-    """The file system does not do what a log needs: locks, and memory shared between programs."""
+    """The file system lacks what a log needs: locks, and memory shared between programs."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         UprootError.__init__(
             self,
-            f"{path} cannot be used where it is: {reason}. Network and cloud folders often lack "
-            "locks or shared memory.\nGive a place on a local disk with db=.",
+            f"{path} cannot be used in its folder: {reason}. Network and cloud folders often lack "
+            "locks or shared memory.\nName a place on a local disk with db=.",
         )
 
 
@@ -430,7 +433,7 @@ class FrozenCode(UprootError):
         self.page, self.session = page, session
         super().__init__(
             f"{page} was redefined, but the session '{session}' is served with code=\"frozen\".\n"
-            'The old code goes on. Close the run, or serve with code="live" to change it.'
+            'The old code remains in use. To change it, close the run and serve with code="live".'
         )
 
 
@@ -441,12 +444,12 @@ class ClosedRun(UprootError):
         self.session = session
         super().__init__(
             f"The run of session '{session}' is closed.\n"
-            f"Call serve(name='{session}') to go on with it."
+            f"Call serve(name='{session}') to continue it."
         )
 
 
 class BridgeRefused(UprootError):
-    """The participant server did not let the kernel in."""
+    """The participant server refused the kernel."""
 
     def __init__(self, address: str, reason: str) -> None:
         self.address, self.reason = address, reason
@@ -457,19 +460,19 @@ class BridgeRefused(UprootError):
 
 
 class SessionElsewhere(BridgeRefused):
-    """Another living kernel serves the session, from another file; its participants are there."""
+    """Another kernel is serving the session from another file, with its participants."""
 
     def _words(self) -> str:
         return (
             f"This session is being served by another kernel, from {self.address}.\n"
-            "Its participants stay there. Close it there (run.close()); or give this one its own "
-            "links with serve(..., copy=True), or another name; or take the participants over with "
-            "serve(..., take_over=True)."
+            "Its participants stay there. Close it there (run.close()). Or give this session links "
+            "of its own with serve(..., copy=True) or another name. Or take over the participants "
+            "with serve(..., take_over=True)."
         )
 
 
 class BridgeSilent(BridgeRefused):
-    """The participant server does not answer: it hangs, or is about to end."""
+    """The participant server does not answer: it hangs or is shutting down."""
 
     def _words(self) -> str:
         return f"The participant server at {self.address} does not answer: {self.reason}"

@@ -117,7 +117,7 @@ def test_a_reserved_name_cannot_be_set_or_deleted(
     group = create_group(market.session, market.players()[:2])
     entity = {"player": market.players()[0], "group": group, "session": market.session}[kind]
     logged()
-    with pytest.raises(ReservedName, match=f"'{name}' is kept.*\nChoose another name"):
+    with pytest.raises(ReservedName, match=f"'{name}' is reserved.*\nChoose another name"):
         setattr(entity, name, 1)
     with pytest.raises(ReservedName):
         delattr(entity, name)

@@ -52,7 +52,9 @@ def test_get_finds_by_name_label_id_and_identifier(market: World, four: Bunch[Pl
     for key in (eve, eve.name, "seat 5", 4, np.int64(4), ~eve):
         assert everybody.get(key) is eve
     assert four.get("seat 5", None) is None
-    with pytest.raises(UnknownPlayer, match=r"no player 'seat 5' in session 'market'.*run\.links"):
+    with pytest.raises(
+        UnknownPlayer, match=r"(?s)no player 'seat 5' in session 'market'.*run\.links"
+    ):
         four.get("seat 5")
 
 

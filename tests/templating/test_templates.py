@@ -348,10 +348,10 @@ def test_a_file_that_is_no_text_is_refused(templates: Templates, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
-        ("<p>\n{{ formfields }}", "is here: {{ fields() }}.\n"),
-        ("<p>\n{{ formfield 'age' }}", "is here: {{ field(form.age) }}.\n"),
-        ("<p>\n{{ if player.x }}a{{ endif }}", "{{ if … }} is here {% if … %}.\n"),
-        ("<p>\n{{ subsession.round_number }}", "is here: session.\n"),
+        ("<p>\n{{ formfields }}", "Write instead: {{ fields() }}.\n"),
+        ("<p>\n{{ formfield 'age' }}", "Write instead: {{ field(form.age) }}.\n"),
+        ("<p>\n{{ if player.x }}a{{ endif }}", "{{ if … }}, write {% if … %}.\n"),
+        ("<p>\n{{ subsession.round_number }}", "Write instead: session.\n"),
     ],
 )
 def test_what_a_template_of_otree_says_is_translated(

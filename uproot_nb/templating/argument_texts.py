@@ -1,4 +1,4 @@
-"""What a participant reads when a page's script sends an argument that does not fit."""
+"""Texts for participants when a page's script sends a wrong argument."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARGUMENT_TEXTS = (
     MISSING, TOO_MANY, WHOLE_NUMBER, NUMBER, TOO_SMALL, TOO_LARGE, TEXT, TOO_SHORT, TOO_LONG, DATE,
     OPTION, NO_FIT,
 )  # fmt: skip
-"""All of them, in English; the page's script shows them in the page's language."""
+"""All of them, in English; the page's script translates them."""
 
 _SENTENCES = {
     "missing": MISSING, "unexpected": TOO_MANY, "multiple": TOO_MANY, "int": WHOLE_NUMBER,
@@ -30,10 +30,10 @@ _SENTENCES = {
     "date": DATE, "datetime": DATE, "timezone": DATE, "literal": OPTION, "enum": OPTION,
     "string_pattern_mismatch": NO_FIT,
 }  # fmt: skip
-"""By the kind of a problem in pydantic's words, or the first of them."""
+"""By pydantic's type of error, or its first word."""
 
 
 def sentence_for(problem: str) -> str:
-    """Return what the participant reads, for a kind of problem such as "float_parsing"."""
+    """Return the participant's text for a type of error such as "float_parsing"."""
     first = problem.partition("_")[0]
     return _SENTENCES.get(problem) or _SENTENCES.get(first) or NO_FIT

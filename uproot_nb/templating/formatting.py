@@ -1,4 +1,4 @@
-"""Numbers as participants read them: the template filters `to` and `fmtnum`."""
+"""Formatting: the template filters `to` and `fmtnum` for numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def to(value: float | Decimal, places: int = 2) -> str:
-    """Show a number with so many decimal places: `{{ player.payoff | to(2) }}` gives 3.50."""
+    """Format a number with so many decimals: `{{ player.payoff | to(2) }}` gives 3.50."""
     sign, whole, fraction = _parts(value, places)
     return ("-" if sign else "") + whole + ("." if fraction else "") + fraction
 
@@ -23,11 +23,11 @@ def fmtnum(
     sep: str = "",
     decsep: str = ".",
 ) -> str:
-    """Show an amount with its unit and a minus sign: `{{ 1234.5 | fmtnum(pre="$") }}` is $1234.50.
+    """Format an amount with unit and minus sign: `{{ 1234.5 | fmtnum(pre="$") }}` is $1234.50.
 
     Args:
-        sep: what stands between thousands.
-        decsep: what stands before the decimals.
+        sep: the thousands separator.
+        decsep: the decimal sign.
     """
     sign, whole, fraction = _parts(value, places)
     number = _grouped(whole, sep) + (decsep if fraction else "") + fraction
@@ -35,7 +35,7 @@ def fmtnum(
 
 
 def _parts(value: float | Decimal, places: int) -> tuple[bool, str, str]:
-    """Split a number into: is it negative once rounded, its whole part, its decimals."""
+    """Split a rounded number: whether it is negative, its whole part, its decimals."""
     negative = value < 0
     whole, _, fraction = format(abs(value), f".{places}f").partition(".")
     return bool(negative and (whole + fraction).strip("0")), whole, fraction

@@ -1,7 +1,7 @@
-"""Prose: Markdown with Jinja in it, turned into the HTML of a template.
+"""Prose: Markdown with Jinja tags, converted into the HTML of a template.
 
-Markdown is converted first and Jinja runs afterwards, with autoescape: what a participant typed
-meets HTML only, and can never become Markdown's or HTML's markup.
+Markdown is converted first; Jinja runs afterwards, with autoescape. So a participant's text never
+becomes markup, neither Markdown's nor HTML's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uproot_nb.templating.prose_blocks import place_lines, settle_marks
 __all__ = ["PARAGRAPH", "Prose", "paragraph", "read_prose"]
 
 PARAGRAPH = "uproot_paragraph"
-"""The name under which templates find `paragraph`."""
+"""The name of the template filter `paragraph`."""
 
 _TO_HTML = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
 _STATEMENTS = {"block_begin", "comment_begin", "raw_begin", "raw_end"}
@@ -32,14 +32,14 @@ _BLOCK_ELEMENTS = re.compile(
     r"|table|ul)\b",
     re.IGNORECASE,
 )
-"""Elements that end a paragraph: the parsers of browsers close `<p>` before them."""
+"""Elements that end a paragraph: browsers close `<p>` before them."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """A Markdown text as template source: its leading heading, the rest, and where lines came from.
+    """A Markdown text as template source: its first heading, the rest, and the origin of lines.
 
-    `source_line(n)` says which line of the Markdown gave line n of `body` (or of `title`).
+    `source_line(n)` returns the line of the Markdown from which line n of `body` was made.
     """
 
     title: str
@@ -47,17 +47,18 @@ class Prose:
     lines: tuple[int, ...]
 
     def source_line(self, line: int) -> int:
-        """Return the line of the Markdown that *line* of the template came from."""
+        """Return the line of the Markdown from which *line* of the template was made."""
         return self.lines[min(line, len(self.lines)) - 1]
 
 
 def read_prose(environment: Environment, text: str, name: str, *, portable: bool = False) -> Prose:
-    """Turn Markdown with Jinja into template source.
+    """Convert Markdown with Jinja tags into template source.
 
-    The environment that renders it needs the filter PARAGRAPH, unless it is to be *portable*.
+    Args:
+        portable: do without the filter PARAGRAPH, which other environments lack.
 
     Raises:
-        jinja2.TemplateSyntaxError: a tag is not closed; carries the line of the Markdown.
+        jinja2.TemplateSyntaxError: a tag is not closed; it has the line of the Markdown.
     """
     marks = _Marks(text)
     text = marks.take_out(environment, name)
@@ -68,15 +69,15 @@ def read_prose(environment: Environment, text: str, name: str, *, portable: bool
     heading = re.match(r"\s*<h1>(.*?)</h1>", source, re.DOTALL)
     if heading is None:
         return Prose("", source, lines)
-    # The newlines stay, so that errors in the rest name the right line.
+    # The newlines stay, so that errors in the rest have the right line.
     rest = "\n" * heading.group().count("\n") + source[heading.end() :]
     return Prose(heading.group(1), rest, lines)
 
 
 def paragraph(content: str) -> Markup:
-    """Put what a template says into a paragraph; a chat, a table or fields, which end one, beside.
+    """Wrap rendered text in `<p>`, or in `<div>` if it contains a block such as a chat or table.
 
-    An expression may give either, and only then does one know.
+    The value of an expression decides, so this happens when the page is rendered.
     """
     text = str(content)
     if _BLOCK_ELEMENTS.search(text):
@@ -85,39 +86,39 @@ def paragraph(content: str) -> Markup:
 
 
 class _Marks:
-    """Stands plain words in for Jinja's tags while Markdown is converted."""
+    """Replaces Jinja's tags by plain words while Markdown is converted."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        # No text contains a word made of its own hash.
+        # A text does not contain a word made from its own hash.
         self._word = "J" + hashlib.sha256(text.encode()).hexdigest()[:16]
         self._tags: list[tuple[str, int]] = []
 
     @property
     def statement(self) -> str:
-        """A pattern that finds the marks of statements and comments, and their numbers."""
+        """A pattern for the marks of statements and comments, with the number as a group."""
         return rf"{self._word}s(\d+)z"
 
     @property
     def expression(self) -> str:
-        """A pattern that finds the marks of expressions."""
+        """A pattern for the marks of expressions."""
         return rf"{self._word}v\d+z"
 
     @property
     def names(self) -> dict[int, str]:
-        """What each statement is called, by its number: "for", "endfor"; "" for comments."""
+        """The name of each statement by number: "for", "endfor"; "" for comments."""
         found = ((number, _NAME.match(tag)) for number, (tag, _) in enumerate(self._tags))
         return {number: name[1] if name else "" for number, name in found}
 
     def take_out(self, environment: Environment, name: str) -> str:
         """Return the text with a mark in place of each tag."""
-        text = "\n".join(_NEWLINE.split(self.text))  # as the lexer reads it
+        text = "\n".join(_NEWLINE.split(self.text))  # the lexer splits it like this
         parts: list[str] = []
         tag, first, statement, at = "", 0, False, 0
         for line, kind, value in environment.lex(text, name):
             found = text.find(value, at)
             if not tag and not text[at:found].strip():
-                # The space that "{%-" leaves out is Markdown's still: it parts lines and blocks.
+                # Markdown still needs the space that "{%-" removes: it separates lines and blocks.
                 parts.append(text[at:found])
             at = found + len(value)
             if kind == "data":
@@ -127,10 +128,10 @@ class _Marks:
                 first, statement = line, kind in _STATEMENTS
             tag += value
             if kind in _ENDS:
-                # So is the space behind "-%}", which comes with the tag.
+                # The same holds for the space after "-%}", which comes with the tag.
                 parts += [self._mark(tag.rstrip(), first, statement), tag[len(tag.rstrip()) :]]
                 tag = ""
-        if tag:  # It has no end; Jinja will say so, and in which line.
+        if tag:  # It has no end; Jinja will raise an error with the line.
             parts.append(self._mark(tag, first, statement))
         return "".join(parts)
 
@@ -139,7 +140,7 @@ class _Marks:
         return f"{self._word}{'s' if statement else 'v'}{len(self._tags) - 1}z"
 
     def put_back(self, html: str) -> tuple[str, tuple[int, ...]]:
-        """Return the HTML with its tags again, and the source line of each of its lines."""
+        """Return the HTML with the tags restored, and the source line of each of its lines."""
         parts: list[str] = []
         lines = [1]
         for number, piece in enumerate(re.split(rf"{self._word}[sv](\d+)z", html)):
@@ -151,20 +152,20 @@ class _Marks:
 
 
 def _unwrap(html: str, marks: _Marks) -> str:
-    """A statement that stands alone is no paragraph, and one without any was about it."""
+    """Remove paragraphs that hold only statements, and block quotes that are empty then."""
     bare = re.sub(rf"<p>((?:\s*{_grouped(marks)}\s*)*)</p>", r"\1", html)
     return re.sub(r"(?:<blockquote>\s*</blockquote>\n?)", "", bare)
 
 
 def _join_code(html: str, marks: _Marks) -> str:
-    """Statements in code have no lines of their own there."""
+    """Join lines of code that hold only statements with the next line."""
     alone = re.compile(rf"(^|<code[^>]*>)((?:{_grouped(marks)})+)[ \t]*\n", re.MULTILINE)
     code = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
     return code.sub(lambda found: alone.sub(r"\1\2", found[0]), html)
 
 
 def _guard_paragraphs(html: str, marks: _Marks, portable: bool) -> str:
-    """Let paragraphs with expressions become what the values need, once they are known."""
+    """Let the values of expressions decide between `<p>` and `<div>` for their paragraph."""
     several = re.compile(rf"\s*(?:{marks.expression}\s*)+\Z")
 
     def guarded(found: re.Match[str]) -> str:
@@ -179,7 +180,7 @@ def _guard_paragraphs(html: str, marks: _Marks, portable: bool) -> str:
 
 
 def _is_whole(text: str, marks: _Marks) -> bool:
-    """Say whether no statement in *text* reaches beyond it."""
+    """Return whether every statement in *text* ends in it."""
     names, opened = marks.names, 0
     for found in re.finditer(marks.statement, text):
         name = names[int(found[1])]

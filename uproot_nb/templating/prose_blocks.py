@@ -1,9 +1,9 @@
-"""Prose blocks: where statements such as `{% for %}` stand among the blocks of a Markdown text.
+"""Prose blocks: the places of statements such as `{% for %}` among the blocks of a Markdown text.
 
-A statement on a line of its own belongs between blocks: between the rows of a table, the points
-of a list, two paragraphs. Before Markdown is converted, `place_lines` puts the mark that stands
-for it where it does not disturb; afterwards `settle_marks` moves the marks of a statement and of
-its end between those elements that they are about.
+A statement on a line of its own belongs between blocks: rows of a table, items of a list,
+paragraphs. Before Markdown is converted, `place_lines` puts the mark of each statement where it
+does not split a block; afterwards `settle_marks` moves the marks of a statement and its end to
+places between elements.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)*")
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^<>]*>\Z")
 _VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr")
 _GROUPS = frozenset({"ol", "ul", "tbody"})
-"""What statements go into rather than around: a loop over points makes one list."""
+"""Elements that statements go into, not around: a loop over items makes one list."""
 _MIDDLES = frozenset({"else", "elif", "pluralize"})
 _WITH_MIDDLES = frozenset({"if", "for", "trans", "translate"})
 
@@ -31,7 +31,7 @@ _WITH_MIDDLES = frozenset({"if", "for", "trans", "translate"})
 
 
 class PlacedLines(NamedTuple):
-    """A text whose statements are placed; which stood alone, and which had the next line close."""
+    """A text; its statements on lines of their own; those of them without a blank line after."""
 
     text: str
     free: frozenset[int]
@@ -39,13 +39,13 @@ class PlacedLines(NamedTuple):
 
 
 def place_lines(text: str, mark: str, names: Mapping[int, str]) -> PlacedLines:
-    """Place the statements that have lines of their own so that Markdown goes on around them.
+    """Place statements on lines of their own so that Markdown blocks continue around them.
 
-    Those before and behind whole rows and points are given lines of their own first.
+    Statements before and after whole rows and items get lines of their own first.
 
     Args:
-        mark: a pattern for the mark of a statement, with its number as a group.
-        names: of the statements, by number: "for", "endfor", …
+        mark: a pattern for the mark of a statement, with the number as a group.
+        names: the names of the statements by number: "for", "endfor", …
     """
     alone = re.compile(rf"{_QUOTE.pattern}(?:{mark}[ \t]*)+\Z")
     lines = _with_edges_apart(text.split("\n"), alone, mark, names)
@@ -62,7 +62,7 @@ def place_lines(text: str, mark: str, names: Mapping[int, str]) -> PlacedLines:
         if _next(kinds, at) != "blank":
             tight.update(numbers)
         if _goes_on(kinds, at):
-            # The line goes, so that what is around it stays together; the next one brings it.
+            # Drop the line, so that its neighbours remain one block; the next line gets the mark.
             carried += "".join(found[0] for found in re.finditer(mark, line))
         else:
             placed += _apart(line, lines, kinds, at)
@@ -70,7 +70,7 @@ def place_lines(text: str, mark: str, names: Mapping[int, str]) -> PlacedLines:
 
 
 class _Edges(NamedTuple):
-    """The statements right before and right behind what a line says, and that itself."""
+    """The statements at the start and end of a line, and the text between them."""
 
     before: list[str]
     middle: str
@@ -80,9 +80,9 @@ class _Edges(NamedTuple):
 def _with_edges_apart(
     lines: Sequence[str], alone: re.Pattern[str], mark: str, names: Mapping[int, str]
 ) -> list[str]:
-    """Return the lines, with `{% for … %}| … |` as two of them, if its `{% endfor %}` can be, too.
+    """Return the lines, with `{% for … %}| … |` split in two if its `{% endfor %}` can be, too.
 
-    Half of a loop that is in a point's text and half between points would tear the list.
+    A loop that begins inside an item and ends between items would split the list.
     """
     kinds = _kinds_of(lines, alone)
     edges = [_edges_of(line, kind, mark) for line, kind in zip(lines, kinds, strict=True)]
@@ -116,7 +116,7 @@ def _number(statement: str, mark: str) -> int:
 
 
 def _parted(edge: _Edges, whole: set[int], mark: str) -> list[str]:
-    """Return the lines that one becomes: its outer statements, as far as they may, and the rest."""
+    """Split a line into its outer statements, those in *whole*, and the rest."""
     before, behind = list(edge.before), list(edge.behind)
     first: list[str] = []
     last: list[str] = []
@@ -128,7 +128,7 @@ def _parted(edge: _Edges, whole: set[int], mark: str) -> list[str]:
 
 
 def _kinds_of(lines: Sequence[str], alone: re.Pattern[str]) -> list[str]:
-    """Say of each line whether it is blank, alone, item, row, delimiters, code or text."""
+    """Return the kind of each line: blank, alone, item, row, delimiters, code or text."""
     kinds: list[str] = []
     fence, table = "", False
     for at, line in enumerate(lines):
@@ -158,7 +158,7 @@ def _next(kinds: Sequence[str], at: int) -> str:
 
 
 def _goes_on(kinds: Sequence[str], at: int) -> bool:
-    """Say whether a list or a table goes on behind the statement in line *at*."""
+    """Return whether a list or table continues after the statement in line *at*."""
     after = _next(kinds, at)
     if after == "row":
         return True
@@ -170,7 +170,7 @@ def _goes_on(kinds: Sequence[str], at: int) -> bool:
 
 
 def _apart(line: str, lines: Sequence[str], kinds: Sequence[str], at: int) -> list[str]:
-    """Return a line between blank ones; at a list's end it is no part of the last point."""
+    """Return a line between blank ones; after a list, outside its last item."""
     following = (
         text
         for text, kind in zip(lines[at:], kinds[at:], strict=True)
@@ -184,7 +184,7 @@ def _apart(line: str, lines: Sequence[str], kinds: Sequence[str], at: int) -> li
 
 
 def _led(line: str, kind: str, carried: str) -> str:
-    """Put marks behind what makes a line a point or a row."""
+    """Insert marks after the characters that make a line an item or a row."""
     if not carried:
         return line
     found = (_ITEM if kind == "item" else _ROW).match(line)
@@ -196,11 +196,11 @@ def _led(line: str, kind: str, carried: str) -> str:
 
 
 def settle_marks(html: str, mark: str, names: Mapping[int, str], lines: PlacedLines) -> str:
-    """Move statements that had lines of their own between the elements that they are about.
+    """Move statements that had lines of their own between elements.
 
     Args:
-        mark: a pattern for the mark of a statement, with its number as a group.
-        names: of the statements, by number: "for", "endfor", …
+        mark: a pattern for the mark of a statement, with the number as a group.
+        names: the names of the statements by number: "for", "endfor", …
     """
     tokens = _Tokens(html, mark)
     moved: dict[int, int] = {}
@@ -216,7 +216,7 @@ def settle_marks(html: str, mark: str, names: Mapping[int, str], lines: PlacedLi
 
 
 def _blocks(marks: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
-    """Yield the statements that belong together, from the first to its end; others alone."""
+    """Yield each statement with its middles and its end; other statements alone."""
     opened: list[tuple[str, list[int]]] = []
     for at, name in marks:
         owner = _owner(opened, name)
@@ -232,7 +232,7 @@ def _blocks(marks: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
 
 
 def _owner(opened: Sequence[tuple[str, list[int]]], name: str) -> int | None:
-    """Return which of the opened statements *name* belongs to."""
+    """Return the index of the opened statement to which *name* belongs; None without one."""
     for place in range(len(opened) - 1, -1, -1):
         its = opened[place][0]
         if name == f"end{its}" or (name in _MIDDLES and its in _WITH_MIDDLES):
@@ -241,7 +241,7 @@ def _owner(opened: Sequence[tuple[str, list[int]]], name: str) -> int | None:
 
 
 class _Tokens:
-    """HTML as tags, marks and texts; elements are known by the token that opens them, from 1 on."""
+    """HTML as tags, marks and texts. An element's number is that of its opening token, from 1."""
 
     def __init__(self, html: str, mark: str) -> None:
         bare = mark.replace("(", "(?:")
@@ -253,7 +253,7 @@ class _Tokens:
         self._parents = list(self._walk())
 
     def _walk(self) -> Iterator[int]:
-        """Yield, for before each token and for the end, the element that one is in."""
+        """Yield the element around the place before each token, and around the end."""
         stack = [0]
         for at, token in enumerate(self.all):
             yield stack[-1]
@@ -265,13 +265,13 @@ class _Tokens:
                 self._names[at + 1], self._depths[at + 1] = tag[2].lower(), len(stack)
             elif any(self._names[its] == tag[2].lower() for its in stack):
                 while self._names[stack.pop()] != tag[2].lower():
-                    pass  # an element without an end of its own
+                    pass  # an element without a closing tag
         yield stack[-1]
 
     def places(self, at: int) -> dict[int, int]:
-        """Return where the mark may stand without passing what is seen: before which token.
+        """Return the places where a mark may go without passing visible content.
 
-        By the element in which it then is.
+        By the element around the place; each place is the number of the next token.
         """
         places = {self._parents[at]: at}
         before = at
@@ -291,7 +291,7 @@ class _Tokens:
         return is_frame or not token.strip() or at in self.marks
 
     def choose(self, places: Sequence[Mapping[int, int]], tight: bool) -> int:
-        """Return the element in which all of some marks are to stand; -1 if there is none."""
+        """Return the element in which all marks of a statement can go; -1 if there is none."""
         common = set(places[0]).intersection(*places[1:])
         groups = [its for its in common if self._names[its] in _GROUPS]
         if tight and groups:
@@ -299,7 +299,7 @@ class _Tokens:
         return min(common, key=self._depths.__getitem__, default=-1)
 
     def joined(self, moved: Mapping[int, int]) -> str:
-        """Return the HTML with marks moved; with none moved, if they would pass one another."""
+        """Return the HTML with the marks moved, or unchanged if marks would pass each other."""
         order = [(moved[at], 0, at) if at in moved else (at, 1, at) for at in self.marks]
         if order != sorted(order):
             return "".join(self.all)

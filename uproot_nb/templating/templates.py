@@ -1,4 +1,4 @@
-"""Templates: turn a page class and its variables into the HTML that a participant gets."""
+"""Templates: render a page class and its variables as HTML for a participant."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ BUILTINS = (
     "iter", "len", "list", "map", "max", "min", "next", "oct", "ord", "pow", "range", "repr",
     "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip",
 )  # fmt: skip
-"""The builtins that templates see; none opens a file, runs text as code, or imports."""
+"""The builtins in templates; none opens a file, executes text, or imports."""
 
 
 @dataclass(frozen=True)
 class TemplateSource:
-    """Where a page's template came from: its text, and what to call it in an error."""
+    """A page's template: its text, and its origin for error messages."""
 
     text: str
     where: str
     markdown: bool = False
     frame: str = "Page.html"
-    """Which of our templates goes around prose."""
+    """The template of ours around prose."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,18 @@ class _Compiled:
 
 
 class Templates:
-    """The templates of one experiment, compiled when first needed and again when they change.
+    """The templates of one experiment, compiled when needed and again when they change.
 
         templates = Templates([notebook_folder], version="0.1.0", cells={})
         html = templates.render(Market, {"player": player}, {"page": 0, "since": 41, "end": False})
 
-    *folders* are searched in order, then the package's own; *shelf* has the texts in other
-    languages, which are those folders' as well if it is not given. *cells* holds what
-    `%%template` cells said, by page name, and may change at any time. *encode* writes JSON for the
-    page's script and for the filter `tojson`; *filters* are added to ours. Templates address
-    static files of *version* through `static(path)`.
+    Args:
+        folders: the folders to search, in order; the package's own follows.
+        version: the version in the address of static files, `static(path)`.
+        cells: the templates of `%%template` cells by page name; may change at any time.
+        encode: writes JSON, for the page's script and for the filter `tojson`.
+        shelf: the texts in other languages; by default those of *folders*.
+        filters: further template filters.
     """
 
     def __init__(
@@ -95,11 +97,11 @@ class Templates:
     # ---- what a page gets -----------------------------------------------------------------
 
     def render(self, page: type, context: Mapping[str, Any], boot: Mapping[str, Any]) -> str:
-        """Show a page: its template, filled with *context*, and *boot* for its script.
+        """Render a page's template with *context*, and with *boot* for its script.
 
         Raises:
-            BadPage: the template is missing, has a syntax error, or names an unknown variable.
-            BadLanguageFile: a file of translations is not as it should be.
+            BadPage: the template is missing, has a syntax error, or uses an unknown variable.
+            BadLanguageFile: a file of translations has a mistake.
         """
         source = self.page_source(page, self.cells)
         edition = self._edition(self._shelf.read(), boot, context)
@@ -107,7 +109,7 @@ class Templates:
         return edition._fill(page.__name__, compiled, context, boot)
 
     def render_end(self, boot: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> str:
-        """Show the page after the last: the session is finished."""
+        """Render the page after the last one: the session is finished."""
         edition = self._edition(self.catalogues, boot, context)
         return edition._fill("End", edition._ours("End.html"), context or {}, boot)
 
@@ -119,26 +121,26 @@ class Templates:
     def render_failure(
         self, boot: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None
     ) -> str:
-        """Show the calm page for when an author's code failed.
+        """Render the page that participants see when an author's code has failed.
 
-        With *boot*, the page listens, and the researcher can reload it once the code is mended.
+        With *boot* it connects, and the researcher can reload it once the code is corrected.
         """
         edition = self._edition(self.catalogues, context, boot)
         return edition._fill("Trouble", edition._ours("Trouble.html"), context or {}, boot)
 
     @property
     def catalogues(self) -> Catalogues:
-        """The texts of the folders in all languages; while a file is broken, as they were before.
+        """The texts of the folders in all languages; the last good ones if a file has a mistake.
 
-        So our own pages can always be shown; an author's page says what is wrong with the file.
+        So the package's own pages can always be shown; an author's page raises the error.
         """
         return self._shelf.last_good()
 
     def page_source(self, page: type, cell_templates: Mapping[str, str]) -> TemplateSource:
-        """Find a page's template: on the class, in a cell, in a file, else its docstring.
+        """Return a page's template: on the class, in a cell, in a file, else its docstring.
 
         Raises:
-            BadPage: the class names a file that is in no folder, or that cannot be read.
+            BadPage: the class names a file that does not exist or cannot be read.
         """
         name = page.__name__
         template: str | None = getattr(page, "template", None)
@@ -155,10 +157,10 @@ class Templates:
 
     # ---- languages ------------------------------------------------------------------------
 
-    def _edition(self, catalogues: Catalogues, *told: Mapping[str, Any] | None) -> Templates:
-        """Return the same templates in the language that is told first."""
+    def _edition(self, catalogues: Catalogues, *contexts: Mapping[str, Any] | None) -> Templates:
+        """Return these templates in the first language that a context names."""
         wanted = (
-            variables["language"] for variables in told if variables and "language" in variables
+            variables["language"] for variables in contexts if variables and "language" in variables
         )
         language = catalogues.spoken(str(next(wanted, ENGLISH)))
         if catalogues is not self._editions[0]:
@@ -182,7 +184,7 @@ class Templates:
         raise BadPage(
             name,
             f"there is no template '{template}'.",
-            f"Put the file into {folders}, or write the template itself:"
+            f"Put the file into {folders}, or write the template on the class:"
             f' template = """<p>…</p>""".',
             f"{name}.template",
         )
@@ -239,9 +241,9 @@ class Templates:
         return f"../../static/{self._version}/{path}"
 
     def _json(self, value: Any) -> Markup:
-        """Write JSON that neither ends a script element nor an attribute in single quotes."""
+        """Write JSON that ends neither a script element nor an attribute in single quotes."""
         if isinstance(value, jinja2.Undefined):
-            str(value)  # A strict undefined value raises, and names itself.
+            str(value)  # A strict undefined value raises an error with its name.
         text = self._encode(value).decode("utf-8")
         for character in "<>&'\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")
@@ -255,7 +257,7 @@ class Templates:
             compiled = self._built(source)
         except jinja2.TemplateSyntaxError as error:
             _blame_syntax(name, error)
-        if len(self._compiled) >= 512:  # Only a long day of rewriting templates gets here.
+        if len(self._compiled) >= 512:  # Reached only after hundreds of changes to templates.
             self._compiled.clear()
         self._compiled[source] = compiled
         return compiled
@@ -328,10 +330,10 @@ class Templates:
                 line = compiled.source_line(line)
             raise BadPage(
                 name,
-                f"the template uses something that is not there: {error.message}.",
+                f"the template uses a name that is not defined: {error.message}.",
                 f"{hint_for_template(error.message or '', '')}"
-                "Return it from templatevars(page, player), or set it first; "
-                "for what may be missing write {% if x is defined %}.",
+                "Return it from templatevars(page, player), or set it first. "
+                "If it may be missing, write {% if x is defined %}.",
                 f"{file}, line {line}",
             ) from error
         except jinja2.TemplateSyntaxError as error:
@@ -339,7 +341,7 @@ class Templates:
         except jinja2.TemplateNotFound as error:
             raise BadPage(
                 name,
-                f"its template extends or includes '{error.name}', which is in no folder.",
+                f"its template extends or includes '{error.name}', which does not exist.",
                 "Correct the name, or put the file beside the notebook.",
                 str(compiled.template.filename),
             ) from error
@@ -351,8 +353,7 @@ def _blame_syntax(name: str, error: jinja2.TemplateSyntaxError) -> NoReturn:
     raise BadPage(
         name,
         f"the template has a mistake: {error.message}",
-        f"{hint_for_template(error.message or '', line)}"
-        "Correct that line; the page is shown again when it is reloaded.",
+        f"{hint_for_template(error.message or '', line)}Correct that line, then reload the page.",
         f"{error.filename or error.name}, line {error.lineno}",
     ) from error
 
@@ -362,7 +363,7 @@ def _block(name: str, body: list[nodes.Node]) -> nodes.Block:
 
 
 def _split_switches(body: list[nodes.Node]) -> tuple[list[nodes.Node], list[nodes.Node]]:
-    """Take `{% set buttons = … %}` and its like out: inside a block, Base.html would not see it."""
+    """Separate switches such as `{% set buttons = … %}`: Base.html cannot see them in a block."""
     switches = [node for node in body if _is_switch(node)]
     return switches, [node for node in body if not _is_switch(node)]
 
@@ -373,7 +374,7 @@ def _is_switch(node: nodes.Node) -> bool:
 
 
 def _template_line(traceback: TracebackType | None) -> tuple[str, int]:
-    """Find the innermost line of a template in a traceback; Jinja has put it there."""
+    """Return the file and line of the innermost template in a traceback."""
     file, line = "the template", 1
     while traceback is not None:
         if "__jinja_exception__" in traceback.tb_frame.f_globals:

@@ -1,4 +1,4 @@
-"""TEXTS: every sentence that our own pages and their script say to participants, in English."""
+"""TEXTS: every sentence for participants in the package's own pages and scripts, in English."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LEFT = "You have left this page."
 NOT_KEPT = "This call was not kept. Please try again."
 INTERRUPTED = "This was interrupted. Please look whether it has taken effect."
 UNREADABLE = "This cannot be sent."
-"""What the participant server says of a call that cannot be read."""
+"""The participant server's answer to a call that it cannot read."""
 
 CALL_TEXTS = (
     CALM, NO_SUCH_ACTION, LEFT, NOT_KEPT, INTERRUPTED, UNREADABLE, *ARGUMENT_TEXTS,
 )  # fmt: skip
-"""What a call of a live method that failed is answered with; the script says it translated."""
+"""Answers to failed calls of live methods, which the page's script translates."""
 
 SCRIPT_TEXTS = (
     "Connecting…",
@@ -48,7 +48,7 @@ SCRIPT_TEXTS = (
     "Everybody is here.",
     "It goes on",
 )
-"""What `static/*.js` says. A page's boot JSON brings the translations: `"texts": {english: …}`."""
+"""The texts of `static/*.js`. A page's JSON has the translations: `"texts": {english: …}`."""
 
 TEMPLATE_TEXTS = (
     "Study",
@@ -112,7 +112,7 @@ TEMPLATE_TEXTS = (
     "You have bought",
     "You have sold",
 )
-"""What `templates/*.html` say through `_()`."""
+"""The texts of `templates/*.html`, in `_()`."""
 
 TEXTS = tuple(dict.fromkeys(SCRIPT_TEXTS + TEMPLATE_TEXTS))
 """All of them, each once; the shipped languages translate exactly these."""
