@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -521,6 +522,46 @@ def test_a_template_finds_the_group_where_the_framework_has_it(tmp_path: Path) -
 def test_wait_pages_look_as_the_framework_lets_them_look(tmp_path: Path) -> None:
     exported(tmp_path, "class Sync(SynchronizingWait):\n    'Waits.'", "page_order = [Sync]")
     assert sorted(p.name for p in (tmp_path / "project" / "game").iterdir()) == ["__init__.py"]
+
+
+def test_what_stands_beside_a_template_in_its_class_stays(tmp_path: Path) -> None:
+    code = exported(
+        tmp_path,
+        "class Hello(Page):\n    # Said first.\n    template = '<p>Hi</p>'; limit = 3  # three\n"
+        "    # Said next.\n    template = '<p>Ho</p>'\n    other = 4",
+        "class Bye(Page): template = '<p>Bye</p>'", "page_order = [Hello, Bye]",
+    )  # fmt: skip
+    assert "    # Said first.\n    limit = 3  # three\n    # Said next.\n    other = 4" in code
+    assert "class Bye(Page):\n    pass" in code
+
+
+@pytest.mark.parametrize(
+    ("call", "attribute"),
+    [
+        ("(players(session))", "(session.players)"),
+        ("players((session))", "(session).players"),
+        ("players( session )", "session.players"),
+        ("players(session) or 1", "session.players or 1"),
+    ],
+)
+def test_brackets_and_blanks_do_not_matter(tmp_path: Path, call: str, attribute: str) -> None:
+    cell = f"def new_session(session):\n    return {call}\n"
+    assert f"    return {attribute}\n" in exported(tmp_path, HELLO, cell, ORDER)
+
+
+def test_names_in_texts_keywords_and_attributes_are_left_alone(tmp_path: Path) -> None:
+    cell = "def new_session(session):\n    session.F = dict(F=1, players='players(F)')\n"
+    code = exported(tmp_path, HELLO, cell, ORDER)
+    assert "session.F = dict(F=1, players='players(F)')" in code
+
+
+def test_without_libcst_the_cell_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "uproot_nb.interop.rewriting", raising=False)
+    monkeypatch.setitem(sys.modules, "libcst", None)
+    with pytest.raises(UprootError, match=r"uproot_nb\[export\]"):
+        export_app(Notebook(HELLO, ORDER).names, tmp_path / "game")
 
 
 # ---- there and back ----

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uproot_nb.errors import BadApp, NotExportable, UprootError
 from uproot_nb.experiment.fields import FileField
 from uproot_nb.experiment.setup import App, collect_app, public_constants
-from uproot_nb.interop.names import NAMES
-from uproot_nb.interop.rewriting import CALLBACK_NAMES, Rewriter
+from uproot_nb.interop.names import CALLBACK_NAMES, NAMES
 from uproot_nb.interop.statements import (
     Statement,
     choose_statements,
@@ -23,6 +22,7 @@ from uproot_nb.interop.statements import (
 
 if TYPE_CHECKING:
     from uproot_nb.interop.export_files import ExportFiles
+    from uproot_nb.interop.rewriting import Rewriter
 
 __all__ = ["export_app"]
 
@@ -87,9 +87,9 @@ class _Export:
         roots = [name for name in ROOTS if name in bound]
         self._chosen = choose_statements(statements, roots, namespace)
         self._neighbours = _neighbours(self._chosen, self._folder)
-        self._rewriter = Rewriter(
-            _ours(namespace, self._chosen), tuple(app.pages.values()), self._uses_underscore(),
-            neighbours=frozenset(self._neighbours),
+        self._rewriter = _new_rewriter(
+            ours=_ours(namespace, self._chosen), pages=tuple(app.pages.values()),
+            keeps_f=self._uses_underscore(), neighbours=frozenset(self._neighbours),
         )  # fmt: skip
         self._files = _new_files(name, self._folder)
 
@@ -104,7 +104,7 @@ class _Export:
         self._look_for_files()
         if self._files.mentions("uproot.C"):
             self._rewriter.constants = tuple(public_constants(self._app))
-        pieces = [self._rewriter.rewritten(statement) for statement in self._chosen]
+        pieces = [self._rewriter.rewritten(statement.text) for statement in self._chosen]
         body = _joined(list(zip(self._chosen, pieces, strict=True)))
         return f"{MARK}\n\n{self._imports()}\n\n{body}"
 
@@ -161,6 +161,19 @@ def _new_files(name: str, folder: Path) -> ExportFiles:
     from uproot_nb.interop.export_files import ExportFiles
 
     return ExportFiles(name, folder)
+
+
+def _new_rewriter(**options: Any) -> Rewriter:
+    try:
+        from uproot_nb.interop.rewriting import Rewriter  # lazy: libcst is needed here alone
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "libcst":
+            raise
+        raise UprootError(
+            "export_app() needs LibCST, which is not installed.\n"
+            'Install it with %pip install "uproot_nb[export]" and run the cell again.'
+        ) from None
+    return Rewriter(**options)
 
 
 # ---- what there is ----

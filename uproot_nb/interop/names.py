@@ -28,7 +28,14 @@ from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.model import Model
 from uproot_nb.templating.formatting import to
 
-__all__ = ["EARLIER", "NAMES"]
+__all__ = ["CALLBACK_NAMES", "EARLIER", "NAMES"]
+
+CALLBACK_NAMES: Mapping[str, tuple[str, ...]] = {
+    "new_session": ("session",), "new_player": ("player",), "language": ("player",),
+    "digest": ("session",), "pipeline": ("session",), "page_order": ("player",),
+    "api": ("request", "session"),
+}  # fmt: skip
+"""An app's functions and their parameters, which the framework passes by name."""
 
 
 def _of(module: Any, *names: str) -> dict[str, Any]:

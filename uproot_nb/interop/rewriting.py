@@ -1,32 +1,43 @@
-"""Rewriting: an author's statement as the framework understands it, in the author's words."""
+"""Rewriting: an author's statement in the framework's terms, with the author's own layout."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import libcst as cst
+from libcst import matchers as m
+from libcst.metadata import (
+    ExpressionContext,
+    ExpressionContextProvider,
+    GlobalScope,
+    MetadataWrapper,
+    PositionProvider,
+    ScopeProvider,
+)
+
 from uproot_nb.experiment.pages import HOOKS, Page
-from uproot_nb.interop.statements import Statement
+from uproot_nb.interop.names import CALLBACK_NAMES
 
 __all__ = ["Rewriter"]
 
 BY_ATTRIBUTE = (
     "players", "other_in_group", "other_in_session", "others_in_group", "others_in_session",
 )  # fmt: skip
-"""Our functions that the framework has as attributes: `players(x)` is `x.players`."""
+"""Our functions that are attributes in the framework: `players(x)` is `x.players`."""
 
 RENAMED: Mapping[str, str] = {
     "F": "_", "Random": "RandomOrder", "Player": "PlayerType", "Group": "GroupType",
     "Session": "SessionType",
 }  # fmt: skip
-"""Names of ours that the framework has under another."""
+"""Our names that the framework calls otherwise."""
 
 FIRST_KEYWORD: Mapping[str, Mapping[str, str]] = {
     "notify": {"recipients": "to"}, "send_to": {"recipients": "recipient"},
     "send_to_one": {"player": "recipient"}, "move_to_page": {"page": "target"},
 }  # fmt: skip
+"""Parameters that the framework calls otherwise, by function."""
 
 _BY_THE_RUN = "an app cannot reach the run that serves it"
 
@@ -37,437 +48,408 @@ NOT_THERE: Mapping[str, str] = {
     "balanced": "draw with rng() in new_player instead",
     "Entity": "name the kind: player, group or session",
 }  # fmt: skip
-"""What is ours alone, and what an author can do about it."""
+"""What only uproot_nb has, and what to do instead."""
 
 ENTITIES = ("player", "group", "session", "other_in_group", "other_in_session", "sender")
-"""What `~` gives the identifier of, by the names that authors use."""
+"""Usual names of entities, whose identifier `~` gives."""
 
 OUR_ATTRIBUTES = ("has_dropped_out", "online", "position")
-"""What players have here alone."""
+"""Attributes that only our players have."""
 
 PACKAGE = __name__.partition(".")[0]
 
-CALLBACK_NAMES: Mapping[str, tuple[str, ...]] = {
-    "new_session": ("session",), "new_player": ("player",), "language": ("player",),
-    "digest": ("session",), "pipeline": ("session",), "page_order": ("player",),
-    "api": ("request", "session"),
-}  # fmt: skip
-"""The framework gives arguments by name, so the names count."""
-
-Edit = tuple[int, int, str]
+Block = cst.BaseSuite
 
 
 @dataclass
 class Rewriter:
-    """Rewrites statements; `problems` collects what has no equivalent.
+    """Rewrites statements; `problems` lists what has no equivalent.
 
     Args:
-        ours: the global names that mean something of this package, and what it is called there.
+        ours: the global names of this package's objects, and their names in it.
         pages: the experiment's page classes.
     """
 
     ours: Mapping[str, str]
     pages: tuple[type[Page], ...]
     keeps_f: bool = False
-    """Whether `F` stays as it is, because the author's own code uses `_`."""
+    """Whether `F` stays, because the author uses `_`."""
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
-    """The names of ours that the rewritten code still uses, as the framework calls them."""
+    """Our names in the rewritten code, as the framework calls them."""
     constants: tuple[str, ...] = ()
-    """The names of `C` that scripts see; the framework shows them those in `__export__` alone."""
+    """Names of `C` for scripts; the framework shows them those in `__export__` alone."""
     neighbours: frozenset[str] = frozenset()
-    """Modules that lie beside the notebook and go into the app."""
+    """Modules beside the notebook that go into the app."""
 
-    def rewritten(self, statement: Statement) -> str:
+    def rewritten(self, text: str) -> str:
         """Return a statement's text for the framework."""
-        text = statement.text
-        visitor = _Visitor(self, _Offsets(text))
-        for node in statement.nodes:
-            visitor.visit(node)
-        for start, end, new in sorted(set(visitor.edits), key=lambda edit: edit[:2], reverse=True):
-            text = text[:start] + new + text[end:]
-        return text
+        wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+        return wrapper.visit(_Translation(self, text.splitlines())).code
 
     def object(self, problem: str) -> None:
-        """Note something that stands in the way, once."""
+        """List an obstacle, once."""
         if problem not in self.problems:
             self.problems.append(problem)
 
     def named(self, name: str) -> str:
-        """Return what the framework calls a name of ours."""
+        """Return the framework's name for one of ours."""
         if name == "F" and self.keeps_f:
             return "F"
         return RENAMED.get(name, name)
 
 
-class _Offsets:
-    """Turns positions of the syntax tree into places in the text."""
+class _Translation(cst.CSTTransformer):
+    """Translates one statement; names that are local to a function stay."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._lines = text.splitlines(keepends=True)
-        self._starts = [0]
-        for line in self._lines:
-            self._starts.append(self._starts[-1] + len(line))
+    METADATA_DEPENDENCIES = (ScopeProvider, ExpressionContextProvider, PositionProvider)
 
-    def of(self, line: int, column: int) -> int:
-        """Return the place of a column, which the tree counts in UTF-8 bytes."""
-        return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode())
-
-    def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
-        """Return where a node's text begins and ends."""
-        end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
-        return self.of(node.lineno, node.col_offset), self.of(end_line, end_column)
-
-    def whole_lines(self, first: int, last: int) -> tuple[int, int]:
-        """Return where lines (counted from 1, the last one included) begin and end."""
-        return self._starts[first - 1], self._starts[last]
-
-
-class _Visitor(ast.NodeVisitor):
-    """Walks one statement, knows which names are local, and notes edits."""
-
-    def __init__(self, rewriter: Rewriter, offsets: _Offsets) -> None:
-        self._rewriter, self._offsets = rewriter, offsets
-        self._locals: list[set[str]] = []
+    def __init__(self, rewriter: Rewriter, lines: Sequence[str]) -> None:
+        super().__init__()
+        self._rewriter, self._lines = rewriter, lines
         self._where: list[str] = []
-        self.edits: list[Edit] = []
+        self._classes: list[cst.ClassDef] = []
+        self._done: set[cst.CSTNode] = set()
+        """Names to leave alone, and calls whose result nobody uses."""
 
-    # ---- scopes ----
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._function(node)
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        if not self._where and node.name in CALLBACK_NAMES:
-            self._check_names(node, 0, CALLBACK_NAMES[node.name])
-        for outside in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
-            if outside is not None:
-                self.visit(outside)
-        self._check_live(node)
-        for argument in _arguments(node):
-            if argument.annotation is not None:
-                self.visit(argument.annotation)
-        if node.returns is not None:
-            self.visit(node.returns)
-        self._inside(node.name, _bound_in(node), node.body)
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        for default in (*node.args.defaults, *node.args.kw_defaults):
-            if default is not None:
-                self.visit(default)
-        self._locals.append({argument.arg for argument in _arguments(node)})
-        self.visit(node.body)
-        self._locals.pop()
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for outside in (*node.decorator_list, *node.bases, *node.keywords):
-            self.visit(outside)
-        if not self._where:
-            self._entry_class(node)
-            if node.name == "C" and self._rewriter.constants:
-                self._export_constants(node)
-            if self._is_page(node.name):
-                self._page_class(node)
-        self._inside(node.name, set(), node.body)
-
-    def _inside(self, name: str, bound: set[str], body: list[ast.stmt]) -> None:
-        self._where.append(name)
-        self._locals.append(bound)
-        for statement in body:
-            self.visit(statement)
-        self._locals.pop()
-        self._where.pop()
-
-    def _comprehension(self, node: Any) -> None:
-        bound = {name for g in node.generators for n in ast.walk(g.target) for name in _stored(n)}
-        self._locals.append(bound)
-        self.generic_visit(node)
-        self._locals.pop()
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
-
-    def _our(self, node: ast.AST) -> str | None:
-        """Return what a global name of ours is called here; None for everything else."""
-        if not isinstance(node, ast.Name) or any(node.id in bound for bound in self._locals):
+    def _our(self, node: cst.CSTNode) -> str | None:
+        """Return the name in our package if this is a global name of ours, else None."""
+        if not isinstance(node, cst.Name) or node.value not in self._rewriter.ours:
             return None
-        return self._rewriter.ours.get(node.id)
+        scope: Any = self.get_metadata(ScopeProvider, node, None)
+        assigned = () if scope is None else scope[node.value]
+        is_global = all(isinstance(one.scope, GlobalScope) for one in assigned if one.scope)
+        return self._rewriter.ours[node.value] if is_global else None
 
     # ---- names ----
 
-    def visit_Name(self, node: ast.Name) -> None:
-        ours = self._our(node)
-        if ours is None or not isinstance(node.ctx, ast.Load):
-            return
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        context = self.get_metadata(ExpressionContextProvider, original_node, None)
+        ours = self._our(original_node)
+        if ours is None or context is not ExpressionContext.LOAD or original_node in self._done:
+            return updated_node
         if ours in NOT_THERE:
-            self._object(node, f"'{ours}' is of uproot_nb alone: {NOT_THERE[ours]}")
-            return
-        if ours in BY_ATTRIBUTE:
-            self._object(node, f"'{ours}' has no function there: write player.{ours} or the like")
-            return
-        named = self._rewriter.named(ours)
-        self._rewriter.used.add(named)
-        if named != node.id:
-            self.edits.append((*self._offsets.span(node), named))
+            self._object(original_node, f"only uproot_nb has '{ours}': {NOT_THERE[ours]}")
+        elif ours in BY_ATTRIBUTE:
+            self._object(
+                original_node, f"'{ours}' has no function there: write player.{ours} or the like"
+            )
+        else:
+            named = self._rewriter.named(ours)
+            self._rewriter.used.add(named)
+            return updated_node.with_changes(value=named)
+        return updated_node
 
     # ---- calls ----
 
-    def visit_Call(self, node: ast.Call) -> None:
-        ours = self._our(node.func) or ""
-        if ours in BY_ATTRIBUTE and len(node.args) == 1 and not node.keywords:
-            self._to_attribute(node, ours)
-            return
+    def visit_Expr(self, node: cst.Expr) -> None:
+        self._done.add(node.value)
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        if node.keyword is not None:
+            self._done.add(node.keyword)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        if self._our(node.func) == "live" or self._becomes_attribute(node):
+            self._done.add(node.func)
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        ours = self._our(original_node.func) or ""
+        if self._becomes_attribute(original_node):
+            return _attribute(updated_node, ours)
+        if ours == "live":
+            return self._plain_live(original_node)
         if ours in ("create_group", "create_groups", "add_to_group"):
-            self._group_call(node, ours)
-        elif ours == "move_to_page" and len(node.args) > 1 and _is_number(node.args[1]):
-            self._object(node, "move_to_page() goes to a page there, not to a position")
-        elif ours == "live":
-            self._live_options(node)
+            return self._group_call(original_node, updated_node, ours)
+        if ours == "move_to_page" and m.matches(original_node, _TO_A_POSITION):
+            self._object(original_node, "move_to_page() goes to a page there, not to a position")
         elif ours in FIRST_KEYWORD:
-            self._keywords(node, FIRST_KEYWORD[ours])
-        self.generic_visit(node)
+            return self._with_keywords(original_node, updated_node, FIRST_KEYWORD[ours])
+        return updated_node
 
-    def _to_attribute(self, node: ast.Call, name: str) -> None:
-        """`players(x)` becomes `x.players`."""
-        start, end = self._offsets.span(node)
-        first, last = self._offsets.span(node.args[0])
-        simple = isinstance(node.args[0], (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
-        before, after = ("", "") if simple else ("(", ")")
-        self.edits.append((start, first, before))
-        self.edits.append((last, end, f"{after}.{name}"))
-        self.visit(node.args[0])
+    def _becomes_attribute(self, node: cst.Call) -> bool:
+        """Return whether this is `players(x)`, which becomes `x.players`."""
+        is_one = len(node.args) == 1 and node.args[0].keyword is None
+        return is_one and self._our(node.func) in BY_ATTRIBUTE
 
-    def _keywords(self, node: ast.Call, renamed: Mapping[str, str]) -> None:
-        for keyword in node.keywords:
-            name = keyword.arg or ""
-            if name in renamed:
-                start, _ = self._offsets.span(keyword)
-                self.edits.append((start, start + len(name), renamed[name]))
-            if keyword.arg == "where" and isinstance(keyword.value, ast.Name):
-                self._object(node, "where= takes a position or ... there, not a page")
+    def _with_keywords(
+        self, original: cst.Call, updated: cst.Call, renamed: Mapping[str, str]
+    ) -> cst.Call:
+        if any(m.matches(arg, m.Arg(m.Name(), m.Name("where"))) for arg in original.args):
+            self._object(original, "where= takes a position or ... there, not a page")
+        args = [
+            arg.with_changes(keyword=cst.Name(renamed[arg.keyword.value]))
+            if arg.keyword is not None and arg.keyword.value in renamed
+            else arg
+            for arg in updated.args
+        ]
+        return updated.with_changes(args=args)
 
-    def _group_call(self, node: ast.Call, name: str) -> None:
-        """What makes a group gives its identifier there."""
-        for position, keyword in ((2, "gname"), (3, "overwrite")):
-            if len(node.args) > position and name == "create_group":
-                start, _ = self._offsets.span(node.args[position])
-                self.edits.append((start, start, f"{keyword}="))
-        if getattr(node, "result_is_unused", False):
-            return
-        start, end = self._offsets.span(node)
+    def _group_call(self, original: cst.Call, updated: cst.Call, name: str) -> cst.BaseExpression:
+        """A function that makes a group returns its identifier there."""
+        if name == "create_group":
+            names = (None, None, "gname", "overwrite")
+            args = [_keyword(*pair) for pair in zip(updated.args, names, strict=False)]
+            updated = updated.with_changes(args=[*args, *updated.args[len(names) :]])
+        if original in self._done:
+            return updated
         if name == "create_group":
             self._rewriter.used.add("materialize")
-            self.edits += [(start, start, "materialize("), (end, end, ")")]
-        else:
-            self._object(node, f"what {name}() returns is something else there: look the group up")
+            return cst.Call(cst.Name("materialize"), [cst.Arg(updated)])
+        self._object(original, f"{name}() returns something else there: look the group up")
+        return updated
 
-    def visit_Expr(self, node: ast.Expr) -> None:
-        node.value.result_is_unused = True  # type: ignore[attr-defined]
-        self.generic_visit(node)
-
-    def _live_options(self, node: ast.Call) -> None:
-        for keyword in node.keywords:
-            if not _is_constant(keyword.value, (None, False)):
-                self._object(node, f"@live({keyword.arg}=…) is of uproot_nb alone")
-        start, end = self._offsets.span(node)
-        self.edits.append((start, end, "live"))
+    def _plain_live(self, node: cst.Call) -> cst.Name:
+        self._rewriter.used.add("live")
+        for arg in node.args:
+            is_default = m.matches(arg.value, m.Name("None") | m.Name("False"))
+            if not is_default and arg.keyword is not None:
+                self._object(node, f"only uproot_nb has @live({arg.keyword.value}=…)")
+        return cst.Name("live")
 
     # ---- imports ----
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def leave_Import(
+        self, original_node: cst.Import, updated_node: cst.Import
+    ) -> cst.BaseSmallStatement:
         """`import rules`, of a file beside the notebook, becomes `from . import rules`."""
-        tops = [alias.name.partition(".")[0] for alias in node.names]
+        tops = [_dotted(alias.name).partition(".")[0] for alias in original_node.names]
         if PACKAGE in tops:
-            self._object(node, f"write 'from {PACKAGE} import *' instead of 'import {PACKAGE}'")
+            self._object(
+                original_node, f"write 'from {PACKAGE} import *' instead of 'import {PACKAGE}'"
+            )
         if not self._rewriter.neighbours.intersection(tops):
-            return
-        if len(tops) > 1 or "." in node.names[0].name:
-            self._object(node, "import each file beside the notebook by itself")
-        start, _ = self._offsets.span(node)
-        self.edits.append((start, start, "from . "))
+            return updated_node
+        if len(tops) > 1 or isinstance(original_node.names[0].name, cst.Attribute):
+            self._object(original_node, "import each file beside the notebook by itself")
+        return cst.ImportFrom(None, updated_node.names, relative=[cst.Dot()])
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """`from rules import limit` becomes `from .rules import limit`; ours are left out."""
-        top = (node.module or "").partition(".")[0]
-        start, end = self._offsets.span(node)
-        if top == PACKAGE and node.level == 0:
-            if any(alias.asname not in (None, alias.name) for alias in node.names):
-                self._object(node, f"import names of {PACKAGE} as they are, without 'as'")
-            self.edits.append((start, end, "pass" if self._where else ""))
-        elif top in self._rewriter.neighbours and node.level == 0:
-            name = self._offsets.text.index(top, start)
-            self.edits.append((name, name, "."))
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        """`from rules import limit` becomes `from .rules import limit`; ours go."""
+        module = original_node.module
+        top = "" if module is None else _dotted(module).partition(".")[0]
+        if original_node.relative:
+            return updated_node
+        if top == PACKAGE:
+            if not isinstance(original_node.names, cst.ImportStar) and any(
+                alias.asname is not None for alias in original_node.names
+            ):
+                self._object(original_node, f"import names of {PACKAGE} as they are, without 'as'")
+            return cst.RemoveFromParent()
+        if top in self._rewriter.neighbours:
+            return updated_node.with_changes(relative=[cst.Dot()])
+        return updated_node
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.SimpleStatementLine | cst.RemovalSentinel:
+        """Fill a line that lost its import."""
+        if updated_node.body:
+            return updated_node
+        return (
+            updated_node.with_changes(body=[cst.Pass()]) if self._where else cst.RemoveFromParent()
+        )
 
     # ---- conditions ----
 
-    def visit_BinOp(self, node: ast.BinOp) -> None:
-        if isinstance(node.op, (ast.BitAnd, ast.BitOr)) and self._speaks_of_fields(node):
+    def visit_BinaryOperation(self, node: cst.BinaryOperation) -> None:
+        if isinstance(node.operator, (cst.BitAnd, cst.BitOr)) and self._has_fields(node):
             self._object(node, "conditions on fields are joined by commas there: filter(a, b)")
-        self.generic_visit(node)
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
-        if isinstance(node.op, ast.Invert) and self._speaks_of_fields(node):
-            self._object(node, "a condition on fields cannot be turned round with ~ there")
-        elif isinstance(node.op, ast.Invert) and _last_name(node.operand) in ENTITIES:
+    def leave_UnaryOperation(
+        self, original_node: cst.UnaryOperation, updated_node: cst.UnaryOperation
+    ) -> cst.BaseExpression:
+        if not isinstance(original_node.operator, cst.BitInvert):
+            return updated_node
+        if self._has_fields(original_node):
+            self._object(original_node, "a condition on fields cannot be negated with ~ there")
+        elif _last_name(original_node.expression) in ENTITIES:
             self._rewriter.used.add("identify")
-            (start, end), (first, _) = map(self._offsets.span, (node, node.operand))
-            self.edits += [(start, first, "identify("), (end, end, ")")]
-        self.generic_visit(node)
+            return cst.Call(cst.Name("identify"), [cst.Arg(updated_node.expression)])
+        return updated_node
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        if node.attr == "is_in" and self._speaks_of_fields(node.value):
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        name = node.attr.value
+        if name == "is_in" and self._has_fields(node.value):
             self._object(node, "fields have no is_in() there")
-        elif node.attr in OUR_ATTRIBUTES and _last_name(node.value) in (*ENTITIES, "p", "other"):
-            self._object(node, f".{node.attr} is of uproot_nb alone")
-        self.generic_visit(node)
+        elif name in OUR_ATTRIBUTES and _last_name(node.value) in (*ENTITIES, "p", "other"):
+            self._object(node, f"only uproot_nb has .{name}")
 
-    def _speaks_of_fields(self, node: ast.AST) -> bool:
-        return any(self._our(part) == "F" for part in ast.walk(node))
+    def _has_fields(self, node: cst.CSTNode) -> bool:
+        return any(self._our(part) == "F" for part in m.findall(node, m.Name()))
+
+    # ---- functions ----
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        name = node.name.value
+        if not self._where and name in CALLBACK_NAMES:
+            self._check_names(node, 0, CALLBACK_NAMES[name])
+        marks = [_called(mark.decorator) for mark in node.decorators]
+        if node.params.star_kwarg is not None and any(self._our(one) == "live" for one in marks):
+            given = node.params.star_kwarg.name.value
+            self._object(node, f"the live method '{name}' takes **{given}")
+        self._where.append(name)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self._where.pop()
+        name = original_node.name.value
+        in_page = len(self._where) == 1 and self._classes and self._is_page(self._where[0])
+        if not in_page or name not in HOOKS:
+            return updated_node
+        self._check_hook(self._classes[-1], original_node)
+        if original_node.decorators:
+            return updated_node
+        return updated_node.with_changes(decorators=[cst.Decorator(cst.Name("classmethod"))])
+
+    def _check_hook(self, page: cst.ClassDef, node: cst.FunctionDef) -> None:
+        name = node.name.value
+        place, wanted = f"{page.name.value}.{name}", HOOKS[name]
+        if name == "all_here" and m.findall(page, _OF_THE_SESSION):
+            wanted = ("session",)
+        if name in ("all_here", "after_grouping") and node.asynchronous is not None:
+            self._rewriter.object(f"{place}: it cannot be async there")
+        self._check_names(node, 1, wanted, place)
+
+    def _check_names(
+        self, node: cst.FunctionDef, skip: int, wanted: tuple[str, ...], place: str = ""
+    ) -> None:
+        params = node.params
+        if isinstance(params.star_arg, cst.Param):
+            return
+        given = [param.name.value for param in (*params.posonly_params, *params.params)][skip:]
+        for name, needed in zip(given, wanted, strict=False):
+            if name != needed:
+                self._rewriter.object(
+                    f"{place or node.name.value}: call its argument '{needed}', not '{name}', "
+                    "because the framework passes it by name"
+                )
 
     # ---- classes ----
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._where.append(node.name.value)
+        self._classes.append(node)
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
+        self._where.pop()
+        self._classes.pop()
+        if self._where:
+            return updated_node
+        name = original_node.name.value
+        is_entry = [self._our(base.value) == "Entry" for base in original_node.bases]
+        updated_node = _with_metaclass(updated_node, is_entry)
+        body = updated_node.body
+        if name == "C" and self._rewriter.constants and not m.findall(body, _EXPORTS):
+            body = _exporting(body, self._rewriter.constants)
+        if self._is_page(name):
+            body = _without_template(body)
+        return updated_node.with_changes(body=body)
 
     def _is_page(self, name: str) -> bool:
         return any(kind.__name__ == name for page in self._rewriter.pages for kind in page.__mro__)
 
-    def _page_class(self, node: ast.ClassDef) -> None:
-        for statement in node.body:
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                self._hook(node, statement)
-            elif _assigns(statement, "template"):
-                self._take_out(node, statement)
-
-    def _hook(self, page: ast.ClassDef, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        if node.name not in HOOKS:
-            return
-        place = f"{page.name}.{node.name}"
-        wanted = HOOKS[node.name]
-        if node.name == "all_here" and _says(page, "synchronize", "session"):
-            wanted = ("session",)
-        is_wait = node.name in ("all_here", "after_grouping")
-        if is_wait and isinstance(node, ast.AsyncFunctionDef):
-            self._rewriter.object(f"{place}: it cannot be async there")
-        self._check_names(node, 1, wanted, place)
-        if not node.decorator_list:
-            start, _ = self._offsets.span(node)
-            margin = self._margin(node)
-            self.edits.append((start, start, f"@classmethod\n{margin}"))
-
-    def _check_names(
-        self,
-        node: ast.FunctionDef | ast.AsyncFunctionDef,
-        skip: int,
-        wanted: tuple[str, ...],
-        place: str = "",
-    ) -> None:
-        given = [a.arg for a in (*node.args.posonlyargs, *node.args.args)][skip:]
-        if node.args.vararg is not None:
-            return
-        for name, needed in zip(given, wanted, strict=False):
-            if name != needed:
-                self._rewriter.object(
-                    f"{place or node.name}: call its argument '{needed}', not '{name}', "
-                    "because the framework gives it by name"
-                )
-
-    def _check_live(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        marked = any(self._our(decorator) == "live" for decorator in node.decorator_list)
-        if marked and node.args.kwarg is not None:
-            self._object(node, f"the live method '{node.name}' takes **{node.args.kwarg.arg}")
-
-    def _export_constants(self, node: ast.ClassDef) -> None:
-        if any(_assigns(statement, "__export__") for statement in node.body):
-            return
-        last = node.body[-1]
-        _, end = self._offsets.whole_lines(last.lineno, last.end_lineno or last.lineno)
-        text = f"{self._margin(last)}__export__ = {list(self._rewriter.constants)}\n"
-        before = "" if self._offsets.text[:end].endswith("\n") else "\n"
-        self.edits.append((end, end, f"{before}\n{text}"))
-
-    def _entry_class(self, node: ast.ClassDef) -> None:
-        """`class Offer(Entry)` becomes `class Offer(metaclass=Entry)`."""
-        for base in node.bases:
-            if self._our(base) == "Entry":
-                start, _ = self._offsets.span(base)
-                self.edits.append((start, start, "metaclass="))
-
-    def _take_out(self, page: ast.ClassDef, statement: ast.stmt) -> None:
-        """Take an attribute out of a class; its lines go, too."""
-        first, last = statement.lineno, statement.end_lineno or statement.lineno
-        start, end = self._offsets.whole_lines(first, last)
-        shared = [n for n in page.body if n is not statement and first <= n.lineno <= last]
-        if shared or page.lineno == first:
-            self.edits.append((*self._offsets.span(statement), "pass"))
-        elif len(page.body) == 1:
-            self.edits.append((start, end, f"{self._margin(statement)}pass\n"))
-        else:
-            self.edits.append((start, end, ""))
-
-    def _margin(self, node: ast.stmt) -> str:
-        return " " * node.col_offset
-
-    def _object(self, node: ast.expr | ast.stmt, problem: str) -> None:
-        place = ".".join(self._where) or f"'{self._line(node)}'"
+    def _object(self, node: cst.CSTNode, problem: str) -> None:
+        line = self.get_metadata(PositionProvider, node).start.line
+        place = ".".join(self._where) or f"'{self._lines[line - 1].strip()}'"
         self._rewriter.object(f"{place}: {problem}")
 
-    def _line(self, node: ast.expr | ast.stmt) -> str:
-        return self._offsets.text.splitlines()[node.lineno - 1].strip()
+
+_TO_A_POSITION = m.Call(args=[m.AtLeastN(n=1), m.Arg(m.Integer()), m.ZeroOrMore()])
+_OF_THE_SESSION = m.Assign(
+    [m.AssignTarget(m.Name("synchronize"))],
+    m.SimpleString("'session'") | m.SimpleString('"session"'),
+)
+_EXPORTS = m.AssignTarget(m.Name("__export__"))
+_TEMPLATE = m.Assign([m.AssignTarget(m.Name("template"))]) | m.AnnAssign(m.Name("template"))
+_TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
-def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[ast.arg]:
-    given = node.args
-    yield from (*given.posonlyargs, *given.args, *given.kwonlyargs)
-    yield from (a for a in (given.vararg, given.kwarg) if a is not None)
+def _attribute(call: cst.Call, name: str) -> cst.Attribute:
+    """Return `x.players` for `players(x)`."""
+    owner = call.args[0].value
+    simple = isinstance(owner, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or owner.lpar
+    if not simple:
+        owner = owner.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return cst.Attribute(owner, cst.Name(name), lpar=call.lpar, rpar=call.rpar)
 
 
-def _bound_in(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Return the local names of a function."""
-    bound = {argument.arg for argument in _arguments(node)}
-    free: set[str] = set()
-    waiting: list[ast.AST] = list(node.body)
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound.add(part.name)
-            continue
-        if isinstance(part, (ast.Import, ast.ImportFrom)):
-            bound |= {(a.asname or a.name).partition(".")[0] for a in part.names}
-        elif isinstance(part, (ast.Global, ast.Nonlocal)):
-            free |= set(part.names)
-        elif isinstance(part, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            continue
-        bound |= _stored(part)
-        waiting += ast.iter_child_nodes(part)
-    return bound - free
+def _keyword(arg: cst.Arg, name: str | None) -> cst.Arg:
+    if name is None or arg.keyword is not None or arg.star:
+        return arg
+    return arg.with_changes(keyword=cst.Name(name), equal=_TIGHT)
 
 
-def _stored(node: ast.AST) -> set[str]:
-    is_target = isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del))
-    return {node.id} if isinstance(node, ast.Name) and is_target else set()
+def _with_metaclass(node: cst.ClassDef, is_entry: Sequence[bool]) -> cst.ClassDef:
+    """Turn `class Offer(Entry)` into `class Offer(metaclass=Entry)`."""
+    if not any(is_entry):
+        return node
+    pairs = list(zip(node.bases, is_entry, strict=True))
+    made = [
+        cst.Arg(base.value, cst.Name("metaclass"), equal=_TIGHT) for base, entry in pairs if entry
+    ]
+    bases = [
+        base.with_changes(comma=cst.MaybeSentinel.DEFAULT) for base, entry in pairs if not entry
+    ]
+    return node.with_changes(bases=bases, keywords=[*made, *node.keywords])
 
 
-def _assigns(node: ast.stmt, name: str) -> bool:
-    if isinstance(node, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
-    return isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == name
+def _lines(body: Block) -> list[cst.BaseStatement]:
+    """Return a class's statements as lines, also of `class C: X = 1`."""
+    if isinstance(body, cst.IndentedBlock):
+        return list(body.body)
+    assert isinstance(body, cst.SimpleStatementSuite)
+    return [cst.SimpleStatementLine(body.body, trailing_whitespace=body.trailing_whitespace)]
 
 
-def _says(page: ast.ClassDef, name: str, value: str) -> bool:
-    return any(
-        _assigns(node, name) and _is_constant(getattr(node, "value", None), (value,))
-        for node in page.body
-    )
+def _block(body: Block, lines: Sequence[cst.BaseStatement]) -> Block:
+    if isinstance(body, cst.IndentedBlock):
+        return body.with_changes(body=lines)
+    return cst.IndentedBlock(lines)
 
 
-def _is_constant(node: ast.AST | None, values: tuple[Any, ...]) -> bool:
-    return isinstance(node, ast.Constant) and node.value in values
+def _exporting(body: Block, constants: Sequence[str]) -> Block:
+    made = cst.parse_statement(f"__export__ = {list(constants)}")
+    return _block(body, [*_lines(body), made.with_changes(leading_lines=[cst.EmptyLine(False)])])
 
 
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+def _without_template(body: Block) -> Block:
+    """Remove the class's inline template, which becomes a file; comments above it stay."""
+    if not m.findall(body, _TEMPLATE):
+        return body
+    left: list[cst.BaseStatement] = []
+    above: list[cst.EmptyLine] = []
+    for line in _lines(body):
+        if isinstance(line, cst.SimpleStatementLine):
+            parts = [part for part in line.body if not m.matches(part, _TEMPLATE)]
+            if not parts:
+                above += line.leading_lines
+                continue
+            if len(parts) < len(line.body):
+                parts[-1] = parts[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+                line = line.with_changes(body=parts)
+        given: Sequence[cst.EmptyLine] = getattr(line, "leading_lines", ())
+        left.append(line.with_changes(leading_lines=[*above, *given]) if above else line)
+        above = []
+    return _block(body, left)
 
 
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, int)
+def _called(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.func if isinstance(node, cst.Call) else node
+
+
+def _dotted(node: cst.BaseExpression) -> str:
+    if isinstance(node, cst.Attribute):
+        return f"{_dotted(node.value)}.{node.attr.value}"
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def _last_name(node: cst.BaseExpression) -> str:
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    return node.value if isinstance(node, cst.Name) else ""
