@@ -78,8 +78,8 @@ def test_the_version_stands_in_one_place(wheel: Path) -> None:
     assert wheel.name.startswith(f"uproot_nb-{uproot_nb.__version__}-")
 
 
-OPTIONAL = {"libcst", "pyarrow", "schwifty", "wtforms"}
-"""What is needed on use: by an export, by `export_app`, by a field for IBANs, by an author's own fields."""
+OPTIONAL = {"adbc-driver-sqlite", "libcst", "pyarrow", "schwifty", "wtforms"}
+"""What is imported on use: by tables and exports, by fields for IBANs, by authors' own fields."""
 
 
 def test_every_imported_package_is_required_and_every_required_one_imported() -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 
+OPTIONAL = ("export", "fast", "iban", "parquet", "wtforms")
+"""The extras that the package itself imports."""
+
 
 def lowest(text: str) -> Iterator[str]:
     """Yield a constraint for each requirement of the package and its optional parts."""
     setup = configparser.ConfigParser()
     setup.read_string(text)
     extras = setup["options.extras_require"]
-    lines = [setup["options"]["install_requires"], extras["iban"], extras["parquet"]]
+    lines = [setup["options"]["install_requires"], *(extras[name] for name in OPTIONAL)]
     for name, bound in re.findall(r"^([\w-]+)>=([^,\s]+)", "\n".join(lines), re.MULTILINE):
         yield f"{name}=={bound}"
 
