@@ -23,7 +23,7 @@ from uproot_nb import Page
 from uproot_nb.errors import BadLanguageFile, BadPage
 from uproot_nb.languages.catalogs import (
     Catalogues,
-    Shelf,
+    WatchedCatalogues,
     fill,
     load_catalogues,
     shipped_languages,
@@ -154,7 +154,7 @@ def test_an_apps_words_go_over_the_notebooks_and_those_over_the_shipped(tmp_path
     assert [both.translate(text, "de") for text in ("Next", "Back", "Close")] == [
         "App", "Heft", "Schließen"
     ]  # fmt: skip
-    assert Shelf(app, notebook).read().own == both.own
+    assert WatchedCatalogues(app, notebook).read().own == both.own
     assert load_catalogues(notebook).translate("Next", "de") == "Notebook"
 
 
@@ -277,30 +277,30 @@ def test_nothing_is_missing_in_english_until_it_has_a_catalogue(write: Write) ->
 # ---- files that change -----------------------------------------------------------------------
 
 
-def test_a_shelf_gives_the_same_catalogues_until_a_file_changes(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    empty = shelf.read()
-    assert shelf.read() is empty
+def test_the_same_catalogues_are_read_until_a_file_changes(tmp_path: Path) -> None:
+    watched = WatchedCatalogues(tmp_path)
+    empty = watched.read()
+    assert watched.read() is empty
     (tmp_path / "de.yml").write_text("Hello.: Hallo.")
-    first = shelf.read()
+    first = watched.read()
     assert first.translate("Hello.", "de") == "Hallo."
-    assert shelf.read() is first
+    assert watched.read() is first
     (tmp_path / "de.yml").write_text("Hello.: Guten Tag.")
-    assert shelf.read().translate("Hello.", "de") == "Guten Tag."
+    assert watched.read().translate("Hello.", "de") == "Guten Tag."
     assert first.translate("Hello.", "de") == "Hallo."
     (tmp_path / "de.yml").unlink()
-    assert shelf.read().languages == ("en",)
+    assert watched.read().languages == ("en",)
 
 
-def test_a_shelf_that_met_a_broken_file_reads_it_again_once_it_is_mended(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, tmp_path / "nowhere")
+def test_a_broken_file_is_read_again_once_it_is_mended(tmp_path: Path) -> None:
+    watched = WatchedCatalogues(tmp_path, tmp_path / "nowhere")
     (tmp_path / "de.yml").write_text("Hello.: [")
     for _ in range(2):
         with pytest.raises(BadLanguageFile):
-            shelf.read()
-    assert shelf.last_good().languages == ("en",)
+            watched.read()
+    assert watched.last_good().languages == ("en",)
     (tmp_path / "de.yml").write_text("Hello.: Hallo.")
-    assert shelf.read().translate("Hello.", "de") == "Hallo."
+    assert watched.read().translate("Hello.", "de") == "Hallo."
 
 
 # ---- templates -------------------------------------------------------------------------------

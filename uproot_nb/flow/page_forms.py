@@ -11,7 +11,7 @@ from uproot_nb.experiment.field_descriptions import describe_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.served_apps import ServedApps
 from uproot_nb.forms.form import Form, make_form
-from uproot_nb.forms.translation import SpokenFields
+from uproot_nb.forms.translation import TranslatedFields
 from uproot_nb.forms.uploads import Upload
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
@@ -25,7 +25,7 @@ class PageForms:
 
     def __init__(self, world: World, apps: ServedApps) -> None:
         self._world, self._apps = world, apps
-        self._translated = SpokenFields()
+        self._translated = TranslatedFields()
         self._returned: dict[tuple[str, str], dict[str, Any]] = {}
         """By page and hash of its source: the fields that its hook `fields` has returned."""
 
@@ -49,7 +49,7 @@ class PageForms:
         values = {name: player.get(name) for name in fields} if page.keep_values else None
         language = self._apps.language(player, page, request.languages if request else accepted)
         catalogues = self._apps.templates(self._apps.app_of(page)).catalogues
-        fields = self._translated.speak(fields, language, catalogues)
+        fields = self._translated.translate(fields, language, catalogues)
         translate = catalogues.translator(language)
         if request is None:
             return make_form(fields, values=values, translate=translate, language=language)

@@ -1,4 +1,4 @@
-"""SpokenFields: authors' questions, in the participant's language where a catalogue has it."""
+"""TranslatedFields: fields with their texts in the participant's language."""
 
 from __future__ import annotations
 
@@ -11,40 +11,44 @@ from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import LikertField
 from uproot_nb.languages.catalogs import Catalogues
 
-__all__ = ["SpokenFields"]
+__all__ = ["TranslatedFields"]
 
 READ_PARTS = (
     "label", "description", "label_min", "label_max", "label_floating", "addon_start", "addon_end",
 )  # fmt: skip
 """The parts of a field that participants read, besides its choices."""
 
-MOST_KEPT = 2_000
-"""Translated fields that are remembered; fields that a hook makes anew each time are many."""
+MOST_REMEMBERED = 2_000
+"""The limit of remembered fields: a hook may make new ones at each page."""
 
 
-class SpokenFields:
+class TranslatedFields:
     """Translates fields and remembers them, so that forms of the same fields stay the same."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, str], tuple[Field, Catalogues, Field]] = {}
+        self._translated: dict[tuple[int, str], tuple[Field, Catalogues, Field]] = {}
 
-    def speak(
+    def translate(
         self, fields: Mapping[str, Any], language: str, catalogues: Catalogues
     ) -> Mapping[str, Any]:
-        """Return the fields with labels, help and choices as the catalogues have them."""
+        """Return the fields with their labels, descriptions and choices translated."""
         if not catalogues.own:
             return fields
-        return {name: self._spoken(f, language, catalogues) for name, f in fields.items()}
+        return {name: self._translate(f, language, catalogues) for name, f in fields.items()}
 
-    def _spoken(self, field: Any, language: str, catalogues: Catalogues) -> Any:
+    def _translate(self, field: Any, language: str, catalogues: Catalogues) -> Any:
         if not isinstance(field, Field):
-            return field  # an author's own WTForms field speaks for itself
+            return field  # an author's own WTForms field brings its texts
         key = (id(field), language)
-        known = self._kept.get(key)
+        known = self._translated.get(key)
         if known is None or known[0] is not field or known[1] is not catalogues:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            known = self._kept[key] = (field, catalogues, _translated(field, language, catalogues))
+            if len(self._translated) >= MOST_REMEMBERED:
+                self._translated.clear()
+            known = self._translated[key] = (
+                field,
+                catalogues,
+                _translated(field, language, catalogues),
+            )
         return known[2]
 
 
@@ -56,7 +60,9 @@ def _translated(field: Field, language: str, catalogues: Catalogues) -> Field:
             changed[part.name] = catalogues.translate(text, language)
     choices = getattr(field, "choices", None)
     if choices is not None and not isinstance(field, LikertField):
-        said = [c._replace(label=catalogues.translate(c.label, language)) for c in choices]
-        changed["choices"] = tuple(said)
+        changed["choices"] = tuple(
+            choice._replace(label=catalogues.translate(choice.label, language))
+            for choice in choices
+        )
     changed = {name: value for name, value in changed.items() if value != getattr(field, name)}
     return replace(field, **changed) if changed else field

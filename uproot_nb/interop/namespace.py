@@ -42,13 +42,13 @@ def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
 def templates_for(app: App, cells: dict[str, str]) -> Templates:
     """Return the templates of an app, or of the notebook with its %%template cells."""
     # lazy: Jinja2 and Mistune would make up a third of what `import uproot_nb` takes
-    from uproot_nb.languages.catalogs import Shelf
+    from uproot_nb.languages.catalogs import WatchedCatalogues
     from uproot_nb.templating.templates import Templates
 
     if app.name and app.folder is not None:
         folders = [app.folder, app.folder.parent]
-        shelf = Shelf(app.folder, *language_folders(app), app.folder.parent)
-        return Templates(folders, VERSION, {}, to_json, shelf, app.filters)
+        watched = WatchedCatalogues(app.folder, *language_folders(app), app.folder.parent)
+        return Templates(folders, VERSION, {}, to_json, watched, app.filters)
     return Templates([notebook_folder()], VERSION, cells, to_json)
 
 

@@ -1,4 +1,4 @@
-"""Catalogue files: what `de.yml` and its like say, and where they say it."""
+"""Catalogue files: the translations in `de.yml` and the like, with the lines they stand in."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Texts", "Translation", "catalogue_paths", "plain", "read_catalogue"]
 
 
 class Translation(NamedTuple):
-    """A text in another language, and where it is written."""
+    """A text in another language, with its file and line."""
 
     text: str
     where: str
 
 
 Texts = dict[str, dict[str, Translation]]
-"""Translations by language, then by the text they are of, its whitespace collapsed."""
+"""Translations by language, then by source text (its whitespace collapsed)."""
 
 
 def plain(text: str) -> str:
-    """Return a text as catalogues list it: runs of whitespace and line ends are one space."""
+    """Return a text as catalogues list it, with runs of whitespace as one space."""
     return " ".join(text.split())
 
 
@@ -39,9 +39,8 @@ def catalogue_paths(folder: Path) -> list[Path]:
 def read_catalogue(path: Path) -> Texts:
     """Read one file: `source text: translation`, in the language that the file is named for.
 
-    A file of another name holds several languages, each with such a mapping below its code.
-    Nothing is guessed from how a text looks: `No`, `3` and `null` are texts like all others.
-    A translation left empty counts as not yet there.
+    A file with another name may hold several languages: such a mapping below each code.
+    All scalars are texts, also `No`, `3` and `null`. An empty translation counts as missing.
 
     Raises:
         BadLanguageFile: it cannot be read, is not such a mapping, or gives a text twice.
@@ -66,7 +65,7 @@ def _code(path: Path, key: yaml.Node) -> str:
             path,
             key,
             f"'{key.value}' is no language code.",
-            "Name the file for its language (de.yml), or list the texts below language codes.",
+            "Name the file after its language (de.yml), or list the texts below language codes.",
         )
     return code
 
@@ -81,7 +80,7 @@ def _translations(path: Path, root: yaml.Node) -> dict[str, Translation]:
         first = found.setdefault(source, translation)
         if first.text != translation.text:
             raise _refusal(
-                path, key, f"'{source}' is here twice (see {first.where}).", "Take one of them out."
+                path, key, f"'{source}' is here twice (see {first.where}).", "Delete one of them."
             )
     return found
 
@@ -92,8 +91,8 @@ def _pairs(path: Path, node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]
             path,
             node,
             "it does not list texts with their translations.",
-            "Write a line such as 'Hello world.: Hallo Welt.' for each text;"
-            " a file that is no catalogue needs another name or another folder.",
+            "Write a line such as 'Hello world.: Hallo Welt.' for each text."
+            " If the file is for something else, rename or move it.",
         )
     yield from node.value
 
@@ -103,9 +102,9 @@ def _text(path: Path, node: yaml.Node) -> str:
         raise _refusal(
             path,
             node,
-            "here is a list or mapping where a text is expected.",
-            "Put a text that has a colon, braces or brackets into quotation marks;"
-            " a file that is no catalogue needs another name or another folder.",
+            "there is a list or mapping where a text is expected.",
+            "Quote texts that have a colon, braces or brackets."
+            " If the file is for something else, rename or move it.",
         )
     return str(node.value)
 
@@ -119,19 +118,21 @@ def _compose(path: Path) -> yaml.Node | None:
         raise BadLanguageFile(
             str(path), 0, f"it cannot be read: {error}.", "Save it as UTF-8 text."
         ) from error
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes texts of all, and nothing else
+    loader = getattr(
+        yaml, "CBaseLoader", yaml.BaseLoader
+    )  # reads every scalar as text, and makes no objects
     try:
         root: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         problem = str(getattr(error, "problem", None) or error).partition("\n")[0]
-        # What is never closed goes wrong at the end of the file, but began where it says.
+        # An unclosed quote fails at the end of the file; context_mark is where it was opened.
         where = "context_mark" if "end of stream" in problem else "problem_mark"
         mark = getattr(error, where, None)
         raise BadLanguageFile(
             str(path),
             mark.line + 1 if mark else 0,
             f"this is not YAML: {problem}.",
-            "Correct that line; put texts that have a colon in them into quotation marks.",
+            "Correct that line. Quote texts that have a colon in them.",
         ) from error
     return root
 

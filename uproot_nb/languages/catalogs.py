@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +23,28 @@ from uproot_nb.languages.catalog_files import (
 )
 from uproot_nb.languages.codes import ENGLISH, broader, direction
 
-__all__ = ["Catalogues", "Shelf", "fill", "load_catalogues", "shipped_languages"]
+__all__ = ["Catalogues", "WatchedCatalogues", "fill", "load_catalogues", "shipped_languages"]
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 SETTLED_NS = 2_000_000_000
-"""A folder that changed less than this before it was listed may have changed again unnoticed."""
+"""A folder listed sooner than this after a change may change again with the same time stamp."""
 
 MOST_UNFOUND = 1_000
-"""How many untranslated texts of a language are remembered for the researcher."""
+"""How many untranslated texts of a language are remembered for `missing`."""
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogues:
-    """What an experiment says in each language: its own texts, then the shipped ones.
+    """The texts of an experiment in each language: its own, then those of uproot_nb.
 
         catalogues = load_catalogues(Path("survey"))
         _ = catalogues.translator("de")
         _("Hello world.")          # 'Hallo Welt.'
         catalogues.missing("fr")   # what is still to be translated
 
-    Without own texts there are only the shipped ones.
+    `Catalogues()` has only the latter.
     """
 
     own: Mapping[str, Mapping[str, Translation]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Catalogues:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that the experiment is written in: English, and those it has files for."""
+        """English, and the languages that the experiment has files for."""
         return tuple(sorted({ENGLISH, *self.own}))
 
     def find(self, text: str, language: str) -> Translation | None:
@@ -64,36 +64,37 @@ class Catalogues:
                     return texts[source]
         return None
 
-    def spoken(self, language: str) -> str:
-        """Return *language* as far as it makes a difference here: "de" for "de-AT" without a file.
+    def nearest(self, language: str) -> str:
+        """Return the language whose texts are used: "de" for "de-AT" if there is no de-AT.yml.
 
-        There are only so many, whatever a participant asks for.
+        However many codes participants ask for, these are few.
         """
         known = {*self.own, *shipped_languages()}
         return next((code for code in broader(language) if code in known), ENGLISH)
 
     def translate(self, text: str, language: str, /, **values: Any) -> str:
-        """Say *text* in a language: exactly that one, else the broader one, else the text itself.
+        """Return *text* in this language, else in a broader one, else as it is.
 
-        `{name}` is replaced by the value of that name. Text that is safe (Markup) stays safe; its
-        values are escaped.
+        `{name}` is replaced by the value of that name. Safe text (Markup) stays safe: its values
+        are escaped.
         """
         found = self.find(text, language)
         if found is None:
             self._note_unfound(text, language)
-        said = found.text if found else text
+        translated = found.text if found else text
         if values and direction(language) == "rtl":
             values = {name: _with_minus_first(value) for name, value in values.items()}
-        return fill(Markup(said) if isinstance(text, Markup) else said, **values)
+        return fill(Markup(translated) if isinstance(text, Markup) else translated, **values)
 
     def translator(self, language: str) -> Callable[..., str]:
         """Return the function `_` of a language: `_("Hello {name}", name="Ann")`."""
-        return partial(_say, self, language)
+        return partial(_translate_text, self, language)
 
     def missing(self, language: str) -> list[str]:
-        """List what is not translated into *language*: texts of other languages, and asked for.
+        """List the texts without a translation into *language*.
 
-        Nothing is missing in English as long as the experiment has no catalogue for it.
+        These are texts that another language has, and texts that were looked up without success.
+        In English nothing is missing unless the experiment has an en.yml.
         """
         codes = broader(language)
         if ENGLISH in codes and not any(code in self.own for code in codes):
@@ -104,7 +105,7 @@ class Catalogues:
         return sorted(source for source in sources if self.find(source, language) is None)
 
     def over(self, below: Catalogues) -> Catalogues:
-        """Return both in one; where both have a text, this one's is taken."""
+        """Return both in one. Of a text that both have, this one's translation is used."""
         codes = {**below.own, **self.own}
         return Catalogues(
             {code: {**below.own.get(code, {}), **self.own.get(code, {})} for code in codes}
@@ -119,22 +120,28 @@ class Catalogues:
 def load_catalogues(folder: Path) -> Catalogues:
     """Read the files of a folder that are named for a language: de.yml, fr.yml, pt-BR.yml …
 
-    In place of a folder a file will do; see `read_catalogue` for one that holds several languages.
+    Instead of a folder, name a file; see `read_catalogue` for one with several languages.
 
     Raises:
-        BadLanguageFile: there is no such folder, or a file is not as it should be.
+        BadLanguageFile: there is no such folder, or a file cannot be read.
     """
     if folder.is_dir():
         return _read_all(catalogue_paths(folder))
     if folder.is_file():
         return _read_all([folder])
     raise BadLanguageFile(
-        str(folder), 0, "there is no such folder.", "Give the folder that has de.yml and its like."
+        str(folder),
+        0,
+        "there is no such folder.",
+        "Name the folder that holds the language files, such as de.yml.",
     )
 
 
 def fill(text: str, /, **values: Any) -> str:
-    """Put values for the `{name}`s of a text; it reads no attributes, and leaves all else alone."""
+    """Replace each `{name}` of a text by the value of that name.
+
+    Unlike `str.format` it reads no attributes, and leaves unknown names and other braces alone.
+    """
     if not values:
         return text
     safe = isinstance(text, Markup)
@@ -149,11 +156,11 @@ def fill(text: str, /, **values: Any) -> str:
     return Markup(filled) if safe else filled
 
 
-class Shelf:
-    """The catalogues of several folders, the first over the next; read again when they change.
+class WatchedCatalogues:
+    """The catalogues of several folders, read again when a file changes. Earlier folders win.
 
-    shelf = Shelf(Path("survey"), Path("."))
-    shelf.read().translator("de")("Next")
+    watched = WatchedCatalogues(Path("survey"), Path("."))
+    watched.read().translator("de")("Next")
     """
 
     def __init__(self, *folders: Path) -> None:
@@ -163,10 +170,10 @@ class Shelf:
         self._catalogues = Catalogues()
 
     def read(self) -> Catalogues:
-        """Return the catalogues as the files have them now; the same object while none changes.
+        """Return the catalogues of the files as they are now; the same object until one changes.
 
         Raises:
-            BadLanguageFile: a file is not as it should be.
+            BadLanguageFile: a file cannot be read.
         """
         stamps = [_stamp(path) for folder in self.folders for path in self._paths(folder)]
         if stamps != self._stamps:
@@ -175,13 +182,13 @@ class Shelf:
         return self._catalogues
 
     def last_good(self) -> Catalogues:
-        """Return the catalogues as they were when all files were last as they should be."""
+        """Return the catalogues of the last time that all files could be read."""
         with suppress(BadLanguageFile):
             self.read()
         return self._catalogues
 
     def _paths(self, folder: Path) -> list[Path]:
-        """List a folder's catalogues; a large folder is not listed again while it rests."""
+        """List a folder's language files; an unchanged folder is not listed again."""
         try:
             changed = folder.stat().st_mtime_ns
         except OSError:
@@ -196,20 +203,20 @@ class Shelf:
         return paths
 
 
-def _say(catalogues: Catalogues, language: str, text: Any, /, **values: Any) -> Any:
-    # Authors pass whatever their choices hold; only text has translations.
+def _translate_text(catalogues: Catalogues, language: str, text: Any, /, **values: Any) -> Any:
+    # Choices may be of any type; only texts have translations.
     return catalogues.translate(text, language, **values) if isinstance(text, str) else text
 
 
 def _with_minus_first(value: Any) -> Any:
-    """Return a value with a mark before its minus, which would stand behind the digits."""
+    """Return a value with a mark before its minus, or the minus is shown after the digits."""
     text = str(value)
     is_negative = text[:1] in ("-", "\N{MINUS SIGN}") and not isinstance(value, Markup)
     return f"\N{LEFT-TO-RIGHT MARK}{text}" if is_negative else value
 
 
 def _read_all(paths: Iterable[Path]) -> Catalogues:
-    """Read files into one; of a text in several, the last file's is taken."""
+    """Read files into one. Of a text in several files, the last one's translation is used."""
     texts: Texts = {}
     for path in paths:
         for language, translations in read_catalogue(path).items():
@@ -223,14 +230,14 @@ def shipped_languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED_FOLDER.glob("*.yml")))
 
 
+@lru_cache(maxsize=256)
 def _shipped(language: str) -> Mapping[str, Translation]:
-    """Return our own texts in exactly this language; empty if there is no file."""
-    return _read_shipped(language) if language in shipped_languages() else {}
+    """Return our own texts in exactly this language; empty if there is no file.
 
-
-@cache
-def _read_shipped(language: str) -> Mapping[str, Translation]:
-    # One file at a time: nobody waits for a language that nobody reads.
+    Files are read one at a time: a page waits for its own language only.
+    """
+    if language not in shipped_languages():
+        return {}
     return read_catalogue(SHIPPED_FOLDER / f"{language}.yml")[language]
 
 
@@ -238,5 +245,5 @@ def _stamp(path: Path) -> tuple[Path, int, int]:
     try:
         stat = path.stat()
     except OSError:
-        return path, 0, 0  # reading it says what is the matter
+        return path, 0, 0  # reading it raises the right error
     return path, stat.st_mtime_ns, stat.st_size

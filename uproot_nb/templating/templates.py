@@ -19,11 +19,11 @@ from markupsafe import Markup
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.hints import hint_for_template
-from uproot_nb.languages.catalogs import Catalogues, Shelf
+from uproot_nb.languages.catalogs import Catalogues, WatchedCatalogues
 from uproot_nb.languages.codes import ENGLISH, direction
 from uproot_nb.templating.formatting import fmtnum, to
 from uproot_nb.templating.markdown import PARAGRAPH, Prose, paragraph, read_prose
-from uproot_nb.templating.translation import speak, translate_blocks
+from uproot_nb.templating.translation import install_translation, translate_blocks
 
 __all__ = ["TemplateSource", "Templates"]
 
@@ -70,7 +70,7 @@ class Templates:
         version: the version in the address of static files, `static(path)`.
         cells: the templates of `%%template` cells by page name; may change at any time.
         encode: writes JSON, for the page's script and for the filter `tojson`.
-        shelf: the texts in other languages; by default those of *folders*.
+        watched: the texts in other languages; by default those of *folders*.
         filters: further template filters.
     """
 
@@ -80,7 +80,7 @@ class Templates:
         version: str,
         cells: Mapping[str, str] | None = None,
         encode: Callable[[Any], bytes] = orjson.dumps,
-        shelf: Shelf | None = None,
+        watched: WatchedCatalogues | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> None:
         self.folders = tuple(folders)
@@ -88,7 +88,7 @@ class Templates:
         self._version = version
         self._encode = encode
         self._filters = filters or {}
-        self._shelf = Shelf(*self.folders) if shelf is None else shelf
+        self._watched = WatchedCatalogues(*self.folders) if watched is None else watched
         self._environment = self._new_environment()
         self._compiled: dict[TemplateSource, _Compiled] = {}
         self._editions: tuple[Catalogues | None, dict[str, Templates]] = (None, {})
@@ -104,7 +104,7 @@ class Templates:
             BadLanguageFile: a file of translations has a mistake.
         """
         source = self.page_source(page, self.cells)
-        edition = self._edition(self._shelf.read(), boot, context)
+        edition = self._edition(self._watched.read(), boot, context)
         compiled = edition._compiled.get(source) or edition._compile(page.__name__, source)
         return edition._fill(page.__name__, compiled, context, boot)
 
@@ -134,7 +134,7 @@ class Templates:
 
         So the package's own pages can always be shown; an author's page raises the error.
         """
-        return self._shelf.last_good()
+        return self._watched.last_good()
 
     def page_source(self, page: type, cell_templates: Mapping[str, str]) -> TemplateSource:
         """Return a page's template: on the class, in a cell, in a file, else its docstring.
@@ -162,14 +162,14 @@ class Templates:
         wanted = (
             variables["language"] for variables in contexts if variables and "language" in variables
         )
-        language = catalogues.spoken(str(next(wanted, ENGLISH)))
+        language = catalogues.nearest(str(next(wanted, ENGLISH)))
         if catalogues is not self._editions[0]:
             self._editions = (catalogues, {})
         known = self._editions[1].get(language)
         if known is None:
             known = self._editions[1][language] = copy(self)
             known._environment, known._compiled = self._new_environment(), {}
-            speak(known._environment, catalogues, language)
+            install_translation(known._environment, catalogues, language)
         return known
 
     # ---- finding --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from jinja2.ext import Extension
 
 from uproot_nb.languages.catalogs import Catalogues
 
-__all__ = ["speak", "translate_blocks"]
+__all__ = ["install_translation", "translate_blocks"]
 
 _TAG = r"\{%%[-+]?\s*%s\s*[-+]?%%\}"
 _BLOCK = re.compile(
@@ -26,49 +26,48 @@ _NESTED = re.compile(_TAG % "translate")
 
 
 @dataclass(frozen=True)
-class _Speech:
+class _PageLanguage:
     catalogues: Catalogues
     language: str
 
 
-def speak(environment: Environment, catalogues: Catalogues, language: str) -> None:
+def install_translation(environment: Environment, catalogues: Catalogues, language: str) -> None:
     """Give an environment's templates `_`, `gettext` and `{% translate %}` in one language."""
-    say = catalogues.translator(language)
-    environment.globals.update(_=say, gettext=say)
-    environment.extend(uproot_speech=_Speech(catalogues, language))
+    translate = catalogues.translator(language)
+    environment.globals.update(_=translate, gettext=translate)
+    environment.extend(uproot_language=_PageLanguage(catalogues, language))
     environment.add_extension(_TranslateBlocks)
 
 
 def translate_blocks(
     environment: Environment, source: str, name: str | None = None, filename: str | None = None
 ) -> str:
-    """Put translations in the place of `{% translate %}…{% endtranslate %}` in a template's text.
+    """Replace each `{% translate %}…{% endtranslate %}` of a template's source by its translation.
 
-    A translation is template text like the block that it replaces: it may use all variables that
-    are in scope there, which are escaped as ever. Lines keep their numbers, unless a translation
-    has more of them than its block.
+    A translation is template source, too: it may use all variables in scope, which are escaped as
+    usual. Line numbers stay the same unless a translation has more lines than its block.
 
     Raises:
-        TemplateSyntaxError: a block is not closed, or a translation is no template.
+        TemplateSyntaxError: a block is not closed, or a translation is not a valid template.
     """
     if "translate" not in source:
         return source
-    speech: _Speech = environment.uproot_speech  # type: ignore[attr-defined]
+    target: _PageLanguage = environment.uproot_language  # type: ignore[attr-defined]
 
-    def spoken(found: re.Match[str]) -> str:
+    def replacement(found: re.Match[str]) -> str:
         line = source.count("\n", 0, found.start()) + 1
         if found["other"] is not None:
             return found.group()
         if found["lone"] is not None or _NESTED.search(found["text"]):
             _refuse("every {% translate %} needs one {% endtranslate %}", line, name, filename)
-        text = _translated(environment, speech, found["text"], (line, name, filename))
+        text = _translated(environment, target, found["text"], (line, name, filename))
         return _in_place(found, text)
 
-    return _BLOCK.sub(spoken, source)
+    return _BLOCK.sub(replacement, source)
 
 
 class _TranslateBlocks(Extension):
-    """Translates the blocks of every template before it is parsed, also of those it extends."""
+    """Translates the blocks of every template that is parsed, also of those it extends."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         return translate_blocks(self.environment, source, name, filename)
@@ -76,11 +75,11 @@ class _TranslateBlocks(Extension):
 
 def _translated(
     environment: Environment,
-    speech: _Speech,
+    target: _PageLanguage,
     text: str,
     place: tuple[int, str | None, str | None],
 ) -> str:
-    found = speech.catalogues.find(text, speech.language)
+    found = target.catalogues.find(text, target.language)
     if found is None:
         return text
     try:
@@ -95,7 +94,7 @@ def _translated(
 
 
 def _in_place(found: re.Match[str], text: str) -> str:
-    """Return what stands for a block: as many lines, as much whitespace around it."""
+    """Return a block's replacement, with as many lines and the whitespace that its dashes leave."""
     if found["inside"] == "-":
         text = text.lstrip()
     if found["within"] == "-":
