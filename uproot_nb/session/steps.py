@@ -328,8 +328,11 @@ class Steps:
             except BaseException as raised:  # cancellation and failures belong to the author's code
                 value, error = None, raised
 
-    def __del__(self) -> None:
-        self._coroutine.close()  # a task that was cancelled before its first step never ran it
+    def close(self, task: object = None) -> None:
+        """Close the coroutine: a *task* that was cancelled before its first step never ran it."""
+        self._coroutine.close()
+
+    __del__ = close
 
     def _step(self, value: Any, error: BaseException | None) -> Any:
         before = self._lock.begin_step(self._cause)
@@ -369,6 +372,9 @@ class StepLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Task[Any]:
         cause = self.lock.cause
         by_author = cause is not None and self.lock.owned() and asyncio.iscoroutine(coroutine)
-        if by_author and coroutine.cr_code is not drive.__code__:
-            coroutine = drive(Steps(coroutine, self.lock, cause or NOBODY))
-        return asyncio.Task(coroutine, loop=loop, **options)
+        if not by_author or coroutine.cr_code is drive.__code__:
+            return asyncio.Task(coroutine, loop=loop, **options)
+        steps = Steps(coroutine, self.lock, cause or NOBODY)
+        task = asyncio.Task(drive(steps), loop=loop, **options)
+        task.add_done_callback(steps.close)
+        return task
