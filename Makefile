@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-QUICK := -m "not processes and not slow" -n logical --maxprocesses 8 --dist worksteal
+QUICK := -m "not processes and not slow" $(PARALLEL)
 
 .PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13 mutants
 .PHONY: bench conformance lint vendor clean browser proxy
