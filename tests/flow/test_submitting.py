@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import wtforms
 
 from tests.running import Browser, serving, until
 from uproot_nb import IntegerField, Page, Rounds, Run, SelectField, StringField, move_to_end
@@ -173,6 +174,27 @@ async def test_a_hook_that_fails_leaves_the_data_as_it_was_and_can_be_tried_agai
         assert (player.count, player.rows, player.get("old")) == (11, ["first", "new"], None)
         player.rows.append("more")  # what came back is tracked as before
         assert player.history("rows")[-1].value == ["first", "new", "more"]
+
+
+class Opaque(wtforms.StringField):
+    """A field of the author's whose answers cannot be stored."""
+
+    def process_formdata(self, valuelist) -> None:
+        self.data = object()
+
+
+async def test_of_answers_that_cannot_all_be_stored_none_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Mixed(Ask):
+        fields = dict(number=IntegerField(label="Number"), opaque=Opaque("Opaque"))
+
+    with serving(Mixed, Last) as run:
+        ann = await Browser.open(run, 0)
+        assert (await ann.submit(number="3", opaque="x")).code == 500
+        assert stored(run) == {}
+        assert run.players[0].page == "Mixed"
+        assert "opaque" in capsys.readouterr().err
 
 
 async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:
