@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,17 @@ MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a brow
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes: `make quick` leaves them out."""
+    """Mark the tests that start processes, and let the files with most of them come first.
+
+    `make quick` leaves these tests out. They take longest: begun last, one of
+    their files would keep one worker busy while all others have nothing left to do.
+    """
+    starting: Counter[Path] = Counter()
     for item in items:
         if isinstance(item, pytest.Function) and starts_a_process(item):
             item.add_marker("processes")
+            starting[item.path] += 1
+    items.sort(key=lambda item: -starting[item.path])
 
 
 @pytest.fixture(scope="module")
