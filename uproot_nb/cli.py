@@ -25,10 +25,10 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; return 0, or 1 with one clear message."""
-    told = _parser().parse_args(arguments)
+    """Run the command; return 0, or 1 after printing an error."""
+    options = _parser().parse_args(arguments)
     try:
-        done: int = told.do(told)
+        done: int = options.do(options)
     except (UprootError, OSError) as failure:
         print(f"uproot-nb: {failure}", file=sys.stderr)
         return 1
@@ -43,31 +43,33 @@ def _parser() -> argparse.ArgumentParser:
     add_options(commands.add_parser("run", help="serve a notebook, without JupyterLab"))
 
     sessions = commands.add_parser("sessions", help="list the sessions of a database")
-    sessions.add_argument("db", metavar="DB", help="the database, as uproot_nb.sqlite3")
+    sessions.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
     sessions.set_defaults(do=_sessions)
 
     export = commands.add_parser("export", help="write a session's data as a ZIP or folder")
-    export.add_argument("db", metavar="DB", help="the database, as uproot_nb.sqlite3")
+    export.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
     export.add_argument("session", metavar="SESSION", help="the session's name")
-    export.add_argument("out", metavar="OUT", type=Path, help="name.zip, or a folder to be made")
+    export.add_argument("out", metavar="OUT", type=Path, help="name.zip, or a new folder")
     export.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl"))
-    export.add_argument("--all-fields", action="store_true", help="also the page flow's own")
+    export.add_argument(
+        "--all-fields", action="store_true", help="also the fields that uproot_nb itself sets"
+    )
     export.set_defaults(do=_export)
 
-    check = commands.add_parser("check", help="see whether a database is whole")
-    check.add_argument("db", metavar="DB", help="the database, as uproot_nb.sqlite3")
+    check = commands.add_parser("check", help="check whether a database is whole")
+    check.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
     check.add_argument(
         "--accept-loss", action="store_true",
-        help="let sessions go on without events that are lost for good",
+        help="let sessions continue without events that are lost for good",
     )  # fmt: skip
     check.set_defaults(do=_check)
     return parser
 
 
-def _sessions(told: argparse.Namespace) -> int:
-    found = runs(told.db)
+def _sessions(options: argparse.Namespace) -> int:
+    found = runs(options.db)
     if found.empty:
-        print(f"{told.db} has no session yet.")
+        print(f"{options.db} has no session yet.")
         return 0
     shown = found.assign(
         created=found["created"].dt.strftime("%Y-%m-%d %H:%M"),
@@ -77,24 +79,24 @@ def _sessions(told: argparse.Namespace) -> int:
     return 0
 
 
-def _export(told: argparse.Namespace) -> int:
-    with open_log(told.db, told.session) as log:
-        path = log.export(told.out, told.format, filters=not told.all_fields)
+def _export(options: argparse.Namespace) -> int:
+    with open_log(options.db, options.session) as log:
+        path = log.export(options.out, options.format, filters=not options.all_fields)
     print(path)
     return 0
 
 
-def _check(told: argparse.Namespace) -> int:
-    if told.accept_loss:
-        for name in accept_loss(told.db):
-            print(f"Session '{name}' may go on without the events that are missing.")
-    found = check_log(told.db)
+def _check(options: argparse.Namespace) -> int:
+    if options.accept_loss:
+        for name in accept_loss(options.db):
+            print(f"Session '{name}' may continue without its missing events.")
+    found = check_log(options.db)
     for fault in found.faults:
         print(fault)
     if found.unsigned:
         print(f"{found.unsigned:,} events were written by an older version, without checksums.")
     whole = "is damaged or incomplete" if found.faults else "is whole"
-    print(f"{told.db} {whole}: {found.sessions:,} sessions, {found.events:,} events.")
+    print(f"{options.db} {whole}: {found.sessions:,} sessions, {found.events:,} events.")
     return 1 if found.faults else 0
 
 

@@ -252,7 +252,7 @@ def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path)
     run.says("The notebook has closed session study")
     run.says("The notebook has closed session second")
     assert run.ends() == 0
-    ended = "The notebook has closed all that it served. Everything is in the database."
+    ended = "The notebook has closed all its sessions. Everything is in the database."
     assert ended in run.text
 
 
@@ -260,9 +260,9 @@ def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path)
     ("cells", "shown", "words"),
     [
         (["import time\nprint('waits')\ntime.sleep(60)"], "waits", "Nothing was served."),
-        ([EXPERIMENT.replace('name="study"', 'db=":memory:"')], "hello", "Nothing is kept"),
+        ([EXPERIMENT.replace('name="study"', 'db=":memory:"')], "hello", "Nothing was stored"),
         ([EXPERIMENT, EXPERIMENT.replace('name="study"', 'name="brief", db=":memory:"')],
-         "Session brief", "in the database, but for brief."),
+         "Session brief", "in the database, except for brief."),
     ],
 )  # fmt: skip
 def test_it_does_not_say_that_it_keeps_what_it_does_not(

@@ -104,7 +104,7 @@ def test_a_picture_says_what_is_printed_above_it(log: SqliteLog) -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     screen = LiveScreen(console)
     screen.show([watch], watch.look())
-    screen.say(f"printed {HOSTILE}")
+    screen.write(f"printed {HOSTILE}")
     screen.close()
     screen.close()
     written = console.file.getvalue()  # type: ignore[attr-defined]

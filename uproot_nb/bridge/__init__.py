@@ -1,1 +1,1 @@
-"""How the participant server and a kernel talk."""
+"""The messages between the participant server and a kernel, and their channels."""

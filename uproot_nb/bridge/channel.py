@@ -1,4 +1,4 @@
-"""Channel: one end of the line between the participant server and a kernel."""
+"""Channel: one end of the connection between the participant server and a kernel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Gone = Callable[[], None]
 """Called exactly once, when the other side has closed or died."""
 
 Accept = Callable[["Channel", str], tuple[Receive, Gone]]
-"""Takes a new channel and the id of the kernel behind it; says who listens."""
+"""Takes a new channel and its kernel's id; returns who receives from it."""
 
 
 class Channel(Protocol):
-    """One end of the line. Use it in its event loop's thread only.
+    """One end of a connection. Use it in its event loop's thread only.
 
     channel.send(Push("market", 7, ["ann"], b'{"op":"event","seq":7}'))
     """
@@ -32,15 +32,15 @@ class Channel(Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the other side has not taken yet (messages, for a channel in memory)."""
+        """Bytes that the other side has not read yet (messages, for a channel in memory)."""
 
     def send(self, message: BridgeMessage) -> None:
-        """Send *message* after all that was sent before; never waits, says nothing if closed."""
+        """Send *message* after those before; never waits, and does nothing if closed."""
 
     async def drain(self) -> None:
-        """Wait until the other side has taken most of what was sent, or the line is closed.
+        """Wait until the other side has read most of what was sent, or the channel is closed.
 
-        Whoever sends much at once waits here between its parts, so that memory stays bounded.
+        Call it between the parts of a large amount of data, so that memory stays bounded.
         """
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class MemoryChannel:
         self._other._schedule()
 
     async def drain(self) -> None:
-        await asyncio.sleep(0)  # the other end is handed everything once in each turn of the loop
+        await asyncio.sleep(0)  # the other end receives everything once in each turn of the loop
 
     def close(self) -> None:
         if self.closed:
@@ -104,10 +104,10 @@ class MemoryChannel:
 def memory_pair(
     receive: Receive, gone: Gone, accepted: Accept, kernel: str = ""
 ) -> tuple[MemoryChannel, MemoryChannel]:
-    """Return the kernel's and the server's end of a line within one event loop.
+    """Return the kernel's and the server's end of a channel within one event loop.
 
-    *receive* and *gone* listen at the kernel's end; *accepted* takes the server's end, as it does
-    for a stream.
+    *receive* and *gone* are for the kernel's end; *accepted* takes the server's end, as it does for
+    a stream.
     """
     near, far = MemoryChannel(), MemoryChannel()
     near._other, far._other = far, near

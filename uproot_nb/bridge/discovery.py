@@ -25,7 +25,7 @@ _PATTERN = "uproot_nb-*.json"
 
 
 class Discovery(msgspec.Struct, frozen=True):
-    """What a kernel must know to dial: kept in a file that its owner alone can read.
+    """What a kernel needs to connect, in a file that only its owner can read.
 
     `address` is "unix:PATH" or "tcp:HOST:PORT", `url` the participant root, `pid` the server's.
     """
@@ -50,17 +50,17 @@ def publish(found: Discovery, folder: Path | None = None) -> Path:
 
 
 def withdraw(path: Path) -> None:
-    """Remove the file, and the environment's word of it. Idempotent."""
+    """Remove the file, and the environment variable that names it. Idempotent."""
     path.unlink(missing_ok=True)
     if os.environ.get(VARIABLE) == str(path):
         del os.environ[VARIABLE]
 
 
 def find_server(argument: str | None = None, folder: Path | None = None) -> Discovery | None:
-    """Return the participant server to dial, or None where there is none.
+    """Return the participant server to connect to, or None if there is none.
 
     Tried in order: the file that *argument* names, the one that the environment names, the newest
-    file in Jupyter's runtime folder. A server that no longer lives is passed over.
+    file in Jupyter's runtime folder. Files of dead servers are skipped.
 
     Raises:
         BridgeRefused: *argument* was given and names no living server.
@@ -77,13 +77,13 @@ def find_server(argument: str | None = None, folder: Path | None = None) -> Disc
 
 
 def find_successor(url: str, since: float, named: str | None = None) -> Discovery | None:
-    """Return the server that stands where the one of *url* stood, or None while there is none.
+    """Return the server that has replaced the one at *url*, or None while there is none.
 
-    It has the same address, or it was started after *since* (Unix seconds). Another server that was
-    there before is another's: participants' links would not lead to it.
+    It has the same address, or was started after *since* (Unix seconds). Participants' links would
+    not lead to a server that was there before.
 
     Args:
-        named: the discovery file that was given for the first server; the next one's lies beside.
+        named: the discovery file of the first server, if it was given; the next one's is beside it.
     """
     known = named or os.environ.get(VARIABLE)
     folders = {Path(known).parent} if known else set()
@@ -97,7 +97,7 @@ def find_successor(url: str, since: float, named: str | None = None) -> Discover
 
 
 def _living(paths: Iterable[Path]) -> Iterator[tuple[Path, Discovery]]:
-    """Yield the servers that live; what dead ones left is removed."""
+    """Yield the living servers; remove the files of dead ones."""
     for path in paths:
         found = _read(path)
         if found is None:
@@ -140,13 +140,13 @@ def _is_ours(path: Path) -> bool:
 
 
 def _alive(found: Discovery) -> bool:
-    # A number may have passed to another process meanwhile; whether someone listens is the proof.
+    # Another process may have the number by now; only the open socket proves that it lives.
     return _is_running(found.pid) and _answers(found.address)
 
 
 def _is_running(pid: int) -> bool:
     if sys.platform == "win32":
-        return True  # os.kill would end the process there; whether it answers is asked instead
+        return True  # os.kill would end the process there; the socket is tried instead
     if pid <= 0:
         return False
     try:
@@ -170,13 +170,13 @@ def _answers(address: str) -> bool:
         with socket.create_connection((host, int(port)), timeout=_PROBE_SECONDS):
             return kind == "tcp"
     except (BlockingIOError, TimeoutError):
-        return True  # somebody listens and takes nobody now: the server hangs
+        return True  # it listens but accepts nobody now: the server hangs
     except (OSError, ValueError, OverflowError):
         return False
 
 
 def _sweep(path: Path, found: Discovery) -> None:
-    """Remove what a server left that was killed; a living one's is not touched."""
+    """Remove the files of a killed server, and never those of a living one."""
     if sys.platform == "win32" or _is_running(found.pid):
         return
     path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""leave_to_parent: a forked child lets go of the sockets that its parent serves.
+"""leave_to_parent: a forked child closes the sockets that its parent serves.
 
-`multiprocessing` in a cell may fork the process. Without this the child would hold every open
-connection, and nobody would learn that the parent has closed one.
+`multiprocessing` in a cell may fork the process. Without this the child would hold every
+connection open after the parent has closed it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _descriptors: set[int] = set()
 
 
 def leave_to_parent(descriptor: int) -> None:
-    """Let a forked child close *descriptor* (as far as the child is concerned)."""
+    """Let a forked child close its copy of *descriptor*."""
     if descriptor >= 0:
         _descriptors.add(descriptor)
 
@@ -28,7 +28,7 @@ def take_back(descriptor: int) -> None:
 def _let_go() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in _descriptors:
-        # The number stays taken: the child's copy of the socket object may still close it.
+        # The number stays in use: the child's copy of the socket object may still close it.
         os.dup2(nothing, descriptor, inheritable=False)
     os.close(nothing)
     _descriptors.clear()

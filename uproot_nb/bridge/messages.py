@@ -17,16 +17,16 @@ VERSION = 4
 
 
 class BridgeMessage(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """What travels on the bridge."""
+    """A message between the participant server and a kernel."""
 
 
 # ---- from the kernel ----------------------------------------------------------------------
 
 
 class Hello(BridgeMessage, frozen=True):
-    """The kernel's first message: it knows the token of the discovery file.
+    """The kernel's first message, with the token of the discovery file.
 
-    It says as well which session it will open, and from which file (`origin`), so that a copy is
+    It names the session that the kernel will open and its file (`origin`), so that a copy is
     refused at once.
     """
 
@@ -60,14 +60,14 @@ class AddPlayers(BridgeMessage, frozen=True):
 
 
 class SetState(BridgeMessage, frozen=True):
-    """The session is "running", "paused" or "closed"; told to every socket."""
+    """The session is "running", "paused" or "closed"; sent to every socket."""
 
     session: str
     state: str
 
 
 class CloseSession(BridgeMessage, frozen=True):
-    """The kernel serves the session no longer; its sockets are closed with 4404."""
+    """The kernel no longer serves the session; its sockets are closed with 4404."""
 
     session: str
 
@@ -94,9 +94,9 @@ class Push(BridgeMessage, frozen=True):
 
 
 class Backlog(BridgeMessage, frozen=True):
-    """What a newly opened socket has missed, as (seq, frame) pairs, oldest first.
+    """The pushes that a newly opened socket has missed, as (seq, frame) pairs, oldest first.
 
-    It comes in parts; from the last one on (`more` is false) the socket takes part in every `Push`.
+    It comes in parts; after the last one (`more` is false) the socket gets every `Push`.
     `action` is a frame without a seq to write after it: a reload, if the page cannot catch up.
     """
 
@@ -108,7 +108,7 @@ class Backlog(BridgeMessage, frozen=True):
 
 
 class Action(BridgeMessage, frozen=True):
-    """Steer browsers (reload, redirect …): a JSON text frame without a seq, for open sockets."""
+    """Make browsers reload, redirect …: a JSON text frame without a seq, for open sockets."""
 
     session: str
     players: list[str]
@@ -135,7 +135,7 @@ class OpenRoom(BridgeMessage, frozen=True):
 
 
 class CloseRoom(BridgeMessage, frozen=True):
-    """The session serves the room called `name` no longer."""
+    """The session no longer serves the room called `name`."""
 
     session: str
     name: str
@@ -181,9 +181,9 @@ class Welcome(BridgeMessage, frozen=True):
 
 
 class Refusal(BridgeMessage, frozen=True):
-    """The server did not let the kernel in; it closes the stream after this.
+    """The server refuses the kernel; it closes the stream after this.
 
-    `origin` is from where another kernel serves the session, if that is the reason.
+    `origin` is the file from which another kernel serves the session, if that is the reason.
     """
 
     reason: str
@@ -193,7 +193,7 @@ class Refusal(BridgeMessage, frozen=True):
 class RoomShared(BridgeMessage, frozen=True):
     """Another living session, called `other`, claims the room called `name` as well.
 
-    `other_has_it`: people who come to the room are let into that one, because it came later.
+    `other_has_it`: the room leads into that one, because it claimed it later.
     """
 
     session: str
@@ -203,7 +203,7 @@ class RoomShared(BridgeMessage, frozen=True):
 
 
 class TakenOver(BridgeMessage, frozen=True):
-    """Another kernel serves the session now, from `origin`; nobody comes here any more."""
+    """Another kernel serves the session now, from `origin`; no participants come here any more."""
 
     session: str
     origin: str
@@ -212,11 +212,11 @@ class TakenOver(BridgeMessage, frozen=True):
 class HttpRequest(BridgeMessage, frozen=True):
     """A participant's browser asks for a page, posts its form, or joins.
 
-    `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to look at
+    `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to see
     it and "enter" to go in; or "api" for the experiment's own api, with `method`, the `path` below
     its address and the `content` that was sent. `player` is empty unless it is about a player's
     page. `form` and `query` are (name, value) pairs; `languages` is the Accept-Language header;
-    `headers` are others of use to an author, by lower-case name. `files` were sent with the form:
+    `headers` are others that authors may use, by lower-case name. `files` were sent with the form:
     field name, file name without any folder, content type, path on this machine, size in bytes.
     They are removed once the request is answered.
     """
@@ -239,7 +239,7 @@ class HttpRequest(BridgeMessage, frozen=True):
 class Invoke(BridgeMessage, frozen=True):
     """A browser calls a live method. `args` and `kwargs` are JSON text, checked for form only.
 
-    `call` is the server's number for it, `id` the browser's; `page` the position it speaks for.
+    `call` is the server's number for it, `id` the browser's; `page` the position of its page.
     """
 
     call: int
@@ -254,7 +254,7 @@ class Invoke(BridgeMessage, frozen=True):
 
 
 class SocketOpened(BridgeMessage, frozen=True):
-    """A browser has connected, or still is when a kernel returns; it has all up to `since`."""
+    """A browser is connected, also when a kernel returns; it has all pushes up to `since`."""
 
     socket: int
     session: str
@@ -272,7 +272,7 @@ class SocketClosed(BridgeMessage, frozen=True):
 
 
 class Misuse(BridgeMessage, frozen=True):
-    """The server refused something: `what` names it, `count` how often in this report."""
+    """The server refused something: `what` describes it, `count` times in this report."""
 
     session: str
     player: str
@@ -283,8 +283,8 @@ class Misuse(BridgeMessage, frozen=True):
 class ScriptError(BridgeMessage, frozen=True):
     """A page's own JavaScript failed in a participant's browser, `count` times in this report.
 
-    `message` and `source` are the browser's words, cut to a bearable length; `line` is 0 where it
-    is unknown. `page` is the position of the page.
+    `message` and `source` are the browser's texts, cut to a limit; `line` is 0 if unknown.
+    `page` is the position of the page.
     """
 
     session: str
@@ -297,7 +297,7 @@ class ScriptError(BridgeMessage, frozen=True):
 
 
 class RoomWaiting(BridgeMessage, frozen=True):
-    """So many browsers wait in the session's room called `name` now."""
+    """The number of browsers that wait in the session's room called `name`."""
 
     session: str
     name: str

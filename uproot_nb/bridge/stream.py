@@ -1,8 +1,8 @@
 """StreamChannel: a channel over a Unix socket (TCP on Windows), framed and checked.
 
-A frame is a 4-byte big-endian length and a msgpack array of messages: all that one turn of the
-event loop sent travels as one frame. A message that is longer than a frame travels in several: the
-length's highest bit says that the array goes on in the next one.
+A frame is a 4-byte big-endian length and a msgpack array of messages: those of one turn of the
+event loop make one frame. Longer arrays are sent in several frames; the highest bit of a length
+means that the array continues in the next one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LARGEST_FRAME = 64 * 1024 * 1024
 """Bytes; what is longer is sent in several frames."""
 
 LARGEST_MESSAGE = 1024 * 1024 * 1024
-"""Bytes; a longer message is not sent, and the log says so."""
+"""Bytes; a longer message is not sent but logged as an error."""
 
 GREETING_SECONDS = 5.0
 """How long either side waits for the other's first message."""
@@ -53,7 +53,7 @@ _LARGEST_GREETING = 16 * 1024
 _GOES_ON = 1 << 31
 """Set in a frame's length if the next frame continues it."""
 _UNSENT_BYTES = 1024 * 1024
-"""So much may wait to be taken before `drain` waits."""
+"""The other side may leave as much unread before `drain` waits."""
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 _log = logging.getLogger("uproot_nb.bridge")
@@ -61,7 +61,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class StreamChannel(asyncio.Protocol):
-    """One end of a stream; `greet` hears its first message, then `open` names who listens."""
+    """One end of a stream; `greet` gets its first message, and `open` sets who receives others."""
 
     welcome: Welcome
 
@@ -82,14 +82,14 @@ class StreamChannel(asyncio.Protocol):
         self._descriptor = -1
         self._unread = bytearray()
         self._begun = bytearray()
-        """The frames so far of an array that goes on."""
+        """The frames so far of an array that continues."""
         self._room = asyncio.Event()
         self._room.set()
         self._outgoing: list[BridgeMessage] = []
         self.closed = False
 
     def open(self, incoming: Any, receive: Receive, gone: Gone) -> None:
-        """Take messages of the type *incoming* from now on."""
+        """Receive messages of the type *incoming* from now on."""
         self._decoder = msgspec.msgpack.Decoder(list[incoming])
         self._limit = LARGEST_FRAME
         self._receive, self._gone = receive, gone
@@ -115,7 +115,7 @@ class StreamChannel(asyncio.Protocol):
         self._write(messages)
 
     def _write(self, messages: list[BridgeMessage]) -> None:
-        """Write messages; one that cannot be sent delays no other, and never costs the line."""
+        """Write messages; one that cannot be encoded affects neither others nor the stream."""
         reason = ""
         try:
             body = _encoder.encode(messages)
@@ -182,7 +182,7 @@ class StreamChannel(asyncio.Protocol):
                 self._unread += data[taken:]
 
     def _read(self, data: bytes | bytearray) -> int:
-        """Hand on every whole frame in *data*; return how many bytes they took."""
+        """Pass on every whole frame in *data*; return how many bytes they took."""
         messages: list[BridgeMessage] = []
         start, size = 0, len(data)
         with memoryview(data) as view:
@@ -212,12 +212,12 @@ class StreamChannel(asyncio.Protocol):
         return start
 
     def _is_too_long(self, length: int, goes_on: bool) -> bool:
-        if self._greet is not None and goes_on:  # a stranger's words are few
+        if self._greet is not None and goes_on:  # a stranger's first message is short
             return True
         return length > self._limit or len(self._begun) + length > LARGEST_MESSAGE
 
     def _continued(self, body: memoryview, goes_on: bool) -> list[BridgeMessage]:
-        """Add one more frame to those before; return the messages once all are there."""
+        """Add one more frame; return the messages once the array is whole."""
         self._begun += body
         if goes_on:
             return []
@@ -225,7 +225,7 @@ class StreamChannel(asyncio.Protocol):
         return self._decoder.decode(whole)
 
     def _first(self, messages: list[BridgeMessage]) -> list[BridgeMessage]:
-        """Greet with the first message; return those that came along with it."""
+        """Pass the first message to `greet`; return those that came with it."""
         if messages and self._greet is not None:
             self._greet(self, messages[0])
         return messages[1:]
@@ -264,13 +264,13 @@ async def dial(
 ) -> StreamChannel:
     """Connect this kernel to a participant server; `.welcome` of the result is its greeting.
 
-    *kernel* is the kernel's id, by which the server keeps it from being culled; *session*, *origin*
-    and *take_over* are those of `Hello`.
+    *kernel* is the kernel's id, so that the server can prevent its culling; *session*, *origin* and
+    *take_over* are those of `Hello`.
 
     Raises:
-        BridgeSilent: nobody answers there.
+        BridgeSilent: no server answers.
         SessionElsewhere: another living kernel serves the session.
-        BridgeRefused: the server does not let this kernel in.
+        BridgeRefused: the server refuses this kernel.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[BridgeMessage | None] = loop.create_future()
@@ -310,7 +310,7 @@ def _why(reply: BridgeMessage | None) -> str:
         case Refusal(reason=reason):
             return reason
         case Welcome(version=version):
-            return f"it speaks version {version}, this kernel {VERSION}."
+            return f"it has version {version}, this kernel {VERSION}."
         case _:
             return "it closed the stream."
 
@@ -324,7 +324,7 @@ async def _connect(address: str, channel: StreamChannel) -> None:
         host, _, port = place.rpartition(":")
         await loop.create_connection(lambda: channel, host, int(port))
     else:
-        raise ValueError(f"{address!r} is no address of a participant server.")
+        raise ValueError(f"{address!r} is not the address of a participant server.")
 
 
 # ---- the server's side --------------------------------------------------------------------
@@ -394,7 +394,7 @@ class Listener:
             self._path = None
 
     def _greeter(self) -> StreamChannel:
-        # Until it has shown the token, little is kept of what it sends.
+        # Until it has sent the token, its messages must be short.
         channel = StreamChannel(Hello, _LARGEST_GREETING, self._greet)
         late = asyncio.get_running_loop().call_later(GREETING_SECONDS, self._late, channel)
         self._strangers[channel] = late
@@ -434,7 +434,7 @@ class Listener:
         if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
             return "its token is not the server's."
         if hello.version != VERSION:
-            return f"it speaks version {hello.version}, the server {VERSION}."
+            return f"it has version {hello.version}, the server {VERSION}."
         return ""
 
 
@@ -447,13 +447,13 @@ async def listen(
     find_rival: Callable[[Hello], str] = lambda hello: "",
     notes: Callable[[], list[str]] = list,
 ) -> Listener:
-    """Let kernels that know *token* in; *accepted* says who listens to each.
+    """Let in kernels that know *token*; *accepted* returns who receives from each.
 
-    *find_rival* names the file from which another kernel serves a newcomer's session, if one does;
-    *notes* are what its researcher should know.
+    *find_rival* returns the file from which another kernel serves a new kernel's session, or "";
+    *notes* are sentences for its researcher.
 
     The socket lies in *folder*, or in a temporary one where that path is too long for a socket.
-    *url* is the participant root that kernels are told.
+    *url* is the root of participants' links, which kernels are sent.
     """
     listener = Listener(token, accepted, url, find_rival, notes)
     await listener.start(Path(folder))

@@ -24,47 +24,55 @@ __all__ = ["add_options", "run_notebook"]
 
 
 def add_options(run: argparse.ArgumentParser) -> None:
-    """Tell the parser what `uproot-nb run` takes."""
-    run.add_argument("notebook", metavar="NOTEBOOK", help="its cells are run from top to bottom")
+    """Add the options of `uproot-nb run` to the parser."""
     run.add_argument(
-        "--players", type=_taken("players", int), metavar="N", help="at least so many places"
+        "notebook", metavar="NOTEBOOK", help="the notebook; its cells run from top to bottom"
     )
     run.add_argument(
-        "--port", type=_taken("port", int), default=8600, metavar="P", help="8600; 0 takes any"
+        "--players", type=_argument("players", int), metavar="N", help="open at least N places"
     )
     run.add_argument(
-        "--host", type=_taken("address"), default="127.0.0.1",
-        help="the address to listen on; 0.0.0.0 for all",
+        "--port",
+        type=_argument("port", int),
+        default=8600,
+        metavar="P",
+        help="the participants' port, by default 8600; 0 takes any",
+    )
+    run.add_argument(
+        "--host", type=_argument("address"), default="127.0.0.1",
+        help="the address to listen on, by default 127.0.0.1; 0.0.0.0 for all",
     )  # fmt: skip
     run.add_argument(
-        "--public-url", type=_taken("public_url"), default="", metavar="URL",
-        help="as browsers see it, by a proxy",
+        "--public-url", type=_argument("public_url"), default="", metavar="URL",
+        help="the address that browsers use, for example behind a proxy",
     )  # fmt: skip
     run.add_argument(
-        "--name", type=_taken("name"), help="the session's name, instead of the notebook's"
+        "--name", type=_argument("name"), help="the session's name, instead of the notebook's"
     )
     run.add_argument("--db", help="the database, instead of the notebook's")
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="a limit or another setting of the server, as max_frame_bytes=1000000; repeatable",
+        help="a setting of the server, such as max_frame_bytes=1000000; repeatable",
     )  # fmt: skip
-    run.add_argument("--frozen", action="store_true", help="no page may be redefined")
-    run.add_argument("--plain", action="store_true", help="lines instead of a picture")
+    run.add_argument("--frozen", action="store_true", help="do not let pages be redefined")
+    run.add_argument(
+        "--plain", action="store_true", help="print a line for each event instead of a live table"
+    )
     run.set_defaults(do=run_notebook)
 
 
-def run_notebook(told: argparse.Namespace) -> int:
+def run_notebook(options: argparse.Namespace) -> int:
     """Serve a notebook until Ctrl-C; return the exit code: 1 if it failed, 2 if it cannot start."""
-    screen = _screen(told.plain)
+    screen = _screen(options.plain)
     try:
-        notebook = NotebookFile.read(told.notebook)
+        notebook = NotebookFile.read(options.notebook)
         overrides = Overrides(
-            players=told.players, name=told.name, code="frozen" if told.frozen else None,
-            db=None if told.db is None else str(Path(told.db).absolute()),
+            players=options.players, name=options.name, code="frozen" if options.frozen else None,
+            db=None if options.db is None else str(Path(options.db).absolute()),
             fresh=fresh_name_of(notebook),
         )  # fmt: skip
         endpoint = ParticipantEndpoint(
-            told.host, told.port, told.public_url, _settings(told.settings)
+            options.host, options.port, options.public_url, _settings(options.settings)
         )
         return asyncio.run(_serve(notebook, endpoint, overrides, screen))
     except CannotStart as refusal:
@@ -97,10 +105,10 @@ def _screen(plain: bool) -> Screen:
     return LiveScreen(console)
 
 
-def _taken(name: str, kind: Callable[[str], Any] = str) -> Callable[[str], Any]:
-    """Return what takes an option's text as `serve` takes the argument *name*."""
+def _argument(name: str, kind: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """Return a parser that checks an option as `serve` checks its argument *name*."""
 
-    def take(text: str) -> Any:
+    def parse(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
@@ -110,4 +118,4 @@ def _taken(name: str, kind: Callable[[str], Any] = str) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text!r}: {advice}")
         return value
 
-    return take
+    return parse

@@ -1,4 +1,4 @@
-"""NotebookKernel: a kernel that runs a notebook's cells, and tells what they print."""
+"""NotebookKernel: a kernel that runs a notebook's cells, and passes on what they print."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class KernelDied(Exception):
 
 
 class CellFailed(Exception):
-    """A cell has raised; `traceback` is what the kernel says of it."""
+    """A cell has raised; `traceback` is the text that the kernel shows."""
 
     def __init__(self, number: int, traceback: str) -> None:
         self.number, self.traceback = number, traceback
@@ -38,13 +38,13 @@ class NotebookKernel:
     """One kernel's process.
 
     Args:
-        say: takes what cells print, and what is printed later.
+        show: takes what cells print, also after they have ended.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], say: Callable[[str], None]
+        self, folder: Path, environment: Mapping[str, str], show: Callable[[str], None]
     ) -> None:
-        self._folder, self._environment, self._say = folder, dict(environment), say
+        self._folder, self._environment, self._show = folder, dict(environment), show
         # Sockets in a private folder where the system has them, so that nobody else can listen.
         transport = "ipc" if os.name == "posix" else "tcp"
         self._manager = AsyncKernelManager(kernel_name="python3", transport=transport)
@@ -59,7 +59,7 @@ class NotebookKernel:
         return None if provisioner is None else getattr(provisioner, "pid", None)
 
     async def start(self) -> None:
-        """Start the process, and wait until it listens."""
+        """Start the process, and wait until it is ready."""
         await self._manager.start_kernel(cwd=str(self._folder), env=self._environment)
         self._client = self._manager.client()
         self._client.start_channels()
@@ -81,8 +81,8 @@ class NotebookKernel:
     async def runs(self) -> list[dict[str, Any]]:
         """Return the open runs: see `describe_runs`."""
         content = await self._execute("", {"runs": _DESCRIBE})
-        told = content.get("user_expressions", {}).get("runs", {}).get("data", {})
-        text = told.get("text/plain")
+        data = content.get("user_expressions", {}).get("runs", {}).get("data", {})
+        text = data.get("text/plain")
         return [] if text is None else list(json.loads(ast.literal_eval(text)))
 
     async def wait_for_death(self) -> None:
@@ -125,7 +125,7 @@ class NotebookKernel:
                 return content
 
     async def _while_alive(self, waiting: Coroutine[Any, Any, Any]) -> Any:
-        """Wait for something of the kernel, or for its end."""
+        """Wait for an answer of the kernel, or for its end."""
         task, death = asyncio.ensure_future(waiting), asyncio.ensure_future(self.wait_for_death())
         try:
             await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
@@ -135,11 +135,11 @@ class NotebookKernel:
         finally:
             task.cancel()
             death.cancel()
-            # Who cancels us here is heard: to wait for one after the other would hide it.
+            # Gathered, because waiting for one after the other would hide our own cancellation.
             await asyncio.gather(task, death, return_exceptions=True)
 
     async def _listen(self) -> None:
         while True:
             message = await self._client.get_iopub_msg()
             if message["msg_type"] == "stream":
-                self._say(message["content"]["text"])
+                self._show(message["content"]["text"])

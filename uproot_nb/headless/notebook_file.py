@@ -1,4 +1,4 @@
-"""NotebookFile: a notebook's code cells, as they were when the run began."""
+"""NotebookFile: a notebook's code cells as they were when the run began."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from uproot_nb.errors import UprootError
 
 __all__ = ["CannotStart", "NotebookFile"]
 
-_read: Any = nbformat.reads  # it tells no types
+_read: Any = nbformat.reads  # it has no types
 
 SKIPPED = "skip-execution"
-"""The tag of cells that are left out, as nbclient and Jupyter Book have it."""
+"""The tag of cells to skip, as in nbclient and Jupyter Book."""
 
 
 class CannotStart(UprootError):
-    """A headless run was asked for in a way that it cannot even begin."""
+    """A headless run cannot begin with these options."""
 
 
 @dataclass(frozen=True)
 class NotebookFile:
-    """A notebook that was read: the file may change now, what is run does not.
+    """A notebook that was read; later changes of the file have no effect.
 
     notebook = NotebookFile.read("market.ipynb")
     notebook.cells[0]
@@ -39,18 +39,20 @@ class NotebookFile:
         """Read a notebook.
 
         Raises:
-            CannotStart: the file is missing, or is no notebook of Python code.
+            CannotStart: the file is missing, or is not a notebook in Python.
         """
         file = Path(path).absolute()
         try:
             content: Any = _read(file.read_text("utf-8"), as_version=4)
             cells = [cell for cell in content.cells if cell.cell_type == "code"]
-            told = [cell.source for cell in cells if SKIPPED not in cell.metadata.get("tags", ())]
+            sources = [
+                cell.source for cell in cells if SKIPPED not in cell.metadata.get("tags", ())
+            ]
             language = content.metadata.get("kernelspec", {}).get("language", "python")
         except OSError as error:
             raise CannotStart(f"{path} cannot be read: {error.strerror}.") from error
-        except Exception as error:  # nbformat raises many kinds for what is no notebook
+        except Exception as error:  # nbformat raises many kinds of errors for other files
             raise CannotStart(f"{path} is not a Jupyter notebook.") from error
         if language != "python":
             raise CannotStart(f"{path} is a notebook in {language}, not in Python.")
-        return cls(file, tuple(code for code in told if code.strip()))
+        return cls(file, tuple(code for code in sources if code.strip()))

@@ -1,4 +1,4 @@
-"""Screens: what a terminal shows of a run, as a picture that changes or line by line."""
+"""Screens: what a terminal shows of a run, as a live table or line by line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uproot_nb.headless.escape_terminal import harmless, one_line
-from uproot_nb.headless.watch import Watch, told_of
+from uproot_nb.headless.watch import Watch, describe_event
 from uproot_nb.log.events import Event
 from uproot_nb.log.player_rows import HEADINGS, PlayerRow
 
@@ -27,23 +27,23 @@ _SHOWN_EVENTS = 6
 class Screen(Protocol):
     """Shows what happens."""
 
-    def say(self, text: str) -> None:
-        """Tell something to the researcher, or what the notebook prints."""
+    def write(self, text: str) -> None:
+        """Show a message to the researcher, or what the notebook prints."""
 
     def show(self, watches: Sequence[Watch], new: Sequence[Event]) -> None:
-        """Show the sessions, in which *new* has happened."""
+        """Show the sessions and their *new* events."""
 
     def close(self) -> None:
         """Leave the terminal as it was. Idempotent."""
 
 
 class PlainScreen:
-    """One line per happening, as a system's journal wants it."""
+    """One line per event, for a system's journal."""
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write the lines of a text."""
         for line in harmless(text).rstrip("\n").split("\n"):
             self._write(line)
@@ -52,25 +52,27 @@ class PlainScreen:
         """Write what is new."""
         for event in new:
             clock = time.strftime("%H:%M:%S", time.localtime(event.time))
-            self._write(f"{clock} {one_line(event.session, 40)}: {one_line(told_of(event), 300)}")
+            self._write(
+                f"{clock} {one_line(event.session, 40)}: {one_line(describe_event(event), 300)}"
+            )
 
     def close(self) -> None:
-        """Nothing is to be done."""
+        """Do nothing."""
 
 
 class LiveScreen:
-    """Tables that are drawn anew in place; what is said goes above them."""
+    """Tables that are redrawn in place, with messages above them."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._begun = False
 
-    def say(self, text: str) -> None:
-        """Write above the picture."""
+    def write(self, text: str) -> None:
+        """Write above the tables."""
         self._live.console.print(Text(harmless(text).rstrip("\n")), soft_wrap=True)
 
     def show(self, watches: Sequence[Watch], new: Sequence[Event]) -> None:
-        """Draw it anew."""
+        """Redraw the tables."""
         if not self._begun:
             self._live.start()
             self._begun = True
@@ -78,19 +80,19 @@ class LiveScreen:
         self._live.update(Group(*(picture(watch, room) for watch in watches)), refresh=True)
 
     def close(self) -> None:
-        """Leave the last picture in the terminal."""
+        """Leave the last tables in the terminal."""
         if self._begun:
             self._live.stop()
             self._begun = False
 
 
 def picture(watch: Watch, room: int = 50) -> Group:
-    """Return a session's picture; of more than *room* players only those who are there."""
+    """Return a session's table; of more than *room* players only those who have come."""
     lines = watch.players()
     counts = {status: sum(line.status == status for line in lines) for status in _COLOURS}
     head = Text(f"{one_line(watch.session, 60)}  ", style="bold")
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    head.append(f"{told or 'no places'}; {watch.events:,} events", style="not bold")
+    shown_counts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    head.append(f"{shown_counts or 'no places'}; {watch.events:,} events", style="not bold")
     if watch.errors:
         head.append(f"; {watch.errors} errors", style="bold red")
     shown = lines if len(lines) <= room else [line for line in lines if line.status != "open"]
@@ -114,4 +116,4 @@ def _table(lines: Sequence[PlayerRow]) -> Table:
 
 def _dated(event: Event) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(event.time))
-    return f"{clock} {one_line(told_of(event), 100)}"
+    return f"{clock} {one_line(describe_event(event), 100)}"

@@ -1,4 +1,4 @@
-"""Service: a notebook that is served until it is told to end, whatever happens to its kernel."""
+"""Service: a notebook that is served until Ctrl-C, also if its kernel dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RESTARTS, _WITHIN = 5, 60.0
 
 
 class Service:
-    """Runs a notebook's cells in a kernel, and again in a new one if that dies.
+    """Runs a notebook's cells in a kernel, and again in a new one if it dies.
 
     code = asyncio.run(Service(notebook, endpoint, Overrides(players=8), screen).run())
     """
@@ -45,10 +45,10 @@ class Service:
         self._watches: dict[tuple[str, str], Watch] = {}
         self._deaths: deque[float] = deque(maxlen=_RESTARTS)
         self._open: set[tuple[str, str]] = set()
-        """The sessions that this kernel serves, by their path and name."""
+        """The sessions that this kernel serves, by path and name."""
         self._served: set[tuple[str, str]] = set()
-        """Those that any of the kernels has served."""
-        self._told_links: set[tuple[str, str]] = set()
+        """The sessions that any of the kernels has served."""
+        self._shown_links: set[tuple[str, str]] = set()
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -58,12 +58,12 @@ class Service:
             CannotStart: the port cannot be opened.
         """
         await self._endpoint.open()
-        self._screen.say(
-            f'Starting: {self._endpoint.url} is open; who comes reads "One moment" until the '
+        self._screen.write(
+            f'Starting: {self._endpoint.url} is open. Participants see "One moment" until the '
             "notebook serves."
         )
         for note in self._endpoint.notes:
-            self._screen.say(note)
+            self._screen.write(note)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end)
@@ -80,8 +80,8 @@ class Service:
 
     def _end(self) -> None:
         if self._stop.is_set():
-            os._exit(130)  # asked again: at once; the log is whole after any end
-        self._screen.say("Closing … (once more: at once)")
+            os._exit(130)  # second request: end at once; the log is whole after any end
+        self._screen.write("Closing … (Ctrl-C again ends it at once)")
         self._stop.set()
 
     async def _serve(self) -> int:
@@ -89,33 +89,33 @@ class Service:
             try:
                 await self._start_kernel()
                 if not self._served:
-                    self._screen.say(
-                        "No cell of this notebook has called serve(), and left a run open."
+                    self._screen.write(
+                        "No cell of this notebook has called serve() and left its run open."
                     )
                     return 1
                 await self._watch_until_closed()
-                self._screen.say(
-                    f"The notebook has closed all that it served. {self._what_is_kept()}"
+                self._screen.write(
+                    f"The notebook has closed all its sessions. {self._describe_stored()}"
                 )
                 return 0
             except CellFailed as failure:
-                self._tell_failure(failure)
+                self._show_failure(failure)
                 return 1
             except KernelDied:
                 pass
             if not self._may_restart():
-                self._screen.say(f"The kernel died {_RESTARTS} times within a minute: giving up.")
+                self._screen.write(f"The kernel died {_RESTARTS} times within a minute: giving up.")
                 return 1
-            self._screen.say("The kernel died. A new one goes on with the session …")
+            self._screen.write("The kernel died. A new one continues the session …")
 
     async def _start_kernel(self) -> None:
         if self._kernel is not None:
             await self._kernel.end()
         path = self._notebook.path
-        told = replace(self._overrides, bridge=str(self._endpoint.file)).environment()
-        environment = {**os.environ, **told, "JPY_SESSION_NAME": str(path)}
+        options = replace(self._overrides, bridge=str(self._endpoint.file)).environment()
+        environment = {**os.environ, **options, "JPY_SESSION_NAME": str(path)}
         self._open = set()
-        self._kernel = NotebookKernel(path.parent, environment, self._screen.say)
+        self._kernel = NotebookKernel(path.parent, environment, self._screen.write)
         await self._kernel.start()
         for code in self._notebook.cells:
             self._endpoint.expect_kernel()
@@ -123,7 +123,7 @@ class Service:
             await self._note_runs()
 
     async def _note_runs(self) -> None:
-        """Tell of the sessions that are new, and of those that the notebook has closed."""
+        """Show the sessions that are new, and those that the notebook has closed."""
         assert self._kernel is not None
         runs = {(run["path"], run["name"]): run for run in await self._kernel.runs()}
         for key in self._open - runs.keys():
@@ -134,30 +134,30 @@ class Service:
 
     def _note_open(self, key: tuple[str, str], run: dict[str, Any]) -> None:
         self._served.add(key)
-        if key not in self._told_links:
-            self._told_links.add(key)
-            self._tell_links(run)
+        if key not in self._shown_links:
+            self._shown_links.add(key)
+            self._show_links(run)
         if run["path"] != _IN_MEMORY and key not in self._watches:
             self._watches[key] = Watch(*key)
         self._look()
 
     def _note_closed(self, key: tuple[str, str]) -> None:
         self._look()
-        self._told_links.discard(key)
+        self._shown_links.discard(key)
         watch = self._watches.pop(key, None)
         if watch is not None:
             watch.close()
-        self._screen.say(f"The notebook has closed session {key[1]}: its links lead nowhere now.")
+        self._screen.write(f"The notebook has closed session {key[1]}: its links no longer work.")
 
-    def _tell_links(self, run: dict[str, Any]) -> None:
-        self._screen.say(f"Session {run['name']} in {run['path']}")
+    def _show_links(self, run: dict[str, Any]) -> None:
+        self._screen.write(f"Session {run['name']} in {run['path']}")
         for kind, who, url in run["links"]:
-            self._screen.say(f"{kind:>6}  {who:<12} {url}")
+            self._screen.write(f"{kind:>6}  {who:<12} {url}")
         if run["path"] == _IN_MEMORY:
-            self._screen.say("Nothing of this session is kept: it has no database.")
+            self._screen.write("This session is not stored: it has no database.")
 
     async def _watch_until_closed(self) -> None:
-        """Return when the notebook has closed all that it served.
+        """Return when the notebook has closed all its sessions.
 
         Raises:
             KernelDied: the kernel's process has ended.
@@ -193,10 +193,10 @@ class Service:
         self._deaths.append(now)
         return len(self._deaths) < _RESTARTS or now - self._deaths[0] > _WITHIN
 
-    def _tell_failure(self, failure: CellFailed) -> None:
+    def _show_failure(self, failure: CellFailed) -> None:
         first = self._notebook.cells[failure.number - 1].strip().splitlines()[0]
-        self._screen.say(failure.traceback)
-        self._screen.say(f"Cell {failure.number} failed: {one_line(first, 70)}")
+        self._screen.write(failure.traceback)
+        self._screen.write(f"Cell {failure.number} failed: {one_line(first, 70)}")
 
     async def _close(self) -> None:
         if self._kernel is not None:
@@ -206,14 +206,14 @@ class Service:
         await self._endpoint.close()
         self._screen.close()
         if self._stop.is_set():
-            self._screen.say(f"Closed. {self._what_is_kept()}")
+            self._screen.write(f"Closed. {self._describe_stored()}")
 
-    def _what_is_kept(self) -> str:
+    def _describe_stored(self) -> str:
         lost = sorted(name for path, name in self._served if path == _IN_MEMORY)
         if not self._served:
             return "Nothing was served."
         if not lost:
             return "Everything is in the database."
         if len(lost) == len(self._served):
-            return "Nothing is kept: there was no database."
-        return f"Everything is in the database, but for {', '.join(lost)}."
+            return "Nothing was stored: there was no database."
+        return f"Everything is in the database, except for {', '.join(lost)}."

@@ -1,4 +1,4 @@
-"""Watch: what a session's log says now, for a terminal; it needs no kernel."""
+"""Watch: a session's players and newest events, read from its log without a kernel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uproot_nb.log.state import PlayerState, State
 __all__ = ["Watch"]
 
 _LAST = 12
-_TOLD = frozenset({"join", "connect", "disconnect", "enter", "submit", "error", "dropout"})
+_SHOWN = frozenset({"join", "connect", "disconnect", "enter", "submit", "error", "dropout"})
 
 
 class Watch:
@@ -27,7 +27,7 @@ class Watch:
     def __init__(self, path: str, session: str) -> None:
         self.session, self.errors, self.events = session, 0, 0
         self.last: list[Event] = []
-        """The newest of what happened to participants."""
+        """The newest events of participants."""
         self._log = SqliteLog(path, readonly=True)
         self._codec = read_codec()
         self._state = State(self._codec)
@@ -35,19 +35,19 @@ class Watch:
         self._begun = False
 
     def look(self) -> list[Event]:
-        """Take in what is new; return what is worth telling, nothing of the past at first."""
+        """Read new events; return those to show, which are none at first."""
         new: list[Event] = []
         for event in self._log.read(self.session, after=self._state.seq):
             self._state.apply(event)
             if event.kind in ("connect", "disconnect"):
                 self._since[event.subject.partition("/")[2]] = event.time
             self.errors += event.kind == "error"
-            if event.kind in _TOLD:
+            if event.kind in _SHOWN:
                 new.append(event)
         self.events = self._state.seq
         self.last = [*self.last, *new][-_LAST:]
-        told, self._begun = new if self._begun else [], True
-        return told
+        shown, self._begun = new if self._begun else [], True
+        return shown
 
     def players(self) -> list[PlayerRow]:
         """Return a row per player, in the order of player.id; texts as they were written."""
@@ -73,8 +73,8 @@ class Watch:
         return "" if value is None else str(value)
 
 
-def told_of(event: Event) -> str:
-    """Return an event in a few words, as its participant wrote them: make it harmless."""
+def describe_event(event: Event) -> str:
+    """Return an event in a few words, with unescaped texts of participants."""
     who = event.subject.partition("/")[2] or "session"
     if event.kind == "error":
         value = orjson.loads(event.value)
