@@ -258,7 +258,7 @@ def test_only_trusted_proxies_say_where_others_are(
 
 
 def test_a_proxy_that_is_no_address_is_named() -> None:
-    with pytest.raises(ValueError, match="'nginx' is no address"):
+    with pytest.raises(ValueError, match="'nginx' is not an address"):
         Proxies(["nginx"])
 
 

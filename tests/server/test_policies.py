@@ -60,7 +60,7 @@ def test_a_host_that_is_none_gets_into_no_policy(host: str) -> None:
 
 @pytest.mark.parametrize("one", ["a b", "x; script-src *", "x,y", "'none'", "", "http://a/b"])
 def test_who_could_not_frame_is_named(one: str) -> None:
-    with pytest.raises(ValueError, match="is nobody who could frame"):
+    with pytest.raises(ValueError, match="is not an origin"):
         check_ancestors([one])
 
 
@@ -191,5 +191,5 @@ async def test_a_path_that_no_one_knows_of_is_named(world: World) -> None:
 
 
 def test_a_server_that_nobody_could_frame_does_not_start() -> None:
-    with pytest.raises(ValueError, match="'x; y' is nobody"):
+    with pytest.raises(ValueError, match="'x; y' is not an origin"):
         ParticipantServer(frame_ancestors=["x; y"])

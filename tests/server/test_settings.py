@@ -65,7 +65,7 @@ async def test_an_author_reads_which_call_was_too_large_and_where_to_raise_the_l
         ({"max_connections": True}, "give a whole number"),
         ({"page_patience": float("nan")}, "give a number"),
         ({"trusted_proxies": "127.0.0.1"}, "give a list"),
-        ({"trusted_proxies": ["nginx"]}, "'nginx' is no address"),
+        ({"trusted_proxies": ["nginx"]}, "'nginx' is not an address"),
         ({"frame_ancestors": ["x; y"]}, "'x; y' is nobody"),
     ],
 )
@@ -139,5 +139,5 @@ async def test_a_large_upload_is_refused_when_it_is_announced(limited: Limited) 
 def test_what_a_jupyter_configuration_cannot_say_is_named() -> None:
     with pytest.raises(Exception, match=r"set c\.UprootNB\.max_frame_bytes itself"):
         UprootNB(config=Config(UprootNB={"limits": {"max_frame_bytes": 5000}}))
-    with pytest.raises(Exception, match="'nginx' is no address"):
+    with pytest.raises(Exception, match="'nginx' is not an address"):
         UprootNB(config=Config(UprootNB={"trusted_proxies": ["nginx"]}))

@@ -44,24 +44,24 @@ class UprootNB(ExtensionApp):
     load_other_extensions = True
 
     participant_port = Integer(
-        8600, min=0, max=65535, help="Participants' port; the next free one if it is taken."
+        8600, min=0, max=65535, help="Participants' port; the next free one if it is in use."
     ).tag(config=True)
     participant_address = Unicode(
-        "127.0.0.1", help="The address that participants' port is opened on; 0.0.0.0 for all."
+        "127.0.0.1", help="The address to listen on for participants; 0.0.0.0 for all."
     ).tag(config=True)
-    public_url = Unicode(
-        "", help="The participant server's address as browsers see it, for example behind a proxy."
-    ).tag(config=True)
+    public_url = Unicode("", help="The address that browsers use, for example behind a proxy.").tag(
+        config=True
+    )
     mount = Bool(
         False,
-        help="""Let participants in below Jupyter's own address, too. For hosts that have one port
-        only. Their pages are sandboxed there: they get an origin of their own.""",
+        help="""Also serve participants below Jupyter's own address, for hosts with a single port.
+        Their pages are sandboxed there: they get an origin of their own.""",
     ).tag(config=True)
     max_calls_per_second = Float(
         200.0, min=0.0, help="Calls of one player, five seconds' worth at once; 0 = no limit."
     ).tag(config=True)
     max_frame_bytes = Integer(
-        Limits.max_frame_bytes, min=1024, help="The longest message taken from a browser."
+        Limits.max_frame_bytes, min=1024, help="The longest message accepted from a browser."
     ).tag(config=True)
     max_unsent_bytes = Integer(
         Limits.max_unsent_bytes,
@@ -69,13 +69,13 @@ class UprootNB(ExtensionApp):
         help="A browser that leaves more unread is disconnected, and resumes when it can.",
     ).tag(config=True)
     max_connections = Integer(
-        Limits.max_connections, min=1, help="Connections open at a time, all players together."
+        Limits.max_connections, min=1, help="Open connections of all participants together."
     ).tag(config=True)
 
     max_upload_bytes = Integer(
         Limits.max_upload_bytes,
         min=Limits.max_form_bytes,
-        help="The longest form with files that is taken from a browser.",
+        help="The longest form with files accepted from a browser.",
     ).tag(config=True)
 
     max_connections_per_network = Integer(
@@ -92,18 +92,18 @@ class UprootNB(ExtensionApp):
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
-        help="""Addresses and networks of proxies whose X-Forwarded-For says where participants
-        are, as "127.0.0.1" for one on this machine. Without, it is ignored.""",
+        help="""Addresses and networks of proxies whose X-Forwarded-For header is trusted, such as
+        "127.0.0.1" for one on this machine. Other proxies' headers are ignored.""",
     ).tag(config=True)
 
     frame_ancestors = List(
         Unicode(),
-        help="""Who may show participants' pages in a frame, beside this machine's own pages:
-        origins, as "https://hub.example.org", or "*" for all.""",
+        help="""Origins that may show participants' pages in a frame, beside this machine's own:
+        such as "https://hub.example.org", or "*" for all.""",
     ).tag(config=True)
 
     limits = Dict(
-        help="""Further limits by their names, as {"max_form_bytes": 2_000_000}; see the manual."""
+        help="""Further limits by name, such as {"max_form_bytes": 2_000_000}; see the manual."""
     ).tag(config=True)
 
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
@@ -205,7 +205,7 @@ class UprootNB(ExtensionApp):
         return self.participants.notes + _notes_of_culling(self.serverapp)
 
     def _note_activity(self, kernel: str) -> None:
-        """Keep *kernel* from being culled: participants use it, though no cell runs."""
+        """Prevent *kernel* from being culled: participants use it, though no cell runs."""
         if self.serverapp is None:
             return
         now = datetime.now(UTC)
@@ -224,9 +224,9 @@ def _notes_of_culling(serverapp: Any) -> list[str]:
     notes = []
     if idle > 0:
         notes.append(
-            f"This Jupyter server ends kernels that have been idle for {idle} s (culling). While a "
-            "participant's page is open, this one is kept; with nobody there it is ended, and "
-            'links say "paused" until you run the notebook again. To prevent that: '
+            f"This Jupyter server ends kernels that have been idle for {idle} s (culling). This "
+            "one runs while a participant's page is open. Without one it is ended, and links show "
+            '"paused" until you run the notebook again. To prevent that: '
             "c.MappingKernelManager.cull_idle_timeout = 0, or `uproot-nb run`."
         )
     if server > 0:
@@ -241,8 +241,8 @@ def _mount_url(jupyter_url: str, base_url: str, default_url: str) -> str:
     """Return the mount's address below Jupyter's root, whose path a proxy may have changed.
 
     Args:
-        jupyter_url: where Jupyter says that it is; it may carry Jupyter's own token, and leads to
-            the page that is opened first, as `…/lab` or `…/tree`.
+        jupyter_url: Jupyter's own URL; it may have Jupyter's token, and leads to the page that
+            is opened first, as `…/lab` or `…/tree`.
         base_url, default_url: the paths of the root and of that page as the server knows them.
     """
     shown = urlsplit(jupyter_url)

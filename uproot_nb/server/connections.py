@@ -177,7 +177,7 @@ class Connections:
         return self.total >= self.most
 
     def describe_shortage(self, network: str) -> str:
-        """Return which limit keeps *network* from opening a connection, and how to change it."""
+        """Return the limit that prevents a connection of *network*, and how to change it."""
         if self.full:
             more = how_to_change("max_connections")
             return f"all {self.most:,} are in use. Raise `ulimit -n` and {more}"

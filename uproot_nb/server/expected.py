@@ -50,7 +50,7 @@ class Expected:
         return 2 * self.count < self._limits.max_connections
 
     def extend(self) -> None:
-        """Expect kernels from now on for as long as `Limits.kernel_patience` says."""
+        """Expect kernels for `Limits.kernel_patience` seconds from now."""
         self._until = max(self._until, self._clock() + self._limits.kernel_patience)
 
     def arrived(self, key: bytes) -> None:

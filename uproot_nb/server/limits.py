@@ -15,7 +15,7 @@ _MOST_VISITORS = 4096
 
 
 def how_to_change(setting: str) -> str:
-    """Return where a researcher changes a limit, as the end of a sentence."""
+    """Return how a researcher changes a limit, as the end of a sentence."""
     return (
         f"{setting} (c.UprootNB.{setting} in jupyter_server_config.py; "
         f"serve(server={{'{setting}': …}}) for a run's own server; uproot-nb run --set {setting}=…)"
@@ -24,7 +24,7 @@ def how_to_change(setting: str) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the participant server takes from browsers and keeps for them.
+    """What the participant server accepts from browsers, and stores for them.
 
     Sizes are bytes, times seconds.
     """
@@ -36,9 +36,9 @@ class Limits:
     max_frame_bytes: int = 64 * 1024
     max_unsent_bytes: int = 4 * 1024 * 1024
     max_connections: int = 4000
-    """Fewer where the process may not open so many files."""
+    """Fewer if the process may not open as many files."""
     max_connections_per_network: int = 0
-    """Of strangers behind one address (IPv6: one /64); 0 = half of what strangers have."""
+    """Of strangers behind one address (IPv6: one /64); 0 = half of all strangers' places."""
     max_sockets_per_player: int = 32
     max_unanswered_calls: int = 32
     max_form_bytes: int = 1024 * 1024
@@ -49,20 +49,20 @@ class Limits:
     max_files: int = 20
     max_fields: int = 1000
     max_uploads_per_player: int = 4
-    """Forms of one player that are on their way at once."""
+    """Forms of one player that may arrive at once."""
     upload_patience: float = 600.0
     """How long a form may take to arrive; one that stalls for `idle_timeout` is cut off."""
     kept_unanswered: float = 300.0
-    """How long files are kept that came with a form which no kernel has answered in time."""
+    """How long files are stored whose form no kernel has answered in time."""
     kernel_patience: float = 300.0
-    """How long after the server's start, or after a kernel went away, an unknown address may belong
-    to a kernel that is still to come: such browsers wait instead of being turned away."""
+    """How long after the server's start, or after a kernel went away, browsers with unknown
+    addresses wait for another kernel instead of being refused."""
     page_patience: float = 2.0
-    """How long a page waits for a kernel before it says "paused"."""
+    """How long a page waits for a kernel before the browser gets "paused"."""
     form_patience: float = 30.0
     """How long a form waits for a kernel, and any request for its answer."""
     report_interval: float = 0.5
-    """How often at most a kernel is told of what was refused."""
+    """The shortest time between two reports to a kernel."""
     ping_interval: float = 25.0
     idle_timeout: float = 60.0
     guesses_per_second: float = 0.5
@@ -98,7 +98,7 @@ class Limits:
         return TokenBucket(self.max_joins_per_second, self.join_burst, now)
 
     def bucket(self, now: float) -> TokenBucket | None:
-        """Return a full bucket for one player, or None where there is no limit."""
+        """Return a full bucket for one player; None without a limit."""
         if self.max_calls_per_second <= 0:
             return None
         burst = max(1.0, self.max_calls_per_second * self.burst_seconds)
@@ -118,7 +118,7 @@ class TokenBucket:
         self._rate, self._burst, self._level, self._at = rate, burst, burst, now
 
     def take(self, now: float, cost: float = 1.0) -> bool:
-        """Say whether one more call may pass at *now* (monotonic seconds)."""
+        """Return whether one more call may pass at *now* (monotonic seconds)."""
         level = min(self._level + (now - self._at) * self._rate, self._burst)
         self._at = now
         if level < min(cost, self._burst):
@@ -128,8 +128,9 @@ class TokenBucket:
         return True
 
     def queue(self, now: float, longest: float) -> float:
-        """Count one more call; return for how many seconds it waits for its turn, *longest* at
-        most: calls beyond that are not counted, or others would wait for ever.
+        """Count one more call; return how many seconds it must wait, at most *longest*.
+
+        Calls beyond that are not counted, or others would wait for ever.
         """
         level = min(self._level + (now - self._at) * self._rate, self._burst)
         pause = max(0.0, 1.0 - level) / self._rate
@@ -137,8 +138,7 @@ class TokenBucket:
         return min(pause, longest)
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Count a call that passed already, even if that makes a debt; a negative *cost* is one
-        that does not count after all."""
+        """Count a call that has passed, even if the level turns negative; *cost* < 0 uncounts."""
         level = min(self._level + (now - self._at) * self._rate, self._burst) - cost
         self._level, self._at = min(level, self._burst), now
 

@@ -1,4 +1,4 @@
-"""Networks: who is behind an address, and which proxies may say so for others."""
+"""Networks: which network an address belongs to, and which proxies are trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_HOPS = 32
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """Return what stands for an address's owner: an IPv6 network has more than can be counted."""
+    """Return what counts as one owner: an IPv4 address, or an IPv6 network (/64)."""
     try:
         known = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -25,20 +25,20 @@ def network_of(address: str) -> str:
 
 
 class Proxies:
-    """The proxies whose word on where a request comes from is believed.
+    """The proxies whose X-Forwarded-For headers are trusted.
 
     proxies = Proxies(["127.0.0.1", "10.0.0.0/8"])
     proxies.client("127.0.0.1", "203.0.113.9, 10.0.0.2")    # "203.0.113.9"
 
     Raises:
-        ValueError: one of *trusted* is no address and no network; the message names it.
+        ValueError: one of *trusted* is neither an address nor a network; the message names it.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._networks = [_parse_network(one) for one in trusted]
 
     def trusts(self, address: str) -> bool:
-        """Say whether *address* is that of a trusted proxy."""
+        """Return whether *address* is that of a trusted proxy."""
         if not self._networks:
             return False
         known = _parse_address(address)
@@ -50,9 +50,9 @@ class Proxies:
         """Return where a request comes from.
 
         Args:
-            address: who has connected.
-            forwarded: the X-Forwarded-For header. Each proxy appends whom it got the request from,
-                so it is read from its end, as long as trusted proxies wrote it.
+            address: of the connection.
+            forwarded: the X-Forwarded-For header. Each proxy appends the address that it got the
+                request from, so it is read from its end, as far as trusted proxies wrote it.
         """
         if not forwarded:
             return address
@@ -71,7 +71,8 @@ def _parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no address: give addresses or networks, as '127.0.0.1' or '10.0.0.0/8'"
+            f"{text!r} is not an address: give addresses or networks, such as '127.0.0.1' or "
+            "'10.0.0.0/8'"
         ) from None
 
 

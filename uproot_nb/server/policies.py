@@ -21,8 +21,8 @@ SANDBOX = (
 )
 """The policy for pages on Jupyter's own origin: they get an origin of their own instead.
 
-A window that they open is a page like any other: without a sandbox, for it is mostly another site,
-as the one that recruits; and without a way back, for the origins differ. Jupyter may frame them.
+A window that they open has no sandbox, because it is mostly another site, such as the one that
+recruits; it cannot reach back, because the origins differ. Jupyter may frame them.
 """
 
 _ANCESTOR = re.compile(r"\*|'self'|[a-z][a-z0-9+.-]*:|([a-z][a-z0-9+-]*://)?[\w.*-]+(:(\d+|\*))?")
@@ -33,23 +33,23 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def check_ancestors(ancestors: Iterable[str]) -> list[str]:
-    """Return who may frame, as the policy names them.
+    """Return the sources of a frame policy.
 
     Raises:
-        ValueError: one of them is no source of a policy; the message names it.
+        ValueError: one of them is not a source; the message names it.
     """
     checked = [one.strip().rstrip("/") for one in ancestors]
     for one in checked:
         if not _ANCESTOR.fullmatch(one.lower()):
             raise ValueError(
-                f"{one!r} is nobody who could frame: give origins, as 'https://hub.example.org', "
+                f"{one!r} is not an origin: give origins, such as 'https://hub.example.org', "
                 "or '*' for all"
             )
     return checked
 
 
 def frame_policy(host: str, ancestors: Iterable[str]) -> str:
-    """Return the policy by which *host* itself, on any port, and *ancestors* may frame a page.
+    """Return the policy that lets *host* itself, on any port, and *ancestors* frame a page.
 
     Jupyter shows participants' pages beside a notebook (`run.view`): it is on another port of the
     same machine, whatever that is called.
@@ -63,22 +63,22 @@ def frame_policy(host: str, ancestors: Iterable[str]) -> str:
 
 
 def same_origin(origin: str, host: str) -> bool:
-    """Say whether *origin* is a web page's that was asked for under *host*."""
+    """Return whether *origin* is that of a web page at *host*."""
     parts = _split(origin)
     return parts is not None and parts[1] == _with_port(host.lower(), parts[0])
 
 
 def is_at(origin: str, url: str) -> bool:
-    """Say whether *origin* is that of *url*."""
+    """Return whether *origin* is that of *url*."""
     parts = _split(origin)
     return parts is not None and parts == _split(url)
 
 
 def is_cross_site(headers: Mapping[str, str], *, lenient: bool) -> bool:
-    """Say whether a post comes from a page of another site, as far as its browser says.
+    """Return whether a post comes from a page of another site, as its browser reports.
 
     Args:
-        lenient: whether a page without an origin may post, as one in a sandbox.
+        lenient: whether a page without an origin may post, such as one in a sandbox.
     """
     site = headers.get("Sec-Fetch-Site", "")
     if site in ("same-origin", "none"):
@@ -92,12 +92,12 @@ def is_cross_site(headers: Mapping[str, str], *, lenient: bool) -> bool:
 
 
 def _split(url: str) -> tuple[str, str] | None:
-    """Return scheme and place, always with a port; None if it is no web address."""
+    """Return scheme and place, always with a port; None if it is not a web address."""
     try:
         parts = urlsplit(url.lower())
         if parts.scheme not in _PORTS or not parts.netloc or "@" in parts.netloc:
             return None
-    except ValueError:  # as "http://[" is none
+    except ValueError:  # such as "http://["
         return None
     return parts.scheme, _with_port(parts.netloc, parts.scheme)
 

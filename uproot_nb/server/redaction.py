@@ -1,7 +1,7 @@
-"""hide_secrets: what tornado and asyncio log never shows a participant's link.
+"""hide_secrets: logs of tornado and asyncio without participants' links.
 
 Tokens are in paths. The handlers log routes instead of addresses; this filter is for what tornado
-itself says about requests that never reach a handler.
+itself logs about requests that never reach a handler.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _redaction = _Redaction()
 
 
 def hide_secrets() -> None:
-    """Keep secrets out of the process's logs until `stop_hiding` was called as often."""
+    """Hide secrets in the process's logs until `stop_hiding` was called as often."""
     _redaction.users += 1
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_redaction)

@@ -1,7 +1,7 @@
 """WebSocket: the server's side of RFC 6455 on an asyncio transport, lean per frame.
 
-Tornado reads a frame in four awaited steps and keeps two coroutines per connection. Here a chunk
-of bytes is cut into frames at once, by a protocol object that is called only when bytes arrive.
+Tornado reads a frame in four awaited steps and has two coroutines per connection. Here a protocol
+object is called only when bytes arrive, and cuts them into frames at once.
 There are no extensions: compression would cost more memory than the participants themselves.
 """
 
@@ -24,7 +24,7 @@ _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _MASKED = 0x80, 0x80
 _GOODBYE_SECONDS = 5.0
 _FAIR_SHARES = 8
-"""A connection that leaves an eighth of the limit unread is looked at with its player's others."""
+"""A connection that leaves an eighth of the limit unread is checked with its player's others."""
 _UNACKNOWLEDGED_SECONDS = 60
 _MOST_FRAGMENTS = 1024
 _LONGEST_HEAD = 14
@@ -88,7 +88,7 @@ def _answer_to_close(payload: bytes) -> bytes:
 
 
 def _is_text(payload: bytes) -> bool:
-    """Say whether *payload* is UTF-8."""
+    """Return whether *payload* is UTF-8."""
     if payload.isascii():
         return True
     try:
@@ -99,7 +99,7 @@ def _is_text(payload: bytes) -> bool:
 
 
 class _TextCheck:
-    """Checks a message that comes in parts: the first byte that cannot be UTF-8 is the last.
+    """Checks a message that comes in parts, and fails at the first byte that cannot be UTF-8.
 
     check = _TextCheck()
     check.accepts(b"caf\xc3") and check.accepts(b"\xa9", whole=True)
@@ -111,7 +111,7 @@ class _TextCheck:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def accepts(self, part: bytes, whole: bool = False) -> bool:
-        """Take the next *part*; say whether what has come so far may begin a UTF-8 text."""
+        """Take the next *part*; return whether the parts so far may begin a UTF-8 text."""
         try:
             self._decoder.decode(part, whole)
         except UnicodeDecodeError:
@@ -145,29 +145,29 @@ class WebSocket(asyncio.Protocol):
         self._closing = False
         self._goodbye: asyncio.TimerHandle | None = None
         self.release: Callable[[], None] = _nothing
-        """Called when the connection is gone: its place is free."""
+        """Called when the connection is gone, to free its place."""
 
-    # ---- what a child says ----------------------------------------------------------------
+    # ---- for child classes ----------------------------------------------------------------
 
     def on_text(self, payload: bytes) -> None:
-        """Take a text message as bytes; they are UTF-8, and nothing more is known of them."""
+        """Take a text message as bytes, which are valid UTF-8."""
         raise NotImplementedError
 
     def admit(self, size: int) -> bool:
-        """Say whether one more frame, of whatever kind and with *size* bytes, may come now."""
+        """Return whether one more frame of any kind, with *size* bytes, may come now."""
         return True
 
     def on_open(self) -> None:
-        """The connection is made; text may come from now on."""
+        """The connection is open; text may come from now on."""
 
     def on_closed(self) -> None:
-        """The connection is gone, whoever closed it."""
+        """The connection is gone, whichever side closed it."""
 
     def on_refusal(self, code: int, what: str) -> None:
         """The browser broke a rule; the connection is about to be closed with *code*."""
 
     def on_too_large(self, size: int, head: bytes) -> None:
-        """A message of *size* bytes or more is not taken; *head* is as much of it as is known."""
+        """A message of *size* bytes or more is refused; *head* is its known beginning."""
         self.refuse(4413, "too large")
 
     # ---- writing --------------------------------------------------------------------------
@@ -179,16 +179,16 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the browser has not taken yet."""
+        """Bytes that the browser has not read yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
     @property
     def all_unsent(self) -> int:
-        """Bytes that whoever this is has not taken on any of its connections."""
+        """Bytes that the same participant has not read yet, on all connections."""
         return 0
 
     def write(self, frames: bytes) -> None:
-        """Write whole frames, as `text_frame` made them; close if the browser takes too few."""
+        """Write whole frames, as `text_frame` makes them; close if the browser reads too few."""
         transport = self._transport
         if self._closing or transport is None:
             return
@@ -206,7 +206,7 @@ class WebSocket(asyncio.Protocol):
             self.shut(code, what)
 
     def shut(self, code: int, reason: str = "") -> None:
-        """Say goodbye with *code*; what the browser still sends is thrown away. Idempotent."""
+        """Close with *code*; what the browser still sends is thrown away. Idempotent."""
         if self._closing:
             return
         self._write_close(struct.pack("!H", code) + reason.encode()[:123])
@@ -223,7 +223,7 @@ class WebSocket(asyncio.Protocol):
         """Ping; cut the connection if nothing came since the last ping."""
         if self._closing:
             return
-        if not self._heard and not self._paused:  # while nothing is read, silence says nothing
+        if not self._heard and not self._paused:  # while nothing is read, no pong can arrive
             self.abort()
             return
         self._heard = False
@@ -246,13 +246,13 @@ class WebSocket(asyncio.Protocol):
     def hold(self) -> None:
         """Handle nothing further for now.
 
-        A message's worth is still read, so that pongs and the end of the connection are noticed;
-        the browser must keep what it sends beyond that.
+        One message more is still read, so that pongs and the end of the connection are noticed;
+        the rest stays with the browser.
         """
         self._held = True
 
     def let_go(self) -> None:
-        """Read again, first what had come after `hold`."""
+        """Read again, first what came after `hold`."""
         self._held = False
         if self._paused and self._transport is not None:
             self._transport.resume_reading()
@@ -318,7 +318,7 @@ class WebSocket(asyncio.Protocol):
                 at += wide
             if not second & _MASKED or length >= _ALL:
                 self.refuse(PROTOCOL_ERROR, "malformed")
-                self._skip = _ALL  # no further frame can be found
+                self._skip = _ALL  # the next frame's start is unknown
                 return size
             if length > (_LONGEST_CONTROL if first & 0x8 else self._max):
                 self._refuse_long(first, length, bytes(data[at : at + 4 + _SHOWN_HEAD]))
@@ -356,7 +356,7 @@ class WebSocket(asyncio.Protocol):
         opcode = first & 0x0F
         is_text = opcode == _TEXT and self._parts is None
         if first & 0x70 or not (is_text or (opcode == 0 and self._parts is not None)):
-            return  # whatever it is, it is refused when it is whole
+            return  # it is refused when it is whole
         if self._text_check is None:
             self._text_check = _TextCheck()
         begin = at + 4 + self._checked
@@ -381,7 +381,7 @@ class WebSocket(asyncio.Protocol):
             self._on_part(opcode, bool(first & _FIN), payload)
 
     def _refuse_control(self, first: int) -> None:
-        """Refuse a frame that no browser makes; after a Close, however wrong, nothing follows."""
+        """Refuse a frame that no browser sends; nothing follows a Close, even an invalid one."""
         self.refuse(PROTOCOL_ERROR, "malformed")
         self._await_goodbye(first)
 
@@ -406,7 +406,7 @@ class WebSocket(asyncio.Protocol):
             self.on_text(whole)
 
     def _on_close(self, payload: bytes) -> None:
-        """Answer the browser's goodbye, and hang up when it has got what was written."""
+        """Answer the browser's Close, and close the connection once everything is written."""
         self._write_close(_answer_to_close(payload))
         if self._transport is not None:
             self._transport.close()
@@ -443,7 +443,7 @@ class WebSocket(asyncio.Protocol):
 def _limit_silence(opened: socket.socket) -> None:
     """Let the system end a connection whose other side acknowledges nothing any more.
 
-    Pings find that out, but not of a browser that has sent so much that nothing more is read.
+    Pings find that, but not while nothing is read because the browser has sent too much.
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
