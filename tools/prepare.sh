@@ -97,9 +97,7 @@ prepare_lowest() {
 
 # Where a version manager stands in front, the name alone may start nothing: it wants the number.
 find_version() {
-    local number
-    number=$(pyenv versions --bare 2>/dev/null | grep -m1 "^$1") || true
-    env ${number:+PYENV_VERSION="$number"} "python$1" -c 'import sys; print(sys.executable)' 2>/dev/null
+    env PYENV_VERSION="$1" "python$1" -c 'import sys; print(sys.executable)' 2>/dev/null
 }
 
 prepare_version() {
