@@ -1,7 +1,7 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make quick  lint, types and the tests that start no process: before each commit (90 seconds)
+# make quick  lint, types and the unit tests: before each commit (90 seconds)
 # make test   everything that is checked before a change is accepted (12 minutes)
 # make test-lowest   the quick tests with the oldest packages that setup.cfg allows
 # make test-3.13     the quick tests on Python 3.13, where there is one
@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-QUICK := -m "not processes and not slow" $(PARALLEL)
+QUICK := -m "not processes and not slow and not hypothesis" $(PARALLEL)
 
 .PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13 mutants
 .PHONY: bench conformance lint vendor clean browser proxy
