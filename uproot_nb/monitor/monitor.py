@@ -14,7 +14,6 @@ from uproot_nb.log.events import Event
 from uproot_nb.monitor.chart import Chart, Point, thinned
 from uproot_nb.monitor.event_window import EventWindow, Wanted
 from uproot_nb.monitor.player_rows import PlayerRows
-from uproot_nb.monitor.qr import qr_code
 from uproot_nb.monitor.repeating import repeating
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
@@ -281,6 +280,13 @@ def _shown_default(gap: Unanswered) -> str:
         return "" if value is MISSING else to_json(value).decode()
     except Exception:  # the border around authors' functions that return a default
         return ""
+
+
+def qr_code(text: str) -> str:
+    """Return a QR code as a data URI of an SVG image, dark on white, with a quiet border."""
+    import segno  # lazy: only monitors show one
+
+    return str(segno.make(text, error="m", micro=False).svg_data_uri(scale=4, light="#fff"))
 
 
 def _presence(event: Event) -> tuple[str, float, bool]:

@@ -10,7 +10,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.source import hash_text
 from uproot_nb.session.steps import Cause
 
-__all__ = ["Cells"]
+__all__ = ["Cells", "KernelInterrupt"]
 
 
 class Cells:
@@ -30,6 +30,7 @@ class Cells:
         interrupted: Callable[[], Any] = lambda: None,
     ) -> None:
         self._interrupted = interrupted
+        self._button = KernelInterrupt(shell, interrupted)
         self._shell, self._namespace, self._redefined = shell, namespace, redefined
         self._hash = ""
         self._running = 0
@@ -44,6 +45,7 @@ class Cells:
             self._note_cell(None)
             for event, callback in self._callbacks():
                 self._shell.events.register(event, callback)
+            self._button.start()
 
     def leave(self) -> None:
         """Be told no more. Idempotent."""
@@ -52,6 +54,7 @@ class Cells:
         for event, callback in self._callbacks():
             if callback in self._shell.events.callbacks[event]:
                 self._shell.events.unregister(event, callback)
+        self._button.stop()
 
     def _callbacks(self) -> list[tuple[str, Callable[..., None]]]:
         return [
@@ -121,3 +124,38 @@ class Cells:
             if isinstance(value, type) and issubclass(value, Page) and value.may_be_listed()
         ]
         return {page.__name__: page for page in found}
+
+
+class KernelInterrupt:
+    """Hears of the interrupt button, also while no cell is running.
+
+    While one is, Python raises KeyboardInterrupt in it, and `Cells` sees that. Otherwise ipykernel
+    ignores the signal: it has a handler for these times, which it sets again after each cell.
+
+    Args:
+        act: ends what holds participants up, if anything does; called in the main thread.
+    """
+
+    def __init__(self, shell: Any, act: Callable[[], Any]) -> None:
+        self._kernel: Any = getattr(shell, "kernel", None)
+        self._act, self._before = act, None
+        self._listening = False
+
+    def start(self) -> None:
+        """Begin to listen; called in a cell."""
+        before = getattr(self._kernel, "saved_sigint_handler", None)
+        if before is not None:  # there is no ipykernel, or it has changed its ways
+            self._before, self._listening = before, True
+            self._kernel.saved_sigint_handler = self._handle
+
+    def stop(self) -> None:
+        """Listen no more. Idempotent."""
+        if self._listening and self._kernel.saved_sigint_handler == self._handle:
+            self._kernel.saved_sigint_handler = self._before
+        self._listening = False
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self._listening:
+            self._act()
+        if callable(self._before):
+            self._before(number, frame)

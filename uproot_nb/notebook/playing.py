@@ -1,13 +1,14 @@
-"""Playing: who lets bots take part in a run, at whose places."""
+"""BotPlaces: the places of a run at which bots play."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.engine.runtime import Runtime
 from uproot_nb.errors import ClosedRun, UprootError
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
@@ -15,38 +16,101 @@ from uproot_nb.session.steps import Cause
 if TYPE_CHECKING:
     from uproot_nb.bots.client import Watcher
     from uproot_nb.bots.crowd import Bot, Bots, Part
-    from uproot_nb.notebook.run import Run
 
-__all__ = ["start_bots"]
+__all__ = ["BotPlaces"]
 
 
-def start_bots(
-    run: Run,
-    who: int | Mapping[Any, Bot] | Sequence[Bot],
-    fill: Bot,
-    seed: Any = None,
-    watcher: Watcher | None = None,
-) -> Bots:
-    """Let bots take part, and return them; see `Run.bots`."""
-    # lazy: the bots' parts need Tornado, and most notebooks have no bots
-    from uproot_nb.bots.crowd import Bots, Part
+class BotPlaces:
+    """Lets bots take part in a run, and remembers at which places they play.
 
-    if run.closed:
-        raise ClosedRun(run.name)
-    bots = _bots(who, fill)
-    for bot in bots.values() if isinstance(bots, Mapping) else bots:
-        _check_bot(bot)
-    if isinstance(bots, Mapping):
-        cast = [(_player(run, key), bot) for key, bot in bots.items()]
-    else:
-        cast = list(zip(_free_places(run, len(bots)), bots, strict=True))
-    _check_cast(run, [player for player, _ in cast])
-    parts = [
-        Part(player.name, run.link(player), bot, _chance(seed, player)) for player, bot in cast
-    ]
-    for part in parts:
-        _note(run, part, plays=True)
-    return Bots(parts, lambda part: _note_later(run, part), watcher)
+    Args:
+        link: returns a player's own link.
+    """
+
+    def __init__(self, runtime: Runtime, link: Callable[[Player], str]) -> None:
+        self._runtime, self._link = runtime, link
+        self._started: list[Bots] = []
+
+    def start(
+        self,
+        who: int | Mapping[Any, Bot] | Sequence[Bot],
+        fill: Bot,
+        seed: Any = None,
+        watcher: Watcher | None = None,
+    ) -> Bots:
+        """Let bots take part, and return them; see `Run.bots`."""
+        # lazy: the bots' parts need Tornado, and most notebooks have no bots
+        from uproot_nb.bots.crowd import Bots, Part
+
+        if self._runtime.closed:
+            raise ClosedRun(self._runtime.name)
+        bots = _bots(who, fill)
+        for bot in bots.values() if isinstance(bots, Mapping) else bots:
+            _check_bot(bot)
+        if isinstance(bots, Mapping):
+            cast = [(self._player(key), bot) for key, bot in bots.items()]
+        else:
+            cast = list(zip(self._free_places(len(bots)), bots, strict=True))
+        self._check_cast([player for player, _ in cast])
+        parts = [
+            Part(player.name, self._link(player), bot, _chance(seed, player))
+            for player, bot in cast
+        ]
+        for part in parts:
+            self._log(part, plays=True)
+        self._started.append(Bots(parts, self._log_end, watcher))
+        return self._started[-1]
+
+    def stop(self) -> None:
+        """Have all bots leave. Idempotent."""
+        for bots in self._started:
+            bots.stop()
+
+    def _player(self, key: Any) -> Player:
+        """Return the player that a key names: a player, a name, a label, or a place's number."""
+        players = self._runtime.world.players()
+        if isinstance(key, int) and not isinstance(key, bool):
+            found = [player for player in players if player.id == key]
+        elif isinstance(key, str):
+            found = [player for player in players if player.name == key]
+            found = found or [player for player in players if player.label == key]
+        else:
+            return self._runtime.world.player(self._runtime.delivery.names(key)[0])
+        if len(found) != 1:
+            many = "several players are" if found else "no player is"
+            raise UprootError(
+                f"run.bots({{{key!r}: …}}): {many} called so.\n"
+                "Give a player, a name, a label, or the number of a place, from 0."
+            )
+        return found[0]
+
+    def _free_places(self, count: int) -> list[Player]:
+        """Take places that nobody has, as the join link does: free ones first, then new ones."""
+        runtime, taken = self._runtime, []
+        for _ in range(count):
+            player = runtime.world.claim_place()
+            taken.append(runtime.wait_for(runtime.open_place()) if player is None else player)
+        return taken
+
+    def _check_cast(self, players: Sequence[Player]) -> None:
+        names = [player.name for player in players]
+        busy = {name for bots in self._started for name in bots.running}
+        twice = [name for n, name in enumerate(names) if name in busy or name in names[:n]]
+        if twice:
+            raise UprootError(
+                f"The player {twice[0]} would be played by two bots.\nStop the first: bots.stop()."
+            )
+
+    def _log_end(self, part: Part) -> None:
+        """Log a bot's end from the run's loop: a cell may wait for us under its lock."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            self._runtime.loop.call_soon_threadsafe(self._log, part, False)
+
+    def _log(self, part: Part, plays: bool) -> None:
+        """Log that a bot plays for a player, or no longer does."""
+        cause = Cause("researcher", "", f"bot {part.name}", "")
+        with contextlib.suppress(ClosedRun):
+            self._runtime.interventions.note_bot(part.player, part.name, plays, cause)
 
 
 def _bots(who: Any, fill: Bot) -> Mapping[Any, Bot] | list[Bot]:
@@ -70,56 +134,5 @@ def _check_bot(bot: Any) -> None:
         )
 
 
-def _player(run: Run, key: Any) -> Player:
-    """Return the player that a key names: a player, a name, a label, or a place's number."""
-    if isinstance(key, int) and not isinstance(key, bool):
-        found = [player for player in run.players if player.id == key]
-    elif isinstance(key, str):
-        found = [player for player in run.players if player.name == key]
-        found = found or [player for player in run.players if player.label == key]
-    else:
-        return run._runtime.world.player(run._runtime.delivery.names(key)[0])
-    if len(found) != 1:
-        many = "several players are" if found else "no player is"
-        raise UprootError(
-            f"run.bots({{{key!r}: …}}): {many} called so.\n"
-            "Give a player, a name, a label, or the number of a place, from 0."
-        )
-    return found[0]
-
-
-def _free_places(run: Run, count: int) -> list[Player]:
-    """Take places that nobody has, as the join link does: free ones first, then new ones."""
-    runtime = run._runtime
-    taken = []
-    for _ in range(count):
-        player = runtime.world.claim_place()
-        taken.append(runtime.wait_for(runtime.open_place()) if player is None else player)
-    return taken
-
-
-def _check_cast(run: Run, players: Sequence[Player]) -> None:
-    names = [player.name for player in players]
-    busy = {name for bots in run._bots for name in bots.running}
-    twice = [name for n, name in enumerate(names) if name in busy or name in names[:n]]
-    if twice:
-        raise UprootError(
-            f"The player {twice[0]} would be played by two bots.\nStop the first: bots.stop()."
-        )
-
-
 def _chance(seed: Any, player: Player) -> random.Random:
     return random.Random() if seed is None else random.Random(f"{seed}/{player.id}")
-
-
-def _note_later(run: Run, part: Part) -> None:
-    """Note a bot's end when the run's loop comes to it: a cell may wait for us under its lock."""
-    with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-        run._runtime.loop.call_soon_threadsafe(_note, run, part, False)
-
-
-def _note(run: Run, part: Part, plays: bool) -> None:
-    """Let the log say that a bot plays for a player, or does so no more."""
-    cause = Cause("researcher", "", f"bot {part.name}", "")
-    with contextlib.suppress(ClosedRun):
-        run._runtime.interventions.note_bot(part.player, part.name, plays, cause)

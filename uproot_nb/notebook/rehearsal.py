@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.errors import UprootError
-from uproot_nb.notebook.playing import start_bots
+from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import serve
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from uproot_nb.bots.crowd import Bot, Bots
     from uproot_nb.bots.timings import Timings
-    from uproot_nb.notebook.run import Run
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -169,7 +168,7 @@ def rehearse(
         )  # fmt: skip
         with run:
             used, begun = _engine_seconds(run), time.monotonic()
-            with start_bots(run, players, bot, seed, timings) as bots:
+            with run._bots.start(players, bot, seed, timings) as bots:
                 why = _wait(bots, seconds, patience)
                 took = time.monotonic() - begun
                 used = _engine_seconds(run) - used

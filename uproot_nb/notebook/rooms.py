@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 
 from uproot_nb.analysis.plain_html import plain_html
-from uproot_nb.engine.runtime import Runtime
-from uproot_nb.errors import ClosedRun, UprootError
+from uproot_nb.errors import UprootError
 from uproot_nb.realtime.rooms import LABEL, Room, Rooms
 from uproot_nb.session.entities import Player
 from uproot_nb.session.entity_list import Bunch
 
-__all__ = ["Room", "RoomHandle", "open_room", "room"]
+__all__ = ["Room", "RoomHandle", "room"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -49,15 +48,6 @@ def room(
     if not isinstance(open, bool):
         raise UprootError(f"room({name!r}, open={open!r}): use True or False.")
     return Room(name, None if labels is None else _checked(name, labels), capacity, open)
-
-
-def open_room(runtime: Runtime, wanted: Room) -> RoomHandle:
-    """Serve a room in a run, or change the one of that name; see `room`."""
-    checked = room(wanted.name, wanted.labels, wanted.capacity, wanted.open)
-    if runtime.closed:
-        raise ClosedRun(runtime.name)
-    runtime.rooms.define(checked)
-    return RoomHandle(runtime.rooms, checked.name, lambda: runtime.url)
 
 
 def _checked(name: str, labels: Iterable[str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from uproot_nb.monitor.display import show_html
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.monitor.snapshot import player_table
 from uproot_nb.notebook.notebook_source import note_notebook
-from uproot_nb.notebook.playing import start_bots
+from uproot_nb.notebook.playing import BotPlaces
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
 from uproot_nb.realtime.rooms import Room
@@ -53,7 +53,7 @@ class Run(Steering, Tables):
     ) -> None:
         self._runtime, self._closing, self._closed = runtime, closing, closed
         self._windows: Windows | None = None
-        self._bots: list[Bots] = []
+        self._bots = BotPlaces(runtime, self.link)
         super().__init__(runtime.world.log, runtime.name)
 
     # ---- what it is ----
@@ -236,9 +236,7 @@ class Run(Steering, Tables):
         Raises:
             UprootError: something is no bot, or nobody's place; or a bot plays there already.
         """
-        bots = start_bots(self, who, fill, seed)
-        self._bots.append(bots)
-        return bots
+        return self._bots.start(who, fill, seed)
 
     def pause(self) -> None:
         """Let calls, forms, moves, waits and clocks stand still; participants see a calm notice."""
@@ -253,8 +251,7 @@ class Run(Steering, Tables):
         is_open = not self.closed
         if is_open:
             self._closing()
-            for bots in self._bots:
-                bots.stop()
+            self._bots.stop()
             self._runtime.note_all_left()
         try:
             self._runtime.close()

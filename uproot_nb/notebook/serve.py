@@ -26,7 +26,6 @@ from uproot_nb.log.paths import database_path, notebook_file
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.notebook.cells import Cells
 from uproot_nb.notebook.connecting import Connection, ServerConnection
-from uproot_nb.notebook.kernel_interrupt import KernelInterrupt
 from uproot_nb.notebook.magics import (
     install_magics,
     listen_for_templates,
@@ -184,7 +183,6 @@ class Serving:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
         self._cells = Cells(shell, names, self._redefined, self._interrupted)
-        self._interrupt = KernelInterrupt(shell, self._interrupted)
         line.say = lambda text: self._show(text, Cause("", "", "line", ""))
         kept = path != ":memory:"
         self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
@@ -232,7 +230,6 @@ class Serving:
         for room in rooms:
             self.run.room(room)
         self._cells.watch(self._runtime.end_cell)
-        self._interrupt.start()
         listen_for_templates(self._names, self._template_changed)
 
     def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
@@ -336,7 +333,6 @@ class Serving:
     def _closed(self) -> None:
         self._output.stop()
         self._cells.leave()
-        self._interrupt.stop()
         stop_listening(self._names, self._template_changed)
         open_runs = self._names.get(OPEN_RUNS, {})
         for key in [key for key, one in open_runs.items() if one is self]:
