@@ -217,14 +217,14 @@ __version__ = VERSION
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Tell Jupyter Server where the extension is."""
+    """Return where Jupyter Server finds the extension."""
     from uproot_nb.server.app import UprootNB  # lazy: a kernel does not need the server's parts
 
     return [{"module": "uproot_nb", "app": UprootNB}]
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Let `%load_ext uproot_nb` install the %%template magic, and the names `uproot.*` for cells.
+    """Install the %%template magic and the names `uproot.*` for cells: `%load_ext uproot_nb`.
 
     The magic comes with the import alone; the names only where no package `uproot` is installed.
     """
@@ -234,7 +234,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Let `%unload_ext uproot_nb` take the names `uproot.*` away again."""
+    """Remove the names `uproot.*`: `%unload_ext uproot_nb`."""
     remove_names()
 
 

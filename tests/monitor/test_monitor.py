@@ -53,7 +53,7 @@ class Ask(Page):
 
 
 class Window:
-    """A browser's side that remembers what it was told."""
+    """A browser's side that remembers the messages it got."""
 
     def __init__(self, run: Any, fields: Any = (), polite: bool = True) -> None:
         self.told: list[dict[str, Any]] = []
@@ -63,9 +63,9 @@ class Window:
     def take(self, message: dict[str, Any]) -> None:
         self.told.append(message)
         if self.polite and message["op"] == "news":
-            self.say(op="ack", n=message["n"])
+            self.send(op="ack", n=message["n"])
 
-    def say(self, **message: Any) -> None:
+    def send(self, **message: Any) -> None:
         self.monitor.receive(message)
 
     def news(self) -> list[dict[str, Any]]:
@@ -79,21 +79,21 @@ class Window:
         return rows[-1]
 
 
-async def test_a_browser_that_asks_is_told_that_the_run_is_there() -> None:
+async def test_a_browser_that_asks_learns_that_the_run_is_there() -> None:
     """Also one that has acknowledged nothing; and after the end that it has ended."""
     with serving(Task) as run:
         window = Window(run, polite=False)
-        window.say(op="ask")
+        window.send(op="ask")
         await until(lambda: window.last("here"))
-    window.say(op="ask")
+    window.send(op="ask")
     assert window.told[-1] == {"op": "closed"}
 
 
 async def test_a_browser_that_is_ready_gets_everything_then_what_is_new() -> None:
-    """Only rows that changed are told again."""
+    """Only rows that changed are sent again."""
     with serving(Task, Thanks) as run:
         window = Window(run, ["bid"])
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
         first = window.news()[0]
         assert first["everything"]
@@ -114,13 +114,13 @@ async def test_a_slow_browser_is_not_flooded() -> None:
     """Two messages may be unacknowledged; after the next acknowledgement it gets the newest."""
     with serving(Task) as run:
         window = Window(run, ["bid"], polite=False)
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
         for n in range(20):
             run.players[0].bid = n
             await until(lambda n=n: len(window.news()) == UNACKNOWLEDGED or n < 3)
         assert len(window.news()) <= UNACKNOWLEDGED
-        window.say(op="ack", n=UNACKNOWLEDGED)
+        window.send(op="ack", n=UNACKNOWLEDGED)
         await until(lambda: len(window.news()) > UNACKNOWLEDGED)
         assert window.row(run.players[0].name)[6] == ("19",)
 
@@ -129,7 +129,7 @@ async def test_errors_come_with_their_traceback() -> None:
     """As the log has them."""
     with serving(Task) as run:
         window = Window(run)
-        window.say(op="ready")
+        window.send(op="ready")
         ann = await Browser.open(run)
         with pytest.raises(Exception, match=r".*"):
             await ann.call("fail")
@@ -140,11 +140,11 @@ async def test_errors_come_with_their_traceback() -> None:
 
 
 def test_what_is_asked_for_is_done_once_and_answered() -> None:
-    """A mistake is told, too; every act is the researcher's in the log."""
+    """A mistake is reported, too; in the log, every action is the researcher's."""
     with serving(Task, Thanks) as run:
         window = Window(run)
         names = [player.name for player in run.players]
-        window.say(op="do", id=1, what="advance", players=names)
+        window.send(op="do", id=1, what="advance", players=names)
         until_true(lambda: window.last("done"))
         assert window.last("done") == {"op": "done", "id": 1, "text": "advance: 2 of 2 players."}
         assert run.players[0].page == "Task"
@@ -158,20 +158,20 @@ def test_what_is_asked_for_is_done_once_and_answered() -> None:
             {"what": "set", "players": names, "values": 7},
         )
         for number, question in enumerate(wrong, start=2):
-            window.say(op="do", id=number, **question)
+            window.send(op="do", id=number, **question)
             until_true(lambda n=number: (window.last("done") or {}).get("id") == n)
             assert "error" in (window.last("done") or {})
-        window.say(op="do", id=99, what="set", players=names, values={"cash": 3})
+        window.send(op="do", id=99, what="set", players=names, values={"cash": 3})
         until_true(lambda: (window.last("done") or {}).get("id") == 99)
         assert [player.cash for player in run.players] == [3, 3]
         events = run.events
         acts = events[(events["kind"] == "intervention") & (events["cause"] == "monitor")]
         assert set(acts["actor"]) == {"researcher"}
         assert acts["field"].tolist() == ["advance"] * 2 + ["set"] * 2
-        window.say(op="do", id=100, what="pause")
+        window.send(op="do", id=100, what="pause")
         until_true(lambda: (window.last("done") or {}).get("id") == 100)
         assert "paused" in repr(run)
-    window.say(op="ready")
+    window.send(op="ready")
     assert window.last("closed")
 
 
@@ -186,11 +186,11 @@ async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on(
     """Whatever somebody types, and whatever a value does when it is shown."""
     with serving(Task, Thanks) as run:
         window = Window(run, ["bid"])
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
         name = run.players[0].name
         names = ["_x", "__class__", "session", "get", "", "bid", "a.b"]
-        window.say(op="fields", fields=names)
+        window.send(op="fields", fields=names)
         ann = await Browser.open(run)
         await ann.call("bid", 7)
         await until(lambda: window.row(name)[6] == ("", "", "", "", "", "7", ""))
@@ -214,7 +214,7 @@ async def test_what_goes_wrong_in_telling_is_reported_once_and_it_goes_on(
     monkeypatch.setattr(Monitor, "_look", failing)
     with serving(Task) as run:
         window = Window(run, ["bid"])
-        window.say(op="ready")
+        window.send(op="ready")
         await until(lambda: len(broken) > 3)
         assert [error["message"] for error in run.errors["value"]] == ["the monitor stumbles"]
         broken[0] = False
@@ -243,7 +243,7 @@ def test_nonsense_is_left_alone(nonsense: Any) -> None:
     with serving(Task) as run:
         window = Window(run)
         window.monitor.receive(nonsense)
-        window.say(op="ready")
+        window.send(op="ready")
         until_true(window.news)
         assert len(run.errors) == 0
 
@@ -255,9 +255,9 @@ async def test_a_chart_begins_with_the_past_and_goes_on() -> None:
         for value in (1, 2.5, "x", None, 4):
             ann.cash = value
         window = Window(run)
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
-        window.say(op="chart", fields="cash")
+        window.send(op="chart", fields="cash")
 
         def drawn() -> list[float]:
             return [point[3] for news in window.news() for point in news["points"]]
@@ -272,9 +272,9 @@ async def test_a_chart_has_as_many_fields_as_are_named_also_the_sessions() -> No
     with serving(Task) as run:
         ann, bob = run.players[:2]
         window = Window(run)
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
-        window.say(op="chart", fields=" cash,session.price , cash")
+        window.send(op="chart", fields=" cash,session.price , cash")
         await until(lambda: any(m["op"] == "chart" for m in window.told))
         ann.cash, bob.cash, ann.price = Decimal("1.5"), float("nan"), 9
         run.session.price, run.session.cash = 12, 3
@@ -294,12 +294,12 @@ def test_rows_of_the_log_come_when_they_are_asked_for() -> None:
         run.players[0].cash = 1
         window = Window(run)
         run.events  # noqa: B018  (commits)
-        window.say(op="rows", id="a", a=0, count=3, wanted=["", "", ""])
+        window.send(op="rows", id="a", a=0, count=3, wanted=["", "", ""])
         until_true(lambda: window.last("rows"))
         rows = window.last("rows") or {}
         assert [row[0] for row in rows["rows"]] == [1, 2, 3]
         assert rows["total"] == len(run.events)
-        window.say(op="find", id="b", time=0.0, count=2, wanted=["", "set", "cash"])
+        window.send(op="find", id="b", time=0.0, count=2, wanted=["", "set", "cash"])
         until_true(lambda: (window.last("rows") or {}).get("id") == "b")
         found = window.last("rows") or {}
         assert found["found"]
@@ -367,18 +367,18 @@ def test_a_snapshot_is_escaped_and_has_no_links() -> None:
 # ---- forms that are passed by ------------------------------------------------------------------
 
 
-async def test_the_browser_is_told_what_is_not_answered_before_it_advances() -> None:
+async def test_the_browser_gets_what_is_not_answered_before_it_advances() -> None:
     """With the default, as JSON; and afterwards of what is missing."""
     with serving(Ask, Thanks) as run:
         await Browser.open(run, 0)
         ann, bob = (player.name for player in run.players)
         run.advance(bob)
         window = Window(run)
-        window.say(op="unanswered", id=7, players=[ann, bob])
+        window.send(op="unanswered", id=7, players=[ann, bob])
         await until(lambda: window.last("unanswered"))
         gaps = [["Ask", "age", "", 2], ["Ask", "cash", "3", 2], ["Ask", "firm", "", 2]]
         assert window.last("unanswered") == {"op": "unanswered", "id": 7, "gaps": gaps}
-        window.say(op="do", id=8, what="advance", players=[ann, bob], values={"age": 3, "cash": 2})
+        window.send(op="do", id=8, what="advance", players=[ann, bob], values={"age": 3, "cash": 2})
         await until(lambda: window.last("done"))
         done = window.last("done")
         assert done is not None
@@ -392,13 +392,13 @@ async def test_an_answer_that_is_none_moves_nobody() -> None:
         await Browser.open(run, 0)
         window = Window(run)
         name = run.players[0].name
-        window.say(op="do", id=1, what="advance", players=[name], values={"age": -3})
+        window.send(op="do", id=1, what="advance", players=[name], values={"age": -3})
         await until(lambda: window.last("done"))
         done = window.last("done")
         assert done is not None
         assert "-3 is not a valid answer to Ask.age" in done["error"]
         assert run.players[0].page == "Ask"
-        window.say(op="unanswered", id=2, players=["nobody"])
+        window.send(op="unanswered", id=2, players=["nobody"])
         await until(lambda: window.last("unanswered"))
         assert window.last("unanswered") == {"op": "unanswered", "id": 2, "gaps": []}
 
@@ -407,7 +407,7 @@ async def test_an_answer_that_is_none_moves_nobody() -> None:
 
 
 class Broken(Page):
-    """Broken, as long as the session says so."""
+    """Broken while the session's divisor is 0."""
 
     def templatevars(page, player):
         return {"x": 1 / player.session.divisor}
@@ -417,7 +417,7 @@ def status_of(run: Any, place: int = 0) -> str:
     return PlayerRows(run._runtime.flow.journeys).status(run.players[place])
 
 
-async def test_who_sees_the_page_that_says_sorry_is_not_shown_as_online() -> None:
+async def test_who_sees_the_error_page_is_not_shown_as_online() -> None:
     with serving(Broken, Thanks) as run:
         run.session.divisor = 0
         ann = Browser(run.link(run.players[0]))
@@ -427,7 +427,7 @@ async def test_who_sees_the_page_that_says_sorry_is_not_shown_as_online() -> Non
         await ann.connect()
         await until(lambda: run.players[0].online)
         window = Window(run)
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
         assert window.row(run.players[0].name)[4] == "error"
         assert ">error<" in snapshot(run._runtime, PlayerRows(run._runtime.flow.journeys))
@@ -462,14 +462,14 @@ async def test_equal_failures_are_one_row_with_a_count() -> None:
                 await ann.call("no_such_method")
         run.errors  # noqa: B018  (counts what waits)
         window = Window(run)
-        window.say(op="ready")
+        window.send(op="ready")
         await until(window.news)
         rows = window.news()[0]["errors"]
         assert [row[6:] for row in rows] == [[3, 1], [1, 1], [4, 1]]
         assert [row[5] for row in rows] == ["Task.fail", "Task.fail", "Task.no_such_method"]
 
 
-def test_the_manual_says_how_often_the_monitor_is_refreshed() -> None:
+def test_the_manual_states_how_often_the_monitor_is_refreshed() -> None:
     assert NEWS_SECONDS == 1 / 5
     for page in ("monitor.md", "architecture.md"):
         assert "at most five times a second" in (DOCS / page).read_text("utf-8")

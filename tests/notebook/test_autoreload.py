@@ -81,7 +81,7 @@ def _hashes(run: Run) -> list[str]:
 async def test_frozen_code_stays_whatever_is_reloaded(
     reloaded: Reloaded, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Live methods, hooks and the text; and the cell says so."""
+    """Live methods, hooks and the text; and the cell shows it."""
     run = reloaded.serve("frozen")
     ann = await Browser.open(run)
     assert await ann.call("hi") == "one"

@@ -84,7 +84,7 @@ def test_what_the_serving_cell_itself_changes_names_it_too(shell: Any) -> None:
 async def test_what_a_live_method_changes_names_the_method_also_while_a_cell_runs(
     shell: Any,
 ) -> None:
-    """Cells and methods are told apart, whatever runs at the same time."""
+    """Cells and methods are distinguished, whatever runs at the same time."""
     run = start(shell)
     ann = await Browser.open(run)
     shell.user_ns["hold"] = run.lock
@@ -104,7 +104,7 @@ async def test_what_a_live_method_changes_names_the_method_also_while_a_cell_run
 
 
 def test_the_end_of_a_cell_means_committed(shell: Any) -> None:
-    """What a cell has changed is on disk before Jupyter says that it has ended."""
+    """A cell's changes are on disk before Jupyter shows that it has ended."""
     run = start(shell)
     begun, go_on = threading.Event(), threading.Event()
     run._runtime.loop.call_soon_threadsafe(lambda: (begun.set(), go_on.wait(30.0)))
@@ -174,7 +174,7 @@ async def test_a_method_that_is_new_or_gone_is_so_at_once(shell: Any) -> None:
         await ann.call("post", 1)
 
 
-async def test_a_page_that_looks_different_reloads_those_who_are_on_it(shell: Any) -> None:
+async def test_a_page_with_another_view_reloads_those_who_are_on_it(shell: Any) -> None:
     """Docstring, template or template variables: the browser loads the new page."""
     run = start(shell)
     ann = await Browser.open(run)

@@ -54,14 +54,14 @@ def test_where_no_server_runs_a_run_brings_its_own() -> None:
         assert run.url.startswith("http://127.0.0.1:")
 
 
-def test_who_wants_no_server_of_its_own_is_told_that_there_is_none() -> None:
+def test_without_embedding_a_missing_server_is_an_error() -> None:
     """embedded=False."""
     with pytest.raises(BridgeRefused, match="Jupyter server"):
         serve([Market], db=":memory:", namespace={}, embedded=False)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"address": 5}', "null"])
-def test_a_discovery_file_that_says_nothing_is_passed_over(
+def test_an_unreadable_discovery_file_is_skipped(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that a dead server left half-written."""
@@ -238,7 +238,7 @@ class Silent:
         withdraw(self.file)
 
 
-def test_a_server_that_hangs_is_waited_for_and_the_cell_says_so(
+def test_a_run_waits_for_a_server_that_hangs_and_the_cell_shows_it(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run that brought a server of its own instead would change everybody's links."""
@@ -255,7 +255,7 @@ def test_a_server_that_hangs_is_waited_for_and_the_cell_says_so(
         beside.start()
 
     monkeypatch.setattr(
-        connecting.ServerConnection, "say",
+        connecting.ServerConnection, "show",
         property(lambda line: partial(answer, line), lambda line, to: None), raising=False,
     )  # fmt: skip
     with serving(Market, embedded=None) as run:
@@ -376,7 +376,7 @@ def test_what_the_server_has_to_say_is_read_in_the_cell(
     assert "Port 8600 is in use." in said.out + said.err
 
 
-def test_a_run_with_a_server_of_its_own_says_that_the_port_is_in_use(
+def test_a_run_with_its_own_server_warns_that_the_port_is_in_use(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.socket() as other:

@@ -1,4 +1,4 @@
-"""A copied database never takes participants away from the original, unless somebody says so."""
+"""A copied database takes participants away from the original only if it is asked to."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_copy_may_have_links_of_its_own(
     assert run.errors.query("field != 'Warning'").empty
 
 
-async def test_a_copy_that_takes_over_says_so_to_the_original(
+async def test_the_original_is_warned_when_a_copy_takes_over(
     beside: Beside, tmp_path: Path, open_run: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = open_run(original := _folder(tmp_path))

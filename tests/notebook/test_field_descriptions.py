@@ -1,4 +1,4 @@
-"""Meanings: what an experiment says of its own data."""
+"""Field descriptions: how an experiment describes its data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Survey(Page):
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> dict[str, Any]:
+def descriptions(tmp_path: Path) -> dict[str, Any]:
     """Return the codebook of a session with answers, a model, and a field that a cell set."""
     names = {"codebook": {"player.cash": "points left", "session.price": "euros"}}
     with serving(Survey, names=names) as run:
@@ -55,9 +55,9 @@ def told(tmp_path: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_question_is_the_meaning_of_its_answers(told: dict[str, Any]) -> None:
+def test_a_question_is_the_meaning_of_its_answers(descriptions: dict[str, Any]) -> None:
     for table in ("latest/players", "sparse/players"):
-        age = told[table]["age"]
+        age = descriptions[table]["age"]
         assert age["meaning"] == "How old are you?"
         assert (age["type"], age["unit"], age["min"], age["max"]) == (
             "integer",
@@ -65,16 +65,16 @@ def test_a_question_is_the_meaning_of_its_answers(told: dict[str, Any]) -> None:
             "18",
             "99",
         )
-        assert told[table]["side"]["choices"] == {"1": "left", "2": "right"}
+        assert descriptions[table]["side"]["choices"] == {"1": "left", "2": "right"}
 
 
-def test_what_no_form_asks_for_is_told_by_the_author(told: dict[str, Any]) -> None:
-    assert told["latest/players"]["cash"]["meaning"] == "points left"
-    assert told["latest/session"]["price"]["meaning"] == "euros"
+def test_the_author_describes_what_no_form_asks_for(descriptions: dict[str, Any]) -> None:
+    assert descriptions["latest/players"]["cash"]["meaning"] == "points left"
+    assert descriptions["latest/session"]["price"]["meaning"] == "euros"
 
 
-def test_entries_have_their_annotations(told: dict[str, Any]) -> None:
-    price = told["models/offers"]["price"]
+def test_entries_have_their_annotations(descriptions: dict[str, Any]) -> None:
+    price = descriptions["models/offers"]["price"]
     assert price["annotation"] == "float"
     assert "An offer to sell." in price["meaning"]
 
@@ -125,18 +125,18 @@ async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
         ours = run.export(tmp_path / "ours")
     with open_log(path, "market") as log:
         theirs = log.export(tmp_path / "theirs")
-    told = codebook(theirs)
-    assert told == codebook(ours)
-    given = told["latest/players"]["given"]
+    descriptions = codebook(theirs)
+    assert descriptions == codebook(ours)
+    given = descriptions["latest/players"]["given"]
     assert given["meaning"] == "How much of 10 do you give?"
     assert (given["description"], given["unit"], given["min"]) == ("At most all.", "€", "0")
-    assert told["sparse/players"]["mood"]["label_max"] == "good"
-    assert told["latest/players"]["age"]["unit"] == "years"
-    assert told["latest/players"]["cash"]["meaning"] == "points left"
-    assert told["models/offers"]["price"] == {
+    assert descriptions["sparse/players"]["mood"]["label_max"] == "good"
+    assert descriptions["latest/players"]["age"]["unit"] == "years"
+    assert descriptions["latest/players"]["cash"]["meaning"] == "points left"
+    assert descriptions["models/offers"]["price"] == {
         "meaning": "the ask", "type": "integer", "unit": "", "annotation": "float",
     }  # fmt: skip
-    assert told["models/ratings"]["stars"]["annotation"] == "int | None"
+    assert descriptions["models/ratings"]["stars"]["annotation"] == "int | None"
     for folder in (ours, theirs):
         kept = json.loads((folder / "source/giving.ipynb").read_text("utf-8"))
         assert kept["cells"] == [{**cell, "outputs": [], "execution_count": None}]
@@ -153,20 +153,20 @@ def test_a_log_of_somebody_else_writes_nothing_outside_of_the_export(tmp_path: P
     assert [path.parent for path in tmp_path.rglob("*outside.ipynb")] == [folder / "source"]
 
 
-def test_what_a_redefined_page_asks_is_told_from_then_on(tmp_path: Path) -> None:
+def test_a_redefined_page_describes_its_fields_anew(tmp_path: Path) -> None:
     with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
         run.players[0].age = 30
         newer = {"fields": {"age": IntegerField(label="Your age?")}, "__module__": __name__}
         run._runtime.redefine(type("Survey", (Page,), newer))
     with open_log(tmp_path / "lab.sqlite3") as log:
-        told = codebook(log.export(tmp_path / "out"))
-    assert told["latest/players"]["age"]["meaning"] == "Your age?"
+        descriptions = codebook(log.export(tmp_path / "out"))
+    assert descriptions["latest/players"]["age"]["meaning"] == "Your age?"
 
 
-def test_our_own_columns_have_meanings_too(told: dict[str, Any]) -> None:
+def test_our_own_columns_have_meanings_too(descriptions: dict[str, Any]) -> None:
     without = {
         (table, name)
-        for table, columns in told.items()
+        for table, columns in descriptions.items()
         for name, about in columns.items()
         if not about["meaning"]
     }

@@ -48,7 +48,7 @@ async def test_a_template_cell_may_come_before_serve(shell: Any) -> None:
 
 
 async def test_a_template_of_a_page_that_is_not_served_disturbs_nobody(shell: Any) -> None:
-    """It is kept for the day on which the page is."""
+    """It is stored until the page is defined."""
     cell(shell, PAGE)
     cell(shell, SERVE)
     ann = await Browser.open(shell.user_ns["run"])
@@ -59,7 +59,7 @@ async def test_a_template_of_a_page_that_is_not_served_disturbs_nobody(shell: An
 
 @pytest.mark.parametrize("line", ["", "a b", "Market.html", "1"])
 def test_a_template_cell_names_one_page(shell: Any, line: str) -> None:
-    """Otherwise it says what to write."""
+    """Otherwise the error says what to write."""
     cell(shell, "%load_ext uproot_nb")
     result = shell.run_cell(f"%%template {line}\n<p>", store_history=True)
     assert "%%template PageName" in str(result.error_in_exec)

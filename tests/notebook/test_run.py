@@ -123,9 +123,9 @@ async def test_reading_events_again_reads_only_what_is_new() -> None:
         log = run._runtime.world.log
         read = log.read
 
-        def noting(session: str, after: int = 0, **filters: Any) -> Any:
+        def noting(session: str, after: int = 0, *limits: Any, **filters: Any) -> Any:
             asked.append(after)
-            return read(session, after=after, **filters)
+            return read(session, after, *limits, **filters)
 
         log.read = noting  # type: ignore[method-assign]
         first = len(run.events)
@@ -191,7 +191,7 @@ async def test_a_closed_run_leaves_everything_in_the_one_file(tmp_path: Path) ->
         assert log.state["price"].tolist()[0] == Decimal(3)
 
 
-def test_how_a_run_looks_gives_away_nothing_that_text_could_misuse(tmp_path: Path) -> None:
+def test_the_html_of_a_run_is_escaped(tmp_path: Path) -> None:
     """Links and players, escaped."""
     with serving(Market, public_url="https://x.example/<b>") as run:
         html = run._repr_html_()

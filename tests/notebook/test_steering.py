@@ -79,7 +79,7 @@ def test_players_go_forth_and_back_and_stop_at_the_ends() -> None:
 
 
 async def test_an_open_browser_follows() -> None:
-    """It is told to reload."""
+    """It reloads."""
     with serving(First, Second) as run:
         ann = await Browser.open(run)
         run.advance(run.players[0])
@@ -98,7 +98,7 @@ async def test_a_message_reaches_who_is_online_as_text() -> None:
 
 
 def test_fields_are_set_for_all_or_for_none() -> None:
-    """What cannot be kept, or belongs to us, is refused before anything changes."""
+    """Unstorable values and reserved names are refused before anything changes."""
     with serving(First) as run:
         run.set(run.players, cash=10, note="x")
         assert [player.cash for player in run.players] == [10, 10]
@@ -111,7 +111,7 @@ def test_fields_are_set_for_all_or_for_none() -> None:
 
 @pytest.mark.parametrize("what", ["advance", "revert", "move_to_end", "reload", "mark_dropout"])
 def test_nobody_and_strangers_are_refused(what: str) -> None:
-    """With a sentence that says what to do; nothing is written."""
+    """The message has the remedy; nothing is written."""
     with serving(First) as run:
         act = getattr(run, what)
         for wrong in ([], "nobody", [run.players[0], "nobody"], 3, None):
@@ -124,7 +124,7 @@ def test_nobody_and_strangers_are_refused(what: str) -> None:
 
 
 def test_a_message_must_be_a_text_of_reasonable_length() -> None:
-    """And says who is there to read it."""
+    """It returns those who are online."""
     with serving(First) as run:
         for wrong in ("", "  ", "x" * 2001, 5, None):
             with pytest.raises(UprootError):
@@ -192,7 +192,7 @@ class Sums(SynchronizingWait):
 
 
 class Asks(Page):
-    """Asks what a hook says."""
+    """Its fields come from a hook."""
 
     def fields(page, player):
         return {"age": IntegerField(label="Age")}
@@ -263,7 +263,7 @@ async def test_what_is_no_answer_moves_nobody(defaults: Any, word: str) -> None:
         assert len(interventions(run, "advance")) == 0
 
 
-async def test_who_says_false_is_not_asked_and_a_hooks_fields_are_known_once_they_were_asked() -> (
+async def test_no_answers_are_asked_for_with_false_and_fields_of_a_hook_are_known_once_shown() -> (
     None
 ):
     with serving(Asks, Last) as run:

@@ -38,7 +38,7 @@ def test_a_program_that_executes_the_notebook_is_known(command: list[str], runne
     assert runner_of(parent) == runner
 
 
-def test_a_notebook_that_nbconvert_executes_says_that_its_links_end(
+def test_a_notebook_that_nbconvert_executes_warns_that_its_links_end(
     shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parent = SimpleNamespace(cmdline=lambda: ["python", "-m", "nbconvert"])
@@ -82,7 +82,7 @@ def test_other_files_of_that_name_are_passed_over(tmp_path: Path) -> None:
 def test_a_renamed_notebook_is_found_by_its_cell(
     shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The kernel was told the old name; without a trace of it, the cell says so."""
+    """The kernel knows the old name; the cell warns if nothing of that name is there."""
     monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "old.ipynb"))
     shell.run_cell("class A(Page):\n    '''A.'''", store_history=True).raise_error()
     shell.run_cell(CELL, store_history=True).raise_error()

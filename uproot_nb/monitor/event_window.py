@@ -1,4 +1,4 @@
-"""EventWindow: the rows of a long log that somebody looks at just now."""
+"""EventWindow: the rows of a long log that are in view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_WINDOW = 500
 
 
 class Wanted(NamedTuple):
-    """Which events to show; "" is any. A player is meant by name, others as `group/abc12`."""
+    """Which events to show; "" is any. Players are given by name, others as `group/abc12`."""
 
     subject: str = ""
     kind: str = ""
@@ -27,11 +27,11 @@ class Wanted(NamedTuple):
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether there is no filter."""
         return not any(self)
 
     def query(self) -> dict[str, Any]:
-        """Return what `EventLog.read` is asked for."""
+        """Return the arguments of `EventLog.read`."""
         plain = "/" in self.subject or self.subject == "session"
         return {
             "kinds": {self.kind} if self.kind else None,
@@ -43,12 +43,12 @@ class Wanted(NamedTuple):
 
 
 class EventWindow:
-    """Gives rows [a, b) of the events that are wanted, without holding the log.
+    """Gives rows [a, b) of the filtered events, without holding the log in memory.
 
         window = EventWindow(log, "market")
         rows, total = window.rows(0, 50, Wanted(kind="call"))
 
-    Any thread may call. What is kept of a filter is the numbers of its events, 8 bytes each.
+    Any thread may call. Of a filter, only the numbers of its events are stored, 8 bytes each.
     """
 
     def __init__(self, log: EventLog, session: str) -> None:

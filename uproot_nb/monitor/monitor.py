@@ -1,4 +1,4 @@
-"""Monitor: tells a widget what happens in a session, and does what its researcher asks for."""
+"""Monitor: sends a widget what happens in a session, and carries out what it asks for."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ NEWS_SECONDS = 0.2
 UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
-"""Points of a chart that are told at first; of a longer history, evenly chosen ones."""
+"""Points of a chart that are sent at first; of a longer history, evenly chosen ones."""
 MOST_ERRORS = 100
-"""Kinds of failures that are told of at once."""
+"""Kinds of failures that are sent at once."""
 BY_HAND = Cause("researcher", "", "monitor", "")
 
 
 class Links(Protocol):
-    """Where participants get in; a `Run` knows."""
+    """The links of a run."""
 
     @property
     def join_link(self) -> str:
-        """The link that gives each browser a place of its own."""
+        """The link that gives each browser a new place."""
 
     def link(self, player: Any) -> str:
         """Return the link of one player."""
 
 
 class Monitor:
-    """One monitor's side in the kernel; all of it happens on the run's loop.
+    """A monitor's part in the kernel; it runs on the run's loop.
 
-    The browser says `ready` and gets everything, then what is new, at most five times a second;
-    it acknowledges each message. Rows of the log are given when it asks for them. When it has heard
-    nothing for some seconds it asks whether the run is still there.
+    The browser sends `ready` and gets everything, then what is new, at most five times a second;
+    it acknowledges each message. It asks for the rows of the log that it shows, and after some
+    seconds without a message whether the run is still there.
 
     Args:
         send: gives a message to the browser; called on the run's loop and the watchdog's thread.
@@ -69,7 +69,7 @@ class Monitor:
         self._rows = PlayerRows(self._runtime.flow.journeys, fields)
         self._chart = Chart("", world.codec)
         self._sent = self._acked = self._seen = 0
-        self._told: tuple[Any, ...] | None = None
+        self._sent_summary: tuple[Any, ...] | None = None
         self._is_watched = self._is_reading = False
         self._watching: asyncio.Task[Any] | None = None
         self._past: list[Event] = []
@@ -107,7 +107,7 @@ class Monitor:
                 self._send({"op": "done", "id": number, **self._do(what, message)})
 
     def note_held(self, text: str) -> None:
-        """Show what holds everybody up, while the run's loop cannot; any thread may call."""
+        """Show which code blocks the run's loop; any thread may call."""
         self._send({"op": "held", "text": text})
 
     def leave(self) -> None:
@@ -118,14 +118,14 @@ class Monitor:
             self._runtime.loop.call_soon_threadsafe(watching.cancel)
 
     def close(self) -> None:
-        """Say that the run has ended."""
+        """Tell the browser that the run has ended."""
         self._send({"op": "closed"})
 
-    # ---- telling what is new ----
+    # ---- sending what is new ----
 
     async def _begin(self) -> None:
         self._sent = self._acked = 0
-        self._told = None
+        self._sent_summary = None
         self._rows.forget()
         last = self._runtime.world.journal.committed
         events = await asyncio.to_thread(self._read, 0, last, {"error", "connect", "disconnect"})
@@ -135,7 +135,7 @@ class Monitor:
         self._note_presence(events)
         if self._chart:
             await self._begin_chart(self._chart)
-        self._tell(everything=True)
+        self._send_news(everything=True)
         if not self._is_watched:
             self._is_watched = True
             self._watching = self._runtime.beside(
@@ -145,10 +145,10 @@ class Monitor:
     def _watch(self) -> None:
         if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
             self._look()
-            self._tell()
+            self._send_news()
 
     def _look(self) -> None:
-        """Read those new events that are told of one by one."""
+        """Read the new events of the kinds that are sent one by one."""
         last = self._runtime.world.journal.committed
         kinds = {"error", "connect", "disconnect"} | ({"set"} if self._chart else set())
         if last > self._seen:
@@ -167,18 +167,18 @@ class Monitor:
             if event.kind != "error":
                 self._rows.since[event.subject.partition("/")[2]] = event.time
 
-    def _tell(self, everything: bool = False) -> None:
+    def _send_news(self, everything: bool = False) -> None:
         world = self._runtime.world
         with world.lock:
             players = world.players()
             changed = self._rows.changed(players)
-            told = (world.journal.committed, self._runtime.flow.state, len(players))
-        if told == self._told and not changed and not self._points:
+            summary = (world.journal.committed, self._runtime.flow.state, len(players))
+        if summary == self._sent_summary and not changed and not self._points:
             return
-        self._told = told
+        self._sent_summary = summary
         self._sent += 1
         message = {
-            "op": "news", "n": self._sent, "total": told[0], "state": told[1],
+            "op": "news", "n": self._sent, "total": summary[0], "state": summary[1],
             "players": [self._with_link(row, everything) for row in changed],
             "errors": _errors([event for event in self._past if event.kind == "error"]),
             "presence": [_presence(event) for event in self._past if event.kind != "error"],
@@ -211,13 +211,13 @@ class Monitor:
         world = self._runtime.world
         if not chart:
             return []
-        told = world.log.read(world.name, until=until, kinds={"set"}, field=chart.only)
-        return chart.points(told)
+        events = world.log.read(world.name, until=until, kinds={"set"}, field=chart.only)
+        return chart.points(events)
 
     # ---- rows of the log ----
 
     async def _give_rows(self, message: Mapping[str, Any]) -> None:
-        """Answer a question for rows; `find` asks from a time on."""
+        """Send the rows that the browser asks for; `find` asks for those from a time on."""
         wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
         a, count = int(message.get("a", 0)), int(message.get("count", 50))
         if message["op"] == "find":
@@ -226,10 +226,10 @@ class Monitor:
         answer = {"op": "rows", "id": message.get("id"), "a": a, "rows": rows, "total": total}
         self._send({**answer, "found": message["op"] == "find"})
 
-    # ---- doing what is asked for ----
+    # ---- actions ----
 
     def _do(self, what: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Do it, and return what to tell: `text`, or `error`."""
+        """Carry out an action; return its `text`, or its `error`."""
         try:
             return {"text": self._done(what, message)}
         except (UprootError, TypeError, ValueError) as error:
@@ -255,7 +255,7 @@ class Monitor:
         return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
 
     def _advance(self, who: list[str], values: dict[str, Any]) -> str:
-        """Put players on the next page, with answers in their place; say what is missing then."""
+        """Put players on the next page, with answers in their place; report what is missing."""
         acts = self._runtime.interventions
         with self._runtime.lock:
             gaps = acts.unanswered(who)

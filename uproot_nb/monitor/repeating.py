@@ -1,4 +1,4 @@
-"""repeating: what is done again and again beside a run, whatever goes wrong with it once."""
+"""repeating: a function that is called again and again, also after it has failed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _CAUSE = Cause("", "", "monitor", "")
 
 
 async def repeating(runtime: Runtime, seconds: float, act: Callable[[], Any]) -> None:
-    """Do *act* every so many seconds until the run ends; the researcher is told if it fails.
+    """Call *act* every so many seconds until the run ends, and report its failures.
 
         runtime.beside(repeating(runtime, 10.0, self._refresh))
 
-    What goes wrong in the same way each time is told once.
+    A failure that repeats is reported once.
     """
-    told = ""
+    reported = ""
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -31,6 +31,6 @@ async def repeating(runtime: Runtime, seconds: float, act: Callable[[], Any]) ->
             if runtime.closed:
                 return
             words = f"{type(error).__name__}: {text_of(error)}"
-            if words != told:
-                told = words
+            if words != reported:
+                reported = words
                 runtime.reports.report(error, _CAUSE)

@@ -1,4 +1,4 @@
-"""The widgets: the browser's part of monitors and views, and the line to it."""
+"""The widgets: the browser's part of monitors and views, and its messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _script() -> str:
 
 
 def make_widget(kind: str, snapshot: str, receive: Callable[[Any], None]) -> Any:
-    """Return a widget of a kind ("monitor", "view"); *receive* gets what its browsers say."""
+    """Return a widget of a kind ("monitor", "view"); *receive* gets its browsers' messages."""
     widget = _widget_class()(kind=kind, snapshot=snapshot)
     widget.on_msg(lambda _widget, content, _buffers: receive(content))
     _answer_beside_cells(widget)
@@ -45,7 +45,7 @@ def make_widget(kind: str, snapshot: str, receive: Callable[[Any], None]) -> Any
 
 
 def _answer_beside_cells(widget: Any) -> None:
-    """Keep ipykernel 7.4 from sending what browsers say to the shell that a cell keeps busy."""
+    """Keep ipykernel 7.4 from sending browsers' messages to the shell, which a cell may block."""
     comm = getattr(widget, "comm", None)
     if comm is not None and hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda _details, default: default

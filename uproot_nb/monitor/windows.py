@@ -20,13 +20,13 @@ from uproot_nb.session.entities import Player
 __all__ = ["Windows"]
 
 MOST = 20
-"""Monitors of one run; where a notebook does not say which cell runs, the oldest goes."""
+"""Monitors of one run; if the cell that shows one is unknown, the oldest goes."""
 SECONDS = 10.0
 """Between two snapshots for the saved notebook."""
 
 
 class Windows:
-    """Shows them, keeps the saved notebook's snapshots fresh, and tells them of the end."""
+    """Shows monitors and views, refreshes the saved notebook's snapshots, and ends them."""
 
     def __init__(self, runtime: Runtime, links: Links) -> None:
         self._runtime, self._links = runtime, links
@@ -61,13 +61,13 @@ class Windows:
         return box[0]
 
     def close(self) -> None:
-        """Tell the monitors that the run has ended, and leave its last state in the notebook."""
+        """Tell the monitors that the run has ended, and show its last state in the notebook."""
         for shown in self._shown.values():
             shown.monitor.close()
         self._refresh()
 
     def _forget_earlier(self, cell: str, execution: str) -> None:
-        """Let go of what the same cell has shown before it ran again, and of more than MOST."""
+        """Drop the monitors of the cell's earlier executions, and the oldest beyond MOST."""
         again = [
             mark
             for mark, shown in self._shown.items()

@@ -1,4 +1,4 @@
-"""Cells: which cell runs, what it defines, and where output of its code belongs."""
+"""Cells: which cell runs, which pages it defines, and when the kernel is interrupted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Cells:
 
     Args:
         namespace: where the pages are looked for after each cell.
-        redefined: is told of each page class that a cell has (re)defined.
-        interrupted: is called when a cell has ended by an interrupt.
+        redefined: called with each page class that a cell has (re)defined.
+        interrupted: called when an interrupt has ended a cell, or comes between cells.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Cells:
         self._seen = self._pages()
 
     def watch(self, ended: Callable[[], None]) -> None:
-        """Be told of every cell from now on; *ended* is called at its end, before its reply."""
+        """Begin to watch; *ended* is called at the end of each cell, before its reply."""
         self._ended = ended
         if self._shell is not None:
             self._note_cell(None)
@@ -48,7 +48,7 @@ class Cells:
             self._button.start()
 
     def leave(self) -> None:
-        """Be told no more. Idempotent."""
+        """Stop watching. Idempotent."""
         if self._shell is None:
             return
         for event, callback in self._callbacks():
@@ -78,7 +78,7 @@ class Cells:
                 raise
 
     def cause(self) -> Cause:
-        """Return the cause of a change that no authors' step made: this cell."""
+        """Return the cause of a change that was made outside authors' steps: this cell."""
         if threading.current_thread().name.startswith("uproot_nb"):
             return Cause("", "", "uproot_nb", "")
         if self._shell is None:
@@ -127,7 +127,7 @@ class Cells:
 
 
 class KernelInterrupt:
-    """Hears of the interrupt button, also while no cell is running.
+    """Notices the interrupt button, also while no cell is running.
 
     While one is, Python raises KeyboardInterrupt in it, and `Cells` sees that. Otherwise ipykernel
     ignores the signal: it has a handler for these times, which it sets again after each cell.
@@ -142,14 +142,14 @@ class KernelInterrupt:
         self._listening = False
 
     def start(self) -> None:
-        """Begin to listen; called in a cell."""
+        """Begin to listen; call it in a cell."""
         before = getattr(self._kernel, "saved_sigint_handler", None)
         if before is not None:  # there is no ipykernel, or it has changed its ways
             self._before, self._listening = before, True
             self._kernel.saved_sigint_handler = self._handle
 
     def stop(self) -> None:
-        """Listen no more. Idempotent."""
+        """Stop listening. Idempotent."""
         if self._listening and self._kernel.saved_sigint_handler == self._handle:
             self._kernel.saved_sigint_handler = self._before
         self._listening = False

@@ -1,4 +1,4 @@
-"""Connecting: how a run finds a participant server, or brings its own."""
+"""ServerConnection: how a run finds a participant server, or starts one of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Receive = Callable[[list[Any]], None]
 Gone = Callable[[], None]
 
 RETRY_SECONDS = 1.0
-"""How long a run waits before it asks a server again that does not answer."""
+"""Between two attempts to reach a server that does not answer."""
 
 
 class Connection(Protocol):
@@ -36,28 +36,28 @@ class Connection(Protocol):
     """The file from which the session is served."""
     take_over: bool
     """Whether another kernel that serves the session from another file must give way."""
-    say: Callable[[str], None]
+    show: Callable[[str], None]
     """Shows a sentence to the researcher."""
 
     @property
     def has_lasting_links(self) -> bool:
-        """Whether links that were handed out may lead here again; not to any free port."""
+        """Whether links that were handed out will work again: not those to a random port."""
 
     async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
-        """Return the kernel's end of the line and the participant root."""
+        """Return the kernel's end of the connection, and the root of the participants' site."""
 
     async def disconnect(self) -> None:
         """Stop what `connect` has started."""
 
 
 class ServerConnection:
-    """Makes a run's line to a participant server, again if it was lost.
+    """Connects a run to a participant server, and again if the connection is lost.
 
     Order: the discovery file that *bridge* names, the one of the environment, the newest living
     one, else a participant server of the run's own (embedded).
 
     A server that is there and does not answer is waited for, and once a run has had a server it
-    never brings one of its own: participants would have to come to another address.
+    never starts one of its own: participants would need another address.
     """
 
     def __init__(
@@ -73,19 +73,19 @@ class ServerConnection:
         self._bridge, self._embedded = bridge, embedded
         self._port, self._address, self._public_url = port, address, public_url
         self._url, self._since = "", 0.0
-        """Where participants reach the server that this line led to, and since when it did."""
+        """Where participants reached the last server, and when it was connected."""
         self.server: ParticipantServer | None = None
         self.session = self.origin = ""
         self.take_over = False
-        self.say: Callable[[str], None] = lambda text: None
+        self.show: Callable[[str], None] = lambda text: None
 
     @property
     def has_lasting_links(self) -> bool:
-        """Whether links that were handed out may lead here again; not to any free port."""
+        """Whether links that were handed out will work again: not those to a random port."""
         return not (self._embedded and self._port == 0)
 
     async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
-        """Return the kernel's end of the line and the participant root."""
+        """Return the kernel's end of the connection, and the root of the participants' site."""
         if self._embedded:
             return await self._embed(receive, gone)
         if self._url:
@@ -95,7 +95,7 @@ class ServerConnection:
             channel = await self._connect_first(found, receive, gone)
             if channel is not None:
                 if self._settings:
-                    self.say(_NOT_OWN.format(names=", ".join(self._settings)))
+                    self.show(_NOT_OWN.format(names=", ".join(self._settings)))
                 return channel, self._url
         if self._embedded is False:
             raise BridgeRefused("this machine", "no Jupyter server with uproot_nb is running.")
@@ -107,17 +107,17 @@ class ServerConnection:
     async def _connect_first(
         self, found: Discovery, receive: Receive, gone: Gone
     ) -> StreamChannel | None:
-        """Return the line to a server; None if it is of another version and nobody named it."""
+        """Return the connection; None if the server has another version and was not named."""
         waited = False
         while True:
             try:
                 channel = await self._dial(found, receive, gone)
                 for note in channel.welcome.notes:
-                    self.say(note)
+                    self.show(note)
                 return channel
             except BridgeSilent:
                 if not waited:
-                    self.say(_HANGS.format(url=found.url))
+                    self.show(_HANGS.format(url=found.url))
                 waited = True
             except SessionElsewhere:
                 raise
@@ -126,13 +126,13 @@ class ServerConnection:
                     raise
                 if os.environ.get(VARIABLE):  # it has started this kernel: links lead there
                     raise BridgeRefused(found.address, f"{refusal.reason}\n{_RESTART}") from refusal
-                self.say(f"{refusal}\n{_OWN_SERVER}")
+                self.show(f"{refusal}\n{_OWN_SERVER}")
                 return None
             await asyncio.sleep(RETRY_SECONDS)
             found = await self._find() or found
 
     async def _connect_again(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
-        """Return the line to the server that came in the place of the one before.
+        """Return the connection to the server that has replaced the last one.
 
         Raises:
             BridgeRefused: there is none yet.
@@ -143,7 +143,7 @@ class ServerConnection:
             raise BridgeSilent(before, "it has not come back yet.")
         channel = await self._dial(found, receive, gone)
         if self._url != before:
-            self.say(
+            self.show(
                 f"The participant server is back at another address: {self._url} "
                 f"(before: {before}).\nHand the links out anew (run.links), or start it again on "
                 "the old port."
@@ -176,11 +176,11 @@ class ServerConnection:
                 f"serve(address={self._address!r}): this machine has no such address ({error})."
             ) from error
         for note in self.server.notes:
-            self.say(note)
+            self.show(note)
         return channel, url
 
     async def disconnect(self) -> None:
-        """Stop the run's own participant server, if it brought one."""
+        """Stop the run's own participant server, if it has one."""
         if self.server is not None:
             await self.server.stop()
             self.server = None

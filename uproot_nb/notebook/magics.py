@@ -20,7 +20,7 @@ def install_magics(shell: Any) -> None:
 
 def _template_magic(shell: Any) -> Callable[[str, str], None]:
     def template(line: str, cell: str) -> None:
-        """Keep the cell's text as the template of a page: `%%template PageName`."""
+        """Use the cell's text as the template of a page: `%%template PageName`."""
         name = line.strip()
         if not name.isidentifier():
             raise UprootError(
@@ -34,12 +34,12 @@ def _template_magic(shell: Any) -> Callable[[str, str], None]:
 
 
 def listen_for_templates(namespace: dict[str, Any], listener: Callable[[str], None]) -> None:
-    """Be told of each page whose template a cell has changed."""
+    """Call *listener* with the name of each page whose template a cell changes."""
     namespace.setdefault(LISTENERS, []).append(listener)
 
 
 def stop_listening(namespace: dict[str, Any], listener: Callable[[str], None]) -> None:
-    """Be told no more. Idempotent."""
+    """Remove a listener. Idempotent."""
     listeners = namespace.get(LISTENERS, [])
     if listener in listeners:
         listeners.remove(listener)

@@ -14,8 +14,8 @@ from uproot_nb.log.paths import notebook_file
 __all__ = ["note_notebook", "without_outputs"]
 
 
-def note_notebook(runtime: Runtime, tell: Callable[[str], None] = lambda text: None) -> None:
-    """Keep the notebook that is served in the log, as it was saved last; nothing without one."""
+def note_notebook(runtime: Runtime, show: Callable[[str], None] = lambda text: None) -> None:
+    """Store the notebook, as it was last saved, in the log; do nothing without one."""
     path = notebook_file()
     if path is None or path.suffix != ".ipynb":
         return
@@ -23,7 +23,7 @@ def note_notebook(runtime: Runtime, tell: Callable[[str], None] = lambda text: N
         renamed = _renamed(path)
         if renamed is None:
             if path.is_absolute() and path.parent.is_dir() and "-jvsc-" not in path.name:
-                tell(
+                show(
                     f"{path} is not there: the notebook was not saved yet, or was renamed or "
                     "moved. Its source is not stored with the data. Save it, or restart the "
                     "kernel, and run this cell again."

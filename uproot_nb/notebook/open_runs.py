@@ -1,4 +1,4 @@
-"""Open runs: those of this process, for who has the process but not its names."""
+"""Open runs: all of this process, for `uproot-nb run`, which does not know their names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe_runs() -> list[dict[str, Any]]:
 
 def _links(run: Run) -> list[list[str]]:
     with run.lock:
-        named = [name for name, kept in run._runtime.world.state.rooms.items() if kept]
+        named = [name for name, room in run._runtime.world.state.rooms.items() if room]
         players = [["player", player.name, run.link(player)] for player in run.players]
     rooms = [["room", name, f"{run.url}room/{name}/"] for name in named]
     return [["join", "everybody", run.join_link], *rooms, *players]

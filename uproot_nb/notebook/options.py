@@ -1,4 +1,4 @@
-"""Options: what `serve` is told, checked where the author is looking."""
+"""Options: the arguments of `serve`, checked in the cell that calls it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_options", "remedy"]
 
 
 def check_options(**options: Any) -> None:
-    """Look at every argument of `serve`.
+    """Check every argument of `serve`.
 
     Raises:
         UprootError: names the argument, what it is, and what it may be.
@@ -27,7 +27,7 @@ def check_options(**options: Any) -> None:
 
 
 def remedy(name: str, value: Any) -> str:
-    """Return what to give instead for an argument of `serve`; nothing if the value will do."""
+    """Return what to give instead for an argument of `serve`; "" if the value is valid."""
     return _CHECKS[name](value)
 
 
@@ -54,7 +54,7 @@ def _settings(value: Any) -> str:
         try:
             Codec().encode(setting)
         except UprootError as error:
-            return f"the setting {name!r} cannot be kept: {str(error).splitlines()[0]}"
+            return f"the setting {name!r} cannot be stored: {str(error).splitlines()[0]}"
     return ""
 
 

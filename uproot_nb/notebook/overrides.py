@@ -1,4 +1,4 @@
-"""Overrides: what `uproot-nb run` says instead of a notebook's `serve(...)`."""
+"""Overrides: arguments by which `uproot-nb run` replaces those of a notebook's `serve(...)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIX = "UPROOT_NB_RUN_"
 
 @dataclass(frozen=True)
 class Overrides:
-    """Arguments of `serve` that its environment knows better; None leaves the notebook its own.
+    """Arguments of `serve` that come from the environment; None leaves the notebook's.
 
         Overrides(players=8).environment()             # {"UPROOT_NB_RUN_PLAYERS": "8"}
         Overrides.of(os.environ).apply(players=2)      # {"players": 8}
@@ -35,24 +35,24 @@ class Overrides:
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Overrides:
         """Read them from UPROOT_NB_RUN_PLAYERS, …_NAME, …_DB, …_CODE, …_BRIDGE and …_FRESH."""
-        told: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for field in fields(cls):
             text = environ.get(PREFIX + field.name.upper())
             if text:
-                told[field.name] = _number(text) if field.name == "players" else text
-        return cls(**told)
+                found[field.name] = _number(text) if field.name == "players" else text
+        return cls(**found)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that `of` reads."""
-        told = asdict(self).items()
-        return {PREFIX + name.upper(): str(value) for name, value in told if value is not None}
+        values = asdict(self).items()
+        return {PREFIX + name.upper(): str(value) for name, value in values if value is not None}
 
     def apply(self, **arguments: Any) -> dict[str, Any]:
-        """Return the arguments with what is overridden in place."""
-        told = {n: v for n, v in asdict(self).items() if n in arguments and v is not None}
-        if "bridge" in told:
-            told["embedded"] = False
-        return arguments | told
+        """Return the arguments with the overridden ones replaced."""
+        replaced = {n: v for n, v in asdict(self).items() if n in arguments and v is not None}
+        if "bridge" in replaced:
+            replaced["embedded"] = False
+        return arguments | replaced
 
 
 def _number(text: str) -> int:

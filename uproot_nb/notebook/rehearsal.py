@@ -1,4 +1,4 @@
-"""Rehearsal: an experiment played to its end by bots, and what that tells of code and machine."""
+"""Rehearsal: bots play an experiment to its end, to test its code and the machine."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _KINDS = ["page", "submission", "call", "push"]
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What `rehearse` has found; shows itself as a report."""
+    """The result of `rehearse`; a cell shows it as a report."""
 
     name: str
-    """The session's name while it lasted; nothing of it is kept."""
+    """The session's name; nothing of the session is stored."""
     players: pandas.DataFrame
     """A row per player: player, bot, state, page, submissions, calls, error."""
     latencies: pandas.DataFrame
@@ -79,9 +79,9 @@ class Rehearsal:
 
     def __str__(self) -> str:
         states = self.players["state"].value_counts()
-        told = ", ".join(f"{count} {state}" for state, count in states.items())
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
         lines = [
-            f"Rehearsal of {len(self.players)} players in {self.seconds:.1f} s: {told}.",
+            f"Rehearsal of {len(self.players)} players in {self.seconds:.1f} s: {counts}.",
             *[f"Stuck: {r.player} on {r.page}: {r.why}" for r in self.stuck.itertuples()],
             *[f"Error: {r.player} on {r.page}: {r.error}" for r in self.errors.itertuples()],
             *[f"Warning: {r.warning} ({r.count} times)" for r in self.warnings.itertuples()],
@@ -127,7 +127,7 @@ def rehearse(
     namespace: dict[str, Any] | None = None,
     **options: Any,
 ) -> Rehearsal:
-    """Let bots play an experiment to its end, in a session of its own, and report how it went.
+    """Let bots play an experiment to its end in a separate session, and report the result.
 
         report = rehearse([Consent, Market, Thanks], players=40)
         report                # latencies, errors, who is stuck where
@@ -199,8 +199,8 @@ def _engine_seconds(run: Run) -> float:
 def _report(
     run: Run, bots: Bots, timings: Timings, why: str, took: float, used: float
 ) -> Rehearsal:
-    told = run._runtime.world.log.read(run.name, kinds={"notify"})
-    waits = timings.latencies({event.seq: event.time for event in told})
+    pushes = run._runtime.world.log.read(run.name, kinds={"notify"})
+    waits = timings.latencies({event.seq: event.time for event in pushes})
     interactions = len(timings.rows)
     return Rehearsal(
         run.name, bots.status, _quantiles(waits), waits, _stuck(bots, why), _errors(run, bots),
@@ -226,10 +226,10 @@ def _stuck(bots: Bots, why: str) -> pandas.DataFrame:
 
 
 def _warnings(run: Run) -> pandas.DataFrame:
-    """Return what the watchdog and others have warned of: nothing failed by it."""
-    told = run.errors
-    told = told[told["type"] == "Warning"]
-    frame = told.assign(warning=told["message"], page=told["page"].astype("string"))
+    """Return the warnings, as of the watchdog; nothing has failed."""
+    rows = run.errors
+    rows = rows[rows["type"] == "Warning"]
+    frame = rows.assign(warning=rows["message"], page=rows["page"].astype("string"))
     return frame[["page", "warning", "count"]].reset_index(drop=True)
 
 
@@ -239,15 +239,15 @@ def _errors(run: Run, bots: Bots) -> pandas.DataFrame:
 
     failed = set(bots.status.query("state == 'failed'")["player"])
     own = bots.errors[bots.errors["player"].isin(failed)].assign(where="bot").drop(columns="bot")
-    told = run.errors
-    told = told[told["type"] != "Warning"]
+    rows = run.errors
+    rows = rows[rows["type"] != "Warning"]
     theirs = pandas.DataFrame(
         {
             "where": "experiment",
-            "player": told["subject"].astype("string").str.removeprefix("player/"),
-            "page": told["page"].astype("string"),
-            "error": told["type"] + ": " + told["message"],
-            "traceback": told["traceback"],
+            "player": rows["subject"].astype("string").str.removeprefix("player/"),
+            "page": rows["page"].astype("string"),
+            "error": rows["type"] + ": " + rows["message"],
+            "traceback": rows["traceback"],
         }
     )
     both = pandas.concat([theirs, own], ignore_index=True).astype("string")

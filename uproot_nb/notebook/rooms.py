@@ -1,4 +1,4 @@
-"""room and RoomHandle: a room in the researcher's hands."""
+"""RoomHandle: a room that a run serves, to open, close and watch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 def room(
     name: str, labels: Iterable[str] | None = None, capacity: int | None = None, open: bool = True
 ) -> Room:
-    """Describe a room: one address for everybody, who then are let in one by one.
+    """Describe a room: one address, by which participants enter one by one.
 
         run.room("lab", labels=["p01", "p02", "p03"], open=False)
 
     Args:
-        labels: who may come in, each once; a label becomes `player.label`. Without labels everybody
-            may, and `?label=…` in the address is taken if it is there.
+        labels: who may enter, each once; a label becomes `player.label`. Without labels everybody
+            may, and `?label=…` in the address sets the label.
         capacity: how many places the room gives; by default one for each label, else no limit.
-        open: whether people come in at once; else they wait until you open it.
+        open: whether people enter at once; otherwise they wait until you open it.
 
     Raises:
         UprootError: an argument makes no sense; names it.
@@ -93,7 +93,7 @@ class RoomHandle:
 
     @property
     def url(self) -> str:
-        """The address to hand out; with labels, `?label=…` behind it spares people the typing."""
+        """The address to hand out; with labels, append `?label=…` to spare people the typing."""
         return f"{self._root()}room/{self.name}/"
 
     @property
@@ -127,11 +127,11 @@ class RoomHandle:
         self._rooms.set_open(self._room.name, True)
 
     def close(self) -> None:
-        """Let people wait from now on; who is in stays in."""
+        """Let newcomers wait; those who are in stay in."""
         self._rooms.set_open(self._room.name, False)
 
     def remove(self) -> None:
-        """Take the room away: its address leads nowhere from now on."""
+        """Remove the room; its address then leads nowhere."""
         self._rooms.remove(self._room.name)
 
     @property
@@ -153,9 +153,9 @@ class RoomHandle:
         return f"<Room '{self.name}' {state}: {admitted}{limit} admitted, {self.waiting} waiting>"
 
     def _repr_html_(self) -> str:
-        told, url = html.escape(repr(self).strip("<>")), html.escape(self.url)
+        text, url = html.escape(repr(self).strip("<>")), html.escape(self.url)
         if self._rooms.get(self.name) is None:
-            return f"<p>{told}</p>"
+            return f"<p>{text}</p>"
         return plain_html(
-            f'<p>{told}<br><a href="{url}" target="_blank" rel="noreferrer">{url}</a></p>'
+            f'<p>{text}<br><a href="{url}" target="_blank" rel="noreferrer">{url}</a></p>'
         )

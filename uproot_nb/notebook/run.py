@@ -1,4 +1,4 @@
-"""Run: a session being served, in the researcher's hands."""
+"""Run: a session being served, to watch, steer and analyse."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Run(Steering, Tables):
 
     @property
     def path(self) -> str:
-        """The database file, or ":memory:"; another one once the file was moved away."""
+        """The database file, or ":memory:"; the rescued copy once the file was moved away."""
         return self._runtime.world.log.path
 
     @property
@@ -75,7 +75,7 @@ class Run(Steering, Tables):
 
     @property
     def players(self) -> Bunch[Player]:
-        """Everybody, in the order of player.id."""
+        """All players, in the order of player.id."""
         return self._runtime.world.players()
 
     @property
@@ -139,10 +139,10 @@ class Run(Steering, Tables):
 
     @property
     def errors(self) -> pandas.DataFrame:
-        """A row per kind of failure, oldest first; `count` says how often, `players` for how many.
+        """A row per kind of failure, oldest first; `count` is how often, `players` for how many.
 
         Authors' code that raised (`traceback`), calls that were refused, errors of pages' scripts,
-        and warnings: `type` and `message` say what.
+        and warnings, each with `type` and `message`.
         """
         if not self.closed:
             self._runtime.reports.settle(everything=True)
@@ -163,25 +163,25 @@ class Run(Steering, Tables):
             self._runtime.note_experiment()
 
     def digest(self) -> Any:
-        """Return what the experiment's `digest(session)` tells; by app, if there are several."""
-        return self._told("digest")
+        """Return the result of the experiment's `digest(session)`; by app, if there are several."""
+        return self._results_of("digest")
 
     def pipeline(self) -> pandas.DataFrame:
-        """Return the rows of the experiment's `pipeline(session)`; `app` tells whose they are."""
+        """Return the rows of the experiment's `pipeline(session)`; `app` names the app."""
         import pandas  # lazy: see __init__
 
-        told = self._told("pipeline", alone=False)
-        frames = [pandas.DataFrame(rows).assign(app=app) for app, rows in told.items()]
+        results = self._results_of("pipeline", alone=False)
+        frames = [pandas.DataFrame(rows).assign(app=app) for app, rows in results.items()]
         return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
-    def _told(self, callback: str, alone: bool = True) -> Any:
+    def _results_of(self, callback: str, alone: bool = True) -> Any:
         with self.lock:
-            told = {
+            results = {
                 app.name: getattr(app, callback)(self.session)
                 for app in self._runtime.setup.apps
                 if getattr(app, callback) is not None
             }
-        return next(iter(told.values())) if alone and len(told) == 1 else told
+        return next(iter(results.values())) if alone and len(results) == 1 else results
 
     # ---- steering ----
 
@@ -208,7 +208,7 @@ class Run(Steering, Tables):
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine in the background of the run; it ends with the run.
 
-        The future tells its result (`.result()`), and `.cancel()` ends it.
+        The future has its result (`.result()`), and `.cancel()` ends it.
         """
         return self._runtime.spawn_from_cell(coroutine)
 
@@ -226,7 +226,7 @@ class Run(Steering, Tables):
             run.bots({run.players[3]: my_bot})        # takes a place over, as of a dropout
 
         A bot is any `async def my_bot(client)`. Where places are missing, more are opened. The log
-        says who is played by a bot (`intervention` events with the field `bot`).
+        shows who is played by a bot (`intervention` events with the field `bot`).
 
         Args:
             who: how many; or bots; or bots by player, name, label or number of the place.
@@ -271,14 +271,14 @@ class Run(Steering, Tables):
     ) -> None:
         self.close()
 
-    # ---- how it looks ----
+    # ---- display ----
 
     def monitor(self, fields: Sequence[str] = ()) -> None:
         """Show the session as it goes on, and let it be steered: players, events, errors, links.
 
             run.monitor(fields=["cash", "bid"])
 
-        A run at the end of a cell shows the same. The saved notebook keeps a table without links.
+        A run at the end of a cell shows the same. The saved notebook has a table without links.
         """
         if isinstance(fields, str):
             fields = [fields]

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 __all__ = ["OPEN_RUNS", "Serving", "fresh_name", "serve"]
 
 OPEN_RUNS = "_uproot_nb_open_runs"
-"""Where a notebook's namespace keeps the runs that are open, so that a cell may run again."""
+"""The name under which a namespace has its open runs, so that a cell may run again."""
 USED_NAMES = "_uproot_nb_used_names"
-"""Where it keeps the names of all its sessions, also of those that are closed."""
+"""The name under which it has the names of all its sessions, the closed ones too."""
 
 
 def serve(
@@ -90,19 +90,19 @@ def serve(
         players: at least so many places are open.
         app: what `load_app` returned, an app's folder, or a list of these: they are run in order,
             instead of the notebook's own pages.
-        rooms: what `room(...)` returned; each is a door for everybody.
+        rooms: what `room(...)` returned; each is an address for everybody.
         settings: read-only for authors' code as `session.settings`.
         db: the database file; by default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the
-            notebook. ":memory:" keeps nothing.
+            notebook. ":memory:" stores nothing.
         code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions.
         seed: makes players' names, page orders and treatments reproducible; without one a seed is
-            drawn and kept in the log.
-        language: of all that we say to participants, such as "de"; by default the experiment's
+            drawn and stored in the log.
+        language: of our own texts for participants, such as "de"; by default the experiment's
             `language(player)`, else what the browser asks for.
         simulate: let the pages fill themselves in, by each app's simulate.js.
         durable: let a commit survive a power cut too (slower).
         effects: False for a trial: `append_to_csv` and `after_commit` write and call nothing.
-        copy: if the database is a copy of another, give the session in it links of its own.
+        copy: if the database is a copy of another, give the session in it new links.
         take_over: let this database go on in the place of the one that it is a copy of, with the
             same links, also if another kernel is serving from that now.
         bridge, embedded: which participant server to use; by default the Jupyter server's, else
@@ -120,14 +120,14 @@ def serve(
     """
     names = sys._getframe(1).f_globals if namespace is None else namespace
     overrides = Overrides.of()
-    told = overrides.apply(
+    arguments = overrides.apply(
         players=players, name=name, code=code, db=db, embedded=embedded, bridge=bridge
     )
     check_options(
-        **told, settings=settings, port=port, address=address, public_url=public_url,
+        **arguments, settings=settings, port=port, address=address, public_url=public_url,
         language=language, simulate=simulate, server=server, copy=copy, take_over=take_over,
     )  # fmt: skip
-    players, name, code, db, embedded, bridge = told.values()
+    players, name, code, db, embedded, bridge = arguments.values()
     setup = setup_of(page_order, app, names)
     _warn_of_odd_places(setup, players)
     path = ":memory:" if db == ":memory:" else str(database_path(db))
@@ -150,7 +150,7 @@ def serve(
 
 
 def _warn_of_odd_places(setup: Setup, players: int) -> None:
-    """Say so if somebody would be left without a partner."""
+    """Warn if somebody would be left without a partner."""
     for app in setup.apps:
         if players % app.suggested_multiple:
             where = f"The app '{app.name}'" if app.name else "This experiment"
@@ -162,7 +162,7 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
 
 
 class Serving:
-    """What belongs together while a run is open: runtime, cells, output, line."""
+    """The parts of an open run: runtime, cells, output, connection."""
 
     def __init__(
         self,
@@ -183,18 +183,18 @@ class Serving:
         shell = find_shell()
         self._names, self._code, self._shell = names, code, shell
         self._cells = Cells(shell, names, self._redefined, self._interrupted)
-        line.say = lambda text: self._show(text, Cause("", "", "line", ""))
-        kept = path != ":memory:"
-        self._log: EventLog = SqliteLog(path, durable=durable) if kept else MemoryLog()
+        line.show = lambda text: self._show(text, Cause("", "", "line", ""))
+        is_stored = path != ":memory:"
+        self._log: EventLog = SqliteLog(path, durable=durable) if is_stored else MemoryLog()
         try:
-            if kept and line.has_lasting_links:
-                _see_whose_links(path, session, copy, line.take_over)
+            if is_stored and line.has_lasting_links:
+                _check_origin(path, session, copy, line.take_over)
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
                 line.disconnect, self._templates, settings, seed, resolver(names, setup),
                 language, simulate, make_loop,
             )  # fmt: skip
-            if kept:
+            if is_stored:
                 if line.has_lasting_links:
                     note_origin(path, session)
                 line.origin = self._runtime.origin = os.path.realpath(path)
@@ -204,13 +204,13 @@ class Serving:
         line.session = self._runtime.world.key
         self._runtime.page_code.frozen = code == "frozen"
         self._output = Output(
-            self._runtime.lock.cause_here, self._keep, self._aim,
+            self._runtime.lock.cause_here, self._log_output, self._aim,
             self._runtime.loop.call_soon_threadsafe,
         )  # fmt: skip
         self.run = Run(self._runtime, self._output.finish, self._closed)
 
     def let_effects(self, happen: bool) -> None:
-        """Let what the experiment does outside of its session happen, or not."""
+        """Allow or prevent effects outside of the session."""
         self._runtime.has_effects = happen
 
     def open(self, players: int, rooms: Sequence[Any] = ()) -> None:
@@ -221,8 +221,8 @@ class Serving:
         self._output.start()
         try:
             self._runtime.open(players)
-            note_notebook(self._runtime, self._tell)
-            self._tell_of_surroundings()
+            note_notebook(self._runtime, self._inform)
+            self._warn_of_surroundings()
         except BaseException:
             self._output.stop()
             self._log.close()
@@ -233,13 +233,13 @@ class Serving:
         listen_for_templates(self._names, self._template_changed)
 
     def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
-        """Take the same cell's run again: new code, more places."""
+        """Go on with the run when its cell runs again: new code, more places."""
         self._runtime.page_code.see_all()
         if self._code == "frozen":
             self._refuse_new_code(setup)
         else:
             self._runtime.adopt(setup)
-            note_notebook(self._runtime, self._tell)
+            note_notebook(self._runtime, self._inform)
         self._runtime.add_places(players)
         for room in rooms:
             self.run.room(room)
@@ -288,14 +288,14 @@ class Serving:
 
     # ---- output ----
 
-    def _tell(self, text: str) -> None:
+    def _inform(self, text: str) -> None:
         self._show(text, Cause("", "", "serve", ""))
 
-    def _tell_of_surroundings(self) -> None:
-        """Say what would surprise later: that nobody stays here, or that the data are elsewhere."""
+    def _warn_of_surroundings(self) -> None:
+        """Warn that the kernel will end with its last cell, or that the data are elsewhere."""
         runner, path, session = runner_of(), self.run.path, self.run.name
         if runner and not Overrides.of().bridge and self._shell is not None:
-            self._tell(
+            self._inform(
                 f"This notebook is being executed by {runner}. Its kernel ends after the last "
                 "cell. From then on every link to this session leads nowhere, also those in the "
                 "saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
@@ -304,7 +304,7 @@ class Serving:
         if self._runtime.is_new and path != ":memory:":
             other = session_elsewhere(Path(path), session)
         if other is not None:
-            self._tell(
+            self._inform(
                 f"'{session}' is a new session in {path}, with new links. There is a session of "
                 f"this name in {other}, as if the notebook had been moved. To go on with that one: "
                 f"close this run (run.close()), and move that file here, or "
@@ -314,7 +314,7 @@ class Serving:
     def _show(self, text: str, cause: Cause) -> None:
         self._output.tell(text, cause)
 
-    def _keep(self, stream: str, text: str, cause: Cause) -> None:
+    def _log_output(self, stream: str, text: str, cause: Cause) -> None:
         world = self._runtime.world
         if cause.cause and not self._runtime.closed:
             value = world.codec.encode({"stream": stream, "text": readable(text)})
@@ -339,7 +339,7 @@ class Serving:
             del open_runs[key]
 
 
-def _see_whose_links(path: str, session: str, copy: bool, take_over: bool) -> None:
+def _check_origin(path: str, session: str, copy: bool, take_over: bool) -> None:
     """Refuse to serve a copy with the links of the original, unless that is wanted."""
     try:
         check_origin(path, session)
@@ -351,7 +351,7 @@ def _see_whose_links(path: str, session: str, copy: bool, take_over: bool) -> No
 
 
 def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str]]) -> str:
-    """Return a name for a session that has none: of many in one notebook, the same each time."""
+    """Return a name for a session without one: the n-th of a notebook gets the same each time."""
     if fresh is None:
         return fresh_name()
     names = (fresh if n == 1 else f"{fresh}-{n}" for n in itertools.count(1))
@@ -359,7 +359,7 @@ def _session_name(fresh: str | None, path: str, taken: Collection[tuple[str, str
 
 
 def fresh_name(notebook: str | None = None) -> str:
-    """Return a name that no session has: the notebook's, and the time."""
+    """Return an unused name: the notebook's, and the time."""
     file = notebook_file() if notebook is None else Path(notebook)
     stem = (file.stem if file is not None else "") or "session"
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem)

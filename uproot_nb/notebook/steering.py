@@ -1,4 +1,4 @@
-"""Steering: what a researcher does to players while a session runs."""
+"""Steering: what a researcher can do to players while a session runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Steering", "skipped"]
 
 
 def skipped(gaps: Sequence[Unanswered]) -> str:
-    """Say which answers are missing when players go on without them, and what can be done."""
+    """Return a warning about answers that will be missing, with the remedy."""
     names = dict.fromkeys(gap.name for gap in gaps)
     given = ", ".join(f"{name!r}: …" for name in names)
     return (
@@ -54,7 +54,7 @@ class Steering:
             defaults: answers in the place of those that a form still waits for, as the pages after
                 it may need them. True takes the fields' defaults; a dict gives values by name, and
                 the fields' defaults for the rest. With False they are missing, and without
-                `defaults` a warning says so.
+                `defaults` there is a warning.
 
         Raises:
             UprootError: a field has no default, or what is given is no answer to it. Then nobody

@@ -59,7 +59,7 @@ class MemoryServer:
 
     def __init__(self) -> None:
         self.session = self.origin = ""
-        self.say: Callable[[str], None] = lambda text: None
+        self.show: Callable[[str], None] = lambda text: None
         self.state = "running"
         self.lines: dict[int, MemoryLine] = {}
         self._calls: dict[int, MemoryLine] = {}
