@@ -266,7 +266,7 @@ def test_options_are_chosen_with_the_keyboard(visit: Visit) -> None:
     assert data(visit) == {"likert": "3"}
 
 
-def test_too_many_boxes_are_told_before_the_form_is_sent(visit: Visit) -> None:
+def test_too_many_boxes_are_reported_before_the_form_is_sent(visit: Visit) -> None:
     open_form(visit, {"x": BoundedChoiceField(label="T", choices=[1, 2, 3], min=1, max=2)})
     said = "e => e.validationMessage"
     first = visit.page.locator("#x-0")

@@ -133,7 +133,7 @@ def test_right_to_left_is_the_mirror_of_left_to_right(visit: Visit) -> None:
         assert right_to_left[name] == pytest.approx([600 - right, 600 - left], abs=1), name
 
 
-def test_a_page_speaks_the_participants_language(visit: Visit) -> None:
+def test_a_page_is_in_the_participants_language(visit: Visit) -> None:
     german = {
         "Next": "Weiter", "Back": "Zurück", "Reconnecting…": "Verbindung wird erneuert …",
         "Time remaining": "Verbleibende Zeit", "Message": "Nachricht", "OK": "Gut",
@@ -151,7 +151,7 @@ def test_a_page_speaks_the_participants_language(visit: Visit) -> None:
     visit.page.get_by_role("dialog", name="Nachricht").get_by_text("Gut").wait_for()
 
 
-def test_all_that_we_say_is_listed_for_translation() -> None:
+def test_every_text_is_listed_for_translation() -> None:
     """What a template or a script says without being listed would stay English for ever."""
     from uproot_nb.templating.templates import OUR_FOLDER
 

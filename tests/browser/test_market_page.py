@@ -141,7 +141,7 @@ def test_an_order_is_changed_and_taken_back(run: Run, windows: Any) -> None:
     expect(ann.part("Bids")).to_contain_text("Nothing yet.")
 
 
-def test_refusals_are_read_where_one_looks(run: Run, windows: Any) -> None:
+def test_refusals_are_shown_beside_the_order(run: Run, windows: Any) -> None:
     """Also those for which the page has words of its own; all are in the data."""
     ann = windows(links_of(run)[0])
     problem = ann.page.get_by_role("alert")

@@ -192,7 +192,7 @@ def test_what_begins_as_json_and_is_none_is_not_taken_for_words(page: Page, type
     assert panel.said("do") == []
 
 
-def test_an_old_answer_goes_and_a_missing_one_is_spoken_of(page: Page) -> None:
+def test_an_old_answer_goes_and_a_missing_one_is_reported(page: Page) -> None:
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
     panel.act("advance").get_by_role("button", name="Yes").click()
@@ -207,7 +207,7 @@ def test_an_old_answer_goes_and_a_missing_one_is_spoken_of(page: Page) -> None:
     expect(status).to_have_text("late: 1 of 1 players.")
 
 
-def test_a_kernel_that_is_gone_looks_so_until_it_speaks_again(page: Page) -> None:
+def test_a_kernel_that_is_gone_is_shown_until_it_answers_again(page: Page) -> None:
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
     page.evaluate("hears['comm_live_update']()")
@@ -226,7 +226,7 @@ QUIET, SILENT = 6_000, 16_000
 """Milliseconds without a message after which the kernel is asked, and after which it is said so."""
 
 
-def test_a_kernel_that_says_nothing_is_asked_and_then_spoken_of(page: Page) -> None:
+def test_a_silent_kernel_is_asked_and_then_reported(page: Page) -> None:
     """As when another program has restarted it. If it is only busy it takes what is pressed."""
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
@@ -262,7 +262,7 @@ def test_when_a_kernel_is_heard_again_everything_is_asked_for(page: Page) -> Non
     assert panel.errors == []
 
 
-def test_a_kernel_that_answers_is_never_spoken_of(page: Page) -> None:
+def test_a_kernel_that_answers_is_never_reported(page: Page) -> None:
     """A session in which nothing happens is none that is gone."""
     panel = Panel(page)
     for _ in range(20):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 REQUIRED = '<input id="price" name="price" required>'
 
 
-def test_the_form_says_for_which_visit_of_which_page_it_speaks(visit: Visit) -> None:
+def test_the_form_names_its_page_and_visit(visit: Visit) -> None:
     visit.open("<p></p>", page=4, visit="w7")
     visit.page.get_by_role("button", name="Next").click()
     visit.wire.wait_for(lambda: visit.wire.forms == [{"_uproot_page": "4", "_uproot_visit": "w7"}])
@@ -186,7 +186,7 @@ def test_an_api_is_asked_relative_to_its_address(visit: Visit) -> None:
     assert got == "42"
 
 
-def test_an_experiment_without_an_api_says_so(visit: Visit) -> None:
+def test_the_api_of_an_experiment_without_one_is_an_error(visit: Visit) -> None:
     visit.open("<p></p>")
     got = visit.page.evaluate("uproot.api('x').catch(error => [error.name, error.message])")
     assert got[0] == "NoApi"

@@ -88,7 +88,7 @@ def test_a_call_that_is_refused_rejects_with_name_message_and_parameter(visit: V
     assert caught == [True, "BadArguments", "price: must be positive", "price"]
 
 
-def test_a_call_that_failed_says_so_in_the_participants_language(visit: Visit) -> None:
+def test_a_failed_call_has_a_message_in_the_participants_language(visit: Visit) -> None:
     visit.wire.answer = lambda call: {
         "op": "error", "id": call["id"], "error": "Interrupted", "message": INTERRUPTED,
     }  # fmt: skip
@@ -330,7 +330,7 @@ def test_a_page_that_comes_back_from_the_browsers_cache_listens_again(visit: Vis
 
 
 @pytest.mark.parametrize("code", [4400, 4403])
-def test_a_refused_page_says_so_and_does_not_hammer(visit: Visit, code: int) -> None:
+def test_a_refused_page_shows_that_and_stops_trying(visit: Visit, code: int) -> None:
     wire = visit.wire
     visit.open("<p></p>")
     visit.freeze()
@@ -350,7 +350,7 @@ def test_a_refused_page_says_so_and_does_not_hammer(visit: Visit, code: int) -> 
     visit.loads_again()
 
 
-def test_a_session_that_has_ended_says_so_and_is_left_in_peace(visit: Visit) -> None:
+def test_a_page_of_an_ended_session_shows_that_and_stops_trying(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.freeze()
     visit.wire.drop(4404)
@@ -462,7 +462,7 @@ def test_paused_shows_a_calm_banner_and_running_hides_it(visit: Visit) -> None:
     banner.get_by_text("This session has ended.").wait_for()
 
 
-def test_a_page_that_is_rendered_while_paused_says_so(visit: Visit) -> None:
+def test_a_page_rendered_in_a_pause_shows_that(visit: Visit) -> None:
     visit.open("<p></p>", state="paused")
     visit.page.get_by_text("The study is paused.").wait_for()
     assert visit.page.evaluate("Alpine.store('uproot').state") == "paused"
@@ -548,7 +548,7 @@ def test_a_double_click_on_next_submits_once(visit: Visit) -> None:
 # ---- dialogs -------------------------------------------------------------------------------
 
 
-def test_an_alert_is_announced_focused_and_kept_until_it_is_closed(visit: Visit) -> None:
+def test_an_alert_is_announced_focused_and_shown_until_it_is_closed(visit: Visit) -> None:
     visit.open('<button type="button" id="before">x</button>')
     visit.page.focus("#before")
     visit.page.evaluate("void uproot.alert('You <b>bought</b>.').then(() => { window.done = 1; })")
@@ -763,7 +763,7 @@ def test_half_an_emoji_is_sent_as_a_sign_that_stands_for_it(visit: Visit) -> Non
     assert (got["args"], got["kwargs"]) == (["ab\N{REPLACEMENT CHARACTER}"], {"text": "😀"})
 
 
-def test_a_call_that_is_too_large_says_to_the_author_which_and_how_large(visit: Visit) -> None:
+def test_a_call_that_is_too_large_is_reported_to_the_author_with_its_size(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.wire.answer = lambda call: None
     visit.page.evaluate("""() => {
@@ -791,7 +791,7 @@ def test_enter_that_ends_a_word_of_an_input_method_is_none(
     assert visit.page.evaluate(f"uproot.inner.isEnter({event})") is is_one
 
 
-def test_an_object_that_says_how_it_is_sent_is_an_argument_like_others(visit: Visit) -> None:
+def test_an_object_with_tojson_is_an_argument_like_others(visit: Visit) -> None:
     """Keyword arguments are an object in any case: a call without is refused with its page."""
     visit.open("<p></p>")
     got = visit.page.evaluate("uproot.invoke('say', {toJSON: () => 5})")

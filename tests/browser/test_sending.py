@@ -119,7 +119,7 @@ def test_a_form_that_is_wrong_is_checked_once_and_shown_with_what_is_wrong(
     assert (run.players[0].amount, run.players[0].tries) == (3, 2)
 
 
-def test_a_form_that_a_script_submits_without_asking_anybody_is_kept_too(
+def test_a_form_that_a_script_submits_without_an_event_is_retained_too(
     page: Page, run: Run
 ) -> None:
     failed = first_fails(page, lambda route: route.abort())

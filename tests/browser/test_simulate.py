@@ -148,7 +148,7 @@ def test_a_script_may_look_at_the_page_itself(visit: Visit) -> None:
         ("await sim.wait(1).fill('prise', 3)", "there is no field 'prise'"),
     ],
 )
-def test_a_mistake_says_what_and_where(visit: Visit, body: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_place(visit: Visit, body: str, said: str) -> None:
     simulated(visit, on(body))
     with visit.page.expect_console_message(lambda m: said in m.text) as message:
         visit.page.reload()

@@ -174,7 +174,7 @@ def test_the_deadline_counts_once(visit: Visit) -> None:
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
-def test_a_server_that_forgets_to_say_so_is_told(clocked: Visit) -> None:
+def test_a_server_that_forgets_the_deadline_gets_the_form(clocked: Visit) -> None:
     opened(clocked, 20_000)
     run_until_left(clocked, 0)
     assert clocked.wire.forms == []
@@ -196,7 +196,7 @@ def lose_sockets(visit: Visit) -> None:
     visit.sees("Alpine.store('uproot').connected", False)
 
 
-def test_without_a_connection_it_says_calmly_that_the_time_is_up_and_goes_on_later(
+def test_without_a_connection_it_shows_that_time_is_up_and_goes_on_later(
     clocked: Visit,
 ) -> None:
     opened(clocked, 20_000)

@@ -29,7 +29,7 @@ def news(visit: Visit, here: int, needed: int | None) -> None:
         (4, "Everybody is here."),
     ],
 )
-def test_it_says_how_many_are_awaited(visit: Visit, here: int, words: str) -> None:
+def test_it_shows_how_many_are_missing(visit: Visit, here: int, words: str) -> None:
     waits(visit, 2, 4)
     awaited = visit.page.locator("#uproot-awaited")
     assert awaited.text_content() == "Please wait for 2 more participants."
@@ -51,7 +51,7 @@ def test_who_is_needed_may_be_unknown(visit: Visit) -> None:
     visit.sees("I('uproot-places').children.length", 0)
 
 
-def test_a_crowd_is_told_in_words_alone(visit: Visit) -> None:
+def test_many_participants_are_shown_as_text_only(visit: Visit) -> None:
     waits(visit, 10, 200)
     visit.sees("I('uproot-places').children.length", 0)
     visit.sees("I('uproot-awaited').textContent", "Please wait for 190 more participants.")
@@ -91,7 +91,7 @@ def test_something_moves_gently_unless_the_device_asks_for_calm(visit: Visit) ->
     visit.sees(moving, 0)
 
 
-def test_who_looks_elsewhere_sees_by_the_title_that_it_goes_on(visit: Visit) -> None:
+def test_a_participant_in_another_tab_sees_by_the_title_that_it_goes_on(visit: Visit) -> None:
     hidden = "Object.defineProperty(Document.prototype, 'hidden', {get: () => !window.looked})"
     visit.page.add_init_script(hidden)
     waits(visit, 1, 2)
@@ -103,7 +103,7 @@ def test_who_looks_elsewhere_sees_by_the_title_that_it_goes_on(visit: Visit) -> 
     visit.sees("document.title", "Your decision")
 
 
-def test_who_looks_sees_the_title_alone(visit: Visit) -> None:
+def test_a_participant_on_the_page_sees_the_plain_title(visit: Visit) -> None:
     waits(visit, 1, 2)
     visit.open("{% block title %}Your decision{% endblock %}{% block main %}{% endblock %}")
     assert visit.page.title() == "Your decision"

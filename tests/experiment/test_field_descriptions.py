@@ -34,15 +34,15 @@ class Longer(Rating):
     reasons: dict[str, tuple[int, ...]] | None = None
 
 
-def test_annotations_are_told_as_they_are_written() -> None:
-    told = describe_entries(Rating)
-    assert {name: about["annotation"] for name, about in told.items()} == {
+def test_annotations_are_described_as_they_are_written() -> None:
+    described = describe_entries(Rating)
+    assert {name: about["annotation"] for name, about in described.items()} == {
         "stars": "int | None", "words": "list[str]", "who": "PlayerIdentifier | None",
     }  # fmt: skip
-    assert told["stars"]["meaning"] == "stars of Rating"
+    assert described["stars"]["meaning"] == "stars of Rating"
 
 
-def test_annotations_that_are_no_texts_are_told_the_same() -> None:
+def test_annotations_that_are_not_text_are_described_the_same() -> None:
     kinds: dict[str, Any] = {
         "plain": float, "gap": int | None, "many": list[int], "who": PlayerIdentifier | None,
     }  # fmt: skip
@@ -52,10 +52,10 @@ def test_annotations_that_are_no_texts_are_told_the_same() -> None:
 
 
 def test_an_entry_has_the_fields_of_what_it_is_made_from() -> None:
-    told = describe_entries(Longer)
-    assert list(told) == ["stars", "words", "who", "reasons"]
-    assert told["reasons"]["annotation"] == "dict[str, tuple[int, ...]] | None"
-    assert "A rating with reasons." in told["stars"]["meaning"]
+    described = describe_entries(Longer)
+    assert list(described) == ["stars", "words", "who", "reasons"]
+    assert described["reasons"]["annotation"] == "dict[str, tuple[int, ...]] | None"
+    assert "A rating with reasons." in described["stars"]["meaning"]
 
 
 def test_a_form_tells_labels_help_units_choices_and_bounds() -> None:
@@ -67,18 +67,18 @@ def test_a_form_tells_labels_help_units_choices_and_bounds() -> None:
         "theirs": TheirField("Made with WTForms"),
         "named": TheirField(label="By name"),
     }
-    told = describe_fields(fields, "Survey")
-    assert told["age"] == {
+    described = describe_fields(fields, "Survey")
+    assert described["age"] == {
         "meaning": "Age", "asked on": "Survey", "unit": "years", "min": "18",
         "description": "At last birthday",
     }  # fmt: skip
-    assert told["pay"]["unit"] == "€"
-    assert (told["mood"]["label_min"], told["mood"]["label_max"]) == ("bad", "good")
-    assert told["side"]["choices"] == {"l": "left", "r": "right"}
-    assert [told[name]["meaning"] for name in ("theirs", "named")] == [
+    assert described["pay"]["unit"] == "€"
+    assert (described["mood"]["label_min"], described["mood"]["label_max"]) == ("bad", "good")
+    assert described["side"]["choices"] == {"l": "left", "r": "right"}
+    assert [described[name]["meaning"] for name in ("theirs", "named")] == [
         "Made with WTForms", "By name",
     ]  # fmt: skip
-    assert json.loads(json.dumps(told)) == told
+    assert json.loads(json.dumps(described)) == described
 
 
 class Stranger:
@@ -91,6 +91,6 @@ class Stranger:
 
 def test_an_experiment_tells_its_entries_and_its_codebook_whatever_else_it_holds() -> None:
     names = {"Rating": Rating, "odd": Stranger(), "codebook": {"player.cash": 3}, "Entry": Entry}
-    told = describe_experiment([names, {"codebook": "no dict"}], [Longer])
-    assert list(told["entries"]) == ["Longer", "Rating"]
-    assert told["codebook"] == {"player.cash": "3"}
+    described = describe_experiment([names, {"codebook": "no dict"}], [Longer])
+    assert list(described["entries"]) == ["Longer", "Rating"]
+    assert described["codebook"] == {"player.cash": "3"}

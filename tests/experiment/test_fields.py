@@ -1,4 +1,4 @@
-"""What an author may declare as a field, and which mistakes are told where they are made."""
+"""What an author may declare as a field, and which mistakes are reported where they are made."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_field_shows_how_it_was_written(kind: type[Field]) -> None:
 
 @every_kind
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"labl": "x"}, "Did you mean 'label'?"),
         ({"label": 3}, "label=3 is not text"),
@@ -123,13 +123,13 @@ def test_a_field_shows_how_it_was_written(kind: type[Field]) -> None:
         ({"validators": [3]}, "not a list of functions"),
     ],
 )
-def test_a_wrong_argument_is_told_where_it_is_written(
-    kind: type[Field], arguments: dict[str, Any], told: str
+def test_a_wrong_argument_is_refused_where_it_is_written(
+    kind: type[Field], arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BadField) as caught:
         made(kind, **arguments)
     assert kind.__name__ in str(caught.value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.remedy
 
 
@@ -169,7 +169,7 @@ def test_editors_see_what_a_field_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "arguments", "told"),
+    ("kind", "arguments", "message"),
     [
         (IntegerField, {"min": 3, "max": 2}, "min=3 is more than max=2"),
         (IntegerField, {"min": "3"}, "min='3'"),
@@ -216,11 +216,11 @@ def test_editors_see_what_a_field_takes() -> None:
     ],
 )
 def test_a_declaration_that_nobody_could_answer_is_refused(
-    kind: type[Field], arguments: dict[str, Any], told: str
+    kind: type[Field], arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BadField) as caught:
         kind(label="Question", **arguments)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_error_names_the_question() -> None:
@@ -266,7 +266,7 @@ def test_a_scale_offers_every_whole_number() -> None:
     assert not LikertField(choices=[(1, "Never"), (2, "Always")]).is_numeric
 
 
-def test_a_radio_field_asks_yes_or_no_unless_told_otherwise() -> None:
+def test_a_radio_field_without_choices_asks_yes_or_no() -> None:
     assert [choice.value for choice in RadioField().choices] == [True, False]
 
 
@@ -277,7 +277,7 @@ def test_a_slider_goes_from_0_to_100_and_shows_its_ends() -> None:
 
 
 @pytest.mark.parametrize("kind", [IBANField, BICField])
-def test_bank_fields_say_which_package_is_missing(
+def test_bank_fields_name_the_missing_package(
     kind: type[Field], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "schwifty", None)
@@ -298,7 +298,7 @@ def test_bounds_mean_what_was_written(number: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_fields", "told"),
+    ("given_fields", "message"),
     [
         ([StringField()], "not a dict"),
         ({"a b": StringField()}, "'a b' cannot be the name"),
@@ -310,10 +310,10 @@ def test_bounds_mean_what_was_written(number: Any) -> None:
         ({"age": 3}, "Survey.fields['age']"),
     ],
 )
-def test_what_is_no_field_is_told_by_name(given_fields: Any, told: str) -> None:
+def test_an_entry_that_is_not_a_field_is_named(given_fields: Any, message: str) -> None:
     with pytest.raises(BadField) as caught:
         check_fields(given_fields, "Survey.fields")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_an_authors_own_wtforms_field_is_one() -> None:

@@ -62,10 +62,10 @@ def test_whatever_text_is_appended_comes_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     file = tmp_path_factory.mktemp("csv") / "t.csv"
-    told = [{"a": a, "b": b} for a, b in rows]
-    for row in told:
+    expected = [{"a": a, "b": b} for a, b in rows]
+    for row in expected:
         append_to_csv(file, row)
-    assert (read_csv(file) if rows else []) == told
+    assert (read_csv(file) if rows else []) == expected
 
 
 def test_rows_that_threads_append_do_not_mix(tmp_path: Path) -> None:
@@ -93,12 +93,14 @@ def test_other_columns_are_refused_and_nothing_is_written(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [(b"a,b\n1\n", "line 2: it has fewer"), (b"a\n1,2\n", "more"), (b"\xff\xfe", "not UTF-8")],
 )
-def test_a_table_that_is_none_says_where(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_broken_table_is_refused_with_its_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(UprootError, match=told):
+    with pytest.raises(UprootError, match=message):
         read_csv(tmp_path / "t.csv")
 
 

@@ -51,7 +51,7 @@ def forgotten() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", PAGE_NAMES)
 @pytest.mark.parametrize("form", ["def {0}(player): return 1", "{0} = 'age'", "{0} = 60"])
-def test_a_cell_says_what_a_name_of_otree_is_called_here(name: str, form: str) -> None:
+def test_a_cell_warns_of_a_name_of_otree(name: str, form: str) -> None:
     [said] = said_by(f"class Survey(Page):\n    {form.format(name)}")
     assert said.startswith("Survey (line ")
     assert (
@@ -76,13 +76,13 @@ def test_it_is_said_each_time_that_the_cell_runs_and_of_its_own_line() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NOTEBOOK_NAMES) - {"page_sequence"}))
-def test_serve_says_what_a_notebooks_name_of_otree_is_called_here(name: str) -> None:
+def test_serve_warns_of_a_notebooks_name_of_otree(name: str) -> None:
     names = run_cell(f"class A(Page): pass\ndef {name}(subsession): pass")
     with pytest.warns(UserWarning, match=f"'{name}' is oTree's"):
         collect_app(names, page_order=[names["A"]])
 
 
-def test_without_a_page_order_otrees_is_spoken_of() -> None:
+def test_without_a_page_order_the_error_mentions_otrees() -> None:
     names = run_cell("class A(Page): pass\npage_sequence = [A]")
     with pytest.raises(BadPage, match="'page_sequence' is oTree's name: call it page_order"):
         collect_app(names)

@@ -118,7 +118,7 @@ ACCEPTED: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[Any, ...], dict
 
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case[0])
-def test_arguments_arrive_as_the_annotations_say(case: Any) -> None:
+def test_arguments_arrive_with_the_annotated_types(case: Any) -> None:
     method, args, kwargs, given_args, given_kwargs = case
     signature = inspect.signature(Market.live_methods[method].function)
     got_args, got_kwargs = accept(method, *args, **kwargs)
@@ -239,7 +239,7 @@ def test_an_annotation_may_name_a_class_of_a_later_cell() -> None:
 # ---- the decorator -------------------------------------------------------------------------
 
 
-def test_options_are_kept_and_kinds_of_functions_are_told_apart() -> None:
+def test_options_are_stored_and_async_functions_are_recognized() -> None:
     class Kinds(Page):
         @live
         async def one(page, player): ...

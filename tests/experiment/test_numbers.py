@@ -61,7 +61,9 @@ def test_a_number_that_can_be_but_one_is_read_in_every_language(
         ("1.500", "es_MX", "1.5"), ("1,500", "pt-BR", "1.5"), ("1,500", "sr-Latn-RS", "1.5"),
     ],
 )  # fmt: skip
-def test_the_pages_language_says_which_sign_is_which(text: str, language: str, number: str) -> None:
+def test_the_pages_language_decides_which_sign_is_which(
+    text: str, language: str, number: str
+) -> None:
     assert read_number(text, language) == Decimal(number)
 
 
@@ -119,7 +121,7 @@ def test_what_is_shown_is_read_back_in_the_digits_of_other_scripts(
 
 
 @pytest.mark.parametrize("language", sorted(set(shipped_languages()) - {"en"}))
-def test_decimal_signs_are_those_of_the_cldr_wherever_a_shipped_language_is_spoken(
+def test_decimal_signs_of_shipped_languages_are_those_of_the_cldr(
     language: str,
 ) -> None:
     """But in Rwanda, on which its releases differ."""

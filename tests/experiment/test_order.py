@@ -55,7 +55,7 @@ def test_between_shows_one_entry_and_tells_which() -> None:
     assert all([step.between for step in one] == [1, 0][: len(one)] for one in chosen)
 
 
-def test_rounds_count_from_one_and_nested_rounds_are_told_from_outside_in() -> None:
+def test_rounds_count_from_one_and_nested_rounds_are_listed_from_outside_in() -> None:
     walk = steps(Rounds(A, Rounds(B, n=2), n=2))
     assert [(step.page, step.rounds) for step in walk] == [
         ("A", (1,)), ("B", (1, 1)), ("B", (1, 2)), ("A", (2,)), ("B", (2, 1)), ("B", (2, 2)),
@@ -68,8 +68,8 @@ def test_rounds_of_one_block_count_on_and_nested_ones_belong_to_it() -> None:
         Rounds(A, Rounds(D, n=2), n=1, block="blue"),
     )  # fmt: skip
     walk = steps(*order, decided=(True, False))
-    told = [(s.block, s.page, s.round, s.rounds) for s in walk if s.page]
-    assert told == [
+    found = [(s.block, s.page, s.round, s.rounds) for s in walk if s.page]
+    assert found == [
         ("red", "A", 1, (1,)), ("red", "A", 2, (2,)), ("blue", "A", 1, (1,)),
         ("red", "B", 3, (3,)), ("red", "B", 4, (4,)),
         ("blue", "A", 2, (2,)), ("blue", "D", 3, (2, 1)), ("blue", "D", 4, (2, 2)),

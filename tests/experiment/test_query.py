@@ -40,7 +40,7 @@ def test_conditions_join_with_and_or_and_not() -> None:
         assert (~ready)(one) is not is_ready
 
 
-def test_a_condition_says_what_it_asks() -> None:
+def test_a_condition_prints_as_it_is_written() -> None:
     assert repr((F.x > 3) & ~(F.group.size == 2)) == "((F.x > 3) & ~(F.group.size == 2))"
     assert repr(F.ready | (F.x < F.y)) == "(F.ready | (F.x < F.y))"
 

@@ -50,7 +50,7 @@ def test_the_hash_follows_the_text_alone() -> None:
     assert one.hash == two.hash != three.hash
 
 
-def test_the_same_name_twice_in_a_cell_is_told_apart() -> None:
+def test_the_same_name_twice_in_a_cell_gives_two_sources() -> None:
     text = PAGE + "Old = Market\n" + PAGE.replace("Trade", "Trade again")
     names = of_cell(text)
     assert "Trade." in names["Old"].source.text
@@ -118,7 +118,7 @@ DIFFERENT = [
 ]
 
 
-def test_pages_without_source_are_told_apart_by_their_code() -> None:
+def test_pages_without_source_differ_by_their_code() -> None:
     pages = [without_source(text) for text in DIFFERENT]
     assert len({page.source.hash for page in pages}) == len(DIFFERENT)
     assert [page.source.hash for page in pages] == [
@@ -139,11 +139,11 @@ def test_the_hash_of_a_page_without_source_is_the_same_in_every_process() -> Non
     here = [without_source(text).source.hash for text in DIFFERENT]
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", script], env=environment, capture_output=True, check=True,
             text=True, cwd=Path(__file__).parents[2],
         )  # fmt: skip
-        assert told.stdout.split() == here
+        assert done.stdout.split() == here
 
 
 def test_a_page_made_by_type_has_a_hash_too() -> None:

@@ -55,9 +55,9 @@ async def test_a_script_asks_and_the_experiment_answers_and_remembers() -> None:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
         assert ann.page["api"] == "api/"
         await ask(ann, method="POST", body='{"vote": "yes"}')
-        told = await ask(bob, "polls/a%20b?x=1", "POST", '{"vote": "no"}')
-        assert json.loads(told.body) == {"path": "polls/a b", "q": {"x": "1"}, "n": 2}
-        assert told.headers["Content-Type"] == "application/json"
+        answer = await ask(bob, "polls/a%20b?x=1", "POST", '{"vote": "no"}')
+        assert json.loads(answer.body) == {"path": "polls/a b", "q": {"x": "1"}, "n": 2}
+        assert answer.headers["Content-Type"] == "application/json"
         assert run.session.votes == [(0, "yes"), (1, "no")]
         written = run.events.query("field == 'votes'")
         assert written["cause"].tolist() == ["api", "api"]
@@ -81,8 +81,8 @@ async def test_what_is_returned_becomes_an_answer(
     value: Any, code: int, kind: str | None, body: bytes
 ) -> None:
     with answering(lambda request, session: value) as run:
-        told = await ask(await Browser.open(run))
-        assert (told.code, told.headers.get("Content-Type"), told.body) == (code, kind, body)
+        answer = await ask(await Browser.open(run))
+        assert (answer.code, answer.headers.get("Content-Type"), answer.body) == (code, kind, body)
 
 
 async def test_an_app_of_the_framework_awaits_what_was_sent() -> None:
@@ -90,8 +90,8 @@ async def test_an_app_of_the_framework_awaits_what_was_sent() -> None:
         return [await request.json(), (await request.body()).decode(), await request.form()]
 
     with answering(api) as run:
-        told = await ask(await Browser.open(run), method="POST", body='{"a":"1"}')
-        assert json.loads(told.body)[:2] == [{"a": "1"}, '{"a":"1"}']
+        answer = await ask(await Browser.open(run), method="POST", body='{"a":"1"}')
+        assert json.loads(answer.body)[:2] == [{"a": "1"}, '{"a":"1"}']
 
 
 async def test_a_failure_is_the_researchers_and_is_undone(
@@ -103,9 +103,9 @@ async def test_a_failure_is_the_researchers_and_is_undone(
 
     with answering(api) as run:
         ann = await Browser.open(run)
-        told = await ask(ann)
-        assert told.code == 500
-        assert "author's mistake" not in told.body.decode()
+        answer = await ask(ann)
+        assert answer.code == 500
+        assert "author's mistake" not in answer.body.decode()
         assert run.session.get("votes") is None
         assert "author's mistake" in capsys.readouterr().err
         assert run.errors["cause"].tolist() == ["api"]
@@ -118,21 +118,24 @@ async def test_what_cannot_be_sent_is_the_researchers_too() -> None:
         assert "cannot be sent" in run.errors["value"][run.errors.index[0]]["message"]
 
 
-async def test_a_refusal_is_told_to_the_script() -> None:
+async def test_a_script_gets_the_message_of_a_refusal() -> None:
     def api(request, session):
         raise Refused("The poll is over.")
 
     with answering(api) as run:
-        told = await ask(await Browser.open(run))
-        assert told.code == 400
-        assert json.loads(told.body) == {"error": "Refused", "message": "The poll is over."}
+        answer = await ask(await Browser.open(run))
+        assert answer.code == 400
+        assert json.loads(answer.body) == {"error": "Refused", "message": "The poll is over."}
         assert run.errors.query("field != 'Warning'").empty
 
 
 async def test_what_is_no_json_is_refused() -> None:
     with answering(lambda request, session: request.data) as run:
-        told = await ask(await Browser.open(run), method="POST", body="{")
-        assert (told.code, json.loads(told.body)["message"]) == (400, "The request is not JSON.")
+        answer = await ask(await Browser.open(run), method="POST", body="{")
+        assert (answer.code, json.loads(answer.body)["message"]) == (
+            400,
+            "The request is not JSON.",
+        )
 
 
 async def test_without_an_api_there_is_none() -> None:
@@ -146,9 +149,9 @@ async def test_only_participants_are_let_in() -> None:
     with answering(lambda request, session: "secret") as run:
         ann = await Browser.open(run)
         ann.url = ann.url.replace(ann.url.split("/")[-2], "x" * 43)
-        told = await ask(ann)
-        assert told.code == 404
-        assert b"secret" not in told.body
+        answer = await ask(ann)
+        assert answer.code == 404
+        assert b"secret" not in answer.body
 
 
 async def test_a_paused_session_answers_nothing() -> None:
@@ -172,6 +175,6 @@ async def test_a_sandboxed_page_may_ask() -> None:
 async def test_what_is_too_long_is_refused() -> None:
     with answering(lambda request, session: 1) as run:
         with suppress(OSError):  # cut off while it was still being sent
-            told = await ask(await Browser.open(run), method="POST", body="x" * 5_000_000)
-            assert told.code in (400, 413, 599)
+            answer = await ask(await Browser.open(run), method="POST", body="x" * 5_000_000)
+            assert answer.code in (400, 413, 599)
         assert (await ask(await Browser.open(run))).code == 200

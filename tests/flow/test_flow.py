@@ -152,9 +152,9 @@ async def test_the_log_tells_where_everybody_was_and_when() -> None:
         await ann.submit()
         await ann.load()
         moves = run.events[run.events["kind"].isin(["enter", "submit", "leave"])]
-        told = list(zip(moves["kind"], moves["field"], strict=True))
-        assert told[:3] == [("enter", "Welcome"), ("submit", "Welcome"), ("leave", "Welcome")]
-        assert told[-1] == ("enter", "Market")
+        found = list(zip(moves["kind"], moves["field"], strict=True))
+        assert found[:3] == [("enter", "Welcome"), ("submit", "Welcome"), ("leave", "Welcome")]
+        assert found[-1] == ("enter", "Market")
         assert set(moves["actor"]) == {run.players[0].name}
 
 
@@ -170,7 +170,7 @@ async def test_once_hooks_do_not_run_again_after_a_resume(tmp_path: Path) -> Non
 
 
 async def test_a_live_method_may_move_its_player() -> None:
-    """The browser is told to follow."""
+    """The browser follows."""
     with serving(Market, Last) as run:
         ann = await Browser.open(run)
         asked = await ann.ask("leave")
@@ -239,7 +239,7 @@ async def test_a_hook_that_fails_is_calm_for_the_participant_and_can_be_mended(
         assert b"author" not in response.body
         assert b"Traceback" not in response.body
         assert "author's mistake" in capsys.readouterr().err
-        error = run.errors.iloc[0]
+        error = run.errors.query("cause != 'watchdog'").iloc[0]  # a busy machine wakes the watchdog
         assert error["cause"].startswith("Fragile.")
         assert "author's mistake" in error["value"]["traceback"]
         broken.clear()
@@ -333,8 +333,8 @@ async def test_one_press_of_the_join_button_takes_one_place_however_often_it_com
         other = {"_uproot_visit": "visit-of-somebody-else"}
         places.add((await join(run).fetch(body=other)).headers["Location"])
         assert len(places) == 2
-        told = str(list(run.events.value))
-        assert not any(visit["_uproot_visit"] in told for visit in (VISIT, other))
+        logged = str(list(run.events.value))
+        assert not any(visit["_uproot_visit"] in logged for visit in (VISIT, other))
     with serving(Market, db=path) as run:
         again = await together(join(run).fetch(body=VISIT), join(run).fetch(body=other))
         assert {press.headers["Location"] for press in again} == places

@@ -42,7 +42,7 @@ def pages(run: Run, number: int = 0) -> list[str]:
     return [key for step in journey if (key := step if isinstance(step, str) else step.get("page"))]
 
 
-async def test_an_order_that_says_something_else_later_keeps_what_is_behind(tmp_path: Path) -> None:
+async def test_an_order_that_changes_later_retains_the_past_steps(tmp_path: Path) -> None:
     """It is asked again after a restart; the player goes on where they were, once each."""
 
     def order(player):

@@ -35,7 +35,7 @@ def stored(run: Run) -> dict[str, Any]:
     return {name: fields[name] for name in ("number", "side") if name in fields}
 
 
-async def test_good_answers_are_kept_with_their_types() -> None:
+async def test_valid_answers_are_stored_with_their_types() -> None:
     with serving(Ask, Last) as run:
         ann = await Browser.open(run, 0)
         assert (await ann.submit(**GOOD)).code == 303
@@ -82,7 +82,7 @@ async def test_a_page_that_was_left_and_a_second_click_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "where"),
+    ("errors", "where"),
     [
         ("Not like this.", b"Not like this."),
         (["One.", "Two."], b"Two."),
@@ -90,13 +90,13 @@ async def test_a_page_that_was_left_and_a_second_click_change_nothing() -> None:
         ({"number": ["Odd.", "Small."]}, b"Small."),
     ],
 )
-async def test_validate_may_say_what_is_wrong(told: Any, where: bytes) -> None:
+async def test_validate_may_return_errors(errors: Any, where: bytes) -> None:
     class Picky(Ask):
         fields = Ask.fields
 
         def validate(page, player, data):
             player.seen = dict(data)
-            return told if data["number"] == 3 else None
+            return errors if data["number"] == 3 else None
 
     with serving(Picky, Last) as run:
         ann = await Browser.open(run, 0)
@@ -162,7 +162,7 @@ async def test_a_hook_that_fails_leaves_the_data_as_it_was_and_can_be_tried_agai
         assert (await ann.submit(**GOOD)).code == 500
         assert run.players[0].fields() == before
         assert run.players[0].page == "Fragile"
-        error = run.errors.iloc[0]
+        error = run.errors.query("cause != 'watchdog'").iloc[0]  # a busy machine wakes the watchdog
         assert (error["cause"], error["actor"]) == (
             "Fragile.after_always_once", run.players[0].name,
         )  # fmt: skip

@@ -50,7 +50,7 @@ async def test_a_player_without_a_browser_goes_on_when_time_is_up() -> None:
         assert "number" not in run.players[0].fields()
 
 
-async def test_an_open_browser_is_asked_for_its_form_and_what_is_valid_is_kept() -> None:
+async def test_an_open_browser_is_asked_for_its_form_and_valid_answers_are_stored() -> None:
     with serving(timed(0.3), Last) as run:
         ann = await Browser.open(run, 0)
         assert 0 < ann.page["timeout"] <= 300
@@ -75,9 +75,9 @@ async def test_that_time_is_up_is_in_the_log_before_anything_follows_from_it() -
         await ann.submit(number="7")
         assert (player.page, player.number) == ("Last", 7)
         journal = run._runtime.world.journal
-        told = [json.loads(event.value) for event in journal.read({"timeout"}, player.subject)]
-        assert told[:2] == [{"deadline": deadline}, {"deadline": deadline, "passed": True}]
-        assert [one.get("reached") for one in told] == [None, None, True]
+        events = [json.loads(event.value) for event in journal.read({"timeout"}, player.subject)]
+        assert events[:2] == [{"deadline": deadline}, {"deadline": deadline, "passed": True}]
+        assert [one.get("reached") for one in events] == [None, None, True]
 
 
 async def test_what_is_not_valid_is_dropped_without_a_word() -> None:
@@ -185,10 +185,10 @@ async def test_a_wait_page_may_time_out() -> None:
 
 
 async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
-    """Whoever keeps an end of their own is told by how much it moves."""
+    """Other deadlines are moved by the same seconds."""
     with serving(timed(60.0), Last) as run:
-        timeouts, told = run._runtime.flow.timeouts, list[float]()
-        timeouts.shift_listeners["test"] = told.append
+        timeouts, shifts = run._runtime.flow.timeouts, list[float]()
+        timeouts.shift_listeners["test"] = shifts.append
         now = time.time()
         set_clock(run, lambda: now)
         run.pause()
@@ -199,7 +199,7 @@ async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
         run.resume()
         await arriving
         assert timeouts.remaining(run.players[0]) == 60
-        assert told == [30]
+        assert shifts == [30]
 
 
 # ---- the machine's clock ----

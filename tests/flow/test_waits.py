@@ -81,7 +81,7 @@ async def test_two_hundred_who_come_at_once_are_all_grouped_once(size: int) -> N
         assert sorted(calls) == sorted(group.name for group in groups)
 
 
-async def test_browsers_are_told_to_follow_and_the_last_one_needs_no_reload() -> None:
+async def test_browsers_follow_and_the_last_one_needs_no_reload() -> None:
     with serving(Pair, Play) as run:
         ann = await Browser.open(run, 0)
         assert ann.page["wait"] and "Please wait" in ann.html
@@ -137,7 +137,7 @@ async def test_who_was_moved_past_a_wait_page_is_not_waited_for() -> None:
         await until(lambda: run.players[0].page == "Play")
 
 
-async def test_wait_for_says_for_whom() -> None:
+async def test_wait_for_returns_the_players_to_wait_for() -> None:
     class Neighbour(SynchronizingWait):
         def wait_for(page, player):
             return [p for p in player.session.players if p.id < 2]

@@ -145,7 +145,7 @@ def test_buttons_can_be_switched_off_in_a_docstring(templates: Templates) -> Non
     assert "{%" not in html
 
 
-def test_the_form_says_which_page_it_belongs_to(templates: Templates) -> None:
+def test_the_form_names_its_page(templates: Templates) -> None:
     html = show(templates, page())
     assert '<input type="hidden" name="_uproot_page" value="2">' in html
     assert '<input type="hidden" name="_uproot_visit" value="' in html
@@ -354,7 +354,7 @@ def test_a_file_that_is_no_text_is_refused(templates: Templates, tmp_path: Path)
         ("<p>\n{{ subsession.round_number }}", "Write instead: session.\n"),
     ],
 )
-def test_what_a_template_of_otree_says_is_translated(
+def test_an_error_translates_otrees_template_words(
     templates: Templates, text: str, remedy: str
 ) -> None:
     with pytest.raises(BadPage) as caught:
@@ -363,7 +363,7 @@ def test_what_a_template_of_otree_says_is_translated(
     assert caught.value.where == "Market.template, line 2"
 
 
-def test_a_mistake_of_ones_own_is_no_word_of_otree(templates: Templates) -> None:
+def test_other_mistakes_do_not_mention_otree(templates: Templates) -> None:
     for text in ("<p>{{ price }}", "<p>{{ y + }}"):
         with pytest.raises(BadPage) as caught:
             show(templates, page(template=text))
