@@ -32,6 +32,9 @@ SETTLED_NS = 2_000_000_000
 MOST_UNFOUND = 1_000
 """How many untranslated texts of a language are remembered for `missing`."""
 
+MOST_ORDERS = 256
+"""For how many languages the order of catalogues is remembered."""
+
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -49,6 +52,9 @@ class Catalogues:
 
     own: Mapping[str, Mapping[str, Translation]] = field(default_factory=dict)
     _unfound: dict[str, set[str]] = field(default_factory=dict, init=False, repr=False)
+    _narrowest_first: dict[str, tuple[Mapping[str, Translation], ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -58,10 +64,9 @@ class Catalogues:
     def find(self, text: str, language: str) -> Translation | None:
         """Return the translation into *language*, or into a broader one, if there is one."""
         source = plain(text)
-        for code in broader(language):
-            for texts in (self.own.get(code), _shipped(code)):
-                if texts and source in texts:
-                    return texts[source]
+        for texts in self._narrowest_first.get(language) or self._order(language):
+            if source in texts:
+                return texts[source]
         return None
 
     def nearest(self, language: str) -> str:
@@ -110,6 +115,15 @@ class Catalogues:
         return Catalogues(
             {code: {**below.own.get(code, {}), **self.own.get(code, {})} for code in codes}
         )
+
+    def _order(self, language: str) -> tuple[Mapping[str, Translation], ...]:
+        """Return the texts in a language and in broader ones, and remember the order."""
+        if len(self._narrowest_first) >= MOST_ORDERS:
+            self._narrowest_first.clear()
+        pairs = ((self.own.get(code), _shipped(code)) for code in broader(language))
+        order = tuple(texts for pair in pairs for texts in pair if texts)
+        self._narrowest_first[language] = order
+        return order
 
     def _note_unfound(self, text: str, language: str) -> None:
         asked = self._unfound.setdefault(language, set())
