@@ -39,7 +39,9 @@ def check(notebook: OpenNotebook, order: str, told: str, rule: str, first: str) 
     notebook.kernel.run(f"again = rerun(recorded, {order})")
     assert notebook.kernel.value("repr(again)").endswith("no difference>")
     assert notebook.kernel.value("(again.same, len(again.differences))") == [True, 0]
-    assert notebook.kernel.value(f"again.told[{told!r}] > 0 and 'left out' not in again.told")
+    assert notebook.kernel.value(
+        f"again.repeated[{told!r}] > 0 and 'left out' not in again.repeated"
+    )
     notebook.kernel.run(rule)
     notebook.kernel.run(f"again = rerun(recorded, {order})")
     assert notebook.kernel.value("again.same") is False

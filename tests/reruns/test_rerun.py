@@ -147,7 +147,7 @@ async def test_the_same_code_makes_no_difference_to_live_calls() -> None:
         assert again.differences.empty, again
         assert again.first is None
         assert again.same
-        assert again.told["call"] == 5
+        assert again.repeated["call"] == 5
         assert "no difference" in repr(again)
         assert again.state["cash"].tolist() == run.state["cash"].tolist() == [94, 88]
 
@@ -189,8 +189,8 @@ async def test_the_same_code_makes_no_difference_to_forms_waits_and_timeouts() -
     with serving(*GAME, names=NAMES) as run:
         await submitted(run)
         again = rerun(run, GAME, namespace=NAMES)
-        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
-        assert again.told["submit"] >= 2
+        assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
+        assert again.repeated["submit"] >= 2
         assert again.state["payoff"].tolist() == [18, 18]
 
 
@@ -324,8 +324,8 @@ async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
         await ann.disconnect()
         await until(lambda: all(p.get("gone") for p in run.players))
         again = rerun(run, [Desk, Tell], namespace=names)
-        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
-        assert again.told["room"] == 1
+        assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
+        assert again.repeated["room"] == 1
 
 
 async def test_what_a_researcher_steers_comes_again() -> None:
@@ -345,7 +345,7 @@ async def test_what_a_researcher_steers_comes_again() -> None:
         again = rerun(run, [Ask, Tell, Desk], namespace=DESK)
         assert again.same, f"{again!r}\n{again.differences}"
         assert again.state["page"].tolist() == run.state["page"].tolist()
-        assert "left out" not in again.told
+        assert "left out" not in again.repeated
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ async def test_whom_a_cell_watches_drops_out_again() -> None:
         await until(lambda: run.players[0].get("is_away"))
         again = rerun(run, [Ask, Tell], namespace={"gone": gone})
         assert again.same, f"{again!r}\n{again.differences}"
-        assert again.told["watch"] == 2
+        assert again.repeated["watch"] == 2
 
 
 class Trading(MarketPage):
@@ -405,8 +405,8 @@ async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rul
         await ann.disconnect()
         assert await asyncio.to_thread(bots.wait, 30), bots.status.to_string()
         again = rerun(run, [Trading, Tell], namespace={})
-        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
-        assert again.told["call"] > 20
+        assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
+        assert again.repeated["call"] > 20
         RULE["factor"] = 3
         first = rerun(run, [Trading, Tell], namespace={}).first
         assert first is not None
@@ -435,7 +435,7 @@ async def test_what_came_a_moment_too_late_is_too_late_again() -> None:
         with pytest.raises(Rejected, match="closed"):
             await bob.call("send_order", "market", "sell", 6)
         again = rerun(run, [Market, Tell], namespace={})
-        assert again.same, f"{again!r}\n{again.differences}\n{again.troubles}"
+        assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
         Market.seconds = 90
         calls = rerun(run, [Market, Tell], namespace={}).calls
         orders = calls[calls["method"] == "send_order"]
@@ -495,7 +495,7 @@ async def test_a_form_with_stealth_fields_is_not_kept_and_taken_as_it_came_out()
         await until(lambda: run.players[0].page == "Tell")
         assert not any("4711" in str(text) for text in run.events["value"].array.texts)
         again = rerun(run, [Pay, Tell], namespace={})
-        assert again.told["not kept"] == 1
+        assert again.repeated["not kept"] == 1
         assert again.state["age"].tolist() == [30]
         assert again.same, again
 
@@ -572,3 +572,21 @@ async def test_what_a_cell_has_sent_is_sent_again() -> None:
         again = rerun(run, [Turns], namespace={"new_session": start_total})
         assert again.same, again
         assert len(again.notifications) == 2
+
+
+async def test_the_recording_decides_who_dropped_out_and_not_how_late_its_timer_was() -> None:
+    """A watch that today's code sets otherwise goes by the recorded clock."""
+    names = {**DESK, "new_player": patient_player}
+    with serving(Desk, names=names, players=1) as run:
+        run._runtime.dropouts.is_recorded = lambda player: True  # its timer never gets its turn
+        ann = await Browser.open(run, 0)
+        await ann.call("note", "one")
+        await ann.disconnect()
+        await until(lambda: not run.players[0].online)
+        now = run._runtime.world.journal.clock()
+        run._runtime.world.journal.clock = lambda: now + 60.0
+        run.players[0].late = True
+        again = rerun(run, [Desk], namespace=names)
+        assert again.same, f"{again!r}\n{again.differences}"
+        otherwise = rerun(run, [Desk], namespace=DESK)
+        assert "gone" in list(otherwise.differences["field"])

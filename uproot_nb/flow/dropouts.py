@@ -83,6 +83,8 @@ class Dropouts:
         clocks.shift_listeners["dropouts"] = self._follow
         self._handlers: dict[str, Handler] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.is_recorded: Callable[[Player], bool] = lambda player: False
+        """Whether a recording decides when a watched player drops out, and no timer; in a rerun."""
 
     def watch(self, player: Player, handler: Handler, tolerance: float) -> None:
         """Watch a player; a second watch replaces the first."""
@@ -101,6 +103,12 @@ class Dropouts:
         with self._world.lock:
             if not player.has_dropped_out:
                 self._drop(player, by_hand=True)
+
+    def drop_as_recorded(self, player: Player) -> None:
+        """Count a watched player as a dropout at the recorded moment."""
+        with self._world.lock:
+            if self.is_recorded(player) and not player.has_dropped_out:
+                self._drop(player)
 
     def resume(self) -> None:
         """Resume the watches that are in the log."""
@@ -156,6 +164,8 @@ class Dropouts:
         with self._world.lock:
             state = player._state
             if state.watch is None or state.online or state.dropped or self._clocks.stopped:
+                return
+            if self.is_recorded(player):
                 return
             if self._remaining(player) > 0.02:
                 self.arm(player)

@@ -120,18 +120,18 @@ def _effects(events: Iterable[Event]) -> defaultdict[_Key, list[Event]]:
 
 def _came_out_alike(was: Event, is_now: Event) -> bool:
     same_place = (was.kind, *was[4:6]) == (is_now.kind, *is_now[4:6])
-    return same_place and alike(_told(was), _told(is_now))
+    return same_place and alike(_compared(was), _compared(is_now))
 
 
-def _told(event: Event) -> str:
+def _compared(event: Event) -> str:
     if event.kind == "call":
         return orjson.dumps(_outcome(event)).decode()
     return "" if event.kind == "submit" else event.value  # what was sent is as recorded
 
 
 def _outcome(event: Event) -> Any:
-    told = read_call(event.value)
-    return {key: told[key] for key in ("outcome", "result", "error", "message") if key in told}
+    row = read_call(event.value)
+    return {key: row[key] for key in ("outcome", "result", "error", "message") if key in row}
 
 
 def _described(
@@ -141,10 +141,10 @@ def _described(
     assert one is not None
     known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
     call = next(known, one if one.kind == "call" else None)
-    told = {} if call is None else read_call(call.value)
+    row = {} if call is None else read_call(call.value)
     field = _TOLD_AS.get(one.kind, one.field or one.kind)
     return Difference(
-        seq, one.actor, one.page, one.cause, told.get("args", []), told.get("kwargs", {}),
+        seq, one.actor, one.page, one.cause, row.get("args", []), row.get("kwargs", {}),
         one.subject, field, _value(was, codec), _value(is_now, codec), _reason(one, recorded),
     )  # fmt: skip
 
@@ -153,17 +153,17 @@ def _value(event: Event | None, codec: Codec) -> Any:
     if event is None:
         return None
     if event.kind == "call":
-        told = _outcome(event)
-        return told.get("result") if told["outcome"] == "ok" else told
+        row = _outcome(event)
+        return row.get("result") if row["outcome"] == "ok" else row
     return codec.decode(event.value)
 
 
 def _reason(event: Event, recorded: Sequence[Event]) -> str:
-    """Name the likely reason if the code draws or tells the time on its own."""
+    """Name the likely reason if the code draws numbers or reads the clock on its own."""
     sources = [e.value for e in recorded if e.kind == "code" and e.field == event.page]
     if any(_CHANCE.search(source) for source in sources):
         return (
-            "Its code draws or tells the time without the session (random, time.time, uuid …): "
-            "that may be why. Use rng()."
+            "Its code draws numbers or reads the clock without the session (random, time.time, "
+            "uuid …): that may be why. Use rng()."
         )
     return ""

@@ -1,4 +1,4 @@
-"""RecordedStep: what came from outside in a recorded session, in its order."""
+"""RecordedStep: the inputs of a recorded session, in order."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _RAW = CHANGES | {"group", "chat", "room", "notify"}
 class RecordedStep(NamedTuple):
     """One message of a browser, one act of a cell, or a timer.
 
-    `seq` is the first event that it caused, `time` when it came; `event` is what tells of it, and
-    `caused` is all that a submission caused, for one that cannot be sent again.
+    `seq` is the first event that it caused, `time` when it came; `event` is the event that records
+    it, and `caused` are all events of a submission, for one that cannot be sent again.
     """
 
     seq: int
@@ -40,9 +40,9 @@ class RecordedStep(NamedTuple):
     event: Event
     caused: tuple[Event, ...] = ()
     place: tuple[int, int] = (0, 0)
-    """Where it stands among calls that come before the same event: that event, and the turn."""
+    """Its place among calls before the same event: that event, and the turn."""
     resumed: int = 0
-    """Which step of a call goes on, for a call that has waited while others have written."""
+    """The step of a call that goes on, for a call that waited while others wrote."""
 
     @property
     def player(self) -> str:
@@ -52,7 +52,7 @@ class RecordedStep(NamedTuple):
 
 
 def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
-    """Return what came from outside, after the session was opened."""
+    """Return the inputs after the session was opened."""
     times = [event.time for event in events]
     opened = next((n for n, event in enumerate(events) if event.kind == "open"), len(events))
     found: list[RecordedStep] = []
@@ -65,13 +65,13 @@ def steps_of(events: Sequence[Event]) -> list[RecordedStep]:
 
 
 def _order(step: RecordedStep) -> tuple[Any, ...]:
-    """Order steps by their events; a call that is known to come before an event goes first."""
+    """Order steps by their events; a call known to precede an event goes first."""
     rank = 0 if step.place != (0, 0) else 1 if step.act == "passed" else 2
     return step.seq, rank, step.place, step.time
 
 
 def _resumptions(events: Sequence[Event], step: RecordedStep) -> list[RecordedStep]:
-    """Return when a call went on after others had written."""
+    """Return the steps at which a call went on after others had written."""
     if step.act != "call":
         return []
     resumed = read_call(step.event.value).get("resumed", ())
@@ -84,9 +84,9 @@ def _resumptions(events: Sequence[Event], step: RecordedStep) -> list[RecordedSt
 
 
 def by_cell(event: Event) -> bool:
-    """Tell whether a cell, and no code of the experiment, has made an event.
+    """Return whether a cell, not the experiment's code, made an event.
 
-    What `after_commit` has called counts as a cell: it is not called again.
+    Functions called by `after_commit` count as cells: they are not called again.
     """
     if event.cause.startswith("after_commit "):
         return True
@@ -117,7 +117,7 @@ def _step(events: Sequence[Event], times: list[float], place: int) -> RecordedSt
 def _from(
     events: Sequence[Event], place: int, act: str, names: set[str], ends: set[str]
 ) -> RecordedStep:
-    """Return a step that begins with the first of its player's events in a row."""
+    """Return a step that begins with the first of its player's consecutive events."""
     event, first = events[place], place
     while first and _belongs(events[first - 1], event.actor, names, ends):
         first -= 1
@@ -139,7 +139,7 @@ def _follows(event: Event, left: Event) -> bool:
 
 
 def _is_of_move(events: Sequence[Event], place: int) -> bool:
-    """Tell whether a field was set by the move that comes before it, and not by the cell."""
+    """Return whether the preceding move set a field, not the cell."""
     event = events[place]
     if event.kind != "set" or event.field not in PLACE_FIELDS:
         return False
@@ -154,29 +154,29 @@ def _is_of_move(events: Sequence[Event], place: int) -> bool:
 
 def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedStep | None:
     event = events[place]
-    told = read_call(event.value)
-    if told["outcome"] == "started":
+    call = read_call(event.value)
+    if call["outcome"] == "started":
         return None
-    if "begun" in told and told["begun"][0] < event.seq:
-        return _begun_call(events, place, told["begun"], told.get("ms", 0.0) / 1000)
+    if "begun" in call and call["begun"][0] < event.seq:
+        return _begun_call(events, place, call["begun"], call.get("ms", 0.0) / 1000)
     first = place
     while first and events[first - 1][7:10] == event[7:10] and _is_part(events[first - 1]):
         first -= 1
-    begun = event.time - told.get("ms", 0.0) / 1000
+    begun = event.time - call.get("ms", 0.0) / 1000
     early = max(bisect.bisect_left(times, begun), 0)
     late = (n for n in range(early, first) if _says_late(events[n], event.subject))
-    first = min(first, next(late, early))  # a call that was too late comes after that is told
+    first = min(first, next(late, early))  # a late call follows the event that says so
     return RecordedStep(events[first].seq, min(begun, events[first].time), "call", event)
 
 
 def _begun_call(
     events: Sequence[Event], place: int, begun_at: Sequence[int], seconds: float
 ) -> RecordedStep:
-    """Return the step of a call whose row says after which event it began."""
+    """Return the step of a call whose row has the event after which it began."""
     event, (seq, turn) = events[place], begun_at
     begun = max(min(event.time - seconds, events[seq].time), events[seq - 1].time)
     for number in range(seq, place):
-        if _says_late(events[number], event.subject):  # the call itself has found that out
+        if _says_late(events[number], event.subject):  # the call itself found out
             return RecordedStep(events[number].seq, begun, "call", event)
         if events[number][7:10] != event[7:10]:
             break
@@ -188,7 +188,7 @@ def _says_late(event: Event, subject: str) -> bool:
 
 
 def _is_timing(event: Event) -> bool:
-    """Tell whether an event says how long a player has, or that the time is up, and no more."""
+    """Return whether an event only sets a deadline, or notes that it has passed."""
     return event.kind == "timeout" and '"reached"' not in event.value
 
 
@@ -196,7 +196,7 @@ def _is_part(event: Event) -> bool:
     return event.kind != "call" or read_row(event.value).outcome == "started"
 
 
-# ---- what an event tells of ---------------------------------------------------------------------
+# ---- the act of an event ---------------------------------------------------------------------
 
 
 def _no_act(event: Event, what: str) -> str:
@@ -210,12 +210,12 @@ def _entering(event: Event, what: str) -> str:
 
 
 def _timing(event: Event, what: str) -> str:
-    told = orjson.loads(event.value)
-    if told.get("passed"):
+    data = orjson.loads(event.value)
+    if data.get("passed"):
         return "passed"
-    if not told.get("reached"):
+    if not data.get("reached"):
         return ""
-    return "submit" if "form" in told else "time_up"
+    return "submit" if "form" in data else "time_up"
 
 
 def _joining(event: Event, what: str) -> str:
@@ -227,10 +227,12 @@ def _entering_room(event: Event, what: str) -> str:
 
 
 def _dropping(event: Event, what: str) -> str:
-    told = orjson.loads(event.value)
-    if "watch" in told and by_cell(event):
+    data = orjson.loads(event.value)
+    if "watch" in data and by_cell(event):
         return "watch"
-    return "dropout" if told.get("by_hand") and by_cell(event) else ""
+    if data.get("dropped") and not data.get("by_hand"):
+        return "dropped"
+    return "dropout" if data.get("by_hand") and by_cell(event) else ""
 
 
 def _steering(event: Event, what: str) -> str:

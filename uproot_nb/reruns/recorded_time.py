@@ -1,4 +1,4 @@
-"""RecordedLoop: an event loop whose clock is a recording's, and moves only when it is told to."""
+"""RecordedLoop: an event loop with the clock of a recording, which moves only on request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from uproot_nb.session.steps import StepLock, StepLoop
 __all__ = ["CLOSE", "RecordedLoop"]
 
 CLOSE = 5.0
-"""Seconds; nearer to each other, two times told by the clock count as the same."""
+"""Seconds; two clock times that are closer count as equal."""
 _RESOLUTION = 1e-6
-"""Seconds; finer than this, Unix times are not told apart by floating-point numbers."""
+"""Seconds; the precision of Unix times as floating-point numbers."""
 
 
 class RecordedLoop(StepLoop):

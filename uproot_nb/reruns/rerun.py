@@ -1,4 +1,4 @@
-"""rerun: what a recorded session comes to with today's code."""
+"""rerun: a recorded session, run again with today's code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from uproot_nb.analysis.recording import Recording, Tables
 from uproot_nb.analysis.state_replay import check_recorded
 from uproot_nb.analysis.state_tables import texts_of
 from uproot_nb.analysis.typed_columns import table
+from uproot_nb.deprecation import Renamed, RenamedAttribute
 from uproot_nb.engine.output import Output
 from uproot_nb.errors import UprootError
 from uproot_nb.interop.namespace import CELL_TEMPLATES, resolver, setup_of, templates_for
@@ -24,7 +25,7 @@ from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import State
 from uproot_nb.reruns.comparison import Difference, alike, first_difference
 from uproot_nb.reruns.recorded_inputs import RecordedStep, steps_of
-from uproot_nb.reruns.session_replay import Retelling
+from uproot_nb.reruns.session_replay import SessionReplay
 from uproot_nb.session.error_reports import readable
 from uproot_nb.session.steps import Cause
 
@@ -35,10 +36,13 @@ __all__ = ["Rerun", "rerun"]
 
 
 class Rerun(Recording):
-    """What came of a recorded session with today's code; made by `rerun`.
+    """The result of running a recorded session with today's code; made by `rerun`.
 
     It has every table of a Recording: `again.state`, `again.calls`, `again.events`.
     """
+
+    told = RenamedAttribute(Renamed("repeated", "0.1", "0.3"))
+    troubles = RenamedAttribute(Renamed("messages", "0.1", "0.3"))
 
     def __init__(
         self,
@@ -46,19 +50,19 @@ class Rerun(Recording):
         session: str,
         rows: list[tuple[str, str, Any, Any]],
         first: Difference | None,
-        told: dict[str, int],
-        troubles: list[str],
+        repeated: dict[str, int],
+        messages: list[str],
     ) -> None:
         super().__init__(log, session)
         self._rows = rows
         self.first = first
-        """The first call, submission or hook that came out otherwise; None if there is none."""
-        self.told = told
-        """How many of each kind were told again: "call", "submit", "look" and others. "not kept"
-        are forms that the log does not hold, whose outcome was taken as it was; "left out" those
-        for which there was no place any more."""
-        self.troubles = troubles
-        """What the researcher was told meanwhile: tracebacks, and warnings."""
+        """The first call, submission or hook with a different result; None if there is none."""
+        self.repeated = repeated
+        """Inputs repeated, by kind: "call", "submit", "look" and others. "not kept" counts forms
+        that the log does not have, whose outcome was taken from the record; "left out" counts
+        inputs for which there was no place any more."""
+        self.messages = messages
+        """Tracebacks and warnings of the rerun."""
 
     @property
     def differences(self) -> pandas.DataFrame:
@@ -71,14 +75,15 @@ class Rerun(Recording):
 
     @property
     def same(self) -> bool:
-        """Whether everything came out as it was recorded."""
+        """Whether every result is the same as recorded."""
         return not self._rows and self.first is None
 
     def __repr__(self) -> str:
-        told = f"{self.told.get('call', 0)} calls and {self.told.get('submit', 0)} submissions"
-        head = f"<Rerun of session '{self.name}': {told}"
+        done = self.repeated
+        counts = f"{done.get('call', 0)} calls and {done.get('submit', 0)} submissions"
+        head = f"<Rerun of session '{self.name}': {counts}"
         for what, why in (("not kept", "forms not in the log"), ("left out", "left out")):
-            head += f", {self.told[what]} {why}" if self.told.get(what) else ""
+            head += f", {done[what]} {why}" if done.get(what) else ""
         if self.same:
             return f"{head}; no difference>"
         count = len(self._rows)
@@ -97,30 +102,30 @@ def rerun(
     language: str = "",
     namespace: dict[str, Any] | None = None,
 ) -> Rerun:
-    """Give today's code what participants have sent to a recorded session, and compare.
+    """Run a recorded session again with today's code, and compare.
 
         again = rerun(open_log("uproot_nb.sqlite3", "market"), [Market])
         assert again.same, again.first
 
-    The calls, forms, page loads, connections and arrivals of the recording, and what cells have
-    changed, come to a session in memory, one at a time and in their order, with the recorded
-    names, seed and clock (of the session's own times, timeouts, `asyncio.sleep`). No time passes.
+    A session in memory gets the recorded calls, forms, page loads, connections, arrivals and
+    changes by cells, one at a time and in order, with the recorded names, seed and clock (of the
+    session's own times, timeouts, `asyncio.sleep`). No time passes.
 
-    What is compared: every change of a field of players, groups, session and models, groups,
-    moves, results of calls, and pushes; not identifiers (UUID) and times of entries. Unix times
-    with a fraction count as the same if they are at most five seconds apart.
+    Compared are all changes of fields of players, groups, session and models, groups, moves,
+    results of calls, and pushes; identifiers (UUID) and times of entries are not. Unix times with
+    a fraction count as equal if they are at most five seconds apart.
 
-    What cannot be the same: code that asks `random`, `time.time()` or other machines on its own.
-    `first` names it if the page's code does. Forms that were refused, what was sent to `api`, and
-    tasks that a cell spawned are not in the log; nor are forms with `stealth_fields` or files, and
-    those of sessions recorded before forms were kept: their outcome is taken as it was.
+    Code that uses `random`, `time.time()` or other machines cannot give the same results; `first`
+    names it if it is a page's. The log does not have refused forms, requests to `api`, tasks
+    spawned by a cell, forms with `stealth_fields` or files, and forms of sessions recorded before
+    forms were logged: their outcome is taken from the record.
 
     Args:
         log: what `open_log` returned, or a run.
         page_order, app, namespace, language: as for `serve`.
 
     Raises:
-        UprootError: the session was never opened, or the log is none.
+        UprootError: the session was never opened, or *log* is not a log.
     """
     check_recorded(log, "rerun")
     names = sys._getframe(1).f_globals if namespace is None else namespace
@@ -133,56 +138,57 @@ def rerun(
     codec = read_codec()
     opened = codec.decode(opening.value)
     cells = dict(names.get(CELL_TEMPLATES, {}))
-    retelling = Retelling(
+    replay = SessionReplay(
         log._session_name, setup, lambda an_app: templates_for(an_app, cells), opened["settings"],
         opened.get("seed"), events[0].time, resolver(names, setup), language,
     )  # fmt: skip
     own_code = sum(event.kind == "code" for event in events[: opening.seq])
-    retelling.world.shift = own_code - len(retelling.flow.pages)
-    marks = _tell_all(retelling, events)
-    now = list(retelling.world.log.read(log._session_name))
+    replay.world.shift = own_code - len(replay.flow.pages)
+    marks = _repeat_all(replay, events)
+    now = list(replay.world.log.read(log._session_name))
 
     def place(event: Event) -> int:
         found = bisect.bisect_right(marks, (event.seq, sys.maxsize)) - 1
         return marks[found][1] if found >= 0 else 0
 
     return Rerun(
-        retelling.world.log, log._session_name, _rows(events, now, codec),
-        first_difference(events, now, place, codec), dict(retelling.told), retelling.troubles,
+        replay.world.log, log._session_name, _rows(events, now, codec),
+        first_difference(events, now, place, codec), dict(replay.repeated), replay.messages,
     )  # fmt: skip
 
 
-def _tell_all(retelling: Retelling, events: Sequence[Event]) -> list[tuple[int, int]]:
-    """Tell everything; return which event of today came first in which recorded step."""
+def _repeat_all(replay: SessionReplay, events: Sequence[Event]) -> list[tuple[int, int]]:
+    """Repeat all inputs; return the first event of today for each recorded step."""
     marks: list[tuple[int, int]] = []
     steps = _without_room_joins(steps_of(events))
-    retelling.expect_turns((s.event, s.resumed) for s in steps if s.act == "resume")
-    retelling.expect(step.event for step in steps if step.act == "passed")
-    output = Output(retelling.lock.cause_here, partial(_keep, retelling), lambda cause: None)
+    replay.expect_turns((s.event, s.resumed) for s in steps if s.act == "resume")
+    replay.expect_dropouts(events)
+    replay.expect(step.event for step in steps if step.act == "passed")
+    output = Output(replay.lock.cause_here, partial(_log_output, replay), lambda cause: None)
     output.start()
     try:
-        retelling.open(0)
+        replay.open(0)
         for step in steps:
-            marks.append((retelling.world.journal.seq + 1, step.seq))
-            retelling.tell(step.act, step.event, step.seq, step.time, step.caused)
-        retelling.pass_time(events[-1].time)
+            marks.append((replay.world.journal.seq + 1, step.seq))
+            replay.repeat(step.act, step.event, step.seq, step.time, step.caused)
+        replay.pass_time(events[-1].time)
     finally:
-        retelling.close()
+        replay.close()
         output.stop()
     return marks
 
 
-def _keep(retelling: Retelling, stream: str, text: str, cause: Cause) -> None:
-    """Keep what code prints: it is an event, and draws go by the numbers of events."""
-    world = retelling.world
-    if cause.cause and not retelling.closed:
+def _log_output(replay: SessionReplay, stream: str, text: str, cause: Cause) -> None:
+    """Log what code prints: random draws depend on the numbers of events."""
+    world = replay.world
+    if cause.cause and not replay.closed:
         value = world.codec.encode({"stream": stream, "text": readable(text)})
         with world.lock:
             world.journal.write_for(cause, "output", "session", stream, value)
 
 
 def _without_room_joins(steps: list[RecordedStep]) -> list[RecordedStep]:
-    """Leave out the joins that came through a room: the room's own step makes them."""
+    """Leave out joins through a room: the room's own step makes them."""
     rooms = {step.seq for step in steps if step.act == "room"}
     return [step for step in steps if not (step.act == "claim" and step.event.seq in rooms)]
 

@@ -1,4 +1,4 @@
-"""Retelling: a session in memory that is told again what has come to a recorded one."""
+"""SessionReplay: a session in memory that gets a recorded session's inputs again."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from uproot_nb.reruns.recorded_time import CLOSE, RecordedLoop
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
 
-__all__ = ["Retelling"]
+__all__ = ["SessionReplay"]
 
 _OUTSIDE = Cause("", "", "uproot_nb", "")
 
 
-class Retelling(Runtime):
+class SessionReplay(Runtime):
     """Runs a session without a participant server, at the recorded times.
 
     Args:
@@ -59,29 +59,43 @@ class Retelling(Runtime):
         self.time: RecordedLoop = self.loop  # type: ignore[assignment]
         self.world.journal.clock = self.loop.time
         self.world.clock.reset()
-        self.told: Counter[str] = Counter()
-        """How many of each kind were told again; "left out" where today's players are elsewhere."""
-        self.troubles: list[str] = []
+        self.repeated: Counter[str] = Counter()
+        """Inputs repeated, by kind; "left out" if today's player is elsewhere."""
+        self.messages: list[str] = []
         self._draw_name = self.world.new_name
         self._passings: dict[str, list[Event]] = {}
         self._turns: dict[tuple[str, str], dict[int, asyncio.Future[None]]] = {}
-        """The steps that come after what others do, by call: resolved when it is their turn."""
+        """The steps that wait for others, by call: resolved when it is their turn."""
+        self._watches: set[tuple[str, Any, Any]] = set()
+        """Recorded watches for dropouts: player, handler and tolerance."""
+        self.dropouts.is_recorded = self._has_recorded_watch
         self.lock.gate = self._turn
         self.flow.timeouts.is_recorded = lambda player: self._passing(player) is not None
 
     def expect(self, passings: Iterable[Event]) -> None:
-        """Know beforehand when players' time was up, by the events that will be told."""
+        """Set when players' time was up, by the recorded events."""
         for event in passings:
             self._passings.setdefault(event.subject, []).append(event)
 
+    def expect_dropouts(self, events: Iterable[Event]) -> None:
+        """Let recorded watches drop players when they did, however late their timers were."""
+        for event in events:
+            watch = orjson.loads(event.value).get("watch") if event.kind == "dropout" else None
+            if watch is not None:
+                self._watches.add((event.subject, watch["handler"], watch["tolerance"]))
+
+    def _has_recorded_watch(self, player: Player) -> bool:
+        watch = player._state.watch or {}
+        return (player.subject, watch.get("handler"), watch.get("tolerance")) in self._watches
+
     def expect_turns(self, turns: Iterable[tuple[Event, int]]) -> None:
-        """Know beforehand which steps of which calls have waited while others have written."""
+        """Set which steps of which calls waited while others wrote."""
         for event, number in turns:
             name, call_id = event.subject.partition("/")[2], call_id_of(event.value)
             self._turns.setdefault((name, call_id), {})[number] = self.loop.create_future()
 
     def _turn(self, cause: Cause) -> asyncio.Future[None] | None:
-        """Return what the next step of a call has to wait for; None if it may go on."""
+        """Return the future that the next step of a call must await; None if it may go on."""
         invoke = getattr(cause, "invoke", None)
         if invoke is None:
             return None
@@ -89,27 +103,27 @@ class Retelling(Runtime):
         turn = turns.get(cause.step)  # type: ignore[attr-defined]
         return None if turn is None or turn.done() else turn
 
-    async def _tell_resume(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_resume(self, event: Event, name: str, more: Sequence[Event]) -> None:
         turns = self._turns.get((name, call_id_of(event.value)), {})
         waiting = [number for number, turn in turns.items() if not turn.done()]
         if waiting:
             turns[min(waiting)].set_result(None)
 
-    def tell(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
-        """Let something come in again, and wait for all that it causes."""
-        self.wait_for(self._tell(act, event, seq, time, more))
+    def repeat(self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]) -> None:
+        """Repeat an input, and wait for all its effects."""
+        self.wait_for(self._repeat_input(act, event, seq, time, more))
 
     def pass_time(self, until: float) -> None:
-        """Let timers go off up to a time."""
+        """Let timers fire up to a time."""
         self.wait_for(self.time.advance(until))
 
     def _tick(self) -> None:
         """Take no snapshots."""
 
     def _hear(self, text: str, cause: Cause) -> None:
-        self.troubles.append(text)
+        self.messages.append(text)
 
-    async def _tell(
+    async def _repeat_input(
         self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]
     ) -> None:
         await self.time.advance(time)
@@ -117,39 +131,39 @@ class Retelling(Runtime):
         name = event.subject.partition("/")[2]
         meant = event.subject.startswith("player/") and act not in ("claim", "place", "apply")
         if meant and name not in self.world.state.players:
-            self.told["left out"] += 1
+            self.repeated["left out"] += 1
             return
-        self.told[act] += 1
-        await getattr(self, f"_tell_{act}")(event, name, more)
+        self.repeated[act] += 1
+        await getattr(self, f"_replay_{act}")(event, name, more)
         await self.time.settle()
 
     # ---- what browsers do ----
 
-    async def _tell_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        told = read_call(event.value)
-        if told["args"] is None:  # it was refused, and what was sent is not in the log
+    async def _replay_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        call = read_call(event.value)
+        if call["args"] is None:  # refused, so its arguments are not in the log
             await self._repeat([event])
             return
         self.calls.receive(Invoke(
-            event.seq, 1, self.world.key, name, told["page"], told["id"], event.field,
-            orjson.dumps(told["args"]), orjson.dumps(told["kwargs"]),
+            event.seq, 1, self.world.key, name, call["page"], call["id"], event.field,
+            orjson.dumps(call["args"]), orjson.dumps(call["kwargs"]),
         ))  # fmt: skip
 
-    async def _tell_submit(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_submit(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         if player.page != event.field:
-            self.told["left out"] += 1
+            self.repeated["left out"] += 1
             return
         left = orjson.loads(event.value) or {}
         form, language = left.get("form"), left.get("language", "")
         page = self.flow.journeys.pages.get(event.field)
         if form is None and getattr(page, "fields", None):
-            self.told["not kept"] += 1
+            self.repeated["not kept"] += 1
             await self._repeat(more)
             return
         await self._post(name, [(key, text) for key, text in form or ()], language)
 
-    async def _tell_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._post(name, [(BACK, "1")])
 
     async def _post(self, name: str, form: list[tuple[str, str]], language: str = "") -> None:
@@ -157,7 +171,7 @@ class Retelling(Runtime):
         hidden = [(POSITION, str(player.position)), (VISIT, visit_token(self.world, player))]
         await self._ask("submit", name, [*hidden, *form], languages=language)
 
-    async def _tell_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         if event.kind == "enter":
             there = player.position == orjson.loads(event.value)["position"]
@@ -166,12 +180,12 @@ class Retelling(Runtime):
         if not there:
             await self._ask("page", name)
 
-    async def _tell_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         if player.page == event.field and self.flow.timeouts.has_passed(player):
             await self._ask("page", name)
 
-    async def _tell_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         is_same = self._passing(player) == event
         self._passings[event.subject].remove(event)
@@ -180,31 +194,31 @@ class Retelling(Runtime):
             self.flow.timeouts.arm(player)
 
     def _passing(self, player: Player) -> Event | None:
-        """Return the event by which the player's time was up on this visit, if it is the same."""
-        deadline, told = player._state.deadline, self._passings.get(player.subject, [])
+        """Return the recorded event at which the player's time was up on this visit, if any."""
+        deadline, passings = player._state.deadline, self._passings.get(player.subject, [])
         if deadline is None:
             return None
-        return next((e for e in told if e.field == player.page and _is_near(e, deadline)), None)
+        return next((e for e in passings if e.field == player.page and _is_near(e, deadline)), None)
 
-    async def _tell_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player, known = self.world.player(event.actor), self.world.state.fields
         now = known.get(event.subject, {}).get(event.field)
         if now is None or self.world.state.text(event.subject, event.field) != event.value:
             await self._ask("page", player.name)
 
-    async def _tell_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self._note_presence(name, 1, True)
 
-    async def _tell_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self._note_presence(name, 1, False)
 
-    # ---- those who come ----
+    # ---- joining ----
 
-    async def _tell_place(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_place(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
         await self.open_place(claimed=False)
 
-    async def _tell_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
         if event.actor != "researcher":
             self.world.mark_of = str  # the log has a mark, and no visit
@@ -217,7 +231,7 @@ class Retelling(Runtime):
         if opened is not None:
             await self._introduce(opened)
 
-    async def _tell_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(event.field)
         label = orjson.loads(more[0].value).get("label") or ""
         self.world.mark_of = str  # as above
@@ -241,18 +255,18 @@ class Retelling(Runtime):
 
     @contextmanager
     def _caused_by(self, event: Event) -> Iterator[None]:
-        """Let what happens have the cause that an event was recorded with."""
+        """Give what happens inside the recorded cause of an event."""
         before = self.lock.begin_step(Cause(*event[7:]))
         try:
             yield
         finally:
             self.lock.end_step(before)
 
-    async def _tell_apply(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_apply(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._repeat([event])
 
     async def _repeat(self, events: Sequence[Event]) -> None:
-        """Change what the recorded events have changed, as they have."""
+        """Apply the recorded events as they are."""
         journal = self.world.journal
         for event in events:
             with self.lock:
@@ -264,23 +278,26 @@ class Retelling(Runtime):
                     cause = Cause(*event[7:])
                     journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
 
-    async def _tell_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]
         if self.world.player(name).position != position:
             with self._caused_by(event):
                 self.flow.move_to(self.world.player(name), position)
 
-    async def _tell_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.dropouts.mark(self.world.player(name))
 
-    async def _tell_watch(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_dropped(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.dropouts.drop_as_recorded(self.world.player(name))
+
+    async def _replay_watch(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._repeat([event])
         self.dropouts.arm(self.world.player(name))
 
-    async def _tell_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.set_state(event.field)
 
-    async def _tell_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
+    async def _replay_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
         cause = Cause("researcher", "", "restart", "")
         for app in self.setup.apps:
             if app.restart is not None:
@@ -291,8 +308,8 @@ def _is_near(passing: Event, deadline: float) -> bool:
     return bool(abs(orjson.loads(passing.value)["deadline"] - deadline) <= CLOSE)
 
 
-class _Nobody:
-    """A line with nobody at its other end."""
+class _NoPeer:
+    """A channel without a peer."""
 
     closed = False
     unsent = 0
@@ -309,7 +326,7 @@ class _Nobody:
 
 async def _connect(*_: Any) -> tuple[Channel, str]:
     await asyncio.sleep(0)
-    return _Nobody(), ""
+    return _NoPeer(), ""
 
 
 async def _disconnect() -> None:

@@ -308,8 +308,8 @@ async def ready_but_the_last(run: Run) -> list[Browser]:
 
 async def comes_again(run: Run, *pages: type[Page], **names: Any) -> None:
     again = await asyncio.to_thread(rerun, run, list(pages), namespace=names)
-    assert again.same, f"{again!r}\n{again.troubles}"
-    assert "left out" not in again.told
+    assert again.same, f"{again!r}\n{again.messages}"
+    assert "left out" not in again.repeated
 
 
 @pytest.mark.parametrize("way", WAYS)
