@@ -111,6 +111,16 @@ async def test_a_notification_reaches_its_recipients_once_and_nobody_else(who: s
             assert all(event["event"] == "Named" for event in browser.events)
 
 
+async def test_the_log_names_each_recipient_of_a_push_once() -> None:
+    with serving(First) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        first, second = run.players
+        notify(first, [second, first, ~second, second.name], 1)
+        assert (await ann.settle(), await bob.settle()) == ([1], [1])
+        logged = run.events.query("kind == 'notify'")["value"].iloc[0]
+        assert logged["recipients"] == [second.name, first.name]
+
+
 @pytest.mark.parametrize(
     "recipients",
     [
