@@ -23,7 +23,7 @@ from tests.worlds_at_rest import loaded, replayed
 from uproot_nb import Page
 from uproot_nb.log.state import PlayerState
 from uproot_nb.notebook.rooms import RoomHandle
-from uproot_nb.realtime.rooms import Admission, Outcome, Room, admit
+from uproot_nb.realtime.rooms import Admission, Room, RoomOutcome, admit
 from uproot_nb.session.world import load_state
 
 
@@ -42,32 +42,32 @@ def taken(*labels: str | None) -> list[PlayerState]:
 
 RULES = [
     # room, label, players, admitted, outcome
-    (Room("r"), "", NOBODY, 0, Outcome.ENTER),
-    (Room("r"), "p01", NOBODY, 0, Outcome.ENTER),
-    (Room("r"), "p 01", NOBODY, 0, Outcome.LABEL_UNKNOWN),
-    (Room("r"), "p01", taken("p01"), 1, Outcome.LABEL_USED),
-    (Room("r"), "P01", taken("p01"), 1, Outcome.ENTER),
-    (Room("r", open=False), "", NOBODY, 0, Outcome.WAIT),
-    (Room("r", open=False), "p01", taken("p01"), 1, Outcome.LABEL_USED),
-    (Room("r", capacity=2), "", taken(None), 1, Outcome.ENTER),
-    (Room("r", capacity=2), "", taken(None, None), 2, Outcome.FULL),
-    (Room("r", capacity=2, open=False), "", taken(None, None), 2, Outcome.FULL),
-    (Room("r", capacity=2), "", [*taken(None, None), PlayerState(2)], 2, Outcome.ENTER),
-    (Room("r", capacity=2), "", taken(None, None, None), 0, Outcome.ENTER),
-    (Room("r", ["a", "b"]), "", NOBODY, 0, Outcome.LABEL_NEEDED),
-    (Room("r", ["a", "b"], open=False), "", NOBODY, 0, Outcome.LABEL_NEEDED),
-    (Room("r", ["a", "b"]), "a", NOBODY, 0, Outcome.ENTER),
-    (Room("r", ["a", "b"]), "A", NOBODY, 0, Outcome.LABEL_UNKNOWN),
-    (Room("r", ["a", "b"]), "c", NOBODY, 0, Outcome.LABEL_UNKNOWN),
-    (Room("r", ["a", "b"]), "a", taken("a"), 1, Outcome.LABEL_USED),
-    (Room("r", ["a", "b"], open=False), "a", NOBODY, 0, Outcome.WAIT),
-    (Room("r", ["a", "b"], capacity=1), "b", taken("a"), 1, Outcome.FULL),
+    (Room("r"), "", NOBODY, 0, RoomOutcome.ENTER),
+    (Room("r"), "p01", NOBODY, 0, RoomOutcome.ENTER),
+    (Room("r"), "p 01", NOBODY, 0, RoomOutcome.LABEL_UNKNOWN),
+    (Room("r"), "p01", taken("p01"), 1, RoomOutcome.LABEL_USED),
+    (Room("r"), "P01", taken("p01"), 1, RoomOutcome.ENTER),
+    (Room("r", open=False), "", NOBODY, 0, RoomOutcome.WAIT),
+    (Room("r", open=False), "p01", taken("p01"), 1, RoomOutcome.LABEL_USED),
+    (Room("r", capacity=2), "", taken(None), 1, RoomOutcome.ENTER),
+    (Room("r", capacity=2), "", taken(None, None), 2, RoomOutcome.FULL),
+    (Room("r", capacity=2, open=False), "", taken(None, None), 2, RoomOutcome.FULL),
+    (Room("r", capacity=2), "", [*taken(None, None), PlayerState(2)], 2, RoomOutcome.ENTER),
+    (Room("r", capacity=2), "", taken(None, None, None), 0, RoomOutcome.ENTER),
+    (Room("r", ["a", "b"]), "", NOBODY, 0, RoomOutcome.LABEL_NEEDED),
+    (Room("r", ["a", "b"], open=False), "", NOBODY, 0, RoomOutcome.LABEL_NEEDED),
+    (Room("r", ["a", "b"]), "a", NOBODY, 0, RoomOutcome.ENTER),
+    (Room("r", ["a", "b"]), "A", NOBODY, 0, RoomOutcome.LABEL_UNKNOWN),
+    (Room("r", ["a", "b"]), "c", NOBODY, 0, RoomOutcome.LABEL_UNKNOWN),
+    (Room("r", ["a", "b"]), "a", taken("a"), 1, RoomOutcome.LABEL_USED),
+    (Room("r", ["a", "b"], open=False), "a", NOBODY, 0, RoomOutcome.WAIT),
+    (Room("r", ["a", "b"], capacity=1), "b", taken("a"), 1, RoomOutcome.FULL),
 ]
 
 
 @pytest.mark.parametrize(("room", "label", "players", "admitted", "outcome"), RULES)
 def test_the_rules_of_admission(
-    room: Room, label: str, players: list[PlayerState], admitted: int, outcome: Outcome
+    room: Room, label: str, players: list[PlayerState], admitted: int, outcome: RoomOutcome
 ) -> None:
     assert admit(room, label, players, admitted).outcome is outcome
 
@@ -86,7 +86,7 @@ def test_whoever_comes_no_label_admits_twice_and_no_room_gives_too_many_places(
     admitted: list[str | None] = []
     for label in comers:
         admission = admit(room, label, players, len(admitted))
-        if admission.outcome is Outcome.ENTER:
+        if admission.outcome is RoomOutcome.ENTER:
             free = [player for player in players if not player.claimed]
             if not free:
                 players.append(free_one := PlayerState(len(players)))
@@ -100,8 +100,8 @@ def test_whoever_comes_no_label_admits_twice_and_no_room_gives_too_many_places(
 
 
 def test_a_label_that_is_let_in_is_part_of_the_answer() -> None:
-    assert admit(Room("r"), "p01", NOBODY, 0) == Admission(Outcome.ENTER, "p01")
-    assert admit(Room("r"), "", NOBODY, 0) == Admission(Outcome.ENTER, None)
+    assert admit(Room("r"), "p01", NOBODY, 0) == Admission(RoomOutcome.ENTER, "p01")
+    assert admit(Room("r"), "", NOBODY, 0) == Admission(RoomOutcome.ENTER, None)
 
 
 # ---- browsers -----------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def after_commit(function: Callable[..., Any], *args: Any) -> None:
 
 
 def once(subject: Player | Group | Session, what: str) -> bool:
-    """Tell whether this is the first time for a player, group or session, and remember it.
+    """Return whether this is the first time for a player, group or session, and remember it.
 
         if once(player, "payment"):
             after_commit(pay, player)

@@ -91,7 +91,7 @@ class Interventions:
         """Let players' browsers load their page again."""
         named = self._named(players, "reload")
         self._do("reload", named, {}, cause, None)
-        self._delivery.tell([player.name for player in named], "reload")
+        self._delivery.steer([player.name for player in named], "reload")
         return named
 
     def message(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
@@ -106,7 +106,7 @@ class Interventions:
         named = self._named(players, "message")
         with self._world.lock:
             self._do("message", named, {"text": text}, cause, None)
-            self._delivery.tell([player.name for player in named], "message", text=text)
+            self._delivery.steer([player.name for player in named], "message", text=text)
             return Bunch([player for player in named if player.online])
 
     def set(

@@ -248,7 +248,7 @@ class Runtime:
             self.reports.warn(text, self._cell())
 
     def _has_cells_changes(self) -> bool:
-        """Tell whether a cell has something to commit; else it need not wait for a step."""
+        """Return whether a cell has something to commit; else it need not wait for a step."""
         return any(event.actor == "researcher" for event in list(self.world.journal.pending))
 
     def begin_to_leave(self) -> None:

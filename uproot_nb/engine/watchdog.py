@@ -53,7 +53,7 @@ class Watchdog:
         self._stopped.set()
 
     def is_stuck(self) -> bool:
-        """Tell whether a step, or something else on the loop, lasts longer than *patience*."""
+        """Return whether a step, or something else on the loop, lasts longer than *patience*."""
         now, since = time.monotonic(), self._lock.since
         if since:
             return self._lock.is_in_step() and now - since > self.patience

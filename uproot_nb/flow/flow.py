@@ -345,7 +345,7 @@ class Flow:
         if left is not None and player.online:
             clock = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
             entered = player._state.entered
-            self._delivery.tell([player.name], "clock", entered=entered, **clock)
+            self._delivery.steer([player.name], "clock", entered=entered, **clock)
 
     def _catch_up(self) -> None:
         """Do what was postponed in a pause."""

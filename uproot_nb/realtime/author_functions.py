@@ -1,4 +1,4 @@
-"""The functions with which authors reach participants: notify, players, move_to_page and others."""
+"""Author functions: notify, players, move_to_page and others that reach participants."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def notify(
         notify(player, players(player.session), price, event="NewOffer")
 
     In the page: `uproot.onCustomEvent("NewOffer", (e) => show(e.detail.data))`, or
-    `uproot.receive = (data) => …` where no event is named. It leaves once what caused it is
-    committed, and reaches each page exactly once.
+    `uproot.receive = (data) => …` without an event. It is sent after the commit, and reaches each
+    page exactly once.
 
     Args:
         recipients: a player, an identifier, a bunch, or any iterable of these.
@@ -84,10 +84,10 @@ def notify(
 def send_to(
     recipients: Any, data: Any = None, *, event: str | None = None, where: Where = ...
 ) -> None:
-    """Push *data* without a sender, from a background task or a cell; on any page by default."""
-    kept, world = _listed(recipients)
+    """Push *data* without a sender, from a background task or a cell; by default to any page."""
+    named, world = _listed(recipients)
     if world is not None:
-        world.delivery.notify(None, kept, data, event, where)
+        world.delivery.notify(None, named, data, event, where)
 
 
 def send_to_one(
@@ -105,18 +105,18 @@ def _listed(recipients: Any) -> tuple[list[Any], World | None]:
     if isinstance(recipients, (str, bytes, dict)):
         raise WrongRecipient(recipients)
     try:
-        kept = list(recipients)
+        named = list(recipients)
     except TypeError:
         raise WrongRecipient(recipients) from None
-    player = next((one for one in kept if isinstance(one, Player)), None)
+    player = next((one for one in named if isinstance(one, Player)), None)
     world = world_here() if player is None else world_of(player)
-    if kept and world is None:
-        raise WrongRecipient(kept[0])
-    return kept, world
+    if named and world is None:
+        raise WrongRecipient(named[0])
+    return named, world
 
 
 def reload(player: Player) -> None:
-    """Let the player's browser load its page again."""
+    """Reload the page in the player's browser."""
     world_of(player).delivery.act(player, "reload")
 
 
@@ -129,14 +129,14 @@ def redirect(player: Player, url: str) -> None:
 
 
 def move_to_page(player: Player, page: type[Page] | int) -> None:
-    """Put the player on a page of the page order; an open browser follows."""
+    """Move the player to a page of the page order; an open browser follows."""
     flow = world_of(player).flow
     with player._world.lock:
         flow.move_to(player, flow.position_of(player, page))
 
 
 def move_to_end(player: Player) -> None:
-    """Put the player past the last page; an open browser follows."""
+    """Move the player past the last page; an open browser follows."""
     flow = world_of(player).flow
     with player._world.lock:
         flow.move_to(player, flow.end_of(player))
@@ -145,7 +145,7 @@ def move_to_end(player: Player) -> None:
 def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     """Run a coroutine in the background from a live method or hook.
 
-    What it raises is shown to the researcher; it ends with the run. In a cell use `run.spawn`.
+    Its errors are shown to the researcher; it ends with the run. In a cell use `run.spawn`.
 
         @live
         async def start_clock(page, player):

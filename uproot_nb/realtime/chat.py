@@ -1,4 +1,4 @@
-"""Chat: participants write to each other, and to your code, in a widget on their pages."""
+"""Chat: messages between participants, and with your code, in a widget on their pages."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ MEMBERS, LISTENER = "members", "on_message"
 PUSHED = "_uproot_chat"
 """The event with which a message reaches the widgets."""
 SENT = "_uproot_chat_send"
-"""What a widget calls to send one."""
+"""The method that a widget calls to send one."""
 
 LONGEST = 2_000
 LONGEST_PSEUDONYM = 60
 MOST_A_SECOND = 5
 SHOWN = 500
-"""How many messages, the latest, a widget begins with."""
+"""How many of the latest messages a widget shows at first."""
 
 NO_MEMBER = "You are not a member of this chat."
 EMPTY = "Please write something first."
@@ -57,7 +57,7 @@ TOO_FAST = "You are writing too fast. Please wait a moment."
 NOT_SENT = "Your message was not sent. Please try again."
 _ANSWERS = (NO_MEMBER, EMPTY, TOO_LONG, TOO_FAST, NOT_SENT)
 TEXTS = ("Chat", "Messages", "Write a message", "Send", "You", "No messages yet.", *_ANSWERS)
-"""What participants read in the widget; translated by the languages' files."""
+"""The widget's texts, translated by the catalogues."""
 
 _PSEUDONYMS = (
     "Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa",
@@ -71,7 +71,7 @@ Listener = Callable[[Model, Player | None, str], Any]
 
 
 class Message(metaclass=Entry):
-    """One message; `sender` is a player's identifier, or the name under which your code writes."""
+    """One message; `sender` is a player's identifier, or a name used by your code."""
 
     sender: PlayerIdentifier | str | None
     text: str
@@ -81,9 +81,9 @@ class Message(metaclass=Entry):
 
 
 def create(session: Session | SessionIdentifier, tag: str = "chat") -> Model:
-    """Make a chat: `session.chat = chat.create(session)`, shown by `{{ chat(session.chat) }}`.
+    """Create a chat: `session.chat = chat.create(session)`, shown by `{{ chat(session.chat) }}`.
 
-    It is a model, so that it can be stored anywhere and its messages are a table in exports.
+    It is a model: it can be stored in any field, and exports have a table of its messages.
     """
     made = create_model(session, tag)
     made._set(MEMBERS, {})
@@ -96,15 +96,15 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
         chat.add_player(session.chat, player, pseudonym=f"Player {player.id}")
 
     Args:
-        pseudonym: what the others read; by default one that nobody else has in this chat. Given
-            anew for a member, it takes the place of the old one.
+        pseudonym: the name that the others see; by default one that is free in this chat. For a
+            member, it replaces the old one.
 
     Raises:
-        UprootError: it is no name, or another member has it: nobody could tell the two apart.
+        UprootError: it is no name, or another member has it.
     """
     found = _chat(chat, player)
     with found._world.lock:
-        name = _member(world_of(found), player)
+        name = world_of(found).find_player(player).name
         members = found._read(MEMBERS)
         if pseudonym is None:
             pseudonym = members.get(name) or _new_pseudonym(found, members)
@@ -136,12 +136,12 @@ def messages(chat: Chat) -> list[Stamped]:
 
 
 def exists(chat: Chat | None) -> bool:
-    """Tell whether there is such a chat."""
+    """Return whether there is such a chat."""
     return model_exists(chat) and MEMBERS in _names(find_model(chat))
 
 
 def add_message(chat: Chat, sender: Sender, text: str) -> UUID:
-    """Write into a chat from your code, and return the message's id; all members see it at once.
+    """Write a message from your code, and return its id; all members see it.
 
         chat.add_message(session.chat, "Assistant", "Hello! How can I help?")
 
@@ -153,7 +153,7 @@ def add_message(chat: Chat, sender: Sender, text: str) -> UUID:
         raise UprootError(f"{text!r} cannot be a message.\nGive some text.")
     with found._world.lock:
         if isinstance(sender, (Player, PlayerIdentifier)):
-            name = _member(world_of(found), sender)
+            name = world_of(found).find_player(sender).name
             if name not in found._read(MEMBERS):
                 raise UprootError(
                     f"player/{name} is no member of {found.subject}.\n"
@@ -173,9 +173,8 @@ def on_message(chat: Chat, function: Listener) -> None:
 
         chat.on_message(player.chat, answer)
 
-    It goes on after a restart if it is a function of the notebook or app, and not one inside
-    another function; a cell that defines it anew is followed. Its failures are shown to the
-    researcher, never to participants.
+    After a restart it is called again if it is a top-level function of the notebook or app; a cell
+    that redefines it is followed. Its errors are shown to the researcher, never to participants.
 
     Raises:
         UprootError: it cannot be called.
@@ -195,11 +194,11 @@ def on_message(chat: Chat, function: Listener) -> None:
 async def notify(
     chat: Chat, message: UUID, sender: Any, player: Any, text: str, recipients: Any = None
 ) -> None:
-    """Do nothing, as add_message has shown the message; apps of `uproot` call this after it."""
+    """Do nothing: add_message shows the message; apps of `uproot` call this after it."""
     _chat(chat)
 
 
-# ---- which chat, who in it -----------------------------------------------------------------
+# ---- chats and members ---------------------------------------------------------------------
 
 
 def _chat(chat: Any, near: Any = None) -> Model:
@@ -214,14 +213,6 @@ def _names(model: Model) -> Mapping[str, Any]:
     return fields
 
 
-def _member(world: World, player: Any) -> str:
-    if isinstance(player, PlayerIdentifier) and player.session == world.name:
-        return world.player(player.name).name
-    if isinstance(player, Player) and player._world is world:
-        return player.name
-    raise WrongRecipient(player)
-
-
 def _check_pseudonym(pseudonym: Any) -> None:
     is_text = isinstance(pseudonym, str) and pseudonym.isprintable() and pseudonym.strip()
     if not is_text or len(pseudonym) > LONGEST_PSEUDONYM:
@@ -232,20 +223,20 @@ def _check_pseudonym(pseudonym: Any) -> None:
 
 
 def _is_taken(pseudonym: str, name: str, members: Mapping[str, str]) -> bool:
-    """Tell whether another member's pseudonym looks the same."""
-    own = _looks(pseudonym)
-    return any(own == _looks(other) for member, other in members.items() if member != name)
+    """Return whether another member has a pseudonym that looks the same."""
+    own = _comparable(pseudonym)
+    return any(own == _comparable(other) for member, other in members.items() if member != name)
 
 
-def _looks(pseudonym: str) -> str:
-    """Return a pseudonym as people compare it: without case, spaces and forms of letters."""
+def _comparable(pseudonym: str) -> str:
+    """Return a pseudonym without case, spaces and variants of letters, for comparison."""
     return "".join(unicodedata.normalize("NFKC", pseudonym).casefold().split())
 
 
 def free_pseudonym(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str) -> str:
     """Return a pseudonym, numbered if another member has it already."""
     found = _chat(chat, player)
-    name, members = _member(world_of(found), player), found._read(MEMBERS)
+    name, members = world_of(found).find_player(player).name, found._read(MEMBERS)
     _check_pseudonym(pseudonym)
     names = itertools.chain([pseudonym], (f"{pseudonym} {n}" for n in itertools.count(2)))
     return next(one for one in names if not _is_taken(one, name, members))
@@ -262,12 +253,12 @@ def _new_pseudonym(chat: Model, members: Mapping[str, str]) -> str:
     raise AssertionError("there are more names than members")
 
 
-# ---- a message on its way ------------------------------------------------------------------
+# ---- sending -------------------------------------------------------------------------------
 
 
 @live
 def chat_send(page: Any, player: Player, chat: str, text: str) -> None:
-    """Take what a participant has written into a widget."""
+    """Receive a message that a participant has written in a widget."""
     found = world_of(player).models.get(chat)
     if found is None or player.name not in (found.get(MEMBERS) or ()):
         raise Refused(NO_MEMBER)
@@ -282,7 +273,7 @@ def chat_send(page: Any, player: Player, chat: str, text: str) -> None:
 
 
 LIVE_METHODS = {SENT: chat_send}
-"""Live methods that every page has."""
+"""Live methods of every page."""
 
 
 def _sent_lately(chat: Model, player: Player) -> int:
@@ -296,19 +287,19 @@ def _sent_lately(chat: Model, player: Player) -> int:
 
 
 def _post(chat: Model, sender: Sender, text: str, player: Player | None) -> UUID:
-    """Log a message, show it to the members, and tell the author's code."""
+    """Log a message, push it to the members, and call the author's function."""
     world, message = world_of(chat), Message(identifier_of(sender), text)
-    identifier = chat._keep(message, "chat")
+    identifier = chat._add(message, "chat")
     if world.is_served:
         shown = _shown(chat, Stamped(identifier, world.journal.clock(), message))
         members = list(chat._read(MEMBERS))
         world.delivery.notify(None, members, {"chat": chat.name, **shown}, PUSHED, ...)
-    _tell_author(chat, player, text)
+    _call_author(chat, player, text)
     return identifier
 
 
 def _shown(chat: Model, stamped: Stamped) -> dict[str, Any]:
-    """Return what a widget gets of a message: no identifier of anybody is in it."""
+    """Return a message for the widget, without identifiers."""
     members: dict[str, str] = chat._read(MEMBERS)
     sender = stamped.entry.sender
     by_member = isinstance(sender, PlayerIdentifier)
@@ -320,60 +311,60 @@ def _shown(chat: Model, stamped: Stamped) -> dict[str, Any]:
 
 
 def _number(members: Mapping[str, str], name: str) -> int | None:
-    """Return the place of a member in the chat, by which widgets know their own messages."""
+    """Return a member's number, by which widgets recognise their own messages."""
     return list(members).index(name) if name in members else None
 
 
-# ---- the author's code that hears messages -------------------------------------------------
+# ---- the author's function -----------------------------------------------------------------
 
 
-def _tell_author(chat: Model, player: Player | None, text: str) -> None:
+def _call_author(chat: Model, player: Player | None, text: str) -> None:
     world, remembered = world_of(chat), chat.get(LISTENER)
     if not remembered or not world.is_served:
         return
     runtime = world.runtime
     name = remembered.partition(":")[2]
     if player is None and world.lock.cause is not None and world.lock.cause.cause == f"task {name}":
-        return  # what the function itself writes is no news to it
+        return  # the function wrote this itself
     function = runtime.find_function(remembered) or world.models.listeners.get(remembered)
     if function is None:
         text = f"{chat.subject} has a message for {name}(), which is not defined (any more).\n"
         remedy = "Define it again, or call chat.on_message(chat, function) with another."
         runtime.reports.warn(text + remedy, Cause("", "", f"on_message of {chat.subject}", ""))
         return
-    task: Any = _hear(function, chat, player, text)
+    task: Any = _call_listener(function, chat, player, text)
     task.__qualname__ = name
     on_loop = threading.get_ident() == world.lock.thread_of_steps
     (runtime.spawn if on_loop else runtime.spawn_from_cell)(task)
 
 
-async def _hear(function: Listener, chat: Model, player: Player | None, text: str) -> None:
-    heard = function(chat, player, text)
-    if inspect.isawaitable(heard):
-        await heard
+async def _call_listener(function: Listener, chat: Model, player: Player | None, text: str) -> None:
+    result = function(chat, player, text)
+    if inspect.isawaitable(result):
+        await result
 
 
 # ---- the widget ----------------------------------------------------------------------------
 
 
 def chat_functions(world: World, player: Player) -> dict[str, Callable[..., Markup]]:
-    """Return the template function `chat(id)` as it shows chats to a player."""
-    from jinja2 import pass_context  # lazy: a kernel that shows no page needs no templates
+    """Return the template function `chat(id)`, which shows chats to a player."""
+    from jinja2 import pass_context  # lazy: only needed to show pages
     from jinja2.runtime import Context  # lazy: as above
 
     @pass_context
     def chat(context: Context, id: Chat) -> Markup:
         found = _chat(id, player)
         template = context.environment.get_template("uproot_nb/Chat.html")
-        say = context.resolve("_")
+        translate = context.resolve("_")
         with world.lock:
             members: dict[str, str] = found._read(MEMBERS)
             number = _number(members, player.name)
             rows = found._at(found._places(Message)[-SHOWN:], Message) if number is not None else []
             boot = {
                 "chat": found.name, "me": number, "messages": [_shown(found, row) for row in rows],
-                "texts": {text: say(text) for text in ("You", *_ANSWERS)},
+                "texts": {text: translate(text) for text in ("You", *_ANSWERS)},
             }  # fmt: skip
-        return Markup(template.render(boot=boot, name=found.name, longest=LONGEST, _=say))
+        return Markup(template.render(boot=boot, name=found.name, longest=LONGEST, _=translate))
 
     return {"chat": chat}

@@ -1,4 +1,4 @@
-"""Delivery: notifications to browsers, in order, each exactly once."""
+"""Delivery: pushes to browsers, in order, each exactly once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["Delivery", "Where"]
 Where = type[Page] | int | EllipsisType | None
 
 REMEMBERED = 500
-"""Pushes to one player kept in memory for browsers that reconnect; older ones are read from the
+"""Pushes to one player held in memory for browsers that reconnect; older ones are read from the
 log."""
 REMEMBERED_BYTES = 8 * 1024 * 1024
-"""Bytes of all pushes that are kept in memory."""
+"""Bytes of all pushes held in memory."""
 LONGEST_BACKLOG = 10_000
 """Pushes that are sent again to a page; one that has missed more loads anew."""
 LARGEST_BACKLOG = 2 * 1024 * 1024
@@ -59,7 +59,7 @@ class _Sent:
 
 
 class _Recent:
-    """The latest pushes, by the player who got them; bounded for each, and by their size in all."""
+    """The latest pushes by player, limited in number for each and in total size."""
 
     def __init__(self, after: int) -> None:
         self._after = after
@@ -68,7 +68,7 @@ class _Recent:
         self._of: dict[str, deque[_Sent]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def add(self, seq: int, players: list[str], frame: bytes) -> None:
-        """Remember one more push, and let go of the oldest where there are too many."""
+        """Add a push, and drop the oldest if there are too many."""
         sent, of = _Sent(seq, frame), self._of
         for name in players:
             of[name].append(sent)
@@ -80,19 +80,19 @@ class _Recent:
             self._after, oldest.frame = oldest.seq, b""
 
     def after(self, player: str) -> int:
-        """Return the seq after which every push to a player is here."""
+        """Return the seq after which all pushes to a player are here."""
         sent = self._of.get(player)
         full = bool(sent) and len(sent or ()) == REMEMBERED
         return max(self._after, sent[0].seq - 1) if full and sent else self._after
 
     def missed(self, player: str, since: int, until: int) -> Frames:
-        """Return what a player was sent after *since* and up to *until*, oldest first."""
+        """Return the pushes to a player after *since* and up to *until*, oldest first."""
         sent = self._of.get(player, ())
         return [(one.seq, one.frame) for one in sent if since < one.seq <= until]
 
 
 class _Missed:
-    """What the log has for a socket, newest first; `until` is where memory goes on."""
+    """Pushes for a socket from the log, newest first; memory has those after `until`."""
 
     def __init__(self, opened: SocketOpened, until: int) -> None:
         self.opened, self.until = opened, until
@@ -110,16 +110,16 @@ class _Missed:
             self.give_up()
 
     def give_up(self) -> None:
-        """Let the page load anew instead."""
+        """Reload the page instead."""
         self.too_much = True
         self.frames.clear()
 
 
 class Delivery:
-    """Logs each notification once and releases it after the commit.
+    """Logs each push once and sends it after the commit.
 
-    Browsers that reconnect are answered by one task, in turn: from memory, and those that have
-    missed more by one search of the log for all of them, beside the loop.
+    One task answers browsers that reconnect, in turn: from memory, or, if they have missed more,
+    from one search of the log for all of them, in another thread.
 
     Args:
         spawn: runs a coroutine in the background.
@@ -129,16 +129,16 @@ class Delivery:
         self._world, self._spawn = world, spawn
         self._recent = _Recent(world.state.seq)
         self._opened: dict[int, SocketOpened] = {}
-        """Sockets that have not been sent all that they have missed."""
+        """Sockets that lack pushes that they have missed."""
         self._late: dict[int, _Missed] = {}
-        """Those of them for which the log is searched."""
+        """Those for which the log is searched."""
         self._answering = self._searching = False
         self._reader: ThreadPoolExecutor | None = None
 
     def notify(
         self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Where
     ) -> None:
-        """Push *data* to the recipients who are where it says."""
+        """Push *data* to the recipients who are on the page *where*."""
         world = self._world
         if event is not None and not isinstance(event, str):
             raise TypeError(f"event= takes a name (text), not {type(event).__name__}.")
@@ -147,7 +147,7 @@ class Delivery:
             names = self.names(recipients)
             at = self._place_of(sender) if where is None else where
             present = self._present(names, at)
-            place = _told(at)
+            place = _place_in_log(at)
             value = b'{"event":%b,"where":%b,"recipients":%b,"data":%b}' % (
                 named, orjson.dumps(place), orjson.dumps(present), payload,
             )  # fmt: skip
@@ -163,10 +163,10 @@ class Delivery:
             value = world.codec.encode({"action": action, "players": names, **details})
             subject = f"player/{names[0]}" if len(names) == 1 else "session"
             world.journal.write("intervention", subject, action, value)
-            self.tell(names, action, **details)
+            self.steer(names, action, **details)
 
-    def tell(self, names: list[str], action: str, **details: Any) -> None:
-        """Steer open browsers as `act`, once what is written so far is committed; log nothing."""
+    def steer(self, names: list[str], action: str, **details: Any) -> None:
+        """Steer open browsers as `act`, after the next commit, without logging it."""
         world = self._world
         frame = to_sendable_json({"op": "action", "action": action, **details})
         message = Action(world.key, names, frame)
@@ -186,29 +186,29 @@ class Delivery:
     # ---- browsers that reconnect ----
 
     def catch_up(self, opened: SocketOpened) -> None:
-        """Send a browser that (re)connects what it has missed, or let it load its page anew."""
+        """Send a browser that (re)connects what it has missed, or reload its page."""
         self._opened[opened.socket] = opened
         if not self._answering:
             self._answering = True
             self._spawn(self._answer_all())
 
     def forget_socket(self, socket: int) -> None:
-        """Send nothing more to a socket that is closed."""
+        """Forget a closed socket."""
         self._opened.pop(socket, None)
         self._late.pop(socket, None)
 
     def forget_sockets(self) -> None:
-        """Send nothing more to any socket: the line is gone, and the next one names them anew."""
+        """Forget all sockets: the connection is lost, and the next one lists them again."""
         self._opened.clear()
         self._late.clear()
 
     def close(self) -> None:
-        """Let go of the thread that reads."""
+        """End the reading thread."""
         if self._reader is not None:
             self._reader.shutdown(wait=False, cancel_futures=True)
 
     async def _answer_all(self) -> None:
-        """Answer the sockets that wait; those that need the log wait for a search of it."""
+        """Answer the waiting sockets; those that need the log wait for its search."""
         try:
             while waiting := [o for number, o in self._opened.items() if number not in self._late]:
                 await self._answer(waiting)
@@ -233,7 +233,7 @@ class Delivery:
                 await self._world.drain()
 
     def _answer_later(self, missed: _Missed) -> None:
-        """Let the log be searched for a socket, once it has all that memory lacks."""
+        """Have the log searched for a socket, once all that memory lacks is committed."""
         self._late[missed.opened.socket] = missed
         with self._world.lock:
             self._world.journal.after_commit(self._search_soon)
@@ -248,7 +248,7 @@ class Delivery:
         return [missed for missed in self._late.values() if missed.until <= committed]
 
     async def _answer_from_log(self) -> None:
-        """Answer those whose missed pushes memory lacks, all of them by one search."""
+        """Answer the sockets that need the log, all by one search."""
         try:
             while missed := self._searchable():
                 await self._answer_by_search(missed)
@@ -260,7 +260,7 @@ class Delivery:
             await self._search(missed)
         except (OSError, SqliteError, UprootError) as error:
             self._world.journal.report(error)
-            for one in missed:  # a page that loads anew needs nothing of the log
+            for one in missed:  # a page that reloads needs nothing from the log
                 one.give_up()
         for one in missed:
             await self._answer_one(one)
@@ -275,7 +275,7 @@ class Delivery:
             await self._world.drain()
 
     async def _search(self, missed: list[_Missed]) -> None:
-        """Read the log once, newest first, for all who have missed what memory lacks."""
+        """Read the log once, newest first, for all sockets that need it."""
         world = self._world
         if self._reader is None:
             self._reader = ThreadPoolExecutor(1, f"uproot_nb {world.name} reads")
@@ -288,7 +288,7 @@ class Delivery:
             wanted: dict[str, list[_Missed]] = defaultdict(list)
             for one in missed:
                 if not self._awaits(one.opened):
-                    one.give_up()  # gone meanwhile, or opened again
+                    one.give_up()  # closed meanwhile, or opened again
                 elif not one.too_much:
                     wanted[one.opened.player].append(one)
             if size > SEARCHED_BYTES:
@@ -302,10 +302,10 @@ class Delivery:
             size += some
 
     async def _send(self, opened: SocketOpened, frames: Frames | None, until: int) -> int:
-        """Send a socket *frames*, then all since *until* that is in memory; return the bytes.
+        """Send a socket *frames*, then those after *until* in memory; return the bytes.
 
-        The last part is made and sent in one go: it says up to which seq the socket has everything.
-        None, or too much in memory: the page loads anew.
+        The last part is made and sent at once: it has the seq up to which the socket is complete.
+        Without frames, or with too many in memory, the page is reloaded.
         """
         world = self._world
         cost, part, size = _LEAST_COST, Frames(), 0
@@ -330,38 +330,38 @@ class Delivery:
         return cost + size
 
     def _awaits(self, opened: SocketOpened) -> bool:
-        """Tell whether a socket is still open and has not been answered."""
+        """Return whether a socket is still open and has not been answered."""
         return self._opened.get(opened.socket) is opened
 
     def _can_catch_up(self, opened: SocketOpened) -> bool:
-        """Tell whether a page is the one its player is on, as it was rendered in this visit."""
+        """Return whether a page is its player's current one, rendered in this visit."""
         player = self._world.state.players.get(opened.player)
         if player is None or player.position != opened.page:
             return False
         return player.entered <= opened.since <= self._world.journal.committed
 
     def _reload_for(self, opened: SocketOpened, too_much: bool) -> bytes:
-        """Return the frame that lets a page load anew, if it must."""
+        """Return the frame that reloads a page; empty if it need not."""
         player = self._world.state.players[opened.player]
         if self._can_catch_up(opened):
             return RELOAD if too_much else b""
         if opened.page < 0:
             return b""
         if player.position == opened.page and opened.since > self._world.journal.committed:
-            return RELOAD  # of another history: the log was set back
+            return RELOAD  # from another history: the log was restored
         return to_sendable_json({"op": "action", "action": "reload", "entered": player.entered})
 
     def _remembered(self, opened: SocketOpened, since: int) -> Frames | None:
-        """Return the committed pushes after *since*; None if some are lost, or are too many."""
+        """Return the committed pushes after *since*; None if some are missing, or too many."""
         if since < self._recent.after(opened.player):
             return None
         found = self._recent.missed(opened.player, since, self._world.journal.committed)
         return None if sum(len(frame) for _, frame in found) > LARGEST_BACKLOG else found
 
-    # ---- who, and where ----
+    # ---- recipients and pages ----
 
     def names(self, recipients: Any) -> list[str]:
-        """Return the names of players: of one, of an identifier, or of any iterable of these.
+        """Return players' names, given a player, an identifier, a name or an iterable of these.
 
         Raises:
             WrongRecipient: something is not a player of this session.
@@ -370,29 +370,19 @@ class Delivery:
 
     def _each_name(self, recipients: Any) -> Iterable[str]:
         if isinstance(recipients, (Player, PlayerIdentifier, str)):
-            yield self._name(recipients)
-        elif isinstance(recipients, Iterable) and not isinstance(recipients, (bytes, dict)):
-            for recipient in recipients:
-                yield self._name(recipient)
-        else:
+            recipients = (recipients,)
+        elif not isinstance(recipients, Iterable) or isinstance(recipients, (bytes, dict)):
             raise WrongRecipient(recipients)
-
-    def _name(self, recipient: Any) -> str:
         world = self._world
-        if isinstance(recipient, Player) and recipient._world is world:
-            return recipient.name
-        if isinstance(recipient, PlayerIdentifier) and recipient.session == world.name:
-            return world.player(recipient.name).name
-        if isinstance(recipient, str):
-            return world.player(recipient).name
-        raise WrongRecipient(recipient)
+        for one in recipients:
+            yield (world.player(one) if isinstance(one, str) else world.find_player(one)).name
 
     def _place_of(self, sender: Player | None) -> tuple[str | None, int]:
-        """Return the sender's page, and which of its places in the order it is."""
+        """Return the sender's page, and its occurrence in the page order."""
         if sender is None:
             raise BadPage(
                 "notify",
-                "there is no sender whose page could be meant.",
+                "there is no sender, so that no page is meant.",
                 "Say where=PageClass, or where=... for any page.",
             )
         return sender.page, sender._state.nth
@@ -414,8 +404,8 @@ class Delivery:
         )
 
 
-def _told(where: Any) -> Any:
-    """Return what the log tells of the place that a notification was meant for."""
+def _place_in_log(where: Any) -> Any:
+    """Return a push's page for the log."""
     if isinstance(where, tuple):
         return where[0]
     if isinstance(where, int):
@@ -424,9 +414,8 @@ def _told(where: Any) -> Any:
 
 
 def _sort_some(events: Iterator[Event], wanted: dict[str, list[_Missed]]) -> tuple[int, bool]:
-    """Give some of the log's pushes to those who have missed them; return bytes, and if more come.
-
-    It runs in a thread of its own.
+    """Collect some pushes from the log for those who missed them; return bytes, and whether more
+    follow. Runs in another thread.
     """
     read = size = 0
     for event in islice(events, _EVENTS_A_TURN):

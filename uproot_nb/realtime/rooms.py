@@ -1,4 +1,4 @@
-"""Rooms: addresses that lead many participants into a session, by label if need be."""
+"""Rooms: addresses by which many participants enter a session, optionally with labels."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 
-__all__ = ["LABEL", "TEXTS", "Admission", "Outcome", "Room", "Rooms", "admit"]
+__all__ = ["LABEL", "TEXTS", "Admission", "Room", "RoomOutcome", "Rooms", "admit"]
 
 LABEL = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-"""What a label looks like."""
+"""The form of a label."""
 
 TEXTS = (
     "Welcome",
@@ -53,7 +53,7 @@ TEXTS = (
     "Please try again. If that does not help, please tell the person who runs this study.",
     "Try again",
 )
-"""What `templates/Room.html` says through `_()`."""
+"""The texts of `templates/Room.html`, translated by `_()`."""
 
 Render = Callable[[Mapping[str, Any], str], str]
 """Makes the page: (variables of Room.html, Accept-Language header) → HTML."""
@@ -63,8 +63,8 @@ _VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 _ENTER = to_json({"op": "action", "action": "submit"})
 
 
-class Outcome(StrEnum):
-    """What becomes of somebody who stands before a room; the values name parts of Room.html."""
+class RoomOutcome(StrEnum):
+    """What happens to a participant at a room's door; the values name parts of Room.html."""
 
     ENTER = "enter"
     WAIT = "wait"
@@ -74,15 +74,15 @@ class Outcome(StrEnum):
     FULL = "full"
 
 
-STATUS = {Outcome.LABEL_UNKNOWN: 403, Outcome.LABEL_USED: 409, Outcome.FULL: 409}
-"""Where it is not 200. The participant server counts 403 as a guess."""
+STATUS = {RoomOutcome.LABEL_UNKNOWN: 403, RoomOutcome.LABEL_USED: 409, RoomOutcome.FULL: 409}
+"""The HTTP status, if not 200. The participant server counts 403 as a guess."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """A room as its researcher wants it.
+    """A room's settings.
 
-    Room("lab", labels=("p01", "p02"))      # two who are known, once each
+    Room("lab", labels=("p01", "p02"))      # two known participants, once each
     Room("online", capacity=100)            # the first hundred who come
     """
 
@@ -93,7 +93,7 @@ class Room:
 
     @property
     def places(self) -> int | None:
-        """How many places it gives; None if there is no limit."""
+        """How many participants it admits; None without a limit."""
         if self.capacity is None and self.labels is not None:
             return len(self.labels)
         return self.capacity
@@ -101,42 +101,42 @@ class Room:
 
 @dataclass(frozen=True)
 class Admission:
-    """The answer to somebody who wants in: what becomes of them, and the label they get."""
+    """The decision about a participant: the outcome, and the label they get."""
 
-    outcome: Outcome
+    outcome: RoomOutcome
     label: str | None = None
 
 
 def admit(room: Room, label: str, players: Collection[PlayerState], admitted: int) -> Admission:
-    """Decide about somebody with *label* ("" for none).
+    """Decide about a participant with *label* ("" for none).
 
     Args:
-        players: everybody in the session.
-        admitted: how many places the room has given so far.
+        players: all players of the session.
+        admitted: how many the room has admitted so far.
     """
     if not label:
         if room.labels is not None:
-            return Admission(Outcome.LABEL_NEEDED)
+            return Admission(RoomOutcome.LABEL_NEEDED)
     elif not LABEL.fullmatch(label) or (room.labels is not None and label not in room.labels):
-        return Admission(Outcome.LABEL_UNKNOWN)
+        return Admission(RoomOutcome.LABEL_UNKNOWN)
     elif any(player.label == label for player in players):
-        return Admission(Outcome.LABEL_USED, label)
+        return Admission(RoomOutcome.LABEL_USED, label)
     free = any(not player.claimed for player in players)
     if not free and room.places is not None and admitted >= room.places:
-        return Admission(Outcome.FULL, label or None)
-    return Admission(Outcome.ENTER if room.open else Outcome.WAIT, label or None)
+        return Admission(RoomOutcome.FULL, label or None)
+    return Admission(RoomOutcome.ENTER if room.open else RoomOutcome.WAIT, label or None)
 
 
 class Rooms:
-    """The rooms of one session, and those who come through them.
+    """The rooms of one session, and the participants who enter through them.
 
-    Whom a room has admitted is in the log as fields of "room/<name>": the player's name, and with
-    it the visit that brought the place. A second click, or a form that is sent again because its
-    answer was lost, belongs to the same visit and leads to the same place.
+    The log has a room's players as fields of "room/<name>", with a mark of the visit that took the
+    place. A second click, or a form that is sent again because its answer was lost, belongs to the
+    same visit and leads to the same place.
 
     Args:
         introduce: runs the author's new_player for a player, unless it has run.
-        render: makes a page from Room.html.
+        render: renders Room.html.
     """
 
     def __init__(
@@ -160,46 +160,49 @@ class Rooms:
     # ---- for the researcher ----
 
     def get(self, name: str) -> Room | None:
-        """Return the room as it is now; None if there is none of that name."""
-        kept = self._world.state.rooms.get(name)
-        if not kept:
+        """Return the room of that name; None if there is none."""
+        stored = self._world.state.rooms.get(name)
+        if not stored:
             return None
         known = self._read.get(name)
-        if known is None or known[0] is not kept:
-            labels = kept["labels"]
+        if known is None or known[0] is not stored:
+            labels = stored["labels"]
             room = Room(
-                name, None if labels is None else _Labels(labels), kept["capacity"], kept["open"]
+                name,
+                None if labels is None else _Labels(labels),
+                stored["capacity"],
+                stored["open"],
             )
-            known = self._read[name] = kept, room
+            known = self._read[name] = stored, room
         return known[1]
 
     def define(self, room: Room) -> None:
-        """Make the room, or change its labels and places.
+        """Create the room, or change its labels and capacity.
 
-        The same cell may run again: a room that was opened or closed since then stays so, unless
-        the cell says otherwise than before.
+        If the same cell runs again, a room that was opened or closed since then stays so, unless
+        its `open` has changed.
         """
         with self._world.lock:
-            kept = self._world.state.rooms.get(room.name) or {}
-            same = kept.get("asked") == room.open
+            stored = self._world.state.rooms.get(room.name) or {}
+            same = stored.get("asked") == room.open
             self._write(room.name, {
                 "labels": None if room.labels is None else list(room.labels),
                 "capacity": room.capacity,
-                "open": kept["open"] if same else room.open,
+                "open": stored["open"] if same else room.open,
                 "asked": room.open,
-                "since": kept.get("since") or time.time(),
+                "since": stored.get("since") or time.time(),
             })  # fmt: skip
             self._world.journal.after_commit(lambda: self._announce(room.name))
 
     def set_open(self, name: str, is_open: bool) -> None:
-        """Open a room, so that those who wait come in, or close it."""
+        """Open a room, which admits those who wait, or close it."""
         with self._world.lock:
-            kept = self._world.state.rooms[name]
-            if kept["open"] != is_open:
-                self._write(name, {**kept, "open": is_open})
+            stored = self._world.state.rooms[name]
+            if stored["open"] != is_open:
+                self._write(name, {**stored, "open": is_open})
 
     def remove(self, name: str) -> None:
-        """Take a room away; who is in stays in."""
+        """Remove a room; its players stay in the session."""
         with self._world.lock:
             self._world.journal.fold("room", "session", name, "null")
             message = CloseRoom(self._world.key, name)
@@ -210,30 +213,30 @@ class Rooms:
         return self._waiting.get(name, 0)
 
     def admitted(self, name: str) -> Bunch[Player]:
-        """Return who came through a room, in the order in which they came."""
+        """Return the players admitted by a room, in order."""
         with self._world.lock:
             names = list(self._world.state.names(_subject(name)))
             return Bunch([self._world.player(player) for player in names], f"room '{name}'")
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
-        """Keep a room, and let those who wait come in if it is open."""
+        """Log a room, and admit those who wait if it is open."""
         journal = self._world.journal
         if value != self._world.state.rooms.get(name):
             journal.fold("room", "session", name, self._world.codec.encode(value))
         if value["open"]:
             self._call_in(name)
 
-    # ---- the line to the participant server ----
+    # ---- the connection to the participant server ----
 
     def announce(self) -> None:
-        """Tell the participant server of all rooms; whenever the line is made."""
+        """Send all rooms to the participant server, after each connection."""
         with self._world.lock:
             self._waiting.clear()
             for name in self._world.state.rooms:
                 self._announce(name)
 
     def note_waiting(self, message: RoomWaiting) -> None:
-        """Take note of how many wait; whoever began to after the room opened is called in."""
+        """Record how many wait, and admit them if the room is open."""
         with self._world.lock:
             room = self.get(message.name)
             self._waiting[message.name] = message.count
@@ -241,18 +244,18 @@ class Rooms:
                 self._call_in(message.name)
 
     def _announce(self, name: str) -> None:
-        kept = self._world.state.rooms.get(name)
-        if kept:
-            self._world.send(OpenRoom(self._world.key, name, kept["since"]))
+        stored = self._world.state.rooms.get(name)
+        if stored:
+            self._world.send(OpenRoom(self._world.key, name, stored["since"]))
 
     def _call_in(self, name: str) -> None:
         message = RoomNews(self._world.key, name, _ENTER)
         self._world.journal.after_commit(lambda: self._world.send(message))
 
-    # ---- those who come ----
+    # ---- participants who enter ----
 
     async def answer(self, request: HttpRequest) -> HttpReply:
-        """Show the room ("room"), or let somebody in ("enter"); to be sent once it is committed."""
+        """Show the room ("room"), or admit somebody ("enter"); send the reply after the commit."""
         label, visit = _label_in(request), _visit_in(request)
         with self._world.lock:
             room = self.get(request.room)
@@ -261,9 +264,9 @@ class Rooms:
             player = self._entered_before(room, label, visit)
             if player is None:
                 admission = self._decide(room, label)
-                if request.action != "enter" or admission.outcome is Outcome.WAIT:
+                if request.action != "enter" or admission.outcome is RoomOutcome.WAIT:
                     return self._answer_outside(admission, label, visit, request)
-                if admission.outcome is not Outcome.ENTER:
+                if admission.outcome is not RoomOutcome.ENTER:
                     return self._show_outcome(admission.outcome, label, visit, request)
                 player = self._give_place(room, admission.label, visit)
         return await self._let_in(player, label, visit, request)
@@ -276,7 +279,7 @@ class Rooms:
     def _answer_outside(
         self, admission: Admission, label: str, visit: str, request: HttpRequest
     ) -> HttpReply:
-        if request.action == "enter":  # to an address that may be loaded again as often as need be
+        if request.action == "enter":  # to an address that may be reloaded at will
             return _see_other(request, f"./?label={quote(label)}" if label else "./")
         return self._show_outcome(admission.outcome, label, visit, request)
 
@@ -313,7 +316,7 @@ class Rooms:
     # ---- pages ----
 
     def _show_outcome(
-        self, outcome: Outcome, label: str, visit: str, request: HttpRequest
+        self, outcome: RoomOutcome, label: str, visit: str, request: HttpRequest
     ) -> HttpReply:
         return self._show(outcome.value, label, visit, request, STATUS.get(outcome, 200))
 
@@ -326,7 +329,7 @@ class Rooms:
 
 
 class _Labels(tuple[str, ...]):
-    """Labels in their order, found at once."""
+    """Labels in order, with a fast test for membership."""
 
     _known: frozenset[str]
 
@@ -341,7 +344,7 @@ def _subject(room: str) -> str:
 
 
 def _label_in(request: HttpRequest) -> str:
-    """Return the label that the form has, else the one in the address."""
+    """Return the label in the form, else the one in the address."""
     for pairs in (request.form, request.query):
         given = [value for name, value in pairs if name == "label"]
         if given:
@@ -350,9 +353,9 @@ def _label_in(request: HttpRequest) -> str:
 
 
 def _visit_in(request: HttpRequest) -> str:
-    """Return what tells this visit from others: it comes back with the form."""
-    told = dict(request.form).get("_uproot_visit", "")
-    return told if _VISIT.fullmatch(told) else secrets.token_urlsafe(16)
+    """Return the identifier of this visit, which the form sends back."""
+    given = dict(request.form).get("_uproot_visit", "")
+    return given if _VISIT.fullmatch(given) else secrets.token_urlsafe(16)
 
 
 def _see_other(request: HttpRequest, place: str) -> HttpReply:

@@ -1,4 +1,4 @@
-"""Breaking a step: an exception is raised in authors' code that does not come to an end."""
+"""Breaking: end a step of authors' code by raising an exception in it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _LIBRARIES = tuple(
     if (path := sysconfig.get_path(name))
 )
 _AUTHORS = ("<ipython-input", "<template>", "<unknown>")
-"""Where authors' code seems to be that is in no file; other such names are libraries'."""
+"""File names of authors' code that is in no file; other such names are libraries'."""
 _PATIENCE = 5.0
-"""Seconds for which the thread may be in our own code before breaking it is given up."""
+"""Seconds to wait for a thread to leave our own code before giving up."""
 _UNDISTURBED = 0.005
-"""Seconds for which the interpreter lets one thread run while the other is looked at."""
+"""The switch interval, in seconds, while another thread is inspected."""
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
 
 class StepBroken(BaseException):
-    """The researcher has ended a step of authors' code; no `except Exception` in it stops this."""
+    """The researcher ends a step of authors' code; `except Exception` does not catch this."""
 
 
 def break_thread(thread: int, is_over: Callable[[], bool]) -> bool:
-    """Raise StepBroken where a thread runs authors' code; tell whether it did.
+    """Raise StepBroken where a thread runs authors' code; return whether it was raised.
 
-    Never in the middle of our own code, which has to come to its end: if the thread is there, a
-    moment later is better. *is_over* tells that nothing is left to break.
+    Our own code is never interrupted: while the thread is in it, this waits. *is_over* returns
+    whether the step has ended by itself.
     """
     call, where, error = _raise_in, ctypes.c_ulong(thread), ctypes.py_object(StepBroken)
     until = time.monotonic() + _PATIENCE
@@ -47,8 +47,8 @@ def break_thread(thread: int, is_over: Callable[[], bool]) -> bool:
         while not is_over():
             if time.monotonic() > until:
                 return False
-            # From the end of this sleep on, no other thread gets a turn for _UNDISTURBED: the
-            # exception comes exactly where the thread is seen to be.
+            # After this sleep no other thread runs for _UNDISTURBED: the exception is raised
+            # exactly where the thread is seen to be.
             time.sleep(0.0005)
             seen = time.perf_counter()
             frame = sys._current_frames().get(thread)
@@ -64,7 +64,7 @@ def break_thread(thread: int, is_over: Callable[[], bool]) -> bool:
 
 
 def break_at_next_line() -> None:
-    """Raise StepBroken in this thread as soon as authors' code goes on."""
+    """Raise StepBroken in this thread at the next line of authors' code."""
 
     def trace(frame: FrameType, event: str, argument: object) -> None:
         if _is_authors(frame.f_code.co_filename):
@@ -80,7 +80,7 @@ def break_at_next_line() -> None:
 
 
 def place_of(thread: int) -> str:
-    """Return the line of authors' code that a thread is in; empty if there is none.
+    """Return the line of authors' code that a thread runs; empty if there is none.
 
     As "line 8 of bid (market.py): while True:".
     """
@@ -94,7 +94,7 @@ def place_of(thread: int) -> str:
 
 
 def _authors_frame(frame: FrameType | None) -> FrameType | None:
-    """Return the innermost frame of authors' code; None if code of ours runs within it."""
+    """Return the innermost frame of authors' code; None if it is calling our code."""
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(_PACKAGE) or "importlib" in file:
@@ -106,7 +106,7 @@ def _authors_frame(frame: FrameType | None) -> FrameType | None:
 
 
 def _is_authors(file: str) -> bool:
-    """Tell whether a code's file is neither ours nor a library's."""
+    """Return whether a file is neither ours nor a library's."""
     if file.startswith((_PACKAGE, *_LIBRARIES)):
         return False
     return file[:1] != "<" or file.startswith(_AUTHORS)

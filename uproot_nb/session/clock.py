@@ -1,4 +1,4 @@
-"""EvenClock: the time of durations and deadlines; setting the machine's clock moves nothing."""
+"""EvenClock: the time for durations and deadlines, independent of changes to the system clock."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable
 __all__ = ["JUMP_SECONDS", "EvenClock"]
 
 JUMP_SECONDS = 1.0
-"""How far the machine's clock may be off before it counts as having been set."""
+"""How far the system clock may deviate before it counts as having been set."""
 
 
 class EvenClock:
-    """Unix time that goes on evenly, also when the machine's clock is set or the machine sleeps.
+    """Unix time that runs evenly, even if the system clock is set or the machine sleeps.
 
         clock = EvenClock(time.time, time.monotonic)
-        clock()                # Unix seconds, as time.time() said at first, and then evenly
-        clock.follow()         # by how much the machine's clock was set since; deadlines move along
+        clock()                # Unix seconds: time.time() at first, and evenly from then on
+        clock.follow()         # by how much the system clock was set since
 
-    The time for which a machine sleeps does not count (on Linux and macOS).
+    Time for which the machine sleeps does not count (on Linux and macOS).
 
     Args:
-        wall: the machine's clock, in Unix seconds.
-        steady: a clock that is never set, in seconds.
+        wall: the system clock, in Unix seconds.
+        steady: a monotonic clock, in seconds.
     """
 
     def __init__(self, wall: Callable[[], float], steady: Callable[[], float]) -> None:
@@ -33,11 +33,11 @@ class EvenClock:
         return self._offset + self._steady()
 
     def reset(self) -> None:
-        """Be what the machine's clock says."""
+        """Set the time to the system clock's."""
         self._offset = self._wall() - self._steady()
 
     def follow(self) -> float:
-        """Return by how many seconds the machine's clock was set, and go by it from now on."""
+        """Return by how many seconds the system clock was set, and adopt its time."""
         ahead = self._wall() - self()
         if abs(ahead) < JUMP_SECONDS:
             return 0.0

@@ -1,4 +1,4 @@
-"""PlayerContext: what templates read as `player.context.x`."""
+"""PlayerContext: computed values that templates read as `player.context.x`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["PlayerContext"]
 
 
 class PlayerContext:
-    """Gives templates computed values of a player.
+    """Computed values of a player, for templates.
 
         class Context(PlayerContext):
             @property
@@ -24,8 +24,8 @@ class PlayerContext:
         self.player = player
 
     def __getattr__(self, name: str) -> Any:
-        # Only asked when there is no such attribute, or its property has raised AttributeError:
-        # a template would take the one for the other, and say nothing of the mistake.
+        # Called if there is no such attribute, or if its property has raised AttributeError, which
+        # a template would mistake for a missing attribute and hide.
         computed = getattr(type(self), name, None)
         kind = type(self).__name__
         if computed is None or not hasattr(computed, "__get__"):

@@ -103,8 +103,8 @@ class EntityWorld(Protocol):
 class Entity:
     """Fields by attribute: `entity.x = 1`, `entity.x`, `entity.get("x", 0)`, `del entity.x`.
 
-    In-place changes of lists, dicts and sets are kept as well. `with entity as e:` groups reads
-    and changes, and also keeps what was changed in place in arrays, frames or dataclasses.
+    In-place changes of lists, dicts and sets are logged as well. `with entity as e:` groups reads
+    and changes, and also logs in-place changes of arrays, frames and dataclasses.
     """
 
     __slots__ = ("_depth", "_watched", "_world", "subject")
@@ -144,9 +144,9 @@ class Entity:
             raise _unknown(self.subject, name) from None
         watched = self._watched
         if watched is not None and name not in watched and type(value) not in UNCHANGING:
-            kept = state.fields[self.subject][name]
-            texts = {} if type(kept) is Stored else self._texts_in(name, value)
-            watched[name] = Watched(kept, texts)
+            stored = state.fields[self.subject][name]
+            texts = {} if type(stored) is Stored else self._texts_in(name, value)
+            watched[name] = Watched(stored, texts)
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -163,7 +163,7 @@ class Entity:
                 fields = world.state.fields[self.subject] = {}
             old = fields.get(name, _MISSING)
             if kind in _LIVE and old is value:
-                return  # what 'player.rows += [...]' assigns has been logged already
+                return  # 'player.rows += [...]' has logged its change already
             try:
                 text = world.codec.encode(value)
             except Unstorable as error:
@@ -172,14 +172,14 @@ class Entity:
                 _check_name(self.subject, name)
             world.journal.write("set", self.subject, name, text)
             if kind in UNCHANGING:
-                kept = value
+                stored = value
             elif kind in _TRACKABLE:
-                kept = own(value, FieldOwner(world, self.subject, name))
+                stored = own(value, FieldOwner(world, self.subject, name))
             else:
-                kept = Stored(text)  # never an object that the author could change unseen
+                stored = Stored(text)  # never an object that the author could change unseen
             if type(old) in _TRACKABLE:
                 release(old)
-            fields[name] = kept
+            fields[name] = stored
 
     def __delattr__(self, name: str) -> None:
         if name[:1] == "_" or name in reserved_names(type(self)):
@@ -227,31 +227,31 @@ class Entity:
             object.__setattr__(self, "_watched", None)
         try:
             for name, seen in watched.items():
-                self._keep_changes(name, seen)
+                self._log_changes(name, seen)
         finally:
             lock.finish()
 
-    # ---- what `with` keeps: changes in place of objects that are not tracked ----
+    # ---- in-place changes of untracked objects, logged by `with` ----
 
-    def _keep_changes(self, name: str, seen: Watched) -> None:
-        """Log a field that holds something which was changed in place since it was read."""
+    def _log_changes(self, name: str, seen: Watched) -> None:
+        """Log a field whose value was changed in place since it was read."""
         world = self._world
-        kept = world.state.fields.get(self.subject, {}).get(name)
-        if kept is not seen.kept:
+        stored = world.state.fields.get(self.subject, {}).get(name)
+        if stored is not seen.stored:
             return  # the field was assigned since, and logged
         owner = FieldOwner(world, self.subject, name)
         try:
-            if type(kept) is not Stored:
-                texts = self._texts_in(name, kept)
+            if type(stored) is not Stored:
+                texts = self._texts_in(name, stored)
                 if texts.items() <= seen.texts.items():
                     return
                 seen.texts = texts
-                text = owner.encode(kept)
+                text = owner.encode(stored)
             else:
-                text = owner.encode(kept.read(world.codec))
-                if text == kept.text:
+                text = owner.encode(stored.read(world.codec))
+                if text == stored.text:
                     return
-                kept.text = text
+                stored.text = text
         except UprootError:
             self._read_again(name)
             raise
@@ -263,7 +263,7 @@ class Entity:
         return {id(leaf): owner.encode(leaf) for leaf in leaves(value)}
 
     def _read_again(self, name: str) -> None:
-        """Give a field the value that the log has, after a change that it cannot hold."""
+        """Restore a field's logged value after a change that cannot be logged."""
         world = self._world
         past = State(world.codec, own_for(world))
         past.apply_all(world.journal.read(CHANGES, self.subject, name))
@@ -274,7 +274,7 @@ class Entity:
     # ---- the past ----
 
     def history(self, name: str | None = None) -> list[Change]:
-        """Return every change of the fields (or of one), oldest first, read from the log."""
+        """Return all changes of the fields (or of one), oldest first, from the log."""
         found: list[Change] = []
         past = State(self._world.codec)
         for event in self._world.journal.read(CHANGES, self.subject, name):
@@ -289,10 +289,10 @@ class Entity:
         return found
 
     def within(self, *, strict: bool = False, **context: Any) -> View:
-        """Look at the fields as they were when `context` last held: `player.within(round=2).bid`.
+        """Return the fields as they were when `context` last held: `player.within(round=2).bid`.
 
         Args:
-            strict: see only the fields that were set while it held, not those set before.
+            strict: only fields that were set while it held, not those set before.
         """
         past = State(self._world.codec)
         found: dict[str, Any] = {}
@@ -311,9 +311,9 @@ class Entity:
         return View(self.subject, context, seen)
 
     def along(self, name: str) -> Iterator[tuple[Any, View]]:
-        """Yield each value that field *name* took, in order, with the fields as they were then.
+        """Yield each value of field *name*, in order, with all fields as they were then.
 
-        Of a value that was taken more than once, the last time is shown.
+        A value that occurred several times is shown as of its last time.
         """
         views: list[tuple[Any, View]] = []
         past = State(self._world.codec)
@@ -365,12 +365,12 @@ class Entity:
 
 
 class Watched:
-    """A field that was read inside `with`: what the state held, and the texts of what is in it."""
+    """A field read inside `with`: its stored value, and the texts of its untracked parts."""
 
-    __slots__ = ("kept", "texts")
+    __slots__ = ("stored", "texts")
 
-    def __init__(self, kept: Any, texts: dict[int, str]) -> None:
-        self.kept, self.texts = kept, texts
+    def __init__(self, stored: Any, texts: dict[int, str]) -> None:
+        self.stored, self.texts = stored, texts
 
 
 def _holds(past: State, subject: str, context: Mapping[str, Any]) -> bool:
@@ -379,7 +379,7 @@ def _holds(past: State, subject: str, context: Mapping[str, Any]) -> bool:
 
 
 def _check_name(subject: str, name: str) -> None:
-    """Refuse a field name that no log can hold."""
+    """Refuse a field name that cannot be logged."""
     if not name or not name.isprintable():
         raise UprootError(
             f"{subject} cannot have a field named {name!a}.\n"
@@ -445,7 +445,7 @@ class Player(Entity):
 
     @property
     def label(self) -> str | None:
-        """The label with which the participant was admitted."""
+        """The participant's label."""
         return self._state.label
 
     @property
@@ -501,7 +501,7 @@ class Player(Entity):
 
     @property
     def has_dropped_out(self) -> bool:
-        """Whether the player counts as a dropout: nobody waits for one."""
+        """Whether the player has dropped out; others no longer wait for them."""
         return self._state.dropped
 
     @property
@@ -528,7 +528,7 @@ def _only(others: Bunch[Player], where: str) -> Player:
 
 
 class Group(Entity):
-    """Players who interact; made by `create_group`."""
+    """Players who interact; created by `create_group`."""
 
     __slots__ = ("name",)
     _kind = "group"
@@ -567,7 +567,7 @@ class Groups(Bunch[Group]):
     """The groups of a session."""
 
     def __call__(self, app: str | None = None) -> Bunch[Group]:
-        """Return the groups that were made in an app; all of them without a name."""
+        """Return the groups created in an app; all groups without a name."""
         if app is None:
             return self
         return Bunch([g for g in self if g.get("app") == app], f"groups of '{app}'")
@@ -606,7 +606,7 @@ class Settings(Mapping[str, Any]):
 
 
 class Session(Entity):
-    """The session: what all its players share."""
+    """The session: fields that all players share."""
 
     __slots__ = ()
     _kind = "session"
@@ -621,12 +621,12 @@ class Session(Entity):
 
     @property
     def players(self) -> Bunch[Player]:
-        """Everybody, in the order of player.id."""
+        """All players, in the order of player.id."""
         return self._world.players()
 
     @property
     def groups(self) -> Groups:
-        """Every group, oldest first; `session.groups(app="auction")` only those of one app."""
+        """All groups, oldest first; `session.groups(app="auction")` only those of one app."""
         return Groups([self._world.group(name) for name in self._world.state.groups], "session")
 
     def group(self, name: str | GroupIdentifier) -> Group:
@@ -644,7 +644,7 @@ class Session(Entity):
 
     @property
     def settings(self) -> Settings:
-        """What `serve(settings={...})` was given; read-only."""
+        """The settings passed to `serve(settings={...})`; read-only."""
         return self._world.settings
 
     @property
@@ -668,5 +668,5 @@ def reserved_names(kind: type[Entity]) -> frozenset[str]:
 
 
 def own_for(world: EntityWorld) -> Own:
-    """Return what makes a decoded value of the state track its in-place changes."""
+    """Return the function that makes decoded values track their in-place changes."""
     return lambda subject, name, value: own(value, FieldOwner(world, subject, name))

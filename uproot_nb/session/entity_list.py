@@ -1,4 +1,4 @@
-"""Bunch: players (or groups) as one thing to filter, read and assign."""
+"""Bunch: a list of players (or groups) to filter, read and assign."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _IDENTIFIERS = (PlayerIdentifier, GroupIdentifier, SessionIdentifier)
 
 
 class Bunch(Sequence[Member], Generic[Member]):
-    """An ordered bunch, fixed when it was made.
+    """An ordered, immutable list of players or groups.
 
     rich = players(session).filter(F.cash > 10)
     rich.assign("taxed", True)
@@ -76,7 +76,7 @@ class Bunch(Sequence[Member], Generic[Member]):
         """Return the member with that name, label, identifier or player id.
 
         Raises:
-            UnknownPlayer: nobody fits and no *default* was given.
+            UnknownPlayer: no member matches and no *default* was given.
         """
         fits = _test_for(key)
         for member in self._members:
@@ -91,15 +91,15 @@ class Bunch(Sequence[Member], Generic[Member]):
         return default
 
     def filter(self, *conditions: Callable[[Member], Any]) -> Bunch[Member]:
-        """Keep the members for which every condition holds: `filter(F.bid > 3)`."""
+        """Return the members for which all conditions hold: `filter(F.bid > 3)`."""
         for condition in conditions:
             if not callable(condition):
                 raise TypeError(
                     f"filter() takes conditions on fields, not {condition!r}.\n"
                     "Write filter(F.bid > 3), with F before the field's name."
                 )
-        kept = [m for m in self._members if all(condition(m) for condition in conditions)]
-        return Bunch(kept, self._where)
+        found = [m for m in self._members if all(condition(m) for condition in conditions)]
+        return Bunch(found, self._where)
 
     def find_one(self, *conditions: Any, **fields: Any) -> Member:
         """Return the only member with these fields: `find_one(role="buyer")`.
@@ -107,7 +107,7 @@ class Bunch(Sequence[Member], Generic[Member]):
         A field and its value mean the same: `find_one(F.role, "buyer")`.
 
         Raises:
-            LookupError: none or several fit.
+            LookupError: none or several match.
         """
         if (
             len(conditions) == 2
@@ -126,13 +126,13 @@ class Bunch(Sequence[Member], Generic[Member]):
         return found[0]
 
     def each(self, *names: str | FieldReference, simplify: bool = True) -> list[Any]:
-        """Return a field of every member; named tuples when several are named. None where not set.
+        """Return a field of every member, None where not set; several fields as named tuples.
 
             for row in players(session).each("name", "cash"):
                 print(row.name, row.cash)
 
         Args:
-            simplify: False gives tuples for a single field too.
+            simplify: False returns named tuples for a single field, too.
         """
         paths = [name._path if isinstance(name, FieldReference) else (name,) for name in names]
         with self._lock():
@@ -142,14 +142,14 @@ class Bunch(Sequence[Member], Generic[Member]):
             return [row._make([_value(m, path) for path in paths]) for m in self._members]
 
     def assign(self, key: str, values: Any) -> None:
-        """Set a field of every member: one value for all, or a list with one for each.
+        """Set a field of every member: one value for all, or a list with one value each.
 
             players(session).assign("cash", 100)
             players(session).assign("role", itertools.cycle(["buyer", "seller"]))
 
         Args:
-            values: a list, range, array, bunch or any other iterable gives one to each in order (an
-                iterator may have more); text, a dict, a set or an identifier is one value for all.
+            values: a list, range, array, bunch or other iterable has one value per member, in order
+                (an iterator may have more); text, a dict, a set or an identifier is one for all.
 
         Raises:
             ValueError: there are not as many values as members.
@@ -171,22 +171,21 @@ class Bunch(Sequence[Member], Generic[Member]):
         return dealt
 
     def _lock(self) -> AbstractContextManager[Any]:
-        """Return the lock of the run: a bunch is read and changed as one."""
+        """Return the run's lock, so that a bunch is read and changed atomically."""
         world = getattr(self._members[0], "_world", None) if self._members else None
         return nullcontext() if world is None else world.lock
 
     def apply(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Return what *function* gives for every member, in order.
+        """Return `function(member, *args, **kwargs)` for every member, in order.
 
-        It is called with the member and the further arguments. An `async` function is awaited with
-        the whole: `await group.players.apply(set_payoff)`.
+        With an `async` function, await the result: `await group.players.apply(set_payoff)`.
         """
         found = [function(member, *args, **kwargs) for member in self._members]
         return _all_of(found) if any(map(inspect.isawaitable, found)) else found
 
     @property
     def df(self) -> pandas.DataFrame:
-        """A row per member: name, id, and every field (None where not set)."""
+        """A DataFrame with a row per member: name, id, and all fields (None where not set)."""
         import pandas  # lazy: reading a table is rare, loading pandas is slow
 
         rows = []
@@ -198,7 +197,7 @@ class Bunch(Sequence[Member], Generic[Member]):
 
 
 async def _all_of(results: list[Any]) -> list[Any]:
-    """Wait for all that is still to come; what is there already stays as it is."""
+    """Await the awaitable results; the others stay as they are."""
     coming = [result for result in results if inspect.isawaitable(result)]
     came = iter(await asyncio.gather(*coming))
     return [next(came) if inspect.isawaitable(result) else result for result in results]
@@ -215,7 +214,7 @@ def _id(member: Any) -> Any:
 
 
 def _is_many(values: Any) -> bool:
-    """Tell whether *values* is meant as one value for each member."""
+    """Return whether *values* holds one value for each member."""
     one = (str, bytes, bytearray, Mapping, Set, *_IDENTIFIERS)
     is_record = isinstance(values, tuple) and hasattr(values, "_fields")
     return isinstance(values, Iterable) and not isinstance(values, one) and not is_record

@@ -16,12 +16,12 @@ Record = Mapping[str, Any]
 """An entry as the log has it: its id, time, type, and its fields as JSON text."""
 
 _ANY = object()
-"""The key of values that cannot be looked up: lists, arrays …"""
+"""The key of values that cannot be indexed: lists, arrays …"""
 _MISSING = object()
 
 
 class _Places:
-    """Where each value of one field stands."""
+    """The places of each value of one field."""
 
     __slots__ = ("others", "places")
 
@@ -35,19 +35,19 @@ class _Places:
         where.append(place)
 
     def of(self, key: Hashable) -> list[int]:
-        """Return where the value may stand, in order."""
+        """Return the places where the value may be, in order."""
         found = self.places.get(key, [])
         return sorted((*found, *self.others)) if self.others else found
 
 
 class EntryIndex:
-    """Tells where in a model's list the entries are that a query may mean.
+    """Finds the places of the entries that may match a query.
 
-    The list is only ever appended to; the index takes in what is new when it is next asked, and
-    starts anew for another list. A field is indexed from the first query that names it.
+    The list is append-only: a query first adds the new entries, and another list resets the index.
+    A field is indexed by the first query for it.
 
         index.catch_up(records)
-        index.places("Offer", {"price": 3.5})    # a superset, to be looked at
+        index.places("Offer", {"price": 3.5})    # a superset, to be checked
     """
 
     def __init__(self, decode: Callable[[str], Any]) -> None:
@@ -61,10 +61,10 @@ class EntryIndex:
         self._by_field: dict[str, dict[str, _Places]] = {}
         self._by_id: dict[str, int] | None = None
         self.read: dict[int, Any] = {}
-        """What was made of entries that have been read, by place."""
+        """Cache of decoded entries, by place."""
 
     def catch_up(self, records: Sequence[Record]) -> None:
-        """Take in the entries that were added since."""
+        """Index the entries added since the last call."""
         if records is not self.records:  # opened again, or undone
             self.records = records
             self._forget()
@@ -79,11 +79,11 @@ class EntryIndex:
         self._seen = len(records)
 
     def of_type(self, kind: str) -> list[int]:
-        """Return where the entries of a type are, oldest first."""
+        """Return the places of a type's entries, oldest first."""
         return self._by_type.get(kind, [])
 
     def of_id(self, identifier: str) -> list[int]:
-        """Return where the entry of that id is, if there is one."""
+        """Return the place of the entry with that id, if there is one."""
         if self._by_id is None:
             records = self.records
             ids = map(itemgetter("id"), records)
@@ -92,7 +92,7 @@ class EntryIndex:
         return [] if place is None else [place]
 
     def places(self, kind: str, wanted: Mapping[str, Any]) -> list[int]:
-        """Return where the entries of a type may be whose fields equal *wanted*, oldest first."""
+        """Return the places where entries of a type may equal *wanted*, oldest first."""
         keys = {name: key for name, value in wanted.items() if (key := _key_of(value)) is not _ANY}
         found = [self._field(kind, name).of(key) for name, key in keys.items()]
         return min(found, key=len) if found else self.of_type(kind)
@@ -117,7 +117,7 @@ class EntryIndex:
 
 
 def _key_of(value: Any) -> Any:
-    """Return what equal values have in common, in whichever form; _ANY if nothing is known."""
+    """Return a key that equal values share, whatever their types; _ANY if there is none."""
     kind = type(value)
     if isinstance(value, Enum) and not isinstance(value, (str, Number)):
         return Enum, kind.__module__, kind.__qualname__, value.name  # its class may be redefined

@@ -1,4 +1,4 @@
-"""ErrorReports: what authors' code raised, kept in the log and shown to the researcher."""
+"""ErrorReports: errors of authors' code, logged and shown to the researcher."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _TEMPLATES = str(Path(_PACKAGE) / "templates")
 _FOREIGN = (_PACKAGE, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen ")
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
-"""Seconds for which equal failures are counted before the log has the next row of them."""
+"""Seconds for which equal errors are counted before they are logged again."""
 MOST_KINDS = 1_000
-"""Kinds of failures that are kept apart; of those not seen for long the next is logged at once."""
+"""Kinds of errors that are counted separately; the oldest are dropped."""
 MOST_KINDS_OF_PLAYER = 20
-"""Of failures whose words a participant's browser has chosen."""
+"""Kinds of errors whose message comes from one participant's browser."""
 
 
 class _Repeated:
-    """A kind of failure that has been logged, and what came of it since."""
+    """A kind of error that has been logged, and how often it has occurred since."""
 
     def __init__(self, subject: str, value: Value, cause: Cause) -> None:
         self.subject, self.value, self.cause = subject, value, cause
@@ -44,15 +44,15 @@ _Kind = tuple[object, ...]
 
 
 class ErrorReports:
-    """Reports every failure of authors' code: an `error` event and a traceback in the notebook.
+    """Reports errors of authors' code: an `error` event, and a traceback in the notebook.
 
-    Equal failures are folded: the first is logged and shown at once, those that follow are counted,
-    and logged now and then as one row with their `count`. So nobody can flood the log or the
-    notebook by failing often.
+    Equal errors are grouped: the first is logged and shown at once, later ones are counted and
+    logged from time to time as one row with a `count`. So repeated errors cannot flood the log or
+    the notebook.
 
     Args:
-        show: shows a text to the researcher, in the output of the cell it belongs to.
-        clock: seconds, for how long to count before the next row.
+        show: shows a text in the output of the cell it belongs to.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -67,29 +67,30 @@ class ErrorReports:
         self._waiting: dict[_Kind, _Repeated] = {}
         self._shown: set[_Kind] = set()
         self._kinds: Counter[str] = Counter()
-        """How many kinds of failures each player's browser has worded."""
+        """The number of kinds reported by each player's browser."""
 
     def report(self, error: BaseException, cause: Cause, subject: str = "session") -> None:
         """Log and show an error with its traceback."""
         text = self.describe(error)
-        told = {"message": text_of(error), "traceback": text}
-        value: Value = {"type": type(error).__name__, **told}
+        value: Value = {
+            "type": type(error).__name__, "message": text_of(error), "traceback": text,
+        }  # fmt: skip
         if self._note(subject, value, cause):
             who = f" for {subject}" if subject != "session" else ""
             self._show(f"{cause.cause}{who} failed:\n{text}", cause)
 
     def refused(self, kind: str, message: str, cause: Cause) -> None:
-        """Log and show that a call was refused which the page's own script should not make."""
+        """Log and show a refused call, which the page's own script should not make."""
         value: Value = {"type": kind, "message": readable(message)}
-        self._worded_by_browser(value, cause, "A call was refused")
+        self._note_from_browser(value, cause, "A call was refused")
 
     def script_error(self, message: str, source: str, cause: Cause, count: int) -> None:
-        """Log and show that the JavaScript of a page failed in a participant's browser."""
+        """Log and show an error of a page's JavaScript."""
         value: Value = {"type": "ScriptError", "message": readable(message), "source": source}
-        self._worded_by_browser(value, cause, "The script of this page failed", count)
+        self._note_from_browser(value, cause, "The script of this page failed", count)
 
     def misuse(self, what: str, count: int, subject: str) -> None:
-        """Log what the participant server refused."""
+        """Log requests that the participant server refused."""
         value: Value = {"type": "Misuse", "message": what}
         cause = Cause(subject.partition("/")[2], "", "participant server", "")
         self._note(subject, value, cause, count)
@@ -102,7 +103,7 @@ class ErrorReports:
             self._world.loop.call_soon_threadsafe(self._note, "session", value, cause)
 
     def settle(self, everything: bool = False) -> None:
-        """Log what was counted: all of it, or what has been counted for long enough."""
+        """Log the counts that are due, or all of them."""
         if not self._waiting:
             return
         now = self._clock()
@@ -113,20 +114,20 @@ class ErrorReports:
                     self._log_more(repeated, now)
 
     def describe(self, error: BaseException) -> str:
-        """Return the traceback as text, from the authors' code on.
+        """Return the traceback as text, beginning at the authors' code.
 
-        A BadPage names the place in the author's template itself. Of it, and of what we raise
-        beside the authors' code, the stack would be only ours: the message is enough.
+        For a BadPage, which names the place in the template, and for errors without a frame of the
+        authors' code, the message is enough.
         """
         frames = _authors_frames(error.__traceback__)
         if isinstance(error, BadPage) or (frames is None and isinstance(error, UprootError)):
             return readable(f"{type(error).__name__}: {error}\n")
         frames = frames or error.__traceback__
-        told = traceback.TracebackException(type(error), error, frames)
-        _tidy(told)
-        return readable("".join(told.format()))
+        trace = traceback.TracebackException(type(error), error, frames)
+        _shorten(trace)
+        return readable("".join(trace.format()))
 
-    def _worded_by_browser(self, value: Value, cause: Cause, what: str, count: int = 1) -> None:
+    def _note_from_browser(self, value: Value, cause: Cause, what: str, count: int = 1) -> None:
         subject = f"player/{cause.actor}"
         if (subject, cause, *value.values()) not in self._known:
             self._kinds[subject] += 1
@@ -139,7 +140,7 @@ class ErrorReports:
             self._show(f"{what} ({cause.cause}, {subject}): {value['message']}{source}", cause)
 
     def _is_new_to_all(self, value: Value, cause: Cause) -> bool:
-        """Tell whether nobody's browser has failed so before: the notebook shows one of them."""
+        """Return whether no browser has reported this before: the notebook shows it once."""
         kind: _Kind = (cause._replace(actor=""), *value.values())
         if kind in self._shown:
             return False
@@ -149,7 +150,7 @@ class ErrorReports:
         return True
 
     def _note(self, subject: str, value: Value, cause: Cause, count: int = 1) -> bool:
-        """Log a failure, or count it if it is known; tell whether it is new."""
+        """Log an error, or count it if it is known; return whether it is new."""
         kind: _Kind = (subject, cause, *value.values())
         with self._world.lock:
             known = self._known.get(kind)
@@ -171,15 +172,15 @@ class ErrorReports:
                 self._log_more(forgotten, self._clock())
 
     def _log_more(self, repeated: _Repeated, now: float) -> None:
-        """Log how often a known failure came again, and count for longer the next time."""
+        """Log how often a known error has recurred, and count for longer the next time."""
         more, repeated.more = repeated.more, 0
         repeated.wait = min(2 * repeated.wait, LONGEST_WAIT)
         repeated.due = now + repeated.wait
         self._log(repeated, more)
         if "traceback" in repeated.value:
             times = "once more" if more == 1 else f"{more} more times"
-            told = f"{repeated.value['type']}: {repeated.value['message']}"
-            self._show(f"{repeated.cause.cause} failed {times}: {told}", repeated.cause)
+            error = f"{repeated.value['type']}: {repeated.value['message']}"
+            self._show(f"{repeated.cause.cause} failed {times}: {error}", repeated.cause)
 
     def _log(self, repeated: _Repeated, count: int) -> None:
         value = {**repeated.value, "count": count}
@@ -189,7 +190,7 @@ class ErrorReports:
 
 
 def _authors_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Skip the frames above the authors' first line: ours, Python's and installed packages'."""
+    """Skip the frames before the authors' first line: ours, Python's and installed packages'."""
     found = trace
     while found is not None and _is_foreign(found.tb_frame.f_code.co_filename):
         found = found.tb_next
@@ -200,26 +201,25 @@ def _is_foreign(file: str) -> bool:
     return file.startswith(_FOREIGN) or "site-packages" in file or "dist-packages" in file
 
 
-def _tidy(told: traceback.TracebackException | None) -> None:
-    """Let what led to an error begin at the authors' line, too, and take the carets out.
+def _shorten(trace: traceback.TracebackException | None) -> None:
+    """Begin an error's causes at the authors' first line, too; drop our templates and carets.
 
-    What our own templates have around an author's is left out wherever it stands. Carets need
-    the source parsed, and CPython's parser is not safe beside a cell's thread.
+    Carets need the source parsed, and CPython's parser is not safe beside a cell's thread.
     """
     seen = 0
-    while told is not None and seen < 20:
-        for frame in told.stack:
+    while trace is not None and seen < 20:
+        for frame in trace.stack:
             frame.colno = frame.end_colno = None
-        own = list(itertools.dropwhile(lambda frame: _is_foreign(frame.filename), told.stack))
+        own = list(itertools.dropwhile(lambda frame: _is_foreign(frame.filename), trace.stack))
         if own:
-            told.stack[:] = [it for it in own if not it.filename.startswith(_TEMPLATES)]
-        told, seen = told.__cause__ or told.__context__, seen + 1
+            trace.stack[:] = [it for it in own if not it.filename.startswith(_TEMPLATES)]
+        trace, seen = trace.__cause__ or trace.__context__, seen + 1
 
 
 def is_for_participants(error: BaseException, app: App) -> bool:
-    """Tell whether an exception's own words are for the participant: only those of `Refused` are.
+    """Return whether the participant reads the exception's message: only that of `Refused`.
 
-    In apps of the framework a `ValueError` that they raise is, too. One of pydantic's never is.
+    In apps of the uproot framework also that of a `ValueError`, except pydantic's.
     """
     if isinstance(error, Refused):
         return True
@@ -231,7 +231,7 @@ def _is_pydantics(error: BaseException) -> bool:
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's message, whatever its class makes of it."""
+    """Return an exception's message, even if its `__str__` fails."""
     try:
         return readable(str(error))
     except BaseException:  # the border around authors' __str__, which may even call exit()

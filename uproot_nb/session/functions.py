@@ -1,4 +1,4 @@
-"""Functions by name: what the log remembers of a function, and how it is found again."""
+"""Functions: their names in the log, and finding them by these names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ __all__ = ["find_function", "name_of_function"]
 
 
 def name_of_function(function: Callable[..., Any]) -> str:
-    """Return a function's module and qualified name, as the log keeps them."""
+    """Return a function's module and qualified name, as stored in the log."""
     module = getattr(function, "__module__", "") or ""
     return f"{module}:{getattr(function, '__qualname__', repr(function))}"
 
 
 def find_function(name: str, namespaces: list[Mapping[str, Any]]) -> Callable[..., Any] | None:
-    """Return the function that a name means now; None if there is none.
+    """Return the newest function of that name; None if there is none.
 
-    One that a cell has defined anew is found in its newest form. Functions inside functions, and
-    lambdas, cannot be found.
+    Nested functions and lambdas cannot be found.
     """
     module, _, qualname = name.partition(":")
     places: list[Any] = [names for names in namespaces if names.get("__name__") == module]

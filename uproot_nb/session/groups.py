@@ -1,4 +1,4 @@
-"""Groups: who interacts with whom."""
+"""Groups: create groups and add players to them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["add_to_group", "create_group", "create_groups"]
 def create_group(
     session: Session, members: Iterable[Any], gname: str | None = None, overwrite: bool = False
 ) -> Group:
-    """Make a group of players; each gets a `member_id`, in the order given.
+    """Create a group; players get their `member_id` in the order given.
 
     Args:
         gname: the group's name; by default "g0", "g1", ….
-        overwrite: take members out of the groups in which they are, instead of refusing.
+        overwrite: move players who are in other groups, instead of raising an error.
 
     Raises:
-        UprootError: somebody is in a group already, or the name is taken.
+        UprootError: a player is in a group already, or the name is taken.
     """
     world = world_of(session)
     with world.lock:
@@ -38,10 +38,10 @@ def create_group(
 def create_groups(
     session: Session, members: Iterable[Iterable[Any]], overwrite: bool = False
 ) -> Bunch[Group]:
-    """Make a group of each bunch of players: `create_groups(session, [[a, b], [c, d]])`.
+    """Create several groups: `create_groups(session, [[a, b], [c, d]])`.
 
     Raises:
-        UprootError: somebody stands in two of them, or is in a group already; none is made.
+        UprootError: a player is listed twice or is in a group already; no group is created.
     """
     world = world_of(session)
     with world.lock:
@@ -54,7 +54,7 @@ def create_groups(
 
 
 def add_to_group(group: Group, player: Any, overwrite: bool = False) -> Group:
-    """Add a player, or several, to a group.
+    """Add one or more players to a group.
 
     Raises:
         UprootError: the player is in a group already, and *overwrite* is not set.
@@ -98,7 +98,7 @@ def _name_of(member: Any, world: World) -> str:
 
 def _refuse_twice(names: list[str]) -> None:
     if len(set(names)) != len(names):
-        raise UprootError("A player stands twice in the groups.\nList every member once.")
+        raise UprootError("A player is listed twice in the groups.\nList every member once.")
 
 
 def _check_name(world: World, name: Any, overwrite: bool) -> None:

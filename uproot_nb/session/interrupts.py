@@ -1,4 +1,4 @@
-"""interrupts: a cell's interrupt waits until a section of our own code has come to its end."""
+"""Interrupts: a KeyboardInterrupt waits until a critical section of our code has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 __all__ = ["SECTIONS", "Sections", "guarded"]
 
 IMPATIENCE = 2.0
-"""Seconds after which one more interrupt breaks a section: authors' code may never return."""
+"""Seconds after which another interrupt breaks a section: authors' code may never return."""
 
 _SIGINT = int(signal.SIGINT)
 
@@ -25,8 +25,8 @@ Function = TypeVar("Function")
 class Sections:
     """Sections of the main thread that a KeyboardInterrupt must not cut in half.
 
-    Only there does Python raise it, between any two instructions. While a section lasts the signal
-    is noted; it is raised as soon as the outermost section has ended.
+    Python raises it there alone, between any two instructions. During a section the signal is
+    recorded; it is raised when the outermost section ends.
 
         SECTIONS.enter()
         try:
@@ -40,9 +40,9 @@ class Sections:
     def __init__(self) -> None:
         self.depth = 0
         self.pending = 0.0
-        """When the interrupt that waits has come, by `time.monotonic`; 0 if there is none."""
+        """When the pending interrupt came, by `time.monotonic`; 0 if there is none."""
         self.guarded: set[CodeType] = set()
-        """Functions that begin or end a section: an interrupt between the two steps waits."""
+        """Functions that begin or end a section: an interrupt in them waits, too."""
         self.guarded.add(Sections.enter.__code__)
         self.thread = threading.main_thread().ident or 0
 
@@ -50,28 +50,28 @@ class Sections:
         """Begin a section; sections may be nested."""
         self.depth += 1
         if self.depth == 1 and getsignal(_SIGINT) is default_int_handler:
-            # Whoever has set a handler of their own (asyncio, a debugger) decides by themselves.
+            # A handler set by others (asyncio, a debugger) is left alone.
             signal.signal(_SIGINT, self.handle)
 
     def leave(self) -> None:
-        """End a section; what has waited for the end of the outermost is raised here."""
+        """End a section; after the outermost, raise a pending interrupt."""
         if self.depth:
             self.depth -= 1
         if self.pending and not self.depth:
             self.raise_pending()
 
     def check(self) -> None:
-        """Raise an interrupt that waits, at a place where a section can be given up."""
+        """Raise a pending interrupt, where a section may be aborted."""
         if self.pending and self.depth == 1:
             self.raise_pending()
 
     def raise_pending(self) -> None:
-        """Raise the interrupt that has waited."""
+        """Raise the pending interrupt."""
         self.pending = 0.0
         raise KeyboardInterrupt
 
     def end_all(self) -> None:
-        """Begin anew: a cell has ended, and no section goes on beyond it."""
+        """Reset after a cell: no section outlives it."""
         self.depth, self.pending = 0, 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> Any:
@@ -85,10 +85,10 @@ class Sections:
 
 
 SECTIONS = Sections()
-"""There is one SIGINT and one main thread in a process."""
+"""A process has one SIGINT and one main thread."""
 
 
 def guarded(function: Function) -> Function:
-    """Let an interrupt wait that comes while *function* itself begins or ends a section."""
+    """Let an interrupt wait that comes inside *function*, which begins or ends a section."""
     SECTIONS.guarded.add(function.__code__)  # type: ignore[attr-defined]
     return function

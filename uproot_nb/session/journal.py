@@ -1,4 +1,4 @@
-"""Journal: a session's writer; it commits what a turn of the loop produced, then speaks."""
+"""Journal: a session's writer; it commits the events of a turn of the loop, then publishes."""
 
 from __future__ import annotations
 
@@ -28,48 +28,48 @@ SNAPSHOT_WHEN_IDLE = 2_000
 """Events after which a snapshot is taken in a quiet moment."""
 IDLE_SECONDS = 2.0
 MOST_PENDING = 20_000
-"""Events of a cell that wait for one commit; a longer block is committed in parts."""
+"""Events of a cell that are committed together; a longer block is committed in parts."""
 SNAPSHOT_RETRY_SECONDS = 30.0
-"""Until a snapshot that could not be saved is tried again."""
+"""Wait before a failed snapshot is tried again."""
 RETRY_SECONDS = 1.0
 APPEND_SECONDS = 0.005
-"""How long one attempt may hold the loop; then the loop waits, and others are answered."""
+"""How long one attempt to write may block the loop."""
 BUSY_SECONDS = (0.005, 0.25)
-"""The first and the longest wait for another program that is writing to the file."""
+"""The first and the longest wait while another program writes to the file."""
 BUSY_REPORTED_AFTER = 1.0
-"""Seconds for which another program may hold the file before anybody hears of it."""
+"""Seconds for which another program may hold the file before this is reported."""
 _new = tuple.__new__
 """Makes a named tuple in half the time that its class takes."""
 UNDONE = CHANGES | {"group"}
-"""What is undone when the hook that did it fails."""
+"""Kinds of events that are undone when their hook fails."""
 
 
 class Unfinished(CountedSteps):
-    """The cause of a call whose outcome is not written yet.
+    """The cause of a call without an outcome yet.
 
-    Its changes are never committed without a trace of the call: `note_started` adds one first.
+    Its changes are never committed without a row of the call: `note_started` adds one first.
     """
 
     noted = False
-    """Whether the log has a trace of the call."""
+    """Whether the log has a row of the call."""
 
     def note_started(self) -> None:
-        """Write, once, that the call has begun to change things."""
+        """Log, once, that the call has begun."""
         raise NotImplementedError
 
 
 class Attempt(Cause):
-    """The cause of a hook, which may fail: it keeps what its changes replace.
+    """The cause of a hook, which can be undone: it saves the replaced values.
 
-    `first` has, by subject and field, the seq of the first change. Attempts that stand or fall
-    together share it.
+    `first` has the seq of the first change by subject and field. Hooks that are undone together
+    share it.
     """
 
     first: dict[tuple[str, str], int]
     old: OldValues
-    """What its changes have replaced."""
+    """The values that its changes have replaced."""
     posted: dict[str, Any] | None = None
-    """What the log records of the form that was sent; None if that may not be all of it."""
+    """The submitted form as logged; None if that may be incomplete."""
 
     def called(self, what: str) -> Attempt:
         """Return the cause of another hook of the same attempt."""
@@ -79,7 +79,7 @@ class Attempt(Cause):
 
 
 def attempt(cause: Cause) -> Attempt:
-    """Make a cause one whose changes can be undone."""
+    """Return a cause whose changes can be undone."""
     made = Attempt(*cause)
     made.first, made.old = {}, OldValues()
     return made
@@ -89,7 +89,7 @@ def _log_failure(error: BaseException) -> None:
     logger.error("Something that waited for a commit failed.", exc_info=error)
 
 
-def _log_trouble(error: BaseException | None) -> None:
+def _log_outage(error: BaseException | None) -> None:
     if error is None:
         logger.warning("The log can be written again.")
     else:
@@ -97,10 +97,10 @@ def _log_trouble(error: BaseException | None) -> None:
 
 
 class Journal:
-    """Buffers events, commits them in one transaction a turn, and only then lets anyone know.
+    """Buffers events, commits them in one transaction per turn, and publishes them afterwards.
 
-    `write` adds an event, `say` something to do after the commit. Both are called under the lock,
-    from any thread; what is said is done on the loop, in order.
+    `write` adds an event, `after_commit` a function to call after the commit. Both are called under
+    the lock, from any thread; the functions are called on the loop, in order.
 
     Args:
         outside: the cause of changes that no step of authors' code made (a cell).
@@ -121,20 +121,20 @@ class Journal:
         self.outside = outside
         log.be_patient(APPEND_SECONDS)
         self.report: Callable[[BaseException], None] = _log_failure
-        """Gets what an act of `say` raised."""
+        """Receives errors of functions called after a commit."""
         self.seq = state.seq
         self.committed = state.seq
         self.pending: list[Event] = []
-        self.on_failing: Callable[[BaseException | None], None] = _log_trouble
-        """Called on the loop when the log cannot be written, and with None when it can again."""
+        self.on_failing: Callable[[BaseException | None], None] = _log_outage
+        """Called on the loop when writing fails, and with None when it succeeds again."""
         self._closed = self._retrying = self._halted = False
         self._failing_since: float | None = None
         self._reported = self._busy = False
         self._busy_wait = BUSY_SECONDS[0]
         self._unfinished: dict[int, Unfinished] = {}
         self._watching: dict[str, list[Callable[[Event], None]]] = {}
-        self._said: list[Callable[[], None]] = []
-        self._speaking: deque[Callable[[], None]] = deque()
+        self._acts: list[Callable[[], None]] = []
+        self._due: deque[Callable[[], None]] = deque()
         self._scheduled = False
         self._too_many = state.seq + MOST_PENDING
         self._loop_thread = 0
@@ -147,7 +147,7 @@ class Journal:
         report: Callable[[BaseException], None],
         on_failing: Callable[[BaseException | None], None],
     ) -> None:
-        """Set who hears of acts of `say` that fail, and of a log that cannot be written."""
+        """Set the receivers of errors after a commit, and of failing writes."""
         self.report, self.on_failing = report, on_failing
 
     def start(self) -> None:
@@ -183,39 +183,39 @@ class Journal:
         return event
 
     def _commit_a_part(self, cause: Cause) -> None:
-        """Bound what waits for a commit while a cell holds the lock and changes more and more.
+        """Limit the uncommitted events of a cell that holds the lock for long.
 
-        What a step of authors' code changes is committed as a whole.
+        A step of authors' code is committed as a whole.
         """
         self._too_many = self.seq + MOST_PENDING
         if type(cause) is Cause and threading.get_ident() != self._loop_thread:
             self.commit()
 
     def finish(self, cause: Cause) -> None:
-        """Take note that a call's outcome stands behind all that it has written."""
+        """Record that a call has its outcome, under the same lock as that row."""
         if isinstance(cause, Unfinished) and not cause.noted:
             cause.noted = True
             self._unfinished.pop(id(cause), None)
 
     def fold(self, kind: str, subject: str, field: str, value: str) -> int:
-        """Add one event and let the state take it in."""
+        """Add one event and apply it to the state."""
         return self.fold_for(self.lock.cause or self.outside(), kind, subject, field, value)
 
     def fold_for(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> int:
-        """Add one event with a cause of its own, and let the state take it in."""
+        """Add one event with a cause of its own, and apply it to the state."""
         event = self._add(cause, kind, subject, field, value)
         self.state.apply(event)
-        for hear in self._watching.get(kind, ()):
-            hear(event)
+        for handler in self._watching.get(kind, ()):
+            handler(event)
         return event.seq
 
-    def watch(self, kind: str, hear: Callable[[Event], None]) -> None:
-        """Call *hear* under the lock with each event of a kind that the state has taken in."""
-        self._watching.setdefault(kind, []).append(hear)
+    def watch(self, kind: str, handler: Callable[[Event], None]) -> None:
+        """Call *handler* under the lock with each folded event of a kind."""
+        self._watching.setdefault(kind, []).append(handler)
 
     def after_commit(self, act: Callable[[], None]) -> None:
-        """Do *act* on the loop once everything written so far is committed."""
-        self._said.append(act)
+        """Call *act* on the loop once everything written so far is committed."""
+        self._acts.append(act)
         if not self._scheduled:
             self._schedule()
 
@@ -227,7 +227,7 @@ class Journal:
         after: int = 0,
         newest_first: bool = False,
     ) -> Iterator[Event]:
-        """Yield events of this session as `EventLog.read`, those not yet committed included."""
+        """Yield events of this session as `EventLog.read`, including uncommitted ones."""
         with self.lock:
             committed = self.committed
             pending = [
@@ -238,18 +238,18 @@ class Journal:
                 and field in (None, event.field)
                 and event.seq > after
             ]
-        kept = self.log.read(
+        committed_events = self.log.read(
             self.session, after, committed, kinds, subject, field, newest_first=newest_first
         )
         if newest_first:
             yield from reversed(pending)
-            yield from kept
+            yield from committed_events
         else:
-            yield from kept
+            yield from committed_events
             yield from pending
 
     def event_at(self, seq: int) -> Event | None:
-        """Return the event with this seq, also one not yet committed; None if there is none."""
+        """Return the event with this seq, even if uncommitted; None if there is none."""
         with self.lock:
             place = seq - self.pending[0].seq if self.pending else -1
             if 0 <= place < len(self.pending):
@@ -257,7 +257,7 @@ class Journal:
         return next(iter(self.log.read(self.session, after=seq - 1, until=seq)), None)
 
     def commit(self) -> None:
-        """Commit what is pending, then do what was said; any thread may call."""
+        """Commit the pending events, then call what waits for it; any thread may call."""
         with self.lock:
             self._scheduled = False
             if self._halted:
@@ -267,17 +267,17 @@ class Journal:
             self._unfinished.clear()
             if (self.pending or self._failing_since is not None) and not self._append():
                 return
-            if self._said:
-                self._speaking.extend(self._said)
-                self._said.clear()
+            if self._acts:
+                self._due.extend(self._acts)
+                self._acts.clear()
             elsewhere = threading.get_ident() != self._loop_thread
-            if self._speaking and elsewhere:
-                self.loop.call_soon_threadsafe(self._speak)
+            if self._due and elsewhere:
+                self.loop.call_soon_threadsafe(self._run_due)
         if not elsewhere:
-            self._speak()
+            self._run_due()
 
     def close(self) -> None:
-        """Commit and take a last snapshot; writing raises ClosedRun from now on."""
+        """Commit and save a last snapshot; writing raises ClosedRun from now on."""
         with self.lock:
             if self._closed:
                 return
@@ -286,17 +286,17 @@ class Journal:
             if self.pending:
                 raise UprootError(
                     f"The last {len(self.pending)} events of '{self.session}' could not be written "
-                    f"to {self.log.path}.\nSee the error above; nobody was told of them."
+                    f"to {self.log.path}.\nSee the error above; participants have not seen them."
                 )
             if self.seq > self._last_snapshot:
                 self._try_snapshot()
 
     def halt(self) -> None:
-        """Commit nothing more, as if the process was killed now; needs no lock."""
+        """Commit nothing more, as if the process were killed now; needs no lock."""
         self._halted = True
 
     def take_snapshot(self) -> None:
-        """Keep the state in the log, so that opening it again need not replay everything."""
+        """Save the state in the log, so that opening it again need not replay everything."""
         with self.lock:
             if self.pending or self.committed != self.state.seq:
                 return
@@ -305,7 +305,7 @@ class Journal:
         self._last_snapshot = snapshot.seq
 
     def tick(self) -> None:
-        """Take a snapshot if one is due; the runtime calls this every second or so."""
+        """Save a snapshot if one is due; the runtime calls this about every second."""
         with self.lock:
             since = self.committed - self._last_snapshot
             idle = self.loop.time() - self._last_write > IDLE_SECONDS
@@ -314,7 +314,7 @@ class Journal:
             self._try_snapshot()
 
     def _try_snapshot(self) -> None:
-        """Take a snapshot; without one the next opening only takes longer."""
+        """Save a snapshot; if that fails, the next opening only takes longer."""
         try:
             self.take_snapshot()
         except (OSError, SqliteError, UprootError) as error:
@@ -328,7 +328,7 @@ class Journal:
                 self.log.append(events)
             else:
                 self.log.check_place()
-        except Exception as error:  # whatever it is: who waits for the commit must see why
+        except Exception as error:  # whatever it is: it is reported, and tried again
             self._retry(error)
             return False
         if self._failing_since is not None:
@@ -341,7 +341,7 @@ class Journal:
         return True
 
     def check_place(self) -> None:
-        """See that the log is where it was; the runtime calls this twice a second."""
+        """Check that the log has not been moved; the runtime calls this twice a second."""
         with self.lock:
             if self._closed or self._failing_since is not None:
                 return
@@ -352,25 +352,25 @@ class Journal:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more can be written."""
+        """Whether writing is over."""
         return self._closed or self._halted
 
     @property
     def failing(self) -> bool:
-        """Whether the log cannot be written, so that everybody waits."""
+        """Whether the log cannot be written, so that participants wait."""
         return self._reported
 
     async def settle(self, seconds: float) -> None:
-        """Wait until all is committed, at most so long, while another program is writing."""
+        """Wait until all is committed while another program is writing, at most so long."""
         end = self.loop.time() + seconds
         self.commit()
         while self.pending and self._busy and self.loop.time() < end:
             await asyncio.sleep(self._busy_wait)
 
     def _retry(self, error: BaseException) -> None:
-        """Nothing is acknowledged until it is on disk; try again, and say once why it waits.
+        """Try again later, and report once why; nothing is published until it is on disk.
 
-        The wait is the loop's, never the file's: everybody else is answered meanwhile.
+        The loop does not block meanwhile.
         """
         self._scheduled = True
         self._busy = isinstance(error, LogBusy)
@@ -404,9 +404,9 @@ class Journal:
         else:
             self.loop.call_soon_threadsafe(self.commit)
 
-    def _speak(self) -> None:
-        while self._speaking:
+    def _run_due(self) -> None:
+        while self._due:
             try:
-                self._speaking.popleft()()
-            except Exception as error:  # the border around one: the others are still done
+                self._due.popleft()()
+            except Exception as error:  # the border around one: the others are still called
                 self.report(error)

@@ -1,4 +1,4 @@
-"""Model: a typed table that is only ever appended to, as authors hold it and the log keeps it."""
+"""Model: a typed, append-only table, stored in the log."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from uproot_nb.session.entry_index import EntryIndex
 __all__ = ["Model", "Models", "Stamped", "identifier_of", "unknown_model"]
 
 ENTRIES, TYPES, TAG = "entries", "types", "tag"
-KEPT = 20_000
-"""Entries of one model that are kept as they were read; the others are made again each time."""
+CACHED_ENTRIES = 20_000
+"""Decoded entries cached for each model."""
 _OURS = frozenset({ENTRIES, TYPES, TAG})
 """The fields of a model that are not its author's."""
 
 
 class Stamped(NamedTuple):
-    """An entry with the id it was given and the time at which it was added, in Unix seconds."""
+    """An entry with its id and the time at which it was added, in Unix seconds."""
 
     id: UUID
     time: float
@@ -34,7 +34,7 @@ class Stamped(NamedTuple):
 
 
 class Model(Entity):
-    """A table of entries, and fields of its own like any entity; made by `create_model`.
+    """A table of entries, with fields of its own like any entity; created by `create_model`.
 
     It can be stored in any field. `~model` is its identifier.
     """
@@ -58,20 +58,20 @@ class Model(Entity):
 
     @property
     def tag(self) -> str | None:
-        """What the model was called when it was made."""
+        """The tag given to `create_model`."""
         with self._world.lock:
             tag: str | None = self._read(TAG)
             return tag
 
     @property
     def entries(self) -> list[Stamped]:
-        """Every entry, oldest first."""
+        """All entries, oldest first."""
         with self._world.lock:
             return self._at(self._places(None), None)
 
     @property
     def types(self) -> dict[str, str]:
-        """Where the type of each entry was defined: {"Offer": "__main__:Offer"}."""
+        """Where each entry type is defined: {"Offer": "__main__:Offer"}."""
         with self._world.lock:
             return dict(self._read(TYPES))
 
@@ -94,14 +94,14 @@ class Model(Entity):
     # ---- entries as the log has them ----
 
     def _records(self) -> list[dict[str, Any]]:
-        """Return the entries: plain dicts in a plain list, which nobody else is given."""
+        """Return the entries: a plain list of plain dicts, never handed out."""
         fields = self._world.state.fields.get(self.subject, {})
         if ENTRIES not in fields:
             raise unknown_model(~self)
-        kept = fields[ENTRIES]
-        if type(kept) is Stored:
-            kept = fields[ENTRIES] = kept.read(self._world.codec)
-        records: list[dict[str, Any]] = kept
+        stored = fields[ENTRIES]
+        if type(stored) is Stored:
+            stored = fields[ENTRIES] = stored.read(self._world.codec)
+        records: list[dict[str, Any]] = stored
         return records
 
     def _indexed(self) -> EntryIndex:
@@ -109,10 +109,10 @@ class Model(Entity):
         return self._index
 
     def _append(self, kind: str, fields: str, event: str = "append") -> UUID:
-        """Log one entry: a small event, whatever is there already."""
+        """Log one entry as one small event, however long the table is."""
         world, identifier = self._world, uuid()
         records = self._records()
-        # The fields stay text, so that neither a replay nor a snapshot has to make objects of them.
+        # The fields stay JSON text, so that neither a replay nor a snapshot has to decode them.
         record = {
             "id": str(identifier), "time": world.journal.clock(), "type": kind, "fields": fields,
         }  # fmt: skip
@@ -121,8 +121,8 @@ class Model(Entity):
         list.append(records, record)
         return identifier
 
-    def _keep(self, entry: Any, event: str = "append") -> UUID:
-        """Log an entry of its type, or any other value as it is."""
+    def _add(self, entry: Any, event: str = "append") -> UUID:
+        """Log an entry with its type, or any other value as it is."""
         kind = type(entry)
         if not isinstance(kind, Entry):
             return self._append(kind.__name__, self._encoded(kind, identifier_of(entry)), event)
@@ -132,7 +132,7 @@ class Model(Entity):
         return self._append(kind.__name__, text, event)
 
     def _encoded(self, kind: type, value: Any) -> str:
-        """Return the text of an entry; a refusal names the field that cannot be kept."""
+        """Return an entry's text; an error names the field that cannot be stored."""
         encode = self._world.codec.encode
         try:
             return encode(value)
@@ -145,7 +145,7 @@ class Model(Entity):
             raise error.at(f"{self.subject}.{ENTRIES}") from None
 
     def _note_type(self, kind: type) -> None:
-        """Keep where an entry's type is defined, so that its entries can be read without it."""
+        """Log where an entry type is defined, so that its entries can be read without it."""
         self._models.types[kind.__name__] = kind
         home = f"{kind.__module__}:{kind.__qualname__}"
         types = self._read(TYPES)
@@ -158,12 +158,12 @@ class Model(Entity):
         return Stamped(UUID(record["id"]), record["time"], entry)
 
     def _type_of(self, record: dict[str, Any]) -> type | None:
-        """Return the class of an entry; None for one that was added raw, or is not known here."""
+        """Return an entry's class; None if it was added raw or its class is not defined here."""
         home = self._read(TYPES).get(record["type"])
         return None if home is None else self._models.type_named(record["type"], home)
 
     def _places(self, kind: type | None) -> Sequence[int]:
-        """Return where the entries of a type are; a dict with just its fields counts as one."""
+        """Return the places of a type's entries; a dict with exactly its fields counts as one."""
         index = self._indexed()
         if kind is None:
             return range(len(index.records))
@@ -195,13 +195,13 @@ class Model(Entity):
                 if _is_lasting(row.entry):
                     read[place] = row
             rows.append(row)
-        if len(read) > KEPT:
+        if len(read) > CACHED_ENTRIES:
             read.clear()
         return rows
 
 
 class Models:
-    """The models of one session, and the types of entries that its code has used."""
+    """The models of one session, and the entry types that its code uses."""
 
     def __init__(self, world: EntityWorld, resolve: Resolve | None = None) -> None:
         self._world, self._resolve = world, resolve or find_loaded_class
@@ -209,12 +209,12 @@ class Models:
         self._numbers: Counter[str] = Counter()
         self.types: dict[str, type] = {}
         self.bound: dict[str, Any] = {}
-        """What others have made of a model's entries and keep beside it, by the model's name."""
+        """Objects derived from a model's entries (such as a market), by the model's name."""
         self.listeners: dict[str, Any] = {}
-        """Functions that hear chats' messages, by the name that the log has."""
+        """Functions registered by `chat.on_message`, by their name in the log."""
 
     def get(self, name: str) -> Model | None:
-        """Return the model of that name, None if there is none."""
+        """Return the model of that name; None if there is none."""
         if ENTRIES not in self._world.state.fields.get(f"model/{name}", ()):
             return None
         handle = self._handles.get(name)
@@ -223,7 +223,7 @@ class Models:
         return handle
 
     def create(self, tag: str | None, name: str | None = None) -> Model:
-        """Make an empty model; of that *name* if one is given, which nobody may have yet."""
+        """Create an empty model; *name*, if given, must be free."""
         world, name = self._world, name or self._free_name("model" if tag is None else tag)
         subject = f"model/{name}"
         world.journal.write("set", subject, ENTRIES, "[]")
@@ -235,7 +235,7 @@ class Models:
         return model
 
     def type_named(self, name: str, home: str) -> type | None:
-        """Return the newest class of that name; None where it is not defined (any more)."""
+        """Return the newest class of that name; None if it is not defined (any more)."""
         module, _, qualname = home.partition(":")
         found = self._resolve(module, qualname) or self.types.get(name)
         return found if isinstance(found, Entry) else None
@@ -250,7 +250,7 @@ class Models:
 
 
 def _is_lasting(entry: Any) -> bool:
-    """Tell whether nothing in an entry can change, so that it can be handed out again."""
+    """Return whether an entry is immutable, so that it can be cached."""
     kinds = map(type, vars(entry).values()) if isinstance(type(entry), Entry) else (type(entry),)
     return all(kind in UNCHANGING for kind in kinds)
 

@@ -1,4 +1,4 @@
-"""Models: the functions with which authors keep entries in typed tables, and find them again."""
+"""Model functions: create tables, add entries, and find them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from uproot_nb.errors import (
     NoEntries,
     UnknownModel,
     UprootError,
-    WrongRecipient,
 )
 from uproot_nb.experiment.entries import (
     Entry,
@@ -27,7 +26,7 @@ from uproot_nb.experiment.identifiers import (
 )
 from uproot_nb.session.entities import Entity, Player, Session
 from uproot_nb.session.model import Model, Stamped, identifier_of, unknown_model
-from uproot_nb.session.world import World, find_world, world_here, world_of
+from uproot_nb.session.world import find_world, world_here, world_of
 
 __all__ = [
     "add_entry", "add_raw_entry", "create_model", "filter_entries", "find_model", "get_entries",
@@ -43,13 +42,13 @@ _MISSING = object()
 
 
 def create_model(session: Session | SessionIdentifier, tag: str | None = None) -> Model:
-    """Make a model: a table for offers, trades, ratings and the like.
+    """Create a model: a table for offers, trades, ratings and the like.
 
         def new_session(session):
             session.offers = create_model(session, tag="offers")
 
     Args:
-        tag: names its table in exports; several may share one.
+        tag: the table's name in exports; several models may share one.
     """
     world = find_world(session)
     if tag is not None and not _is_name(tag):
@@ -63,34 +62,34 @@ def add_entry(
 ) -> UUID:
     """Add an entry, and return its id: `add_entry(session.offers, player, Offer, price=3)`.
 
-    Fields that hold an identifier of a player, group, session or model are filled in from *player*
-    and *model* unless they are given.
+    Fields for the identifier of a player, group, session or model default to those of *player*
+    and *model*.
 
     Raises:
         BadEntry: a field is unknown or missing.
-        Unstorable: a value cannot be kept in the log.
+        Unstorable: a value cannot be stored in the log.
     """
     found = find_model(model, player)
     world = world_of(found)
     with world.lock:
-        actor = _player(world, player)
+        actor = world.find_player(player)
         if not isinstance(Type, Entry):
             name = getattr(Type, "__name__", repr(Type))
             raise BadEntry(name, "it is no type of entries.", "Write 'class Offer(Entry): …'.")
         given = {**_filled_in(found, actor, Type, fields), **fields}
         check_fields(Type, given)
-        return found._keep(Type(**given))
+        return found._add(Type(**given))
 
 
 def add_raw_entry(model: Model | ModelIdentifier, entry: Any) -> UUID:
-    """Add an entry as it is, and return its id: one that was made already, or a dict.
+    """Add an existing entry or a dict, and return its id.
 
     Raises:
-        Unstorable: it cannot be kept in the log.
+        Unstorable: it cannot be stored in the log.
     """
     found = find_model(model)
     with found._world.lock:
-        return found._keep(entry)
+        return found._add(entry)
 
 
 def get_entries(
@@ -102,9 +101,9 @@ def get_entries(
             print(time, offer.price)
 
     Args:
-        Type: only entries of this type; all by default, of which those whose class is not defined
-            here come as a dict.
-        subset: only these of them: `slice(-10, None)` gives the last ten.
+        Type: only entries of this type; by default all. An entry whose class is not defined here
+            comes as a dict.
+        subset: a slice of them: `slice(-10, None)` gives the last ten.
     """
     found = find_model(model)
     with found._world.lock:
@@ -122,12 +121,12 @@ def filter_entries(
 ) -> list[Stamped]:
     """Return the entries whose fields have these values: `filter_entries(m, Offer, price=3.5)`.
 
-    It takes as long as what it finds, not as the table is long; only a *predicate* alone looks at
-    every entry of the type.
+    Fields are indexed: the time depends on the number of matches, not on the table's length. A
+    *predicate* alone reads every entry of the type.
 
     Args:
-        id: only the entry of this id.
-        predicate: only entries for which `predicate(entry)` holds.
+        id: only the entry with this id.
+        predicate: only entries for which `predicate(entry)` is true.
 
     Raises:
         BadEntry: the type has no such field.
@@ -149,10 +148,10 @@ def filter_entries(
 
 
 def get_latest_entry(model: Model | ModelIdentifier, Type: type | None = None) -> Stamped:
-    """Return the entry that was added last, as (id, time, entry).
+    """Return the newest entry, as (id, time, entry).
 
     Raises:
-        NoEntries: there is none (a LookupError).
+        NoEntries: there are none (a LookupError).
     """
     latest = get_entries(model, Type, slice(-1, None))
     if not latest:
@@ -162,7 +161,7 @@ def get_latest_entry(model: Model | ModelIdentifier, Type: type | None = None) -
 
 
 def get_field(model: Model | ModelIdentifier, name: str) -> Any:
-    """Return a field of the model itself: after `model.open = True`, get_field(model, "open")."""
+    """Return a field of the model itself, such as `get_field(model, "open")`."""
     return getattr(find_model(model), name)
 
 
@@ -172,7 +171,7 @@ def get_storage(model: Model | ModelIdentifier) -> Model:
 
 
 def model_exists(model: Model | ModelIdentifier | None) -> bool:
-    """Tell whether there is such a model."""
+    """Return whether the model exists."""
     try:
         found = find_model(model)
         with found._world.lock:
@@ -189,10 +188,10 @@ def find_model(model: Any, near: Any = None) -> Model:
     """Return the model itself, given it or its identifier.
 
     Args:
-        near: a player (or anything else of a session) that says in which run to look.
+        near: a player or other entity of the session to search.
 
     Raises:
-        UnknownModel: there is none, or an identifier alone was given in a cell.
+        UnknownModel: there is none, or a cell passed an identifier alone.
     """
     if isinstance(model, Model):
         return model
@@ -202,7 +201,7 @@ def find_model(model: Any, near: Any = None) -> Model:
     if world is None:
         raise UnknownModel(
             model,
-            "an identifier does not say in which run to look, outside hooks and live methods.",
+            "an identifier does not say which run is meant, outside hooks and live methods.",
             "Give the model itself, for example run.session.offers.",
         )
     found = world.models.get(model.name) if model.session == world.name else None
@@ -216,16 +215,8 @@ def _is_name(tag: Any) -> bool:
     return short and tag.isprintable()
 
 
-def _player(world: World, player: Any) -> Player:
-    if isinstance(player, PlayerIdentifier) and player.session == world.name:
-        return world.player(player.name)
-    if isinstance(player, Player) and player._world is world:
-        return player
-    raise WrongRecipient(player)
-
-
 def _filled_in(model: Model, player: Player, kind: type, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the identifiers that a new entry gets by itself."""
+    """Return the identifiers that a new entry gets by default."""
     filled = {}
     for name, wanted in identifiers_in(kind).items():
         if name in given:

@@ -1,4 +1,4 @@
-"""Services: what data and authors' functions use of the code that serves their session."""
+"""Services: what authors' functions use of the code that serves their session."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TimeoutService(Protocol):
     """By name: called with the seconds by which every deadline was moved."""
 
     def has_passed(self, player: Player) -> bool:
-        """Tell whether a player's time on the page is up."""
+        """Return whether a player's time on the page is up."""
 
     def remaining(self, player: Player) -> float | None:
         """Return the seconds left on a player's page; None without a deadline."""

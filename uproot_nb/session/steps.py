@@ -1,4 +1,4 @@
-"""StepLock and Steps: authors' code runs in steps, one at a time, also beside cells."""
+"""StepLock and Steps: authors' code runs in steps, one at a time, also alongside cells."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Cause(NamedTuple):
-    """Why something changes: who acts, on which page, through which code."""
+    """The cause of a change: who acts, on which page, by which code (a hash)."""
 
     actor: str
     page: str
@@ -42,14 +42,14 @@ NOBODY = Cause("", "", "", "")
 
 
 class CountedSteps(Cause):
-    """A cause whose steps are counted, so that a rerun can let them take turns as they did."""
+    """A cause whose steps are counted, so that a rerun can repeat their order."""
 
     def begin_step(self) -> None:
         """Count a step; called under the lock, before it."""
         raise NotImplementedError
 
     def end_step(self) -> None:
-        """Take note that a step has ended; called under the lock."""
+        """Record that a step has ended; called under the lock."""
         raise NotImplementedError
 
 
@@ -60,7 +60,7 @@ _THREAD_CAUSE: contextvars.ContextVar[tuple[StepLock, Cause] | None] = contextva
 
 
 def perform(act: Callable[[], Any]) -> Any:
-    """Call authors' code; what would end a thread or a generator becomes an ordinary error."""
+    """Call authors' code; exceptions that would end the thread become ordinary ones."""
     try:
         return act()
     except StopIteration as error:
@@ -74,18 +74,18 @@ def perform(act: Callable[[], Any]) -> Any:
 
 
 WAIT_SECONDS = 0.05
-"""How long a cell that waits for the lock takes, at most, to notice an interrupt."""
+"""How long, at most, a cell waiting for the lock takes to notice an interrupt."""
 
 Before = tuple[Cause | None, float, str]
 """What `begin_step` returns for `end_step`."""
 
 
 class StepLock:
-    """The lock of one run; cells and live methods share it, and it may be taken again and again.
+    """The re-entrant lock of one run, shared by cells and live methods.
 
-    The experiment's thread goes first: a cell that takes the lock in a tight loop waits its turn.
-    While the main thread holds it, a KeyboardInterrupt waits (see `Sections`): what is done under
-    the lock is done as a whole. Authors' own blocks take it as a `CellLock`.
+    The experiment's thread has priority over cells, even over one that takes the lock in a tight
+    loop. While the main thread holds the lock, a KeyboardInterrupt waits (see `Sections`), so that
+    our code completes. Authors' blocks take it as a `CellLock`.
     """
 
     def __init__(self) -> None:
@@ -95,9 +95,9 @@ class StepLock:
         self.release = self._lock.release
         self.cause: Cause | None = None
         self.outside: Outside | None = None
-        """Where effects of authors' code go."""
+        """Receives the outside effects of authors' code."""
         self.who: Callable[[], str] = lambda: "a cell"
-        """Names who takes the lock outside a step."""
+        """Returns the name of who takes the lock outside a step."""
         self.since = 0.0
         """When the step or cell that has the lock began, by `time.monotonic`; 0 if none has."""
         self.holder = ""
@@ -105,9 +105,9 @@ class StepLock:
         """The cause of the step that has the lock, or had it last."""
         self.thread_of_steps = 0
         self.gate: Callable[[Cause], asyncio.Future[None] | None] | None = None
-        """Says what a step has to wait for, in a rerun; None if it may go on."""
+        """In a rerun, returns what a step must wait for; None if it may continue."""
         self.breaking = False
-        """Whether the step that has the lock is to be ended."""
+        """Whether the step that has the lock must end."""
         self._breaks_at_next_line = False
         self._step_waits = False
 
@@ -147,10 +147,10 @@ class StepLock:
             SECTIONS.leave()
 
     depth = 0
-    """How often whoever holds the lock has taken it, if that is not the experiment's thread."""
+    """How often the holder has taken the lock, if it is not the experiment's thread."""
 
     def free(self) -> bool:
-        """Let go of the lock if this thread still holds it; say whether it did."""
+        """Release the lock if this thread still holds it; return whether it did."""
         held = self.owned()
         if held:
             self.depth, self.since, self.cause = 0, 0.0, None
@@ -159,33 +159,33 @@ class StepLock:
         return held
 
     def mark_thread(self, cause: Cause) -> None:
-        """Say what causes changes in this context, also in threads that inherit it."""
+        """Set the cause of changes in this context, also in threads that inherit it."""
         _THREAD_CAUSE.set((self, cause))
         if self.outside is not None:
             enter_outside(self.outside)
 
     def cause_here(self) -> Cause | None:
-        """Return what causes changes right here; None outside this run's authors' code."""
+        """Return the cause of changes made here; None outside this run's authors' code."""
         if threading.get_ident() == self.thread_of_steps:
             return self.cause
         marked = _THREAD_CAUSE.get()
         return marked[1] if marked is not None and marked[0] is self else None
 
     def begin_step(self, cause: Cause) -> Before:
-        """Take the lock for one step of authors' code; give what it returns to `end_step`."""
+        """Take the lock for one step of authors' code; pass the result to `end_step`."""
         if threading.get_ident() == self.thread_of_steps:
             self.acquire_for_step()
         else:
             self.__enter__()
         before = self.cause, self.since, self.holder
         self.cause = cause
-        if not self.since:  # of nested steps the outermost holds everybody up
+        if not self.since:  # among nested steps, the outermost delays everybody
             self.since, self.holder = time.monotonic(), cause.cause
             self.outermost = cause
         return before
 
     def end_step(self, before: Before) -> None:
-        """Let go of the lock after a step."""
+        """Release the lock after a step."""
         self.cause, self.since, self.holder = before
         if self._breaks_at_next_line and self.cause is None:
             self._breaks_at_next_line = False
@@ -196,16 +196,16 @@ class StepLock:
             self.__exit__(None, None, None)
 
     def _break_step(self) -> None:
-        """End the step as soon as our own code has returned to the author's."""
+        """End the step as soon as our code has returned to the author's."""
         self.breaking, self._breaks_at_next_line = False, True
         break_at_next_line()
 
     def is_in_step(self) -> bool:
-        """Tell whether a step of authors' code has the lock; any thread may ask."""
+        """Return whether a step of authors' code has the lock; any thread may call."""
         return bool(self.since) and self.cause is not None
 
     def acquire_for_step(self) -> None:
-        """Take the lock on the experiment's thread, ahead of cells that wait."""
+        """Take the lock on the experiment's thread, before waiting cells."""
         if not self.acquire_now(False):
             self._step_waits = True
             self.acquire_now()
@@ -231,7 +231,7 @@ class StepLock:
 
 
 def _wait_on() -> None:
-    """Threads of their own are not interrupted."""
+    """Other threads are not interrupted."""
 
 
 class CellLock:
@@ -240,8 +240,8 @@ class CellLock:
         with run.lock:
             a, b = player.cash, player.shares    # nothing changes in between
 
-    The block can be interrupted, and the lock is free then. When a cell leaves its outermost block,
-    what it has changed is committed.
+    The block can be interrupted, which releases the lock. Leaving the outermost block of a cell
+    commits its changes.
 
     Args:
         commit: commits what is pending.
@@ -273,12 +273,12 @@ class CellLock:
 
     @guarded
     def resume(self) -> None:
-        """Let interrupts wait from now on; `finish` must follow."""
+        """Let interrupts wait from now on; call `finish` afterwards."""
         if self._in_section():
             SECTIONS.enter()
 
     def finish(self) -> None:
-        """Commit, and let go of the lock, after `resume`."""
+        """Commit and release the lock, after `resume`."""
         lock = self._lock
         try:
             if lock.depth == 1 and lock.cause_here() is None:
@@ -293,7 +293,7 @@ class CellLock:
 
 
 class Steps:
-    """An awaitable that drives a coroutine, holding the lock between its real suspensions.
+    """An awaitable that runs a coroutine, holding the lock between its suspensions.
 
     Args:
         coroutine: authors' code.
@@ -353,12 +353,12 @@ class Steps:
 
 
 async def drive(steps: Steps) -> Any:
-    """Await steps as a coroutine, which is what tasks are made of."""
+    """Await steps as a coroutine, as tasks need one."""
     return await steps
 
 
 class StepLoop(asyncio.SelectorEventLoop):
-    """The run's event loop: tasks that authors' code starts run in steps as well."""
+    """The run's event loop; tasks started by authors' code run in steps as well."""
 
     def __init__(self, lock: StepLock) -> None:
         super().__init__()

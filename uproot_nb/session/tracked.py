@@ -1,4 +1,4 @@
-"""Tracked lists, dicts and sets: in-place changes become small events, however deep they happen."""
+"""Tracked: lists, dicts and sets that log each in-place change, at any depth, as a small event."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = [
 ]  # fmt: skip
 
 NEARBY = 16
-"""How far from its last known place a list's item is looked for before the whole list is."""
+"""How far from its last known place a list item is searched for, before the whole list is."""
 SURELY_SHALLOW = 60
-"""Brackets and path steps below which a value cannot nest too deep: none costs over 3 levels."""
+"""Brackets and path steps below which a value cannot nest too deep: each costs up to 3 levels."""
 
 _UNLOCKED = nullcontext()
 _MISSING = object()
 
 
 class Writer(Protocol):
-    """What tracked values need of the session they belong to."""
+    """What tracked values use of their session."""
 
     codec: Codec
     lock: StepLock
@@ -39,14 +39,14 @@ class Writer(Protocol):
 
 
 class FieldOwner(NamedTuple):
-    """The field that a tracked value hangs from, at the end of every path."""
+    """The field that holds a tracked value, at the root of every path."""
 
     writer: Writer
     subject: str
     field: str
 
     def encode(self, value: Any) -> str:
-        """Return a value as the log keeps it; a refusal names the field."""
+        """Return a value's text for the log; an error names the field."""
         try:
             return self.writer.codec.encode(value)
         except Unstorable as error:
@@ -58,7 +58,7 @@ class FieldOwner(NamedTuple):
 
 
 class _InTuple:
-    """A tuple that holds tracked values: it cannot change, what is in it can."""
+    """A tuple with tracked values in it, which can change although the tuple cannot."""
 
     __slots__ = ("_hint", "_parent", "items")
 
@@ -78,10 +78,10 @@ class _InTuple:
 
 
 class _Tracked:
-    """What the tracked containers share: where they hang, and how a change is logged.
+    """Base of the tracked containers: finds its field, and logs changes.
 
-    A change is encoded (and refused, if it must be), then written, then done. One that hangs from
-    no field is only done.
+    A change is encoded (which may raise an error), then logged, then made. In a container that is
+    in no field it is only made.
     """
 
     __slots__ = ()
@@ -90,20 +90,17 @@ class _Tracked:
     _parent: Any
     _hint: Any
     _shallow: Callable[[], Any]
-    """Return a plain copy of this level, made in one stroke."""
+    """Return a plain copy of this level, made atomically."""
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_parent", "_hint"):  # made by somebody's type(rows)(...): it hangs nowhere
+        if name in ("_parent", "_hint"):  # created by type(rows)(...): it is in no field
             return None
         raise AttributeError(f"'{self._plain_kind.__name__}' object has no attribute '{name}'")
 
-    # ---- where it hangs ----
-
-    def _owner(self) -> FieldOwner | None:
-        return _owner_of(self)
+    # ---- its field ----
 
     def _place(self) -> tuple[FieldOwner, list[Any]] | None:
-        """Return the owning field and the path from it, or None for a container cut loose."""
+        """Return the owning field and the path from it; None for a detached container."""
         path: list[Any] = []
         node: Any = self
         while True:
@@ -117,21 +114,21 @@ class _Tracked:
             node = parent
 
     def _guard(self) -> AbstractContextManager[Any]:
-        """Return the run's lock, which every change takes as a whole."""
+        """Return the run's lock, which is held during each change."""
         owner = _owner_of(self)
         return _UNLOCKED if owner is None else owner.writer.lock
 
     def _still(self) -> bool:
-        """Tell whether no other thread can change this container now."""
+        """Return whether no other thread can change this container now."""
         owner = _owner_of(self)
         return owner is None or owner.writer.lock.owned()
 
     # ---- how a change is logged ----
 
     def _log(self, kind: str, fresh: Any, form: str, *values: Any) -> None:
-        """Log one change: *form* is its JSON, with the encoded *values* in it.
+        """Log one change; *form* is its JSON, with a placeholder for each of *values*.
 
-        *fresh* is a plain container of this kind that holds what the change brings in.
+        *fresh* is a plain container of this kind with the new items.
         """
         place = self._place()
         if place is None:
@@ -143,7 +140,7 @@ class _Tracked:
         owner.write(kind, f'{{"path":{owner.encode(path) if path else "[]"},{text}}}')
 
     def _refuse_too_deep(self, owner: FieldOwner, fresh: Any) -> None:
-        """Encode what comes in as deep as it will hang: the whole field must stay storable."""
+        """Encode the new items at their depth: the whole field must stay storable."""
         node: Any = self
         while type(node._parent) is not FieldOwner:
             fresh = node._parent._around(node._parent._key_of(node), fresh)
@@ -151,7 +148,7 @@ class _Tracked:
         owner.encode(fresh)
 
     def _log_whole(self, content: Any) -> None:
-        """Log the container's whole new content (after sorting, slices and the like)."""
+        """Log the container's whole new content (after sorting, slice assignment and the like)."""
         place = self._place()
         if place is None:
             return
@@ -171,7 +168,7 @@ class _Tracked:
     # ---- copies ----
 
     def _as_is(self) -> Any:
-        """Return a plain copy of this level as it is between two steps of authors' code."""
+        """Return a plain copy of this level, taken between two steps of authors' code."""
         with self._guard():
             return self._shallow()
 
@@ -191,7 +188,7 @@ class _Tracked:
 
 
 class TrackedList(_Tracked, list[Any]):
-    """A list in a field; use it as any list."""
+    """A list in a field, used as any list."""
 
     __slots__ = ("_hint", "_parent")
     _plain_kind = list
@@ -205,18 +202,18 @@ class TrackedList(_Tracked, list[Any]):
     def extend(self, values: Iterable[Any]) -> None:
         """Add values at the end."""
         with self._guard():
-            kept = list(values)
-            if kept:
-                self._log("append", kept, '"values":%s', kept)
+            new = list(values)
+            if new:
+                self._log("append", new, '"values":%s', new)
                 start = len(self)
-                list.extend(self, [own(v, self, start + n) for n, v in enumerate(kept)])
+                list.extend(self, [own(v, self, start + n) for n, v in enumerate(new)])
 
     def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[misc]
         self.extend(values)
         return self
 
     def insert(self, index: SupportsIndex, value: Any) -> None:
-        """Put a value before *index*."""
+        """Insert a value before *index*."""
         at = as_index(index)
         list[Any]().insert(at, None)  # raises what a list raises
         with self._guard():
@@ -234,7 +231,7 @@ class TrackedList(_Tracked, list[Any]):
                 list.__setitem__(self, index, value)  # raises what a list raises
                 raise
             if old is value and isinstance(value, _Tracked):
-                return  # what 'rows[0] += ...' assigns has been logged already
+                return  # 'rows[0] += ...' has logged its change already
             at = range(len(self))[index]
             self._log("update", [value], '"items":[[%s,%s]]', at, value)
             release(old)
@@ -256,7 +253,7 @@ class TrackedList(_Tracked, list[Any]):
             release(old)
 
     def pop(self, index: SupportsIndex = -1) -> Any:
-        """Take a value out and return it."""
+        """Remove a value and return it."""
         with self._guard():
             at = as_index(index)
             if not -len(self) <= at < len(self):
@@ -266,14 +263,14 @@ class TrackedList(_Tracked, list[Any]):
             return value
 
     def remove(self, value: Any) -> None:
-        """Take the first equal value out."""
+        """Remove the first equal value."""
         with self._guard():
             if value not in self:
                 raise ValueError("list.remove(x): x not in list")
             del self[self.index(value)]
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Remove everything."""
         with self._guard():
             if self:
                 self._log("remove", None, '"all":true')
@@ -288,7 +285,7 @@ class TrackedList(_Tracked, list[Any]):
             self._rearrange(content)
 
     def reverse(self) -> None:
-        """Turn the order round; logged as the whole new list."""
+        """Reverse in place; logged as the whole new list."""
         with self._guard():
             self._rearrange(list.__getitem__(self, slice(None, None, -1)))
 
@@ -311,13 +308,13 @@ class TrackedList(_Tracked, list[Any]):
         return list.__reversed__(self) if self._still() else reversed(self._as_is())
 
     def _rearrange(self, content: list[Any]) -> None:
-        """Take the same items in another order."""
+        """Put the same items in another order."""
         if not all(map(is_, content, list.__iter__(self))):
             self._log_whole(content)
             list.__setitem__(self, slice(None), content)
 
     def _replace(self, index: slice, values: Any) -> None:
-        """Put *values* (or nothing) in the place of a slice."""
+        """Replace a slice by *values* (or nothing)."""
         content = list.copy(self)
         gone = content[index]
         if values is _MISSING:
@@ -349,7 +346,7 @@ class TrackedList(_Tracked, list[Any]):
         return found
 
     def _search(self, wanted: Any, hint: int) -> int:
-        """Return where an item is, which is often near to where it was."""
+        """Return an item's index, which is often near its last known one."""
         start = max(0, min(hint, len(self)) - NEARBY)
         near = list.__getitem__(self, slice(start, start + 2 * NEARBY + 1))
         for first, items in ((start, near), (0, list.__iter__(self))):
@@ -374,7 +371,7 @@ class TrackedList(_Tracked, list[Any]):
 
 
 class TrackedDict(_Tracked, dict[Any, Any]):
-    """A dict in a field; use it as any dict."""
+    """A dict in a field, used as any dict."""
 
     __slots__ = ("_hint", "_parent")
     _plain_kind = dict
@@ -383,7 +380,7 @@ class TrackedDict(_Tracked, dict[Any, Any]):
         with self._guard():
             old = dict.get(self, key, _MISSING)
             if old is value and isinstance(value, _Tracked):
-                return  # what 'book["bids"] += ...' assigns has been logged already
+                return  # 'book["bids"] += ...' has logged its change already
             self._log("update", {key: value}, '"items":[[%s,%s]]', key, value)
             release(old)
             dict.__setitem__(self, key, own(value, self, key))
@@ -417,7 +414,7 @@ class TrackedDict(_Tracked, dict[Any, Any]):
             return dict.__getitem__(self, key)
 
     def pop(self, key: Any, /, *default: Any) -> Any:
-        """Take a key out and return its value."""
+        """Remove a key and return its value."""
         with self._guard():
             if key not in self or len(default) > 1:
                 return dict.pop(self, key, *default)
@@ -426,7 +423,7 @@ class TrackedDict(_Tracked, dict[Any, Any]):
             return value
 
     def popitem(self) -> tuple[Any, Any]:
-        """Take the newest key out and return it with its value."""
+        """Remove the newest key and return it with its value."""
         with self._guard():
             if not self:
                 raise KeyError("popitem(): dictionary is empty")
@@ -434,7 +431,7 @@ class TrackedDict(_Tracked, dict[Any, Any]):
             return key, self.pop(key)
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Remove everything."""
         with self._guard():
             if self:
                 self._log("remove", None, '"all":true')
@@ -454,10 +451,10 @@ class TrackedDict(_Tracked, dict[Any, Any]):
 
     @property
     def keys(self) -> Any:
-        """Return the keys; elsewhere than in live methods, as they are this moment."""
-        # dict(book) and {**book} call this and then read key by key. No other thread gets a turn
-        # between the lock's release and the last read, as long as nothing that they call is written
-        # in Python: hence no method here, but a chain of iterators that locks, copies and unlocks.
+        """Return the keys; outside live methods, a copy."""
+        # dict(book) and {**book} call this and then read key by key. No other thread runs between
+        # the lock's release and the last read if all that they call is written in C: hence no
+        # method, but a chain of iterators that locks, copies and unlocks.
         owner = _owner_of(self)
         if owner is None or owner.writer.lock.owned():
             return partial(dict.keys, self)
@@ -467,11 +464,11 @@ class TrackedDict(_Tracked, dict[Any, Any]):
         return map(dict.keys, map(itemgetter(1), locked)).__next__
 
     def values(self) -> Any:
-        """Return the values; elsewhere than in live methods, as they are this moment."""
+        """Return the values; outside live methods, a copy."""
         return dict.values(self) if self._still() else self._as_is().values()
 
     def items(self) -> Any:
-        """Return the items; elsewhere than in live methods, as they are this moment."""
+        """Return the items; outside live methods, a copy."""
         return dict.items(self) if self._still() else self._as_is().items()
 
     def _key_of(self, child: Any) -> Any:
@@ -501,13 +498,13 @@ class TrackedDict(_Tracked, dict[Any, Any]):
 
 
 class TrackedSet(_Tracked, set[Any]):
-    """A set in a field; use it as any set."""
+    """A set in a field, used as any set."""
 
     __slots__ = ("_hint", "_parent")
     _plain_kind = set
 
     def add(self, value: Any) -> None:
-        """Put one value in; nothing is logged if it is there already."""
+        """Add one value; nothing is logged if it is there already."""
         hash(value)  # a set in a set is refused here, though 'in' would take it
         with self._guard():
             if value not in self:
@@ -515,27 +512,27 @@ class TrackedSet(_Tracked, set[Any]):
                 set.add(self, value)
 
     def update(self, *others: Iterable[Any]) -> None:
-        """Put the values of *others* in."""
+        """Add the values of *others*."""
         with self._guard():
             self._put(set().union(*others))
 
     def discard(self, value: Any) -> None:
-        """Take one value out if it is there."""
+        """Remove one value if it is there."""
         with self._guard():
             if value in self:
-                kept = frozenset(value) if isinstance(value, set) else value
-                self._log("remove", None, '"values":[%s]', kept)
-                set.discard(self, kept)
+                gone = frozenset(value) if isinstance(value, set) else value
+                self._log("remove", None, '"values":[%s]', gone)
+                set.discard(self, gone)
 
     def remove(self, value: Any) -> None:
-        """Take one value out; KeyError if it is not there."""
+        """Remove one value; KeyError if it is not there."""
         with self._guard():
             if value not in self:
                 raise KeyError(value)
             self.discard(value)
 
     def pop(self) -> Any:
-        """Take any value out and return it."""
+        """Remove any value and return it."""
         with self._guard():
             if not self:
                 raise KeyError("pop from an empty set")
@@ -544,24 +541,24 @@ class TrackedSet(_Tracked, set[Any]):
             return value
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Remove everything."""
         with self._guard():
             if self:
                 self._log("remove", None, '"all":true')
                 set.clear(self)
 
     def difference_update(self, *others: Iterable[Any]) -> None:
-        """Take the values of *others* out."""
+        """Remove the values of *others*."""
         with self._guard():
             self._take(set.difference(self, set.difference(self, *others)))
 
     def intersection_update(self, *others: Iterable[Any]) -> None:
-        """Keep only what is in all *others* too."""
+        """Retain only the values in all *others*."""
         with self._guard():
             self._take(set.difference(self, set.intersection(self, *others)))
 
     def symmetric_difference_update(self, other: Iterable[Any]) -> None:
-        """Keep what is in exactly one of the two."""
+        """Retain the values in exactly one of the two."""
         with self._guard():
             values = set(other)
             common = set.intersection(self, values)
@@ -634,15 +631,15 @@ def _listed(values: Any) -> list[Any]:
         raise TypeError("can only assign an iterable") from None
 
 
-# ---- taking values in, letting them go -----------------------------------------------------
+# ---- attaching and detaching values --------------------------------------------------------
 
 
 def own(value: Any, parent: Any, hint: Any = None) -> Any:
     """Return *value* with every list, dict and set in it tracked below *parent*.
 
-    Containers are copied, so that a value which is assigned twice stays two values; only one that
-    was taken out of its container (`row = rows.pop()`) is put in as it is. Other objects that can
-    change, such as arrays, are copied as well.
+    Containers and other mutable objects, such as arrays, are copied: a value that is assigned
+    twice becomes two values. Only a container that was removed from another (`row = rows.pop()`)
+    is attached itself.
     """
     kind = type(value)
     if kind in UNCHANGING:
@@ -667,7 +664,7 @@ _TRACKED_KINDS: dict[type, type[Any]] = {
 
 
 def _settled(item: Any, parent: Any, hint: Any) -> Any:
-    """Return an item of a container that is put in as it is, fit to be kept in a field."""
+    """Return an item of a container that is put in as it is, ready to be stored in a field."""
     if isinstance(item, _Tracked) and item._parent is parent:
         item._settle()
         return item
@@ -677,7 +674,7 @@ def _settled(item: Any, parent: Any, hint: Any) -> Any:
 
 
 def _may_move(value: _Tracked, parent: Any) -> bool:
-    """Tell whether a container hangs nowhere and does not hold *parent*."""
+    """Return whether a container is detached and does not hold *parent*."""
     if value._parent is not None:
         return False
     node = parent
@@ -696,7 +693,7 @@ def _own_tuple(value: tuple[Any, ...], parent: Any, hint: Any) -> tuple[Any, ...
 
 
 def release(value: Any) -> None:
-    """Cut a value loose that has left its container: its later changes are its holder's own."""
+    """Detach a value that has left its container: its later changes are not logged."""
     if isinstance(value, _Tracked):
         value._parent = None
     elif type(value) is tuple:
@@ -708,11 +705,11 @@ def _release_all(values: Iterable[Any]) -> None:
         release(value)
 
 
-# ---- looking into values ------------------------------------------------------------------
+# ---- reading values -----------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:
-    """Return *value* with every tracked container as a plain list, dict or set of its own."""
+    """Return a copy of *value* with plain lists, dicts and sets."""
     kind = type(value)
     if kind is list or kind is TrackedList:
         return [plain(item) for item in list.copy(value)]
@@ -726,7 +723,7 @@ def plain(value: Any) -> Any:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yield what lists, dicts and tuples hold that can change without being tracked: arrays, …"""
+    """Yield the mutable objects in lists, dicts and tuples that are not tracked: arrays, …"""
     kind = type(value)
     if kind in UNCHANGING or kind is TrackedSet:
         return

@@ -1,4 +1,4 @@
-"""Treatments: who gets which arm, in blocks, so that the arms stay balanced throughout."""
+"""Treatments: balanced assignment to arms by block randomisation."""
 
 from __future__ import annotations
 

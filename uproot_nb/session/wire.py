@@ -1,4 +1,4 @@
-"""JSON as browsers get it: what live methods return, what is pushed, what scripts start from."""
+"""Wire: JSON for browsers, of what live methods return and what is pushed to pages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = [
 ]  # fmt: skip
 
 LARGEST_VALUE = 2 * 1024 * 1024
-"""Bytes of JSON that a call may return, and that may be pushed at once."""
+"""Maximum bytes of JSON in a call's result or a push."""
 _DEEPEST = 250
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 # orjson's own option for numpy writes NaT as the first of January 1970.
 
 
 class Unsendable(UprootError, TypeError):
-    """A value has no form that a browser's script could read."""
+    """A value cannot be converted to JSON for a browser."""
 
     advice = "Return or send numbers, text, lists, dicts, dates, dataclasses or models."
 
@@ -41,7 +41,7 @@ class Unsendable(UprootError, TypeError):
 
 
 class TooLarge(Unsendable):
-    """A value is too large to be sent to a browser at once."""
+    """A value is too large to be sent to a browser."""
 
     def __init__(self, value: object, size: int) -> None:
         self.size, self.limit = size, LARGEST_VALUE
@@ -97,7 +97,7 @@ def _refusal(value: object, error: BaseException) -> Unsendable:
 
 
 def _with_text_keys(value: Any, depth: int) -> Any:
-    """Return *value* with the keys of its dicts as text, where orjson knows no text for them."""
+    """Return *value* with those dict keys as text that orjson does not convert itself."""
     if depth > _DEEPEST:
         raise Unsendable(value, "it contains itself, or is nested too deep")
     if isinstance(value, Mapping):
@@ -125,7 +125,7 @@ def _text_key(key: Any) -> Any:
 
 
 def _in_json(value: Any) -> Any:
-    """Return what orjson can write, for a value of a type that it does not know."""
+    """Return a value that orjson can write, for one of a type that it does not know."""
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, BaseModel):
@@ -201,7 +201,7 @@ def result_frame(call_id: str, data: bytes) -> bytes:
 def error_frame(
     call_id: str, kind: str, message: str, parameter: str = "", reason: str = ""
 ) -> bytes:
-    """Return the frame that rejects a call's Promise; *parameter* is the one that does not fit."""
+    """Return the frame that rejects a call's Promise; *parameter* names an invalid argument."""
     frame = {"op": "error", "id": call_id, "error": kind, "message": message}
     if parameter:
         frame |= {"parameter": parameter, "reason": reason}

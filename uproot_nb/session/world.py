@@ -1,4 +1,4 @@
-"""World: one session's live data, and the entities through which authors reach it."""
+"""World: one session's state and journal, and the entities that authors use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from uproot_nb.bridge.messages import AddPlayers, BridgeMessage
-from uproot_nb.errors import UnknownPlayer, UprootError
+from uproot_nb.errors import UnknownPlayer, UprootError, WrongRecipient
 from uproot_nb.experiment.execution import session_here
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
@@ -59,7 +59,7 @@ class World:
     flow: FlowService
     dropouts: DropoutService
     is_served = False
-    """Whether the four above are there; a world at rest is only read and written."""
+    """Whether the four services are connected; otherwise the session is only read and written."""
 
     def __init__(
         self,
@@ -81,35 +81,35 @@ class World:
         self.settings = Settings(self.state.settings if settings is None else settings)
         self.journal = Journal(log, name, self.state, lock, loop, outside)
         self.clock = EvenClock(lambda: self.journal.clock(), loop.time)
-        """The time that durations and deadlines go by; the log's times are the journal's."""
+        """The time for durations and deadlines; the log's times are the journal's."""
         self._joined = {one.visit: name for name, one in self.state.players.items() if one.visit}
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
         self.send: Callable[[BridgeMessage], None] = lambda message: None
         self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
-        """Waits until the participant server has taken most of what was sent."""
+        """Waits until the participant server has read most of what was sent."""
         self.see_code: Callable[[type[Page]], None] = lambda page: None
-        """Called before a page's code is used, which may have been changed in place."""
+        """Called before a page's code runs, which may have been changed in place."""
         self.closing = False
-        """Whether the run ends, so that a cancellation is nobody's mistake."""
+        """Whether the run is ending, so that cancellations are no errors."""
         self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)
         self.models = Models(self, resolve)
         self._players = {name: Player(self, name) for name in self.state.players}
         self._names = list(self._players)
         self._taken = 0
-        """How many places are known to be taken, in the order of `_names`."""
+        """How many places are taken from the start of `_names`."""
         self._groups: dict[str, Group] = {}
         self._random = Random(f"{seed}/names") if seed is not None else secrets.SystemRandom()
         self.seed = seed if seed is not None else self.state.seed or secrets.token_hex(8)
-        """What every draw is derived from; kept in the log."""
+        """The seed of every draw; logged."""
         self._drawn = (0, 0)
-        """The event after which generators were made last, and how many."""
+        """The event after which generators were last made, and how many."""
         self.new_name: Callable[[], str] = self._new_name
         self.mark_of: Callable[[str], str] = self._new_mark
-        """Names the next player; a rerun has the names of the recording."""
+        """Makes the next player's name; a rerun uses those of the recording."""
         self.shift = 0
-        """How many more events the recording of a rerun has by now; draws go by its numbers."""
+        """In a rerun, how many more events the recording has so far; draws use its numbers."""
 
     def serve_by(
         self,
@@ -123,11 +123,11 @@ class World:
         self.is_served = True
 
     def new_rng(self, purpose: str) -> Random:
-        """Return a generator whose draws follow from the session's seed and the purpose."""
+        """Return a generator seeded by the session's seed and the purpose."""
         return Random(f"{self.seed}/{purpose}")
 
     def next_rng(self) -> Random:
-        """Return a generator of its own for each call, also after a restart."""
+        """Return another generator for each call, also after a restart."""
         with self.lock:
             seq, made = self.journal.seq, 1
             if self._drawn[0] == seq:
@@ -138,7 +138,7 @@ class World:
     # ---- entities ----
 
     def players(self) -> Bunch[Player]:
-        """Return everybody, in the order of player.id."""
+        """Return all players, in the order of player.id."""
         return Bunch(list(self._players.values()), f"session '{self.name}'")
 
     def player(self, name: str) -> Player:
@@ -147,6 +147,18 @@ class World:
             return self._players[name]
         except KeyError:
             raise UnknownPlayer(name, f"session '{self.name}'") from None
+
+    def find_player(self, player: Any) -> Player:
+        """Return a player of this session, given it or its identifier.
+
+        Raises:
+            WrongRecipient: it is neither, or of another session.
+        """
+        if isinstance(player, Player) and player._world is self:
+            return player
+        if isinstance(player, PlayerIdentifier) and player.session == self.name:
+            return self.player(player.name)
+        raise WrongRecipient(player)
 
     def group(self, name: str) -> Group:
         """Return the group of that name."""
@@ -158,7 +170,7 @@ class World:
         return group
 
     def joined_before(self, visit: str) -> Player | None:
-        """Return whose place was taken by this very visit of the join link, if it was."""
+        """Return the player whose place was taken by this visit of the join link, if any."""
         name = self._joined.get(self.mark_of(visit)) if visit else None
         return None if name is None else self._players[name]
 
@@ -178,7 +190,7 @@ class World:
             return player
 
     def claim_place(self, label: str | None = None, visit: str = "") -> Player | None:
-        """Give the next free place to somebody who joins; None if all are taken."""
+        """Assign the next free place to a participant who joins; None if all are taken."""
         with self.lock:
             name = self._first_free()
             if name is None:
@@ -190,7 +202,7 @@ class World:
             return self._players[name]
 
     def _note(self, visit: str, name: str) -> dict[str, str]:
-        """Remember the visit by which a place was taken; return what the log says of it."""
+        """Remember the visit that took a place; return its entry for the log."""
         if not visit:
             return {}
         mark = self.mark_of(visit)
@@ -198,13 +210,14 @@ class World:
         return {"visit": mark}
 
     def _new_mark(self, visit: str) -> str:
-        """Return what the log says of a visit: with the visit itself, whoever reads the log and
-        knows the join link would be let in to the place.
+        """Return a visit's mark for the log.
+
+        With the visit itself, a reader of the log could take the place by the join link.
         """
         return self._derive(f"visit/{visit}")
 
     def _first_free(self) -> str | None:
-        """Return the first place that nobody has; what is taken once is never free again."""
+        """Return the first free place; a taken place never becomes free."""
         while self._taken < len(self._names):
             name = self._names[self._taken]
             if not self.state.players[name].claimed:
@@ -220,28 +233,28 @@ class World:
                 return name
 
     def context_of(self, player: Player) -> Any:
-        """Return the app's Context for a player (the runtime hands in how it is found)."""
+        """Return the app's Context for a player."""
         return self.make_context(player)
 
     # ---- links ----
 
     @property
     def key(self) -> str:
-        """The session's key on the bridge; names it and tells nothing."""
+        """The session's key on the bridge; it reveals no secret."""
         return self._derive("session key")
 
     @property
     def join_secret(self) -> str:
-        """The part of the join link that cannot be guessed."""
+        """The secret part of the join link."""
         return self._derive("join link")
 
     def files_key(self, folder: str) -> str:
-        """Return the part of a static file's address that cannot be guessed."""
+        """Return the secret part of a static folder's address."""
         return self._derive(f"files/{folder}")
 
     @property
     def visit_key(self) -> bytes:
-        """The key of the tokens that forms carry."""
+        """The key for the tokens in forms."""
         return self._secret
 
     def token(self, player: str) -> str:
@@ -249,7 +262,7 @@ class World:
         return self._derive(f"player/{player}")
 
     def tokens(self) -> dict[str, str]:
-        """Return every player's name by token."""
+        """Return all players' names by token."""
         return {self.token(name): name for name in self.state.players}
 
     def _derive(self, purpose: str) -> str:
@@ -258,7 +271,7 @@ class World:
     # ---- the log ----
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
-        """Log one change (tracked containers call this)."""
+        """Log one change; tracked containers call this."""
         return self.journal.write(kind, subject, field, value)
 
     def past_of(self, subject: str) -> Iterator[Event]:
@@ -319,13 +332,13 @@ async def _nothing_to_wait_for() -> None:
 def _load_libraries(state: State) -> None:
     """Import pandas and numpy if a stored value needs them.
 
-    Whoever reads it first does so under the lock, and everybody would wait for the import.
+    Otherwise the first read would import them under the lock, and delay everybody.
     """
     texts = [
-        kept.text
+        stored.text
         for fields in state.fields.values()
-        for kept in fields.values()
-        if type(kept) is Stored and kept.text is not None and '"$' in kept.text
+        for stored in fields.values()
+        if type(stored) is Stored and stored.text is not None and '"$' in stored.text
     ]
     for library, marks in (("pandas", FRAME_DECODERS), ("numpy", ARRAY_DECODERS)):
         if any(f'"{mark}"' in text for text in texts for mark in marks):
@@ -333,10 +346,10 @@ def _load_libraries(state: State) -> None:
 
 
 def load_state(log: EventLog, session: str, codec: Codec, own: Own | None = None) -> State:
-    """Fold a session's events: the newest snapshot, then what came after it."""
+    """Return a session's state: the newest snapshot and the events after it."""
     state = State(codec, own)
     snapshot = log.load_snapshot(session)
     if snapshot is not None:
         state.load(snapshot.state, changes_until(log, session, snapshot.seq))
-    # Later, whoever needed a long value first would read the log under the lock.
+    # Later, the first read of a long value would read the log under the lock.
     return state.apply_all(log.read(session, after=state.seq)).fill()
