@@ -104,7 +104,7 @@ def test_the_watchdog_goes_on_after_a_warning_that_could_not_be_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     times: list[int] = []
-    monkeypatch.setattr("uproot_nb.engine.watchdog.LOOK_EVERY", 0.005)
+    monkeypatch.setattr("uproot_nb.engine.watchdog.CHECK_SECONDS", 0.005)
     monkeypatch.setattr("uproot_nb.engine.watchdog.Watchdog._look", failing(times, OSError()))
     with serving(Somewhere):
         until_true(lambda: len(times) > 4)

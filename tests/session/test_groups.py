@@ -103,9 +103,9 @@ def test_add_to_group_puts_a_player_last(market: World) -> None:
 
 
 MISTAKES: list[tuple[Callable[[Any, Any], Any], type[Exception], str]] = [
-    (lambda s, p: create_group(s, [p[0], p[0]]), UprootError, "stands twice"),
-    (lambda s, p: create_group(s, [p[0], p[0].name]), UprootError, "stands twice"),
-    (lambda s, p: create_groups(s, [[p[0]], [p[0]]]), UprootError, "stands twice"),
+    (lambda s, p: create_group(s, [p[0], p[0]]), UprootError, "listed twice"),
+    (lambda s, p: create_group(s, [p[0], p[0].name]), UprootError, "listed twice"),
+    (lambda s, p: create_groups(s, [[p[0]], [p[0]]]), UprootError, "listed twice"),
     (lambda s, p: create_group(s, []), UprootError, "needs members"),
     (lambda s, p: create_groups(s, [[p[0]], []]), UprootError, "needs members"),
     (lambda s, p: create_group(s, ["nobody"]), UnknownPlayer, "nobody"),

@@ -1,4 +1,4 @@
-"""background: what is done again and again beside a run, whatever goes wrong with it once."""
+"""Background: repeat periodic work beside a run, whatever fails once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ __all__ = ["repeat"]
 async def repeat(
     seconds: float, report: Callable[[BaseException], None], *acts: Callable[[], Any]
 ) -> None:
-    """Do each of *acts* every so many seconds until the task is cancelled.
+    """Call each of *acts* every so many seconds until the task is cancelled.
 
         runtime.beside(repeat(1.0, runtime.report_failure, journal.tick))
 
-    One that fails is reported, and does not keep the others from being done, nor itself from being
-    done the next time.
+    An error is reported, and prevents neither the other acts nor the next round.
     """
     while True:
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Calls: browsers' calls of live methods, each run once, a player's in order."""
+"""Calls: runs browsers' calls of live methods, each once, and each player's in order."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ __all__ = ["Calls"]
 
 CLOSING_SECONDS = 2.0
 MOST_RESUMED = 500
-"""Steps of one call whose place among the others' is logged."""
+"""Steps of one call whose order among others' is logged."""
 LONG_SECONDS = 1.0
-"""After so long a call that has changed nothing yet is logged as begun: a restart must know."""
+"""Seconds after which a call without changes is logged as begun, for a restart."""
 LONGEST_REFUSED = 200
-"""Bytes of arguments that the log keeps of a refused call; longer ones are left out."""
+"""Bytes of arguments that are logged of a refused call; longer ones are left out."""
 LONGEST_REASON = 300
-"""Characters of the reason why a call is refused: it may name what the browser has sent."""
+"""Characters of the reason for a refusal, which may quote the browser."""
 
 Key = tuple[str, str]
 
@@ -50,7 +50,7 @@ _new = tuple.__new__
 
 
 class Calls:
-    """Runs calls in each player's order, writes their outcomes, and answers after the commit."""
+    """Runs calls in each player's order, logs their outcomes, and replies after the commit."""
 
     def __init__(self, world: World, flow: Flow, reports: ErrorReports) -> None:
         self._world, self._flow, self._reports = world, flow, reports
@@ -59,18 +59,18 @@ class Calls:
         self._asked: dict[Key, list[int]] = {}
         self._scopes: dict[str, asyncio.Lock] = {}
         self._long: dict[Key, _CallCause] = {}
-        """The calls that go on for longer than one step."""
+        """Calls that take more than one step."""
         self._turns = itertools.count(1)
         self._held = False
-        """Whether the log's note of what runs just now names a call."""
+        """Whether the log's note of the running call is set."""
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.paused = False
 
-    # ---- in order, once ----
+    # ---- receiving ----
 
     def receive(self, invoke: Invoke) -> None:
-        """Take a call: run it now, after the player's earlier ones, or answer it again."""
+        """Run a call: now, after the player's earlier ones, or not again if it has run before."""
         player = self._world.state.players.get(invoke.player)
         if player is None:
             return
@@ -90,7 +90,7 @@ class Calls:
         self._drain(invoke.player)
 
     def give_up(self, invoke: Invoke) -> None:
-        """Answer a call that a fault of our own has kept from running, so that nobody waits."""
+        """Reply to a call that an internal error has prevented, so that nobody waits."""
         key = (invoke.player, invoke.id)
         for call in self._asked.pop(key, [invoke.call]):
             self._world.send(Reply(call, error_frame(invoke.id, "Error", CALM)))
@@ -100,7 +100,7 @@ class Calls:
         self.paused = True
 
     def resume(self) -> None:
-        """Start the calls that have waited."""
+        """Start the waiting calls."""
         self.paused = False
         for player in list(self._lanes):
             self._drain(player)
@@ -114,7 +114,7 @@ class Calls:
     def _start(self, invoke: Invoke) -> None:
         started = time.perf_counter()
         try:
-            given = _arguments(invoke)  # first: the log takes nothing that cannot be read again
+            given = _arguments(invoke)  # first: the log must be readable again
             page, method, player = self._find(invoke)
             cause = self._cause(page, method, invoke, started)
             args, kwargs = perform(partial(method.accept, *given))
@@ -191,11 +191,11 @@ class Calls:
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
-        """The calls that have begun and go on: `async` ones, and those in threads."""
+        """The running `async` calls, and those in threads."""
         return self._tasks
 
     async def close(self) -> None:
-        """Cancel the calls that still run; they are not answered."""
+        """Cancel the running calls, without a reply."""
         self.paused = True
         tasks = list(self._tasks)
         for task in tasks:
@@ -214,7 +214,7 @@ class Calls:
         group = self._world.state.players[invoke.player].group
         return f"group/{group}" if group is not None else f"player/{invoke.player}"
 
-    # ---- what may run ----
+    # ---- checking ----
 
     def _find(self, invoke: Invoke) -> tuple[type[Page], LiveMethod, Player]:
         player = self._world.player(invoke.player)
@@ -239,15 +239,15 @@ class Calls:
         cause.world, cause.invoke, cause.begun = self._world, invoke, begun
         cause.turns, cause.place = self._turns, (self._world.journal.seq, next(self._turns))
         cause.last = cause.place
-        cause.noted = method.repeatable  # then a restart may run it twice, and no trace is needed
+        cause.noted = method.repeatable  # a restart may run it twice, so no row is needed
         return cause
 
-    # ---- what runs when the kernel dies ----
+    # ---- for a kernel that is killed ----
 
     def note_held(self, cause: Cause) -> None:
-        """Note a call whose step holds everybody up, so that it is not run again if this goes on.
+        """Note a call whose step lasts long, so that it is not run again if the kernel is killed.
 
-        The watchdog's thread calls this, while the lock is not to be had.
+        Called by the watchdog's thread, without the lock.
         """
         if isinstance(cause, _CallCause) and not cause.noted:
             note = _Running(
@@ -257,7 +257,7 @@ class Calls:
             self._world.log.note_running(self._world.name, _encode_running(note).decode())
 
     def note_long(self) -> None:
-        """Log those calls as begun that have gone on for a while, though they changed nothing."""
+        """Log calls as begun that have run for a while without changes."""
         before = time.perf_counter() - LONG_SECONDS
         long = [cause for cause in self._long.values() if cause.begun < before and not cause.noted]
         if long and not self._world.closing:
@@ -266,12 +266,12 @@ class Calls:
                     cause.note_started()
 
     def note_cut_off(self) -> None:
-        """Log the call that ran when the kernel died, as one that is not to be run again."""
+        """Log the call that ran when the kernel was killed, so that it is not run again."""
         world = self._world
         text = world.log.running(world.name)
         if not text:
             return
-        with suppress(msgspec.DecodeError), world.lock:  # the kernel died while it wrote this
+        with suppress(msgspec.DecodeError), world.lock:  # the kernel was killed while writing this
             cut = _decode_running(text)
             player = world.state.players.get(cut.player)
             if player is not None and player.calls.is_new(call_id_of(cut.row)):
@@ -326,7 +326,7 @@ class Calls:
         ms = (time.perf_counter() - started) * 1000
         outcome = f'{outcome},"ms":{ms:.3f}{_order_of(cause)}'
         text = _record(invoke, ledger.back(invoke.id), outcome)
-        journal.finish(cause)  # first, so that the journal need not remember the call for this row
+        journal.finish(cause)  # first, else the journal would remember the call until the commit
         seq = journal.write_for(cause, "call", f"player/{invoke.player}", invoke.method, text)
         ledger.note(invoke.id, seq)
         journal.after_commit(partial(self._answer, (invoke.player, invoke.id), frame))
@@ -343,7 +343,7 @@ class Calls:
             self._world.journal.after_commit(lambda: self._world.send(answer))
 
     def _first_outcome(self, invoke: Invoke) -> bytes:
-        """Return the frame that a call was answered with when it ran; a few rows are read."""
+        """Return the reply to a call that has run before, from a few rows of the log."""
         known = self._world.state.players[invoke.player].calls.find(invoke.id, self._read_row)
         return error_frame(invoke.id, "Error", NOT_KEPT) if known is None else _frame_of(known)
 
@@ -353,7 +353,7 @@ class Calls:
 
 
 class _Rejection(NamedTuple):
-    """Why a call came to nothing, as the caller reads it and the log keeps it."""
+    """Why a call failed, as sent to the caller and logged."""
 
     outcome: str
     error: str
@@ -363,7 +363,7 @@ class _Rejection(NamedTuple):
 
 
 def _rejection(refusal: UprootError) -> _Rejection:
-    """Return what the caller of a refused call reads: one plain sentence, none of pydantic's."""
+    """Return the refusal for the caller: one plain sentence, none of pydantic's."""
     if isinstance(refusal, BadArguments):
         name, reason = _shortened(refusal.parameter), sentence_for(refusal.problem)
         return _Rejection("refused", "BadArguments", f"{name}: {reason}", name, reason)
@@ -372,7 +372,7 @@ def _rejection(refusal: UprootError) -> _Rejection:
 
 
 class _Unreadable(BadArguments):
-    """The arguments are JSON in form, but hold what no value can be (a lone surrogate, 1e999)."""
+    """The arguments are JSON, but not decodable (a lone surrogate, 1e999)."""
 
 
 class _CallCause(Unfinished):
@@ -381,31 +381,31 @@ class _CallCause(Unfinished):
     world: World
     invoke: Invoke
     begun: float
-    """When it did, by `time.perf_counter`."""
+    """When it began, by `time.perf_counter`."""
     turns: Iterator[int]
-    """Numbers the turns of all calls, as they come."""
+    """Numbers the turns of all calls."""
     place: tuple[int, int]
     """The last event before it began, and its turn."""
     step = 0
-    """How many steps it has begun."""
+    """The number of steps begun."""
     last: tuple[int, int]
-    """The last event when its last step ended, and the turn after which it came."""
+    """The last event when its last step ended, and that step's turn."""
     resumed: tuple[tuple[int, int, int], ...] = ()
-    """Those of its steps before which others had a turn: (step, last event before it, turn)."""
+    """Steps before which others had a turn: (step, last event before it, turn)."""
 
     def begin_step(self) -> None:
-        """Note where in the log a step begins; a rerun takes turns in the same way."""
+        """Record where in the log a step begins, so that a rerun repeats the order."""
         turn, seq = next(self.turns), self.world.journal.seq
         if (seq, turn - 1) != self.last and len(self.resumed) < MOST_RESUMED:
             self.resumed += ((self.step, seq, turn),)
         self.step, self.last = self.step + 1, (seq, turn)
 
     def end_step(self) -> None:
-        """Note where in the log a step ends."""
+        """Record where in the log a step ends."""
         self.last = self.world.journal.seq, self.last[1]
 
     def note_started(self) -> None:
-        """Log that the call has begun, so that no restart runs it twice."""
+        """Log that the call has begun, so that a restart does not run it again."""
         if self.noted:
             return
         self.noted = True
@@ -415,13 +415,13 @@ class _CallCause(Unfinished):
         self.world.state.players[invoke.player].calls.note(invoke.id, seq)
 
     def started_row(self) -> str:
-        """Return the row that says that the call has begun."""
+        """Return the row of a call that has begun."""
         ledger = self.world.state.players[self.invoke.player].calls
         return _record(self.invoke, ledger.back(self.invoke.id), '"outcome":"started"')
 
 
 class _Running(msgspec.Struct):
-    """What the log's note of what runs just now says of a call."""
+    """The log's note of the running call."""
 
     player: str
     method: str
@@ -449,8 +449,8 @@ def _record(invoke: Invoke, back: tuple[int, int], outcome: str) -> str:
 
 
 def _order_of(cause: Cause) -> str:
-    """Return where a call stood among the others, for its row."""
-    if not isinstance(cause, _CallCause):  # it was refused, and is in order by its row
+    """Return a call's order among the others, for its row."""
+    if not isinstance(cause, _CallCause):  # it was refused; its row is in order
         return ""
     begun = f',"begun":[{cause.place[0]},{cause.place[1]}]'
     return f'{begun},"resumed":{orjson.dumps(cause.resumed).decode()}' if cause.resumed else begun

@@ -29,7 +29,7 @@ _CLOSING_SECONDS = 5.0
 
 
 def after_commit(function: Callable[..., Any], *args: Any) -> None:
-    """Call a function once what the code that is running has changed is committed.
+    """Call a function after the changes of the running code are committed.
 
         def pay(player):
             bank.transfer(player.account, player.payoff)
@@ -39,15 +39,15 @@ def after_commit(function: Callable[..., Any], *args: Any) -> None:
                 after_commit(pay, player)
 
     Write to files and call services there: if the kernel is killed before the commit, or the hook
-    fails, nothing has happened outside; if it is killed after it, the function is called at the
+    fails, nothing happens outside; if it is killed after the commit, the function is called at the
     next `serve`. `rerun` and `rehearse` never call it. In a cell it is called at once.
 
-    A call that a kill has cut off is made again: give the service a number of the payment, if it
-    takes one. For that a function must be one of the notebook or app, not one inside another.
+    A call that was interrupted by a kill is repeated: give the service a number of the payment, if
+    it takes one. The function must be at the top level of the notebook or app for that.
 
     Args:
         function: plain or async; it runs in a step, and may change fields.
-        args: what it is called with; they are in the log.
+        args: its arguments; they are logged.
 
     Raises:
         UprootError: the function cannot be called.
@@ -65,12 +65,12 @@ def after_commit(function: Callable[..., Any], *args: Any) -> None:
 
 
 def once(subject: Player | Group | Session, what: str) -> bool:
-    """Return whether this is the first time for a player, group or session, and remember it.
+    """Return True the first time for a player, group or session, and False afterwards.
 
         if once(player, "payment"):
             after_commit(pay, player)
 
-    It is remembered in the field `once_payment`, and forgotten if the hook fails.
+    It sets the field `once_payment`, which is undone if the hook fails.
     """
     if not isinstance(subject, (Player, Group, Session)):
         raise UprootError(
@@ -89,11 +89,11 @@ def once(subject: Player | Group | Session, what: str) -> bool:
 
 
 class Effects:
-    """Keeps effects in the log until they have happened.
+    """Logs outside effects, and performs them after the commit.
 
     Args:
-        perform: False for a session that only rehearses: everything is logged, nothing happens.
-        find: finds a function by the name that the log has.
+        perform: False in a rehearsal: effects are logged, but not performed.
+        find: finds a function by its name in the log.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Effects:
         self._used: set[Path] = set()
 
     def append_row(self, path: Path, texts: Mapping[str, str], key: str) -> None:
-        """Let a row wait beside its file; the log has the file's name alone."""
+        """Store a row beside its file until the commit; the log has only the file's name."""
         world, token = self._world, secrets.token_hex(8)
         with world.lock:
             if self.perform:
@@ -123,7 +123,7 @@ class Effects:
             self._begin(token, {"csv": str(path)})
 
     def call_later(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Let a call wait; the log has the function's name and its arguments."""
+        """Log a call, with the function's name and arguments, for after the commit."""
         token = secrets.token_hex(8)
         with self._world.lock:
             value = {"function": name_of_function(function), "args": list(args)}
@@ -131,12 +131,12 @@ class Effects:
             self._functions[token] = function
 
     def resume(self) -> None:
-        """Do what a killed kernel had not done."""
+        """Perform the effects that a killed kernel had not performed."""
         for token in self._world.state.effects:
             self._do(token)
 
     async def settle(self) -> None:
-        """Wait until everything committed has happened, at most some seconds."""
+        """Wait until all committed effects are performed, at most some seconds."""
         self._world.journal.commit()
         await asyncio.sleep(0)
         if self._worker is not None:
@@ -152,7 +152,7 @@ class Effects:
         world.journal.after_commit(partial(self._do, token))
 
     def _usual_key(self) -> str:
-        """Return what a row of a form's hook is known by, however often the form is sent."""
+        """Return the key of a row from a form's hook: the same each time the form is sent."""
         world = self._world
         cause = world.lock.cause_here() or NOBODY
         state = world.state.players.get(cause.actor)
@@ -178,7 +178,7 @@ class Effects:
             if self.perform:
                 try:
                     await self._perform(token, value, cause)
-                except Exception as error:  # the border around one effect: the others happen
+                except Exception as error:  # the border around one effect: the others are performed
                     self._reports.report(error, cause_of(error) or cause, subject)
             with self._world.lock:
                 if not self._world.journal.closed:
@@ -193,7 +193,7 @@ class Effects:
         function = self._functions.pop(token, None) or self._find(value["function"])
         if function is None:
             raise UprootError(
-                f"{value['function']} was to be called after a commit, and is not there any more.\n"
+                f"{value['function']} was to be called after a commit, but is not defined now.\n"
                 "Define it at the top level of the notebook or app, and serve again."
             )
         await run_authors(function, self._world, cause, *value["args"])

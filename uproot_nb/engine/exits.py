@@ -1,4 +1,4 @@
-"""exits: what open runs do before their process ends, while authors' code can still run."""
+"""Exits: open runs end before their process does, while authors' code can still run."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ __all__ = ["EXIT_SECONDS", "leave_before_exit", "stay"]
 logger = logging.getLogger(__name__)
 
 EXIT_SECONDS = 2.0
-"""How long all runs together may take. Jupyter ends a kernel by force after about 2.5 seconds."""
+"""Time for all runs together. Jupyter kills a kernel after about 2.5 seconds."""
 
 
 class Leaver(Protocol):
-    """What must end before the interpreter does."""
+    """An object that must end before the interpreter does."""
 
     def begin_to_leave(self) -> None:
-        """Start to end; do not wait."""
+        """Begin to end, without waiting."""
 
     def leave(self, until: float) -> None:
-        """Have ended by *until*, a time of `time.monotonic`."""
+        """End by *until*, a time of `time.monotonic`."""
 
 
 class _Exits:
-    """Everybody who must act before the interpreter takes anything apart.
+    """The objects that must end before the interpreter shuts down.
 
-    Jupyter's Restart and Shut down, `exit()` and the end of a script all come by here. `atexit`
-    would be too late: by then executors take no work, and IPython empties the notebook's namespace
-    under the code that still runs. Like `concurrent.futures`, we ask `threading` for the moment
-    before; what was registered last is called first, so our turn comes before the executors'.
+    Jupyter's Restart and Shut down, `exit()` and the end of a script all run this. `atexit` would
+    be too late: by then executors accept no work, and IPython has emptied the notebook's namespace.
+    Like `concurrent.futures`, we register with `threading`, which calls the newest first: us before
+    the executors.
     """
 
     def __init__(self) -> None:
@@ -67,14 +67,14 @@ class _Exits:
 
 
 _EXITS = _Exits()
-"""There is one end of a process."""
+"""A process ends once."""
 
 
 def leave_before_exit(leaver: Leaver) -> None:
-    """Let *leaver* end before the process does; `stay` takes it back."""
+    """End *leaver* before the process ends; `stay` revokes this."""
     _EXITS.add(leaver)
 
 
 def stay(leaver: Leaver) -> None:
-    """Forget *leaver*, which has ended by itself. Idempotent."""
+    """Forget *leaver*, which has ended. Idempotent."""
     _EXITS.remove(leaver)

@@ -1,4 +1,4 @@
-"""Interventions: what a researcher does to players by hand, each noted in the log."""
+"""Interventions: what a researcher does to players by hand, each logged."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Change = Callable[[Player], None]
 
 
 class Interventions:
-    """Does what a researcher asks for, to all players who are named or to none.
+    """Carries out a researcher's interventions, for all given players or for none.
 
-    Each player's `intervention` event is written before anything changes, in the same commit;
-    browsers are told after it. Cells, threads and the monitor may call.
+    Each player's `intervention` event is written before the change, in the same commit; browsers
+    follow after the commit. Cells, threads and the monitor may call.
     """
 
     def __init__(self, world: World, flow: Flow, delivery: Delivery, dropouts: Dropouts) -> None:
@@ -40,9 +40,9 @@ class Interventions:
         cause: Cause | None = None,
         defaults: bool | Mapping[str, Any] | None = None,
     ) -> Bunch[Player]:
-        """Put players on the next place of their page order; who has finished stays there.
+        """Move players to the next place of their page order; those who have finished stay.
 
-        With *defaults*, what their pages ask and they have not answered is set before they go.
+        With *defaults*, unanswered fields of their pages are set first.
         """
         journeys = self._flow.journeys
 
@@ -61,14 +61,14 @@ class Interventions:
             return self._move("advance", players, lambda p: p.position + 1, cause, may_advance)
 
     def _asked_of(self, players: Iterable[Player]) -> list[str]:
-        """Return the names of the fields that players' pages ask, as far as they are known."""
+        """Return the names of the fields of players' pages, as far as they are known."""
         at = self._flow.journeys.page
         pages = dict.fromkeys(at(player, player.position) for player in players)
         fields_of = self._flow.forms.fields_of
         return list(dict.fromkeys(name for page in pages if page for name in fields_of(page)))
 
     def unanswered(self, players: Any) -> list[Unanswered]:
-        """Return what the pages of players ask and they have not answered."""
+        """Return the unanswered fields of players' pages."""
         journeys = self._flow.journeys
         with self._world.lock:
             named = self._named(players, "advance")
@@ -77,25 +77,25 @@ class Interventions:
             )
 
     def revert(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Put players on the page before; who is on the first stays there."""
+        """Move players to the previous page; those on the first stay."""
         return self._move("revert", players, self._before, cause, lambda p: self._before(p) >= 0)
 
     def move_to_end(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Put players past their last page; who is there already stays there."""
+        """Move players past their last page; those who are there stay."""
         flow = self._flow
         return self._move(
             "move_to_end", players, flow.end_of, cause, lambda p: p.position < flow.end_of(p)
         )
 
     def reload(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Let players' browsers load their page again."""
+        """Reload players' pages."""
         named = self._named(players, "reload")
         self._do("reload", named, {}, cause, None)
         self._delivery.steer([player.name for player in named], "reload")
         return named
 
     def message(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
-        """Show players a text; return those who are online, for nobody else sees it."""
+        """Show players a text; return those who are online and see it."""
         if not isinstance(text, str) or not text.strip():
             raise UprootError(f"run.message(players, {text!r}): give the text to show.")
         if len(text) > LONGEST_MESSAGE:
@@ -112,7 +112,7 @@ class Interventions:
     def set(
         self, players: Any, fields: Mapping[str, Any], cause: Cause | None = None
     ) -> Bunch[Player]:
-        """Give players' fields new values."""
+        """Set fields of players."""
         self._check_fields(fields)
         named = self._named(players, "set")
 
@@ -124,7 +124,7 @@ class Interventions:
         return named
 
     def mark_dropout(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Count players as dropouts, and run the handlers that watch for it."""
+        """Mark players as dropped out, and run the handlers of their watches."""
         named = self._named(players, "mark_dropout")
         self._do("mark_dropout", named, {}, cause, self._dropouts.mark)
         return named
@@ -132,19 +132,19 @@ class Interventions:
     def note_bot(
         self, players: Any, bot: str, plays: bool, cause: Cause | None = None
     ) -> Bunch[Player]:
-        """Note that a bot begins to play for players, or ends; their fields are as ever."""
+        """Log that a bot begins or ends to play for players."""
         named = self._named(players, "bots")
         self._do("bot", named, {"bot": bot, "plays": plays}, cause, None)
         return named
 
-    # ---- how ----
+    # ---- parts ----
 
     def _named(self, players: Any, what: str) -> Bunch[Player]:
-        """Return the players who are meant.
+        """Return the given players.
 
         Raises:
             ClosedRun: the run was closed.
-            UprootError: nobody is meant, or somebody who is not in the session.
+            UprootError: no players were given, or one of another session.
         """
         world = self._world
         if world.closing:
@@ -178,12 +178,12 @@ class Interventions:
         self,
         what: str,
         players: Iterable[Player],
-        told: Mapping[str, Any],
+        details: Mapping[str, Any],
         cause: Cause | None,
         change: Change | None,
         targets: Mapping[str, int] | None = None,
     ) -> None:
-        """Note what is done to each player, and do it."""
+        """Log the intervention for each player, and carry it out."""
         world = self._world
         with world.lock:
             acting = cause or world.lock.cause or world.journal.outside()
@@ -192,7 +192,7 @@ class Interventions:
                 with self._flow.departures.batch():
                     for player in players:
                         moved = {} if targets is None else _moved(player, targets)
-                        value = world.codec.encode({**told, **moved, "online": player.online})
+                        value = world.codec.encode({**details, **moved, "online": player.online})
                         world.journal.write("intervention", player.subject, what, value)
                         if change is not None:
                             change(player)
@@ -200,7 +200,7 @@ class Interventions:
                 world.lock.end_step(before)
 
     def _before(self, player: Player) -> int:
-        """Return the position of the page before a player's place; -1 if there is none."""
+        """Return the position of the page before a player's; -1 if there is none."""
         journeys = self._flow.journeys
         for position in range(min(player.position, len(journeys.steps(player))) - 1, -1, -1):
             page = journeys.page(player, position)
@@ -209,14 +209,14 @@ class Interventions:
         return -1
 
     def _check_fields(self, fields: Mapping[str, Any]) -> None:
-        """Refuse, before anything changes, what could not be set."""
+        """Raise an error, before any change, if a field cannot be set."""
         if not fields:
             raise UprootError("run.set(...) was given no fields.\nWrite run.set(players, cash=10).")
         for name, value in fields.items():
             if not name.isidentifier() or name.startswith("_") or name in reserved_names(Player):
                 raise UprootError(
-                    f"'{name}' cannot be set by hand: it is no name of a field, or one that "
-                    "uproot_nb keeps for itself on players.\nChoose another."
+                    f"'{name}' cannot be set by hand: it is no field name, or one that "
+                    "uproot_nb reserves on players.\nChoose another."
                 )
             self._world.codec.encode(value)
 

@@ -1,4 +1,4 @@
-"""Runtime: the thread, loop and connections of one session that is being served."""
+"""Runtime: the thread, loop and connections of a session that is served."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from uproot_nb.bridge.channel import Channel
@@ -63,26 +63,35 @@ __all__ = ["Connect", "Runtime"]
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 Connect = Callable[
     [Callable[[list[Any]], None], Callable[[], None]], Awaitable[tuple[Channel, str]]
 ]
-"""Makes the line to a participant server: (receive, gone) → (channel, participant root URL)."""
+"""Connects to a participant server: (receive, lost) → (channel, participant root URL)."""
 
 REDIAL_SECONDS = 1.0
 LOOK_SECONDS = 0.5
-"""How often it is looked whether the log's file is where it was."""
+"""Seconds between two checks of the log's file, the clock and waiting reports."""
 BREAK_SECONDS = 1.0
-"""How long `interrupt` waits for the end of the step that it has ended."""
+"""How long `interrupt` waits for the interrupted step to end."""
 CLOSING_SECONDS = 10.0
-"""How long closing waits for another program that is writing to the log's file."""
+"""How long closing waits for another program that writes to the log's file."""
 FINISHING_SECONDS = 1.0
-"""How long, at the end of the process, calls and requests that have begun may take to finish."""
+"""How long running calls and requests may take at the end of the process."""
 SWITCH_SECONDS = 0.0005
-"""How long a running cell keeps the interpreter while participants wait (see DESIGN.md)."""
+"""The interpreter's switch interval while participants wait for a running cell."""
+
+
+class WarningWindow(Protocol):
+    """A monitor's window, which shows what delays participants."""
+
+    def note_held(self, text: str) -> None:
+        """Show a warning; called in another thread."""
 
 
 class _SwitchInterval:
-    """The interpreter's switch interval, short while any run is open: there is but one of it."""
+    """The interpreter's switch interval, which is short while any run is open."""
 
     _open_runs = 0
     _usual = 0.0
@@ -102,26 +111,26 @@ class _SwitchInterval:
 
 
 class Runtime:
-    """Serves one session from a thread of its own; cells go on beside it.
+    """Serves one session in a thread of its own, alongside cells.
 
     Args:
-        connect: makes the line to a participant server, and makes it again if it is lost.
-        disconnect: undoes, at the end, what connect has brought along.
-        outside: the cause of changes that a cell makes.
-        show: shows a text to the researcher in the output of the cell it belongs to.
+        connect: connects to a participant server, also after the connection was lost.
+        disconnect: releases, at the end, what `connect` has opened.
+        outside: returns the cause of changes by a cell.
+        show: shows a text in the output of the cell it belongs to.
     """
 
     _tasks: dict[asyncio.Task[Any], bool]
-    """The tasks of the loop, and whether each goes on until the run ends."""
+    """The loop's tasks, and whether each runs until the run ends."""
     _channel: Channel | None = None
     origin = ""
-    """The file from which the session is served; "" if it is kept in memory."""
+    """The file of the session's log; "" if it is in memory."""
     _leaving: Future[None] | None = None
-    _deaf = False
-    """Whether what the server sends is left to the next kernel."""
+    _ignores_messages = False
+    """Whether the server's messages are left to the next kernel."""
 
     has_effects = True
-    """Whether effects outside of the session happen; they do not in a rehearsal or rerun."""
+    """Whether outside effects are performed; False in a rehearsal or rerun."""
 
     def __init__(
         self,
@@ -148,7 +157,7 @@ class Runtime:
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
-        self._told: dict[str, Any] = {"entries": {}, "codebook": {}}
+        self._description: dict[str, Any] = {"entries": {}, "codebook": {}}
         self._notebook = ""
         self._sockets: dict[str, set[int]] = {}
         self._tasks = {}
@@ -176,7 +185,7 @@ class Runtime:
         )  # fmt: skip
         self.rooms = Rooms(
             self.world, self.reports, self._introduce,
-            lambda told, accepted: self.flow.showing.own_page("Room", told, accepted),
+            lambda description, accepted: self.flow.showing.own_page("Room", description, accepted),
         )  # fmt: skip
         self.world.make_context = self._context_of
         self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
@@ -186,7 +195,7 @@ class Runtime:
             self.world, self.flow.apps.view_of, self.reports, self._take_new_code
         )
         self.world.journal.report_to(self._note_failure, self._log_fails)
-        self.windows: WeakSet[Any] = WeakSet()  # monitors, which read what holds everybody up
+        self.windows: WeakSet[WarningWindow] = WeakSet()  # monitors
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
@@ -194,7 +203,7 @@ class Runtime:
     # ---- opening and closing ----
 
     def open(self, players: int) -> None:
-        """Start the thread, make the places, and let participants in."""
+        """Start the thread, create the places, and let participants in."""
         effects = Effects(self.world, self.reports, self.find_function, self.has_effects)
         self.effects = self.lock.outside = effects
         _SwitchInterval.shorten()
@@ -208,9 +217,9 @@ class Runtime:
         self.watchdog.start()
 
     def close(self) -> None:
-        """Say goodbye to browsers, commit, and end the thread. Idempotent.
+        """Close the session at the server, commit, and end the thread. Idempotent.
 
-        An interrupt waits until it is done; a second one, after a while, breaks it.
+        An interrupt waits until this is done; a second one, after a while, breaks it.
         """
         if threading.get_ident() != SECTIONS.thread:
             self._close()
@@ -227,7 +236,7 @@ class Runtime:
                 return
             try:
                 if self.world.state.opened:
-                    self.note_experiment()  # entries of types that a cell has defined since
+                    self.note_experiment()  # with entry types that a cell has defined since
                 self.wait_for(self._end())
             finally:
                 self.watchdog.stop()
@@ -236,7 +245,7 @@ class Runtime:
                     self.world.log.rest()
 
     def end_cell(self) -> None:
-        """A cell of the main thread has ended: its changes are committed, and the lock is free."""
+        """Commit a cell's changes and release the lock, after a cell of the main thread."""
         left_behind = self.lock.free()
         SECTIONS.end_all()
         if not self.closed:
@@ -248,20 +257,20 @@ class Runtime:
             self.reports.warn(text, self._cell())
 
     def _has_cells_changes(self) -> bool:
-        """Return whether a cell has something to commit; else it need not wait for a step."""
+        """Return whether a cell has changes to commit; otherwise it need not wait for a step."""
         return any(event.actor == "researcher" for event in list(self.world.journal.pending))
 
     def begin_to_leave(self) -> None:
-        """Let nothing begin any more: the process ends."""
+        """Start nothing more: the process ends."""
         if self.closed or not self._thread.is_alive():
             return
         self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self.loop)
 
     def leave(self, until: float) -> None:
-        """Have everything committed by *until*; what is not is as if the process was killed now.
+        """Commit everything by *until*; what remains is lost, as if the process were killed.
 
-        The session is not closed: the participant server keeps its participants and the calls
-        without an answer for the next kernel.
+        The session is not closed: the participant server holds its participants and their
+        unanswered calls for the next kernel.
         """
         if self._leaving is None:
             return
@@ -292,9 +301,9 @@ class Runtime:
             window.note_held(text)
 
     def interrupt(self) -> str:
-        """End the step of authors' code that runs now, by raising in it; return whose it was.
+        """End the running step of authors' code by raising an exception in it; return its name.
 
-        Any thread but the run's own may call; the lock is not needed. Empty if there is none.
+        Any thread but the run's own may call, without the lock. Empty if no step runs.
         """
         lock = self.lock
         since, holder = lock.since, lock.holder if lock.is_in_step() else "The experiment's code"
@@ -312,10 +321,10 @@ class Runtime:
         return holder
 
     def interrupt_if_held_up(self) -> str:
-        """End a step that holds everybody up; one that has only begun goes on."""
+        """End a step that delays participants; one that has just begun continues."""
         return self.interrupt() if self.watchdog.is_stuck() else ""
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the loop and wait for its result.
 
         Raises:
@@ -331,11 +340,10 @@ class Runtime:
         if self.loop.is_closed():
             coroutine.close()
             raise ClosedRun(self.name)
-        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        return future.result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def _outside(self) -> Cause:
-        """Return the cause of a change that no step made: a thread of authors' code, or a cell."""
+        """Return the cause of a change outside steps: by a thread of authors' code, or a cell."""
         return self.lock.cause_here() or self._cell()
 
     def _work(self) -> None:
@@ -351,7 +359,7 @@ class Runtime:
             self.loop.close()
 
     def _run_loop(self) -> None:
-        """Run the loop until it is stopped, whatever authors' code does in a callback."""
+        """Run the loop until it is stopped, whatever authors' callbacks raise."""
         while True:
             try:
                 self.loop.run_forever()
@@ -361,7 +369,7 @@ class Runtime:
                 return
 
     async def _begin(self, players: int) -> None:
-        self._forget_presence()
+        self._reset_presence()
         for page in self.flow.pages:
             self.note_code(page)
         cause = Cause("researcher", "", "new_session", "")
@@ -393,7 +401,7 @@ class Runtime:
         self.world.log.release(self.name)
 
     async def _leave(self) -> None:
-        self._deaf = True
+        self._ignores_messages = True
         self.calls.pause()
         self._stop_clocks()
         ending = [task for task, endless in self._tasks.items() if not endless]
@@ -407,7 +415,7 @@ class Runtime:
         self.world.journal.close()
 
     async def _hang_up(self) -> None:
-        """Drop the line once everything is sent, without a word about the session's end."""
+        """Disconnect once everything is sent, without closing the session."""
         channel, self._channel = self._channel, None
         if channel is not None:
             while channel.unsent and not channel.closed:
@@ -440,7 +448,7 @@ class Runtime:
             if self._channel is not None:
                 self._channel.send(CloseSession(self.world.key))
                 self._channel.close()
-                await asyncio.sleep(0)  # the channel writes what it was given at the turn's end
+                await asyncio.sleep(0)  # the channel writes at the end of the turn
             await self._disconnect()
             self.files.close()
             self.delivery.close()
@@ -452,7 +460,7 @@ class Runtime:
             self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
 
     def _watch_over(self) -> None:
-        """Begin what is looked after again and again; a failure of one ends none of them."""
+        """Start the periodic work."""
         report = self._note_failure
         acts = (
             self.world.journal.check_place, self.reports.settle, self.calls.note_long,
@@ -462,15 +470,15 @@ class Runtime:
         self.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
 
     def _tick(self) -> None:
-        """Take a snapshot if one is due."""
+        """Save a snapshot if one is due."""
         self.world.journal.tick()
 
     def _give_sign(self) -> None:
-        """Let the participant server know that this kernel goes on."""
+        """Send the participant server a sign of life."""
         self._send(SetState(self.world.key, self._shown_state()))
 
     def _follow_clock(self) -> None:
-        """Move deadlines along if the machine's clock was set, or the machine has slept."""
+        """Move deadlines if the system clock was set, or the machine has slept."""
         seconds = self.world.clock.follow()
         if seconds:
             self.flow.timeouts.follow_clock(seconds)
@@ -481,17 +489,17 @@ class Runtime:
             self.reports.warn(text, Cause("", "", "uproot_nb", ""))
 
     def _note_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Report what a timer or callback of ours raised; asyncio would only print it."""
+        """Report an error of a timer or callback; asyncio would only print it."""
         error = context.get("exception")
         if error is None or self.closed:
             loop.default_exception_handler(context)
         else:
             self._note_failure(error)
 
-    # ---- the line to the participant server ----
+    # ---- the connection to the participant server ----
 
     async def _dial(self) -> None:
-        self._channel, self.url = await self._connect(self._receive, self._gone)
+        self._channel, self.url = await self._connect(self._receive, self._connection_lost)
         world = self.world
         self._send(
             OpenSession(
@@ -511,12 +519,12 @@ class Runtime:
         if self._channel is not None:
             await self._channel.drain()
 
-    def _gone(self) -> None:
+    def _connection_lost(self) -> None:
         self._channel = None
         self.delivery.forget_sockets()
         if self.closed:
             return
-        self.beside(self._redial())  # first: a failure in what follows must not keep people away
+        self.beside(self._redial())  # first, so that no error below prevents it
         self._show(
             f"The participant server at {self.url} is gone. Participants' pages try again "
             "until it is back, and so does this run; it goes on by itself.",
@@ -524,7 +532,7 @@ class Runtime:
         )
         with self.lock:
             if not self.closed:
-                self._forget_presence()
+                self._reset_presence()
 
     async def _redial(self) -> None:
         while not self.closed:
@@ -532,11 +540,11 @@ class Runtime:
             try:
                 await self._dial()
             except SessionElsewhere as elsewhere:
-                self._note_failure(elsewhere)  # shown once: equal ones are folded
+                self._note_failure(elsewhere)  # shown once: equal errors are grouped
                 continue
             except (BridgeRefused, OSError):
                 continue
-            except Exception as error:  # whatever it is, participants wait for the next try
+            except Exception as error:  # whatever it is: participants wait for the next attempt
                 self._drop_line()
                 self._note_failure(error)
                 continue
@@ -552,7 +560,7 @@ class Runtime:
             channel.close()
 
     def _receive(self, messages: list[Any]) -> None:
-        if self._deaf:
+        if self._ignores_messages:
             return
         for message in messages:
             try:
@@ -560,16 +568,16 @@ class Runtime:
                     self.calls.receive(message)
                 else:
                     self._receive_other(message)
-            except (Exception, StepBroken) as error:  # the border around one: the others go on
+            except (Exception, StepBroken) as error:  # the border around one: the others follow
                 self._note_failure(error)
                 if type(message) is Invoke:
                     self.calls.give_up(message)
 
     def _note_failure(self, error: BaseException) -> None:
-        """Report a fault of our own, which must not stop what comes after it."""
+        """Report an internal error, which must not stop the code after it."""
         try:
             self.reports.report(error, Cause("", "", "uproot_nb", ""))
-        except Exception:  # the log takes nothing any more
+        except Exception:  # the log is closed
             logger.exception("Session %r: %r could not be reported.", self.name, error)
 
     def _receive_other(self, message: Any) -> None:
@@ -599,7 +607,7 @@ class Runtime:
                 logger.warning("The participant server sent %s unasked.", type(message).__name__)
 
     def _show_clock(self, name: str) -> None:
-        """Set the clock of a browser that was away while the study was paused, perhaps."""
+        """Set the clock of a browser that may have been offline during a pause."""
         if self.flow.timeouts.were_stopped and name in self.world.state.players:
             self.flow.show_clock(self.world.player(name))
 
@@ -616,7 +624,7 @@ class Runtime:
             self.flow.reply(await self.rooms.answer(request))
 
     def _log_fails(self, error: BaseException | None) -> None:
-        """Let the researcher and participants know that the log cannot be written, or can again."""
+        """Report that the log cannot be written, or can be again."""
         self._send(SetState(self.world.key, self._shown_state()))
         if error is None:
             path = self.world.log.path
@@ -648,20 +656,20 @@ class Runtime:
             self.flow.note_presence(entity)
 
     def note_all_left(self) -> None:
-        """Log that nobody is online any more; to be called just before the end."""
+        """Log that nobody is online any more; called just before the end."""
         with self.lock:
             for name, state in self.world.state.players.items():
                 if state.online:
                     cause = Cause(name, state.page or "", "disconnect", "")
                     self.world.journal.fold_for(cause, "disconnect", f"player/{name}", "", "null")
 
-    def _forget_presence(self) -> None:
-        """No socket of an earlier line counts; those that are still open are told again."""
+    def _reset_presence(self) -> None:
+        """Forget the sockets of an earlier connection; the server reports the open ones again."""
         for name in list(self.world.state.players):
             self._sockets[name] = set()
             try:
                 self._note_presence(name, -1, False)
-            except Exception as error:  # the border around one player: the others go on
+            except Exception as error:  # the border around one player: the others follow
                 self._note_failure(error)
 
     # ---- places ----
@@ -673,7 +681,7 @@ class Runtime:
         return player
 
     async def _introduce(self, player: Player) -> None:
-        """Run the author's new_player, once; after a failure it is run again at the next serve."""
+        """Run the author's new_player once; after an error it is run again at the next serve."""
         cause = Cause(player.name, "", "new_player", "")
         for app in self.setup.apps:
             what = f"new_player:{app.name}"
@@ -687,10 +695,10 @@ class Runtime:
         for _ in range(missing):
             self.wait_for(self.open_place(claimed=False))
 
-    # ---- steering ----
+    # ---- state and tasks ----
 
     def set_state(self, state: str) -> None:
-        """Pause or go on: "paused", "running"."""
+        """Pause or resume: "paused", "running"."""
         if self.closed:
             raise ClosedRun(self.name)
         with self.lock:
@@ -708,7 +716,7 @@ class Runtime:
             self.calls.resume()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a coroutine in the background; what it raises is shown, and it dies with the run."""
+        """Run a coroutine in the background, until the run ends; its errors are shown."""
         name = getattr(coroutine, "__qualname__", "task")
         now = self.lock.cause
         actor, page, _, code = now or NOBODY
@@ -717,7 +725,7 @@ class Runtime:
         return self._spawn(steps, cause, endless=True)
 
     def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine in the background; for any thread but the run's own, never waits."""
+        """Run a coroutine in the background, from any thread but the run's own, without waiting."""
         if self.closed:
             coroutine.close()
             raise ClosedRun(self.name)
@@ -734,7 +742,7 @@ class Runtime:
         return outcome
 
     def beside(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
-        """Run a coroutine of our own on the loop, on which this is called; it ends with the run."""
+        """Run a coroutine of our own, from the loop, until the run ends."""
         if self.closed:
             coroutine.close()
             return None
@@ -763,7 +771,7 @@ class Runtime:
     # ---- code ----
 
     def _take_new_code(self, page: type[Page], looks_different: bool) -> None:
-        """Use a page that was changed in place, by a reloaded module."""
+        """Use a page that a reloaded module has changed in place."""
         self.note_code(page)
         if looks_different:
             self.reload_page(page)
@@ -771,7 +779,7 @@ class Runtime:
             self.flow.wake_waiting(everybody=True)
 
     def note_code(self, page: type[Page]) -> None:
-        """Keep a page's source in the log, under its hash, and what its form asks."""
+        """Log a page's source, its hash, and its form's fields."""
         source = page.source
         self.page_code.note(page)
         with self.lock:
@@ -786,18 +794,18 @@ class Runtime:
             self.world.journal.write_for(cause, "code", "session", page.key, text)
 
     def note_experiment(self) -> None:
-        """Keep in the log what the experiment says of its data, if that is new."""
+        """Log the experiment's descriptions of its data, if they have changed."""
         with self.lock:
             types = self.world.models.types.values()
-            told = describe_experiment([app.namespace for app in self.setup.apps], types)
-            if told != self._told and not self.world.closing:
-                self._told = told
-                text = self.world.codec.encode(told)
+            description = describe_experiment([app.namespace for app in self.setup.apps], types)
+            if description != self._description and not self.world.closing:
+                self._description = description
+                text = self.world.codec.encode(description)
                 cause = Cause("researcher", "", "class Entry", "")
                 self.world.journal.write_for(cause, "code", "session", "", text)
 
     def note_notebook(self, name: str, source: str) -> None:
-        """Keep the notebook's source in the log, if that is new."""
+        """Log the notebook's source, if it has changed."""
         found = hash_text(source)
         with self.lock:
             if found != self._notebook:
@@ -807,7 +815,7 @@ class Runtime:
                 self.world.journal.write_for(cause, "code", "session", name, text)
 
     def redefine(self, page: type[Page]) -> None:
-        """Use a redefined page from now on; those who are on it with another template reload."""
+        """Use a redefined page from now on; browsers that show it reload if it looks different."""
         with self.lock:
             old = self.flow.journeys.pages.get(page.key)
             if old is None or old is page or not self.flow.replace(page):
@@ -825,7 +833,7 @@ class Runtime:
             self.delivery.act(names, "reload")
 
     def adopt(self, setup: Setup) -> None:
-        """Take a new page order and callbacks for a session that is being served."""
+        """Use a new page order and callbacks for a session that is served."""
         with self.lock:
             for page in setup.pages:
                 self.redefine(page)
@@ -846,13 +854,13 @@ class Runtime:
             self.note_experiment()
 
     def find_function(self, name: str) -> Any:
-        """Return the author's function that the log knows by this name; None if there is none."""
+        """Return an author's function by its name in the log; None if there is none."""
         return find_function(name, [app.namespace for app in self.setup.apps])
 
-    # ---- what apps bring along ----
+    # ---- apps ----
 
     def _offer_files(self, app: App) -> None:
-        """Let the participant server hand out the files of an app."""
+        """Have the participant server serve an app's files."""
         for key, folder in self.files.offered(app):
             self._send(ServeFiles(self.world.key, key, str(folder)))
 

@@ -1,4 +1,4 @@
-"""Watchdog: says which code holds everybody up."""
+"""Watchdog: warns of code that delays all participants."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["Watchdog"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 0.1
+CHECK_SECONDS = 0.1
 
 
 class Watchdog:
     """Warns, once each time, when the lock or the loop is held for longer than *patience* seconds.
 
     Args:
-        warn: gets the sentence, and whose code it is about; called in the watchdog's own thread.
-        on_held: gets the cause of a step that has lasted as long, likewise.
+        warn: receives the warning and its cause; called in the watchdog's own thread.
+        on_held: receives the cause of a step that lasts as long; called there, too.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Watchdog:
         self._on_held = on_held
         self._beat = time.monotonic()
         self._held = 0.0
-        """When the lock was last seen held: the loop may have waited for it."""
+        """When the lock was last seen held, for which the loop may have waited."""
         self._warned_for = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="uproot_nb watchdog", daemon=True)
@@ -49,25 +49,25 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer. Idempotent."""
+        """Stop watching. Idempotent."""
         self._stopped.set()
 
     def is_stuck(self) -> bool:
-        """Return whether a step, or something else on the loop, lasts longer than *patience*."""
+        """Return whether a step, or other code on the loop, has run for longer than *patience*."""
         now, since = time.monotonic(), self._lock.since
         if since:
             return self._lock.is_in_step() and now - since > self.patience
-        return now - max(self._beat, self._held) > self.patience + 2 * LOOK_EVERY
+        return now - max(self._beat, self._held) > self.patience + 2 * CHECK_SECONDS
 
     def _watch(self) -> None:
         self._ask_for_beat()
-        while not self._stopped.wait(LOOK_EVERY):
+        while not self._stopped.wait(CHECK_SECONDS):
             try:
-                self._look()
-            except Exception:  # the border around one look: the next is taken all the same
-                logger.exception("The watchdog could not say who holds participants up.")
+                self._check()
+            except Exception:  # the border around one check: the next one follows
+                logger.exception("The watchdog could not find out what delays participants.")
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now, since = time.monotonic(), self._lock.since
         if since:
             self._held = now
@@ -102,10 +102,10 @@ class Watchdog:
         )
 
     def _ask_for_beat(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed before the first look
+        with contextlib.suppress(RuntimeError):  # the loop was closed before the first check
             self._loop.call_soon_threadsafe(self._take_beat)
 
     def _take_beat(self) -> None:
         self._beat = time.monotonic()
         if not self._stopped.is_set():
-            self._loop.call_later(LOOK_EVERY, self._take_beat)
+            self._loop.call_later(CHECK_SECONDS, self._take_beat)

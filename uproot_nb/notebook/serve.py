@@ -261,7 +261,7 @@ class Serving:
         """End a step that holds everybody up; the researcher has pressed the interrupt button."""
         holder = "" if self._runtime.closed else self._runtime.interrupt_if_held_up()
         if holder:
-            self._output.tell(f"{holder} was interrupted.", NOBODY)
+            self._output.show(f"{holder} was interrupted.", NOBODY)
 
     def _refuse_new_code(self, setup: Setup) -> None:
         known = self._runtime.setup
@@ -312,7 +312,7 @@ class Serving:
             )
 
     def _show(self, text: str, cause: Cause) -> None:
-        self._output.tell(text, cause)
+        self._output.show(text, cause)
 
     def _log_output(self, stream: str, text: str, cause: Cause) -> None:
         world = self._runtime.world
