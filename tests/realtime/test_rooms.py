@@ -350,7 +350,8 @@ async def test_new_player_sees_the_label_and_a_failure_may_be_tried_again() -> N
         assert ann.status == 303
         assert seen == ["p01", "p01"]
         assert [player.ready for player in run.players] == [True]
-        assert "no luck" in run.errors["value"].map(str).iloc[0]
+        texts = run.errors["value"].map(str)  # a slow machine may add a warning
+        assert "no luck" in next(text for text in texts if "RuntimeError" in text)
 
 
 async def test_a_second_click_waits_while_new_player_runs() -> None:
