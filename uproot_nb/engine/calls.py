@@ -7,7 +7,7 @@ import contextvars
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -203,7 +203,7 @@ class Calls:
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
 
-    def _spawn(self, coroutine: Any) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._world.loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

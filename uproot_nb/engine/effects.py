@@ -100,7 +100,7 @@ class Effects:
         self,
         world: World,
         reports: ErrorReports,
-        find: Callable[[str], Any],
+        find: Callable[[str], Callable[..., Any] | None],
         perform: bool = True,
     ) -> None:
         self._world, self._reports = world, reports

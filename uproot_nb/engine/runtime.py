@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
+    BridgeMessage,
     CloseSession,
     HttpRequest,
     Invoke,
@@ -66,7 +67,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 Connect = Callable[
-    [Callable[[list[Any]], None], Callable[[], None]], Awaitable[tuple[Channel, str]]
+    [Callable[[list[BridgeMessage]], None], Callable[[], None]], Awaitable[tuple[Channel, str]]
 ]
 """Connects to a participant server: (receive, lost) → (channel, participant root URL)."""
 
@@ -511,7 +512,7 @@ class Runtime:
             self._offer_files(app)
         self.rooms.announce()
 
-    def _send(self, message: Any) -> None:
+    def _send(self, message: BridgeMessage) -> None:
         if self._channel is not None:
             self._channel.send(message)
 
@@ -559,7 +560,7 @@ class Runtime:
         if channel is not None:
             channel.close()
 
-    def _receive(self, messages: list[Any]) -> None:
+    def _receive(self, messages: list[BridgeMessage]) -> None:
         if self._ignores_messages:
             return
         for message in messages:
@@ -580,7 +581,7 @@ class Runtime:
         except Exception:  # the log is closed
             logger.exception("Session %r: %r could not be reported.", self.name, error)
 
-    def _receive_other(self, message: Any) -> None:
+    def _receive_other(self, message: BridgeMessage) -> None:
         match message:
             case HttpRequest(action="room" | "enter"):
                 self._spawn(self._answer_room(message))
@@ -853,7 +854,7 @@ class Runtime:
             self.flow.apps.forget()
             self.note_experiment()
 
-    def find_function(self, name: str) -> Any:
+    def find_function(self, name: str) -> Callable[..., Any] | None:
         """Return an author's function by its name in the log; None if there is none."""
         return find_function(name, [app.namespace for app in self.setup.apps])
 

@@ -9,9 +9,9 @@ from typing import Any
 from uproot_nb.errors import UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
-from uproot_nb.realtime.delivery import Where
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.entity_list import Bunch
+from uproot_nb.session.services import Where
 from uproot_nb.session.world import World, world_here, world_of
 
 __all__ = [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from sqlite3 import Error as SqliteError
-from types import EllipsisType
 from typing import Any
 
 import orjson
@@ -18,12 +17,14 @@ from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import Event
 from uproot_nb.session.entities import Player
+from uproot_nb.session.services import Where
 from uproot_nb.session.wire import event_frame, to_sendable_json
 from uproot_nb.session.world import World
 
-__all__ = ["Delivery", "Where"]
+__all__ = ["Delivery"]
 
-Where = type[Page] | int | EllipsisType | None
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+"""Runs a coroutine in the background."""
 
 REMEMBERED = 500
 """Pushes to one player held in memory for browsers that reconnect; older ones are read from the
@@ -125,7 +126,7 @@ class Delivery:
         spawn: runs a coroutine in the background.
     """
 
-    def __init__(self, world: World, spawn: Callable[[Any], Any]) -> None:
+    def __init__(self, world: World, spawn: Spawn) -> None:
         self._world, self._spawn = world, spawn
         self._recent = _Recent(world.state.seq)
         self._opened: dict[int, SocketOpened] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uproot_nb.errors import UprootError
+from uproot_nb.session.entities import Player
 
 __all__ = ["PlayerContext"]
 
@@ -20,7 +21,7 @@ class PlayerContext:
     In a template: `{{ player.context.earnings }}`.
     """
 
-    def __init__(self, player: Any) -> None:
+    def __init__(self, player: Player) -> None:
         self.player = player
 
     def __getattr__(self, name: str) -> Any:

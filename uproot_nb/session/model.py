@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -210,7 +210,7 @@ class Models:
         self.types: dict[str, type] = {}
         self.bound: dict[str, Any] = {}
         """Objects derived from a model's entries (such as a market), by the model's name."""
-        self.listeners: dict[str, Any] = {}
+        self.listeners: dict[str, Callable[..., Any]] = {}
         """Functions registered by `chat.on_message`, by their name in the log."""
 
     def get(self, name: str) -> Model | None:

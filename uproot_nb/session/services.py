@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from types import EllipsisType
 from typing import Any, Protocol
 
 from uproot_nb.experiment.pages import Page
@@ -13,15 +14,18 @@ from uproot_nb.session.steps import Cause
 
 __all__ = [
     "DeliveryService", "DropoutService", "FlowService", "JourneyService", "RuntimeService",
-    "TimeoutService", "WarningService",
+    "TimeoutService", "WarningService", "Where",
 ]  # fmt: skip
+
+Where = type[Page] | int | EllipsisType | None
+"""The page that a push is for: a page class, a position, ... for any, None for the sender's."""
 
 
 class DeliveryService(Protocol):
     """Pushes data to browsers, and steers them."""
 
     def notify(
-        self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Any
+        self, sender: Player | None, recipients: Any, data: Any, event: str | None, where: Where
     ) -> None:
         """Push *data* to the recipients who are on the page *where*."""
 
