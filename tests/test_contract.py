@@ -48,7 +48,7 @@ HOOKS_OF_PAGES = {
 
 ATTRIBUTES_OF_PAGES = {
     "allow_back": "flow/test_submitting.py::test_back_shows_the_page_before_and_runs_no_once_hook_again",
-    "keep_values": "engine/test_namespace.py::test_answers_are_kept_for_the_next_time_the_page_is_shown",
+    "keep_values": "engine/test_namespace.py::test_answers_are_stored_for_the_next_time_the_page_is_shown",
     "template": "templating/test_templates.py::test_a_template_on_the_class_beats_a_cell_which_beats_a_file_which_beats_the_docstring",
     "group_size": "flow/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
     "synchronize": "flow/test_waits.py::test_the_session_waits_for_all_places_but_not_for_dropouts",
@@ -99,7 +99,7 @@ TEMPLATES = {
 
 REAL_TIME = {
     "notify": "realtime/test_delivery.py::test_a_notification_reaches_its_recipients_once_and_nobody_else",
-    "where": "realtime/test_delivery.py::test_where_says_on_which_page_recipients_must_be",
+    "where": "realtime/test_delivery.py::test_where_selects_recipients_by_their_page",
     "send_to": "realtime/test_delivery.py::test_cells_send_to_whatever_page_by_default",
     "send_to_one": "realtime/test_delivery.py::test_without_a_sender_there_is_no_page_of_the_sender",
     "players": "session/test_entity_list.py::test_get_finds_by_name_label_id_and_identifier",
@@ -117,21 +117,21 @@ REAL_TIME = {
     "live": "experiment/test_live.py::test_arguments_arrive_with_the_annotated_types",
     "exclusive": "engine/test_calls.py::test_exclusive_calls_of_a_session_never_overlap_not_even_at_await",
     "thread": "engine/test_calls.py::test_a_thread_method_holds_nobody_up",
-    "Refused": "engine/test_calls.py::test_an_error_meant_for_the_participant_is_told_with_type_and_message",
+    "Refused": "engine/test_calls.py::test_an_error_for_the_participant_is_sent_with_type_and_message",
 }
 """What pushes, steers and watches."""
 
 DATA = {
     "get": "session/test_entities.py::test_a_field_is_set_read_and_deleted",
     "fields": "session/test_entities.py::test_fields_lists_what_was_set",
-    "history": "session/test_entities.py::test_history_tells_every_change_with_the_value_after_it",
+    "history": "session/test_entities.py::test_history_has_every_change_with_the_value_after_it",
     "within": "session/test_entities.py::test_within_shows_the_fields_as_they_were",
     "along": "session/test_entities.py::test_along_goes_through_the_values_of_a_field",
     "member_id": "session/test_groups.py::test_members_know_their_group_and_each_other",
     "label": "realtime/test_rooms.py::test_a_label_becomes_the_players_and_admits_once",
     "online": "flow/test_waits.py::test_who_has_closed_the_tab_is_not_put_into_a_group",
     "settings": "session/test_entities.py::test_settings_are_read_only_with_attribute_access",
-    "filter": "session/test_entity_list.py::test_filter_keeps_those_for_whom_all_conditions_hold",
+    "filter": "session/test_entity_list.py::test_filter_returns_members_for_which_all_conditions_hold",
     "find_one": "session/test_entity_list.py::test_find_one_finds_exactly_one",
     "each": "session/test_entity_list.py::test_each_reads_one_field_or_several",
     "assign": "session/test_entity_list.py::test_assign_gives_one_value_to_all_or_one_to_each",
@@ -143,7 +143,7 @@ DATA = {
     "Entry": "session/test_model_functions.py::test_entries_come_back_typed_in_order_with_id_and_time",
     "create_model": "session/test_model_functions.py::test_entries_come_back_typed_in_order_with_id_and_time",
     "add_entry": "session/test_model_functions.py::test_entries_come_back_typed_in_order_with_id_and_time",
-    "add_raw_entry": "session/test_model_functions.py::test_types_are_kept_apart_and_raw_entries_are_dicts",
+    "add_raw_entry": "session/test_model_functions.py::test_types_are_separate_and_raw_entries_are_dicts",
     "get_entries": "session/test_model_functions.py::test_entries_come_back_typed_in_order_with_id_and_time",
     "filter_entries": "session/test_model_functions.py::test_filters_are_by_equality_predicate_and_id",
     "predicate": "session/test_model_functions.py::test_filters_are_by_equality_predicate_and_id",

@@ -110,7 +110,7 @@ def test_the_watchdog_goes_on_after_a_warning_that_could_not_be_shown(
         until_true(lambda: len(times) > 4)
 
 
-def test_whatever_keeps_the_log_from_being_written_is_said_and_tried_again(
+def test_whatever_prevents_writing_the_log_is_reported_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is lost, and what waits for the commit is done once it is made."""

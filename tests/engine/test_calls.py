@@ -196,7 +196,7 @@ async def test_only_live_methods_can_be_called(name: str) -> None:
         assert calls["value"].map(lambda call: call["outcome"]).tolist() == ["refused", "ok"]
 
 
-async def test_hostile_names_are_kept_in_a_database_and_survive_it(tmp_path: Path) -> None:
+async def test_hostile_names_are_stored_in_a_database_unchanged(tmp_path: Path) -> None:
     """What a browser sends as a name is only ever text, also for SQLite."""
     options = {"db": tmp_path / "log.sqlite3"}
     names = ["a\0b", "'; drop table events; --", "🎈", "\x7f", "a\\u0000b", "\u2028"]
@@ -404,7 +404,7 @@ async def test_a_result_that_cannot_be_sent_is_the_authors_mistake(method: str) 
 
 
 @pytest.mark.parametrize("method", ["fail", "fail_later"])
-async def test_an_error_meant_for_the_participant_is_told_with_type_and_message(
+async def test_an_error_for_the_participant_is_sent_with_type_and_message(
     method: str,
 ) -> None:
     """Refused reaches the caller as it is and is no trouble for the researcher."""
@@ -1120,7 +1120,7 @@ async def test_arguments_that_cannot_be_read_never_get_into_the_log(
         assert len(run.calls) == 3
 
 
-async def test_the_log_keeps_a_short_head_of_a_refused_call() -> None:
+async def test_the_log_has_a_short_head_of_a_refused_call() -> None:
     """Large arguments and names of a call that never ran are not written to the disk."""
     with serving(Desk) as run:
         ann = await Browser.open(run)
@@ -1175,7 +1175,7 @@ async def test_a_log_that_holds_an_unreadable_call_opens_and_can_be_read(
         assert rerun(run, [Desk], namespace={}).same
 
 
-async def test_a_message_that_fails_delays_no_other_and_keeps_the_line(
+async def test_a_message_that_fails_delays_no_other_and_leaves_the_connection_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A fault of ours is reported; the caller is answered, and those in the same batch as well."""

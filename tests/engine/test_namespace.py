@@ -72,7 +72,7 @@ async def test_a_page_that_is_never_shown_runs_its_hooks() -> None:
         assert run.players[0].position == 2
 
 
-async def test_answers_are_kept_for_the_next_time_the_page_is_shown() -> None:
+async def test_answers_are_stored_for_the_next_time_the_page_is_shown() -> None:
     class Draft(Page):
         fields = {"text": StringField(label="Text")}
         keep_values = True
@@ -117,7 +117,7 @@ def test_without_them_there_is_nothing_to_read() -> None:
 
 
 @pytest.mark.parametrize("players", [0, 2, 4])
-def test_an_experiment_for_pairs_says_nothing_when_everybody_has_a_partner(
+def test_an_experiment_for_pairs_does_not_warn_when_everybody_has_a_partner(
     players: int, recwarn: pytest.WarningsRecorder
 ) -> None:
     with served(Ask, players=players, SUGGESTED_MULTIPLE=2):
@@ -126,7 +126,7 @@ def test_an_experiment_for_pairs_says_nothing_when_everybody_has_a_partner(
         assert [str(one.message) for one in advice] == []
 
 
-def test_an_experiment_for_pairs_says_when_somebody_has_none() -> None:
+def test_an_experiment_for_pairs_warns_when_somebody_has_none() -> None:
     warned = pytest.warns(UserWarning, match=r"3 places.*multiples of 2")
     with warned, served(Ask, players=3, SUGGESTED_MULTIPLE=2):
         pass

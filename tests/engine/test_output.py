@@ -87,7 +87,7 @@ async def test_what_a_method_prints_reaches_the_log_and_stdout(
         assert said["code"] == Market.source.hash
 
 
-async def test_stderr_hooks_and_background_tasks_are_heard_too(
+async def test_stderr_hooks_and_background_tasks_are_logged_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each with its own cause."""
@@ -105,7 +105,7 @@ async def test_stderr_hooks_and_background_tasks_are_heard_too(
         assert "in the background" in captured.out
 
 
-async def test_text_without_a_newline_is_kept_and_is_the_methods_that_said_it() -> None:
+async def test_text_without_a_newline_is_logged_for_the_method_that_printed_it() -> None:
     """Two methods that print parts of a line do not mix, and closing loses nothing."""
     with serving(Market) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
@@ -130,7 +130,7 @@ async def test_what_cells_print_is_not_taken_for_the_experiments(
         assert capsys.readouterr().out == "from a cell\nfrom a cell's thread\n"
 
 
-async def test_output_that_is_not_text_in_any_encoding_is_kept_as_well_as_it_can_be() -> None:
+async def test_output_that_is_not_unicode_is_logged_with_escapes() -> None:
     """And everybody goes on."""
     with serving(Market) as run:
         ann = await Browser.open(run)

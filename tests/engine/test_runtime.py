@@ -140,7 +140,7 @@ async def test_no_call_begins_once_pause_has_returned() -> None:
             await ann.answer(asked)
 
 
-def test_spawning_on_a_closed_run_says_that_it_is_closed() -> None:
+def test_spawning_on_a_closed_run_raises_closed_run() -> None:
     """Like any other use of it."""
     with serving(Market, names=NAMES) as run:
         run.close()

@@ -115,7 +115,7 @@ async def test_a_slow_hook_is_named() -> None:
         assert (await loading).code == 200
 
 
-async def test_a_cell_that_keeps_the_lock_is_named() -> None:
+async def test_a_cell_that_holds_the_lock_is_named() -> None:
     """The warning comes while the cell holds it, and once."""
     with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
         ann = await Browser.open(run)
@@ -319,7 +319,7 @@ async def test_nothing_is_interrupted_where_nothing_is_held_up() -> None:
         await ann.answer(asked)
 
 
-async def test_a_monitor_hears_of_it_while_the_loop_is_held_up() -> None:
+async def test_a_monitor_is_warned_while_the_loop_is_blocked() -> None:
     """Not only afterwards: it may be for ever."""
     told: list[dict[str, Any]] = []
     with redirect_stderr(io.StringIO()), serving(Slow) as run:

@@ -228,7 +228,7 @@ WHERE: dict[str, tuple[Any, list[int]]] = {
 
 
 @pytest.mark.parametrize("place", WHERE)
-async def test_where_says_on_which_page_recipients_must_be(place: str) -> None:
+async def test_where_selects_recipients_by_their_page(place: str) -> None:
     """None: the sender's page; ...: any; a class or an index: that page."""
     where, expected = WHERE[place]
     with serving(First, Second, Third, players=4) as run:
@@ -506,7 +506,7 @@ async def test_what_was_pushed_on_an_earlier_page_does_not_follow_to_the_next() 
         assert ann.data() == ["first"]
 
 
-async def test_a_tab_on_a_page_that_the_player_has_left_is_told_to_reload() -> None:
+async def test_a_tab_on_a_page_that_the_player_has_left_is_reloaded() -> None:
     """It connects for a page that is no longer the player's."""
     with serving(First, Second) as run:
         ann = await Browser.open(run)

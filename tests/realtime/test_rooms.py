@@ -294,7 +294,7 @@ async def test_whoever_begins_to_wait_just_as_the_room_opens_is_called_in_too() 
         assert (await ann.called_in()).status == 303
 
 
-async def test_a_label_is_checked_before_the_wait_and_kept_in_the_address() -> None:
+async def test_a_label_is_checked_before_the_wait_and_stays_in_the_address() -> None:
     with serving(Hello, players=0) as run:
         room = run.room("lab", ["p01"], open=False)
         ann = await Visitor(room).look()
@@ -402,7 +402,7 @@ async def test_rooms_labels_and_visits_survive_a_restart(tmp_path: Path) -> None
         assert (await known.look()).status == 200  # served without being asked for
 
 
-async def test_the_log_alone_tells_of_rooms(tmp_path: Path) -> None:
+async def test_the_log_alone_restores_rooms(tmp_path: Path) -> None:
     with serving(Hello, players=1, db=str(tmp_path / "log.sqlite3")) as run:
         room = run.room("lab", ["p01", "p02"])
         await (await Visitor(room, "p02").look()).enter()

@@ -69,7 +69,7 @@ def test_a_field_is_set_read_and_deleted(player: Player, logged: Logged) -> None
     ]
 
 
-def test_a_field_that_nobody_set_says_so_and_what_to_do(player: Player) -> None:
+def test_an_unset_field_raises_an_error_with_advice(player: Player) -> None:
     for read in (lambda: player.bid, lambda: delattr(player, "bid")):
         with pytest.raises(UnknownField, match=rf"{player.subject} has no field 'bid'.\nSet it"):
             read()
@@ -216,7 +216,7 @@ def test_the_authors_own_object_can_change_without_changing_the_field(player: Pl
 # ---- with ----------------------------------------------------------------------------------
 
 
-def test_with_keeps_what_was_changed_in_place(player: Player, logged: Logged) -> None:
+def test_with_logs_in_place_changes(player: Player, logged: Logged) -> None:
     player.array, player.lot, player.draws = np.zeros(3), Lot(1), random.Random(1)
     player.frame, player.pair, player.same = pd.DataFrame({"a": [1]}), Pair(1, []), Lot(5)
     logged()
@@ -239,7 +239,7 @@ def test_with_keeps_what_was_changed_in_place(player: Player, logged: Logged) ->
     assert (first, past["draws"].random()) == (rest.random(), rest.random())
 
 
-def test_with_keeps_changes_of_objects_in_lists(player: Player, logged: Logged) -> None:
+def test_with_logs_changes_of_objects_in_lists(player: Player, logged: Logged) -> None:
     player.lots, player.book = [Lot(1), Lot(2)], {"a": (np.zeros(2),), "n": [1]}
     logged()
     with player as p:
@@ -268,7 +268,7 @@ def test_with_logs_nothing_where_nothing_changed(player: Player, logged: Logged)
     assert logged() == []
 
 
-def test_with_inside_with_keeps_everything(player: Player) -> None:
+def test_nested_with_logs_everything(player: Player) -> None:
     player.array, player.lot = np.zeros(1), Lot(1)
     with player as p:
         p.lot.qty = 2
@@ -281,7 +281,7 @@ def test_with_inside_with_keeps_everything(player: Player) -> None:
     assert not player._world.lock.owned()
 
 
-def test_with_keeps_what_was_changed_before_an_error(player: Player) -> None:
+def test_with_logs_changes_before_an_error(player: Player) -> None:
     player.lot = Lot(1)
 
     def fail() -> None:
@@ -332,7 +332,7 @@ def test_an_array_changed_outside_with_is_not_in_the_snapshot_either(player: Pla
 # ---- the past ------------------------------------------------------------------------------
 
 
-def test_history_tells_every_change_with_the_value_after_it(player: Player) -> None:
+def test_history_has_every_change_with_the_value_after_it(player: Player) -> None:
     player.bid = 1
     player.rows = [[1]]
     player.rows[0].append(2)

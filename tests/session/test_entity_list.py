@@ -64,7 +64,7 @@ def test_a_name_goes_before_another_players_label(market: World) -> None:
     assert market.players()[::-1].get(bob.name) is bob
 
 
-def test_get_tells_sessions_and_kinds_apart(worlds: Worlds, market: World) -> None:
+def test_get_distinguishes_sessions_and_kinds(worlds: Worlds, market: World) -> None:
     other = worlds.open("other")
     groups = create_groups(market.session, [market.players()[:2], market.players()[2:]])
     assert other.add_player().name == market.players()[0].name
@@ -74,7 +74,7 @@ def test_get_tells_sessions_and_kinds_apart(worlds: Worlds, market: World) -> No
     assert groups.get(~market.players()[0], None) is None
 
 
-def test_filter_keeps_those_for_whom_all_conditions_hold(four: Bunch[Player]) -> None:
+def test_filter_returns_members_for_which_all_conditions_hold(four: Bunch[Player]) -> None:
     def ids(*conditions: Any) -> list[int]:
         return [p.id for p in four.filter(*conditions)]
 
@@ -96,7 +96,7 @@ def test_filter_passes_over_who_has_no_such_field(four: Bunch[Player]) -> None:
     assert [p.id for p in four.filter(~F.bid & (F.cash > 5))] == [2, 3]
 
 
-def test_filter_says_how_to_write_a_condition(four: Bunch[Player]) -> None:
+def test_filter_explains_how_to_write_a_condition(four: Bunch[Player]) -> None:
     with pytest.raises(TypeError, match=r"Write filter\(F\.bid > 3\)"):
         four.filter(four[0].cash > 3)  # type: ignore[arg-type]
 

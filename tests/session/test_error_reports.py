@@ -153,7 +153,7 @@ async def test_otrees_names_of_players_are_translated() -> None:
             run.players[0].in_round(2)
 
 
-async def test_an_error_event_says_who_where_and_through_which_code() -> None:
+async def test_an_error_event_has_player_page_and_code() -> None:
     """Actor, page, cause and code are those of the call."""
     with serving(Market) as run:
         ann = await Browser.open(run)
@@ -286,7 +286,7 @@ def test_equal_failures_are_counted_for_longer_and_longer(market: World) -> None
     assert len(shown) == 1
 
 
-def test_however_many_words_a_browser_finds_few_kinds_of_failures_are_kept(market: World) -> None:
+def test_few_kinds_of_errors_are_stored_of_one_browser(market: World) -> None:
     """Unknown names and messages without end take bounded memory, and are counted together."""
     shown: list[str] = []
     reports = ErrorReports(market, lambda text, cause: shown.append(text))

@@ -71,7 +71,7 @@ def committed(log: Any, name: str = "market") -> State:
 # ---- commit, then speak ----
 
 
-async def test_nothing_is_said_before_it_is_committed_and_all_in_order_after(
+async def test_nothing_is_published_before_the_commit_and_all_in_order_after(
     faulty: Faulty,
 ) -> None:
     """While the disk is full neither reply nor push nor page leaves; then all do, in order."""
@@ -96,7 +96,7 @@ async def test_nothing_is_said_before_it_is_committed_and_all_in_order_after(
         assert seqs == list(range(1, len(seqs) + 1))
 
 
-async def test_the_researcher_is_told_why_everybody_waits(
+async def test_the_researcher_sees_why_everybody_waits(
     faulty: Faulty, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log's error is shown, and not once for each retry."""
@@ -249,7 +249,7 @@ async def test_what_reading_shows_is_whole_while_the_disk_is_full(faulty: Faulty
         assert [change.value for change in run.session.history("x")] == [1, 2]
 
 
-def test_closing_while_the_disk_is_full_says_that_events_are_lost(faulty: Faulty) -> None:
+def test_closing_while_the_disk_is_full_reports_lost_events(faulty: Faulty) -> None:
     """Nobody was told of them, and the researcher hears of it."""
     with serving(Market, names=NAMES) as run:
         until_true(lambda: run.events["kind"].eq("open").any())
@@ -466,7 +466,7 @@ def test_a_closed_run_refuses_changes_and_still_shows_what_was() -> None:
         assert "closed" in repr(run)
 
 
-async def test_participants_are_told_that_the_session_has_closed() -> None:
+async def test_participants_see_that_the_session_has_closed() -> None:
     """Status, then 4404."""
     with serving(Market, names=NAMES) as run:
         ann = await Browser.open(run)

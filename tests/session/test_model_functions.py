@@ -81,7 +81,7 @@ def test_filters_are_by_equality_predicate_and_id(run: Run) -> None:
     assert len(filter_entries(run.session.offers, Offer, price=2.0)) == 11
 
 
-def test_types_are_kept_apart_and_raw_entries_are_dicts(run: Run) -> None:
+def test_types_are_separate_and_raw_entries_are_dicts(run: Run) -> None:
     add_entry(run.session.offers, run.players[0], Offer, price=1.0)
     add_entry(run.session.offers, run.players[0], Note, text="so")
     add_raw_entry(run.session.offers, {"event": "opened"})
@@ -122,7 +122,7 @@ def test_fields_of_a_model_and_whether_it_exists(run: Run) -> None:
         {"price": 1.0, "colour": "red"}, {"side": "buy"}, {"price": object()},
     ],
 )  # fmt: skip
-def test_an_entry_that_does_not_fit_is_refused_and_not_kept(run: Run, wrong: Any) -> None:
+def test_an_invalid_entry_is_refused_and_not_stored(run: Run, wrong: Any) -> None:
     with pytest.raises((UprootError, TypeError)):
         add_entry(run.session.offers, run.players[0], Offer, **wrong)
     assert get_entries(run.session.offers, Offer) == []

@@ -409,7 +409,7 @@ async def test_what_asyncio_offers_works_in_live_methods(method: str, result: An
         assert await ann.call(method) == result
 
 
-async def test_a_failing_child_cancels_the_others_and_their_clean_up_is_kept() -> None:
+async def test_a_failing_child_cancels_the_others_and_their_clean_up_is_logged() -> None:
     """The finally of a cancelled task still changes the player."""
     with serving(Tasks) as run:
         ann = await Browser.open(run)
@@ -504,7 +504,7 @@ async def test_closing_amid_calls_leaves_no_task_behind(caplog: pytest.LogCaptur
     assert caplog.text == ""
 
 
-def test_spawn_outside_any_run_says_what_to_write_instead() -> None:
+def test_spawn_outside_any_run_explains_what_to_write_instead() -> None:
     """A cell uses run.spawn."""
     with pytest.raises(Exception, match=r"run\.spawn"):
         spawn(asyncio.sleep(0))

@@ -254,7 +254,7 @@ def restore(twin: Any, before: Any) -> None:
     twin.extend(before) if isinstance(twin, list) else twin.update(before)
 
 
-def test_any_sequence_of_changes_is_what_the_log_tells(worlds: Worlds) -> None:
+def test_the_log_reproduces_any_sequence_of_changes(worlds: Worlds) -> None:
     numbers = iter(range(10**6))
 
     class Here(Twins):

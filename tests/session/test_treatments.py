@@ -33,7 +33,7 @@ def test_the_order_follows_from_the_seed_and_is_not_always_the_same() -> None:
     assert len({tuple(draws(8, ["A", "B"], seed=n)) for n in range(8)}) > 1
 
 
-def test_weights_strata_and_keys_are_kept_apart() -> None:
+def test_weights_strata_and_keys_are_independent() -> None:
     assert Counter(draws(30, {"A": 2, "B": 1})) == {"A": 20, "B": 10}
     with serving(Play, seed=1) as run:
         for sex in ("f", "m"):
