@@ -199,7 +199,7 @@ class Browser:
         return await self.answer(await self.ask(method, *args, call_id=call_id, **kwargs))
 
     async def frame(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Wait for the first frame that *fits*; others are kept."""
+        """Wait for the first frame that *fits*; others wait for their reader."""
         for place, frame in enumerate(self._waiting):
             if fits(frame):
                 return self._waiting.pop(place)

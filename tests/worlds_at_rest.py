@@ -44,11 +44,11 @@ def events_of(world: World) -> list[Event]:
 
 
 def replayed(world: World) -> State:
-    """Return what the log alone tells."""
+    """Return the state that replaying the log gives."""
     return State(world.codec).apply_all(events_of(world))
 
 
 def loaded(world: World) -> State:
-    """Return what a snapshot of now tells, without any event after it."""
+    """Return the state in a snapshot of now, without any event after it."""
     world.journal.commit()
     return State(world.codec).load(world.state.dump())

@@ -1,4 +1,4 @@
-"""What a run does beside participants goes on, whatever goes wrong with it once, and says so."""
+"""Periodic work of a run goes on after errors, and reports them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_exit_in_a_callback_does_not_end_the_experiments_thread(left: BaseExcept
 async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A failure in what comes of one player's absence keeps neither the others nor the line."""
+    """An error about one player's absence affects neither the others nor the connection."""
     monkeypatch.setattr(runtimes, "REDIAL_SECONDS", 0.02)
 
     def oh(player: Any) -> None:

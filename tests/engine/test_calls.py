@@ -499,7 +499,7 @@ async def test_an_accidental_value_error_is_the_authors_fault(method: str) -> No
 async def test_a_participant_reads_a_plain_sentence_about_an_argument(
     method: str, args: list[Any], sentence: str
 ) -> None:
-    """None of pydantic's words; the script gets the parts, to say them in the page's language."""
+    """None of pydantic's words; the script gets the parts, to translate them."""
     with serving(Slips) as run:
         ann = await Browser.open(run)
         for _ in range(2):  # the second time it is answered from the log
@@ -513,7 +513,7 @@ async def test_a_participant_reads_a_plain_sentence_about_an_argument(
 
 
 class Unspeakable(Exception):
-    """An exception that cannot even say what it is."""
+    """An exception whose `__str__` fails."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -613,7 +613,7 @@ async def test_however_a_method_fails_the_caller_is_answered_and_all_goes_on(met
 async def test_printing_what_is_not_text_does_not_fail_the_call(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Output is kept as well as it can be; it is never the reason why a call fails."""
+    """Output is logged as well as possible, and never makes a call fail."""
     sys.stdout.reconfigure(errors="backslashreplace")
     with serving(Awkward) as run:
         ann = await Browser.open(run)
@@ -987,7 +987,7 @@ CUT_OFF = [
 async def test_a_call_cut_off_after_its_first_effects_is_never_run_twice(
     method: str, tmp_path: Path
 ) -> None:
-    """A kernel dies after part of a call was committed: its repetition is told 'Interrupted'."""
+    """A kernel dies after part of a call was committed: its repetition gets 'Interrupted'."""
     first, copy = tmp_path / "first.sqlite3", tmp_path / "copy.sqlite3"
     STOP.clear()
     with serving(CutOff, db=first) as run:
@@ -1067,7 +1067,7 @@ async def test_reading_the_past_within_a_call_commits_no_half_of_it() -> None:
 
 
 async def test_calls_wait_while_the_run_is_paused_and_go_on_in_order() -> None:
-    """Participants are told; nothing is refused, nothing is lost."""
+    """Participants read it; nothing is refused, nothing is lost."""
     with serving(Counter) as run:
         ann = await Browser.open(run)
         await ann.settle()

@@ -1,4 +1,4 @@
-"""What a notebook may say around its pages: context, digest, pipeline, landing page, settings."""
+"""What a notebook may define beside its pages: context, digest, pipeline, landing, settings."""
 # ruff: noqa: ANN001, ANN202, RUF012  (authors' code is written as authors write it)
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ async def test_text_without_a_newline_is_logged_for_the_method_that_printed_it()
 async def test_what_cells_print_is_not_taken_for_the_experiments(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Only authors' code in the background is kept."""
+    """Only output of authors' code in the background is logged."""
     with serving(Market) as run:
         print("from a cell")
         thread = threading.Thread(target=print, args=("from a cell's thread",))
@@ -142,7 +142,7 @@ async def test_output_that_is_not_unicode_is_logged_with_escapes() -> None:
 
 
 async def print_strange() -> None:
-    """Print what UTF-8 cannot say."""
+    """Print what UTF-8 cannot encode."""
     print("strange \ud800 text")
 
 
@@ -150,7 +150,7 @@ async def print_strange() -> None:
 
 
 def test_text_is_aimed_at_the_cell_before_it_is_written() -> None:
-    """A kernel that can send a thread's output to a cell is told first."""
+    """A kernel that can direct a thread's output to a cell does so first."""
     told: list[str] = []
 
     class Stream(io.StringIO):

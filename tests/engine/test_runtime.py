@@ -110,7 +110,7 @@ async def test_when_the_participant_server_is_lost_the_run_finds_it_again(
 
 
 async def test_pausing_and_closing_are_in_the_log_as_the_researchers_doing() -> None:
-    """And a page that is loaded meanwhile says so."""
+    """A page that is loaded meanwhile shows it, too."""
     with serving(Market, names=NAMES) as run:
         ann = await Browser.open(run)
         run.pause()

@@ -416,7 +416,7 @@ def kernel(folder: Path) -> Iterator[tuple[Any, list[str]]]:
 async def test_a_call_that_ran_when_the_kernel_died_is_not_run_again(
     method: str, outcome: str, tmp_path: Path
 ) -> None:
-    """Its caller is told; those that had not begun run now. A repeatable method runs again."""
+    """Its caller gets an error; calls that had not begun run now, a repeatable one again."""
     with kernel(tmp_path) as (process, links):
         ann = Browser(links[0])
         await ann.load()

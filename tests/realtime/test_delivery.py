@@ -142,7 +142,7 @@ async def test_what_is_no_recipient_raises_and_nothing_is_sent(recipients: Any) 
 
 
 async def test_groups_sessions_and_unknown_players_are_no_recipients() -> None:
-    """A group is not its players: players(group) says what is meant."""
+    """A group is not its players: players(group) names them."""
     with serving(First) as run:
         group = create_group(run.session, run.players)
         ann = run.players[0]
@@ -253,7 +253,7 @@ async def test_where_that_is_no_page_raises(where: Any) -> None:
 
 
 async def test_without_a_sender_there_is_no_page_of_the_sender() -> None:
-    """send_to says so, instead of sending to nobody."""
+    """send_to raises an error, instead of sending to nobody."""
     with serving(First) as run, pytest.raises(BadPage, match="sender"):
         send_to(run.players, 1, where=None)
 
@@ -291,7 +291,7 @@ async def test_notifications_come_in_the_order_of_the_log() -> None:
 
 
 async def test_a_push_between_rendering_and_connecting_arrives() -> None:
-    """The page knows from which seq on it has to hear."""
+    """The page has the seq from which on it needs pushes."""
     with serving(First) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
         await bob.call("tell_all", "before")

@@ -1,4 +1,4 @@
-"""ErrorReports: what went wrong is kept and shown to the researcher, and to nobody else."""
+"""ErrorReports: errors are logged and shown to the researcher, and to nobody else."""
 # ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ Logged = Callable[[], list[Event]]
 
 
 def members(world: World) -> dict[str, list[int]]:
-    """Return the ids of each group's members, as the log tells them too."""
+    """Return the ids of each group's members, which are those in the log, too."""
     now = {group.name: group.players.each("id") for group in world.session.groups}
     for state in (replayed(world), loaded(world)):
         ids = {name: player.id for name, player in state.players.items()}

@@ -28,7 +28,7 @@ from uproot_nb.session.world import World, load_state
 
 
 class Market(Page):
-    """Trades and tells."""
+    """Trades and notifies."""
 
     @live
     def echo(page, player, x):
@@ -151,7 +151,7 @@ async def test_another_programs_lock_makes_writing_wait_and_nobody_else(
 async def test_nothing_is_acknowledged_while_the_file_is_away(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Without any call it is noticed, participants read "paused", and the cell says why."""
+    """It is noticed without a call: participants read "paused", and the cell shows why."""
     db = tmp_path / "log.sqlite3"
     with serving(Market, names=NAMES, db=str(db)) as run:
         ann = await Browser.open(run)
@@ -250,7 +250,7 @@ async def test_what_reading_shows_is_whole_while_the_disk_is_full(faulty: Faulty
 
 
 def test_closing_while_the_disk_is_full_reports_lost_events(faulty: Faulty) -> None:
-    """Nobody was told of them, and the researcher hears of it."""
+    """Participants have not seen them, and the researcher gets an error."""
     with serving(Market, names=NAMES) as run:
         until_true(lambda: run.events["kind"].eq("open").any())
         with faulty.disk_full():
@@ -545,7 +545,7 @@ async def test_killing_the_process_loses_nothing_that_was_acknowledged(tmp_path:
 
 
 def check_kept(run: Run, acknowledged: list[list[int]]) -> None:
-    """Compare what the log has with what browsers were told."""
+    """Compare what the log has with what browsers were sent."""
     for number, prices in enumerate(acknowledged):
         name = run.players[number].name
         kept = [price for who, price in run.session.offers if who == name]

@@ -226,7 +226,7 @@ async def test_spawning_under_the_lock_does_not_hang() -> None:
 
 
 def test_closing_under_the_lock_does_not_hang() -> None:
-    """It closes or says why not; and it can be closed afterwards."""
+    """It closes or raises an error; and it can be closed afterwards."""
 
     def cell(run: Any) -> Any:
         with run.lock:
@@ -456,7 +456,7 @@ async def test_a_spawned_task_that_fails_is_shown_and_named(
 
 
 async def test_a_spawned_task_ends_with_the_run_and_may_clean_up() -> None:
-    """Its finally runs, and what it changes then is kept."""
+    """Its finally runs, and its changes are logged."""
 
     async def work(session: Any) -> None:
         try:

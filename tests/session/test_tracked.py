@@ -76,7 +76,7 @@ def containers(value: Any) -> list[Any]:
 
 
 def shape(value: Any) -> Any:
-    """Return a value with the types that `==` does not tell apart (1, True and 1.0) written out."""
+    """Return a value with types that `==` does not distinguish (1, True, 1.0) written out."""
     if isinstance(value, (list, tuple)):
         return (list if isinstance(value, list) else tuple, [shape(item) for item in value])
     if isinstance(value, dict):
@@ -236,7 +236,7 @@ class Twins(RuleBasedStateMachine):
 
 
 def apart(value: Any) -> Any:
-    """Return a value in which nothing stands twice: a field keeps two values in that case."""
+    """Return a value without repeated objects, of which a field makes two values."""
     if isinstance(value, (list, tuple)):
         return type(value)(apart(item) for item in value)
     if isinstance(value, dict):
