@@ -23,5 +23,5 @@ async def repeat(
         for act in acts:
             try:
                 act()
-            except Exception as error:  # the border around one act: the task must go on
+            except Exception as error:  # the border around one act: the task continues
                 report(error)

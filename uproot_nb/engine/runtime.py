@@ -634,7 +634,7 @@ class Runtime:
             text = (
                 f"The log of '{self.name}' cannot be written: {error}\n"
                 "Participants read that the study is paused. Nothing is acknowledged meanwhile; "
-                "it is tried again all the time, and goes on by itself."
+                "writing is tried again, and the study continues by itself."
             )
         self._show(text, Cause("", "", "log", ""))
 
@@ -892,7 +892,7 @@ def _words_of(message: TakenOver | RoomShared, session: str) -> str:
     if isinstance(message, TakenOver):
         return (
             f"Another kernel serves the session '{session}' now, from {message.origin}.\n"
-            "Its participants are there; whatever happens to the session here concerns nobody. "
+            "Its participants are there; changes made here reach nobody. "
             "Close this run: run.close()."
         )
     room = repr(message.name)

@@ -32,7 +32,7 @@ log."""
 REMEMBERED_BYTES = 8 * 1024 * 1024
 """Bytes of all pushes held in memory."""
 LONGEST_BACKLOG = 10_000
-"""Pushes that are sent again to a page; one that has missed more loads anew."""
+"""Pushes that are sent again to a page; a page that has missed more is reloaded."""
 LARGEST_BACKLOG = 2 * 1024 * 1024
 """Bytes of pushes that are sent again to a page."""
 PART_BYTES = 256 * 1024
@@ -41,9 +41,9 @@ SEARCHED_BYTES = 64 * 1024 * 1024
 """Bytes of pushes that are read from the log at once, for all pages that have missed some."""
 _EVENTS_A_TURN = 500
 _BYTES_A_PUSH = 200
-"""What a push takes besides its frame."""
+"""Bytes of memory for a push besides its frame."""
 _LEAST_COST = 2048
-"""What answering one socket counts as, in bytes: others have their turn between many."""
+"""Bytes that answering one socket counts for at least, so that many leave turns to others."""
 
 RELOAD = to_sendable_json({"op": "action", "action": "reload"})
 
@@ -51,7 +51,7 @@ Frames = list[tuple[int, bytes]]
 
 
 class _Sent:
-    """A push: its seq and frame; the frame is empty once it is no longer remembered."""
+    """A push: its seq and frame, which is empty once it has been dropped."""
 
     __slots__ = ("frame", "seq")
 
