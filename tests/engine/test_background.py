@@ -105,7 +105,7 @@ def test_the_watchdog_goes_on_after_a_warning_that_could_not_be_shown(
 ) -> None:
     times: list[int] = []
     monkeypatch.setattr("uproot_nb.engine.watchdog.CHECK_SECONDS", 0.005)
-    monkeypatch.setattr("uproot_nb.engine.watchdog.Watchdog._look", failing(times, OSError()))
+    monkeypatch.setattr("uproot_nb.engine.watchdog.Watchdog._check", failing(times, OSError()))
     with serving(Somewhere):
         until_true(lambda: len(times) > 4)
 

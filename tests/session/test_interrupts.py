@@ -119,7 +119,7 @@ def check(run: Run) -> None:
         world.journal.commit()
         assert journal.committed == journal.seq
     run._runtime.wait_for(_turn())  # what was to be said after the commit is said
-    assert not journal._speaking
+    assert not journal._due
 
 
 async def _turn() -> None:
