@@ -268,13 +268,13 @@ def test_the_snapshots_of_an_older_database_are_read(tmp_path: Path) -> None:
                 pd.testing.assert_frame_equal(market.at(seq), whole.at(seq))
 
 
-def test_states_on_the_way_are_kept_so_that_a_long_log_is_not_read_twice() -> None:
+def test_states_on_the_way_are_stored_so_that_a_long_log_is_not_read_twice() -> None:
     with Live() as live:
         live.go([("set", 0, "bid", number) for number in range(200)])
         frames = tables(live)
         frames._past._every = 50
         last = live.world.journal.committed
         assert frames.at(last)["bid"].iloc[0] == 199
-        assert len(frames._past._kept) >= 3
+        assert len(frames._past._stored) >= 3
         for seq in range(last - 60, last, 7):
             pd.testing.assert_frame_equal(frames.at(seq), tables(live).at(seq))

@@ -16,7 +16,7 @@ import pytest
 
 from tests.log.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
 from uproot_nb.errors import ForeignJournal, LostEvents, MovedLog, NotALog
-from uproot_nb.log.sqlite import LOOK_SECONDS, RESCUE_SECONDS, SqliteLog, accept_loss
+from uproot_nb.log.sqlite import CHECK_SECONDS, RESCUE_SECONDS, SqliteLog, accept_loss
 
 Kill = Callable[[str], None]
 
@@ -245,7 +245,7 @@ def test_nothing_is_committed_to_a_file_without_its_name(
     log: SqliteLog, path: Path, clock: Clock, harm: Any
 ) -> None:
     harm(path)
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     for write in (lambda: log.append(events(4, 4)), log.check_place, lambda: log.claim("new")):
         with pytest.raises(MovedLog, match=path.name):
             write()
@@ -253,7 +253,7 @@ def test_nothing_is_committed_to_a_file_without_its_name(
 
 def test_it_goes_on_when_the_file_is_back(log: SqliteLog, path: Path, clock: Clock) -> None:
     path.rename(path.with_name("elsewhere"))
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     with pytest.raises(MovedLog):
         log.append(events(4, 4))
     path.with_name("elsewhere").rename(path)
@@ -269,7 +269,7 @@ def test_all_of_it_is_saved_beside_a_file_that_stays_away(
 ) -> None:
     secret = log._secret(log._writer, "market")  # type: ignore[arg-type]
     harm(path)
-    clock.now += LOOK_SECONDS
+    clock.now += CHECK_SECONDS
     with pytest.raises(MovedLog) as moved:
         log.append(events(4, 4))
     clock.now += RESCUE_SECONDS

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from uproot_nb.errors import SessionTaken
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import (
+    RECENT_SNAPSHOTS,
     SNAPSHOT_BLOCK,
-    SNAPSHOTS_KEPT,
     EventLog,
     MemoryLog,
     SessionRecord,
     Snapshot,
-    snapshots_to_keep,
+    retained_snapshots,
 )
 from uproot_nb.log.sqlite import SqliteLog
 
@@ -232,15 +232,15 @@ def test_a_snapshot_of_every_block_of_events_is_kept(log: EventLog) -> None:
         assert nearest is not None
         assert nearest.seq // SNAPSHOT_BLOCK == seq // SNAPSHOT_BLOCK
     kept = {found.seq for seq in taken if (found := log.load_snapshot("market", seq))}
-    assert len(kept) == 10 + SNAPSHOTS_KEPT
+    assert len(kept) == 10 + RECENT_SNAPSHOTS
 
 
 @given(st.lists(st.integers(1, 5 * SNAPSHOT_BLOCK), min_size=1, unique=True))
 def test_what_is_kept_does_not_depend_on_when_the_rest_was_dropped(seqs: list[int]) -> None:
     kept: set[int] = set()
     for seq in sorted(seqs):
-        kept = snapshots_to_keep({*kept, seq})
-    assert kept == snapshots_to_keep(seqs)
+        kept = retained_snapshots({*kept, seq})
+    assert kept == retained_snapshots(seqs)
     assert {seq // SNAPSHOT_BLOCK for seq in kept} == {seq // SNAPSHOT_BLOCK for seq in seqs}
 
 

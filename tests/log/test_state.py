@@ -20,7 +20,7 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.log.state import (
-    KEPT_PAGE_LOADS,
+    KNOWN_PAGE_LOADS,
     CallLedger,
     State,
     change_container,
@@ -265,9 +265,9 @@ def test_an_id_has_a_page_load_and_a_number(call_id: str, parts: tuple[str, int]
 
 def test_a_call_is_known_again_after_any_number_of_other_page_loads() -> None:
     ledger = CallLedger()
-    for load in range(3 * KEPT_PAGE_LOADS):
+    for load in range(3 * KNOWN_PAGE_LOADS):
         ledger.note(f"load{load}-5", load + 1)
-    assert len(ledger.highest) == len(ledger.roots) == KEPT_PAGE_LOADS
+    assert len(ledger.highest) == len(ledger.roots) == KNOWN_PAGE_LOADS
     assert [ledger.is_new(f"load0-{number}") for number in (4, 5, 6)] == [False, False, True]
     assert ledger.is_new("another-1")
     loaded = CallLedger(ledger.highest, ledger.roots, ledger.former)
@@ -277,10 +277,10 @@ def test_a_call_is_known_again_after_any_number_of_other_page_loads() -> None:
 def test_a_page_load_that_comes_back_after_many_others_goes_on_counting() -> None:
     ledger = CallLedger()
     ledger.note("early-1", 1)
-    for load in range(2 * KEPT_PAGE_LOADS):
+    for load in range(2 * KNOWN_PAGE_LOADS):
         ledger.note(f"load{load}-5", load + 2)
     ledger.note("early-2", 2000)
-    for load in range(2 * KEPT_PAGE_LOADS):
+    for load in range(2 * KNOWN_PAGE_LOADS):
         ledger.note(f"more{load}-5", load + 3000)
     assert [ledger.is_new(f"early-{number}") for number in (1, 2, 3)] == [False, False, True]
 

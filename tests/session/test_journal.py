@@ -171,7 +171,7 @@ async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
 ) -> None:
     """What was acknowledged before and after is in the file that the cell names."""
     monkeypatch.setattr("uproot_nb.log.sqlite.RESCUE_SECONDS", 0.0)
-    monkeypatch.setattr("uproot_nb.log.sqlite.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.CHECK_SECONDS", 0.0)
     db, rescued = tmp_path / "log.sqlite3", tmp_path / "log.rescued.sqlite3"
     with serving(Market, names=NAMES, db=str(db)) as run:
         ann = await Browser.open(run)

@@ -1,4 +1,4 @@
-"""Views: what the log tells of calls, pushes, pages and presence, as tables."""
+"""Activity tables: calls, pushes, page visits and presence, from the events of a log."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def page_times_table(events: Iterable[Event], codec: Codec) -> pandas.DataFrame:
     """Return a row per visit to a page: when it began and ended, its seconds, how it ended.
 
     `how` is "submit", "timeout", or what moved the player; missing while the visit goes on. `nth`
-    counts from 0 how often the page stood in the player's journey before. The last page, after
-    which there is none, is no visit.
+    counts from 0 how often the page came earlier in the player's journey. The last page of a
+    journey has no row.
     """
     return table(list(_visits(events, codec)), _PAGE_TIME)
 
@@ -132,8 +132,8 @@ def presence_table(events: Iterable[Event]) -> pandas.DataFrame:
             rows.append(row)
         elif player in here:
             seconds = event.time - here[player]["online_time"]
-            told = {"offline": event.time, "offline_time": event.time, "seconds": seconds}
-            here.pop(player).update(told)
+            row_end = {"offline": event.time, "offline_time": event.time, "seconds": seconds}
+            here.pop(player).update(row_end)
     return table(rows, _PRESENCE)
 
 

@@ -1,4 +1,4 @@
-"""Changes: the data events of a log by the kind of their subject, and which fields they are of."""
+"""Changes: the data events of a log by kind of subject, and the fields that they change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
 
 __all__ = [
-    "LONG", "SUBJECTS", "Changed", "Changes", "Keeps", "head_columns", "head_of", "long_columns",
+    "LONG", "SUBJECTS", "Changed", "Changes", "FieldFilter", "head_columns", "head_of",
+    "long_columns",
 ]  # fmt: skip
 
 SUBJECTS = {"player": "players", "group": "groups", "session": "session", "model": "models"}
@@ -22,8 +23,8 @@ LONG: dict[str, Kind] = {
 }  # fmt: skip
 _WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "text"}
 
-Keeps = Callable[[str, str], bool]
-"""(kind of subject, field) → whether the field belongs into the export."""
+FieldFilter = Callable[[str, str], bool]
+"""(kind of subject, field) → whether the export includes the field."""
 
 
 @lru_cache(65_536)
@@ -38,33 +39,33 @@ def head_of(kind: str) -> dict[str, Kind]:
 
 
 class Changed(NamedTuple):
-    """Some changes of one kind of subjects.
+    """Changes to subjects of one kind.
 
     Attributes:
-        head: when they were, and of whom: the columns of `head_of`.
-        told: the new values, or what was done to the list or dict.
+        head: the columns of `head_of`: times, and the changed subject.
+        values: the new values, or the operation on a list or dict.
         cells: the values after the changes, but None after a change in place.
     """
 
     kind: str
     events: EventColumns
     head: Sequence[Column]
-    told: Sequence[Cell]
+    values: Sequence[Cell]
     cells: Sequence[Cell]
 
 
 class Changes:
-    """A log's changes, page by page; it learns which fields there are, and of what kinds.
+    """A log's changes, page by page; it collects the fields and the kinds of their values.
 
-    changes = Changes(codec, keeps)
+    changes = Changes(codec, includes)
     for page in log.read_columns("market", kinds=CHANGES):
         for some in changes.by_kind(page):
             …
     changes.fields["player"]        # {"bid": "number", …}
     """
 
-    def __init__(self, codec: Codec, keeps: Keeps) -> None:
-        self._codec, self._keeps = codec, keeps
+    def __init__(self, codec: Codec, includes: FieldFilter) -> None:
+        self._codec, self._includes = codec, includes
         self._found: dict[str, dict[str, set[Kind]]] = {}
         self._met: set[tuple[str, str]] = set()
 
@@ -77,7 +78,7 @@ class Changes:
         }
 
     def by_kind(self, page: EventColumns) -> Iterator[Changed]:
-        """Yield the changes of fields that belong into the export."""
+        """Yield the changes of fields that the export includes."""
         subjects = list(map(_subject_kind, page.subject))
         for kind, name in dict.fromkeys(zip(subjects, page.field, strict=True)):
             self._meet(kind, name)
@@ -85,28 +86,28 @@ class Changes:
             those = [s == kind and f in fields for s, f in zip(subjects, page.field, strict=True)]
             if any(those):
                 changed = _changed(kind, page.chosen(those), self._codec)
-                told = zip(changed.events.field, map(kind_of, changed.cells), strict=True)
-                for name, kind_of_value in dict.fromkeys(told):
+                found = zip(changed.events.field, map(kind_of, changed.cells), strict=True)
+                for name, kind_of_value in dict.fromkeys(found):
                     fields[name].add(kind_of_value)
                 yield changed
 
     def _meet(self, kind: str, name: str) -> None:
         if (kind, name) not in self._met:
             self._met.add((kind, name))
-            if kind in SUBJECTS and self._keeps(kind, name):
+            if kind in SUBJECTS and self._includes(kind, name):
                 self._found.setdefault(kind, {})[name] = set()
 
 
 def _changed(kind: str, events: EventColumns, codec: Codec) -> Changed:
-    told = [
-        text if change == "set" and '"$' not in text else _told(change, text, codec)
+    values = [
+        text if change == "set" and '"$' not in text else _value(change, text, codec)
         for change, text in zip(events.kind, events.value, strict=True)
     ]
-    cells = [None if cell == "null" else cell for cell in told]
-    return Changed(kind, events, head_columns(kind, events), told, cells)
+    cells = [None if cell == "null" else cell for cell in values]
+    return Changed(kind, events, head_columns(kind, events), values, cells)
 
 
-def _told(change: str, text: str, codec: Codec) -> Cell:
+def _value(change: str, text: str, codec: Codec) -> Cell:
     if change == "del":
         return None
     cell = readable(text, codec)
@@ -114,18 +115,18 @@ def _told(change: str, text: str, codec: Codec) -> Cell:
 
 
 def long_columns(changed: Changed) -> list[Column]:
-    """Return changes as they were: the columns of LONG, and of whom."""
+    """Return the columns of LONG, with the name of the changed subject."""
     events = changed.events
     repeated = (events.actor, events.page, events.cause, events.code)
     return [
         *changed.head, Column(events.field, plain=True), Column(events.kind, plain=True),
-        Column(changed.told),
+        Column(changed.values),
         *(Column([text or None for text in column], plain=True) for column in repeated),
     ]  # fmt: skip
 
 
 def head_columns(kind: str, events: EventColumns) -> list[Column]:
-    """Return the columns that tell when changes were, and of whom: nobody, for the session."""
+    """Return the times of changes and, but for the session, the names of the changed subjects."""
     when = [
         Column(events.seq, plain=True), Column(events.time, plain=True),
         Column(_stamps(events.time), plain=True),

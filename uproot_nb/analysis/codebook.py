@@ -1,4 +1,4 @@
-"""Codebook: what each column of an export means, of which type and unit it is."""
+"""Codebook: the meaning, type and unit of each column of an export."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = [
 ]  # fmt: skip
 
 FieldDescriptions = Mapping[tuple[str, str], Mapping[str, Any]]
-"""(what has the field, field) → what is known of it: meaning, unit, choices, …
+"""(owner, field) → its description: meaning, unit, choices, …
 
-What has it is "player", "group", "session" or "model"; "entry/Offer" for entries of that type,
+The owner is "player", "group", "session" or "model"; "entry/Offer" for entries of that type,
 "models/offers" for those of that table."""
 
 Ours = dict[str, tuple[str, str]]
@@ -49,7 +49,7 @@ _LONG: Ours = {
 _OURS: dict[str, Ours] = {
     "latest/players": {
         "player": _PLAYER, "id": ("number in the order of creation, from 0", ""),
-        "label": ("who the participant is, as the room's list says", ""),
+        "label": ("the participant's label, from the room's list", ""),
         "page": ("the page on which the player is", ""),
         "position": ("place in the player's page order, from 0; -1 before the first page", ""),
         "online": ("whether the player has the page open", ""),
@@ -86,7 +86,8 @@ _OURS: dict[str, Ours] = {
         "args": ("its arguments", ""), "kwargs": ("its arguments by name", ""),
         "outcome": ("ok, failed, refused; started if the kernel was killed meanwhile", ""),
         "ms": ("how long the call took in the kernel", "milliseconds"),
-        "error": ("the kind of the failure", ""), "message": ("what the caller was told", ""),
+        "error": ("the kind of the failure", ""),
+        "message": ("the error message for the caller", ""),
         "id": ("the call's own id", ""), "code": _LONG["code"],
     },
     "presence": {
@@ -97,7 +98,7 @@ _OURS: dict[str, Ours] = {
         "offline_time": ("the same as offline", "Unix seconds"),
     },
 }  # fmt: skip
-"""By table; "models" stands for all of models/. Those of markets stand beside their columns."""
+"""By table; "models" stands for all of models/. Those of markets are in market/analysis.""" ""
 
 _IN_JSON = (
     'Inside JSON not-a-number\nand infinity are the texts "NaN", "Infinity" and "-Infinity". '
@@ -167,13 +168,13 @@ def described_fields(events: Iterable[Event], codec: Codec) -> FieldDescriptions
 
 
 class DescribedTable(NamedTuple):
-    """What is known of a table's columns: their kinds, and which field of whom each holds.
+    """A table's columns: their kinds, and the subject's field that each of them holds.
 
     Attributes:
-        ours: the table as which its columns of ours are known: "models" for all of models/,
+        ours: the name in this codebook of its built-in columns: "models" for all of models/,
             "markets/book" for the book of any market, "ledger" for the model of any.
         fields: column → field, without our own columns.
-        keys: under which names the meanings of the fields are known, the best first.
+        keys: the owners under which its fields may be described, the best first.
     """
 
     kinds: Mapping[str, Kind]
@@ -185,7 +186,7 @@ class DescribedTable(NamedTuple):
 def codebook_of(
     tables: Mapping[str, DescribedTable], descriptions: FieldDescriptions
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what is known of each column, by table."""
+    """Return the description of each column, by table."""
     return {
         name: {column: _entry(table, column, descriptions) for column in table.kinds}
         for name, table in tables.items()
@@ -193,16 +194,16 @@ def codebook_of(
 
 
 def _entry(table: DescribedTable, column: str, descriptions: FieldDescriptions) -> dict[str, Any]:
-    told: dict[str, Any] = {"meaning": "", "type": _TYPES[table.kinds[column]], "unit": ""}
+    entry: dict[str, Any] = {"meaning": "", "type": _TYPES[table.kinds[column]], "unit": ""}
     field = table.fields.get(column)
     if field is None:
-        told["meaning"], told["unit"] = _ours(table.ours)[column]
-        return told
+        entry["meaning"], entry["unit"] = _ours(table.ours)[column]
+        return entry
     if field != column:
-        told["field"] = field
+        entry["field"] = field
     for key in reversed(table.keys):
-        told |= descriptions.get((key, field), {})
-    return told
+        entry |= descriptions.get((key, field), {})
+    return entry
 
 
 def _ours(table: str) -> Mapping[str, tuple[str, str]]:
@@ -213,5 +214,7 @@ def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     from uproot_nb.market.analysis.columns import COLUMNS, LEDGER
 
     columns = LEDGER if folder == "ledger" else COLUMNS[name]
-    told = {column: (about.meaning, about.unit) for column, about in columns.items()}
-    return {**_OURS["models"], **told} if folder == "ledger" else {**told, "timestamp": _TIMESTAMP}
+    known = {column: (about.meaning, about.unit) for column, about in columns.items()}
+    if folder == "ledger":
+        return {**_OURS["models"], **known}
+    return {**known, "timestamp": _TIMESTAMP}

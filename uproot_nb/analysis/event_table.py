@@ -35,20 +35,20 @@ class _Codes(dict[str, int]):
 
 
 def _mark_wire(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
-    """Mark the values that are JSON as browsers speak it."""
+    """Mark the values that are plain JSON from browsers, without our tags."""
     if _WIRE_KINDS.isdisjoint(kinds):
         return texts
-    from uproot_nb.analysis.logged_values import Said  # lazy: it imports pandas
+    from uproot_nb.analysis.logged_values import WireText  # lazy: it imports pandas
 
     pairs = zip(kinds, texts, strict=True)
-    return [Said(text) if kind in _WIRE_KINDS else text for kind, text in pairs]
+    return [WireText(text) if kind in _WIRE_KINDS else text for kind, text in pairs]
 
 
 class EventTable:
     """Every event of a session as rows; reads only what is new each time.
 
     Columns: `seq` (int64), `time` (float64, Unix seconds), `timestamp` (UTC, microseconds),
-    `value` (decoded when it is looked at), and the other fields of Event, as categories.
+    `value` (decoded when it is read), and the other fields of Event, as categories.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -58,7 +58,7 @@ class EventTable:
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
         self._shared: pandas.DataFrame | None = None
         self.seq = 0
-        """The last event that is in the table."""
+        """The last event in the table."""
 
     def take(self, events: Iterable[Event]) -> None:
         """Add newer events."""
@@ -124,7 +124,7 @@ class EventTable:
         self._finish(rows)
 
     def _make_room(self, rows: int) -> None:
-        """Let the columns have room for *rows*; frames that were handed out keep the old ones."""
+        """Make room for *rows* in the columns; frames that were returned share the old ones."""
         import numpy as np  # lazy: see __init__
 
         if rows <= self._room:
@@ -141,7 +141,7 @@ class EventTable:
 
     @property
     def df(self) -> pandas.DataFrame:
-        """The table; what the holder changes in it stays with the holder."""
+        """The table; changes to it do not affect later ones."""
         import pandas  # lazy: see __init__
 
         from uproot_nb.analysis.logged_values import LoggedArray  # lazy: it imports pandas
@@ -173,19 +173,19 @@ class EventTable:
             moments = pandas.DatetimeIndex(self._columns["timestamp"].view("datetime64[us]"))
             stamps = moments.tz_localize("UTC")
             self._columns["timestamp"] = stamps.asi8  # newer events are written there
-            told = {name: pandas.Series(self._columns[name], copy=False) for name in _NUMBERS}
-            told["timestamp"] = pandas.Series(stamps, copy=False)
-            self._shared = pandas.DataFrame(told, copy=False)
+            columns = {name: pandas.Series(self._columns[name], copy=False) for name in _NUMBERS}
+            columns["timestamp"] = pandas.Series(stamps, copy=False)
+            self._shared = pandas.DataFrame(columns, copy=False)
         return self._shared.iloc[: self._rows]
 
     def _copied_numbers(self) -> pandas.DataFrame:
         """Return them as a frame of its own: an older pandas would let its holder write to ours."""
         import pandas  # lazy: see __init__
 
-        told = {name: self._columns[name][: self._rows].copy() for name in _NUMBERS}
+        columns = {name: self._columns[name][: self._rows].copy() for name in _NUMBERS}
         moments = self._columns["timestamp"][: self._rows].copy().view("datetime64[us]")
         stamps = pandas.DatetimeIndex(moments).tz_localize("UTC")
-        return pandas.DataFrame({**told, "timestamp": stamps})
+        return pandas.DataFrame({**columns, "timestamp": stamps})
 
     def _category(self, name: str) -> pandas.Categorical:
         import pandas  # lazy: see __init__

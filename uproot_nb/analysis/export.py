@@ -1,4 +1,4 @@
-"""Export: a session as a folder or ZIP of tables that anybody can read, and check."""
+"""Export: a session as a folder or ZIP of tables, with a codebook and checksums."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from uproot_nb.analysis.changes import (
     SUBJECTS,
     Changed,
     Changes,
-    Keeps,
+    FieldFilter,
     head_of,
     long_columns,
 )
@@ -60,27 +60,27 @@ _BOOKKEEPING = frozenset({"between_showed", "round_nested"})
 
 
 def all_but_bookkeeping(kind: str, name: str) -> bool:
-    """Keep every field but those by which the page flow remembers where a player is."""
+    """Include every field but those in which the page flow stores a player's place."""
     return kind != "player" or name not in _BOOKKEEPING
 
 
 def everything(kind: str, name: str) -> bool:
-    """Keep every field."""
+    """Include every field."""
     return True
 
 
 @dataclass
 class Export:
-    """One export: where its tables come from, and what is to be in it.
+    """One export: its tables, and the fields that it includes.
 
         Export("market", codec, changes, tables, last=1200).write(Path("market.zip"))
 
     Attributes:
         changes: the changes up to *last*, oldest first, some at a time.
-        tables: by name: all others than those of changes.
-        keeps: (kind of subject, field) → whether the field belongs to it. It is asked for fields
+        tables: by name: all tables but those of changes.
+        includes: (kind of subject, field) → whether to export the field. It is called for fields
             of authors only, never for columns of ours, and not for the tables of markets.
-        sources: by file name: code to keep with the data.
+        sources: by file name: code to store with the data.
     """
 
     session: str
@@ -89,7 +89,7 @@ class Export:
     tables: Mapping[str, ExportedTable]
     last: int
     format: str = "csv"
-    keeps: Keeps = all_but_bookkeeping
+    includes: FieldFilter = all_but_bookkeeping
     descriptions: FieldDescriptions = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     progress: Progress | None = None
@@ -132,8 +132,8 @@ class Export:
             self._write_changes(folder)
         for name, table in self.tables.items():
             self._write_table(folder, name, table)
-        told = codebook_of(self._described, self.descriptions)
-        text = json.dumps(told, indent=1, ensure_ascii=False)
+        codebook = codebook_of(self._described, self.descriptions)
+        text = json.dumps(codebook, indent=1, ensure_ascii=False)
         (folder / "codebook.json").write_text(text + "\n", "utf-8")
         (folder / _README).write_text(self._readme(), "utf-8")
         for name, code in self.sources.items():
@@ -151,14 +151,14 @@ class Export:
 
     # ---- tables of changes ----
 
-    def _keeps_change(self, kind: str, name: str) -> bool:
+    def _includes_change(self, kind: str, name: str) -> bool:
         if kind == "model" and name in _OURS:
             return False
-        return self.keeps(kind, name)
+        return self.includes(kind, name)
 
     def _write_changes(self, folder: Path) -> None:
         """Read the changes once: the wide tables' rows wait aside until their columns are known."""
-        changes = Changes(self.codec, self._keeps_change)
+        changes = Changes(self.codec, self._includes_change)
         tables: dict[str, _OfOneKind] = {}
         with ExitStack() as open_files:
             for page in self.changes:
@@ -166,7 +166,7 @@ class Export:
                     if some.kind not in tables:
                         tables[some.kind] = self._begin(folder, some.kind, open_files)
                     tables[some.kind].take(some)
-                self._tell(page.seq[-1] / self.last / 2)
+                self._report(page.seq[-1] / self.last / 2)
             for those in tables.values():
                 those.aside.put_all(those.wide.rest())
             fields = changes.fields
@@ -191,9 +191,9 @@ class Export:
                 for head, names, cells in aside:
                     file.write_sparse(head, [places[name] for name in names], cells)
                     done += 1
-                    self._tell((1 + done / pieces) / 2)
+                    self._report((1 + done / pieces) / 2)
 
-    def _tell(self, done: float) -> None:
+    def _report(self, done: float) -> None:
         if self.progress is not None:
             self.progress(done)
 
@@ -201,26 +201,27 @@ class Export:
 
     def _write_table(self, folder: Path, name: str, table: ExportedTable) -> None:
         frame, fields = table.make()
-        kept = [
+        included = [
             column for column in map(str, frame.columns)
-            if column not in fields or self.keeps(table.kind, fields[column])
+            if column not in fields or self.includes(table.kind, fields[column])
         ]  # fmt: skip
-        cells = [_cells(frame[column]) for column in kept]
+        cells = [_cells(frame[column]) for column in included]
         kinds = {
-            column: _kind_in(frame[column], told) for column, told in zip(kept, cells, strict=True)
+            column: _kind_in(frame[column], values)
+            for column, values in zip(included, cells, strict=True)
         }
         keys = (table.key, *_types_in(frame), "model") if table.key else (table.kind,)
         described = DescribedTable(
-            kinds, table.ours, {n: fields[n] for n in kept if n in fields}, keys
+            kinds, table.ours, {n: fields[n] for n in included if n in fields}, keys
         )
         with self._open(folder, name, described) as writer:
             writer.write(zip(*cells, strict=True))
 
-    def _open(self, folder: Path, name: str, told: DescribedTable) -> TableWriter:
-        self._described[name] = told
+    def _open(self, folder: Path, name: str, described: DescribedTable) -> TableWriter:
+        self._described[name] = described
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open_writer(path, self.format, told.kinds)
+        return open_writer(path, self.format, described.kinds)
 
 
 @dataclass
@@ -246,7 +247,7 @@ def _long(kind: str) -> DescribedTable:
 def _wide(kind: str, fields: Mapping[str, Kind]) -> DescribedTable:
     head = head_of(kind)
     columns = beside(head, fields)
-    kinds = head | {columns[name]: told for name, told in fields.items()}
+    kinds = head | {columns[name]: kind_of_field for name, kind_of_field in fields.items()}
     held = {columns[name]: name for name in fields}
     return DescribedTable(kinds, f"sparse/{SUBJECTS[kind]}", held, (kind,))
 

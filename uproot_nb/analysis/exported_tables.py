@@ -1,4 +1,4 @@
-"""ExportedTable: one table of an export, how it is made, and whose fields are in it."""
+"""ExportedTable: one table of an export, how it is made, and the subjects whose fields it has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from uproot_nb.analysis.activity_tables import (
 )
 from uproot_nb.analysis.field_tables import FieldTable
 from uproot_nb.analysis.model_tables import entries_table, models_named, tables_of_models
-from uproot_nb.analysis.state_tables import tell_groups, tell_players, tell_session
+from uproot_nb.analysis.state_tables import (
+    group_field_table,
+    player_field_table,
+    session_field_table,
+)
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import State
@@ -33,9 +37,9 @@ class ExportedTable(NamedTuple):
     """A table that is made when it is written.
 
     Attributes:
-        ours: the table as which the codebook knows its columns of ours.
-        kind: of whom it has fields, as filters know it; empty where it has none.
-        key: how the codebook of an experiment calls it; empty for what its kind says already.
+        ours: the name in the codebook of its built-in columns.
+        kind: the kind of subject, for filters; empty for a table without authors' fields.
+        key: its name in an experiment's codebook; empty if that is its kind.
     """
 
     make: Callable[[], FieldTable]
@@ -47,18 +51,18 @@ class ExportedTable(NamedTuple):
 def exported_tables(
     state: State, session: str, codec: Codec, read: Callable[[Iterable[str]], Iterable[Event]]
 ) -> dict[str, ExportedTable]:
-    """Return the tables of an export, by their names in it, but for those of changes.
+    """Return the tables of an export by name, without those of changes.
 
     Args:
         read: kinds of events → these events, oldest first.
     """
     tables = {
         "latest/players": ExportedTable(
-            partial(tell_players, state, codec), "latest/players", "player"),
+            partial(player_field_table, state, codec), "latest/players", "player"),
         "latest/groups": ExportedTable(
-            partial(tell_groups, state, codec), "latest/groups", "group"),
+            partial(group_field_table, state, codec), "latest/groups", "group"),
         "latest/session": ExportedTable(
-            partial(tell_session, state, session, codec), "latest/session", "session"),
+            partial(session_field_table, state, session, codec), "latest/session", "session"),
         "page_times": _ours("page_times", lambda: page_times_table(read(PAGE_TIMES), codec)),
         "calls": _ours("calls", lambda: calls_table(read(CALLS))),
         "presence": _ours("presence", lambda: presence_table(read(PRESENCE))),
@@ -70,7 +74,7 @@ def exported_tables(
 
 
 def _ours(name: str, make: Callable[[], pandas.DataFrame]) -> ExportedTable:
-    """Return a table that has no fields of authors."""
+    """Return a table without authors' fields."""
     return ExportedTable(lambda: FieldTable(make(), {}), name)
 
 
@@ -123,9 +127,9 @@ def file_name(text: str) -> str:
 
 
 def file_names(texts: Sequence[str]) -> list[str]:
-    """Return a name of a file for each of *texts*, no two alike on any system.
+    """Return a file name for each of *texts*, distinct on every system.
 
-    Where names meet, also but for upper and lower case, the later ones end in _2, _3 …
+    Names that differ only in case or accents get the endings _2, _3 …
     """
     found: list[str] = []
     taken: set[str] = set()
@@ -140,5 +144,5 @@ def file_names(texts: Sequence[str]) -> list[str]:
 
 
 def _bare(name: str) -> str:
-    """Return what file systems compare that make no difference between cases and accents."""
+    """Return a name as file systems compare it that ignore case and accents."""
     return unicodedata.normalize("NFKD", name.casefold())

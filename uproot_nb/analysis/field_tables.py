@@ -1,4 +1,4 @@
-"""FieldTable: rows that begin with columns of ours, and go on with a column for each field."""
+"""FieldTable: built-in columns, followed by a column for each field."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["FieldTable", "field_table"]
 
 Row = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""What one of our columns each holds, and the fields with their values."""
+"""The values of the built-in columns, and those of the fields."""
 
 
 class FieldTable(NamedTuple):
-    """A table, and which field each of its columns holds; the columns of ours hold none."""
+    """A table, and the field in each column; built-in columns are not in `fields`."""
 
     frame: pandas.DataFrame
     fields: Mapping[str, str]
@@ -26,12 +26,12 @@ class FieldTable(NamedTuple):
 def field_table(rows: Sequence[Row], head: Mapping[str, str]) -> FieldTable:
     """Return *rows* as a table: the columns of *head* with its dtypes, then each field.
 
-    A field that is named like one of our columns gets a `_` behind its name, in all rows alike.
+    A field with the name of a built-in column gets a `_` appended, in all rows.
     """
     names = dict.fromkeys(name for _, fields in rows for name in fields)
     columns = beside(head, names)
-    told = [
+    flat = [
         {**ours, **{columns[name]: value for name, value in fields.items()}}
         for ours, fields in rows
     ]
-    return FieldTable(table(told, head), {columns[name]: name for name in names})
+    return FieldTable(table(flat, head), {columns[name]: name for name in names})

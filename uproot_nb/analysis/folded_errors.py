@@ -1,4 +1,4 @@
-"""folded_errors: equal failures in a log as one, with how often and for how many players."""
+"""folded_errors: equal failures in a log as one, with the number of events and of players."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def folded_errors(events: Iterable[Event]) -> tuple[list[Event], list[int], list
     """Return the first event of each kind of failure, its count, and for how many players it was.
 
     Two are equal if type, message, traceback, place, page and code are; failures of authors' code
-    are told apart by player as well. An event that stands for several has a `count` in its value.
+    are distinguished by player as well. An event that stands for several has a `count`.
     """
     firsts: dict[tuple[str, ...], Event] = {}
     counts: dict[tuple[str, ...], int] = {}
     subjects: dict[tuple[str, ...], set[str]] = {}
     for event in events:
         value = orjson.loads(event.value)
-        told = (str(value.get(name)) for name in ("message", "traceback", "source"))
-        whose = event.subject if value.get("traceback") else ""
-        key = (event.field, event.page, event.cause, whose, *told)
+        texts = (str(value.get(name)) for name in ("message", "traceback", "source"))
+        subject = event.subject if value.get("traceback") else ""
+        key = (event.field, event.page, event.cause, subject, *texts)
         firsts.setdefault(key, event)
         counts[key] = counts.get(key, 0) + int(value.get("count", 1))
         known = subjects.setdefault(key, set())

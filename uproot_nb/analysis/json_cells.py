@@ -1,6 +1,6 @@
-"""Cells: values of the log as JSON that any program reads, and what kind each column is.
+"""JSON cells: values of the log as plain JSON, and the kind of each column.
 
-Every file of an export is made from such cells, so that CSV, JSONL and Parquet say the same.
+Every file of an export is made from such cells, so CSV, JSONL and Parquet have the same data.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def readable(text: str, codec: Codec) -> Cell:
 
     Decimals become numbers with all their digits, times ISO texts, sets lists, players their
     names, bytes base64. NaN and infinity become NOT_FINITE, and texts inside of lists and dicts.
-    A negative zero is 0.0. What has no such form keeps its tags.
+    A negative zero is 0.0. Other values stay as they are, with tags.
     """
     if text == "null":
         return None
@@ -75,14 +75,14 @@ def readable(text: str, codec: Codec) -> Cell:
 
 
 def plain(value: Any, otherwise: str | None = None) -> Cell:
-    """Return any value as JSON, None for what is none; *otherwise* is for what has no JSON."""
+    """Return any value as JSON, None for a missing one; *otherwise* for one without a JSON form."""
     try:
-        text = orjson.dumps(value, _told, _OPTIONS).decode()
+        text = orjson.dumps(value, _to_json, _OPTIONS).decode()
         if "null" in text:  # which orjson makes of NaN, too
-            told = _without_gaps(value)
+            filled = _without_gaps(value)
             if text == "null":
-                return told if isinstance(told, str) else None
-            text = orjson.dumps(told, _told, _OPTIONS).decode()
+                return filled if isinstance(filled, str) else None
+            text = orjson.dumps(filled, _to_json, _OPTIONS).decode()
     except orjson.JSONEncodeError:
         text = _spelled_out(value, otherwise)
     return None if text == "null" else text
@@ -123,17 +123,17 @@ def _name_of(number: float) -> str:
 def _spelled_out(value: Any, otherwise: str | None) -> str:
     """Return JSON as Python writes it, with whole numbers of any size."""
     try:
-        told = _without_gaps(value)
-        return json.dumps(told, default=_told_again, ensure_ascii=False, separators=(",", ":"))
+        filled = _without_gaps(value)
+        return json.dumps(filled, default=_as_plain, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError):
         return json.dumps(str(value)) if otherwise is None else otherwise
 
 
-def _told_again(value: Any) -> Any:
-    return json.loads(orjson.dumps(value, _told, _OPTIONS))
+def _as_plain(value: Any) -> Any:
+    return json.loads(orjson.dumps(value, _to_json, _OPTIONS))
 
 
-def _told(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(f"{value:f}") if value.is_finite() else None
     if isinstance(value, _IDENTIFIERS):

@@ -1,6 +1,6 @@
-"""LoggedArray: a column of values as the log has them, decoded when somebody looks at one.
+"""LoggedArray: a column of values as the log has them, each decoded when it is read.
 
-A million values cost a million short texts, and no time until they are read.
+A million values take a million short texts, and no time until they are read.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.log.call_rows import read_lenient
 from uproot_nb.log.codec import Codec
 
-__all__ = ["LoggedArray", "LoggedDtype", "Said"]
+__all__ = ["LoggedArray", "LoggedDtype", "WireText"]
 
 
-class Said(str):
-    """JSON as browsers speak it, in which our tags mean nothing."""
+class WireText(str):
+    """Plain JSON from a browser, in which tags have no meaning."""
 
     __slots__ = ()
 
 
 @register_extension_dtype
 class LoggedDtype(ExtensionDtype):
-    """The dtype of values of any type that are kept as JSON; `logged`."""
+    """The dtype of values of any type, stored as JSON; `logged`."""
 
     name = "logged"
     type: ClassVar[Any] = object
@@ -82,8 +82,8 @@ class LoggedArray(ExtensionArray):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """Return the values as a column of objects.
 
-        numpy would look into lists and arrays and make several dimensions of them, where what is
-        written in C expects one, and ends the process.
+        numpy would turn lists and arrays into further dimensions, and C code that expects one
+        dimension would crash the process.
         """
         values = _objects(self)
         return values if dtype is None else values.astype(dtype, copy=False)
@@ -103,7 +103,7 @@ class LoggedArray(ExtensionArray):
         return type(self)(self._texts[found], self._codec)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
-        """Return the values as another dtype; as text each is what `str` says of it."""
+        """Return the values as another dtype; as text each is its `str`."""
         wanted = pandas.api.types.pandas_dtype(dtype)
         if wanted.kind == "O" and not isinstance(wanted, ExtensionDtype):
             return _objects(self)
@@ -112,9 +112,9 @@ class LoggedArray(ExtensionArray):
         return super().astype(dtype, copy=copy)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(value, float) and value != value:  # so an older pandas says that none is
+        if isinstance(value, float) and value != value:  # an older pandas marks missing values so
             value = None
-        if not self._is_mine:  # what is logged stays as it is: the holder gets a copy
+        if not self._is_mine:  # the log's own texts are not changed: this column gets a copy
             self._texts, self._is_mine = self._texts.copy(), True
         if isinstance(key, (int, np.integer)) or not isinstance(value, (LoggedArray, list)):
             self._texts[key] = None if value is None else self._codec.encode(value)
@@ -125,7 +125,7 @@ class LoggedArray(ExtensionArray):
         if text is None:
             return None
         try:
-            return json.loads(text) if type(text) is Said else self._codec.decode(text)
+            return json.loads(text) if type(text) is WireText else self._codec.decode(text)
         except (ValueError, RecursionError):
             return read_lenient(text)  # what an early version has logged of a refused call
 
@@ -159,7 +159,7 @@ class LoggedArray(ExtensionArray):
         return type(self)(pandas.unique(self._texts), self._codec)
 
     def value_counts(self, dropna: bool = True) -> pandas.Series[int]:
-        """Return how often each value is there, by what the log says of it; most frequent first."""
+        """Return how often each value occurs, by its JSON; most frequent first."""
         gaps = self.isna()
         texts = pandas.Series(self._texts, dtype=object)
         texts[gaps] = None
@@ -201,7 +201,7 @@ def _objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
     """Return values of any type as an array of one dimension."""
     listed = list(values)
     made = np.empty(len(listed), dtype=object)
-    for place, value in enumerate(listed):  # `made[:] = listed` looks into arrays of one length
+    for place, value in enumerate(listed):  # `made[:] = listed` would unpack arrays of equal length
         made[place] = value
     return made
 

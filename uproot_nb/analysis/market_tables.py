@@ -1,4 +1,4 @@
-"""Market tables: what a session's log says of its markets, with its times as timestamps, too."""
+"""Market tables: a session's markets, from its log, with timestamps beside the times."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def markets_in(state: State, codec: Codec) -> dict[str, list[str]]:
     for subject in state.fields:
         kind, _, model = subject.partition("/")
         if kind == "model" and "market" in state.names(subject):
-            told = codec.decode(state.text(subject, "market"))
-            if isinstance(told, dict) and {"name", "period", "rules"} <= told.keys():
-                found.setdefault(told["name"], []).append((told["period"], model))
+            market = codec.decode(state.text(subject, "market"))
+            if isinstance(market, dict) and {"name", "period", "rules"} <= market.keys():
+                found.setdefault(market["name"], []).append((market["period"], model))
     return {name: [model for _, model in sorted(periods)] for name, periods in found.items()}
 
 
@@ -102,7 +102,7 @@ def _rows(state: State, codec: Codec, model: str, period: int) -> Iterator[dict[
 
 
 def _held(state: State, codec: Codec, model: str, period: int) -> Iterator[pandas.DataFrame]:
-    """Yield what the log tells of the asset's period, if an asset is traded."""
+    """Yield the asset's dividends in the period, if an asset is traded."""
     subject = f"model/{model}"
     if "dividends" not in state.names(subject):
         return
@@ -113,12 +113,12 @@ def _held(state: State, codec: Codec, model: str, period: int) -> Iterator[panda
 
 
 def _endowed(state: State, codec: Codec, subject: str) -> int:
-    """Return how many units the traders have begun the period with, all together."""
+    """Return how many units all traders together held when the period began."""
     commands = (
         codec.decode(record["fields"]).get("command")
         for record in json.loads(state.text(subject, "entries"))
     )
-    return sum(told["units"] for told in commands if told and told["command"] == "endow")
+    return sum(one["units"] for one in commands if one and one["command"] == "endow")
 
 
 def _values(state: State, codec: Codec, model: str) -> InducedValues:

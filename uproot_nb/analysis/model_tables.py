@@ -42,7 +42,7 @@ def tables_of_models(state: State, codec: Codec) -> dict[tuple[str, bool], list[
 
 
 def find_models(state: State, codec: Codec, model: Any) -> list[str]:
-    """Return the names of the models that are meant.
+    """Return the names of the models that *model* stands for.
 
     Args:
         model: a model or its identifier, or a text: a tag, which stands for all models that have

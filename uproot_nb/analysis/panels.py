@@ -66,7 +66,7 @@ def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) ->
 
     A field's value is the last that was set while *by* had this value; it is missing where it was
     not set then, and is never carried over from an earlier row. A field that was only ever set
-    before *by* was there (a treatment, say) stands in every row.
+    before *by* was there (such as a treatment) is in every row.
 
     Raises:
         UprootError: no player has such a field.

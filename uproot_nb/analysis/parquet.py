@@ -1,4 +1,4 @@
-"""Parquet: a table as a file that keeps the types of its columns, written by pyarrow."""
+"""Parquet: a table in a file with typed columns, written by pyarrow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROWS_A_GROUP = 65_536
 _CELLS_A_GROUP = 8_000_000
 _BYTES_A_GROUP = 16_000_000
 _DIFFERENT = frozenset({"seq", "time", "timestamp"})
-"""Columns that hardly ever say the same twice, to which a dictionary would only add."""
+"""Columns whose values rarely repeat: a dictionary would make them larger."""
 _PLACE, _CELL = "place", "cell"
 
 
@@ -52,7 +52,7 @@ class Parquet:
             self.write_columns([Column(cells) for cells in zip(*batch, strict=True)])
 
     def write_columns(self, columns: Sequence[Column]) -> None:
-        """Add rows that are told column by column."""
+        """Add rows, given as columns."""
         self._add(self._arrow.record_batch(self._arrays(columns), schema=self._schema))
 
     def made(self, columns: Sequence[Column]) -> Sequence[Column]:

@@ -1,4 +1,4 @@
-"""Reading a session's log without serving it: values, and the state at any moment."""
+"""Past: a session's states at any moment, from its log; read_codec: values without a session."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from uproot_nb.log.state import Changes, State, changes_until
 __all__ = ["Moment", "Past", "read_codec", "seconds_of"]
 
 _EVERY = 50_000
-"""Events between two states that are kept to start from."""
-_KEPT = 32
+"""Events between two stored states from which later ones are computed."""
+_MOST_STORED = 32
 
 
 class _Dated(Protocol):
@@ -55,7 +55,7 @@ def seconds_of(moment: Moment) -> float:
     if isinstance(moment, dt.datetime) and moment.tzinfo is None:
         raise UprootError(
             f"{moment!r} has no time zone.\n"
-            "Say which it is meant in: datetime.now().astimezone() for this machine's, "
+            "Give it one: datetime.now().astimezone() for this machine's, "
             "moment.replace(tzinfo=datetime.UTC) for UTC."
         )
     try:
@@ -79,12 +79,12 @@ class Past:
         past = Past(log, "market", read_codec())
         past.state(seq=100).players
 
-    Between two snapshots of the log, states to start from are kept as they are passed.
+    Between two snapshots of the log, some states are stored, so that later calls start from them.
     """
 
     def __init__(self, log: EventLog, session: str, codec: Codec) -> None:
         self._log, self._session, self._codec = log, session, codec
-        self._kept: dict[int, bytes] = {}
+        self._stored: dict[int, bytes] = {}
         self._every = _EVERY
 
     @property
@@ -120,16 +120,16 @@ class Past:
         while state.seq < seq:
             state.apply_all(islice(events, self._every - state.seq % self._every))
             if state.seq < seq:
-                self._keep(state)
+                self._store(state)
         return state
 
     def _start(self, seq: int) -> State:
         """Return the newest state that is known and not too new."""
         state = State(self._codec)
         snapshot = self._log.load_snapshot(self._session, until=seq)
-        kept = [number for number in self._kept if number <= seq]
-        if kept and (snapshot is None or snapshot.seq < max(kept)):
-            return state.load(self._kept[max(kept)], self._changes_until(max(kept)))
+        stored = [number for number in self._stored if number <= seq]
+        if stored and (snapshot is None or snapshot.seq < max(stored)):
+            return state.load(self._stored[max(stored)], self._changes_until(max(stored)))
         if snapshot is None:
             return state
         return state.load(snapshot.state, self._changes_until(snapshot.seq))
@@ -137,10 +137,10 @@ class Past:
     def _changes_until(self, seq: int) -> Changes:
         return changes_until(self._log, self._session, seq)
 
-    def _keep(self, state: State) -> None:
-        while len(self._kept) >= _KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[state.seq] = state.dump()
+    def _store(self, state: State) -> None:
+        while len(self._stored) >= _MOST_STORED:
+            del self._stored[next(iter(self._stored))]
+        self._stored[state.seq] = state.dump()
 
     def _seq_at(self, seconds: float, last: int) -> int:
         """Find the last event up to a time; a clock that was set back may blur it."""

@@ -1,4 +1,4 @@
-"""Plain HTML: what notebooks show of participants' text, where no formula is made of it."""
+"""Plain HTML: participants' text in notebooks, never typeset as a formula."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["plain_html", "show_tables_as_text"]
 
 NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
-"""The classes at which MathJax turns back: version 3 on (JupyterLab 4, Notebook 7), and before."""
+"""The classes that MathJax skips: version 3 on (JupyterLab 4, Notebook 7), and before."""
 
 TABLES = (
     ("pandas", "DataFrame"),  # pandas 3
@@ -16,7 +16,7 @@ TABLES = (
     ("pandas.io.formats.style", "Styler"),
     ("uproot_nb.bots.crowd", "Bots"),
 )
-"""Whose HTML is wrapped, by module and name, so that nothing is imported for it."""
+"""The classes whose HTML is wrapped, by module and name: nothing is imported for them."""
 
 
 def plain_html(text: str) -> str:
@@ -32,7 +32,7 @@ def show_tables_as_text(shell: Any) -> None:
     r"""Let the notebook show the text in tables as text, never as formulas. Idempotent.
 
     This holds for every table that the notebook shows: what was filtered, joined and counted has
-    participants' text in it as well, and does not say from where it came. A table with formulas of
+    participants' text in it as well, without a mark of its source. A table with formulas of
     your own is `display(Math(r"…"))` beside it, or a formatter of your own.
     """
     formatter = shell.display_formatter.formatters["text/html"]

@@ -18,7 +18,7 @@ from uproot_nb.analysis.activity_tables import (
     page_times_table,
     presence_table,
 )
-from uproot_nb.analysis.changes import Keeps
+from uproot_nb.analysis.changes import FieldFilter
 from uproot_nb.analysis.codebook import described_fields
 from uproot_nb.analysis.event_table import EventTable
 from uproot_nb.analysis.export import (
@@ -57,7 +57,7 @@ Kind = Literal["players", "groups", "session"]
 
 
 class Tables:
-    """What a session's log says, as pandas DataFrames; a Run has these, and a Recording."""
+    """A session's log as pandas DataFrames: the tables of a Run and of a Recording."""
 
     def __init__(self, log: EventLog, session: str) -> None:
         self._log, self._session_name = log, session
@@ -66,14 +66,14 @@ class Tables:
         self._past = Past(log, session, self._codec)
 
     def _refresh(self) -> None:
-        """Let the log have all that has happened; what is only read has it."""
+        """Log all that has happened; a recording has it already."""
 
     def _now(self) -> State:
         """Return the state after the last event."""
         return self._past.state()
 
     def _lock_state(self) -> Any:
-        """Return what keeps `_now` from changing while it is read."""
+        """Return a lock that prevents changes to `_now` while it is read."""
         return nullcontext()
 
     def _read(self, kinds: Collection[str], subject: str | None = None) -> Iterator[Event]:
@@ -164,7 +164,7 @@ class Tables:
         """Every event, oldest first; only new rows are read on the next access.
 
         Columns: `seq`, `time` (Unix seconds on the server), `timestamp` (UTC), `session`, `kind`,
-        `subject`, `field`, `value` (an object, made when you look at it; its JSON is in
+        `subject`, `field`, `value` (decoded when you read it; its JSON is in
         `events["value"].array.texts`), `actor`, `page`, `cause`, `code` (the hash of the source).
         """
         self._refresh()
@@ -198,8 +198,8 @@ class Tables:
     def errors(self) -> pandas.DataFrame:
         """The events of kind `error`, with `type`, `message` and `traceback` as columns.
 
-        Equal ones are one row, the first: `count` says how often there was one, `players` for how
-        many players.
+        Equal ones are one row, the first: `count` is how many there are, `players` the number of
+        players.
         """
         table = EventTable(self._codec)
         events, counts, players = folded_errors(self._read({"error"}))
@@ -265,7 +265,7 @@ class Tables:
         self,
         path: str | Path,
         format: str = "csv",
-        filters: bool | Keeps = True,
+        filters: bool | FieldFilter = True,
         progress: bool = True,
     ) -> Path:
         """Write the session's data as a ZIP, or as a folder, and return where it is.
@@ -283,9 +283,9 @@ class Tables:
             path: ends in ".zip" for a ZIP; any other name makes a folder. A `~` is your home. An
                 earlier export of that name is replaced, when the new one is whole.
             format: "csv", "parquet" (needs pyarrow) or "jsonl".
-            filters: leave out the fields by which the page flow remembers where a player is
-                (`round_nested`, `between_showed`). False keeps all; a function is asked for each
-                field of yours: (kind, field) → whether to keep it, with the kinds "player",
+            filters: leave out the fields in which the page flow stores a player's place
+                (`round_nested`, `between_showed`). False includes all; a function decides for each
+                field of yours: (kind, field) → whether to include it, with the kinds "player",
                 "group", "session" and "model" (a model's own fields, and those of its entries).
                 Columns of ours (as player, time, page), the tables `page_times`, `calls`,
                 `presence` and `markets/`, and the models of markets are always whole.
@@ -297,7 +297,7 @@ class Tables:
         self._note_meanings()
         self._refresh()
         last = self._past.last
-        keeps = filters if callable(filters) else all_but_bookkeeping if filters else everything
+        includes = filters if callable(filters) else all_but_bookkeeping if filters else everything
         with progress_bar(
             progress and last > LONG_EXPORT, f"exporting {self._session_name}"
         ) as shown:
@@ -308,7 +308,7 @@ class Tables:
                 exported_tables(
                     state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
                 ),
-                last, format, keeps, described_fields(self._until(last, {"code"}), self._codec),
+                last, format, includes, described_fields(self._until(last, {"code"}), self._codec),
                 self._sources(last), shown,
             )  # fmt: skip
             return made.write(Path(path).expanduser())
@@ -321,10 +321,10 @@ class Tables:
         return self._log.read(self._session_name, until=last, kinds=frozenset(kinds))
 
     def _note_meanings(self) -> None:
-        """Let the log have what the experiment says of its data; what is only read has it."""
+        """Log the experiment's descriptions of its data; a recording has them already."""
 
     def _sources(self, last: int) -> dict[str, bytes]:
-        """Return the code that the log has kept, and the newest notebook, by their files' names."""
+        """Return the logged code and the newest notebook, by file name."""
         found: dict[str, bytes] = {}
         for event in self._until(last, {"code"}):
             value = self._codec.decode(event.value)

@@ -52,7 +52,7 @@ def replay(
         every: a state after each so many seconds of the recording, and the last one, instead of
             one after each change.
         of: "players", "groups" or "session".
-        clock, sleep: how time is told (in seconds) and waited for.
+        clock, sleep: functions that return the time in seconds, and wait.
 
     Raises:
         UprootError: an argument makes no sense.
@@ -68,10 +68,10 @@ def replay(
 
 
 def check_recorded(log: Any, what: str) -> None:
-    """Refuse what is no recorded session, as a file's name is none.
+    """Refuse anything but a recorded session, such as a file name.
 
     Raises:
-        UprootError: says what to give *what* instead.
+        UprootError: the message shows the call that is right.
     """
     if isinstance(log, Tables):
         return

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    "differences", "groups_table", "players_table", "session_table", "tell_groups", "tell_players",
-    "tell_session", "texts_of", "values_of",
+    "differences", "group_field_table", "groups_table", "player_field_table", "players_table",
+    "session_field_table", "session_table", "texts_of", "values_of",
 ]  # fmt: skip
 
 _PLAYER = {
@@ -27,14 +27,14 @@ _GROUP = {"group": "object", "id": "int64", "members": "object"}
 
 
 def values_of(state: State, subject: str, codec: Codec) -> dict[str, Any]:
-    """Return every field of a subject, as objects that are nobody else's."""
+    """Return every field of a subject, as new objects."""
     return {name: codec.decode(state.text(subject, name)) for name in state.names(subject)}
 
 
-def tell_players(state: State, codec: Codec) -> FieldTable:
+def player_field_table(state: State, codec: Codec) -> FieldTable:
     """Return a row per player: id, label, page, position, online, group, then each field.
 
-    A field that is named like one of our columns gets a `_` behind its name.
+    A field with the name of a built-in column gets a `_` appended.
     """
     rows = []
     for name, player in state.players.items():
@@ -47,7 +47,7 @@ def tell_players(state: State, codec: Codec) -> FieldTable:
     return field_table(rows, _PLAYER)
 
 
-def tell_groups(state: State, codec: Codec) -> FieldTable:
+def group_field_table(state: State, codec: Codec) -> FieldTable:
     """Return a row per group: id, members (their names, in order), then each field."""
     rows = []
     for name, group in state.groups.items():
@@ -56,30 +56,30 @@ def tell_groups(state: State, codec: Codec) -> FieldTable:
     return field_table(rows, _GROUP)
 
 
-def tell_session(state: State, name: str, codec: Codec) -> FieldTable:
+def session_field_table(state: State, name: str, codec: Codec) -> FieldTable:
     """Return one row: each field of the session."""
     return field_table([({"session": name}, values_of(state, "session", codec))], _SESSION)
 
 
 def players_table(state: State, codec: Codec) -> pandas.DataFrame:
-    """Return the players as `tell_players` does, by their names."""
-    return tell_players(state, codec).frame.set_index("player")
+    """Return the players as `player_field_table` does, by their names."""
+    return player_field_table(state, codec).frame.set_index("player")
 
 
 def groups_table(state: State, codec: Codec) -> pandas.DataFrame:
-    """Return the groups as `tell_groups` does, by their names."""
-    return tell_groups(state, codec).frame.set_index("group")
+    """Return the groups as `group_field_table` does, by their names."""
+    return group_field_table(state, codec).frame.set_index("group")
 
 
 def session_table(state: State, name: str, codec: Codec) -> pandas.DataFrame:
-    """Return the session as `tell_session` does, by its name."""
-    return tell_session(state, name, codec).frame.set_index("session")
+    """Return the session as `session_field_table` does, by its name."""
+    return session_field_table(state, name, codec).frame.set_index("session")
 
 
 def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:
-    """Return a row per field that two states do not share: subject, field, before, after.
+    """Return a row per field that differs between two states: subject, field, before, after.
 
-    What a state does not have is None; `change` says whether it was added, changed or removed.
+    A missing value is None; `change` is "added", "changed" or "removed".
     Players' page, position, online and group are among the fields.
     """
     old, new = dict(texts_of(before, codec)), dict(texts_of(after, codec))

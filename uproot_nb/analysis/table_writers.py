@@ -27,7 +27,7 @@ class TableWriter(Protocol):
         """Add rows; each has a cell for each column."""
 
     def write_columns(self, columns: Sequence[Column]) -> None:
-        """Add rows that are told column by column."""
+        """Add rows, given as columns."""
 
     def made(self, columns: Sequence[Column]) -> Sequence[Column]:
         """Return the first columns as the format has them: to be written to several files."""
@@ -71,7 +71,7 @@ class _TextFile:
 class _Csv(_TextFile):
     """CSV: TRUE and FALSE, empty where there is no value, JSON where values are nested.
 
-    An empty text cannot be told from no value. Columns of several kinds hold JSON. Numbers may be
+    An empty text looks like a missing value. Columns of several kinds hold JSON. Numbers may be
     NaN, inf and -inf.
     """
 
@@ -98,7 +98,7 @@ class _Csv(_TextFile):
         )
 
     def write_columns(self, columns: Sequence[Column]) -> None:
-        """Add rows that are told column by column."""
+        """Add rows, given as columns."""
         texts = self._texts(columns)
         self._file.writelines([f"{line}\r\n" for line in map(",".join, zip(*texts, strict=True))])
 
@@ -110,14 +110,13 @@ class _Csv(_TextFile):
         self, head: Sequence[Column], places: Sequence[int], cells: Sequence[Cell]
     ) -> None:
         """Add rows with one cell each behind the *head*."""
-        first = len(head)
-        shown, width = self._shown[first:], len(self._shown) - first
+        shown, width = self._shown[len(head) :], len(self._shown) - len(head)
         heads = map(",".join, zip(*self._texts(head), strict=True))
         before = ["," * (place + 1) for place in range(width)]
         after = ["," * (width - place - 1) + "\r\n" for place in range(width)]
         self._file.writelines([
-            f"{told}{before[place]}{'' if cell is None else shown[place](cell)}{after[place]}"
-            for told, place, cell in zip(heads, places, cells, strict=True)
+            f"{first}{before[place]}{'' if cell is None else shown[place](cell)}{after[place]}"
+            for first, place, cell in zip(heads, places, cells, strict=True)
         ])  # fmt: skip
 
     def _texts(self, columns: Sequence[Column]) -> Iterable[Iterable[str]]:
@@ -185,11 +184,11 @@ class _JsonLines(_TextFile):
         """Add rows."""
         names, put = self._names, self._file.write
         for row in rows:
-            told = [n + in_json(c) for n, c in zip(names, row, strict=True) if c is not None]
-            put("{" + ",".join(told) + "}\n")
+            pairs = [n + in_json(c) for n, c in zip(names, row, strict=True) if c is not None]
+            put("{" + ",".join(pairs) + "}\n")
 
     def write_columns(self, columns: Sequence[Column]) -> None:
-        """Add rows that are told column by column."""
+        """Add rows, given as columns."""
         self.write(zip(*self._texts(columns), strict=True))
 
     def made(self, columns: Sequence[Column]) -> Sequence[Column]:
@@ -202,10 +201,11 @@ class _JsonLines(_TextFile):
         """Add rows with one cell each behind the *head*."""
         heads, rest = zip(*self._texts(head), strict=True), self._names[len(head) :]
         for row, place, cell in zip(heads, places, cells, strict=True):
-            told = [n + text for n, text in zip(self._names, row, strict=False) if text is not None]
+            filled = zip(self._names, row, strict=False)
+            pairs = [name + text for name, text in filled if text is not None]
             if cell is not None:
-                told.append(rest[place] + in_json(cell))
-            self._file.write("{" + ",".join(told) + "}\n")
+                pairs.append(rest[place] + in_json(cell))
+            self._file.write("{" + ",".join(pairs) + "}\n")
 
     def _texts(self, columns: Sequence[Column]) -> Iterable[Iterable[Cell]]:
         return map(_json_texts, columns, self._columns.values())

@@ -1,4 +1,4 @@
-"""Columns: values of any types as a column with the narrowest dtype that holds them all.
+"""Typed columns: values of any types as a column with the narrowest dtype that holds them all.
 
 A field that is whole numbers stays whole numbers where some are missing.
 """
@@ -126,9 +126,9 @@ def categories(values: Sequence[str | None]) -> Any:
     """Return texts that repeat as a categorical column; an empty one is missing."""
     import pandas  # lazy: see __init__
 
-    told = [value or None for value in values]
-    known = pandas.Index(list(dict.fromkeys(filter(None, told))), dtype="str")
-    return pandas.Categorical(cast("Any", told), categories=known)
+    texts = [value or None for value in values]
+    known = pandas.Index(list(dict.fromkeys(filter(None, texts))), dtype="str")
+    return pandas.Categorical(cast("Any", texts), categories=known)
 
 
 def table(rows: Sequence[Mapping[str, Any]], head: Mapping[str, str]) -> pandas.DataFrame:

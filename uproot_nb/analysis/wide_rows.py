@@ -143,7 +143,7 @@ class WideRows:
 
 
 class Spool(Generic[Piece]):
-    """Pieces of anything that can be pickled, in a file that nobody else reads or writes.
+    """Pieces of anything that can be pickled, in a file of its own.
 
     with Spool[str](folder / "aside") as spool:
         spool.put_all(["one", "two"])

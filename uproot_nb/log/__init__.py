@@ -1,1 +1,1 @@
-"""What happened: events, their codec, where they are kept, the state they fold to."""
+"""The log: events, their encoding, the files that store them, and the state that they add up to."""

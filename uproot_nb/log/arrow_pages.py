@@ -64,7 +64,7 @@ class EventArrays(NamedTuple):
 
 @cache
 def has_arrow_driver() -> bool:
-    """Tell whether the packages of the extra `fast` are installed."""
+    """Return whether the packages of the extra `fast` are installed."""
     return find_spec("adbc_driver_sqlite") is not None and find_spec("pyarrow") is not None
 
 
@@ -149,7 +149,7 @@ def _split(
 
 
 def _is_sound(batch: Any, session: str) -> bool:
-    """Tell whether all rows have their checksums, as `checksum_of_event` makes them."""
+    """Return whether all rows have the checksums that `checksum_of_event` gives."""
     import numpy as np  # lazy: see __init__
     import pyarrow  # lazy: it is an extra
     import pyarrow.compute as compute  # lazy: it is an extra

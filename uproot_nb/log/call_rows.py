@@ -1,4 +1,4 @@
-"""What a `call` row of the log holds, and CallLedger: which calls of one player have run."""
+"""The content of a `call` row, and CallLedger: which calls of one player have run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "split_call_id",
 ]
 
-KEPT_PAGE_LOADS = 256
+KNOWN_PAGE_LOADS = 256
 """Page loads of one player whose calls are known in full."""
 FORMER_CHARACTERS = 320_000
 """Room for the page loads before them: about 16,000, with their highest numbers alone."""
@@ -65,7 +65,7 @@ def call_id_of(text: str) -> str:
 
 
 def read_row(text: str) -> CallRow:
-    """Return what a `call` row says of its outcome; the arguments are not looked at."""
+    """Return the outcome in a `call` row; the arguments are not read."""
     try:
         return _decode_row(text)
     except (msgspec.DecodeError, RecursionError):  # old logs hold arguments that no value can be
@@ -129,23 +129,23 @@ def split_call_id(call_id: str) -> tuple[str, int]:
 class CallLedger:
     """Which calls of one player have run: the highest number by page load.
 
-    Ids have the form `<page load>-<number>` with rising numbers, so that one number a page load
-    tells a new call from a repeated one, however many calls there were. Where a call's row is, the
-    rows themselves tell: each names two earlier ones, so that n calls take about 2 log n steps.
+    Ids have the form `<page load>-<number>` with rising numbers, so one number for each page load
+    distinguishes new calls from repeated ones. Each row names two earlier ones: a call's row is
+    found among n calls in about 2 log n steps.
 
-    A page load that was not heard of for 256 others leaves a digest and its highest number, so that
-    a tab which wakes up late still runs nothing twice.
+    After calls from 256 other page loads, only a digest and the highest number remain of one: a
+    tab that wakes up late still runs nothing twice.
     """
 
     highest: dict[str, int] = field(default_factory=dict)
-    """By page load, those last heard of at the end."""
+    """By page load, the most recent at the end."""
     roots: dict[str, list[list[int]]] = field(default_factory=dict)
-    """By page load, the calls to look from: [seq, rank], newest first (a skew binary list)."""
+    """By page load, where searches begin: [seq, rank], newest first (a skew binary list)."""
     former: str = ""
     """The page loads before those: ",<digest>:<number>", oldest first."""
 
     def is_new(self, call_id: str) -> bool:
-        """Tell whether no call of this id can have run."""
+        """Return whether no call of this id can have run."""
         prefix, number = split_call_id(call_id)
         return number > self._highest(prefix)
 
@@ -163,12 +163,12 @@ class CallLedger:
         return newest, newest
 
     def note(self, call_id: str, seq: int = 0) -> None:
-        """Remember that a call of this id has run, and that row *seq* says so."""
+        """Remember that a call of this id has run, with its row *seq*."""
         prefix, number = split_call_id(call_id)
         known = self.highest.pop(prefix, None)
         if known is None:
             known = self._recall(prefix)
-            if len(self.highest) >= KEPT_PAGE_LOADS:
+            if len(self.highest) >= KNOWN_PAGE_LOADS:
                 self._retire(next(iter(self.highest)))
         self.highest[prefix] = max(known, number)
         roots = self.roots.setdefault(prefix, [])
@@ -178,7 +178,7 @@ class CallLedger:
             _push(roots, seq)
 
     def find(self, call_id: str, read: Callable[[int], CallRow | None]) -> CallRow | None:
-        """Return the row of a call that has run; None if it is not known any more.
+        """Return the row of a call that has run; None if it is no longer known.
 
         Args:
             read: returns the `call` row of a seq; None if there is none.

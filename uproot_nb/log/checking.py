@@ -1,4 +1,4 @@
-"""Checking a log: is everything there, and what was written?"""
+"""check_log: find what is missing from a log, or damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Checked", "check_log"]
 
 
 class Checked(NamedTuple):
-    """What a log holds, and what is wrong with it; nothing is if `faults` is empty."""
+    """The size of a log, and its faults; it is sound if `faults` is empty."""
 
     sessions: int
     events: int
@@ -25,7 +25,7 @@ class Checked(NamedTuple):
 
 
 def check_log(path: str | os.PathLike[str]) -> Checked:
-    """Read all of a log, and say what is missing or not what was written. It is not changed.
+    """Read all of a log without changing it, and report what is missing or damaged.
 
         check_log("uproot_nb.sqlite3").faults
 
@@ -42,8 +42,8 @@ def check_log(path: str | os.PathLike[str]) -> Checked:
         with closing(log):
             faults = [*log.damage(), *_faults(log)]
             sessions, events, unsigned = log.counts()
-    said = [str(one.message) for one in warned if one.category is UserWarning]
-    return Checked(sessions, events, unsigned, [*dict.fromkeys(said + faults)])
+    warnings_given = [str(one.message) for one in warned if one.category is UserWarning]
+    return Checked(sessions, events, unsigned, [*dict.fromkeys(warnings_given + faults)])
 
 
 def _faults(log: SqliteLog) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Checksums: each row of a log carries one, so that a damaged file is never read as another one."""
+"""Checksums: each row of a log has one, so that damaged data is never read as valid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checksum_of_bytes(name: str, number: float, content: bytes) -> int:
 
 
 def is_whole(name: Any, number: Any, content: Any, checksum: Any) -> bool:
-    """Tell whether a row of bytes is what was written; damage may have changed its types, too."""
+    """Return whether a row of bytes is undamaged; damage may have changed its types, too."""
     if checksum is None:  # an older version has written it
         return True
     try:

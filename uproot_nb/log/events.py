@@ -1,4 +1,4 @@
-"""Event: one change, as the log keeps it; EventColumns: many of them, column by column."""
+"""Event: a row of the log; EventColumns: many events, column by column."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Event(NamedTuple):
 
 
 class EventColumns(NamedTuple):
-    """Some events, a column for each field of Event: what many events need is done at once.
+    """Some events, with a column for each field of Event.
 
     EventColumns(*zip(*events))
     """
@@ -58,7 +58,7 @@ class EventColumns(NamedTuple):
     code: Sequence[str]
 
     def chosen(self, those: Sequence[bool]) -> EventColumns:
-        """Return only the events for which *those* says so."""
+        """Return only the events for which *those* is true."""
         if all(those):
             return self
         return EventColumns._make(list(compress(column, those)) for column in self)

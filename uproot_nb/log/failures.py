@@ -1,4 +1,4 @@
-"""What SQLite and the file system say, as errors of ours: what happened, and what to do next."""
+"""Failures: errors of SQLite and the file system as errors of uproot_nb."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DAMAGED = frozenset({
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_NOMEM,
 })  # fmt: skip
-"""What reading our own tables by our own queries can only raise where the file is damaged."""
+"""With our own tables and queries, only a damaged file raises these."""
 _UNFIT = frozenset({
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS,
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY,
@@ -29,7 +29,7 @@ def primary_code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def naming_damage(path: str) -> Iterator[None]:
-    """Raise CorruptLog where SQLite says that the file is malformed, LogBusy where it is locked."""
+    """Raise CorruptLog where SQLite finds the file malformed, LogBusy where it is locked."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -44,7 +44,7 @@ def naming_damage(path: str) -> Iterator[None]:
 
 @contextmanager
 def naming_place(path: str) -> Iterator[None]:
-    """While a log is opened: say also what is wrong with the place where it is."""
+    """The same while a log is opened; also name what is wrong with its folder."""
     try:
         with naming_damage(path):
             yield

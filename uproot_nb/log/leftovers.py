@@ -1,9 +1,9 @@
-"""Leftovers: what a killed process, or a moved file, has left beside a log, and what it means.
+"""Leftovers: the files that a killed process, or a moved file, has left beside a log.
 
-A log is one file when it is closed. While it is written there are its journal (`-wal`) and a lock
-file a session; a killed process leaves them. The file says which claims were open (`claims`), the
-lock file which event was committed last. So a journal that is missing, or belongs to another file,
-is found before anything is touched.
+A closed log is one file. While it is written there are its journal (`-wal`) and a lock file for
+each session; a killed process leaves them. The file records which claims were open (`claims`),
+the lock file which event was committed last. So a journal that is missing or of another file is
+found before anything is touched.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SELECT session, token, seq, coalesce((
 
 
 class Claim(NamedTuple):
-    """What a log says of a session: `token` is empty where its writer has closed it.
+    """A session's claim in a log; `token` is empty once its writer has closed it.
 
     `seq` is its last event when that was written, `last` the last that is there.
     """
@@ -139,12 +139,12 @@ def loss_of(file: str, path: str, claim: Claim) -> LostEvents | None:
 
 
 def is_missing_journal(file: str, claims: list[Claim]) -> bool:
-    """Tell whether a file was copied without its journal while somebody was writing."""
+    """Return whether a file was copied without its journal while somebody was writing."""
     return any(claim.token for claim in claims) and not has_journal(file)
 
 
 def has_journal(file: str) -> bool:
-    """Tell whether there is a journal beside the file."""
+    """Return whether there is a journal beside the file."""
     return os.path.exists(f"{file}-wal")
 
 
@@ -173,7 +173,7 @@ def _hint(file: str, killed: bool) -> str:
 
 
 def _is_foreign(file: str, claims: list[Claim]) -> bool:
-    """Tell whether lock files speak of claims of which the file beside the journal knows none."""
+    """Return whether lock files name claims, none of which are in the file beside the journal."""
     if not _size(f"{file}-wal"):
         return False
     folder, name = os.path.split(file)

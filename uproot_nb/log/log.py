@@ -1,4 +1,4 @@
-"""EventLog: where a session's events are kept; MemoryLog keeps them in a list."""
+"""EventLog: the store of a session's events; MemoryLog: one in memory."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.events import Event, EventColumns
 
 __all__ = [
+    "RECENT_SNAPSHOTS",
     "SECRET_BYTES",
-    "SNAPSHOTS_KEPT",
     "SNAPSHOT_BLOCK",
     "EventLog",
     "MemoryLog",
     "SessionRecord",
     "Snapshot",
     "check_succession",
-    "snapshots_to_keep",
+    "retained_snapshots",
 ]
 
 SECRET_BYTES = 32
-SNAPSHOTS_KEPT = 3
-"""How many of the newest snapshots are kept, to go on from."""
+RECENT_SNAPSHOTS = 3
+"""How many of the newest snapshots are retained, to resume from."""
 SNAPSHOT_BLOCK = 50_000
-"""The first snapshot in each block of that many events is kept too, to look back from."""
+"""The first snapshot in each block of that many events is retained too, for earlier states."""
 _EVENTS_A_PAGE = 1024
 
 
@@ -62,7 +62,7 @@ class EventLog(Protocol):
     def claim(self, session: str) -> bytes:
         """Become the one writer of *session* (made if new) and return its 32-byte secret.
 
-        The secret is made once per session, kept outside the events, and never changes.
+        The secret is made once per session, stored outside the events, and never changes.
 
         Raises:
             SessionTaken: another living process (or another EventLog object) writes it.
@@ -72,22 +72,22 @@ class EventLog(Protocol):
         """Stop being the writer of *session*. Idempotent."""
 
     def note_running(self, session: str, text: str) -> None:
-        """Note what runs just now, so that the next writer knows if this one dies; "" for nothing.
+        """Record what is running, for the next writer if this process dies; "" for nothing.
 
         Never waits for another program; the caller is the writer of *session*.
         """
 
     def running(self, session: str) -> str:
-        """Return what ran when the last writer of *session* died; "" if it had ended properly."""
+        """Return what was running when the last writer of *session* died; "" if nothing was."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit *events* (one session, seq following the last) in one transaction."""
 
     def be_patient(self, seconds: float) -> None:
-        """Let appending wait so long for other programs, then raise LogBusy."""
+        """Let `append` wait that long for other programs before it raises LogBusy."""
 
     def check_place(self) -> None:
-        """See whether what is written would still be found again.
+        """Check that the file is still where it was.
 
         Raises:
             MovedLog: the file was moved, deleted or replaced; nothing can be committed.
@@ -134,20 +134,20 @@ class EventLog(Protocol):
         """Return every session, oldest first."""
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
+        """Store *snapshot*, and delete older ones that `retained_snapshots` does not name."""
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
 
     def rest(self) -> None:
-        """Hold nothing open while no session is claimed; reading goes on. Idempotent."""
+        """Close all files while no session is claimed; reading still works. Idempotent."""
 
     def close(self) -> None:
         """Release every session and close the file. Idempotent."""
 
 
 def check_succession(events: Sequence[Event], last: int, path: str) -> None:
-    """Say whether *events* are of one session and go on from seq *last*.
+    """Check that *events* are of one session and follow seq *last*.
 
     Raises:
         SessionTaken: there are events of these numbers already, so there is another writer.
@@ -164,18 +164,18 @@ def check_succession(events: Sequence[Event], last: int, path: str) -> None:
         raise ValueError(f"Event {first} was appended to '{session}' right after event {last}.")
 
 
-def snapshots_to_keep(seqs: Iterable[int]) -> set[int]:
-    """Return which snapshots stay: the newest few, and the first of each block of events.
+def retained_snapshots(seqs: Iterable[int]) -> set[int]:
+    """Return the snapshots to retain: the newest few, and the first of each block of events.
 
     So a state of long ago is never more than about two blocks of events away from a snapshot.
     """
     rising = sorted(seqs)
     first = {seq // SNAPSHOT_BLOCK: seq for seq in reversed(rising)}
-    return {*first.values(), *rising[-SNAPSHOTS_KEPT:]}
+    return {*first.values(), *rising[-RECENT_SNAPSHOTS:]}
 
 
 class MemoryLog:
-    """Keep events in memory, for tests and throw-away runs.
+    """Store events in memory, for tests and throw-away runs.
 
     log = MemoryLog()
     secret = log.claim("market")
@@ -216,7 +216,7 @@ class MemoryLog:
         return self._running.get(session, "")
 
     def append(self, events: Sequence[Event]) -> None:
-        """Keep *events*, all or none."""
+        """Store *events*, all or none."""
         with self._open():
             if not events:
                 return
@@ -280,32 +280,32 @@ class MemoryLog:
             return sorted(map(self._record, self._created), key=lambda record: record.created)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
+        """Store *snapshot*, and delete older ones that `retained_snapshots` does not name."""
         with self._open():
-            kept = self._snapshots.setdefault(snapshot.session, {})
-            kept[snapshot.seq] = snapshot
-            for seq in kept.keys() - snapshots_to_keep(kept):
-                del kept[seq]
+            stored = self._snapshots.setdefault(snapshot.session, {})
+            stored[snapshot.seq] = snapshot
+            for seq in stored.keys() - retained_snapshots(stored):
+                del stored[seq]
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
         with self._open():
-            kept = self._snapshots.get(session, {})
-            seqs = [seq for seq in kept if until is None or seq <= until]
-            return kept[max(seqs)] if seqs else None
+            stored = self._snapshots.get(session, {})
+            seqs = [seq for seq in stored if until is None or seq <= until]
+            return stored[max(seqs)] if seqs else None
 
     def rest(self) -> None:
-        """Nothing is open that could be closed."""
+        """Do nothing: no file is open."""
 
     def close(self) -> None:
-        """Release every session; the log answers no more."""
+        """Release every session and close the log."""
         with self._lock:
             self._claimed.clear()
             self._closed = True
 
     def _open(self) -> threading.RLock:
         """Return the lock of a log that is open."""
-        # A generator with @contextmanager would keep the lock if an interrupt came at its yield.
+        # A @contextmanager would hold the lock for good if an interrupt came at its yield.
         if self._closed:
             raise ValueError("The log is closed.")
         return self._lock

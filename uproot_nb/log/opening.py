@@ -1,4 +1,4 @@
-"""Opening a log's file: made if it is missing, refused untouched if it is not one of ours."""
+"""Opening a log's file: create it if it is missing, refuse it untouched if it is no log."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ TABLES = {
 """The tables by version."""
 
 _OPENING_SECONDS = 3.0
-_WAL_BYTES_KEPT = 64_000_000
+_WAL_BYTES = 64_000_000
 _ANOTHER_FILE = "Give another path; a log is made where there is no file yet."
 
 
 def connect(file: str, options: str, seconds: float = _OPENING_SECONDS) -> sqlite3.Connection:
-    """Return a connection that waits so long for other programs."""
+    """Return a connection that waits that long for other programs."""
     connection: sqlite3.Connection = sqlite3.connect(
         f"{Path(file).as_uri()}?{options}",
         uri=True,
@@ -90,7 +90,7 @@ def connect_writer(file: str, durable: bool) -> sqlite3.Connection:
         _use_wal(writer, file)
         writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         writer.execute(f"PRAGMA fullfsync = {int(durable)}")  # macOS: fsync alone is not enough
-        writer.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        writer.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     except BaseException:
         writer.close()
         raise
@@ -98,13 +98,13 @@ def connect_writer(file: str, durable: bool) -> sqlite3.Connection:
 
 
 def wait_for_others(writer: sqlite3.Connection, seconds: float) -> None:
-    """Let what *writer* does wait that long where another program has locked the file."""
+    """Set how long *writer* waits where another program has locked the file."""
     writer.execute(f"PRAGMA busy_timeout = {int(1000 * seconds)}")
 
 
 @contextmanager
 def transaction(writer: sqlite3.Connection) -> Iterator[None]:
-    """Commit what is done in the block, all or none."""
+    """Commit the changes in the block, all or none."""
     writer.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -116,7 +116,7 @@ def transaction(writer: sqlite3.Connection) -> Iterator[None]:
 
 
 def prepare(file: str, path: str, readonly: bool) -> None:
-    """Make the file if it is missing; refuse it untouched if it is not a log of ours.
+    """Create the file if it is missing; refuse it untouched if it is no log.
 
     Raises:
         NotALog: it is something else, of a newer version, or what belongs to it is elsewhere.
@@ -148,7 +148,7 @@ def check_version(version: int, path: str) -> None:
 
 
 def upgrade(writer: sqlite3.Connection) -> None:
-    """Give an older log what newer ones have; its events stay as they are, without checksums."""
+    """Bring an older log to the newest layout; its events stay as they are, without checksums."""
     if writer.execute("PRAGMA user_version").fetchone()[0] == 1:
         with transaction(writer):
             if writer.execute("PRAGMA user_version").fetchone()[0] == 1:  # else somebody just did
@@ -163,7 +163,7 @@ def _use_wal(writer: sqlite3.Connection, path: str) -> None:
 
 
 def _make(file: str) -> None:
-    """Make a whole log at once: whoever is killed meanwhile leaves no half of one."""
+    """Create a complete log at once, so that a killed process leaves no half of one."""
     folder, name = os.path.split(file)
     if not os.path.isdir(folder):
         raise NoSuchPlace("folder", folder)
@@ -215,7 +215,7 @@ def _check_header(file: str, path: str) -> None:
     with closing(connect(file, "mode=ro&immutable=1")) as reader:
         try:
             # A process killed in a checkpoint leaves a file shorter than its header says. The
-            # journal mends that, but here it is not looked at; this lets the header be read.
+            # journal repairs that, but it is not read here; this lets the header be read.
             reader.execute("PRAGMA writable_schema = ON")
             application = reader.execute("PRAGMA application_id").fetchone()[0]
             version = reader.execute("PRAGMA user_version").fetchone()[0]

@@ -1,4 +1,4 @@
-"""Origins: in which file a session lives, so that a copy of the file is known as one."""
+"""Origins: the file that a session belongs to, by which copies are recognized."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Origin(NamedTuple):
         return cls(path, found.st_dev, found.st_ino)
 
     def is_copied_by(self, other: Origin) -> bool:
-        """Say whether *other* is a copy of this file, which is still there.
+        """Return whether *other* is a copy of this file, and this file still exists.
 
         A file that was renamed, moved (its old place is empty then), or put back from a backup is
         the session's own.
@@ -49,10 +49,10 @@ class Origin(NamedTuple):
 
 
 def check_origin(file: str, session: str) -> None:
-    """See whether *session* lives in this *file*.
+    """Check that *session* belongs to this *file*.
 
     Raises:
-        CopiedLog: the file is a copy of another, in which the session lives.
+        CopiedLog: the file is a copy of the one that the session belongs to.
     """
     with _open(file) as writer:
         if not writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'origins'").fetchone():
@@ -64,7 +64,7 @@ def check_origin(file: str, session: str) -> None:
 
 
 def note_origin(file: str, session: str) -> None:
-    """From now on, *session* lives in this *file*."""
+    """Record that *session* belongs to this *file*."""
     now = Origin.of(file)
     with _open(file) as writer:
         writer.execute(_TABLE)
@@ -74,7 +74,7 @@ def note_origin(file: str, session: str) -> None:
 
 
 def renew_secret(file: str, session: str) -> None:
-    """Forget the secret from which links are made; the next claim draws another."""
+    """Delete the secret from which links are made; the next claim draws another."""
     with _open(file) as writer:
         writer.execute("DELETE FROM secrets WHERE session = ?", (session,))
 

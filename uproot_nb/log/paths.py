@@ -1,4 +1,4 @@
-"""The place of the notebook: which file it is, and where what belongs to it is kept."""
+"""Paths: the notebook's file, its folder, and its database."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from uproot_nb.experiment.shell import find_shell
 __all__ = ["database_path", "notebook_file", "notebook_folder"]
 
 _JUPYTER = "JPY_SESSION_NAME"
-"""The variable in which Jupyter's server tells its kernels their notebook's path."""
+"""The variable in which Jupyter's server passes kernels their notebook's path."""
 _VS_CODE = "__vsc_ipynb_file__"
-"""The name under which VS Code puts it among the notebook's own."""
+"""The name of VS Code's variable for it in the notebook's namespace."""
 
 
 def notebook_file() -> Path | None:
-    """Return this notebook's file, as the editor tells it; None where there is no notebook.
+    """Return this notebook's file, as the editor reports it; None where there is no notebook.
 
     It need not be there: VS Code has notebooks that were never saved, and a Jupyter server that
     VS Code has started a kernel on makes a name up.
     """
     shell = find_shell()
     seen = "" if shell is None else shell.user_ns.get(_VS_CODE, "")
-    told = [Path(name) for name in (os.environ.get(_JUPYTER, ""), seen) if name]
-    return next((path for path in told if path.is_file()), told[0] if told else None)
+    found = [Path(name) for name in (os.environ.get(_JUPYTER, ""), seen) if name]
+    return next((path for path in found if path.is_file()), found[0] if found else None)
 
 
 def notebook_folder() -> Path:

@@ -1,4 +1,4 @@
-"""SessionLock: the lock file of a session's one writer, with what it has committed last."""
+"""SessionLock: the lock file of a session's one writer, with the last event that it committed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LENGTH = 64
 
 
 class CommitNote(NamedTuple):
-    """What a writer that was killed leaves in its lock file.
+    """What a killed writer leaves in its lock file.
 
     `token` is what its claim has put into the log, empty if that is not surely in the file itself;
     `seq` is the last event that it has committed.
@@ -33,7 +33,7 @@ def lock_path(file: str, session: str) -> str:
 
 
 def read_note(path: str) -> CommitNote | None:
-    """Return what a lock file says; None if there is none, or it says nothing."""
+    """Return the note in a lock file; None if there is none."""
     try:
         with open(path, "rb") as file:
             words = file.read(_LENGTH).split()
@@ -45,7 +45,7 @@ def read_note(path: str) -> CommitNote | None:
 
 
 class SessionLock:
-    """An open, locked file: it dies with its process, and what was noted in it stays.
+    """An open, locked file: the lock ends with its process, the note in it stays.
 
     lock = SessionLock.take(lock_path(file, "market"))
     lock.name_claim("5f2a9c31d0e4", 12)
@@ -72,7 +72,7 @@ class SessionLock:
             file.close()  # its last holder removed the file just now: lock the new one
 
     def name_claim(self, token: str, seq: int) -> None:
-        """Say which claim this is, and that everything up to *seq* is committed."""
+        """Record this claim, and that everything up to *seq* is committed."""
         text = f"seq {seq:020d} {token or '-'}".ljust(_LENGTH - 1) + "\n"
         self._file.seek(0)
         self._file.write(text.encode())
@@ -80,7 +80,7 @@ class SessionLock:
     def note(self, seq: int) -> None:
         """Remember that everything up to *seq* is committed.
 
-        A full disk keeps an older number there: it finds fewer losses, and none that is not one.
+        On a full disk an older number stays: losses may be missed, never reported falsely.
         """
         with suppress(OSError):  # the events are in the log, whatever comes of this note
             _write_at(self._descriptor, b"%020d" % seq, 4)
@@ -103,7 +103,7 @@ class SessionLock:
             return ""
 
     def forget(self) -> None:
-        """Remember nothing but what runs: all is in the file."""
+        """Clear the note: all events are in the log's file. What is running stays recorded."""
         with suppress(OSError):
             self._file.truncate(0)
             if self.running:
@@ -114,7 +114,7 @@ class SessionLock:
         self._file.close()
 
     def release(self, keep: bool = False) -> None:
-        """Let go; the file is removed, unless what it says is still to be read."""
+        """Unlock and delete the file; with *keep*, or while something runs, leave it to be read."""
         if keep or self.running:
             self._file.close()
         elif sys.platform == "win32":  # an open file cannot be removed there

@@ -40,7 +40,7 @@ from uproot_nb.log.log import (
     SessionRecord,
     Snapshot,
     check_succession,
-    snapshots_to_keep,
+    retained_snapshots,
 )
 from uproot_nb.log.opening import (
     APPLICATION,
@@ -82,8 +82,8 @@ _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
 
 _CLAIM_SECONDS = 3.0
 """How long claiming and reading wait while another program has locked the file."""
-LOOK_SECONDS = 0.05
-"""How long the file is taken to be where it was seen last; looking costs as much as a row."""
+CHECK_SECONDS = 0.05
+"""How often the file's place is checked; a check costs as much as a row."""
 RESCUE_SECONDS = 5.0
 """How long a file may be away before all of it is written to another one."""
 LONG_READ = 20_000
@@ -97,7 +97,7 @@ _CHARACTERS_A_PAGE = 4_000_000
 
 
 class SqliteLog:
-    """Keep events in an SQLite file, made if it is missing.
+    """Store events in an SQLite file, created if it is missing.
 
     With *readonly* the file is only read, beside a living writer or after it; with *durable* a
     commit also survives a power cut, not only a killed process, and takes longer.
@@ -210,28 +210,28 @@ class SqliteLog:
                 lock.release()
 
     def note_running(self, session: str, text: str) -> None:
-        """Note what runs just now, in the file that says that the session has a writer.
+        """Record what is running in the session's lock file.
 
-        That file stays when the process is killed, and takes no transaction.
+        The file remains when the process is killed, and needs no transaction.
         """
         lock = self._claims.get(session)
         if lock is not None:
             lock.note_running(text)
 
     def running(self, session: str) -> str:
-        """Return what ran when the last writer of *session* died."""
+        """Return what was running when the last writer of *session* died."""
         lock = self._claims.get(session)
         return "" if lock is None else lock.running
 
     def be_patient(self, seconds: float) -> None:
-        """Let appending wait so long for other programs."""
+        """Let `append` wait that long for other programs."""
         with self._write_lock:
             self._patience = seconds
             if self._writer is not None:
                 wait_for_others(self._writer, seconds)
 
     def check_place(self) -> None:
-        """See whether the file is where it was; if it stays away, go on in another one.
+        """Check that the file is where it was; if it stays away, go on in another one.
 
         Raises:
             MovedLog: it was moved, deleted or replaced; nothing can be committed.
@@ -278,7 +278,7 @@ class SqliteLog:
     ) -> Iterator[Event]:
         """Yield the events with after < seq <= until that are committed now.
 
-        They are fetched a page at a time, so a slow consumer keeps neither memory nor the file.
+        They are fetched a page at a time, so a slow consumer holds neither memory nor the file.
         """
         filters = _filters(kinds, subject, field)
         pages = self._read_pages(session, (after, until), filters, newest_first)
@@ -339,7 +339,7 @@ class SqliteLog:
         return [SessionRecord(*row[:-1]) for row in rows]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep *snapshot*, and of those before it what `snapshots_to_keep` says."""
+        """Store *snapshot*, and delete older ones that `retained_snapshots` does not name."""
         with (
             self._writing(snapshot.session, briefly=True) as writer,
             naming_damage(self.path),
@@ -352,7 +352,7 @@ class SqliteLog:
             )  # fmt: skip
             there = "SELECT seq FROM snapshots WHERE session = ?"
             seqs = {seq for (seq,) in writer.execute(there, (snapshot.session,))}
-            for seq in seqs - snapshots_to_keep(seqs):
+            for seq in seqs - retained_snapshots(seqs):
                 writer.execute(
                     "DELETE FROM snapshots WHERE session = ? AND seq = ?", (snapshot.session, seq)
                 )
@@ -373,7 +373,7 @@ class SqliteLog:
             until = int(rows[0][1]) - 1  # a damaged one: an older one will do, or none
 
     def damage(self) -> list[str]:
-        """Return what SQLite finds wrong with the file, and which rows are not what was written."""
+        """Return the faults that SQLite finds in the file, and the rows that are damaged."""
         try:
             with naming_damage(self.path):
                 found = [str(text) for (text,) in self._fetch("PRAGMA integrity_check(20)")]
@@ -414,7 +414,7 @@ class SqliteLog:
                 self._writer = None
 
     def rest(self) -> None:
-        """Hold no file open from now on; reading opens the file for a moment, as a guest does."""
+        """Close the file; reading opens it for a moment from now on."""
         with self._write_lock:
             if self._claims or self._refusal:
                 return
@@ -447,7 +447,7 @@ class SqliteLog:
         """In a forked child: let go of all that is the parent's, without closing the log."""
         _INHERITED.add(_identity(self._file))
         for connection in [*self._readers, *([self._writer] if self._writer else [])]:
-            _keep_for_ever(connection)
+            _never_close(connection)
         for lock in self._claims.values():
             lock.abandon()
         self._start()
@@ -457,7 +457,7 @@ class SqliteLog:
         )
 
     def _check_layout(self) -> None:
-        """Refuse a newer version that only the journal tells of, and a file that lacks parts."""
+        """Refuse a newer version that only the journal shows, and a file with missing tables."""
         version = self._fetch("PRAGMA user_version")[0][0]
         check_version(version, self.path)
         names = self._fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -480,7 +480,7 @@ class SqliteLog:
                 _warn(str(loss))
 
     def _loss(self, claim: Claim) -> LostEvents | None:
-        """Return what a session lacks; its writer may have gone on just now, so look twice."""
+        """Return what a session lacks; its writer may have written just now, so check twice."""
         loss = loss_of(self._file, self.path, claim)
         if loss is None:
             return None
@@ -491,12 +491,12 @@ class SqliteLog:
         self._files = _identity(self._file), _identity(f"{self._file}-wal")
 
     def _is_in_place(self) -> bool:
-        """Tell whether the file and its journal still have their names."""
+        """Return whether the file and its journal still have their names."""
         return (_identity(self._file), _identity(f"{self._file}-wal")) == self._files
 
     @contextmanager
     def _writing(self, session: str, briefly: bool = False) -> Iterator[sqlite3.Connection]:
-        """Give the connection that writes; *briefly* it waits for others as `be_patient` says."""
+        """Yield the connection that writes; *briefly*: wait no longer than `be_patient` allows."""
         if not self._write_lock.acquire(timeout=self._patience if briefly else -1):
             raise LogBusy(self.path)
         try:
@@ -506,8 +506,8 @@ class SqliteLog:
                 raise ValueError(self._refusal)
             if self._writer is None:
                 raise io.UnsupportedOperation(f"The log {self.path} was opened for reading only.")
-            if (now := self._monotonic()) - self._seen >= LOOK_SECONDS:
-                self._look_for_file(now)
+            if (now := self._monotonic()) - self._seen >= CHECK_SECONDS:
+                self._find_file(now)
             if not briefly:
                 wait_for_others(self._writer, _CLAIM_SECONDS)
             try:
@@ -523,7 +523,7 @@ class SqliteLog:
             self._write_lock.release()
 
     def _begin(self, writer: sqlite3.Connection, session: str) -> int:
-        """Note *session* if it is new, and return the seq of its last event."""
+        """Add *session* if it is new, and return the seq of its last event."""
         known = "SELECT 1 FROM secrets WHERE session = ?"
         if writer.execute(known, (session,)).fetchone() is None:
             secret, now = secrets.token_bytes(SECRET_BYTES), self._clock()
@@ -559,9 +559,9 @@ class SqliteLog:
     def _note_claim(
         self, writer: sqlite3.Connection, session: str, lock: SessionLock, last: int
     ) -> None:
-        """Let the file itself say that *session* is open, and the lock file what is committed."""
+        """Record in the file that *session* is open, and in the lock file what is committed."""
         token = secrets.token_hex(6)
-        lock.forget()  # what it says belongs to an older claim
+        lock.forget()  # its note belongs to an older claim
         with transaction(writer):
             writer.execute(_CLAIM, (session, token, last))
         with suppress(sqlite3.OperationalError):
@@ -573,8 +573,8 @@ class SqliteLog:
 
     # ---- a file that went away ----
 
-    def _look_for_file(self, now: float) -> None:
-        """See whether the file is where it was; if not, wait for a while, then go on elsewhere."""
+    def _find_file(self, now: float) -> None:
+        """Check that the file is where it was; if it stays away, go on in another one."""
         if self._is_in_place():
             self._seen, self._away_since = now, None
             return
@@ -614,12 +614,12 @@ class SqliteLog:
             gone, self._readers = [*self._readers, self._writer], []
             # Closing them would remove, by its name, a journal that may be another file's.
             for connection in gone:
-                _keep_for_ever(connection)
+                _never_close(connection)
             self._file = self.path = file
             self._writer = connect_writer(file, self._durable)
         wait_for_others(self._writer, self._patience)
         for name, lock in locks.items():
-            self._claims.pop(name).release(keep=True)  # it says that the old file lacks events
+            self._claims.pop(name).release(keep=True)  # its note: the old file lacks events
             if lock is not None:
                 self._claims[name] = lock
                 last = int(self._writer.execute(_LAST_SEQ, (name,)).fetchone()[0])
@@ -630,7 +630,7 @@ class SqliteLog:
         # Other processes may be reading, so closing alone would leave the newest events in the
         # WAL, and a copy of the file without them.
         if not self._is_in_place():
-            _keep_for_ever(writer)
+            _never_close(writer)
             return
         self._settle_killed(writer)
         _empty_journal(writer)
@@ -819,7 +819,7 @@ def _page(reader: sqlite3.Connection, query: str, values: Sequence[Any]) -> tupl
             if not fetched:
                 return rows, False
             rows += fetched
-            with suppress(TypeError):  # damaged rows, which are looked at next
+            with suppress(TypeError):  # damaged rows, which are checked next
                 characters += sum(map(len, map(_value_of, fetched)))
     return rows, True
 
@@ -841,8 +841,8 @@ def _check_rows(page: list[Row], path: str) -> None:
 
 
 def _check_gapless(page: list[Row], first: int, last: int, path: str) -> None:
-    """Say whether *page* holds every event from *first* to *last*, in either order."""
-    # They come in order and no number twice: the ends and the count tell.
+    """Check that *page* holds every event from *first* to *last*, in either order."""
+    # They are ordered and distinct, so the ends and the count suffice.
     seqs = list(map(_seq_of, page))
     if len(seqs) == abs(last - first) + 1 and (seqs[0], seqs[-1]) == (first, last):
         return
@@ -945,7 +945,7 @@ def _disown_all() -> None:
         log._disown()
 
 
-def _keep_for_ever(connection: sqlite3.Connection) -> None:
+def _never_close(connection: sqlite3.Connection) -> None:
     import ctypes  # in forked children only
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -1,4 +1,4 @@
-"""State: what replaying the log gives, as latest values."""
+"""State: the latest values, as replaying the log gives them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
-from uproot_nb.log.call_rows import KEPT_PAGE_LOADS, CallLedger, call_id_of, split_call_id
+from uproot_nb.log.call_rows import KNOWN_PAGE_LOADS, CallLedger, call_id_of, split_call_id
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog
 
 __all__ = [
-    "ARRIVED", "CallLedger", "Changes", "GroupState", "KEPT_PAGE_LOADS", "PlayerState", "State",
+    "ARRIVED", "CallLedger", "Changes", "GroupState", "KNOWN_PAGE_LOADS", "PlayerState", "State",
     "Stored", "UNCHANGING", "change_container", "changes_until", "split_call_id",
 ]  # fmt: skip
 
@@ -55,13 +55,13 @@ _UNREAD = object()
 
 
 class Stored:
-    """A value as the log has it; `text` is its JSON, decoded when somebody reads it.
+    """A value as the log has it; `text` is its JSON, decoded when it is read.
 
-    What is read may be an array or another object that its holder changes: the text stays what
-    the log says. A container that a replay has changed has no text any more.
+    The value may be an array or another object that its reader changes: the text stays that of
+    the log. A container that a replay has changed has no text any more.
 
     Args:
-        source: gives the value when it is first needed, where a snapshot has left it to the log.
+        source: returns the value when it is first needed, if the snapshot has left it in the log.
     """
 
     __slots__ = ("source", "text", "value")
@@ -72,7 +72,7 @@ class Stored:
         self.source = source
 
     def fill(self) -> Stored:
-        """Read from the log what a snapshot has left to it, and return this."""
+        """Read a value that the snapshot has left in the log, and return this."""
         if self.source is not None:
             found, self.source = self.source(), None
             self.text, self.value = found.text, found.value
@@ -88,7 +88,7 @@ class Stored:
 
 @dataclass(slots=True)
 class PlayerState:
-    """What the log tells of a player besides the fields that authors set."""
+    """A player's state besides the fields that authors set."""
 
     id: int
     label: str | None = None
@@ -113,13 +113,13 @@ class PlayerState:
     late: bool = False
     """Whether the page's time is up: from this event on, whatever comes is too late."""
     watch: dict[str, Any] | None = None
-    """Who is to be told when the player drops out, and after how many seconds offline."""
+    """Whom to notify when the player drops out, and after how many seconds offline."""
     offline_since: float | None = None
     """When the player's last connection closed, in Unix seconds; None while online or before."""
     dropped: bool = False
     """Whether the player counts as a dropout."""
     dropped_by_hand: bool = False
-    """Whether somebody has said so: a connection does not make it undone."""
+    """Whether the researcher or code set `dropped`: a new connection does not clear it."""
     visit: str = ""
     """The mark of the press of the join button that took the place; it is known again by it."""
 
@@ -227,11 +227,11 @@ class State:
         self.fields.get(event.subject, {}).pop(event.field, None)
 
     def _change(self, event: Event) -> None:
-        kept = self.fields[event.subject][event.field]
-        if type(kept) is Stored:
-            container, kept.text = kept.read(self.codec), None
+        stored = self.fields[event.subject][event.field]
+        if type(stored) is Stored:
+            container, stored.text = stored.read(self.codec), None
         else:
-            container = kept
+            container = stored
         change_container(container, event.kind, self.codec.decode(event.value))
 
     def _join(self, event: Event) -> None:
@@ -366,7 +366,7 @@ class State:
         self.opened, self.settings = content["opened"], self.codec.decode(content["settings"])
         self.groups = {name: GroupState(**g) for name, g in content["groups"].items()}
         self.rooms, self.done = content.get("rooms", {}), content.get("done", {})
-        self.effects = {token: tuple(told) for token, told in content.get("effects", {}).items()}
+        self.effects = {token: tuple(one) for token, one in content.get("effects", {}).items()}
         self.seed = self.codec.decode(content.get("seed", "null"))
         return self
 

@@ -112,7 +112,7 @@ class Nodes:
             try:
                 return decoder(self, content)
             except _MALFORMED:
-                pass  # what cannot be read is still kept, and shown, below
+                pass  # what cannot be read is stored and shown, below
         return self._unresolved(tag, content)
 
     def _unresolved(self, tag: str, content: Node) -> Unresolved:

@@ -18,7 +18,7 @@ _TAG_OPENING_BYTES = TAG_OPENING.encode()
 
 
 def is_plain(value: Any, text: bytes) -> bool:
-    """Say whether *text*, as orjson wrote it unasked, reads back as exactly *value*.
+    """Return whether *text*, as orjson wrote it by itself, reads back as exactly *value*.
 
     orjson turns tuples, enum members, UUIDs and NaN silently into something else, so the types
     of the values are looked at, a whole level of nesting at a time: that is what C does fast.

@@ -1,4 +1,4 @@
-"""Refusals: why a value cannot be stored, said of its type."""
+"""Refusals: errors that say why a value cannot be stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_DEPTH = 100
 
 
 def type_name(kind: type) -> str:
-    """Return the name of a class as a person would look for it."""
+    """Return the name by which a person would find a class."""
     if kind.__module__ == "builtins":
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -46,7 +46,7 @@ def _encode_str(nodes: Nodes, value: str, depth: int) -> Node:
 
 
 def _decode_str(nodes: Nodes, content: str) -> str:
-    """Read what earlier versions have kept: text with lone surrogates."""
+    """Read what earlier versions have stored: text with lone surrogates."""
     return bytes_of(content).decode("utf-8", "surrogatepass")
 
 
