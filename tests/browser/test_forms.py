@@ -156,6 +156,21 @@ def test_right_to_left_a_slider_shows_its_value_above_its_handle(visit: Visit) -
     assert 0.08 < at < 0.16
 
 
+def test_right_to_left_a_sliders_minus_is_before_its_digits(visit: Visit) -> None:
+    form = make_form({"x": DecimalRangeField(default=-5, min=-10, max=10)})
+    visit.open(PAGE, told(form, direction="rtl"))
+    minus, digit = visit.page.evaluate("""(() => {
+        const text = document.querySelector('output').firstChild;
+        const range = document.createRange();
+        return [0, 1].map((at) => {
+            range.setStart(text, at);
+            range.setEnd(text, at + 1);
+            return range.getBoundingClientRect().left;
+        });
+    })()""")
+    assert minus < digit
+
+
 def test_a_scale_of_words_stands_upright_on_a_phone_and_flat_on_a_desk(visit: Visit) -> None:
     open_form(visit, {"words": EVERY_FIELD["words"], "numbers": EVERY_FIELD["eleven"]})
     tops = """(name) => new Set([...document.getElementsByName(name)].map(
