@@ -66,7 +66,7 @@ async def test_an_author_reads_which_call_was_too_large_and_where_to_raise_the_l
         ({"page_patience": float("nan")}, "give a number"),
         ({"trusted_proxies": "127.0.0.1"}, "give a list"),
         ({"trusted_proxies": ["nginx"]}, "'nginx' is not an address"),
-        ({"frame_ancestors": ["x; y"]}, "'x; y' is nobody"),
+        ({"frame_ancestors": ["x; y"]}, "'x; y' is not an origin"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(given: dict[str, Any], reason: str) -> None:
