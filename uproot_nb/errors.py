@@ -41,7 +41,6 @@ __all__ = [
     "UnknownField",
     "UnknownModel",
     "UnknownPlayer",
-    "UnknownSession",
     "Unstorable",
     "UprootError",
     "WrongRecipient",
@@ -274,20 +273,6 @@ class UnknownPlayer(UprootError, KeyError):
 
     def __str__(self) -> str:
         return f"There is no player {self.key!r} in {self.where}.\nrun.links lists all players."
-
-
-class UnknownSession(UprootError, KeyError):
-    """The log has no session of that name."""
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        self.name, self.known = name, known
-        super().__init__(name)
-
-    def __str__(self) -> str:
-        return (
-            f"The log has no session '{self.name}'.\n"
-            f"Its sessions are: {', '.join(self.known) or '(none)'}."
-        )
 
 
 class UnknownModel(UprootError, LookupError):
