@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uproot_nb.bots.pages import read_page
 from uproot_nb.bots.questions import Question
 from uproot_nb.bots.random_answers import answer_at_random
 from uproot_nb.bots.requests import form_body
+from uproot_nb.bots.seen_page import read_page
 from uproot_nb.experiment.fields import (
     BICField,
     BooleanField,

@@ -13,10 +13,9 @@ from urllib.parse import urljoin, urlsplit
 
 from tornado.httpclient import HTTPResponse
 
-from uproot_nb.bots.calls import Calls
 from uproot_nb.bots.line import BAD_FRAME, BAD_TOKEN, ENDED, TOO_LARGE, Line
 from uproot_nb.bots.notes import Note, Notes
-from uproot_nb.bots.pages import SeenPage, read_page
+from uproot_nb.bots.pending_calls import Calls
 from uproot_nb.bots.questions import Form
 from uproot_nb.bots.refusals import (
     Disconnected,
@@ -26,6 +25,7 @@ from uproot_nb.bots.refusals import (
     SessionEnded,
 )
 from uproot_nb.bots.requests import Body, Requests, form_body
+from uproot_nb.bots.seen_page import SeenPage, read_page
 from uproot_nb.errors import UprootError
 
 __all__ = ["Client", "Watcher"]

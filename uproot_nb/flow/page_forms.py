@@ -10,8 +10,8 @@ from uproot_nb.experiment.declarations import check_fields
 from uproot_nb.experiment.field_descriptions import describe_fields
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.served_apps import ServedApps
+from uproot_nb.forms.field_translation import TranslatedFields
 from uproot_nb.forms.form import Form, make_form
-from uproot_nb.forms.translation import TranslatedFields
 from uproot_nb.forms.uploads import Upload
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from uproot_nb.bots.pages import read_page
 from uproot_nb.bots.questions import Attachment, Choice
+from uproot_nb.bots.seen_page import read_page
 from uproot_nb.experiment.fields import (
     BoundedChoiceField,
     IntegerField,
