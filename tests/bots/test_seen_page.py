@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from uproot_nb.bots.questions import Attachment, Choice
+from uproot_nb.bots.questions import Attachment, QuestionChoice
 from uproot_nb.bots.seen_page import read_page
 from uproot_nb.experiment.fields import (
     BoundedChoiceField,
@@ -39,7 +39,7 @@ def test_inputs_written_by_hand_are_questions_too() -> None:
     assert (age.kind, age.label, age.min, age.max, age.required, age.value) == (
         "number", "Your age", "18", "99", True, ["20"],
     )  # fmt: skip
-    assert page.form["s"].choices == [Choice("x", "x"), Choice("2", "y")]
+    assert page.form["s"].choices == [QuestionChoice("x", "x"), QuestionChoice("2", "y")]
     pairs, files = page.form.filled({"age": 30, "c": False})
     assert pairs == [
         ("_uproot_page", "3"), ("age", "30"), ("s", "2"), ("t", "more"), ("outside", "o"),

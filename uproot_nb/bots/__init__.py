@@ -1,1 +1,1 @@
-"""Participants without browsers: they speak the wire, and press the buttons, of real pages."""
+"""Participants without browsers: they read real pages, send their forms and call live methods."""

@@ -1,4 +1,4 @@
-"""Client: a participant without a browser, who speaks the wire as a page's script does."""
+"""Client: a participant without a browser, who uses the same protocol as a page's script."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tornado.httpclient import HTTPResponse
 
 from uproot_nb.bots.line import BAD_FRAME, BAD_TOKEN, ENDED, TOO_LARGE, Line
 from uproot_nb.bots.notes import Note, Notes
-from uproot_nb.bots.pending_calls import Calls
-from uproot_nb.bots.questions import Form
+from uproot_nb.bots.pending_calls import PendingCalls
+from uproot_nb.bots.questions import SeenForm
 from uproot_nb.bots.refusals import (
     Disconnected,
     FormRefused,
@@ -35,10 +35,10 @@ CLOSE_WITHIN = 5.0
 
 
 class Watcher(Protocol):
-    """Is told of what a client does, and how long it took."""
+    """Gets what a client does, and how long it took."""
 
     def took(self, kind: str, what: str, seconds: float) -> None:
-        """Something is over: kind "page", "submission" or "call"; its page or method."""
+        """A "page", "submission" or "call" is over; *what* is its page or method."""
 
     def heard(self, seq: int, at: float) -> None:
         """A push has come, at a Unix time."""
@@ -58,8 +58,8 @@ class Client:
     Args:
         link: a player's link, or a join link.
         name: what to call the client in messages; under `run.bots`, the player's name.
-        rng: chance for whoever wants it, such as `random_forms`.
-        watcher: is told of everything that takes time.
+        rng: random numbers for the bot, such as `random_forms`.
+        watcher: gets everything that takes time.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class Client:
         self._watcher = watcher
         self._seen = SeenPage("")
         self._noted: int | None = None
-        # Ids of calls are unique, and pauses of chance, whatever seed the bot draws by.
+        # Ids of calls are unique and pauses random, whatever the bot's seed.
         self._chance = random.Random()
-        self._notes, self._calls = Notes(), Calls(self._chance)
+        self._notes, self._calls = Notes(), PendingCalls(self._chance)
         self._failure: UprootError | None = None
         self._line: Line | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +120,7 @@ class Client:
         return self
 
     async def close(self) -> None:
-        """Leave, as somebody who closes the window. Idempotent."""
+        """Leave, as by closing the window. Idempotent."""
         line, self._line = self._line, None
         if line is not None:
             self._tasks.add(asyncio.create_task(line.close()))
@@ -142,7 +142,7 @@ class Client:
         return str(self._boot.get("app", ""))
 
     @property
-    def form(self) -> Form:
+    def form(self) -> SeenForm:
         """The page's form: `client.form["age"].max`."""
         return self._seen.form
 
@@ -327,7 +327,7 @@ class Client:
         response = await self._requests.ask_until_answered(self.link, form_body([]))
         place = response.headers.get("Location", "")
         if response.code != 303 or not place:
-            raise NoPage(response.code, self.name, "there is no place, or the link is none of ours")
+            raise NoPage(response.code, self.name, "there is no place, or it is no join link")
         self.link = urljoin(self.link, place)
 
     async def _load(self) -> None:
@@ -355,7 +355,7 @@ class Client:
         return self.page
 
     async def _post(self, body: Body, page: str) -> bool:
-        """Send a form until it is answered, and show what comes; tell whether it was refused."""
+        """Send a form until it is answered, and show what comes; return whether it was refused."""
         visit, attempt = self.visit, 0
         while self.visit == visit:
             begun = time.perf_counter()
@@ -369,7 +369,7 @@ class Client:
                 return False
             await self._requests.pause(attempt)
             attempt += 1
-            await self._load()  # perhaps it was handled, perhaps not: the page tells
+            await self._load()  # whether it was handled shows on the page
         return False
 
     def _adopt(self, response: HTTPResponse) -> None:
@@ -382,7 +382,7 @@ class Client:
             raise NoPage(response.code, self.name, f"{self.link} leads nowhere")
         page = read_page(response.body.decode("utf-8", "replace"))
         if page.boot is None or "page" not in page.boot:
-            raise NoPage(response.code, self.name, "what came is none of an experiment's pages")
+            raise NoPage(response.code, self.name, "the answer is not a page of an experiment")
         visit, self._seen = self.visit, page
         left = page.boot.get("timeout")
         self.deadline = None if left is None else time.monotonic() + left / 1000
@@ -468,7 +468,7 @@ class Client:
             case "redirect":
                 self._redirect(urljoin(self.link, frame["url"]))
             case "submit":
-                self._spawn(self._submit_as_told(bool(frame.get("timeout")), frame.get("page")))
+                self._spawn(self._submit_as_it_is(bool(frame.get("timeout")), frame.get("page")))
             case "message":
                 self.messages.append(str(frame.get("text", frame.get("data", ""))))
 
@@ -486,8 +486,8 @@ class Client:
             if self._line is not None:
                 self._spawn(self._line.close())
 
-    async def _submit_as_told(self, is_timeout: bool, position: int | None) -> None:
-        """Send the form as it is: the time is up, or the page is told to."""
+    async def _submit_as_it_is(self, is_timeout: bool, position: int | None) -> None:
+        """Send the form as it is: the time is up, or the server asks for it."""
         if position is None or position == self.position:
             extra = {"_uproot_timeout": "1"} if is_timeout else {}
             with contextlib.suppress(PageLeft, FormRefused):

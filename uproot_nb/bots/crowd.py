@@ -30,7 +30,7 @@ _COLUMNS = ["player", "bot", "state", "page", "submissions", "calls", "error"]
 
 @dataclass
 class Part:
-    """What one bot plays: whose place, and how it went."""
+    """One bot's part: its player, and how it went."""
 
     player: str
     link: str
@@ -56,8 +56,8 @@ class Part:
     def row(self) -> tuple[Any, ...]:
         """Return the part's row of `Bots.status`."""
         counts = (0, 0) if self.client is None else (self.client.submissions, self.client.calls)
-        told = self.page or None, *counts, self.error or None
-        return self.player, self.name, self.state, *told
+        rest = self.page or None, *counts, self.error or None
+        return self.player, self.name, self.state, *rest
 
 
 class Bots:
@@ -130,7 +130,7 @@ class Bots:
     # ---- the end ----
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all have ended, at most *timeout* seconds; tell whether they have."""
+        """Wait until all have ended, at most *timeout* seconds; return whether they have."""
         return self._over.wait(timeout)
 
     def stop(self) -> None:
@@ -200,8 +200,8 @@ class Bots:
 
     def __repr__(self) -> str:
         counts = Counter(part.state for part in self._parts)
-        told = ", ".join(f"{count} {state}" for state, count in counts.items())
-        return f"<Bots: {told or 'none'}>"
+        listed = ", ".join(f"{count} {state}" for state, count in counts.items())
+        return f"<Bots: {listed or 'none'}>"
 
     def _repr_html_(self) -> str:
         details = "".join(

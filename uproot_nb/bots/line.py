@@ -1,4 +1,4 @@
-"""Line: a page's WebSocket, which comes back by itself as a browser's does."""
+"""Line: a page's WebSocket, which reconnects by itself as a browser's does."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Line:
 
     Args:
         address: where to connect to, asked again for every attempt.
-        opened: is told of each connection.
+        opened: is called on each connection.
         received: gets each text.
-        lost: is told each loss and its code (0: nobody said one); False gives up.
+        lost: gets the close code (0: none) of each lost connection; returns False to give up.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Line:
         return self._socket is not None
 
     def send(self, text: str) -> None:
-        """Write a text; nothing happens while the line is lost."""
+        """Write a text; does nothing while disconnected."""
         if self._socket is None:
             return
         with suppress(WebSocketError):  # it is closing: calls are sent again on the next line
@@ -65,7 +65,7 @@ class Line:
             written.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Close the connection for good. Idempotent."""
         _end(self._goodbye)
         await asyncio.wait([self._task], timeout=OPEN_WITHIN)
 

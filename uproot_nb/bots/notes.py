@@ -10,7 +10,7 @@ __all__ = ["Note", "Notes"]
 
 MOST_UNREAD = 100_000
 OURS = "_uproot_"
-"""How the events begin that are for our own scripts, such as news on wait pages."""
+"""Prefix of events for our own scripts, such as progress on wait pages."""
 
 
 class Note(NamedTuple):
@@ -23,20 +23,20 @@ class Note(NamedTuple):
 
 
 class Notes:
-    """Keeps a page's pushes until they are read; of very many that nobody reads, the newest."""
+    """Stores a page's pushes until they are read; if there are very many, the newest."""
 
     def __init__(self) -> None:
         self.since = self.acknowledged = 0
-        """The number of the last push that came, and of the last of which the server knows it."""
+        """The numbers of the last push that came, and of the last one acknowledged."""
         self._unread: deque[Note] = deque(maxlen=MOST_UNREAD)
 
     def begin(self, since: int) -> None:
-        """Begin with a new page, which has in it all that was pushed until then."""
+        """Start with a new page, which shows all that was pushed so far."""
         self.since = self.acknowledged = since
         self._unread.clear()
 
     def take(self, frame: Mapping[str, Any]) -> Note | None:
-        """Keep a push; return it if it is new, and none of our own."""
+        """Store a push and return it; None if it is not new, or for our own scripts."""
         note = Note(frame.get("event"), frame.get("data"), int(frame["seq"]))
         if note.seq <= self.since:
             return None

@@ -1,4 +1,4 @@
-"""Calls: those of a page's live methods that wait for an answer."""
+"""PendingCalls: calls of a page's live methods that have no answer yet."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from uproot_nb.bots.refusals import CallRefused, PageLeft
 
-__all__ = ["Call", "Calls"]
+__all__ = ["Call", "PendingCalls"]
 
 
 class Call(NamedTuple):
-    """One call: what is sent for it, and what will be its answer."""
+    """One call: the text to send, and its future answer."""
 
     id: str
     method: str
@@ -26,13 +26,13 @@ class Call(NamedTuple):
     answer: asyncio.Future[Any]
 
     def refuse(self, error: Exception) -> None:
-        """Let whoever waits for the answer hear of an error."""
+        """Raise an error where the answer is awaited."""
         if not self.answer.done():
             self.answer.set_exception(error)
 
 
-class Calls:
-    """Remembers calls until they are answered, so that they can be sent again.
+class PendingCalls:
+    """Stores calls until they are answered, so that they can be sent again.
 
     call = calls.make("bid", [42], {})
     line.send(call.text)
@@ -47,7 +47,7 @@ class Calls:
         return len(self._waiting)
 
     def make(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
-        """Return a new call; its text names it by an id that is used once."""
+        """Return a new call, with an id of its own."""
         name = next(self._ids)
         frame = {"op": "invoke", "id": name, "method": method, "args": args, "kwargs": kwargs}
         text = json.dumps(frame, default=str)
@@ -56,11 +56,11 @@ class Calls:
         return call
 
     def texts(self) -> list[str]:
-        """Return what is to be sent again; the server knows by its id a call that it has seen."""
+        """Return what to send again; the server knows repeated calls by their ids."""
         return [call.text for call in self._waiting.values()]
 
     def settle(self, frame: Mapping[str, Any]) -> Call | None:
-        """Take the answer to a call; return the call, or None if nobody waits for it."""
+        """Resolve the call that a frame answers, and return it; None if it is not pending."""
         call = self._waiting.pop(frame["id"], None)
         if call is None or call.answer.done():
             return None
@@ -75,21 +75,21 @@ class Calls:
         return call
 
     def forget(self, call: Call) -> None:
-        """Wait for it no longer."""
+        """Drop a call without an answer."""
         self._waiting.pop(call.id, None)
 
     def refuse_largest(self) -> bool:
-        """Say no to the largest call, so that the others can go on; False if there is none."""
+        """Refuse the largest call, so that the others can be sent; False if there is none."""
         if not self._waiting:
             return False
         largest = max(self._waiting.values(), key=lambda call: len(call.text))
         self.forget(largest)
-        words = "This is too large to be sent."
-        largest.refuse(CallRefused(largest.method, "TooLarge", words))
+        text = "This is too large to be sent."
+        largest.refuse(CallRefused(largest.method, "TooLarge", text))
         return True
 
     def refuse_all(self, error: Exception) -> None:
-        """End the waiting of all."""
+        """Refuse all pending calls."""
         waiting, self._waiting = self._waiting, {}
         for call in waiting.values():
             call.refuse(error)

@@ -1,4 +1,4 @@
-"""Question: one field of a form, as a browser shows it to whoever is to answer."""
+"""Question: one field of a form, as a browser shows it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Attachment", "Choice", "Form", "Question"]
+__all__ = ["Attachment", "Question", "QuestionChoice", "SeenForm"]
 
 
-class Choice(NamedTuple):
+class QuestionChoice(NamedTuple):
     """An option: the text that is posted for it, and what participants read."""
 
     text: str
@@ -40,7 +40,7 @@ class Question:
     required: bool = False
     value: list[str] = field(default_factory=list)
     """What the browser would post if nobody touched it."""
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[QuestionChoice] = field(default_factory=list)
     min: str | None = None
     max: str | None = None
     step: str | None = None
@@ -71,8 +71,8 @@ class Question:
 
 
 @dataclass
-class Form:
-    """The form of a page: its questions by name, and what is sent along unseen."""
+class SeenForm:
+    """The form of a page: its questions by name, and its hidden fields."""
 
     questions: dict[str, Question] = field(default_factory=dict)
     hidden: list[tuple[str, str]] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Form:
     def filled(
         self, answers: dict[str, Any]
     ) -> tuple[list[tuple[str, str]], list[tuple[str, Attachment]]]:
-        """Return the fields and the files that a browser posts; what is not answered stays.
+        """Return the fields and files that a browser posts; what is not answered stays as shown.
 
         Hidden fields may be answered, too, since a page's script may fill them in.
 

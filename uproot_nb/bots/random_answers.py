@@ -1,4 +1,4 @@
-"""Random answers: something valid for each kind of question, as far as the page tells what is."""
+"""Random answers: valid ones for each kind of question, as far as the page shows what is valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS = (
     "jacket", "kettle", "lantern",
 )  # fmt: skip
 BANK_CODES = ("DE89370400440532013000", "DEUTDEFF")
-"""An IBAN and a BIC; the page does not tell which of them a field is for."""
+"""An IBAN and a BIC; the page does not show which of them a field is for."""
 SKIP_SHARE = 0.2
 """How many of the questions that may stay open do."""
 ENOUGH_DIGITS = 800
@@ -66,7 +66,7 @@ def _skipped(question: Question, rng: random.Random) -> str | None:
 def _several(question: Question, rng: random.Random, attempt: int) -> list[str]:
     """Return some of the choices; after a refusal, now and then as many as there may be.
 
-    A page does not tell how many boxes an optional question wants if any.
+    A page does not show how many boxes an optional question wants, if any.
     """
     texts = [choice.text for choice in question.choices]
     most = len(texts) if question.many is None else min(question.many, len(texts))

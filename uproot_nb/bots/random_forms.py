@@ -16,8 +16,8 @@ async def random_forms(client: Client, *, tries: int = 20) -> None:
         run.bots(8)                      # fill=random_forms
         rehearse([Survey, Thanks], players=40)
 
-    Answers are valid as far as the page tells what is: choices, bounds and steps, lengths. If the
-    server refuses one, others are tried. A page without a Next button is waited on.
+    Answers are valid as far as the page shows what is valid: choices, bounds and steps, lengths.
+    If the server refuses one, others are tried. Without a Next button, the bot waits.
 
     Args:
         client: a participant, as `run.bots` makes them.

@@ -1,4 +1,4 @@
-"""Refusals: what a bot is told where a participant reads a sentence, and what ends its part."""
+"""The errors of bots: refusals that a participant would read, and what ends a bot."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class FormRefused(UprootError):
         self, page: str, errors: Mapping[str, Sequence[str]], form_errors: Sequence[str] = ()
     ) -> None:
         self.page = page
-        self.errors = {name: list(told) for name, told in errors.items()}
+        self.errors = {name: list(texts) for name, texts in errors.items()}
         self.form_errors = list(form_errors)
-        said = [f"{name}: {' '.join(told)}" for name, told in self.errors.items()]
-        super().__init__(f"{page} was not accepted. " + " · ".join([*said, *self.form_errors]))
+        refused = [f"{name}: {' '.join(texts)}" for name, texts in self.errors.items()]
+        super().__init__(f"{page} was not accepted. " + " · ".join([*refused, *self.form_errors]))
 
 
 class PageLeft(UprootError):

@@ -1,4 +1,4 @@
-"""Requests: what a bot's browser asks the participant server for over HTTP."""
+"""Requests: a bot's HTTP requests to the participant server."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CONNECT_WITHIN = 10.0
 GOODBYE_WITHIN = 2.0
 FIRST_RETRY, LAST_RETRY = 0.2, 5.0
 BUSY = frozenset({429, 502, 503, 504})
-"""What a server answers that is paused, or asked too often: the same request may be made again."""
+"""The codes of a server that is paused or asked too often: the request may be repeated."""
 
 
 class Requests:
     """One bot's HTTP; made in the loop in which it is used.
 
     Args:
-        check: raises once there is no point in asking.
+        check: raises once the bot has failed.
     """
 
     def __init__(self, rng: random.Random, check: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Requests:
         self._open: set[asyncio.Future[HTTPResponse]] = set()
 
     async def ask(self, url: str, body: Body | None = None) -> HTTPResponse | None:
-        """Get an address, or post to it; None if the network failed, or the server has no time.
+        """Get an address, or post to it; None if the network failed or the server is busy.
 
         Redirects are not followed.
         """
@@ -59,13 +59,13 @@ class Requests:
         return None if response.code in BUSY else response
 
     async def ask_until_answered(self, url: str, body: Body | None = None) -> HTTPResponse:
-        """Ask again and again, ever more slowly; for what may be asked twice."""
+        """Repeat a request until it is answered, with growing pauses; for idempotent requests."""
         for attempt in itertools.count():
             response = await self.ask(url, body)
             if response is not None:
                 return response
             await self.pause(attempt)
-        raise AssertionError("it counts for ever")
+        raise AssertionError("the count does not end")
 
     async def pause(self, attempt: int) -> None:
         """Wait before the next attempt; not all bots equally long."""
@@ -79,7 +79,7 @@ class Requests:
             answer.exception()  # it is known; who asked may have been cancelled
 
     async def close(self) -> None:
-        """Let go of the network. Idempotent."""
+        """Close the connections. Idempotent."""
         if self._open:
             await asyncio.wait(self._open, timeout=GOODBYE_WITHIN)
         self._http.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
-from uproot_nb.bots.questions import Choice, Form, Question
+from uproot_nb.bots.questions import Question, QuestionChoice, SeenForm
 
 __all__ = ["SeenPage", "read_page"]
 
@@ -27,7 +27,7 @@ class SeenPage:
     html: str
     boot: dict[str, Any] | None = None
     """None: the page does not belong to an experiment, or it failed."""
-    form: Form = field(default_factory=Form)
+    form: SeenForm = field(default_factory=SeenForm)
     errors: dict[str, list[str]] = field(default_factory=dict)
     form_errors: list[str] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class _FormReader:
     """Reads the page's form: its questions, its hidden fields and its buttons."""
 
     def __init__(self, tags: Mapping[str, Sequence[Tag]]) -> None:
-        self.form = Form()
+        self.form = SeenForm()
         self._controls: dict[str, list[Tag]] = {}
         self._names: dict[str, str] = {}
         self._labels: dict[str, str] = {}
@@ -121,7 +121,7 @@ class _FormReader:
         if kind in ("radio", "checkbox"):
             labels = [self._labels.get(_get(control, "id"), "") for control in same]
             texts = [_posted_text(control) for control in same]
-            question.choices = list(map(Choice, texts, labels))
+            question.choices = list(map(QuestionChoice, texts, labels))
             question.value = [_posted_text(one) for one in same if one.has_attr("checked")]
             if kind == "checkbox" and (len(same) > 1 or group is not None):
                 question.kind = "checkboxes"
@@ -152,7 +152,7 @@ class _FormReader:
 
 def _read_list(question: Question, control: Tag) -> None:
     options = [one for one in control.find_all("option") if not one.has_attr("disabled")]
-    choices = [Choice(_posted_text(option), _option_text(option)) for option in options]
+    choices = [QuestionChoice(_posted_text(option), _option_text(option)) for option in options]
     chosen = [c.text for c, o in zip(choices, options, strict=True) if o.has_attr("selected")]
     if control.has_attr("multiple"):
         question.kind = "selects"

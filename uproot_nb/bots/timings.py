@@ -1,4 +1,4 @@
-"""Timings: what bots did, and how long they waited for it."""
+"""Timings: how long bots waited for pages, submissions, calls and pushes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Timings"]
 
 
 class Timings:
-    """Collects, in the bots' thread, what clients tell; seconds as a participant would feel them.
+    """Collects clients' waiting times, in the bots' thread; seconds, as a participant sees them.
 
     timings = Timings()
     Client(link, watcher=timings)
@@ -26,15 +26,15 @@ class Timings:
         """The number of a push in the log, and when it came (Unix time)."""
 
     def took(self, kind: str, what: str, seconds: float) -> None:
-        """Take note of something that is over."""
+        """Record what a client has waited for."""
         self.rows.append((kind, what, seconds))
 
     def heard(self, seq: int, at: float) -> None:
-        """Take note of a push that came."""
+        """Record a push that came."""
         self.pushes.append((seq, at))
 
     def latencies(self, sent: Mapping[int, float]) -> pandas.DataFrame:
-        """Return a row per thing that was waited for: kind, what, ms.
+        """Return a row per wait: kind, what, ms.
 
         Args:
             sent: when each push was logged (Unix time), by its number; its latency is the time

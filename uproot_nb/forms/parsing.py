@@ -1,7 +1,7 @@
-"""Answers: what the texts that a browser posted mean, for each kind of field.
+"""read_answer: the value that posted texts stand for, for each kind of field.
 
-Whatever is posted, `read_answer` returns a value of the kind's type within its bounds, or raises
-Wrong with a sentence for the participant. It never raises anything else.
+Whatever is posted, it returns a value of the kind's type within its bounds, or raises Wrong with
+a sentence for the participant. It never raises anything else.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Wrong(Exception):
 
 @singledispatch
 def read_answer(field: Field, texts: Sequence[str], language: str = "en") -> Any:
-    """Return the answer that *texts*, all that was posted for *field*, stand for.
+    """Return the value that *texts*, all that was posted for *field*, stand for.
 
     *language*: of the page, which decides how numbers are written on it.
 
@@ -246,10 +246,12 @@ def _fitting(field: NumberInput | Slider, number: Decimal, language: str) -> Any
 
 def _out_of_bounds(field: NumberInput | Slider, language: str) -> Wrong:
     if field.max is None:
-        return Wrong(NOT_LESS, min=_said(field.min, language))
+        return Wrong(NOT_LESS, min=_number_text(field.min, language))
     if field.min is None:
-        return Wrong(NOT_MORE, max=_said(field.max, language))
-    return Wrong(BETWEEN, min=_said(field.min, language), max=_said(field.max, language))
+        return Wrong(NOT_MORE, max=_number_text(field.max, language))
+    return Wrong(
+        BETWEEN, min=_number_text(field.min, language), max=_number_text(field.max, language)
+    )
 
 
 def _on_step(field: NumberInput | Slider, number: Decimal, language: str) -> Decimal:
@@ -260,12 +262,14 @@ def _on_step(field: NumberInput | Slider, number: Decimal, language: str) -> Dec
         steps = (number - start) / step
         nearest = steps.to_integral_value()
         if abs(steps - nearest) > _NEARLY:
-            raise Wrong(STEPS, start=_said(start, language), step=_said(step, language))
+            raise Wrong(
+                STEPS, start=_number_text(start, language), step=_number_text(step, language)
+            )
         snapped = start + nearest * step
     return number if number == snapped else snapped
 
 
-def _said(number: Any, language: str) -> str:
+def _number_text(number: Any, language: str) -> str:
     return number_text(number, sign=decimal_sign(language))
 
 

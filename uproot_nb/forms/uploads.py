@@ -14,7 +14,7 @@ __all__ = ["Upload", "UploadedFile"]
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as the participant server hands it over: its field, its names, and where it lies."""
+    """A file as the participant server hands it over: its field, its names and its path."""
 
     name: str
     filename: str
@@ -65,7 +65,7 @@ class UploadedFile:
         self._position = position
 
     async def close(self) -> None:
-        """Nothing: the file is closed between any two reads."""
+        """Do nothing: the file is opened for each read."""
 
     async def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Copy the file to *path*, making its folder; return where it lies.
