@@ -14,7 +14,7 @@ from rich.text import Text
 from uproot_nb.headless.escape_terminal import harmless, one_line
 from uproot_nb.headless.watch import Watch, describe_event
 from uproot_nb.log.events import Event
-from uproot_nb.log.player_rows import HEADINGS, PlayerRow
+from uproot_nb.log.player_status import HEADINGS, PlayerRow
 
 __all__ = ["PlainScreen", "LiveScreen", "Screen", "picture"]
 

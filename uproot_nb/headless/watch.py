@@ -6,7 +6,7 @@ import orjson
 
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.log.events import Event
-from uproot_nb.log.player_rows import PlayerRow, status_of
+from uproot_nb.log.player_status import PlayerRow, status_of
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import PlayerState, State
 

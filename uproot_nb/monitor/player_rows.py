@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uproot_nb.flow.journeys import Journeys
-from uproot_nb.log.player_rows import PlayerRow, status_of
+from uproot_nb.log.player_status import PlayerRow, status_of
 from uproot_nb.session.entities import Player
 
 __all__ = ["PlayerRows", "shortened"]

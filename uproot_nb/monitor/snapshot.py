@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.log.player_rows import HEADINGS, PlayerRow
+from uproot_nb.log.player_status import HEADINGS, PlayerRow
 from uproot_nb.monitor.player_rows import PlayerRows
 
 __all__ = ["player_table", "snapshot"]

@@ -18,8 +18,8 @@ from uproot_nb.log.state import State
 from uproot_nb.monitor.display import show_html
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.monitor.snapshot import player_table
+from uproot_nb.notebook.bot_places import BotPlaces
 from uproot_nb.notebook.notebook_source import note_notebook
-from uproot_nb.notebook.playing import BotPlaces
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
 from uproot_nb.realtime.rooms import Room
