@@ -141,9 +141,11 @@ def judge_all(mutations: list[Mutation], jobs: int) -> list[Outcome]:
 
 
 def check_tests(mutations: list[Mutation]) -> bool:
-    """Run the tests on the package as it is: a test that fails anyway catches nothing."""
+    """Run the tests on a copy as it is: a test that fails anyway catches nothing."""
     named = sorted({name for mutation in mutations for name in mutation.tests})
-    done = run_tests(REPOSITORY, named)
+    with tempfile.TemporaryDirectory(prefix="uproot_nb-mutants-") as folder:
+        copy_repository(Path(folder))
+        done = run_tests(Path(folder), named)
     if done.returncode:
         print(f"The tests fail without any mutation:\n{done.stdout[-2000:]}{done.stderr[-500:]}")
     return not done.returncode

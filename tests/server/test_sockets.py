@@ -37,6 +37,17 @@ async def test_a_call_reaches_the_kernel_as_the_browser_made_it(world: World) ->
     assert (invoke.args, invoke.kwargs) == ('[1, "ä"]'.encode(), b'{"b":null}')
 
 
+async def test_a_socket_that_closes_takes_its_unanswered_calls_along(world: World) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play()
+    await ann.invoke("x1")
+    await kernel.expect(Invoke)
+    assert len(world.server.sockets.calls) == 1
+    ann.connection.close()
+    await until(lambda: not world.server.sockets.calls)
+
+
 async def test_arguments_may_be_left_out(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -180,6 +191,9 @@ async def test_an_ack_is_kept_for_the_status_page(world: World) -> None:
     await ann.send({"op": "ack", "seq": 1})
     assert await ann.nothing_more()
     assert socket.acked == 1
+    await ann.send({"op": "ack", "seq": 99})
+    assert await ann.nothing_more()
+    assert socket.acked == 1  # what was never written cannot have arrived
 
 
 MALFORMED = [
