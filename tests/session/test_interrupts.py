@@ -118,7 +118,7 @@ def check(run: Run) -> None:
         assert journal.seq == world.state.seq == journal.committed + len(journal.pending)
         world.journal.commit()
         assert journal.committed == journal.seq
-    run._runtime.wait_for(_turn())  # what was to be said after the commit is said
+    run._runtime.wait_for(_turn())  # what waits for the commit is called
     assert not journal._due
 
 

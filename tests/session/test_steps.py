@@ -446,8 +446,9 @@ async def test_a_spawned_task_that_fails_is_shown_and_named(
     with serving(Tasks) as run:
         ann = await Browser.open(run)
         await ann.call("spawned")
-        await until(lambda: len(run.errors) == 1)
-        error = run.errors.iloc[0]
+        # A slow machine may add a warning.
+        await until(lambda: len(run.errors.query("field != 'Warning'")) == 1)
+        error = run.errors.query("field != 'Warning'").iloc[0]
         assert error["field"] == "KeyError"
         assert "later" in error["cause"]
         assert "in the background" in capsys.readouterr().err
