@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uproot_nb.deprecation import Renamed, renamed_names
-
 __all__ = [
     "BadApp",
     "BadArguments",
@@ -45,14 +43,6 @@ __all__ = [
     "UprootError",
     "WrongRecipient",
 ]
-
-__getattr__ = renamed_names(
-    __name__,
-    {
-        "AlienFile": Renamed("NotALog", "0.1.0", "0.3.0"),
-        "TornLog": Renamed("CorruptLog", "0.1.0", "0.3.0"),
-    },
-)
 
 
 class UprootError(Exception):

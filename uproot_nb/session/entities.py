@@ -38,7 +38,7 @@ __all__ = [
     "Player",
     "Session",
     "Settings",
-    "View",
+    "PastFields",
     "own_for",
     "reserved_names",
 ]
@@ -288,7 +288,7 @@ class Entity:
             )
         return found
 
-    def within(self, *, strict: bool = False, **context: Any) -> View:
+    def within(self, *, strict: bool = False, **context: Any) -> PastFields:
         """Return the fields as they were when `context` last held: `player.within(round=2).bid`.
 
         Args:
@@ -308,14 +308,14 @@ class Entity:
         if held:
             found = self._copy_of(past)
         seen = {k: v for k, v in found.items() if not strict or k in during or k in context}
-        return View(self.subject, context, seen)
+        return PastFields(self.subject, context, seen)
 
-    def along(self, name: str) -> Iterator[tuple[Any, View]]:
+    def along(self, name: str) -> Iterator[tuple[Any, PastFields]]:
         """Yield each value of field *name*, in order, with all fields as they were then.
 
         A value that occurred several times is shown as of its last time.
         """
-        views: list[tuple[Any, View]] = []
+        views: list[tuple[Any, PastFields]] = []
         past = State(self._world.codec)
         for event in self._world.past_of(self.subject):
             if event.field == name:
@@ -324,12 +324,12 @@ class Entity:
         self._note_view(views, past, name)
         yield from views
 
-    def _note_view(self, views: list[tuple[Any, View]], past: State, name: str) -> None:
+    def _note_view(self, views: list[tuple[Any, PastFields]], past: State, name: str) -> None:
         if name not in past.names(self.subject):
             return
         values = self._copy_of(past)
         value = values[name]
-        made = value, View(self.subject, {name: value}, values)
+        made = value, PastFields(self.subject, {name: value}, values)
         known = next((n for n, (other, _) in enumerate(views) if other == value), None)
         if known is None:
             views.append(made)
@@ -391,7 +391,7 @@ def _refuse_to_change(what: str, name: str) -> NoReturn:
     raise UprootError(f"{what} is read-only, so its '{name}' cannot be set.\nSet a field instead.")
 
 
-class View:
+class PastFields:
     """Fields as they once were; read-only."""
 
     _subject: str
@@ -422,7 +422,7 @@ class View:
         return dict(self._values)
 
     def __repr__(self) -> str:
-        return f"<View of {self._subject} within {self._context}: {self._values}>"
+        return f"<Fields of {self._subject} within {self._context}: {self._values}>"
 
 
 class Player(Entity):
