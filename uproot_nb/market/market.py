@@ -469,7 +469,7 @@ class Market:
 
     def _note(self, record: dict[str, Any]) -> None:
         """Log an entry whose effects the book has already."""
-        self.model._keep(record)
+        self.model._add(record)
         self._applied += 1
         self._last = self.model._records()[-1]["id"]
 
