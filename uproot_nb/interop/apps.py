@@ -20,7 +20,7 @@ __all__ = ["app_class", "language_folders", "load_app"]
 
 IMPORTS = "__uproot_nb_imports__"
 PROJECT = "__uproot_nb_project__"
-"""Where an app's namespace keeps its modules, and what its code told through them."""
+"""The names in an app's namespace of its modules, and of what its code registered."""
 
 
 def load_app(path: str | os.PathLike[str]) -> App:
@@ -34,13 +34,13 @@ def load_app(path: str | os.PathLike[str]) -> App:
 
     Raises:
         BadApp: there is no such folder, it is no app, or a file of it is no Python.
-        MissingPackage: the app needs a package that is not installed; says which.
+        MissingPackage: the app needs a package that is not installed; the message names it.
         MissingName: it asks the framework for something that is not here.
         BadPage: one of its pages, or its page order, cannot be shown.
     """
     folder = _checked(Path(path))
     name, project = folder.name, folder.parent
-    framework, told = framework_modules(project)
+    framework, registered = framework_modules(project)
     imports = Imports(name, project, framework)
     try:
         namespace = vars(imports.load(name))
@@ -52,15 +52,15 @@ def load_app(path: str | os.PathLike[str]) -> App:
             name, "it has no page_order.", "End its __init__.py with page_order = [FirstPage, …].",
             f"{name}/__init__.py",
         )  # fmt: skip
-    namespace.update({IMPORTS: imports, PROJECT: told})
+    namespace.update({IMPORTS: imports, PROJECT: registered})
     _aim_templates(imports)
     return replace(collect_app(namespace, name, folder), filters={"fmtnum": fmtnum})
 
 
 def language_folders(app: App) -> tuple[Path, ...]:
     """Return the folders with translations that an app's code has loaded beside its own."""
-    told = app.namespace.get(PROJECT)
-    return tuple(told.language_folders) if isinstance(told, ProjectFile) else ()
+    registered = app.namespace.get(PROJECT)
+    return tuple(registered.language_folders) if isinstance(registered, ProjectFile) else ()
 
 
 def app_class(app: App, module: str, qualname: str) -> type | None:
@@ -98,7 +98,7 @@ def _checked(path: Path) -> Path:
 
 
 def _aim_templates(imports: Imports) -> None:
-    """Let pages that the app has from its neighbours keep the templates that lie beside those."""
+    """Let pages imported from neighbouring apps use the templates beside those."""
     for name, module in imports.modules.items():
         home = name.partition(".")[0]
         if home == imports.app:

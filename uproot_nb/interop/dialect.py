@@ -116,7 +116,7 @@ def _named(event: str | None) -> str | None:
 
 
 def add_chat_player(chat_: Any, player: Any, pseudonym: str | None = None) -> None:
-    """Let a player into a chat; of members with one pseudonym, the framework tells none apart."""
+    """Add a player to a chat; the framework cannot distinguish members with the same pseudonym."""
     if pseudonym is not None:
         pseudonym = chat.free_pseudonym(chat_, player, pseudonym)
     chat.add_player(chat_, player, pseudonym)

@@ -32,7 +32,7 @@ SHIPPED = frozenset({"Base.html", "Page.html", "Wait.html", "Landing.html", "End
 
 
 class ExportFiles:
-    """Collects an app's files by name, and says what stands in the way.
+    """Collects an app's files by name, and lists obstacles.
 
     Args:
         name: the app's name.
@@ -67,7 +67,7 @@ class ExportFiles:
         return any(name.endswith((".yml", ".yaml")) for name in self.copies)
 
     def mentions(self, words: str) -> bool:
-        """Tell whether a template, a script of the app or its bots say something."""
+        """Return whether a template, a script of the app or its bots contain a text."""
         scripts = [p for folder in self.copies.values() for p in folder.rglob("*.js")]
         texts = [*self.texts.values(), *(path.read_text("utf-8", "replace") for path in scripts)]
         return any(words in text for text in texts)

@@ -13,6 +13,7 @@ from uproot_nb.errors import BadApp, NotExportable, UprootError
 from uproot_nb.experiment.fields import FileField
 from uproot_nb.experiment.setup import App, collect_app, public_constants
 from uproot_nb.interop.names import CALLBACK_NAMES, NAMES
+from uproot_nb.interop.namespace import CELL_TEMPLATES
 from uproot_nb.interop.statements import (
     Statement,
     choose_statements,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["export_app"]
 
 MARK = "# Written by uproot_nb from a notebook. Change it there and export it again."
-CELL_TEMPLATES = "_uproot_nb_cell_templates"
-"""Where `%%template` cells keep what they said, in a notebook's namespace."""
-
 ROOTS = (
     *CALLBACK_NAMES, "restart", "C", "Context", "DESCRIPTION", "SUGGESTED_MULTIPLE",
     "LANDING_PAGE",
@@ -53,7 +51,7 @@ def export_app(experiment: Any, path: str | os.PathLike[str], name: str | None =
         name: the app's name, if it is to be a folder below *path*.
 
     Raises:
-        NotExportable: the experiment uses what an app cannot say; lists every obstacle.
+        NotExportable: the experiment uses what an app cannot express; lists every obstacle.
         BadApp: something else is in the folder, or its name cannot be an app's.
         BadPage: there is no page order.
     """
@@ -138,12 +136,12 @@ class _Export:
     def _look_for_files(self) -> None:
         """The framework stores every field that is not named as stealthy, and no file can be."""
         for page in self._app.pages.values():
-            fields, kept = getattr(page, "fields", None), getattr(page, "stealth_fields", ())
-            if isinstance(fields, Mapping) and not callable(kept):
+            fields, stealthy = getattr(page, "fields", None), getattr(page, "stealth_fields", ())
+            if isinstance(fields, Mapping) and not callable(stealthy):
                 files = [name for name, field in fields.items() if isinstance(field, FileField)]
-                if set(files) - set(kept):
+                if set(files) - set(stealthy):
                     self._rewriter.object(
-                        f"{page.__name__}: name its files: stealth_fields = {[*kept, *files]}"
+                        f"{page.__name__}: name its files: stealth_fields = {[*stealthy, *files]}"
                     )
 
     def _look_for_unknown_names(self) -> None:
@@ -256,8 +254,8 @@ def _folder_of(namespace: Mapping[str, Any]) -> Path:
     file = namespace.get("__file__")
     if file:
         return Path(file).absolute().parent
-    told = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__", "")
-    notebook = Path(told)  # as Jupyter tells it, or VS Code
+    given = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__", "")
+    notebook = Path(given)  # from Jupyter, or VS Code
     return notebook.parent if notebook.is_absolute() and notebook.parent.is_dir() else Path.cwd()
 
 
@@ -357,8 +355,8 @@ def _checked(folder: Path) -> Path:
     code = folder / "__init__.py"
     if folder.exists() and not folder.is_dir():
         raise BadApp(name, f"{folder} is a file.", "Give another path.")
-    kept = code.read_text("utf-8") if code.is_file() else None
-    if kept is not None and not kept.startswith(MARK):
+    earlier = code.read_text("utf-8") if code.is_file() else None
+    if earlier is not None and not earlier.startswith(MARK):
         raise BadApp(
             name, f"{folder} holds an app that was not exported from a notebook.",
             "Give another path, or delete that folder first.",

@@ -32,7 +32,7 @@ class Imports:
 
     The app's files, and those beside it in the project, are executed with an `__import__` of their
     own: `uproot` and everything below it is *framework*; modules of the project are loaded here,
-    once for this app; all else comes from Python. `sys.modules` keeps what it has.
+    once for this app; all else comes from Python. `sys.modules` is unchanged.
 
         imports = Imports("market", Path("project"), framework)
         module = imports.load("market")
@@ -268,11 +268,11 @@ def _listed(module: ModuleType, wanted: Sequence[str]) -> Iterator[str]:
 def _without(module: ModuleType, given: Mapping[str, Any]) -> ModuleType:
     """Leave out of `import *` what earlier versions offered and the importer has from elsewhere."""
     earlier = getattr(module, "__earlier__", {})
-    kept = [name for name in module.__all__ if name not in earlier or name not in given]
-    if len(kept) == len(module.__all__):
+    names = [name for name in module.__all__ if name not in earlier or name not in given]
+    if len(names) == len(module.__all__):
         return module
     chosen = ModuleType(module.__name__)
-    chosen.__dict__.update({name: getattr(module, name) for name in kept}, __all__=kept)
+    chosen.__dict__.update({name: getattr(module, name) for name in names}, __all__=names)
     return chosen
 
 

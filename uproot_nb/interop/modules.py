@@ -36,13 +36,13 @@ class Facade(ModuleType):
 
 
 def framework_modules(project: Path) -> tuple[dict[str, ModuleType], ProjectFile]:
-    """Return fresh modules for an app of a project, and what its code tells through them."""
-    told = ProjectFile(project)
-    offered = {**NAMES, **told.names}
+    """Return fresh modules for an app of a project, and what its code registers with them."""
+    registered = ProjectFile(project)
+    offered = {**NAMES, **registered.names}
     modules: dict[str, ModuleType] = {name: Facade(name, offered[name]) for name in offered}
     modules[SMITHEREENS].chat = modules[f"{FRAMEWORK}.chat"]  # type: ignore[attr-defined]
     modules[SMITHEREENS].__all__.append("chat")
     for name, module in modules.items():
         if name != FRAMEWORK:
             setattr(modules[FRAMEWORK], name.rpartition(".")[2], module)
-    return modules, told
+    return modules, registered

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CELL_TEMPLATES", "resolver", "setup_of", "templates_for"]
 
 CELL_TEMPLATES = "_uproot_nb_cell_templates"
-"""Where a notebook's namespace keeps what its `%%template` cells said, by page name."""
+"""The name in a notebook's namespace of its `%%template` cells' texts, by page name."""
 
 
 def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:

@@ -1,4 +1,4 @@
-"""ProjectFile: what a project's code tells the framework's server, kept for whoever asks."""
+"""ProjectFile: what a project's code registers with the framework's server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ProjectFile"]
 
 
 class ProjectFile:
-    """Collects languages, configurations and rooms; acts on none of it.
+    """Collects languages, configurations and rooms, without acting on them.
 
     Sessions, rooms and accounts are the notebook's: serve(), run.room() and Jupyter's own login.
     """

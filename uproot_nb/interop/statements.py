@@ -1,4 +1,4 @@
-"""Statements: a notebook's code in pieces, of which those that an experiment needs are kept."""
+"""Statements: a notebook's code in pieces, and the choice of those that an experiment needs."""
 
 from __future__ import annotations
 
