@@ -160,6 +160,8 @@ class Browser:
         url = self.url.replace("http", "ws", 1)
         url += f"ws?page={self.page['page']}&since={since}"
         self._socket = await asyncio.wait_for(websocket_connect(url), PATIENCE)
+        assert self._socket.protocol is not None
+        self._socket.protocol.set_nodelay(True)  # as browsers do: a call follows another at once
 
     async def disconnect(self) -> None:
         """Lose the connection."""
