@@ -321,7 +321,7 @@ class TrackedList(_Tracked, list[Any]):
             fresh: list[Any] = []
             del content[index]
         else:
-            fresh = values if type(values) is list else _listed(values)
+            fresh = values if type(values) is list else _listed(content, index, values)
             content[index] = fresh  # raises what a list raises
         place = self._place()
         if place is not None and fresh:
@@ -624,11 +624,12 @@ def _owner_of(node: Any) -> FieldOwner | None:
     return node
 
 
-def _listed(values: Any) -> list[Any]:
+def _listed(content: list[Any], index: slice, values: Any) -> list[Any]:
     try:
         return list(values)
     except TypeError:
-        raise TypeError("can only assign an iterable") from None
+        content[index] = values  # raises what a list raises
+        raise
 
 
 # ---- attaching and detaching values --------------------------------------------------------
