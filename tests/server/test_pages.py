@@ -261,7 +261,7 @@ async def test_the_servers_pages_speak_the_participants_language(world: World) -
     spoken = []
     for language in ("de-AT,en;q=0.5", "fr", "es;q=0.9,xx", "zz", ""):
         page = await world.fetch(ANN, headers={"Accept-Language": language})
-        spoken += re.findall(r'<html lang="(..)">', page.body.decode())
+        spoken += re.findall(r'<html lang="(..)" dir="ltr">', page.body.decode())
     assert spoken == ["de", "fr", "es", "en", "en"]
 
 
