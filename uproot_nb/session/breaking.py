@@ -23,7 +23,7 @@ _AUTHORS = ("<ipython-input", "<template>", "<unknown>")
 """File names of authors' code that is in no file; other such names are libraries'."""
 _PATIENCE = 5.0
 """Seconds to wait for a thread to leave our own code before giving up."""
-_UNDISTURBED = 0.005
+_UNDISTURBED = 0.006
 """The switch interval, in seconds, while another thread is inspected."""
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -59,7 +59,9 @@ def break_thread(thread: int, is_over: Callable[[], bool]) -> bool:
                 call(where, error)
                 return True
     finally:
-        sys.setswitchinterval(usual)
+        # A run that was closed meanwhile has set the interpreter's own interval again.
+        if abs(sys.getswitchinterval() - _UNDISTURBED) < 1e-6:
+            sys.setswitchinterval(usual)
     return True
 
 
