@@ -1,8 +1,8 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make quick  lint, types and the unit tests: before each commit (90 seconds)
-# make test   everything that is checked before a change is accepted (12 minutes)
+# make quick  lint, types and the unit tests: before each commit (four minutes)
+# make test   everything that is checked before a change is accepted (half an hour)
 # make test-lowest   the quick tests with the oldest packages that setup.cfg allows
 # make test-3.13     the quick tests on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices

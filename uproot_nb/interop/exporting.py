@@ -20,6 +20,7 @@ from uproot_nb.interop.statements import (
     is_builtin,
     read_cells,
 )
+from uproot_nb.log.paths import notebook_folder
 
 if TYPE_CHECKING:
     from uproot_nb.interop.export_files import ExportFiles
@@ -254,9 +255,7 @@ def _folder_of(namespace: Mapping[str, Any]) -> Path:
     file = namespace.get("__file__")
     if file:
         return Path(file).absolute().parent
-    given = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__", "")
-    notebook = Path(given)  # from Jupyter, or VS Code
-    return notebook.parent if notebook.is_absolute() and notebook.parent.is_dir() else Path.cwd()
+    return notebook_folder()
 
 
 def _ours(namespace: Mapping[str, Any], statements: Sequence[Statement]) -> dict[str, str]:

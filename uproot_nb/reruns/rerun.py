@@ -41,8 +41,8 @@ class Rerun(Recording):
     It has every table of a Recording: `again.state`, `again.calls`, `again.events`.
     """
 
-    told = RenamedAttribute(Renamed("repeated", "0.1", "0.3"))
-    troubles = RenamedAttribute(Renamed("messages", "0.1", "0.3"))
+    told = RenamedAttribute(Renamed("repeated", "0.1.0", "0.3.0"))
+    troubles = RenamedAttribute(Renamed("messages", "0.1.0", "0.3.0"))
 
     def __init__(
         self,
