@@ -393,6 +393,7 @@ def test_a_page_that_waited_for_its_kernel_connects_again_at_once(visit: Visit) 
     for _ in range(5):
         count = len(wire.sockets)
         wire.drop(1012)
+        visit.sees("Alpine.store('uproot').connected", False)
         visit.page.clock.run_for(10_000)
         wire.wait_for(lambda count=count: len(wire.sockets) == count + 1)
     wire.answer = kept
