@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -starting[item.path])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def every_run_is_closed() -> Iterator[None]:
+    """A file's tests close what they serve: an open run shortens the interpreter's intervals."""
+    before = sys.getswitchinterval()
+    yield
+    assert sys.getswitchinterval() == before
+
+
 @pytest.fixture(scope="module")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
     """A Jupyter server with the extension, in a folder of its own; its kernels end with it."""

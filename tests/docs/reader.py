@@ -20,6 +20,7 @@ import uproot_nb
 from tests.docs.fences import Fence
 from uproot_nb import Page, Run, create_group, move_to_page
 from uproot_nb.experiment.order import Step
+from uproot_nb.notebook.serve import OPEN_RUNS
 from uproot_nb.testing.memory_server import ROOT
 
 __all__ = ["Reader"]
@@ -67,8 +68,8 @@ class Reader:
         at: TracebackType | None,
     ) -> None:
         try:
-            for run in [v for v in vars(self.module).values() if isinstance(v, Run)]:
-                run.close()
+            for serving in [*vars(self.module).get(OPEN_RUNS, {}).values()]:
+                serving.run.close()
         finally:
             self.patch.undo()
             del sys.modules[self.module.__name__]

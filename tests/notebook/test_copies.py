@@ -57,6 +57,12 @@ def open_run() -> Iterator[Any]:
         run.close()
 
 
+def _copy_while_served(run: Run, folder: Path, copy: Path) -> None:
+    """Copy between two commits: one in the middle would make a copy that lacks its last events."""
+    with run.lock:
+        shutil.copytree(folder, copy)
+
+
 def _links(run: Run) -> list[str]:
     return [run.join_link, *(run.link(player) for player in run.players)]
 
@@ -72,7 +78,7 @@ async def test_a_copy_beside_the_living_original_is_refused_and_disturbs_nobody(
 ) -> None:
     run = open_run(original := _folder(tmp_path))
     ann = await Browser.open(run)
-    shutil.copytree(original, tmp_path / "copy")
+    _copy_while_served(run, original, tmp_path / "copy")
     with pytest.raises(CopiedLog, match=r"(?s)copy of .*exp.*copy=True.*take_over=True") as refused:
         open_run(tmp_path / "copy")
     assert refused.value.original == str(original / "log.sqlite3")
@@ -87,7 +93,7 @@ async def test_a_copy_may_have_links_of_its_own(
     run = open_run(original := _folder(tmp_path))
     ann = await Browser.open(run)
     assert await ann.call("answer", "before") == "before"
-    shutil.copytree(original, tmp_path / "copy")
+    _copy_while_served(run, original, tmp_path / "copy")
     copy = open_run(tmp_path / "copy", copy=True)
     links = _links(copy)
     assert copy.players[0].answer == "before"
@@ -109,7 +115,7 @@ async def test_the_original_is_warned_when_a_copy_takes_over(
 ) -> None:
     run = open_run(original := _folder(tmp_path))
     ann = await Browser.open(run)
-    shutil.copytree(original, tmp_path / "copy")
+    _copy_while_served(run, original, tmp_path / "copy")
     copy = open_run(tmp_path / "copy", take_over=True)
     assert _links(copy) == _links(run)
     await until(lambda: not run.errors.empty)
@@ -152,7 +158,7 @@ def test_a_second_living_kernel_is_refused_also_where_the_original_is_out_of_sig
 ) -> None:
     """It was renamed while it was served: the server knows that the session is taken."""
     run = open_run(original := _folder(tmp_path))
-    shutil.copytree(original, tmp_path / "copy")
+    _copy_while_served(run, original, tmp_path / "copy")
     key = run._runtime.world.key
     copy = tmp_path / "copy"
     other = Origin.of(copy / "log.sqlite3")

@@ -416,7 +416,6 @@ async def test_two_runs_in_one_process_do_not_mix(
 @pytest.mark.parametrize("first", [0, 1])
 def test_when_the_last_run_has_closed_the_interpreter_is_as_it_was(first: int) -> None:
     """Switch interval and streams, in whatever order runs are closed."""
-    sys.setswitchinterval(0.005)  # Python's own, whatever was tried in this process before
     before = sys.getswitchinterval(), sys.stdout, sys.stderr
     with serving(Market, name="a") as a, serving(Market, name="b") as b:
         assert sys.getswitchinterval() < before[0]

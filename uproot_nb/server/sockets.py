@@ -64,6 +64,8 @@ _BYTES_A_CALL = 4096
 """A frame of so many bytes counts as one call more."""
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
 _NO_CALL = "", ""
+_TOO_DEEP = "nests too deeply"
+_HALF_A_CHARACTER = "cannot be read: half an emoji, or a method without a name"
 _METHOD = re.compile(rb'"method"\s*:\s*"(\w{1,128})"', re.ASCII)
 PING = b'{"op":"ping"}'
 PONG = text_frame(b'{"op":"pong"}')
@@ -228,8 +230,11 @@ class PlayerSocket(WebSocket):
     def on_text(self, payload: bytes) -> None:
         try:
             frame = _decode(payload)
-        except (msgspec.DecodeError, RecursionError):
-            self._refuse_unreadable(payload)
+        except msgspec.DecodeError:
+            self._refuse_unreadable(payload, _HALF_A_CHARACTER)
+            return
+        except RecursionError:
+            self._refuse_unreadable(payload, _TOO_DEEP)
             return
         if type(frame) is _Call:
             self._call(frame)
@@ -252,7 +257,7 @@ class PlayerSocket(WebSocket):
             self.refuse(4400, "malformed")
             return
         if too_deep(args) or too_deep(kwargs):
-            self._refuse_call(asked.id, asked.method, "nests too deeply")
+            self._refuse_call(asked.id, asked.method, _TOO_DEEP)
             return
         sockets, session = self._sockets, self.player.session
         call = next(sockets.numbers)
@@ -267,7 +272,7 @@ class PlayerSocket(WebSocket):
         if len(self.unanswered) >= sockets.limits.max_unanswered_calls:
             self.hold()  # the kernel is behind, or away: further calls stay in the browser
 
-    def _refuse_unreadable(self, payload: bytes) -> None:
+    def _refuse_unreadable(self, payload: bytes, reason: str) -> None:
         """Refuse a call that an honest script may make by accident; close after any other frame."""
         call = _accident(payload)
         if call is None or self.page == WAITING_PAGE:
@@ -275,7 +280,7 @@ class PlayerSocket(WebSocket):
         elif call == _NO_CALL:
             self._sockets.reports.count_refusal("malformed", self.player)
         else:
-            self._refuse_call(*call, "cannot be read: half an emoji, or a method without a name")
+            self._refuse_call(*call, reason)
 
     def _refuse_call(self, call: str, method: str, reason: str) -> None:
         """Answer that one call cannot be made; the connection stays open."""
