@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import inspect
 from typing import Any
 
@@ -19,7 +21,9 @@ from uproot_nb.experiment.pages import HOOKS, GroupCreatingWait, Page, Synchroni
 def defined(body: str, head: str = "class Market(Page):") -> Any:
     """Run a cell that defines the page Market and return it."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
-    namespace: dict[str, Any] = {"Page": Page, "live": live, "__name__": "notebook"}
+    namespace: dict[str, Any] = {
+        "Page": Page, "SynchronizingWait": SynchronizingWait, "live": live, "__name__": "notebook"
+    }  # fmt: skip
     exec(f"{head}\n{lines}", namespace)
     return namespace["Market"]
 
@@ -53,15 +57,66 @@ def test_an_async_hook_stays_async() -> None:
 @pytest.mark.parametrize("hook", PLAIN)
 @pytest.mark.parametrize(
     "parameters",
-    ["", "page", "player", "page, player, price", "player, page", "page, *, player", "self, p=1"],
+    ["", "page", "player", "page, player, price", "player, page", "page, *, somebody"],
 )
 def test_a_hook_with_other_arguments_is_refused(hook: str, parameters: str) -> None:
     with pytest.raises(BadPage) as mistake:
         defined(f"'''Text.'''\ndef {hook}({parameters}): ...")
-    shown = parameters.replace("*, ", "").replace("=1", "")
+    shown = parameters.replace("*, ", "")
     assert str(mistake.value) == (
         f"Market (line 3): the hook '{hook}' takes ({shown}).\nWrite 'def {hook}(page, player)'."
     )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "page, player, data: dict", "page: type, player: object, data: 'dict[str, int]'",
+        "page, player, data=None", "page, player=None, data=None", "page, *, player, data",
+        "page, player, *, data", "page, *, data, player", "page, player, data, /",
+        "page, /, player, data", "page, data, player", "self, player, data: float = 1.0",
+        "page, player, data, extra=3", "page, *given", "page, **given",
+        "page, player, answers: list",
+    ],
+)  # fmt: skip
+def test_a_hook_is_accepted_wherever_a_call_of_it_would_work(parameters: str) -> None:
+    returned = "dict(data=given[1])" if "*given" in parameters else "locals()"
+    returned = "given" if "**" in parameters else returned
+    page = defined(f"@classmethod\ndef validate({parameters}): return {returned}")
+    found = page.validate("ann", {"bid": 1})
+    assert found.get("data", found.get("answers")) == {"bid": 1}
+    assert found.get("player", "ann") == "ann"
+
+
+def test_a_hook_with_a_decorator_that_keeps_its_signature_is_accepted() -> None:
+    def noted(function: Any) -> Any:
+        @functools.wraps(function)
+        def inner(*args: Any, **kwargs: Any) -> Any:
+            return ["noted", function(*args, **kwargs)]
+
+        return inner
+
+    class Market(Page):
+        """Bids."""
+
+        @classmethod
+        @noted
+        def validate(page, player: str, *, data: dict[str, Any]) -> Any:
+            return data["bid"]
+
+    assert Market.validate("ann", {"bid": 1}) == ["noted", 1]
+
+
+def test_an_async_hook_may_take_its_arguments_by_name() -> None:
+    page = defined("async def validate(page, *, data, player): return player, data")
+    assert asyncio.run(page.validate("ann", 1)) == ("ann", 1)
+
+
+@pytest.mark.parametrize("argument", ["group: list", "*, group", "*, session", "session=None"])
+def test_an_all_here_takes_a_group_or_a_session_in_any_way(argument: str) -> None:
+    code = f"def all_here(page, {argument}): return list(locals().values())"
+    page = defined(code, "class Market(SynchronizingWait):")
+    assert page.all_here("g1") == [page, "g1"]
 
 
 def test_a_hook_that_is_no_function_is_refused() -> None:

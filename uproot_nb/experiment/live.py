@@ -12,7 +12,7 @@ import pydantic
 
 from uproot_nb.errors import BadArguments, BadPage
 
-__all__ = ["PLAIN_TYPES", "LiveMethod", "live", "takes_first"]
+__all__ = ["PLAIN_TYPES", "LiveMethod", "live"]
 
 Scope = Literal["group", "session"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -108,7 +108,7 @@ class LiveMethod:
 
     def _check_shape(self) -> None:
         function = self.function
-        if not takes_first(function, "page", "player"):
+        if not _takes_first(function, "page", "player"):
             self._refuse(
                 "a live method takes 'page' and 'player' first.",
                 f"Write 'def {self.name}(page, player, ...)'.",
@@ -151,7 +151,7 @@ class LiveMethod:
         return rest[0] if rest else f"argument {number + 1}"
 
 
-def takes_first(function: Callable[..., Any], *names: str) -> bool:
+def _takes_first(function: Callable[..., Any], *names: str) -> bool:
     """Return whether a function takes these arguments first, in this order.
 
     It may use other names for them, but not these names in another order, nor parameters that look

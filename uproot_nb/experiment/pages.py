@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from uproot_nb.errors import BadField, BadPage
 from uproot_nb.experiment.declarations import check_fields
 from uproot_nb.experiment.hints import PAGE_NAMES, advise, returns_nothing
-from uproot_nb.experiment.live import PLAIN_TYPES, LiveMethod, takes_first
+from uproot_nb.experiment.hook_arguments import by_position
+from uproot_nb.experiment.live import PLAIN_TYPES, LiveMethod
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
 __all__ = [
@@ -388,19 +389,23 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
         )
     if name == "allow_back" and inspect.iscoroutinefunction(function):
         raise _mistake(cls, function, "'allow_back' is async.", "Write 'def' without async.")
-    given = list(inspect.signature(function).parameters.values())
-    wanted = ("page", *HOOKS[name])
-    named = ("page",) if name in ("all_here", "after_grouping") else wanted
-    if not _takes(given, len(wanted)) or not takes_first(function, *named):
-        raise _mistake(
-            cls,
-            function,
-            f"the hook '{name}' takes ({', '.join(p.name for p in given)}).",
-            f"Write {_model(name)}.",
-        )
+    hook = _called_by_position(cls, name, function)
     if name in _RETURNS and returns_nothing(function):
         advise(str(_no_return(cls, name, function)))
-    setattr(cls, name, classmethod(function))
+    setattr(cls, name, classmethod(hook))
+
+
+def _called_by_position(cls: type[Page], name: str, function: Any) -> Any:
+    of_many = name in ("all_here", "after_grouping")
+    takes = [HOOKS[name], ("session",)] if of_many else [HOOKS[name]]
+    found = (by_position(function, names, named=not of_many) for names in takes)
+    hook = next(filter(None, found), None)
+    if hook is None:
+        given = ", ".join(inspect.signature(function).parameters)
+        raise _mistake(
+            cls, function, f"the hook '{name}' takes ({given}).", f"Write {_model(name)}."
+        )
+    return hook
 
 
 def _no_return(cls: type[Page], name: str, function: Any) -> BadPage:
