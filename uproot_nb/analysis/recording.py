@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from numbers import Integral
@@ -30,6 +31,8 @@ from uproot_nb.analysis.export import (
 )
 from uproot_nb.analysis.exported_tables import exported_tables, file_name
 from uproot_nb.analysis.folded_errors import folded_errors
+from uproot_nb.analysis.framework.rows import Row, read_rows
+from uproot_nb.analysis.framework.session_log import framework_log, sessions_in
 from uproot_nb.analysis.model_tables import entries_table, find_models
 from uproot_nb.analysis.panels import panel_table
 from uproot_nb.analysis.past_states import Moment, Past, read_codec, seconds_of
@@ -368,31 +371,43 @@ def open_log(path: str | Path, name: str | None = None) -> Recording:
         market = open_log("uproot_nb.sqlite3", "market")
         market.state
 
+    A database of the framework uproot (`uproot.sqlite3`), or what its `uproot dump` wrote, is read
+    too, and has the same tables; it is not changed.
+
     Args:
         name: which session; not needed where there is only one.
 
     Raises:
         UprootError: there is no such session, or there are several and none is named.
-        NotALog: the file is no database of ours, or of a newer version.
+        NotALog: the file is no database of ours or uproot's, or of another version.
+        CorruptLog: it is damaged.
         FileNotFoundError: there is no such file.
     """
+    rows = read_rows(os.fspath(path))
+    if rows is not None:
+        return _open_framework_log(os.fspath(path), rows, name)
     log = SqliteLog(path, readonly=True)
     try:
-        return Recording(log, _choose(log, name))
+        names = [record.name for record in log.sessions()]
+        return Recording(log, _choose(names, name, log.path))
     except BaseException:
         log.close()
         raise
 
 
-def _choose(log: EventLog, name: str | None) -> str:
-    names = [record.name for record in log.sessions()]
+def _open_framework_log(path: str, rows: list[Row], name: str | None) -> Recording:
+    session = _choose(sessions_in(rows), name, path)
+    return Recording(framework_log(path, rows, session), session)
+
+
+def _choose(names: list[str], name: str | None, path: str) -> str:
     if name in names:
         return str(name)
     if name is None and len(names) == 1:
         return names[0]
     there = ", ".join(f"'{n}'" for n in names) or "none"
     what = f"There is no session '{name}'" if name is not None else "Say which session"
-    raise UprootError(f"{what} in {log.path}.\nIts sessions: {there}.")
+    raise UprootError(f"{what} in {path}.\nIts sessions: {there}.")
 
 
 def list_sessions(log: EventLog) -> pandas.DataFrame:

@@ -1,0 +1,1 @@
+"""Databases and dumps of the framework uproot, read as logs of ours."""
