@@ -64,6 +64,12 @@ class App:
     landing_page: bool = False
     filters: Mapping[str, Any] = field(default_factory=dict)
     """Template filters that differ from those of a notebook."""
+    module: Any = None
+    """What templates see as `app`; None for the app itself."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Names in all templates, such as `disable_alpinejs`, which a template may set otherwise."""
+    lenient: bool = False
+    """Whether templates show an unknown name as nothing, with a warning."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ def collect_app(
         name, page_order, known, folder, namespace, namespace.get("C"), _context(namespace),
         description=str(namespace.get("DESCRIPTION", "")),
         suggested_multiple=_multiple(namespace),
-        landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, **callbacks,
+        landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, module=None,
+        defaults={}, lenient=False, **callbacks,
     )  # fmt: skip
 
 

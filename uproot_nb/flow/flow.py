@@ -98,7 +98,7 @@ class Flow:
         )  # fmt: skip
         self.showing = Showing(
             world, self.apps, self.forms, self.pause, files, self.timeouts.remaining,
-            self.waits.progress, self._submissions.position_before, simulate,
+            self.waits.progress, self._submissions.position_before, reports.warn, simulate,
         )  # fmt: skip
         self._api = ApiAnswers(world, self.apps, self.pause, reports)
         self._joins = Joins(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -20,13 +20,17 @@ from uproot_nb.flow.served_apps import ServedApps
 from uproot_nb.flow.submitting import visit_token
 from uproot_nb.flow.waits import Progress
 from uproot_nb.forms.form import Form, save_values, template_functions
+from uproot_nb.forms.navigation import Navigation
 from uproot_nb.languages.codes import direction
 from uproot_nb.realtime.chat import chat_functions
 from uproot_nb.session.entities import Player
-from uproot_nb.session.steps import perform
+from uproot_nb.session.steps import Cause, perform
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 from uproot_nb.templating.texts import CALL_TEXTS, SCRIPT_TEXTS
+
+if TYPE_CHECKING:
+    from uproot_nb.templating.templates import Templates
 
 __all__ = ["HTML", "Showing"]
 
@@ -41,6 +45,7 @@ class Showing:
         remaining: returns the seconds left of a player's timeout; None without one.
         progress: returns how many are here for a player who waits.
         position_before: returns where Back leads a player; None if nowhere.
+        warn: shows a warning to the researcher.
         simulate: whether pages fill themselves in, with the apps' simulate.js.
     """
 
@@ -54,12 +59,15 @@ class Showing:
         remaining: Callable[[Player], float | None],
         progress: Callable[[Player], Progress],
         position_before: Callable[[Player], int | None],
+        warn: Callable[[str, Cause], None],
         simulate: bool = False,
     ) -> None:
         self._world, self._apps, self._forms, self._pause = world, apps, forms, pause
         self._files, self._simulate = files, simulate
         self._remaining, self._progress = remaining, progress
-        self._position_before = position_before
+        self._position_before, self._warn = position_before, warn
+        self._warned: set[str] = set()
+        """The warnings about unknown names, each of which is shown once."""
 
     async def show(
         self, player: Player, page: type[Page] | None, request: HttpRequest, form: Form | None
@@ -116,12 +124,31 @@ class Showing:
         templates = self._apps.templates(app)
         language = self._apps.language(player, page, request.languages)
         boot = self._boot(player, page, variables, language)
-        context = {**self._context(player, page, app, form), **self._common(language)}
+        catalogues = templates.catalogues
+        navigation = Navigation(lambda text: catalogues.translate(text, language), boot["back"])
+        context = {
+            **app.defaults, **self._context(player, page, app, form), **self._common(language),
+            **navigation.functions(),
+        }  # fmt: skip
         if page is None:
             return templates.render_end(boot, context)
         if page.waits:
             context |= {"waiting": self._progress(player)}
-        return templates.render(page, {**context, **added}, boot)
+        html = templates.render(page, {**context, **added}, boot)
+        self._warn_of_empty_names(page, templates)
+        return html
+
+    def _warn_of_empty_names(self, page: type[Page], templates: Templates) -> None:
+        for name in templates.empty:
+            warning = (
+                f"{page.key} ({name.file}, line {name.line}): the template shows nothing for "
+                f"a name that is not defined: {name.message}.\n"
+                "Return it from templatevars(page, player), or write {% if x is defined %}."
+            )
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._warn(warning, Cause("", page.key, f"{page.__name__}.template", ""))
+        templates.empty.clear()
 
     def _context(
         self, player: Player, page: type[Page] | None, app: App, form: Form | None
@@ -130,7 +157,7 @@ class Showing:
         multipart = form is not None and len(save_values(form)) < len(form)
         return {
             "player": player, "session": player.session, "group": player.group, "page": page,
-            "C": app.constants, "app": app, "form": form, "multipart": multipart,
+            "C": app.constants, "app": app.module or app, "form": form, "multipart": multipart,
             "appstatic": lambda path: self._files(app, path),
             "projectstatic": lambda path: self._files(app, f"../{path}"),
             "simulate_scripts": self._scripts(app), **functions,

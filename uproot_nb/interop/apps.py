@@ -43,10 +43,11 @@ def load_app(path: str | os.PathLike[str]) -> App:
     framework, registered = framework_modules(project)
     imports = Imports(name, project, framework)
     try:
-        namespace = vars(imports.load(name))
+        module = imports.load(name)
     except Exception as error:
         error.add_note(f"This happened while load_app executed the app '{name}' ({folder}).")
         raise
+    namespace = vars(module)
     if "page_order" not in namespace:
         raise BadApp(
             name, "it has no page_order.", "End its __init__.py with page_order = [FirstPage, …].",
@@ -54,7 +55,10 @@ def load_app(path: str | os.PathLike[str]) -> App:
         )  # fmt: skip
     namespace.update({IMPORTS: imports, PROJECT: registered})
     _aim_templates(imports)
-    return replace(collect_app(namespace, name, folder), filters={"fmtnum": fmtnum})
+    return replace(
+        collect_app(namespace, name, folder), filters={"fmtnum": fmtnum}, module=module,
+        defaults=registered.template_defaults, lenient=True,
+    )  # fmt: skip
 
 
 def language_folders(app: App) -> tuple[Path, ...]:

@@ -48,7 +48,7 @@ def templates_for(app: App, cells: dict[str, str]) -> Templates:
     if app.name and app.folder is not None:
         folders = [app.folder, app.folder.parent]
         watched = WatchedCatalogues(app.folder, *language_folders(app), app.folder.parent)
-        return Templates(folders, VERSION, {}, to_json, watched, app.filters)
+        return Templates(folders, VERSION, {}, to_json, watched, app.filters, app.lenient)
     return Templates([notebook_folder()], VERSION, cells, to_json)
 
 

@@ -24,6 +24,8 @@ class ProjectFile:
         """Folders with translations that the code loads."""
         self.configs: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
         """The apps and settings of each configuration."""
+        self.template_defaults: dict[str, Any] = {}
+        """Switches of all templates that the code has set, such as `disable_alpinejs`."""
         self.names: dict[str, dict[str, Any]] = {
             "uproot.i18n": {"load": self._load, "ISO639": str},
             "uproot.deployment": self._deployment(),
@@ -37,9 +39,10 @@ class ProjectFile:
         return {
             "ADMINS": {}, "API_KEYS": set(), "DEFAULT_ROOMS": [], "LANGUAGE": "en",
             "LOGGER": logging.getLogger("uproot"), "ORIGIN": None, "PATH": str(self.project),
-            "PUBLIC_DEMO": False, "ROOT": "", "TEMPLATE_DEFAULTS": {}, "TIMEOUT_TOLERANCE": 1.0,
-            "UNSAFE": False, "UPSTREAM": False, "UVICORN_KWARGS": {}, "HOST": "127.0.0.1",
-            "PORT": 8000, "auto_login": _auto_login, "project_metadata": _nothing,
+            "PUBLIC_DEMO": False, "ROOT": "", "TEMPLATE_DEFAULTS": self.template_defaults,
+            "TIMEOUT_TOLERANCE": 1.0, "UNSAFE": False, "UPSTREAM": False, "UVICORN_KWARGS": {},
+            "HOST": "127.0.0.1", "PORT": 8000,
+            "auto_login": _auto_login, "project_metadata": _nothing,
         }  # fmt: skip
 
     def _load(self, yaml_path: str) -> None:

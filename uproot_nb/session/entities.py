@@ -454,6 +454,11 @@ class Player(Entity):
         return self._state.position
 
     @property
+    def show_page(self) -> int:
+        """The same as `position`, by the framework's name."""
+        return self._state.position
+
+    @property
     def page(self) -> str | None:
         """Name of the page the player is on; None before the first page and at the end."""
         return self._state.page

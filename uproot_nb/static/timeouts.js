@@ -77,6 +77,7 @@
         if (box) box.classList.toggle("uproot-timeout-stopped", stopped);
         if (box) ["light", "warning", "danger"].forEach((name) => box.classList.toggle(`uproot-timeout-${name}`, name === level));
         if (time) time.textContent = words;
+        document.querySelectorAll("[data-uproot-timeout]").forEach((place) => { place.textContent = words; });
     }
 
     /* A screen reader gets only some moments, not every second. */

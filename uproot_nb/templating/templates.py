@@ -21,6 +21,7 @@ from uproot_nb.errors import BadPage
 from uproot_nb.experiment.hints import hint_for_template
 from uproot_nb.languages.catalogs import Catalogues, WatchedCatalogues
 from uproot_nb.languages.codes import ENGLISH, direction
+from uproot_nb.templating.empty_names import EmptyName, empty_names
 from uproot_nb.templating.formatting import fmtnum, to
 from uproot_nb.templating.markdown import PARAGRAPH, Prose, paragraph, read_prose
 from uproot_nb.templating.translation import install_translation, translate_blocks
@@ -28,7 +29,11 @@ from uproot_nb.templating.translation import install_translation, translate_bloc
 __all__ = ["TemplateSource", "Templates"]
 
 OUR_FOLDER = Path(__file__).resolve().parent.parent / "templates"
-BLOCKS = frozenset({"title", "head", "pre_container", "main", "late"})
+BLOCKS = frozenset({
+    "title", "head", "pre_container", "main", "late", "pre_form", "header_start", "timeoutbox",
+    "header_end", "form_start", "pre_main", "titlearea", "main_full_width", "main2",
+    "main2_full_width", "main3", "uproot_main_buttons", "post_main", "form_end", "late2", "footer",
+})  # fmt: skip
 SWITCH = re.compile(r"buttons|disable_\w+")
 BUILTINS = (
     "abs", "all", "any", "bin", "bool", "bytes", "chr", "complex", "dict", "divmod", "enumerate",
@@ -72,6 +77,7 @@ class Templates:
         encode: writes JSON, for the page's script and for the filter `tojson`.
         watched: the texts in other languages; by default those of *folders*.
         filters: further template filters.
+        lenient: whether an unknown name is shown as nothing; `empty` then lists these names.
     """
 
     def __init__(
@@ -82,7 +88,11 @@ class Templates:
         encode: Callable[[Any], bytes] = orjson.dumps,
         watched: WatchedCatalogues | None = None,
         filters: Mapping[str, Any] | None = None,
+        lenient: bool = False,
     ) -> None:
+        self.empty: list[EmptyName] = []
+        """The unknown names that were shown as nothing since somebody emptied the list."""
+        self._undefined = empty_names(self.empty) if lenient else jinja2.StrictUndefined
         self.folders = tuple(folders)
         self.cells = {} if cells is None else cells
         self._version = version
@@ -227,7 +237,7 @@ class Templates:
                 ]
             ),
             autoescape=True,
-            undefined=jinja2.StrictUndefined,
+            undefined=self._undefined,
         )
         environment.globals.update({name: getattr(builtins, name) for name in BUILTINS})
         environment.globals["static"] = self.static
@@ -243,7 +253,7 @@ class Templates:
     def _json(self, value: Any) -> Markup:
         """Write JSON that ends neither a script element nor an attribute in single quotes."""
         if isinstance(value, jinja2.Undefined):
-            str(value)  # A strict undefined value raises an error with its name.
+            value = str(value) or None  # A strict undefined value raises an error with its name.
         text = self._encode(value).decode("utf-8")
         for character in "<>&'\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,0 +1,117 @@
+"""What templates of the framework's apps find: the app, its buttons, its blocks, unknown names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.interop.projects import write_app
+from uproot_nb import Run, serve
+from uproot_nb.interop.apps import load_app
+
+ServeApp = Callable[..., Run]
+BASE = '{{% extends "Base.html" %}}{{% block main %}}{}{{% endblock %}}'
+CODE = """
+    class C:
+        PRIZES = [10, 20]
+
+    LABELS = {"a": "Apple"}
+
+    def tax(amount):
+        return amount * 2
+
+    class Hello(Page):
+        pass
+
+    page_order = [Hello]
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServeApp]:
+    with ExitStack() as stack:
+
+        def serve_app(template: str, code: str = CODE) -> Run:
+            app = load_app(write_app(tmp_path, "market", code, Hello_html=template))
+            run = serve(
+                app=app, players=1, name="s", db=":memory:", embedded=True, port=0, namespace={}
+            )
+            stack.callback(run.close)
+            return run
+
+        yield serve_app
+
+
+def page(run: Run) -> str:
+    with urlopen(run.link(run.players[0])) as answer:
+        return str(answer.read().decode())
+
+
+def warnings(run: Run) -> list[str]:
+    rows = run.errors
+    return [m for m, kind in zip(rows["message"], rows["type"], strict=True) if kind == "Warning"]
+
+
+def test_app_is_the_apps_module(served: ServeApp) -> None:
+    text = "{{ app.C.PRIZES[1] }} {{ app.LABELS.a }} {{ app.tax(4) }}"
+    assert "20 Apple 8" in page(served(BASE.format(text)))
+
+
+def test_a_template_places_its_own_button(served: ServeApp) -> None:
+    html = page(served(BASE.format('{{ button_next(label="I agree") }}{{ button_back() }}')))
+    assert html.count('id="uproot-next"') == 1
+    assert ">I agree</button>" in html
+    assert 'id="uproot-back"' not in html
+
+
+def test_a_template_without_a_button_has_ours(served: ServeApp) -> None:
+    assert page(served(BASE.format("Hello"))).count('id="uproot-next"') == 1
+
+
+def test_an_unknown_name_is_shown_as_nothing_and_the_researcher_is_warned(
+    served: ServeApp,
+) -> None:
+    run = served(BASE.format("\n[{{ player.payoff }}][{{ nobody.name }}]{% if no %}!{% endif %}"))
+    assert "[][]" in page(run)
+    assert "[][]" in page(run)
+    first, second = warnings(run)
+    assert first.startswith("market/Hello (")
+    assert "Hello.html, line 2)" in first
+    assert "has no attribute 'payoff'" in first
+    assert "'nobody' is undefined" in second
+
+
+def test_an_unknown_name_that_is_repeated_over_is_empty(served: ServeApp) -> None:
+    run = served(BASE.format("[{% for x in nothing %}{{ x }}{% endfor %}]"))
+    assert "[]" in page(run)
+    assert len(warnings(run)) == 1
+
+
+def test_every_block_of_the_framework_has_a_place(served: ServeApp) -> None:
+    blocks = [
+        "pre_form", "header_start", "header_end", "form_start", "pre_main", "titlearea",
+        "main", "main_full_width", "main2", "main2_full_width", "main3", "uproot_main_buttons",
+        "post_main", "form_end", "late", "late2", "footer", "timeoutbox", "head",
+    ]  # fmt: skip
+    made = "".join(f"{{% block {name} %}}[{name}]{{% endblock %}}" for name in blocks)
+    html = page(served('{% extends "Base.html" %}' + made))
+    assert [name for name in blocks if html.count(f"[{name}]") != 1] == []
+
+
+def test_alpine_can_be_left_out(served: ServeApp) -> None:
+    html = page(served('{% set disable_alpinejs = true %}{% extends "Base.html" %}'))
+    assert "alpine" not in html
+
+
+def test_switches_of_the_whole_project_hold_for_each_page(served: ServeApp) -> None:
+    code = CODE + '    import uproot.deployment as u\n    u.TEMPLATE_DEFAULTS["buttons"] = False\n'
+    html = page(served(BASE.format("Hello"), code))
+    assert 'id="uproot-next"' not in html
+
+
+def test_a_page_knows_its_number(served: ServeApp) -> None:
+    assert "page 0 of market" in page(served(BASE.format("page {{ player.show_page }} of market")))
