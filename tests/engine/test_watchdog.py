@@ -23,6 +23,7 @@ from uproot_nb import Page, Run, live
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.session.world import load_state
 
+pytestmark = pytest.mark.watchdog
 RELEASE = threading.Event()
 
 
@@ -96,12 +97,11 @@ async def test_a_slow_live_method_is_named_while_it_still_holds_everybody_up(
         await until(lambda: f"Slow.{method}" in stderr.getvalue())
         RELEASE.set()
         await ann.answer(asked)
-        await until(lambda: warnings(run))
+        named = f"Slow.{method}"
+        await until(lambda: any(named in warning for warning in warnings(run)))
         assert await ann.call("echo", 1) == 1
-        assert len(warnings(run)) == 1
-        assert f"Slow.{method}" in warnings(run)[0]
-        shown = stderr.getvalue()
-        assert shown.count("held up") + shown.count("busy") == 1
+        assert sum(named in warning for warning in warnings(run)) == 1
+        assert stderr.getvalue().count(named) == 1
 
 
 async def test_a_slow_hook_is_named() -> None:
@@ -130,9 +130,9 @@ async def test_a_cell_that_holds_the_lock_is_named() -> None:
         RELEASE.set()
         thread.join()
         assert await ann.call("echo", 1) == 1
-        await until(lambda: warnings(run))
-        assert "script has held up" in warnings(run)[0]
-        assert len(warnings(run)) == 1
+        held = "script has held up"
+        await until(lambda: any(held in warning for warning in warnings(run)))
+        assert sum(held in warning for warning in warnings(run)) == 1
 
 
 @pytest.mark.parametrize("method", ["threaded", "patient"])

@@ -201,6 +201,7 @@ def test_a_cell_that_does_not_touch_the_pages_writes_no_code(shell: Any) -> None
     assert (run.events["kind"] == "code").sum() == before
 
 
+@pytest.mark.watchdog
 def test_the_watchdog_names_the_cell(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """'cell 4 has held up every participant'."""
     shown = io.StringIO()

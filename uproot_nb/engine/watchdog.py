@@ -20,12 +20,15 @@ CHECK_SECONDS = 0.1
 
 
 class Watchdog:
-    """Warns, once each time, when the lock or the loop is held for longer than *patience* seconds.
+    """Warns, once each time, when the lock or the loop is held for longer than `patience`.
 
     Args:
         warn: receives the warning and its cause; called in the watchdog's own thread.
         on_held: receives the cause of a step that lasts as long; called there, too.
     """
+
+    patience = 0.5
+    """Seconds."""
 
     def __init__(
         self,
@@ -33,9 +36,8 @@ class Watchdog:
         loop: asyncio.AbstractEventLoop,
         warn: Callable[[str, Cause], None],
         on_held: Callable[[Cause], None] = lambda cause: None,
-        patience: float = 0.5,
     ) -> None:
-        self._lock, self._loop, self._warn, self.patience = lock, loop, warn, patience
+        self._lock, self._loop, self._warn = lock, loop, warn
         self._on_held = on_held
         self._beat = time.monotonic()
         self._held = 0.0
@@ -53,7 +55,7 @@ class Watchdog:
         self._stopped.set()
 
     def is_stuck(self) -> bool:
-        """Return whether a step, or other code on the loop, has run for longer than *patience*."""
+        """Return whether a step, or other code on the loop, has run for longer than `patience`."""
         now, since = time.monotonic(), self._lock.since
         if since:
             return self._lock.is_in_step() and now - since > self.patience
