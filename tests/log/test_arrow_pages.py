@@ -108,6 +108,18 @@ def test_odd_events_are_read_unchanged_among_others(
     assert arrays_in(pages) > 30
 
 
+@pytest.mark.parametrize("places", [[1], [ROWS + 1], [20, 21, 130], range(40, 80)])
+def test_filtered_events_with_long_values_are_not_lost(log: SqliteLog, places: list[int]) -> None:
+    long = f'"{"x" * 5000}"'
+    log.append([
+        event(seq, "long")._replace(kind="set", value=long if seq in places else "1")
+        for seq in range(1, ROWS + 2)
+    ])  # fmt: skip
+    pages = list(log.read_arrays("long", kinds={"set"}))
+    assert events_in(pages) == list(log.read("long", kinds={"set"}))
+    assert arrays_in(pages) > 10
+
+
 def test_rows_without_checksums_are_read_as_ever(log: SqliteLog) -> None:
     change(log, "UPDATE events SET checksum = NULL WHERE seq BETWEEN 20 AND 40")
     pages = pages_of(log)

@@ -10,8 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zlib import crc32
 
+from uproot_nb.log.array_checksums import Repeated, are_sound
 from uproot_nb.log.events import EventColumns
 
 if TYPE_CHECKING:
@@ -26,11 +26,14 @@ _LONGEST_VALUE = 2_000
 # Columns that repeat come as two texts: that halves the time which the driver takes for a row, and
 # few of their combinations differ. A text with a separator inside is found when they are split.
 _SELECT = """
-SELECT seq, time, checksum,
-    kind || char(0) || subject || char(0) || field AS head,
-    CASE WHEN length(CAST(value AS BLOB)) <= {longest} THEN value END AS value,
-    actor || char(0) || page || char(0) || cause || char(0) || code AS tail
-FROM events WHERE session = ? AND seq > ? AND seq <= ?{conditions} ORDER BY seq
+SELECT seq, time, checksum, kind || x'00' || subject || x'00' || field AS head, value,
+    actor || x'00' || page || x'00' || cause || x'00' || code AS tail
+FROM events WHERE session = ? AND seq > ? AND seq <= ?{conditions}
+    AND octet_length(value) <= {longest} ORDER BY seq
+"""
+_LONG = """
+SELECT seq FROM events WHERE session = ? AND seq > ? AND seq <= ?{conditions}
+    AND octet_length(value) > {longest} ORDER BY seq
 """
 _TYPES = ["int64", "double", "int64", "string", "string", "string"]
 _HEAD, _TAIL = ("kind", "subject", "field"), ("actor", "page", "cause", "code")
@@ -48,7 +51,7 @@ class EventArrays(NamedTuple):
     seq: np.ndarray[Any, Any]
     time: np.ndarray[Any, Any]
     value: Any
-    repeated: dict[str, tuple[np.ndarray[Any, Any], list[str]]]
+    repeated: dict[str, Repeated]
 
     def columns(self) -> EventColumns:
         """Return the same events as columns of Python objects."""
@@ -83,7 +86,10 @@ def read_arrow_pages(
     from adbc_driver_sqlite import dbapi  # lazy: it is an extra
 
     conditions, values = filters
-    query = _SELECT.format(longest=_LONGEST_VALUE, conditions=conditions)
+    bound = (session, *numbers, *values)
+    select, select_long = (
+        query.format(longest=_LONGEST_VALUE, conditions=conditions) for query in (_SELECT, _LONG)
+    )
     address = f"{Path(copy).as_uri()}?mode=ro&immutable=1"
     try:
         with (
@@ -92,13 +98,41 @@ def read_arrow_pages(
         ):
             options = {"adbc.sqlite.query.batch_rows": str(_ROWS_A_PAGE)}
             cursor.adbc_statement.set_options(**options)
-            cursor.execute(query, (session, *numbers, *values))
+            long = _numbers_of(cursor.execute(select_long, bound)) if conditions else None
+            cursor.execute(select, bound)
             with suppress(OSError):  # Windows removes no open file
                 os.unlink(copy)
             with closing(_read_ahead(iter(cursor.fetch_record_batch()))) as batches:
-                for batch in batches:
-                    yield _page_of(batch, session, is_gapless=not conditions)
+                pages = (_page_of(batch, session, is_gapless=not conditions) for batch in batches)
+                yield from pages if long is None else _without_long(pages, long)
     except (dbapi.Error, pyarrow.ArrowException, OSError):  # OSError: a value of another type
+        yield None
+
+
+def _numbers_of(cursor: Any) -> np.ndarray[Any, Any]:
+    """Return the one column of whole numbers that a query has found."""
+    found: np.ndarray[Any, Any] = cursor.fetch_arrow_table().column(0).to_numpy()
+    return found
+
+
+def _without_long(
+    pages: Iterator[EventArrays | None], long: np.ndarray[Any, Any]
+) -> Iterator[EventArrays | None]:
+    """Yield *pages*, but None for those that lack events with long values, whose seqs are *long*.
+
+    Where all events are read, the gaps in their numbers show it.
+    """
+    import numpy as np  # lazy: see __init__
+
+    passed = 0
+    for page in pages:
+        if page is None:
+            yield None
+            continue
+        until = int(np.searchsorted(long, page.seq[-1]))
+        yield page if until == passed else None
+        passed = until
+    if passed < len(long):
         yield None
 
 
@@ -115,26 +149,37 @@ def _page_of(batch: Any, session: str, is_gapless: bool) -> EventArrays | None:
     """Return a batch of rows as a page; None if they are not what was written."""
     if [str(kind) for kind in batch.schema.types] != _TYPES:
         return None
-    if any(column.null_count for column in batch.columns) or not _is_sound(batch, session):
+    if any(column.null_count for column in batch.columns):
         return None
-    seq, time, _, head, value, tail = batch.columns
-    first, last = _split(head, _HEAD), _split(tail, _TAIL)
+    seq, time, checksum, head, value, tail = batch.columns
+    numbers = seq.to_numpy(), time.to_numpy()
+    if is_gapless and len(seq) != numbers[0][-1] - numbers[0][0] + 1:
+        return None
+    try:
+        heads, tails = _encoded(head), _encoded(tail)
+    except UnicodeDecodeError:
+        return None
+    before = heads[0], [f"{session}\0{text}\0" for text in heads[1]]
+    behind = tails[0], [f"\0{text}" for text in tails[1]]
+    if not are_sound(checksum.to_numpy(), numbers, before, value, behind):
+        return None
+    first, last = _split(heads, _HEAD), _split(tails, _TAIL)
     if first is None or last is None:
         return None
-    if is_gapless and len(seq) != seq[-1].as_py() - seq[0].as_py() + 1:
-        return None
-    return EventArrays(session, seq.to_numpy(), time.to_numpy(), value, {**first, **last})
+    return EventArrays(session, *numbers, value, {**first, **last})
 
 
-def _split(
-    column: Any, names: tuple[str, ...]
-) -> dict[str, tuple[np.ndarray[Any, Any], list[str]]] | None:
+def _encoded(column: Any) -> Repeated:
+    encoded = column.dictionary_encode()
+    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
+
+
+def _split(encoded: Repeated, names: tuple[str, ...]) -> dict[str, Repeated] | None:
     """Return joined texts as codes of each; None if a text has the separator inside."""
     import numpy as np  # lazy: see __init__
 
-    encoded = column.dictionary_encode()
-    rows = encoded.indices.to_numpy()
-    parts = [text.split("\0") for text in encoded.dictionary.to_pylist()]
+    rows, joined = encoded
+    parts = [text.split("\0") for text in joined]
     if set(map(len, parts)) != {len(names)}:
         return None
     found = {}
@@ -143,48 +188,3 @@ def _split(
         codes = np.array([known[text] for text in texts], "int32")
         found[name] = (codes[rows], list(known))
     return found
-
-
-# ---- checksums ----
-
-
-def _is_sound(batch: Any, session: str) -> bool:
-    """Return whether all rows have the checksums that `checksum_of_event` gives."""
-    import numpy as np  # lazy: see __init__
-    import pyarrow  # lazy: it is an extra
-    import pyarrow.compute as compute  # lazy: it is an extra
-
-    seq, time, written, head, value, tail = batch.columns
-    texts = compute.binary_join_element_wise(session, head, value, tail, "\0")
-    starts = _checksums_of_numbers(seq.to_numpy(), time.to_numpy()).tolist()
-    sums = map(crc32, texts.cast(pyarrow.binary()).to_pylist(), starts)
-    return bool((np.fromiter(sums, "int64", len(starts)) == written.to_numpy()).all())
-
-
-def _checksums_of_numbers(
-    seq: np.ndarray[Any, Any], time: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Return crc32 of struct.pack("<qd", seq, time) for each row: it is linear in each byte."""
-    import numpy as np  # lazy: see __init__
-
-    numbers = np.empty((len(seq), 2), "<u8")
-    numbers[:, 0], numbers[:, 1] = seq.view("u8"), time.view("u8")
-    content = numbers.view("u1")
-    sums = np.full(len(seq), crc32(bytes(16)), "uint32")
-    for place, effects in enumerate(_effects_of_bytes()):
-        if content[:, place].any():
-            sums ^= effects[content[:, place]]
-    return sums
-
-
-@cache
-def _effects_of_bytes() -> np.ndarray[Any, Any]:
-    """Return by place and byte: what a byte among sixteen adds to their crc32."""
-    import numpy as np  # lazy: see __init__
-
-    effects = [
-        crc32(bytes(place) + bytes([byte]) + bytes(15 - place)) ^ crc32(bytes(16))
-        for place in range(16)
-        for byte in range(256)
-    ]
-    return np.array(effects, "uint32").reshape(16, 256)
