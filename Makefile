@@ -1,10 +1,10 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make quick  lint, types and the unit tests: before each commit (four minutes)
+# make quick  lint, types and the short tests: before each commit (a minute and a half)
 # make test   everything that is checked before a change is accepted (half an hour)
-# make test-lowest   the quick tests with the oldest packages that setup.cfg allows
-# make test-3.13     the quick tests on Python 3.13, where there is one
+# make test-lowest   the unit tests with the oldest packages that setup.cfg allows
+# make test-3.13     the unit tests on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 # make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200)
@@ -18,7 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests run in one worker, because they share its Jupyter server and its browser.
 PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-QUICK := -m "not processes and not slow and not hypothesis" $(PARALLEL)
+FOLDERS := --ignore tests/browser --ignore tests/notebooks
+UNITS := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis"
+QUICK := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis and not long"
 
 .PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13 mutants
 .PHONY: bench conformance lint vendor clean browser proxy
@@ -44,11 +46,11 @@ test-all: lint browser proxy
 
 test-lowest:
 	bash tools/prepare.sh lowest
-	.venv-lowest/bin/python -m pytest $(QUICK)
+	.venv-lowest/bin/python -m pytest $(UNITS)
 
 test-3.13:
 	bash tools/prepare.sh 3.13
-	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(QUICK)
+	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(UNITS)
 
 mutants: .venv/installed
 	$(BIN)/python tools/mutants.py

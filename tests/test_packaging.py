@@ -82,6 +82,7 @@ OPTIONAL = {"adbc-driver-sqlite", "libcst", "pyarrow", "schwifty", "wtforms"}
 """What is imported on use: by tables and exports, by fields for IBANs, by authors' own fields."""
 
 
+@pytest.mark.long
 def test_every_imported_package_is_required_and_every_required_one_imported() -> None:
     providers = importlib.metadata.packages_distributions()
     imported = {

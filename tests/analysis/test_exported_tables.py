@@ -48,6 +48,7 @@ def test_no_two_files_have_names_that_meet_on_any_system(texts: list[str]) -> No
     assert not any(set(name) & set('/\\:*?"<>|\n') for name in names)
 
 
+@pytest.mark.long
 def test_models_and_markets_whose_names_meet_are_all_there(tmp_path: Path) -> None:
     with Live() as live:
         ann = live.world.session.players[0]
@@ -134,6 +135,7 @@ def test_what_a_filter_leaves_out_is_in_no_file(tmp_path: Path, filtered: str) -
             assert filtered not in {row["field"] for row in rows(folder, table)}
 
 
+@pytest.mark.long
 def test_what_is_ours_is_whole_whatever_the_filter_keeps(tmp_path: Path) -> None:
     with Live() as live:
         everything_there(live)

@@ -82,6 +82,7 @@ def test_numbers_beyond_a_float_are_rounded_as_python_does(tmp_path: Path, cell:
     assert found == [float(cell)]
 
 
+@pytest.mark.long
 def test_long_values_make_groups_of_few_rows(tmp_path: Path) -> None:
     """So that not very many of them are in memory at once."""
     essay = f'"{"x" * 1_000_000}"'

@@ -31,6 +31,7 @@ def is_plain(html: str) -> bool:
     return html.startswith(f'<div class="{NO_FORMULAS}">') and html.endswith("</div>")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "expression",
     [
@@ -60,6 +61,7 @@ def test_a_table_and_what_is_made_of_it_is_shown_as_text(shell: Any, expression:
     assert is_plain(html)
 
 
+@pytest.mark.long
 def test_all_else_that_we_show_is_text_as_well(shell: Any) -> None:
     shell.run_cell("EVIL = '$x$'" + SERVED).raise_error()
     for expression in ("run.room('lab')", "run.bots(1)"):
@@ -67,6 +69,7 @@ def test_all_else_that_we_show_is_text_as_well(shell: Any) -> None:
     assert is_plain(shell.ev("run._repr_html_()"))
 
 
+@pytest.mark.long
 def test_a_formatter_that_the_notebook_has_already_stays(shell: Any) -> None:
     html = shell.display_formatter.formatters["text/html"]
     html.for_type(pandas.DataFrame, lambda frame: "<b>mine</b>")
@@ -75,6 +78,7 @@ def test_a_formatter_that_the_notebook_has_already_stays(shell: Any) -> None:
     assert shown(shell, "frame") == "<b>mine</b>"
 
 
+@pytest.mark.long
 def test_where_pandas_shows_no_html_there_is_none(shell: Any) -> None:
     shell.user_ns["frame"] = pandas.DataFrame({"x": [1]})
     with pandas.option_context("display.notebook_repr_html", False):

@@ -73,6 +73,7 @@ def test_a_difference_names_each_field_that_is_not_the_same(first: Any, second: 
         assert set(zip(players["subject"], players["field"], strict=True)) == wanted
 
 
+@pytest.mark.long
 def test_a_moment_may_be_told_as_a_time_in_any_form() -> None:
     with Live() as live:
         live.go([("set", 0, "bid", 1), ("set", 0, "bid", 2)])

@@ -67,6 +67,7 @@ def growing(length: int) -> list[Event]:
     return events
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_the_rows_of_a_growing_list_grow_with_the_log_and_not_with_its_square(size: int) -> None:
     def written(length: int) -> int:
@@ -76,6 +77,7 @@ def test_the_rows_of_a_growing_list_grow_with_the_log_and_not_with_its_square(si
     assert written(8000) < 5 * sum(len(event.value) for event in growing(8000))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_the_last_row_of_a_long_list_has_all_of_it_also_before_it_is_replaced(size: int) -> None:
     events = growing(1500)

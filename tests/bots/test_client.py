@@ -161,6 +161,7 @@ async def test_wait_pages_go_on_by_themselves_however_late_one_asks() -> None:
             assert await ann.proceeded(timeout=10) == "Market"
 
 
+@pytest.mark.long
 async def test_a_page_whose_time_is_up_is_sent_as_it_is() -> None:
     """What stands in its form counts; the next page follows."""
 

@@ -141,6 +141,7 @@ def test_required_questions_are_always_answered_and_others_now_and_then() -> Non
     assert {value["may"] is None for value in values} == {True, False}
 
 
+@pytest.mark.long
 def test_both_ends_of_a_scale_and_every_choice_are_drawn() -> None:
     """Nothing that a participant could answer is left out."""
     declared = {

@@ -62,6 +62,7 @@ async def bid_and_go_on(client):
     await random_forms(client)
 
 
+@pytest.mark.long
 def test_a_small_session_tells_how_long_everything_took() -> None:
     """Pages, submissions, calls and pushes, in milliseconds; and what one processor would bear."""
     report = rehearsed(Thanks, Market, bot=bid_and_go_on)
@@ -84,6 +85,7 @@ def test_a_small_session_tells_how_long_everything_took() -> None:
     assert "estimate" in report._repr_html_()
 
 
+@pytest.mark.long
 def test_nothing_of_it_gets_among_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its session is called so, its database is gone, and the notebook's names are as before."""
     monkeypatch.setenv("UPROOT_NB_DATABASE", str(tmp_path / "log.sqlite3"))
@@ -98,6 +100,7 @@ def test_nothing_of_it_gets_among_the_data(tmp_path: Path, monkeypatch: pytest.M
         rehearsed(Thanks, name="mine")
 
 
+@pytest.mark.long
 def test_who_is_stuck_is_told_with_the_page_and_the_reason() -> None:
     """A page whose form can never be satisfied."""
 
@@ -119,6 +122,7 @@ def test_who_is_stuck_is_told_with_the_page_and_the_reason() -> None:
     assert report.players["state"].value_counts().to_dict() == {"done": 3, "stuck": 1}
 
 
+@pytest.mark.long
 def test_who_waits_in_vain_is_stuck_on_the_wait_page() -> None:
     """Three cannot make pairs; nothing comes to the one who is left."""
     report = rehearsed(Pair, Thanks, players=3, patience=2.0)
@@ -140,6 +144,7 @@ def test_who_is_too_slow_is_stuck_when_the_time_is_up() -> None:
     assert report.stuck["why"].tolist() == ["not at the end after 0.6 s"]
 
 
+@pytest.mark.long
 def test_failures_of_the_experiment_and_of_bots_are_told_with_their_tracebacks() -> None:
     """Both, and where."""
 
@@ -182,6 +187,7 @@ def test_the_experiment_is_taken_from_the_namespace_as_serve_does() -> None:
 HELD_UP = "Slow has held up every participant."
 
 
+@pytest.mark.long
 def test_what_was_slow_is_a_warning_and_no_failure() -> None:
     class Slow(Page):
         """Slow."""

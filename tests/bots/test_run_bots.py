@@ -97,6 +97,7 @@ def notebook(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     run.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("notebook", ["survey", "public_goods", "prisoners_dilemma"], indirect=True)
 def test_random_forms_walk_through_our_notebooks_to_the_end(notebook: Run) -> None:
     """Every question answered, every group made, no error on the way."""
@@ -110,6 +111,7 @@ def test_random_forms_walk_through_our_notebooks_to_the_end(notebook: Run) -> No
 # ---- whose place ----
 
 
+@pytest.mark.long
 def test_bots_that_are_counted_take_free_places_and_more_are_opened() -> None:
     """Nobody who is there already is disturbed; the log tells who is played by a bot."""
     with serving(Offer, Thanks, players=3) as run:
@@ -151,6 +153,7 @@ def test_a_place_is_named_by_player_name_number_or_label() -> None:
         assert seen == {"a": ann.name, "b": bob.name, "e": eve.name, "p": pat.name}
 
 
+@pytest.mark.long
 def test_chance_is_repeatable() -> None:
     """The same seed, the same answers."""
 
@@ -248,6 +251,7 @@ def test_a_bot_of_ones_own_calls_and_hears() -> None:
         ]
 
 
+@pytest.mark.long
 def test_a_bot_that_fails_shows_its_traceback_and_the_others_go_on() -> None:
     """Its place is left."""
     with serving(Offer, Thanks, players=3) as run:
@@ -264,6 +268,7 @@ def test_a_bot_that_fails_shows_its_traceback_and_the_others_go_on() -> None:
         until_true(lambda: not any(run.players.each("online")))
 
 
+@pytest.mark.long
 def test_a_page_that_accepts_nothing_is_told_with_its_errors() -> None:
     """After so many tries."""
 
@@ -285,6 +290,7 @@ def test_a_page_that_accepts_nothing_is_told_with_its_errors() -> None:
         assert len(bots.errors) == 1
 
 
+@pytest.mark.long
 def test_a_cell_that_computes_does_not_stop_them() -> None:
     """They are on a thread of their own."""
     with serving(Offer, Thanks, players=4) as run:
@@ -345,6 +351,7 @@ def test_closing_the_run_ends_its_bots() -> None:
 # ---- a dropout's place ----
 
 
+@pytest.mark.long
 async def test_a_bot_takes_the_place_of_somebody_who_left_and_the_partner_goes_on() -> None:
     """The person may be back at the same time, as in a second window; what comes first counts."""
     gone: list[str] = []

@@ -230,6 +230,7 @@ async def test_a_message_longer_than_a_frame_arrives_whole_and_in_its_place(
     assert not server.gone
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_a_message_of_seventy_megabytes_costs_nobody_the_line(server: Server) -> None:
     """As a backlog did that was larger than a frame."""

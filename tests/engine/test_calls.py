@@ -220,6 +220,7 @@ async def test_a_live_method_of_a_parent_page_is_live() -> None:
 HOSTILE_TEXT = '{"op":"invoke","id":"x-1","method":"echo","args":%s,"kwargs":{}}'
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", [r'["\ud800"]', r'["\udc00x"]', r'[{"\ud800":1}]'])
 async def test_arguments_that_are_not_unicode_are_refused_and_do_no_harm_to_the_log(
     text: str, tmp_path: Path
@@ -237,6 +238,7 @@ async def test_arguments_that_are_not_unicode_are_refused_and_do_no_harm_to_the_
         assert (run.events["kind"] == "call").sum() == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["[1e999]", "[-1e999]", '[{"a":[1e400]}]'])
 async def test_numbers_beyond_all_bounds_are_refused_and_do_no_harm_to_the_log(
     text: str, tmp_path: Path
@@ -1008,6 +1010,7 @@ async def test_a_call_cut_off_after_its_first_effects_is_never_run_twice(
         assert run.players[0].count == 1
 
 
+@pytest.mark.long
 async def test_a_call_that_had_changed_nothing_may_run_after_the_restart(tmp_path: Path) -> None:
     """Nothing of it is in the log, so its repetition is the first run."""
 
@@ -1099,6 +1102,7 @@ async def send_raw(run: Run, player: int, call_id: str, method: str, argument: s
     runtime.loop.call_soon_threadsafe(runtime._receive, [invoke])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("argument", UNREADABLE)
 @pytest.mark.parametrize("method", ["nope", "echo"])
 async def test_arguments_that_cannot_be_read_never_get_into_the_log(
@@ -1144,6 +1148,7 @@ POISON = (
 NESTED = ["[" * depth + "]" * depth for depth in (1500, 30_000)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "argument", [*UNREADABLE, *NESTED], ids=lambda text: text[:9] + str(len(text))
 )
@@ -1200,6 +1205,7 @@ async def test_a_message_that_fails_delays_no_other_and_leaves_the_connection_op
         assert await bob.pong() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["add", "large"])
 async def test_an_old_call_that_is_repeated_costs_a_few_rows_hit_or_miss(
     method: str, tmp_path: Path
@@ -1232,6 +1238,7 @@ async def test_an_old_call_that_is_repeated_costs_a_few_rows_hit_or_miss(
         assert run.players[0].count == 129
 
 
+@pytest.mark.long
 async def test_a_call_repeated_after_many_page_loads_and_a_restart_runs_once(
     tmp_path: Path,
 ) -> None:

@@ -109,6 +109,7 @@ def accounts() -> list[str]:
     return [row["account"] for row in read_csv(FILE)] if Path(FILE).exists() else []
 
 
+@pytest.mark.long
 async def test_a_row_is_in_the_file_after_its_commit_and_its_secret_not_in_the_log() -> None:
     with serving(Payment, Check) as run:
         ann = await Browser.open(run)
@@ -233,6 +234,7 @@ def test_what_cannot_be_called_is_refused() -> None:
         after_commit("pay")  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 async def test_a_rerun_and_a_rehearsal_touch_nothing() -> None:
     with serving(Bonus, Check) as run:
         ann = await Browser.open(run)

@@ -213,6 +213,7 @@ class Chatty(Page):
             print("x" * 100, end="")
 
 
+@pytest.mark.long
 async def test_many_lines_of_one_call_are_few_events_and_few_messages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -236,6 +237,7 @@ async def test_many_lines_of_one_call_are_few_events_and_few_messages(
         assert len(shown) < 2_000
 
 
+@pytest.mark.long
 async def test_text_without_a_newline_does_not_gather_without_end() -> None:
     """It is logged in pieces, and the log takes so much of one call and no more."""
     with serving(Chatty) as run:

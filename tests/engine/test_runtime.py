@@ -353,6 +353,7 @@ Session.TestCase.settings = settings(
 TestReplay = Session.TestCase
 
 
+@pytest.mark.long
 async def test_calls_from_many_players_and_cells_replay_to_the_same_state(tmp_path: Path) -> None:
     """Under load too."""
     path = tmp_path / "log.sqlite3"

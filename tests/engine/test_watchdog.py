@@ -148,6 +148,7 @@ async def test_what_holds_nobody_up_is_not_warned_of(method: str) -> None:
         assert not [warning for warning in warnings(run) if method in warning]
 
 
+@pytest.mark.long
 async def test_many_short_steps_are_not_taken_for_a_long_one() -> None:
     """Who lets go in between holds nobody up."""
     with serving(Slow) as run:
@@ -258,6 +259,7 @@ async def interrupted(run: Run) -> str:
     return await asyncio.to_thread(run.interrupt)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["sync", "coroutine", "alone", "stubborn"])
 async def test_a_loop_without_an_end_is_ended_by_an_interrupt(method: str) -> None:
     """The caller reads it, everybody goes on, and the researcher reads in which line it was."""
@@ -279,6 +281,7 @@ async def test_a_loop_without_an_end_is_ended_by_an_interrupt(method: str) -> No
         await until(lambda: any("run.interrupt() ends it" in text for text in warnings(run)))
 
 
+@pytest.mark.long
 async def test_a_page_without_an_end_is_ended_by_an_interrupt() -> None:
     """Hooks likewise; the participant gets the calm page."""
     with redirect_stderr(io.StringIO()), serving(Endless, names=NAMES) as run:
@@ -290,6 +293,7 @@ async def test_a_page_without_an_end_is_ended_by_an_interrupt() -> None:
         assert await ann.call("echo", 2) == 2
 
 
+@pytest.mark.long
 async def test_an_interrupt_never_cuts_our_own_code_in_half() -> None:
     """Whenever it comes, what was written is whole: numbers without a gap, all of it replayable."""
     with redirect_stderr(io.StringIO()), serving(Endless, names=NAMES) as run:

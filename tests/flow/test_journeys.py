@@ -42,6 +42,7 @@ def pages(run: Run, number: int = 0) -> list[str]:
     return [key for step in journey if (key := step if isinstance(step, str) else step.get("page"))]
 
 
+@pytest.mark.long
 async def test_an_order_that_changes_later_retains_the_past_steps(tmp_path: Path) -> None:
     """It is asked again after a restart; the player goes on where they were, once each."""
 
@@ -68,6 +69,7 @@ async def test_an_order_that_changes_later_retains_the_past_steps(tmp_path: Path
         assert pages(run) == ["A", "B", "B", "Z"]
 
 
+@pytest.mark.long
 async def test_a_journey_is_the_same_after_a_restart_whatever_is_drawn(tmp_path: Path) -> None:
     """The log has it; nothing is drawn twice."""
     order = [Random(A, A2, B), Between(A, B), Rounds(Random(A, A2), n=3), Repeat(B), Z]
@@ -84,6 +86,7 @@ async def test_a_journey_is_the_same_after_a_restart_whatever_is_drawn(tmp_path:
         assert [pages(run, number) for number in range(4)] == before, "it hangs on more than seed"
 
 
+@pytest.mark.long
 async def test_an_order_that_fails_leaves_the_player_as_they_were(tmp_path: Path) -> None:
     """What it changed before it failed is undone, and it is asked again."""
     mended = False

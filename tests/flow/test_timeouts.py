@@ -118,6 +118,7 @@ async def test_a_timeout_may_be_a_hook_and_none_is_none() -> None:
         assert people[1].page["timeout"] is None
 
 
+@pytest.mark.long
 async def test_deadlines_outlast_the_kernel(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     Timed = timed()

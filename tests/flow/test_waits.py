@@ -61,6 +61,7 @@ def pages(run: Run) -> list[str | None]:
     return [player.page for player in run.players]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [2, 4, 20])
 async def test_two_hundred_who_come_at_once_are_all_grouped_once(size: int) -> None:
     calls: list[str] = []
@@ -264,6 +265,7 @@ def _work_of_moving(count: int, wait: type[Page]) -> dict[str, int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wait", [Everybody, Pair])
 def test_moving_many_costs_each_of_them_once(wait: type[Page]) -> None:
     """However many wait, whoever comes or goes does not make each of them look again."""

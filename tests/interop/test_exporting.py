@@ -51,6 +51,7 @@ def problems(tmp_path: Path, *cells: str) -> list[str]:
 # ---- what is taken ----
 
 
+@pytest.mark.long
 def test_the_code_is_the_authors_with_its_comments(tmp_path: Path) -> None:
     code = exported(
         tmp_path,

@@ -342,6 +342,7 @@ def test_a_blocks_variables_are_those_in_scope_and_are_escaped(
     assert "<i>1 offers ANN</i>" in show(template, "fr", name="<b>", x="ann")
 
 
+@pytest.mark.long
 def test_a_markdown_block_is_markdown_in_every_language(
     tmp_path: Path, write: Write, show: Callable[..., str]
 ) -> None:
@@ -565,6 +566,7 @@ def literal(node: ast.expr, names: dict[str, Any]) -> Any:
     return None
 
 
+@pytest.mark.long
 def test_every_text_of_ours_is_in_every_shipped_language() -> None:
     said = shipped()
     assert set(said) == set(SHIPPED)
@@ -577,6 +579,7 @@ def test_every_text_of_ours_is_in_every_shipped_language() -> None:
     assert not lacking
 
 
+@pytest.mark.long
 def test_the_texts_of_ours_are_found() -> None:
     """The test above would hold of nothing, too."""
     found = {where for _, where in texts_in_source()}

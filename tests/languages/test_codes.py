@@ -25,6 +25,7 @@ def test_the_others_are_written_from_left_to_right(code: str) -> None:
     assert direction(code) == "ltr"
 
 
+@pytest.mark.long
 def test_directions_are_those_of_the_cldr() -> None:
     codes = [name.replace("_", "-") for name in localedata.locale_identifiers()]
     wrong = {

@@ -144,6 +144,7 @@ def test_damage_is_named_as_without_the_driver(log: SqliteLog, statement: str) -
     assert str(found.value) == str(expected.value)
 
 
+@pytest.mark.long
 def test_a_file_with_any_byte_changed_reads_the_same_or_is_named(
     log: SqliteLog, tmp_path: Path
 ) -> None:

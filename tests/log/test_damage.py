@@ -67,6 +67,7 @@ def damaged(content: bytes, draws: random.Random) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_damaged_file_reads_the_same_or_is_named(whole: Path, tmp_path: Path) -> None:
     content, right, draws = whole.read_bytes(), read(whole), random.Random(12)

@@ -476,6 +476,7 @@ def test_threads_read_whole_prefixes_while_another_writes(path: Path) -> None:
         assert readings.count(3000) >= 3
 
 
+@pytest.mark.long
 def test_a_dawdling_reader_does_not_make_the_journal_grow(path: Path) -> None:
     value = '"' + "x" * 4000 + '"'
     with closing(SqliteLog(path)) as log:

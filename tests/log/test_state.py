@@ -285,6 +285,7 @@ def test_a_page_load_that_comes_back_after_many_others_goes_on_counting() -> Non
     assert [ledger.is_new(f"early-{number}") for number in (1, 2, 3)] == [False, False, True]
 
 
+@pytest.mark.long
 def test_page_loads_without_end_take_bounded_memory() -> None:
     ledger = CallLedger()
     for load in range(20_000):

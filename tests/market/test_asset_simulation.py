@@ -125,6 +125,7 @@ def test_nobody_has_two_orders_standing() -> None:
     assert max(open_orders.values()) <= 1
 
 
+@pytest.mark.long
 def test_near_zero_intelligence_makes_a_bubble() -> None:
     """Below the fundamental value at first, above it in the end (Duffy and Ünver 2006)."""
     for seed in (1, 2, 3):

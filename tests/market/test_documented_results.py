@@ -89,6 +89,7 @@ class Called(CallMarketPage):
     open_market = Trading.__dict__["open_market"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [Trading, Called])
 @pytest.mark.parametrize("make", [ZIC, Sniper])
 def test_bots_send_prices_that_somebody_could_take(page: Any, make: Any) -> None:

@@ -98,6 +98,7 @@ def test_a_bot_is_called_by_its_trader() -> None:
         bots.stop()
 
 
+@pytest.mark.long
 async def test_a_bot_asks_no_other_page_for_its_market() -> None:
     """Nobody is told of a refusal that is none."""
     with serving(Over, Call, Over, players=2) as run:

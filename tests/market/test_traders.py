@@ -68,6 +68,7 @@ def test_a_constrained_trader_never_names_a_loss(
         assert price <= view.limit if view.side == "buy" else price >= view.limit
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 def test_the_same_seed_gives_the_same_market(kind: str) -> None:
     one, two, other = simulated(kind), simulated(kind), simulated(kind, seed=2)
@@ -75,6 +76,7 @@ def test_the_same_seed_gives_the_same_market(kind: str) -> None:
     assert not one.order_events.equals(other.order_events)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 def test_nothing_is_made_or_lost(kind: str) -> None:
     """What buyers pay sellers get, and nobody trades a unit that is not theirs."""
@@ -87,6 +89,7 @@ def test_nothing_is_made_or_lost(kind: str) -> None:
     assert not tables.trades[["value", "cost"]].isna().any().any()
 
 
+@pytest.mark.long
 def test_a_budget_makes_markets_efficient() -> None:
     """Gode and Sunder's result: not intelligence but the budget does it."""
 
@@ -98,6 +101,7 @@ def test_a_budget_makes_markets_efficient() -> None:
     assert mean("ZIC") > 0.9 > mean("ZIU")
 
 
+@pytest.mark.long
 def test_those_who_learn_come_closer_to_equilibrium() -> None:
     """GD's prices in later periods; measured over seeds, against traders who learn nothing."""
 
@@ -233,6 +237,7 @@ CLIFF = {
 """The markets of Cliff and Bruten (1997), in cents; all have their equilibrium at 200."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("market", CLIFF)
 def test_margins_find_the_equilibrium_of_the_reports_markets(market: str) -> None:
     """Their traders have one unit each; within ten days they trade close to the equilibrium."""

@@ -78,6 +78,7 @@ def _hashes(run: Run) -> list[str]:
     return [value["hash"] for value in code["value"]]
 
 
+@pytest.mark.long
 async def test_frozen_code_stays_whatever_is_reloaded(
     reloaded: Reloaded, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ async def test_frozen_code_stays_whatever_is_reloaded(
     assert set(run.calls["code"]) == set(_hashes(run))
 
 
+@pytest.mark.long
 async def test_frozen_code_is_compared_where_it_is_called(reloaded: Reloaded) -> None:
     """A call that comes between the reload and the end of the cell."""
     run = reloaded.serve("frozen")
@@ -108,6 +110,7 @@ async def test_frozen_code_is_compared_where_it_is_called(reloaded: Reloaded) ->
     assert await ann.call("hi") == "one"
 
 
+@pytest.mark.long
 async def test_live_code_that_was_reloaded_runs_under_its_own_hash(reloaded: Reloaded) -> None:
     """And a page that looks different is loaded again."""
     run = reloaded.serve("live")
@@ -128,6 +131,7 @@ async def test_live_code_that_was_reloaded_runs_under_its_own_hash(reloaded: Rel
     assert await again.call("hi") == "three"
 
 
+@pytest.mark.long
 async def test_a_text_that_autoreload_passes_over_is_shown_once_imported(
     reloaded: Reloaded,
 ) -> None:

@@ -56,6 +56,7 @@ def changed(run: Any, field: str) -> Any:
     return events[(events["field"] == field) & (events["kind"] == "set")].iloc[-1]
 
 
+@pytest.mark.long
 def test_what_a_cell_changes_names_the_cell_and_its_code(shell: Any) -> None:
     """Cause 'cell 4', actor researcher, the hash of the cell's text."""
     run = start(shell)
@@ -72,6 +73,7 @@ def test_what_a_cell_changes_names_the_cell_and_its_code(shell: Any) -> None:
     assert again["code"] != change["code"]
 
 
+@pytest.mark.long
 def test_what_the_serving_cell_itself_changes_names_it_too(shell: Any) -> None:
     """The first cell is no exception."""
     cell(shell, MARKET)
@@ -81,6 +83,7 @@ def test_what_the_serving_cell_itself_changes_names_it_too(shell: Any) -> None:
     assert (change["cause"], bool(change["code"])) == (f"cell {number}", True)
 
 
+@pytest.mark.long
 async def test_what_a_live_method_changes_names_the_method_also_while_a_cell_runs(
     shell: Any,
 ) -> None:
@@ -103,6 +106,7 @@ async def test_what_a_live_method_changes_names_the_method_also_while_a_cell_run
     assert set(sets[sets["field"] == "n"]["cause"]) == {f"cell {number}"}
 
 
+@pytest.mark.long
 def test_the_end_of_a_cell_means_committed(shell: Any) -> None:
     """A cell's changes are on disk before Jupyter shows that it has ended."""
     run = start(shell)
@@ -117,6 +121,7 @@ def test_the_end_of_a_cell_means_committed(shell: Any) -> None:
         go_on.set()
 
 
+@pytest.mark.long
 def test_the_lock_is_free_when_its_cell_has_ended(
     shell: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +140,7 @@ async def change(run: Any) -> None:
     run.session.changed = True
 
 
+@pytest.mark.long
 async def test_a_redefined_live_method_takes_effect_at_the_next_call(shell: Any) -> None:
     """No reload, no reconnect: the browser that is on the page calls the new code."""
     run = start(shell)
@@ -152,6 +158,7 @@ async def test_a_redefined_live_method_takes_effect_at_the_next_call(shell: Any)
     assert '["old", price]' in sources[old]
 
 
+@pytest.mark.long
 async def test_a_call_that_has_begun_ends_in_the_code_in_which_it_began(shell: Any) -> None:
     """Its events keep the old hash."""
     run = start(shell)
@@ -164,6 +171,7 @@ async def test_a_call_that_has_begun_ends_in_the_code_in_which_it_began(shell: A
     assert changed(run, "ended")["code"] == changed(run, "begun")["code"]
 
 
+@pytest.mark.long
 async def test_a_method_that_is_new_or_gone_is_so_at_once(shell: Any) -> None:
     """What a cell adds can be called, what it leaves out cannot."""
     run = start(shell)
@@ -174,6 +182,7 @@ async def test_a_method_that_is_new_or_gone_is_so_at_once(shell: Any) -> None:
         await ann.call("post", 1)
 
 
+@pytest.mark.long
 async def test_a_page_with_another_view_reloads_those_who_are_on_it(shell: Any) -> None:
     """Docstring, template or template variables: the browser loads the new page."""
     run = start(shell)
@@ -184,6 +193,7 @@ async def test_a_page_with_another_view_reloads_those_who_are_on_it(shell: Any) 
     assert "Another market." in await ann.load()
 
 
+@pytest.mark.long
 def test_a_cell_with_a_mistake_leaves_the_old_page_in_place(shell: Any) -> None:
     """The mistake is shown under the cell; participants go on."""
     run = start(shell)
@@ -192,6 +202,7 @@ def test_a_cell_with_a_mistake_leaves_the_old_page_in_place(shell: Any) -> None:
     assert list(run._runtime.flow.pages[0].live_methods) == ["post", "post_later"]
 
 
+@pytest.mark.long
 def test_a_cell_that_does_not_touch_the_pages_writes_no_code(shell: Any) -> None:
     """Code events come with code."""
     run = start(shell)
@@ -201,6 +212,7 @@ def test_a_cell_that_does_not_touch_the_pages_writes_no_code(shell: Any) -> None
     assert (run.events["kind"] == "code").sum() == before
 
 
+@pytest.mark.long
 @pytest.mark.watchdog
 def test_the_watchdog_names_the_cell(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """'cell 4 has held up every participant'."""
@@ -219,6 +231,7 @@ def test_the_watchdog_names_the_cell(shell: Any, monkeypatch: pytest.MonkeyPatch
     assert run.session.name == "m"
 
 
+@pytest.mark.long
 def test_a_closed_run_watches_no_cells(shell: Any) -> None:
     """Its callbacks are gone; a redefinition afterwards disturbs nobody."""
     events = {name: list(found) for name, found in shell.events.callbacks.items()}
@@ -233,6 +246,7 @@ def test_a_closed_run_watches_no_cells(shell: Any) -> None:
 FROZEN = SERVE.replace(")", ', code="frozen")')
 
 
+@pytest.mark.long
 async def test_frozen_code_refuses_a_redefinition_and_goes_on(
     shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +262,7 @@ async def test_frozen_code_refuses_a_redefinition_and_goes_on(
     assert await ann.call("post", 2) == ["old", 2]
 
 
+@pytest.mark.long
 def test_frozen_code_lets_the_same_cells_run_again(shell: Any) -> None:
     """The same text has the same hash."""
     run = start(shell, serve=FROZEN)
@@ -257,6 +272,7 @@ def test_frozen_code_lets_the_same_cells_run_again(shell: Any) -> None:
     assert len(run.players) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", ["[Market, Market]", "[Market, Other]", "[Other]"])
 def test_frozen_code_refuses_another_page_order(shell: Any, order: str) -> None:
     """Longer, or other pages: that is other code."""

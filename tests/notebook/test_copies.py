@@ -86,6 +86,7 @@ async def test_a_copy_beside_the_living_original_is_refused_and_disturbs_nobody(
     assert run.players[0].answer == "mine"
 
 
+@pytest.mark.long
 async def test_a_copy_may_have_links_of_its_own(
     beside: Beside, tmp_path: Path, open_run: Any
 ) -> None:
@@ -110,6 +111,7 @@ async def test_a_copy_may_have_links_of_its_own(
     assert run.errors.query("field != 'Warning'").empty
 
 
+@pytest.mark.long
 async def test_the_original_is_warned_when_a_copy_takes_over(
     beside: Beside, tmp_path: Path, open_run: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

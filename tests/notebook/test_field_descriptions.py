@@ -104,6 +104,7 @@ def codebook(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def open_files(path: Path) -> list[str]:
     return [name for name in opened if name.startswith(str(path))]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not FOLDER.exists(), reason="needs /proc")
 def test_closed_runs_keep_no_file_open_and_can_still_be_read(tmp_path: Path) -> None:
     """However many there were in this kernel."""
@@ -53,6 +54,7 @@ def test_closed_runs_keep_no_file_open_and_can_still_be_read(tmp_path: Path) -> 
     again.close()
 
 
+@pytest.mark.long
 def test_closed_runs_that_nobody_holds_are_gone() -> None:
     """With their state, engine and log; the interpreter may still hold the first and the last."""
     names: dict[str, Any] = {}
@@ -82,6 +84,7 @@ class Widget:
         return
 
 
+@pytest.mark.long
 def test_a_cell_that_runs_again_shows_one_monitor_and_not_one_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,6 +21,7 @@ def cell(shell: Any, text: str) -> Any:
     result.raise_error()
 
 
+@pytest.mark.long
 async def test_a_template_cell_shows_at_once_to_those_who_are_on_the_page(shell: Any) -> None:
     """Browsers on the page reload; the new template is there."""
     cell(shell, PAGE)
@@ -37,6 +38,7 @@ async def test_a_template_cell_shows_at_once_to_those_who_are_on_the_page(shell:
     assert "<b>48</b>" in await ann.load()
 
 
+@pytest.mark.long
 async def test_a_template_cell_may_come_before_serve(shell: Any) -> None:
     """%load_ext uproot_nb brings the magic."""
     cell(shell, "%load_ext uproot_nb")
@@ -47,6 +49,7 @@ async def test_a_template_cell_may_come_before_serve(shell: Any) -> None:
     assert "<b>42</b>" in ann.html
 
 
+@pytest.mark.long
 async def test_a_template_of_a_page_that_is_not_served_disturbs_nobody(shell: Any) -> None:
     """It is stored until the page is defined."""
     cell(shell, PAGE)
@@ -57,6 +60,7 @@ async def test_a_template_of_a_page_that_is_not_served_disturbs_nobody(shell: An
     assert not [frame for frame in ann._waiting if frame["op"] == "action"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["", "a b", "Market.html", "1"])
 def test_a_template_cell_names_one_page(shell: Any, line: str) -> None:
     """Otherwise the error says what to write."""
@@ -65,6 +69,7 @@ def test_a_template_cell_names_one_page(shell: Any, line: str) -> None:
     assert "%%template PageName" in str(result.error_in_exec)
 
 
+@pytest.mark.long
 def test_frozen_code_refuses_a_new_template(shell: Any) -> None:
     """A template is code."""
     cell(shell, PAGE)
@@ -73,6 +78,7 @@ def test_frozen_code_refuses_a_new_template(shell: Any) -> None:
     assert type(result.error_in_exec).__name__ == "FrozenCode"
 
 
+@pytest.mark.long
 async def test_a_template_with_a_mistake_is_calm_for_the_participant(
     shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

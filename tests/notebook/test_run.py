@@ -180,6 +180,7 @@ def test_a_run_is_a_context_that_closes_itself() -> None:
         assert run.closed
 
 
+@pytest.mark.long
 async def test_a_closed_run_leaves_everything_in_the_one_file(tmp_path: Path) -> None:
     """A copy of the database alone holds it all, though the notebook has it open still."""
     with serving(Market, db=tmp_path / "log.sqlite3") as run:

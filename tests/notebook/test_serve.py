@@ -50,6 +50,7 @@ OPTIONS: dict[str, Any] = {"db": ":memory:", "embedded": True, "port": 0}
 # ---- where the notebook is ----
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jupyter", ["", "/nowhere/study-jvsc-5f2a.ipynb"])
 def test_vs_code_tells_where_the_notebook_is(
     shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jupyter: str
@@ -71,6 +72,7 @@ def test_vs_code_tells_where_the_notebook_is(
     assert "spring_study.ipynb" in run._sources(len(run.events))
 
 
+@pytest.mark.long
 def test_jupyters_word_for_the_notebook_counts_first(
     shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,6 +392,7 @@ def test_a_session_that_another_notebook_of_this_process_serves_is_taken(tmp_pat
 # ---- two runs, ports ----
 
 
+@pytest.mark.long
 async def test_two_runs_in_one_process_do_not_mix(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_program_that_executes_the_notebook_is_known(command: list[str], runne
     assert runner_of(parent) == runner
 
 
+@pytest.mark.long
 def test_a_notebook_that_nbconvert_executes_warns_that_its_links_end(
     shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +80,7 @@ def test_other_files_of_that_name_are_passed_over(tmp_path: Path) -> None:
     assert session_elsewhere(home / "b" / "uproot_nb.sqlite3", "study") is None
 
 
+@pytest.mark.long
 def test_a_renamed_notebook_is_found_by_its_cell(
     shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

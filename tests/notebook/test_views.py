@@ -110,6 +110,7 @@ async def test_errors_have_their_message_and_traceback_as_columns() -> None:
         assert "raise RuntimeError" in error["traceback"]
 
 
+@pytest.mark.long
 async def test_all_of_it_reads_the_same_without_the_run(tmp_path: Path) -> None:
     views = ("state", "groups", "session_state", "calls", "notifications", "page_times", "presence",
              "errors")  # fmt: skip

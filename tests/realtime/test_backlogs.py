@@ -425,6 +425,7 @@ def test_a_search_that_fails_leaves_nobody_behind_who_came_meanwhile(
 # ---- what is too large ----
 
 
+@pytest.mark.long
 async def test_a_value_that_is_too_large_is_refused_where_it_is_sent_or_returned() -> None:
     """The author reads how large it is, and what the limit is; nobody else notices."""
     with serving(First) as run:

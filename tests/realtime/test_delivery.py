@@ -320,6 +320,7 @@ async def test_a_reconnect_misses_nothing_and_doubles_nothing() -> None:
         assert ann.data() == [x for n in range(10) for x in (n, -n)]
 
 
+@pytest.mark.long
 async def test_reconnects_amid_a_stream_of_pushes_keep_it_whole() -> None:
     """Whenever the connection breaks, each push is seen exactly once, in order."""
     with serving(First) as run:
@@ -338,6 +339,7 @@ async def test_reconnects_amid_a_stream_of_pushes_keep_it_whole() -> None:
         assert ann.data() == list(range(150))
 
 
+@pytest.mark.long
 async def test_browsers_reconnect_while_a_cell_pushes_and_changes() -> None:
     """A stress test: each browser has every push once and in order, and no reconnect fails."""
     rounds, burst = 12, 50
@@ -412,6 +414,7 @@ def test_catching_up_is_not_disturbed_by_a_cell_that_pushes() -> None:
         assert len(pushing) >= 3
 
 
+@pytest.mark.long
 def test_what_is_remembered_for_reconnects_is_bounded_by_its_size() -> None:
     """4,000 pushes to 1,000 players do not keep 4,000 sets of 1,000 names."""
     names = [f"p{n}" for n in range(1_000)]
@@ -470,6 +473,7 @@ async def test_the_next_run_delivers_from_the_log_what_a_browser_has_missed(tmp_
         assert [event["event"] for event in again.events] == ["E", None]
 
 
+@pytest.mark.long
 async def test_more_than_what_is_remembered_comes_from_the_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

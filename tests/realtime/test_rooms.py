@@ -269,6 +269,7 @@ async def test_premade_places_are_taken_first_and_beyond_the_capacity() -> None:
         assert len(run.players) == 3
 
 
+@pytest.mark.long
 async def test_two_hundred_who_wait_are_in_soon_after_the_room_opens() -> None:
     with serving(Hello, players=0) as run:
         room = run.room("lab", [f"p{n}" for n in range(200)], open=False)
@@ -379,6 +380,7 @@ async def test_a_second_click_waits_while_new_player_runs() -> None:
         assert len(runs) == 1
 
 
+@pytest.mark.long
 async def test_rooms_labels_and_visits_survive_a_restart(tmp_path: Path) -> None:
     db = str(tmp_path / "log.sqlite3")
     with serving(Hello, players=0, db=db) as run:

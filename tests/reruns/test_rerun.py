@@ -152,6 +152,7 @@ async def test_the_same_code_makes_no_difference_to_live_calls() -> None:
         assert again.state["cash"].tolist() == run.state["cash"].tolist() == [94, 88]
 
 
+@pytest.mark.long
 async def test_another_rule_is_named_with_the_first_call_that_feels_it() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)
@@ -185,6 +186,7 @@ async def submitted(run: Run) -> None:
     await until(lambda: all(p.get("late") for p in run.players))
 
 
+@pytest.mark.long
 async def test_the_same_code_makes_no_difference_to_forms_waits_and_timeouts() -> None:
     with serving(*GAME, names=NAMES) as run:
         await submitted(run)
@@ -194,6 +196,7 @@ async def test_the_same_code_makes_no_difference_to_forms_waits_and_timeouts() -
         assert again.state["payoff"].tolist() == [18, 18]
 
 
+@pytest.mark.long
 async def test_another_rule_is_named_with_the_hook_that_feels_it() -> None:
     with serving(*GAME, names=NAMES) as run:
         await submitted(run)
@@ -220,6 +223,7 @@ class Drawn(Page):
         return {}
 
 
+@pytest.mark.long
 async def test_what_a_form_asks_is_kept_and_makes_no_difference_to_draws() -> None:
     names = {**NAMES, "codebook": {"player.early": "drawn early"}}
     with serving(Drawn, Tell, names=names) as run:
@@ -237,6 +241,7 @@ async def test_what_a_form_asks_is_kept_and_makes_no_difference_to_draws() -> No
         assert again.state[drawn].equals(run.state[drawn])
 
 
+@pytest.mark.long
 async def test_replay_gives_the_states_that_at_gives() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)
@@ -246,6 +251,7 @@ async def test_replay_gives_the_states_that_at_gives() -> None:
             assert moment.state.equals(run.at(moment.seq))
 
 
+@pytest.mark.long
 async def test_replay_waits_as_participants_did_and_so_many_times_as_fast() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)
@@ -302,6 +308,7 @@ def patient_player(player):
     watch_for_dropout(player, left, tolerance=2.0)
 
 
+@pytest.mark.long
 async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
     names = {**DESK, "new_player": patient_player}
     with serving(Desk, Tell, names=names, players=1) as run:
@@ -328,6 +335,7 @@ async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
         assert again.repeated["room"] == 1
 
 
+@pytest.mark.long
 async def test_what_a_researcher_steers_comes_again() -> None:
     """By a cell or the monitor; bots that a cell lets in; more places."""
     with serving(Ask, Tell, Desk, names=DESK, players=3) as run:
@@ -396,6 +404,7 @@ class Trading(MarketPage):
         return player.fee
 
 
+@pytest.mark.long
 async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rule_does() -> None:
     with serving(Trading, Tell, names={}, players=4, seed=5) as run:
         bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(4)], seed=3)
@@ -414,6 +423,7 @@ async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rul
         assert (first.field, first.recorded, first.now) == ("fee", 8, 12)
 
 
+@pytest.mark.long
 async def test_what_came_a_moment_too_late_is_too_late_again() -> None:
     """And a moment before the end in time; of another end, today's clock decides."""
 
@@ -488,6 +498,7 @@ class Pay(Page):
         player.paid = True
 
 
+@pytest.mark.long
 async def test_a_form_with_stealth_fields_is_not_kept_and_taken_as_it_came_out() -> None:
     with serving(Pay, Tell, names={}, players=1) as run:
         ann = await Browser.open(run, 0)
@@ -541,6 +552,7 @@ def start_total(session):
     session.total = 0
 
 
+@pytest.mark.long
 async def test_calls_that_took_turns_take_them_again_in_the_same_order() -> None:
     """Whatever the steps of different players saw of each other, they see again."""
     names = {"new_session": start_total}
@@ -574,6 +586,7 @@ async def test_what_a_cell_has_sent_is_sent_again() -> None:
         assert len(again.notifications) == 2
 
 
+@pytest.mark.long
 async def test_the_recording_decides_who_dropped_out_and_not_how_late_its_timer_was() -> None:
     """A watch that today's code sets otherwise goes by the recorded clock."""
     names = {**DESK, "new_player": patient_player}

@@ -39,6 +39,7 @@ async def test_a_run_of_its_own_takes_what_serve_says() -> None:
         assert await ann.call("measure", text) == 200_000
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_an_author_reads_which_call_was_too_large_and_where_to_raise_the_limit() -> None:
     with serving(Desk) as run:

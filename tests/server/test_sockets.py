@@ -409,6 +409,7 @@ async def test_a_page_that_cannot_catch_up_is_told_alone(world: World) -> None:
     assert await other.nothing_more()
 
 
+@pytest.mark.long
 async def test_no_limit_on_calls_where_the_trait_is_zero(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0)
     kernel = await world.kernel()
@@ -573,6 +574,7 @@ async def test_pings_without_end_are_too_fast(limited: Limited) -> None:
     assert await raw.close_code() == 4429
 
 
+@pytest.mark.long
 async def test_pings_whose_answers_nobody_reads_are_too_slow(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0, max_unsent_bytes=20_000)
     kernel = await world.kernel()

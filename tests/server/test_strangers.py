@@ -227,6 +227,7 @@ async def test_a_player_does_not_wait_behind_strangers(limited: Limited) -> None
     assert (await world.fetch(f"p/{TOKEN}/")).code == 503  # and not in ten minutes
 
 
+@pytest.mark.long
 async def test_two_hundred_behind_one_address_get_in(world: World) -> None:
     """A lecture hall opens a join link at once, and is back at once after a restart."""
     world.server.expected.extend()

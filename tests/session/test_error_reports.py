@@ -214,6 +214,7 @@ async def test_each_failure_is_shown_once(capsys: pytest.CaptureFixture[str]) ->
         assert "output" not in set(run.events["kind"])
 
 
+@pytest.mark.long
 async def test_what_the_server_refused_is_visible_to_the_researcher() -> None:
     """Malformed frames are counted in the log, with the player, and disturb nobody else."""
     with serving(Market) as run:
@@ -230,6 +231,7 @@ async def test_what_the_server_refused_is_visible_to_the_researcher() -> None:
 # ---- folded ----
 
 
+@pytest.mark.long
 async def test_refused_calls_reach_the_researcher_as_one_row_with_a_count(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -302,6 +304,7 @@ def test_few_kinds_of_errors_are_stored_of_one_browser(market: World) -> None:
     assert len(shown) == 2 * (20 + 1)
 
 
+@pytest.mark.long
 async def test_errors_of_a_pages_script_reach_the_researcher() -> None:
     """With message, source and line; long texts are cut, and equal ones are counted."""
     with serving(Market) as run:

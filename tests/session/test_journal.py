@@ -225,6 +225,7 @@ def test_a_snapshot_that_cannot_be_saved_is_tried_again(
         faulty.save_snapshot = refuse  # type: ignore[method-assign]
 
 
+@pytest.mark.long
 async def test_cells_that_look_while_the_disk_is_full_do_not_speed_up_the_retries(
     faulty: Faulty,
 ) -> None:
@@ -344,6 +345,7 @@ def test_a_block_of_very_many_changes_is_committed_in_parts(
 # ---- atomic ----
 
 
+@pytest.mark.long
 async def test_a_method_and_its_outcome_are_one_transaction() -> None:
     """No reader of the log ever sees a part of a method without awaits."""
     batches: list[list[str]] = []
@@ -387,6 +389,7 @@ def replayed(path: Path, name: str = "market") -> dict[str, Any]:
         log.close()
 
 
+@pytest.mark.long
 async def test_resuming_from_a_snapshot_equals_replaying_all(tmp_path: Path) -> None:
     """Snapshots only shorten the replay."""
     path = tmp_path / "log.sqlite3"

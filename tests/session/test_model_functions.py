@@ -116,6 +116,7 @@ def test_fields_of_a_model_and_whether_it_exists(run: Run) -> None:
     assert model_exists(run.session.offers) and not model_exists(None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -140,6 +141,7 @@ def test_an_empty_model_has_no_latest_entry(run: Run) -> None:
         get_latest_entry(run.session.offers, Offer)
 
 
+@pytest.mark.long
 def test_snapshots_of_a_growing_model_stay_small(tmp_path: Path) -> None:
     """However many entries there are; the run that goes on has all of them, and so has run.at."""
     options: dict[str, Any] = {"players": 1, "db": tmp_path / "log.sqlite3"}

@@ -81,6 +81,7 @@ def _forget() -> None:
     SEEN.clear()
 
 
+@pytest.mark.long
 async def test_an_invariant_over_two_fields_holds_for_cells_and_live_methods_under_load() -> None:
     """Neither side ever sees half a change of the other, nor loses one."""
     with serving(Bank, names=NAMES, players=4) as run:
@@ -114,6 +115,7 @@ async def test_an_invariant_over_two_fields_holds_for_cells_and_live_methods_und
         assert run.session.right == 50 + moved - sum(looked)
 
 
+@pytest.mark.long
 async def test_a_cell_in_a_tight_loop_does_not_starve_calls() -> None:
     """The experiment's thread goes first."""
     with serving(Bank, names=NAMES) as run:

@@ -254,6 +254,7 @@ def restore(twin: Any, before: Any) -> None:
     twin.extend(before) if isinstance(twin, list) else twin.update(before)
 
 
+@pytest.mark.long
 def test_the_log_reproduces_any_sequence_of_changes(worlds: Worlds) -> None:
     numbers = iter(range(10**6))
 
@@ -396,6 +397,7 @@ def test_nesting_beyond_what_the_log_holds_is_refused_where_it_happens(world: Wo
     session.copy = session.deep
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("depth", [1, 3, 40])
 def test_a_deep_value_in_a_deep_place_is_refused(world: World, depth: int) -> None:
     """Keys that are no text take three levels of JSON each; orjson reads a bounded number."""

@@ -334,6 +334,7 @@ class TestFailures:
             served(pytest)
 
 
+@pytest.mark.long
 def test_another_test_goes_on_with_the_log(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite3"
     with served([Ask, Trade], players=1, db=path) as session:
@@ -343,6 +344,7 @@ def test_another_test_goes_on_with_the_log(tmp_path: Path) -> None:
         assert session[0].player.age == 40
 
 
+@pytest.mark.long
 def test_the_same_seed_draws_the_same() -> None:
     def names() -> list[str]:
         with served([Ask], players=3) as session:

@@ -128,6 +128,7 @@ def compare_all(folder: Path) -> Iterator[int]:
                 yield compare_fields(recording, folder) + compare_entries(recording, folder)
 
 
+@pytest.mark.long
 def test_each_value_is_what_the_framework_reads_in_its_database() -> None:
     assert [*compare_all(HERE)] == [68, 68, 68, 68]
 

@@ -331,6 +331,7 @@ async def test_a_period_that_nobody_comes_to_pays_as_well() -> None:
         assert list(run.market().periods.dividend)[:2] == paid
 
 
+@pytest.mark.long
 async def test_who_comes_late_finds_a_skipped_period_closed() -> None:
     """Bob is still in the first period when ann opens the third; the second is over for him."""
     with serving(Rounds(Trading, n=3)) as run:
@@ -391,6 +392,7 @@ async def test_time_that_is_up_pays_the_dividend() -> None:
         assert not market.is_open
 
 
+@pytest.mark.long
 async def test_each_group_has_a_market_and_holdings_of_its_own() -> None:
     with serving(Pair, Rounds(Trading, n=2), players=4, seed=1) as run:
         four = [Browser(run.link(player)) for player in run.players]
@@ -418,6 +420,7 @@ async def test_each_group_has_a_market_and_holdings_of_its_own() -> None:
         assert list(tables.periods.fundamental_value) == [26, 19]
 
 
+@pytest.mark.long
 async def test_the_session_goes_on_after_a_restart_in_the_middle(tmp_path: Path) -> None:
     options: dict[str, Any] = {"db": tmp_path / "log.sqlite3", "seed": 2}
     with serving(Rounds(Trading, n=3), **options) as run:
@@ -432,6 +435,7 @@ async def test_the_session_goes_on_after_a_restart_in_the_middle(tmp_path: Path)
         assert now["facts"]["Dividend of the last period"] == paid
 
 
+@pytest.mark.long
 async def test_the_same_seed_pays_the_same_dividends() -> None:
     async def dividends(seed: int) -> list[Any]:
         with serving(Rounds(Trading, n=3), seed=seed) as run:
@@ -453,6 +457,7 @@ class Busy(Trading):
     seconds = 1.5
 
 
+@pytest.mark.long
 async def test_bots_trade_from_period_to_period_and_nothing_is_lost() -> None:
     """They know what holding is worth from the page, and go on when their time is up."""
     with serving(Rounds(Busy, n=3), Thanks, players=4, seed=1) as run:
@@ -474,6 +479,7 @@ async def test_bots_trade_from_period_to_period_and_nothing_is_lost() -> None:
         assert cash == 4 * 100 + 8 * (paid + ASSET.terminal)
 
 
+@pytest.mark.long
 async def test_what_the_log_tells_is_enough_for_mispricing(tmp_path: Path) -> None:
     """Worked out by hand: mean prices 40 and 10 where holding is worth 26 and 19."""
     with serving(Rounds(Trading, n=3), Thanks) as run:
@@ -508,6 +514,7 @@ class Plain(MarketPage):
     """Trade."""
 
 
+@pytest.mark.long
 async def test_a_market_without_an_asset_has_no_mispricing(tmp_path: Path) -> None:
     with serving(Plain) as run:
         await told(Browser(run.link(run.players[0])))

@@ -312,6 +312,7 @@ async def comes_again(run: Run, *pages: type[Page], **names: Any) -> None:
     assert "left out" not in again.repeated
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 async def test_when_the_last_who_is_not_ready_leaves_the_others_do_not_wait(way: str) -> None:
     """Once, with the price told to those who are left; and a rerun does the same."""
@@ -329,6 +330,7 @@ async def test_when_the_last_who_is_not_ready_leaves_the_others_do_not_wait(way:
         await comes_again(run, Ready, Over)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "ways", [("advanced", "a dropout"), ("a dropout", "a dropout"), ("at the end", "advanced")]
 )
@@ -347,6 +349,7 @@ async def test_two_who_leave_at_once_are_both_waited_for_till_then(ways: tuple[s
         await comes_again(run, Ready, Over)
 
 
+@pytest.mark.long
 async def test_one_act_of_a_cell_may_take_two_away() -> None:
     with serving(Ready, Over, players=4, seed=3) as run:
         people = await ready_but_the_last(run)
@@ -360,6 +363,7 @@ async def test_one_act_of_a_cell_may_take_two_away() -> None:
         await comes_again(run, Ready, Over)
 
 
+@pytest.mark.long
 async def test_who_leaves_while_another_takes_ready_back_comes_again_in_that_order() -> None:
     """Nothing comes between a move and the look at those who are left."""
     with serving(Ready, Over, players=3, seed=3) as run:
@@ -384,6 +388,7 @@ def watched(player):
     watch_for_dropout(player, taken_back, tolerance=0.3)
 
 
+@pytest.mark.long
 async def test_a_dropouts_handler_comes_before_the_call() -> None:
     """By itself, when the browser has been away too long; nobody needs to ask for it there."""
     names = {"taken_back": taken_back, "new_player": watched}
@@ -419,6 +424,7 @@ class Hurried(Ready):
         player.late = True
 
 
+@pytest.mark.long
 async def test_who_runs_out_of_a_time_of_their_own_is_not_waited_for() -> None:
     """With a browser that is asked for its form, and without one."""
     for is_here in (True, False):
@@ -446,6 +452,7 @@ class Some(Ready):
         return player.id != 2
 
 
+@pytest.mark.long
 async def test_who_passes_the_page_without_seeing_it_is_not_waited_for() -> None:
     with serving(Over, Some, Over, players=3, seed=3) as run:
         people = await opened(run, 3)
@@ -467,6 +474,7 @@ class Skipped(Ready):
         move_to_page(player, 2)
 
 
+@pytest.mark.long
 async def test_each_period_is_looked_at_for_itself() -> None:
     """One is in the next period already; those who are in the first still wait for the last."""
     with serving(Rounds(Skipped, Over, n=2), players=4, seed=3) as run:
@@ -536,6 +544,7 @@ async def test_a_mistake_in_traders_is_told_and_the_move_stands() -> None:
         assert "no such trader" in str(run.errors["message"].tolist())
 
 
+@pytest.mark.long
 async def test_what_a_kill_has_cut_off_is_looked_at_when_the_kernel_is_back(
     tmp_path: Path,
 ) -> None:
@@ -550,6 +559,7 @@ async def test_what_a_kill_has_cut_off_is_looked_at_when_the_kernel_is_back(
         assert cleared(run) == 1
 
 
+@pytest.mark.long
 async def test_a_dropout_who_never_came_or_is_still_behind_is_not_waited_for_either() -> None:
     """The one is on an earlier page, the other looks at the result of an earlier period."""
     names = {"left": left}
@@ -570,6 +580,7 @@ async def test_a_dropout_who_never_came_or_is_still_behind_is_not_waited_for_eit
         await until(lambda: cleared(run, 2) == 1)
 
 
+@pytest.mark.long
 async def test_several_markets_and_groups_are_cleared_each_for_itself(tmp_path: Path) -> None:
     """One is ready for the whole page; another group goes on. The export has all of it."""
 
@@ -629,6 +640,7 @@ async def test_two_who_are_ready_at_once_and_a_cell_clear_it_once() -> None:
         assert len(market_of(run).trades) == 1
 
 
+@pytest.mark.long
 async def test_each_round_is_a_call_of_its_own() -> None:
     with serving(Rounds(Ready, n=2), Over) as run:
         ann, bob = await opened(run)
@@ -643,6 +655,7 @@ async def test_each_round_is_a_call_of_its_own() -> None:
         assert list(run.market().periods["mean_price"]) == [400, 500]
 
 
+@pytest.mark.long
 async def test_an_order_that_stands_in_the_middle_of_a_period_outlasts_the_kernel(
     tmp_path: Path,
 ) -> None:
@@ -676,6 +689,7 @@ async def test_an_order_that_stands_in_the_middle_of_a_period_outlasts_the_kerne
         assert (cleared(run), run.players[0].page) == (1, "Over")
 
 
+@pytest.mark.long
 async def test_a_rerun_changes_the_same_orders_and_is_cleared_at_the_same_price(
     tmp_path: Path,
 ) -> None:
@@ -717,6 +731,7 @@ async def test_on_any_market_page_a_call_market_has_no_price_to_take() -> None:
         assert [t.price for t in market_of(run).clear().trades] == [300]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [Ready, Open])
 def test_bots_send_an_order_for_each_unit_and_go_on(page: type[CallMarketPage]) -> None:
     """Where there is no button, until time is up."""

@@ -93,6 +93,7 @@ async def test_markets_of_other_names_are_counted_apart() -> None:
 # ---- what authors do -----------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_a_market_whose_set_up_fails_can_be_opened_once_it_is_mended(tmp_path: Path) -> None:
     """Also after another restart: the orders are there."""
 
@@ -154,6 +155,7 @@ class Open(MarketPage):
         market.endow(trader, cash=5)
 
 
+@pytest.mark.long
 async def test_who_comes_late_is_let_in_once(tmp_path: Path) -> None:
     """And the same after a restart, in the tables, and in a rerun."""
     log = str(tmp_path / "log.sqlite3")
@@ -361,6 +363,7 @@ async def test_a_closed_market_says_so_whatever_one_does() -> None:
         assert rejected(run) == ["closed"] * 3
 
 
+@pytest.mark.long
 async def test_of_thousands_of_own_orders_the_newest_are_told() -> None:
     with serving(Trading) as run:
         (ann,) = await opened(run, 1)
@@ -377,6 +380,7 @@ async def test_of_thousands_of_own_orders_the_newest_are_told() -> None:
 # ---- bots ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_bots_trade_on_every_market_page_between_others() -> None:
     class Intro(Page):
         """# Welcome"""
