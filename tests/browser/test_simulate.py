@@ -47,6 +47,8 @@ def values(visit: Visit) -> list[list[str]]:
         ("sim.fill('price', 3)", [["price", "3"]]),
         ("sim.fill({price: '3', note: 'n', side: 'sell'})", [["price", "3"], ["note", "n"], ["side", "sell"]]),
         ("sim.choose('side', 'buy').choose('fair', false)", [["side", "buy"], ["fair", "False"]]),
+        ("sim.choose('fair', '1')", [["fair", "True"]]),
+        ("sim.choose('fair', 0)", [["fair", "False"]]),
         ("sim.check('agree')", [["agree", "yes"]]),
         ("sim.check('agree').uncheck('agree')", []),
         ("sim.fill('agree', true)", [["agree", "yes"]]),

@@ -335,3 +335,9 @@ form = make_form(fields, pairs=[("a", "1"), ("b", "x"), ("c", "True"), ("d", "3"
 sys.exit(not form.validate())
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_list_whose_default_is_no_choice_chooses_nothing() -> None:
+    with pytest.warns(UserWarning, match="default 0 is not among the choices"):
+        field = SelectField(label="Team", choices=["a", "b"], default=0)
+    assert field.default is None

@@ -7,6 +7,7 @@ import linecache
 import subprocess
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -552,3 +553,62 @@ def test_what_an_app_stores_of_a_class_in_another_of_its_files_comes_back(tmp_pa
         pass
     with serve(app=app, players=1, embedded=True, port=0, **told) as run:
         assert run.players[0].basket == app.namespace["Basket"](3)
+
+
+# ---- what apps of the framework do --------------------------------------------------------------
+
+
+def test_an_app_with_an_empty_page_order_leads_to_the_end_at_once(tmp_path: Path) -> None:
+    code = "def new_player(player): player.seen = 1\npage_order = []\n"
+    with closing(_served(write_app(tmp_path, "data_only", code))) as run:
+        with urlopen(run.link(run.players[0])) as answer:
+            assert b'"end":true' in answer.read()
+        assert run.players[0].seen == 1
+        assert run.players[0].page is None
+
+
+def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:
+    for name in ("app1", "app2"):
+        code = f"class {name.title()}Page(Page): pass\npage_order = [{name.title()}Page]\n"
+        write_app(tmp_path, name, code, **{f"{name.title()}Page_html": f"<p>{name}</p>"})
+    mix = """
+        import app1
+        import app2
+        page_order = [Random(Bracket(*app1.page_order), Bracket(*app2.page_order))]
+    """
+    with closing(_served(write_app(tmp_path, "mix", mix))) as run:
+        with urlopen(run.link(run.players[0])) as answer:
+            html = answer.read().decode()
+        assert any(f"<p>{name}</p>" in html for name in ("app1", "app2"))
+
+
+def test_an_app_reads_files_by_paths_below_the_project(tmp_path: Path) -> None:
+    code = """
+        import json
+
+        with open("words/list.json") as file:
+            WORDS = json.load(file)
+
+        def later():
+            return open("words/list.json").read()
+    """
+    app = load_app(
+        write_app(tmp_path, "words", dedent(code) + dedent(SMALL), **{"list.json": '["a"]'})
+    )
+    assert app.namespace["WORDS"] == ["a"]
+    assert app.namespace["later"]() == '["a"]'
+
+
+def test_a_file_that_an_app_writes_is_where_python_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_app(tmp_path, "notes", SMALL + "    def save(): open('new.txt', 'w').close()\n")
+    monkeypatch.chdir(folder)
+    load_app(folder).namespace["save"]()
+    assert (folder / "new.txt").is_file()
+
+
+def _served(folder: Path) -> Any:
+    return serve(
+        app=folder, players=1, name="s", db=":memory:", embedded=True, port=0, namespace={}
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -115,3 +115,37 @@ def test_switches_of_the_whole_project_hold_for_each_page(served: ServeApp) -> N
 
 def test_a_page_knows_its_number(served: ServeApp) -> None:
     assert "page 0 of market" in page(served(BASE.format("page {{ player.show_page }} of market")))
+
+
+def test_safe_html_may_be_written_and_stored(served: ServeApp) -> None:
+    code = """
+        def new_player(player):
+            player.dot = safe("<b>dot</b>")
+
+        class Hello(Page):
+            def jsvars(page, player): return {"dot": player.dot}
+
+        page_order = [Hello]
+    """
+    run = served(BASE.format('{{ player.dot }}{{ safe("<i>i</i>") }}'), code)
+    assert "<b>dot</b><i>i</i>" in page(run)
+    assert type(run.players[0].dot).__name__ == "Markup"
+
+
+def test_a_page_knows_whether_it_fills_itself_in_and_what_is_wrong(served: ServeApp) -> None:
+    text = "{{ _uproot_simulate }} {{ session._uproot_simulate }}{{ _uproot_field_errors }}"
+    assert "False False{}" in page(served(BASE.format(text)))
+
+
+def test_an_apps_code_knows_whether_pages_fill_themselves_in(tmp_path: Path) -> None:
+    code = """
+        def new_player(player): player.is_robot = player.session._uproot_simulate
+        page_order = []
+    """
+    app = load_app(write_app(tmp_path, "market", code))
+    run = serve(
+        app=app, players=1, simulate=True, name="s", db=":memory:", embedded=True, port=0,
+        namespace={},
+    )  # fmt: skip
+    with closing(run):
+        assert run.players[0].is_robot is True

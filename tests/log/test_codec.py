@@ -28,6 +28,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from uproot_nb.errors import UnknownPlayer, Unstorable
 from uproot_nb.experiment.identifiers import (
@@ -350,7 +351,7 @@ def test_a_live_container_alone_is_stored_as_its_base(live: Any, stored: Any) ->
         {"price": 1.5, "buyer": None}, {frozenset({"a", ("b", 1)}), "c", 1, None},
         {float("nan"), float("nan")}, b"\xff\0", "", 10**6000,
         uuid.UUID(int=0), Box[int](4), Offer.Kind.BID, Color.CRIMSON, http.HTTPStatus.NOT_FOUND,
-        Slotted([1]),
+        Slotted([1]), Markup("<b>5 &lt; 6</b>"), [Markup("")],
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip

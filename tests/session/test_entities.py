@@ -481,6 +481,21 @@ def test_along_a_field_that_is_a_list_or_is_deleted(player: Player) -> None:
     ]  # fmt: skip
 
 
+def test_along_within_a_context_has_what_was_set_while_it_held(player: Player) -> None:
+    for app, numbers in (("a", (1, 2)), ("b", (1, 3)), ("a", (4,))):
+        player.app = app
+        for number in numbers:
+            player.round = number
+            player.bid = 10 * number
+    within = player.within(app="a")
+    assert [(n, view.bid) for n, view in within.along("round")] == [(1, 10), (2, 20), (4, 40)]
+    assert [view.app for _, view in within.along("round")] == ["a", "a", "a"]
+    assert [n for n, _ in player.within(app="b").along("round")] == [1, 3]
+    nested = dict(within.along("round"))[2]
+    assert [(value, view.round) for value, view in nested.along("bid")] == [(20, 2)]
+    assert list(within.along("nothing")) == []
+
+
 def test_groups_and_the_session_have_a_past_as_well(market: World) -> None:
     group = create_group(market.session, market.players()[:2])
     for entity in (group, market.session):

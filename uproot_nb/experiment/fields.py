@@ -23,6 +23,7 @@ from uproot_nb.experiment.bounds import (
 )
 from uproot_nb.experiment.choices import Choice, find_choice, read_choices
 from uproot_nb.experiment.declarations import Field, declared
+from uproot_nb.experiment.hints import advise
 
 __all__ = [
     "BICField", "BooleanField", "BoundedChoiceField", "DateField", "DecimalField",
@@ -274,7 +275,16 @@ class RadioField(WithChoices):
 
 @declared
 class SelectField(WithChoices):
-    """One choice from a drop-down list. A choice with the value "" counts as no answer."""
+    """One choice from a drop-down list. A choice with the value "" counts as no answer.
+
+    A default that is not among the choices chooses nothing, with a warning.
+    """
+
+    def _check_default(self) -> None:
+        if find_choice(self.choices, self.default) is None:
+            what = f"its default {self.default!r} is not among the choices, so none is chosen."
+            advise(str(self.mistake(what, "Use one of the choices as default, or none.")))
+            self._assign("default", None)
 
 
 @declared

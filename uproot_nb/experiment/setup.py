@@ -96,6 +96,8 @@ def collect_app(
 ) -> App:
     """Collect the pages and callbacks of a namespace (a notebook's globals, an app's module).
 
+    An app, which has a name, may have an empty page order: then only its callbacks run.
+
     Raises:
         BadPage: there is no page order, an entry is not a page, or a callback cannot be called.
     """
@@ -113,7 +115,7 @@ def collect_app(
             f"Write serve([{shown}]).",
         )  # fmt: skip
     _check_plain_names(namespace)
-    pages = _pages(page_order, namespace)
+    pages = _pages(page_order, namespace, may_be_empty=bool(name))
     for page in pages:
         page.belong_to(name)
         page.check_again()
@@ -131,14 +133,14 @@ def collect_app(
     )  # fmt: skip
 
 
-def _pages(page_order: Any, namespace: Mapping[str, Any]) -> list[type[Page]]:
+def _pages(page_order: Any, namespace: Mapping[str, Any], may_be_empty: bool) -> list[type[Page]]:
     if callable(page_order):
         _check_callable(page_order, "page_order", ("player",))
         found = [v for v in list(namespace.values()) if _is_page(v)]
         return sorted(dict.fromkeys(found), key=lambda page: page.source.line)
     check_order(page_order)
     pages = list(dict.fromkeys(pages_of(page_order)))
-    if not pages:
+    if not pages and not may_be_empty:
         raise BadPage("page_order", "it has no pages.", "List at least one page class.")
     return pages
 

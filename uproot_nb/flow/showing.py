@@ -64,6 +64,7 @@ class Showing:
     ) -> None:
         self._world, self._apps, self._forms, self._pause = world, apps, forms, pause
         self._files, self._simulate = files, simulate
+        world.simulated = simulate
         self._remaining, self._progress = remaining, progress
         self._position_before, self._warn = position_before, warn
         self._warned: set[str] = set()
@@ -160,8 +161,16 @@ class Showing:
             "C": app.constants, "app": app.module or app, "form": form, "multipart": multipart,
             "appstatic": lambda path: self._files(app, path),
             "projectstatic": lambda path: self._files(app, f"../{path}"),
-            "simulate_scripts": self._scripts(app), **functions,
+            "simulate_scripts": self._scripts(app), **functions, **self._of_framework(form),
             **chat_functions(self._world, player),
+        }  # fmt: skip
+
+    def _of_framework(self, form: Form | None) -> dict[str, Any]:
+        """Return what templates of the framework's apps read by its names."""
+        return {
+            "safe": Markup, "_uproot_simulate": self._simulate,
+            "_uproot_errors": [] if form is None else form.form_errors,
+            "_uproot_field_errors": {} if form is None else form.errors,
         }  # fmt: skip
 
     def _common(self, language: str) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
-from typing import Any
+from typing import IO, Any
 
 from uproot_nb.errors import BadApp, MissingName, MissingPackage
 
@@ -43,7 +44,7 @@ class Imports:
         self.modules: dict[str, ModuleType] = {}
         """The modules that were loaded for the app, by name."""
         self._framework = framework
-        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._builtins = {**vars(builtins), "__import__": self._import, "open": self._open}
         self._lock = threading.RLock()
 
     def load(self, name: str) -> ModuleType:
@@ -63,6 +64,14 @@ class Imports:
             if name in self.modules:
                 return self.modules[name]  # its package has imported it
             return self._execute(name, _find(folders, last))
+
+    def _open(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> IO[Any]:
+        """What `open` calls: a file that is read may lie below the project, as in the framework."""
+        is_path = isinstance(file, (str, os.PathLike))
+        if is_path and mode.startswith("r") and not os.path.exists(file):
+            beside = self.project / os.fspath(file)
+            file = beside if beside.exists() else file
+        return open(file, mode, *args, **kwargs)
 
     # ---- the statement ----
 

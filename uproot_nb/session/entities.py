@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, Self
 
@@ -80,6 +80,7 @@ class EntityWorld(Protocol):
     cell_lock: CellLock
     session: Session
     settings: Settings
+    simulated: bool
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
         """Log one change."""
@@ -308,28 +309,44 @@ class Entity:
         if held:
             found = self._copy_of(past)
         seen = {k: v for k, v in found.items() if not strict or k in during or k in context}
-        return PastFields(self.subject, context, seen)
+        return PastFields(self.subject, context, seen, self._along)
 
     def along(self, name: str) -> Iterator[tuple[Any, PastFields]]:
         """Yield each value of field *name*, in order, with all fields as they were then.
 
         A value that occurred several times is shown as of its last time.
         """
+        return self._along(name, {})
+
+    def _along(self, name: str, context: Mapping[str, Any]) -> Iterator[tuple[Any, PastFields]]:
+        """Yield the values that field *name* was given while *context* held."""
         views: list[tuple[Any, PastFields]] = []
         past = State(self._world.codec)
+        was_given = False
         for event in self._world.past_of(self.subject):
-            if event.field == name:
-                self._note_view(views, past, name)
+            matters = event.field == name or event.field in context
+            if matters and was_given:
+                self._note_view(views, past, name, context)
             past.apply(event)
-        self._note_view(views, past, name)
+            if matters:
+                given_now = was_given or event.field == name
+                was_given = given_now and _holds(past, self.subject, context)
+        if was_given:
+            self._note_view(views, past, name, context)
         yield from views
 
-    def _note_view(self, views: list[tuple[Any, PastFields]], past: State, name: str) -> None:
+    def _note_view(
+        self,
+        views: list[tuple[Any, PastFields]],
+        past: State,
+        name: str,
+        context: Mapping[str, Any],
+    ) -> None:
         if name not in past.names(self.subject):
             return
         values = self._copy_of(past)
         value = values[name]
-        made = value, PastFields(self.subject, {name: value}, values)
+        made = value, PastFields(self.subject, {**context, name: value}, values, self._along)
         known = next((n for n, (other, _) in enumerate(views) if other == value), None)
         if known is None:
             views.append(made)
@@ -362,6 +379,10 @@ class Entity:
 
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *self._world.state.names(self.subject)})
+
+
+Views = Callable[[str, Mapping[str, Any]], Iterator[tuple[Any, "PastFields"]]]
+"""Yields the values that a field was given while a context held."""
 
 
 class Watched:
@@ -397,9 +418,12 @@ class PastFields:
     _subject: str
     _context: dict[str, Any]
     _values: dict[str, Any]
+    _views: Views
 
-    def __init__(self, subject: str, context: Mapping[str, Any], values: dict[str, Any]) -> None:
-        self.__dict__.update(_subject=subject, _context=dict(context), _values=values)
+    def __init__(
+        self, subject: str, context: Mapping[str, Any], values: dict[str, Any], views: Views
+    ) -> None:
+        self.__dict__.update(_subject=subject, _context=dict(context), _values=values, _views=views)
 
     def __setattr__(self, name: str, value: Any) -> None:
         _refuse_to_change(repr(self), name)
@@ -420,6 +444,10 @@ class PastFields:
     def fields(self) -> dict[str, Any]:
         """Return every field that was set then."""
         return dict(self._values)
+
+    def along(self, name: str) -> Iterator[tuple[Any, PastFields]]:
+        """Yield each value that a field was given then: `player.within(app="a").along("round")`."""
+        return self._views(name, self._context)
 
     def __repr__(self) -> str:
         return f"<Fields of {self._subject} within {self._context}: {self._values}>"
@@ -623,6 +651,11 @@ class Session(Entity):
     def name(self) -> str:
         """The session's name."""
         return self._world.name
+
+    @property
+    def _uproot_simulate(self) -> bool:
+        """Whether pages fill themselves in, by the framework's name."""
+        return self._world.simulated
 
     @property
     def players(self) -> Bunch[Player]:

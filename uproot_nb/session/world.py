@@ -91,6 +91,8 @@ class World:
         self.see_code: Callable[[type[Page]], None] = lambda page: None
         """Called before a page's code runs, which may have been changed in place."""
         self.closing = False
+        self.simulated = False
+        """Whether pages fill themselves in."""
         """Whether the run is ending, so that cancellations are no errors."""
         self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)

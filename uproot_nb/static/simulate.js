@@ -25,6 +25,10 @@
     const spellings = (value) => (typeof value === "boolean" ? [String(value), value ? "True" : "False", value ? "1" : "0"] : [String(value)]);
     const means = (control, value) => spellings(value).includes(control.value);
 
+    /* 1 and 0 choose True and False where these are the choices, because they are equal in Python. */
+    const TRUTHS = { 1: true, 0: false };
+    const meant = (controls, value) => (!controls.some((control) => means(control, value)) && value in TRUTHS ? TRUTHS[value] : value);
+
     class Simulation {
         constructor() {
             this.page = uproot.currentPage;
@@ -204,14 +208,14 @@
 
         putChoice(name, controls, value) {
             if (controls.length === 1 && controls[0].type === "checkbox" && typeof value === "boolean") return this.turn(controls[0], value);
-            const wanted = asList(value);
+            const wanted = asList(value).map((one) => meant(controls, one));
             wanted.forEach((one) => this.insist(name, one, controls.some((control) => means(control, one))));
             if (controls[0].type === "checkbox") return controls.forEach((control) => this.turn(control, wanted.some((one) => means(control, one))));
             return controls.filter((control) => means(control, wanted[0])).slice(0, 1).forEach((control) => this.turn(control, true));
         }
 
         putOptions(name, control, value) {
-            const wanted = asList(value), options = Array.from(control.options);
+            const options = Array.from(control.options), wanted = asList(value).map((one) => meant(options, one));
             wanted.forEach((one) => this.insist(name, one, options.some((option) => means(option, one))));
             options.forEach((option) => { option.selected = wanted.some((one) => means(option, one)); });
             this.dispatch(control, "input", "change");

@@ -1,4 +1,4 @@
-"""Nodes of numbers, text, bytes, UUIDs and random generators."""
+"""Nodes of numbers, text, safe HTML, bytes, UUIDs and random generators."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from struct import pack, unpack
 from types import NoneType
 from typing import Any
 from uuid import UUID
+
+from markupsafe import Markup
 
 from uproot_nb.log.encoding.nodes import Decode, Encode, Node, Nodes, bytes_node, bytes_of
 from uproot_nb.log.encoding.refusals import refusal
@@ -50,6 +52,16 @@ def _decode_str(nodes: Nodes, content: str) -> str:
     return bytes_of(content).decode("utf-8", "surrogatepass")
 
 
+def _encode_markup(nodes: Nodes, value: Markup, depth: int) -> Node:
+    return {"$markup": _encode_str(nodes, str(value), depth)}
+
+
+def _decode_markup(nodes: Nodes, content: str) -> Markup:
+    if type(content) is not str:
+        raise TypeError(content)
+    return Markup(content)
+
+
 def _encode_bytes(nodes: Nodes, value: bytes, depth: int) -> Node:
     return {"$bytes": bytes_node(value)}
 
@@ -89,6 +101,7 @@ SCALAR_ENCODERS: dict[type, Encode] = {
     int: _encode_int,
     float: _encode_float,
     str: _encode_str,
+    Markup: _encode_markup,
     bytes: _encode_bytes,
     Decimal: _encode_decimal,
     UUID: _encode_uuid,
@@ -99,6 +112,7 @@ SCALAR_DECODERS: dict[str, Decode] = {
     "$int": lambda nodes, content: int(content, 16),
     "$float": _decode_float,
     "$str": _decode_str,
+    "$markup": _decode_markup,
     "$bytes": lambda nodes, content: bytes_of(content),
     "$decimal": _decode_decimal,
     "$uuid": lambda nodes, content: UUID(hex=content),
