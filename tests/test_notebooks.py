@@ -112,6 +112,6 @@ def run_all(path: Path) -> list[str]:
 
 def players_of(path: Path) -> int:
     first = next(cell.source for cell in read(path).cells if cell.cell_type == "code")
-    found = re.search(r"^[A-Z]+ = ([0-9]+)  # places to make", first, re.MULTILINE)
+    found = re.search(r"^[A-Z]+ = ([0-9]+)  # players to create", first, re.MULTILINE)
     assert found is not None
     return int(found[1])

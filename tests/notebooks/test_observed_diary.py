@@ -63,7 +63,7 @@ def test_what_people_write_is_shown_as_text(people: list[Participant]) -> None:
 
 def test_only_the_diarist_writes(people: list[Participant]) -> None:
     writer, partner, *_ = people
-    assert partner.refused("write", "Me too") == ["Refused", "Only the diarist writes here."]
+    assert partner.refused("write", "Me too") == ["Refused", "Only the diarist can write here."]
     assert writer.pushes("Draft") == []
 
 

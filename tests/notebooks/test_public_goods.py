@@ -26,7 +26,7 @@ def test_rounds_with_a_clock_and_a_member_who_leaves(goods: OpenNotebook, person
     for number, one in enumerate(people):
         contribute(one, 5 * number)
     for one in people:
-        one.sees("main", "contributed 15 points in all")
+        one.sees("main", "contributed 15 points in total")
     for one in people[:2]:
         one.find("#uproot-next").click()
         one.sees("h1", "Round 2 of 3")
@@ -34,7 +34,7 @@ def test_rounds_with_a_clock_and_a_member_who_leaves(goods: OpenNotebook, person
     for one in people[:2]:
         contribute(one, 10)
     for one in people[:2]:
-        one.sees("main", "contributed 20 points in all")
+        one.sees("main", "contributed 20 points in total")
     rows = "[(p.round, p.has_dropped_out, p.page is None) for p in run.players]"
     assert goods.kernel.value(rows) == [[2, False, False], [2, False, False], [1, True, True]]
     assert goods.raised == []

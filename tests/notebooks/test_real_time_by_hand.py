@@ -106,8 +106,8 @@ def test_a_window_that_opens_late_shows_the_market_as_it_is(
 @pytest.mark.parametrize(
     ("price", "reason"),
     [
-        ("0", "A price lies between 1 and 200."),
-        ("201", "A price lies between 1 and 200."),
+        ("0", "Enter a price between 1 and 200."),
+        ("201", "Enter a price between 1 and 200."),
         ("96", "Your next unit is worth only 95 to you."),
         ("12.5", "price"),
         ("", "price"),
@@ -136,7 +136,7 @@ def test_two_acceptances_of_one_offer_at_once_make_one_trade(auction: OpenNotebo
 
         outcomes = robots.do(all_accept())
     refusals = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
-    assert refusals == ["Refused: That offer has just gone."] * 3
+    assert refusals == ["Refused: That offer is no longer available."] * 3
     assert auction.kernel.value("len(run.session.trades)") == 1
 
 
