@@ -79,11 +79,11 @@ class BadMarket(UprootError):
 
 
 class StepInterrupted(UprootError):
-    """The researcher has interrupted authors' code that ran for too long."""
+    """The researcher interrupted code of the experiment that ran for too long."""
 
     def __init__(self) -> None:
         super().__init__(
-            "This code was interrupted, by run.interrupt() or by the kernel's interrupt."
+            "This code was interrupted by run.interrupt() or by an interrupt of the kernel."
         )
 
 
@@ -98,7 +98,7 @@ class BadArguments(UprootError):
 
 
 class BadEntry(UprootError):
-    """A type of model entries has a mistake, or an entry does not match its type."""
+    """The class of a model's entries has a mistake, or an entry does not match its class."""
 
     def __init__(self, entry: str, what: str, remedy: str) -> None:
         self.entry, self.what, self.remedy = entry, what, remedy
@@ -121,7 +121,7 @@ class StalePage(UprootError):
 
 
 class BadPage(UprootError):
-    """A page class has a mistake; the message has the class, the line and the remedy."""
+    """A page class has a mistake; the message names the class, the line and the remedy."""
 
     def __init__(self, page: str, what: str, remedy: str, where: str = "") -> None:
         self.page, self.what, self.remedy, self.where = page, what, remedy, where
@@ -130,7 +130,7 @@ class BadPage(UprootError):
 
 
 class BadApp(UprootError):
-    """An app folder cannot be loaded; the message has the app, the place and the remedy."""
+    """An app folder cannot be loaded; the message names the app, the place and the remedy."""
 
     def __init__(self, app: str, what: str, remedy: str, where: str = "") -> None:
         self.app, self.what, self.remedy, self.where = app, what, remedy, where
@@ -147,7 +147,7 @@ class MissingName(UprootError, ImportError):
         what = f"{module}.{missing}" if missing else module
         ImportError.__init__(
             self,
-            f"uproot_nb offers no '{what}'{place}.\n"
+            f"uproot_nb has no '{what}'{place}.\n"
             "Remove the import, or define the name in the app. See docs/from_uproot.md.",
             name=module,
         )
@@ -168,16 +168,16 @@ class MissingPackage(UprootError, ModuleNotFoundError):
 
 
 class NotExportable(UprootError):
-    """An experiment uses something that an app folder cannot have; `problems` lists all of it."""
+    """An experiment uses features that an app folder cannot have; `problems` lists them."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         listed = "\n".join(f"- {problem}" for problem in problems)
-        super().__init__(f"The experiment cannot become an app as it stands:\n{listed}")
+        super().__init__(f"This experiment cannot be exported as an app:\n{listed}")
 
 
 class BadField(UprootError):
-    """A form field's declaration has a mistake; the message has the remedy."""
+    """The declaration of a form field has a mistake; the message says how to correct it."""
 
     def __init__(self, field: str, what: str, remedy: str) -> None:
         self.field, self.what, self.remedy = field, what, remedy
@@ -196,7 +196,7 @@ class BadLanguage(UprootError, ValueError):
 
 
 class BadLanguageFile(UprootError):
-    """A file of translations cannot be read; the message has the file, the line and the remedy."""
+    """A translation file cannot be read; the message names the file, the line and the remedy."""
 
     def __init__(self, path: str, line: int, what: str, remedy: str) -> None:
         self.path, self.line, self.what, self.remedy = path, line, what, remedy
@@ -227,7 +227,7 @@ class UnknownField(UprootError, AttributeError):
 
 
 class Unstorable(UprootError, TypeError):
-    """A value cannot be stored in the log, and was refused at the assignment."""
+    """A value was assigned that cannot be stored in the log."""
 
     def __init__(self, value_type: str, reason: str = "", field: str = "") -> None:
         self.value_type, self.reason, self.field = value_type, reason, field
@@ -266,7 +266,7 @@ class UnknownPlayer(UprootError, KeyError):
 
 
 class UnknownModel(UprootError, LookupError):
-    """There is no model with that identifier, or its run is not known."""
+    """There is no model with that identifier, or its run is unknown."""
 
     def __init__(self, model: object, what: str, remedy: str) -> None:
         self.model, self.what, self.remedy = model, what, remedy
@@ -296,24 +296,24 @@ class SessionTaken(UprootError):
 
 
 class CopiedLog(UprootError):
-    """A session would be served from a copy of its log, with the links of the original."""
+    """The log is a copy; serving it would give the session the links of the original."""
 
     def __init__(self, session: str, path: str, original: str) -> None:
         self.session, self.path, self.original = session, path, original
         super().__init__(
             f"{path} is a copy of {original}, the log of the session '{session}'.\n"
-            "Participants' links lead to the original. To give the copy links of its own, call "
+            "Participants' links lead to the original. To give the copy its own links, call "
             "serve(..., copy=True) or use another name. To continue in the copy with the same "
             "links, call serve(..., take_over=True)."
         )
 
 
 class NotALog(UprootError):
-    """A file is not a log of uproot_nb, or one of a newer version; it was not changed."""
+    """A file is not a log of uproot_nb, or is from a newer version; it was not changed."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         self.path, self.reason, self.remedy = path, reason, remedy
-        super().__init__(f"{path} was not opened: {reason}.\n{remedy}")
+        super().__init__(f"{path} cannot be opened: {reason}.\n{remedy}")
 
 
 class CorruptLog(UprootError):
@@ -346,24 +346,24 @@ class ForeignJournal(NotALog):
 
 
 class MovedLog(UprootError):
-    """The log's file was moved, deleted or replaced while it was in use."""
+    """The log file was moved, deleted or replaced while it was in use."""
 
     def __init__(self, path: str, rescue: str) -> None:
         self.path, self.rescue = path, rescue
         super().__init__(
             f"{path} was moved, deleted or replaced while it was in use.\n"
-            f"Put it back, with its -wal. Otherwise a copy is written to {rescue} in a few seconds."
+            f"Put it back, together with its -wal, or a copy will be written to {rescue} in a few "
+            "seconds."
         )
 
 
 class LogBusy(UprootError):
-    """Another program has locked the log's file; new events wait."""
+    """Another program has locked the log file; new events wait."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(
-            f"Another program has locked {path}.\n"
-            "Close the file there, or name another one with db=."
+            f"Another program has locked {path}.\nClose it there, or use another file with db=."
         )
 
 
@@ -373,31 +373,31 @@ class NoSuchPlace(UprootError, FileNotFoundError):
     def __init__(self, what: str, path: str) -> None:
         self.path = path
         UprootError.__init__(
-            self, f"There is no {what} {path}.\nCreate it, or name another place with db=."
+            self, f"The {what} {path} does not exist.\nCreate it, or use another path with db=."
         )
 
 
 class LockedPlace(UprootError, PermissionError):
-    """There is no permission to read or write the file or folder of a log."""
+    """Permission to read or write the file or folder of a log is missing."""
 
     def __init__(self, what: str, path: str, may_not: str) -> None:
         self.path = path
         UprootError.__init__(
             self,
-            f"The {what} {path} may not be {may_not}.\n"
-            "Change its permissions, or name another place with db=.",
+            f"The {what} {path} cannot be {may_not}: permission denied.\n"
+            "Change its permissions, or use another path with db=.",
         )
 
 
 class UnfitPlace(UprootError, OSError):
-    """The file system lacks what a log needs: locks, and memory shared between programs."""
+    """The file system cannot hold a log, for example because it lacks locks or shared memory."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         UprootError.__init__(
             self,
-            f"{path} cannot be used in its folder: {reason}. Network and cloud folders often lack "
-            "locks or shared memory.\nName a place on a local disk with db=.",
+            f"{path} cannot be used in this folder: {reason}. Network and cloud folders often lack "
+            "locks or shared memory.\nUse a path on a local disk with db=.",
         )
 
 
@@ -435,14 +435,14 @@ class BridgeRefused(UprootError):
 
 
 class SessionElsewhere(BridgeRefused):
-    """Another kernel is serving the session from another file, with its participants."""
+    """Another kernel is serving the session, with its participants, from another file."""
 
     def _words(self) -> str:
         return (
             f"This session is being served by another kernel, from {self.address}.\n"
-            "Its participants stay there. Close it there (run.close()). Or give this session links "
-            "of its own with serve(..., copy=True) or another name. Or take over the participants "
-            "with serve(..., take_over=True)."
+            "Its participants stay there. Close it there (run.close()), give this session its own "
+            "links with serve(..., copy=True) or another name, or take over the participants with "
+            "serve(..., take_over=True)."
         )
 
 

@@ -133,7 +133,7 @@ def test_an_app_may_try_an_import_and_do_without(tmp_path: Path) -> None:
 
 def test_an_attribute_that_is_not_offered_says_so(tmp_path: Path) -> None:
     code = "\nimport uproot.models as um\num.teleport\n"
-    with pytest.raises(AttributeError, match=r"offers no 'uproot.models.teleport'"):
+    with pytest.raises(AttributeError, match=r"has no 'uproot.models.teleport'"):
         load_app(write_app(tmp_path, "market", code))
 
 

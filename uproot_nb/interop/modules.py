@@ -30,7 +30,7 @@ class Facade(ModuleType):
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"uproot_nb offers no '{self.__name__}.{name}'.\n"
+            f"uproot_nb has no '{self.__name__}.{name}'.\n"
             "Write what it does in the app; docs/ lists what there is."
         )
 

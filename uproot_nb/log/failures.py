@@ -58,7 +58,7 @@ def naming_place(path: str) -> Iterator[None]:
     except PermissionError as error:
         if isinstance(error, LockedPlace):
             raise
-        raise LockedPlace("place", str(error.filename or path), "written to") from error
+        raise LockedPlace("path", str(error.filename or path), "written to") from error
     except OSError as error:
         if isinstance(error, (UnfitPlace, FileNotFoundError)):
             raise
