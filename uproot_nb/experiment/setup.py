@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ class App:
     """What templates see as `app`; None for the app itself."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Names in all templates, such as `disable_alpinejs`, which a template may set otherwise."""
+    api2: Callback | None = None
+    """What answers the framework's address `/api2/app/session/`."""
+    api_keys: Collection[str] = ()
+    """Keys with which programs may ask `api` and `api2`."""
     lenient: bool = False
     """Whether templates show an unknown name as nothing, with a warning."""
 
@@ -129,7 +133,7 @@ def collect_app(
         description=str(namespace.get("DESCRIPTION", "")),
         suggested_multiple=_multiple(namespace),
         landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, module=None,
-        defaults={}, lenient=False, **callbacks,
+        defaults={}, api2=None, api_keys=(), lenient=False, **callbacks,
     )  # fmt: skip
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
+import inspect
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import orjson
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import Refused
+from uproot_nb.experiment.setup import App
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import ServedApps
-from uproot_nb.session.entities import Player
+from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
@@ -35,11 +41,12 @@ class ApiRequest:
                 return {"price": max(session.prices)}
             session.votes = [*session.get("votes", []), request.data["vote"]]
 
-    `player` is the sender, `path` the part after the api's address, and `content` the body's bytes.
-    `query_params` and `headers` are dicts, with the names of headers in lower case.
+    `player` is the sender (None for a program with a key), `path` the part after the api's
+    address, and `content` the body's bytes. `query_params` and `headers` are dicts, with the names
+    of headers in lower case.
     """
 
-    player: Player
+    player: Player | None
     method: str
     path: str
     query_params: dict[str, str]
@@ -80,6 +87,15 @@ class ApiRequest:
         return dict(parse_qsl(self.text, keep_blank_values=True))
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A response whose body is all there."""
+
+    status_code: int
+    headers: Any
+    body: bytes
+
+
 class ApiAnswers:
     """Answers scripts' requests with the api of the app that their player is in."""
 
@@ -90,8 +106,35 @@ class ApiAnswers:
         """Run the author's function; if it raises, its changes are undone."""
         player = self._world.player(request.player)
         app = self._apps.app_of(page)
-        api = app.api
-        if api is None:
+        code = page.source.hash if page else ""
+        cause = Cause(player.name, page.key if page else "", "api", code)
+        return await self._answer(request, app, app.api, player, cause)
+
+    async def answer_app(self, request: HttpRequest) -> HttpReply:
+        """Run an app's `api` or `api2`, as the framework's addresses name them."""
+        kind, name, rest = request.path.split("/", 2)
+        app = self._apps.named(name)
+        if app is None:
+            return _error(request, 404, "This session has no such app.")
+        has_key = _has_key(request.headers.get("authorization", ""), app.api_keys)
+        if not has_key and (kind == "api" or not request.player):
+            return _error(request, 403, "This needs a key in API_KEYS.")
+        player = self._world.player(request.player) if request.player else None
+        asked = msgspec.structs.replace(request, path=rest)
+        cause = Cause(player.name if player else "", "", kind, "")
+        return await self._answer(
+            asked, app, app.api2 if kind == "api2" else app.api, player, cause
+        )
+
+    async def _answer(
+        self,
+        request: HttpRequest,
+        app: App,
+        function: Any,
+        player: Player | None,
+        cause: Cause,
+    ) -> HttpReply:
+        if function is None:
             return _error(request, 404, "This experiment has no api.")
         if self._pause.lasts:
             return _error(request, 503, "The study is paused.")
@@ -99,17 +142,63 @@ class ApiAnswers:
             player, request.method, request.path, dict(request.query), request.headers,
             request.content,
         )  # fmt: skip
-        cause = Cause(
-            player.name, page.key if page else "", "api", page.source.hash if page else ""
-        )
+        call = _called(function, received, self._world.session, player)
         try:
-            result = await run_authors(api, self._world, cause, received, player.session)
-            return _reply(request, result)
+            return _reply(request, await run_authors(call, self._world, cause))
         except Exception as error:  # the border around authors' code
+            status = getattr(error, "status_code", None)
+            if isinstance(status, int):  # FastAPI's and Starlette's HTTPException
+                detail = {"detail": getattr(error, "detail", "")}
+                return HttpReply(
+                    request.request, status, [("Content-Type", _JSON)], to_json(detail)
+                )
             if is_for_participants(error, app):
                 return _error(request, 400, text_of(error), type(error).__name__)
-            self._reports.report(error, cause, f"player/{player.name}")
+            self._reports.report(error, cause, f"player/{player.name}" if player else "session")
             return _error(request, 500, CALM)
+
+
+def _has_key(authorization: str, keys: Collection[str]) -> bool:
+    scheme, _, key = authorization.partition(" ")
+    given = key.strip().encode()
+    return scheme.lower() == "bearer" and any(hmac.compare_digest(given, k.encode()) for k in keys)
+
+
+def _called(
+    function: Any, request: ApiRequest, session: Session, player: Player | None
+) -> Callable[[], Awaitable[Any]]:
+    """Return the call of an author's function, by name where it takes the names."""
+    named: dict[str, Any] = {"request": request, "session": session}
+    parameters = _parameters(function)
+    if "player" in parameters and player is not None:
+        named["player"] = player
+    by_name = {*named} <= parameters
+
+    async def call() -> Any:
+        result = function(**named) if by_name else function(request, session)
+        result = await result if inspect.isawaitable(result) else result
+        return await _whole(result)
+
+    return call
+
+
+def _parameters(function: Any) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a callable written in C, without a signature
+        return set()
+
+
+async def _whole(result: Any) -> Any:
+    """Return a response with its body: that of a stream, which is sent at once, or of a file."""
+    parts = getattr(result, "body_iterator", None)
+    if parts is not None:
+        chunks = [part if isinstance(part, bytes) else str(part).encode() async for part in parts]
+        return Whole(result.status_code, result.headers, b"".join(chunks))
+    path = getattr(result, "path", None)
+    if path is not None and hasattr(result, "status_code"):
+        return Whole(result.status_code, result.headers, Path(path).read_bytes())
+    return result
 
 
 def _reply(request: HttpRequest, result: Any) -> HttpReply:
@@ -118,8 +207,10 @@ def _reply(request: HttpRequest, result: Any) -> HttpReply:
         return HttpReply(request.request, 204, [], b"")
     status = getattr(result, "status_code", None)
     if isinstance(status, int) and isinstance(getattr(result, "body", None), bytes):
-        kind = dict(result.headers).get("content-type", _KINDS[bytes])
-        return HttpReply(request.request, status, [("Content-Type", kind)], result.body)
+        given = {name.lower(): value for name, value in dict(result.headers).items()}
+        headers = {"content-type": _KINDS[bytes], **given}
+        headers.pop("content-length", None)
+        return HttpReply(request.request, status, list(headers.items()), result.body)
     kind = next((_KINDS[known] for known in _KINDS if isinstance(result, known)), _JSON)
     if kind == _JSON:
         body = to_json(result)

@@ -118,6 +118,9 @@ class Flow:
         if request.action == "join":
             await self._joins.answer(request)
             return
+        if request.action == "app_api":
+            self.reply(await self._api.answer_app(request))
+            return
         if request.action == "api":  # may be slow: the player's pages do not wait for it
             player = self._world.player(request.player)
             page = self.journeys.page(player, player.position)
@@ -160,7 +163,10 @@ class Flow:
         return await self.showing.show(player, page, request, None)
 
     def _must_wait(self, request: HttpRequest) -> bool:
-        if not self.pause.lasts or request.action == "api":  # the api answers "paused" itself
+        if not self.pause.lasts or request.action in (
+            "api",
+            "app_api",
+        ):  # the api answers "paused" itself
             return False
         if request.action != "page":
             return True

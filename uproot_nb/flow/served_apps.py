@@ -40,6 +40,10 @@ class ServedApps:
         """The app in which players begin."""
         return self._journeys.setup.apps[0]
 
+    def named(self, name: str) -> App | None:
+        """Return the app of that name; None without one."""
+        return next((app for app in self._journeys.setup.apps if app.name == name), None)
+
     def app_of(self, page: type[Page] | None) -> App:
         """Return the app of a page; the last app for the end."""
         apps = self._journeys.setup.apps

@@ -57,7 +57,8 @@ def load_app(path: str | os.PathLike[str]) -> App:
     _aim_templates(imports)
     return replace(
         collect_app(namespace, name, folder), filters={"fmtnum": fmtnum}, module=module,
-        defaults=registered.template_defaults, lenient=True,
+        defaults=registered.template_defaults, api2=namespace.get("api2"),
+        api_keys=registered.api_keys, lenient=True,
     )  # fmt: skip
 
 

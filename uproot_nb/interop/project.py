@@ -26,6 +26,8 @@ class ProjectFile:
         """The apps and settings of each configuration."""
         self.template_defaults: dict[str, Any] = {}
         """Switches of all templates that the code has set, such as `disable_alpinejs`."""
+        self.api_keys: set[str] = set()
+        """Keys with which programs may ask the app's `api` and `api2`."""
         self.names: dict[str, dict[str, Any]] = {
             "uproot.i18n": {"load": self._load, "ISO639": str},
             "uproot.deployment": self._deployment(),
@@ -37,7 +39,7 @@ class ProjectFile:
 
     def _deployment(self) -> dict[str, Any]:
         return {
-            "ADMINS": {}, "API_KEYS": set(), "DEFAULT_ROOMS": [], "LANGUAGE": "en",
+            "ADMINS": {}, "API_KEYS": self.api_keys, "DEFAULT_ROOMS": [], "LANGUAGE": "en",
             "LOGGER": logging.getLogger("uproot"), "ORIGIN": None, "PATH": str(self.project),
             "PUBLIC_DEMO": False, "ROOT": "", "TEMPLATE_DEFAULTS": self.template_defaults,
             "TIMEOUT_TOLERANCE": 1.0, "UNSAFE": False, "UPSTREAM": False, "UVICORN_KWARGS": {},

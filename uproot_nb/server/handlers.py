@@ -32,7 +32,7 @@ from uproot_nb.server.notices import VISIT, notice, words
 from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import ServedPlayer, ServedSession
 
-__all__ = ["JoinPage", "NotFound", "PlayerApi", "PlayerPage", "RoomPage"]
+__all__ = ["AppApi", "JoinPage", "NotFound", "PlayerApi", "PlayerPage", "RoomPage"]
 
 _UNBOUNDED = 1 << 62
 _VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
@@ -83,6 +83,11 @@ class _KernelPage(ParticipantHandler):
     def posted_files(self) -> Sequence[PostedFile]:
         """The files that came with the form."""
         return ()
+
+    @property
+    def passed_headers(self) -> dict[str, str]:
+        """The headers that the kernel gets."""
+        return browser_headers(self.request)
 
     def admit(self, token: str) -> ServedPlayer | None:
         """Return the player with *token*; answer and return None if there is none to let in."""
@@ -136,7 +141,7 @@ class _KernelPage(ParticipantHandler):
             [pair for pair in _pairs(self.request.query_arguments) if pair[0] != ANSWER],
             self.request.headers.get("Accept-Language", ""),
             list(self.posted_files),
-            browser_headers(self.request),
+            self.passed_headers,
             room,
             *asked,
         )
@@ -428,14 +433,32 @@ class PlayerPage(_KernelPage):
             self.show(kind, status)
 
 
-class PlayerApi(_KernelPage):
-    """Passes requests of a page's scripts to the experiment's own api."""
-
-    route = "p/…/api/…"
+class _AskedApi(_KernelPage):
+    """Addresses that an experiment's own functions answer."""
 
     @property
     def form(self) -> list[tuple[str, str]]:
         return []  # the author reads the body
+
+    async def relay(self, session: ServedSession, player: str, action: str, path: str) -> None:
+        """Pass the request on, and what the experiment answers."""
+        if await session.served(self.limits.form_patience) is None:
+            self.pause_or_end(session)
+            return
+        method = self.request.method or "GET"
+        method = "GET" if method == "HEAD" else method
+        asked = (method, path, self.request.body)
+        reply = await self.ask_kernel(session, player, action, 0.0, asked=asked)
+        if reply is not None:
+            self.pass_on(reply)
+        else:
+            self.pause_or_end(session)
+
+
+class PlayerApi(_AskedApi):
+    """Passes requests of a page's scripts to the experiment's own api."""
+
+    route = "p/…/api/…"
 
     def set_default_headers(self) -> None:
         """Let sandboxed pages ask, which have no origin: the token is the credential."""
@@ -453,22 +476,48 @@ class PlayerApi(_KernelPage):
     async def get(self, token: str, path: str) -> None:
         """Ask the experiment."""
         player = self.admit(token)
-        if player is None or self.too_long():
-            return
-        if await player.session.served(self.limits.form_patience) is None:
-            self.pause_or_end(player.session)
-            return
-        method = self.request.method or "GET"
-        method = "GET" if method == "HEAD" else method
-        reply = await self.ask_kernel(
-            player.session, player.name, "api", 0.0, asked=(method, path, self.request.body)
-        )
-        if reply is not None:
-            self.pass_on(reply)
-        else:
-            self.pause_or_end(player.session)
+        if player is not None and not self.too_long():
+            await self.relay(player.session, player.name, "api", path)
 
     post = put = patch = delete = get
+
+
+class AppApi(_AskedApi):
+    """Passes requests to `api` and `api2` of an app of the framework, by the framework's addresses.
+
+    Pages of the session's players may ask, whom the header Referer names, and programs with a key,
+    which the kernel checks.
+    """
+
+    route = "api…/…/…/"
+
+    @property
+    def passed_headers(self) -> dict[str, str]:
+        key = self.request.headers.get("Authorization", "")
+        return {**super().passed_headers, **({"authorization": key} if key else {})}
+
+    async def get(self, kind: str, app: str, name: str, rest: str) -> None:
+        """Ask the app."""
+        asks = self._asks(name)
+        if asks is not None and not self.too_long():
+            await self.relay(*asks, "app_api", f"{kind}/{app}/{rest}")
+
+    post = get
+
+    def _asks(self, name: str) -> tuple[ServedSession, str] | None:
+        """Return the session, and the player or ""; answer and return None if nobody may ask."""
+        token = _token_in(self.request.headers.get("Referer", ""))
+        player = self.sessions.player(token) if token else None
+        if player is not None and player.session.name == name:
+            return (player.session, player.name) if self.admit(token) else None
+        session = self.sessions.named(name)
+        if session is None or "Authorization" not in self.request.headers:
+            self.miss("unknown address")
+        elif session.may_ask():
+            return session, ""
+        else:
+            self.too_fast()
+        return None
 
 
 class JoinPage(_KernelPage):
@@ -621,3 +670,9 @@ def _pairs(arguments: dict[str, list[bytes]]) -> list[tuple[str, str]]:
         for name, values in arguments.items()
         for value in values
     ]
+
+
+def _token_in(referrer: str) -> str:
+    """Return the token in the address of a player's page; "" in others."""
+    found = re.search(r"/p/([^/]+)/", urlsplit(referrer).path)
+    return found[1] if found else ""

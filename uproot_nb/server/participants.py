@@ -19,7 +19,7 @@ from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.files import AppFileHandler, StaticHandler
 from uproot_nb.server.forms import Uploads
-from uproot_nb.server.handlers import JoinPage, NotFound, PlayerApi, PlayerPage, RoomPage
+from uproot_nb.server.handlers import AppApi, JoinPage, NotFound, PlayerApi, PlayerPage, RoomPage
 from uproot_nb.server.kernel_connection import KernelLink
 from uproot_nb.server.limits import Limits, Visitors
 from uproot_nb.server.listening import BoundedServer, Entrance, bind_port
@@ -159,6 +159,7 @@ class ParticipantServer:
             (rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
             (rf"{prefix}p/([^/]+)/", PlayerPage, {**pages, "uploads": self.uploads}),
             (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, pages),
+            (rf"{prefix}(api2?)/([^/]+)/([^/]+)/(.*)", AppApi, pages),
             (rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinSocketHandler, sockets),
             (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, pages),
             (rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, {**sockets, "rooms": self.rooms}),

@@ -84,7 +84,7 @@ class ServedSession:
         self.silent = False
         """Whether the kernel gives no sign of life."""
         self._limits, now = limits, time.monotonic()
-        self._joins = limits.bucket(now)
+        self._joins, self._asked = limits.bucket(now), limits.bucket(now)
         self._visitors = Visitors(limits)
         self._state = "paused"
         self._changed = asyncio.Event()
@@ -99,6 +99,10 @@ class ServedSession:
     @property
     def closed(self) -> bool:
         return self._state == "closed"
+
+    def may_ask(self) -> bool:
+        """Count one more request of a program; return whether there are not too many."""
+        return self._asked is None or self._asked.take(time.monotonic())
 
     def find_excess_join(self, address: str) -> str:
         """Count one more place that *address* asks for; return which limit it exceeds, or ""."""
@@ -157,6 +161,11 @@ class Sessions:
     def get(self, key: str) -> ServedSession | None:
         """Return the session with the unguessable *key*."""
         return self._sessions.get(key)
+
+    def named(self, name: str) -> ServedSession | None:
+        """Return the one open session of that name; None if there are none or several."""
+        found = [one for one in self._sessions.values() if one.name == name and not one.closed]
+        return found[0] if len(found) == 1 else None
 
     def player(self, token: str) -> ServedPlayer | None:
         """Return the player with this *token*."""
