@@ -112,6 +112,16 @@ def test_filters_pass_over_thousands_of_other_events(log: EventLog) -> None:
     assert found == [5000, 4000, 3000, 2000, 1000]
 
 
+def test_spans_are_where_kinds_begin_and_end(log: EventLog) -> None:
+    kinds = ["code", "set", "call", "call", "code", "call"]
+    log.append([event(seq, kind=kind) for seq, kind in enumerate(kinds, 1)])
+    log.append([event(1, "other", kind="enter")])
+    wanted = {"code", "call", "enter"}
+    assert log.spans("market", 6, wanted) == {"code": (1, 5), "call": (3, 6)}
+    assert log.spans("market", 3, wanted) == {"code": (1, 1), "call": (3, 3)}
+    assert log.spans("market", 0, wanted) == log.spans("market", 6, {"leave"}) == {}
+
+
 def test_columns_are_the_same_events_some_at_a_time(log: EventLog) -> None:
     log.append([event(seq, kind="call" if seq % 3 == 0 else "set") for seq in range(1, 2501)])
     some: list[dict[str, Any]] = [{}, {"after": 7, "until": 2400}, {"kinds": {"call"}, "until": 9}]

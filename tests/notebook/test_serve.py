@@ -69,7 +69,8 @@ def test_vs_code_tells_where_the_notebook_is(
     run = shell.user_ns["run"]
     assert run.path == str(tmp_path / "uproot_nb.sqlite3")
     assert run.name.startswith("spring_study-")
-    assert "spring_study.ipynb" in run._sources(len(run.events))
+    events = run._log.read(run.name, kinds={"code"})
+    assert "spring_study.ipynb" in run._sources(events)
 
 
 @pytest.mark.long

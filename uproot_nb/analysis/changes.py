@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from uproot_nb.analysis.arrow_columns import (
+    field_kinds,
+    new_values,
+    repeated_texts,
+    stamp_texts,
+    without_null,
+)
 from uproot_nb.analysis.json_cells import Cell, Column, Kind, common, kind_of, readable
+from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
 
@@ -21,6 +29,7 @@ LONG: dict[str, Kind] = {
     "seq": "integer", "time": "number", "timestamp": "text", "field": "text", "change": "text",
     "value": "json", "actor": "text", "page": "text", "cause": "text", "code": "text",
 }  # fmt: skip
+_WHERE = ("actor", "page", "cause", "code")
 _WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "text"}
 
 FieldFilter = Callable[[str, str], bool]
@@ -39,7 +48,7 @@ def head_of(kind: str) -> dict[str, Kind]:
 
 
 class Changed(NamedTuple):
-    """Changes to subjects of one kind.
+    """Changes to subjects of one kind; columns are Arrow's where the events are arrays.
 
     Attributes:
         head: the columns of `head_of`: times, and the changed subject.
@@ -48,10 +57,16 @@ class Changed(NamedTuple):
     """
 
     kind: str
-    events: EventColumns
+    events: EventColumns | EventArrays
     head: Sequence[Column]
     values: Sequence[Cell]
     cells: Sequence[Cell]
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The changed fields."""
+        fields: Sequence[str] = _texts(self.events, "field")
+        return fields
 
 
 class Changes:
@@ -77,19 +92,39 @@ class Changes:
             for kind, fields in self._found.items()
         }
 
-    def by_kind(self, page: EventColumns) -> Iterator[Changed]:
+    def by_kind(self, page: EventColumns | EventArrays) -> Iterator[Changed]:
         """Yield the changes of fields that the export includes."""
+        if isinstance(page, EventArrays):
+            yield from self._by_kind_in_arrays(page)
+            return
         subjects = list(map(_subject_kind, page.subject))
         for kind, name in dict.fromkeys(zip(subjects, page.field, strict=True)):
             self._meet(kind, name)
         for kind, fields in self._found.items():
             those = [s == kind and f in fields for s, f in zip(subjects, page.field, strict=True)]
             if any(those):
-                changed = _changed(kind, page.chosen(those), self._codec)
-                found = zip(changed.events.field, map(kind_of, changed.cells), strict=True)
+                events = page.chosen(those)
+                changed = _changed(kind, events, self._codec)
+                found = zip(events.field, map(kind_of, changed.cells), strict=True)
                 for name, kind_of_value in dict.fromkeys(found):
                     fields[name].add(kind_of_value)
                 yield changed
+
+    def _by_kind_in_arrays(self, page: EventArrays) -> Iterator[Changed]:
+        import numpy as np  # lazy: see __init__
+
+        numbers, pairs = _pairs(page)
+        for kind, name in pairs:
+            self._meet(kind, name)
+        for kind, fields in self._found.items():
+            those = np.array([k == kind and f in fields for k, f in pairs])[numbers]
+            if those.any():
+                events = page.chosen(those)
+                values = new_values(events, self._codec)
+                cells = without_null(values)
+                for name, kind_of_value in field_kinds(events, cells):
+                    fields[name].add(kind_of_value)
+                yield Changed(kind, events, head_columns(kind, events), values, cells)
 
     def _meet(self, kind: str, name: str) -> None:
         if (kind, name) not in self._met:
@@ -107,6 +142,17 @@ def _changed(kind: str, events: EventColumns, codec: Codec) -> Changed:
     return Changed(kind, events, head_columns(kind, events), values, cells)
 
 
+def _pairs(page: EventArrays) -> tuple[Any, list[tuple[str, str]]]:
+    """Return the kinds of subjects with their fields as they appear, and the number of each row."""
+    import pyarrow  # lazy: it is an extra
+
+    (subject_codes, subjects), (codes, fields) = page.repeated["subject"], page.repeated["field"]
+    encoded = pyarrow.array(subject_codes.astype("int64") * len(fields) + codes).dictionary_encode()
+    both = [divmod(number, len(fields)) for number in encoded.dictionary.to_pylist()]
+    pairs = [(_subject_kind(subjects[subject]), fields[field]) for subject, field in both]
+    return encoded.indices.to_numpy(), pairs
+
+
 def _value(change: str, text: str, codec: Codec) -> Cell:
     if change == "del":
         return None
@@ -117,24 +163,43 @@ def _value(change: str, text: str, codec: Codec) -> Cell:
 def long_columns(changed: Changed) -> list[Column]:
     """Return the columns of LONG, with the name of the changed subject."""
     events = changed.events
-    repeated = (events.actor, events.page, events.cause, events.code)
     return [
-        *changed.head, Column(events.field, plain=True), Column(events.kind, plain=True),
-        Column(changed.values),
-        *(Column([text or None for text in column], plain=True) for column in repeated),
+        *changed.head, Column(changed.fields, plain=True),
+        Column(_texts(events, "kind"), plain=True), Column(changed.values),
+        *(Column(_texts(events, name, gaps=True), plain=True) for name in _WHERE),
     ]  # fmt: skip
 
 
-def head_columns(kind: str, events: EventColumns) -> list[Column]:
+def head_columns(kind: str, events: EventColumns | EventArrays) -> list[Column]:
     """Return the times of changes and, but for the session, the names of the changed subjects."""
-    when = [
-        Column(events.seq, plain=True), Column(events.time, plain=True),
-        Column(_stamps(events.time), plain=True),
-    ]  # fmt: skip
+    when = [Column(values, plain=True) for values in _times(events)]
     if kind == "session":
         return when
-    start = len(f"{kind}/")
-    return [*when, Column([subject[start:] for subject in events.subject], plain=True)]
+    return [*when, Column(_texts(events, "subject", start=len(f"{kind}/")), plain=True)]
+
+
+def _times(events: EventColumns | EventArrays) -> tuple[Any, Any, Any]:
+    if not isinstance(events, EventArrays):
+        return events.seq, events.time, _stamps(events.time)
+    import pyarrow  # lazy: it is an extra
+
+    return pyarrow.array(events.seq), pyarrow.array(events.time), stamp_texts(events.time)
+
+
+def _texts(
+    events: EventColumns | EventArrays, name: str, start: int = 0, gaps: bool = False
+) -> Any:
+    """Return a column of texts from their character *start* on; *gaps*: None for empty ones."""
+    if isinstance(events, EventArrays):
+        codes, known = events.repeated[name]
+        return repeated_texts(codes, _cut(known, start, gaps))
+    return _cut(getattr(events, name), start, gaps)
+
+
+def _cut(texts: Sequence[str], start: int, gaps: bool) -> list[str | None]:
+    if gaps:
+        return [text[start:] or None for text in texts]
+    return [text[start:] for text in texts]
 
 
 def _stamps(times: Sequence[float]) -> list[str]:

@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uproot_nb.analysis.arrow_columns import places_of
+from uproot_nb.analysis.arrow_writers import open_arrow_writer
 from uproot_nb.analysis.changes import (
     LONG,
     SUBJECTS,
@@ -34,6 +36,7 @@ from uproot_nb.analysis.table_writers import FORMATS, TableWriter, open_writer
 from uproot_nb.analysis.typed_columns import beside
 from uproot_nb.analysis.wide_rows import SparseRows, Spool, WideRows
 from uproot_nb.errors import UprootError
+from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
 from uproot_nb.version import VERSION
@@ -76,7 +79,8 @@ class Export:
         Export("market", codec, changes, tables, last=1200).write(Path("market.zip"))
 
     Attributes:
-        changes: the changes up to *last*, oldest first, some at a time.
+        changes: the changes up to *last*, oldest first, some at a time; arrays only if *is_long*.
+        is_long: whether Arrow writes the tables of changes.
         tables: by name: all tables but those of changes.
         includes: (kind of subject, field) → whether to export the field. It is called for fields
             of authors only, never for columns of ours, and not for the tables of markets.
@@ -85,7 +89,7 @@ class Export:
 
     session: str
     codec: Codec
-    changes: Iterable[EventColumns]
+    changes: Iterable[EventColumns | EventArrays]
     tables: Mapping[str, ExportedTable]
     last: int
     format: str = "csv"
@@ -93,6 +97,7 @@ class Export:
     descriptions: FieldDescriptions = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     progress: Progress | None = None
+    is_long: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -166,14 +171,15 @@ class Export:
                     if some.kind not in tables:
                         tables[some.kind] = self._begin(folder, some.kind, open_files)
                     tables[some.kind].take(some)
-                self._report(page.seq[-1] / self.last / 2)
+                self._report(float(page.seq[-1]) / self.last / 2)
             for those in tables.values():
                 those.aside.put_all(those.wide.rest())
             fields = changes.fields
             self._write_wide(folder, {k: (fields[k], those.aside) for k, those in tables.items()})
 
     def _begin(self, folder: Path, kind: str, open_files: ExitStack) -> _OfOneKind:
-        long = self._open(folder, f"ultralong/{SUBJECTS[kind]}", _long(kind))
+        name = f"ultralong/{SUBJECTS[kind]}"
+        long = self._open(folder, name, _long(kind), self.is_long)
         aside = Spool[SparseRows](folder.with_name(f"{kind}.aside"))
         return _OfOneKind(
             open_files.enter_context(long),
@@ -187,9 +193,10 @@ class Export:
         done, pieces = 0, sum(len(aside) for _, aside in tables.values())
         for kind, (fields, aside) in tables.items():
             places = {name: place for place, name in enumerate(fields)}
-            with self._open(folder, f"sparse/{SUBJECTS[kind]}", _wide(kind, fields)) as file:
+            name = f"sparse/{SUBJECTS[kind]}"
+            with self._open(folder, name, _wide(kind, fields), self.is_long) as file:
                 for head, names, cells in aside:
-                    file.write_sparse(head, [places[name] for name in names], cells)
+                    file.write_sparse(head, places_of(names, places), cells)
                     done += 1
                     self._report((1 + done / pieces) / 2)
 
@@ -217,11 +224,14 @@ class Export:
         with self._open(folder, name, described) as writer:
             writer.write(zip(*cells, strict=True))
 
-    def _open(self, folder: Path, name: str, described: DescribedTable) -> TableWriter:
+    def _open(
+        self, folder: Path, name: str, described: DescribedTable, is_long: bool = False
+    ) -> TableWriter:
         self._described[name] = described
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open_writer(path, self.format, described.kinds)
+        opened = open_arrow_writer if is_long else open_writer
+        return opened(path, self.format, described.kinds)
 
 
 @dataclass

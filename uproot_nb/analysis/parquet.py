@@ -8,15 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from uproot_nb.analysis.arrow_columns import is_array
 from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, text_of
 from uproot_nb.errors import UprootError
 
-__all__ = ["Parquet"]
+__all__ = ["Parquet", "typed_cells"]
 
 _ROWS_A_GROUP = 65_536
 _CELLS_A_GROUP = 8_000_000
 _BYTES_A_GROUP = 16_000_000
-_DIFFERENT = frozenset({"seq", "time", "timestamp"})
+_DIFFERENT = frozenset({"seq", "time", "timestamp", "value"})
 """Columns whose values rarely repeat: a dictionary would make them larger."""
 _PLACE, _CELL = "place", "cell"
 
@@ -66,7 +67,7 @@ class Parquet:
         arrow = self._arrow
         arrays = [
             *self._arrays(head), arrow.array(places, arrow.int32()),
-            arrow.array(cells, arrow.string()),
+            self._cells(cells),
         ]  # fmt: skip
         names = [*self._schema.names[: len(head)], _PLACE, _CELL]
         self._add(arrow.record_batch(arrays, names))
@@ -78,9 +79,16 @@ class Parquet:
         ]
 
     def _array(self, column: Column, kind: Kind, type_of: Any) -> Any:
-        if column.plain:
-            return self._arrow.array(column.values, type_of)
-        return _typed(self._arrow.array(column.values, self._arrow.string()), kind)
+        values: Any = column.values
+        if not column.plain:
+            return typed_cells(self._cells(values), kind)
+        if not is_array(values):
+            return self._arrow.array(values, type_of)
+        repeats = self._arrow.types.is_dictionary(values.type)
+        return values.dictionary_decode() if repeats else values
+
+    def _cells(self, cells: Any) -> Any:
+        return cells if is_array(cells) else self._arrow.array(cells, self._arrow.string())
 
     def _add(self, batch: Any) -> None:
         self._waiting.append(batch)
@@ -102,7 +110,7 @@ class Parquet:
         columns = list(head)
         for place, kind in enumerate(self._kinds[len(head) :]):
             if place in rows_at:
-                typed = _typed(cells.take(self._arrow.array(rows_at[place])), kind)
+                typed = typed_cells(cells.take(self._arrow.array(rows_at[place])), kind)
                 columns.append(self._scattered(typed, rows_at[place], len(cells)))
             else:
                 columns.append(self._arrow.nulls(len(cells), self._schema.field(len(columns)).type))
@@ -141,8 +149,8 @@ def _rows_by_number(numbers: Any) -> dict[int, Any]:
     return dict(zip(there.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _typed(cells: Any, kind: Kind) -> Any:
-    """Return an array of cells as what they hold."""
+def typed_cells(cells: Any, kind: Kind) -> Any:
+    """Return an array of cells as what they hold; those of JSON with texts for NOT_FINITE."""
     import pyarrow  # lazy: it is an extra
     import pyarrow.compute as compute  # lazy: it is an extra
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
@@ -44,9 +44,10 @@ from uproot_nb.analysis.state_tables import (
 )
 from uproot_nb.analysis.typed_columns import stamps
 from uproot_nb.errors import UprootError
-from uproot_nb.log.events import CHANGES, Event, EventColumns
+from uproot_nb.log.arrow_pages import EventArrays
+from uproot_nb.log.events import CHANGES, KINDS, Event, EventColumns
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite import SqliteLog, are_read_as_arrays
 from uproot_nb.log.state import State
 
 if TYPE_CHECKING:
@@ -300,36 +301,48 @@ class Tables:
         self._note_meanings()
         self._refresh()
         last = self._past.last
+        is_long = are_read_as_arrays(last)
         includes = filters if callable(filters) else all_but_bookkeeping if filters else everything
         with progress_bar(
             progress and last > LONG_EXPORT, f"exporting {self._session_name}"
         ) as shown:
-            state = self._past.state(last)
+            state, read = self._past.state(last), self._reader(last)
             made = Export(
                 self._session_name, self._codec,
-                self._changes(last),
-                exported_tables(
-                    state, self._session_name, self._codec, lambda kinds: self._until(last, kinds)
-                ),
-                last, format, includes, described_fields(self._until(last, {"code"}), self._codec),
-                self._sources(last), shown,
+                self._changes(last, is_long),
+                exported_tables(state, self._session_name, self._codec, read),
+                last, format, includes, described_fields(read({"code"}), self._codec),
+                self._sources(read({"code"})), shown, is_long,
             )  # fmt: skip
             return made.write(Path(path).expanduser())
 
-    def _changes(self, last: int) -> Iterator[EventColumns]:
-        for page in self._log.read_arrays(self._session_name, until=last, kinds=CHANGES):
-            yield page if isinstance(page, EventColumns) else page.columns()
+    def _changes(self, last: int, is_long: bool) -> Iterator[EventColumns | EventArrays]:
+        read = self._log.read_arrays if is_long else self._log.read_columns
+        return iter(read(self._session_name, until=last, kinds=CHANGES))
 
-    def _until(self, last: int, kinds: Iterable[str]) -> Iterator[Event]:
-        return self._log.read(self._session_name, until=last, kinds=frozenset(kinds))
+    def _reader(self, last: int) -> Callable[[Iterable[str]], Iterator[Event]]:
+        """Return a function that reads events of some kinds that are no changes.
+
+        It reads no further than there are any: to search a long log takes a while.
+        """
+        spans = self._log.spans(self._session_name, last, KINDS - CHANGES)
+
+        def read(kinds: Iterable[str]) -> Iterator[Event]:
+            chosen = frozenset(kinds)
+            there = [spans[kind] for kind in chosen & spans.keys()]
+            first = min((first for first, _ in there), default=1)
+            end = max((end for _, end in there), default=0)
+            return self._log.read(self._session_name, first - 1, end, chosen)
+
+        return read
 
     def _note_meanings(self) -> None:
         """Log the experiment's descriptions of its data; a recording has them already."""
 
-    def _sources(self, last: int) -> dict[str, bytes]:
+    def _sources(self, events: Iterable[Event]) -> dict[str, bytes]:
         """Return the logged code and the newest notebook, by file name."""
         found: dict[str, bytes] = {}
-        for event in self._until(last, {"code"}):
+        for event in events:
             value = self._codec.decode(event.value)
             if "notebook" in value:
                 name = f"{file_name(value['notebook'].removesuffix('.ipynb'))}.ipynb"

@@ -15,7 +15,7 @@ import orjson
 from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, in_json, text_of
 from uproot_nb.analysis.parquet import Parquet
 
-__all__ = ["FORMATS", "TableWriter", "open_writer"]
+__all__ = ["FORMATS", "TableWriter", "open_writer", "protected", "shown_number"]
 
 Row = Sequence[Cell]
 
@@ -80,7 +80,7 @@ class _Csv(_TextFile):
         csv.writer(self._file).writerow(list(columns))
         shown: dict[str, Callable[[str], str]] = {
             "json": _shown_json, "text": _shown_text, "boolean": _shown_truth,
-            "number": _shown_number,
+            "number": shown_number,
         }  # fmt: skip
         self._shown: list[Callable[[str], str]] = [
             shown.get(kind, str) for kind in columns.values()
@@ -137,7 +137,7 @@ def _csv_texts(column: Column, kind: Kind, shown: Callable[[str], str]) -> Itera
 
 @lru_cache(65_536)
 def _shown_plain(text: str | None) -> str:
-    return "" if text is None else _protected(text)
+    return "" if text is None else protected(text)
 
 
 _SHOWN = {"true": "TRUE", "false": "FALSE"}
@@ -145,7 +145,8 @@ _NUMBERS = {"Infinity": "inf", "-Infinity": "-inf"}
 _TO_PROTECT = re.compile('[",\r\n]')
 
 
-def _shown_number(cell: str) -> str:
+def shown_number(cell: str) -> str:
+    """Return a cell of a number as CSV has it."""
     return _NUMBERS.get(cell, cell)
 
 
@@ -160,11 +161,11 @@ def _shown_truth(cell: str) -> str:
 
 
 def _shown_text(cell: str) -> str:
-    return _protected(text_of(cell))
+    return protected(text_of(cell))
 
 
-def _protected(text: str) -> str:
-    """Return a field of CSV (RFC 4180)."""
+def protected(text: str) -> str:
+    """Return a text as a field of CSV (RFC 4180)."""
     if _TO_PROTECT.search(text) is None:
         return text
     return '"' + text.replace('"', '""') + '"'

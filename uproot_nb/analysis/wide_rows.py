@@ -8,8 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Generic, NamedTuple, Self, TypeVar
 
+from uproot_nb.analysis.arrow_columns import lists_and_dicts
 from uproot_nb.analysis.changes import Changed, head_columns
 from uproot_nb.analysis.json_cells import Cell, Column, readable
+from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.state import State
@@ -58,14 +60,19 @@ class WideRows:
     def of(self, changed: Changed) -> Iterator[SparseRows]:
         """Yield the rows that are complete now."""
         events = changed.events
-        if self._open or self._late or not _WHOLE.issuperset(events.kind):
-            yield from self._in_pieces(chain.from_iterable(map(self._rows, map(Event, *events))))
+        kinds = events.texts("kind") if isinstance(events, EventArrays) else events.kind
+        if self._open or self._late or not _WHOLE.issuperset(kinds):
+            columns = events.columns() if isinstance(events, EventArrays) else events
+            yield from self._in_pieces(chain.from_iterable(map(self._rows, map(Event, *columns))))
         else:
             self._note(events)
-            yield SparseRows(changed.head, events.field, changed.cells)
+            yield SparseRows(changed.head, changed.fields, changed.cells)
 
-    def _note(self, events: EventColumns) -> None:
+    def _note(self, events: EventColumns | EventArrays) -> None:
         """Keep the lists and dicts, which may be changed in place later."""
+        if isinstance(events, EventArrays):
+            some = events if self._written else events.chosen(lists_and_dicts(events))
+            events = some.columns()
         if self._written:
             for which in zip(events.subject, events.field, strict=True):
                 self._forget(which)

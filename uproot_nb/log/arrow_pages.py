@@ -53,6 +53,23 @@ class EventArrays(NamedTuple):
     value: Any
     repeated: dict[str, Repeated]
 
+    def chosen(self, those: np.ndarray[Any, Any]) -> EventArrays:
+        """Return only the events for which *those* is true."""
+        import pyarrow  # lazy: it is an extra
+
+        if those.all():
+            return self
+        repeated = {name: (codes[those], known) for name, (codes, known) in self.repeated.items()}
+        value = self.value.filter(pyarrow.array(those))
+        return EventArrays(self.session, self.seq[those], self.time[those], value, repeated)
+
+    def texts(self, name: str) -> set[str]:
+        """Return the texts that occur in a column of those that repeat."""
+        import numpy as np  # lazy: see __init__
+
+        codes, known = self.repeated[name]
+        return {known[code] for code in np.unique(codes).tolist()}
+
     def columns(self) -> EventColumns:
         """Return the same events as columns of Python objects."""
         texts = {

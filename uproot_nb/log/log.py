@@ -127,6 +127,9 @@ class EventLog(Protocol):
     ) -> Iterator[EventArrays | EventColumns]:
         """Yield the same events as arrays where that is faster, and as columns where not."""
 
+    def spans(self, session: str, until: int, kinds: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Return the first and the last seq <= until of each of these *kinds* that occurs."""
+
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
 
@@ -268,6 +271,14 @@ class MemoryLog:
         return (EventColumns(*zip(*page, strict=True)) for page in pages)
 
     read_arrays = read_columns
+
+    def spans(self, session: str, until: int, kinds: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Return the first and the last seq <= until of each of these *kinds* that occurs."""
+        found: dict[str, tuple[int, int]] = {}
+        for event in self.read(session, until=until, kinds=kinds):
+            first, _ = found.get(event.kind, (event.seq, 0))
+            found[event.kind] = first, event.seq
+        return found
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last event, 0 for none."""

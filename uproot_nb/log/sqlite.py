@@ -57,7 +57,7 @@ from uproot_nb.log.opening import (
 )
 from uproot_nb.log.session_lock import SessionLock, lock_path, read_note
 
-__all__ = ["APPLICATION", "VERSION", "SqliteLog", "accept_loss"]
+__all__ = ["APPLICATION", "VERSION", "SqliteLog", "accept_loss", "are_read_as_arrays"]
 
 Row: TypeAlias = tuple[Any, ...]
 """A row as SQLite gives it; its columns are typed where it becomes an Event or a record."""
@@ -79,6 +79,10 @@ _STRAYS = """
 SELECT DISTINCT session FROM events WHERE session NOT IN (SELECT name FROM sessions) LIMIT 5
 """
 _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
+
+_SPANS = """
+SELECT kind, min(seq), max(seq) FROM events WHERE session = ? AND seq <= ?{} GROUP BY kind
+"""
 
 _CLAIM_SECONDS = 3.0
 """How long claiming and reading wait while another program has locked the file."""
@@ -321,6 +325,13 @@ class SqliteLog:
                 yield page
         if is_lacking or kinds is None:
             yield from self.read_columns(session, low, high, kinds)
+
+    def spans(self, session: str, until: int, kinds: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Return the first and the last seq <= until of each of these *kinds* that occurs."""
+        conditions, values = _filters(kinds)
+        with naming_damage(self.path):
+            rows = self._fetch(_SPANS.format(conditions), (session, until, *values))
+        return {kind: (first, last) for kind, first, last in rows}
 
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
@@ -692,11 +703,11 @@ class SqliteLog:
     def _copied(self, events: int) -> Iterator[str | None]:
         """Give a copy of the file to read so many events from; None where it would not help."""
         with ExitStack() as stack:
-            yield self._copy(events, stack) if events >= LONG_READ else None
+            yield self._copy(events, stack) if are_read_as_arrays(events) else None
 
     def _copy(self, events: int, stack: ExitStack) -> str | None:
         size = os.stat(self._file).st_size
-        if self._checksum == "NULL" or not has_arrow_driver() or size > events * _BYTES_AN_EVENT:
+        if self._checksum == "NULL" or size > events * _BYTES_AN_EVENT:
             return None
         try:
             folder = stack.enter_context(
@@ -771,6 +782,11 @@ class SqliteLog:
                 self._readers.append(reader)
                 return
         reader.close()
+
+
+def are_read_as_arrays(events: int) -> bool:
+    """Return whether `read_arrays` reads so many events as arrays, unless the file prevents it."""
+    return events >= LONG_READ and has_arrow_driver()
 
 
 def _signature(file: str) -> _Signature:
