@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -60,7 +59,7 @@ class Calls:
         self._scopes: dict[str, asyncio.Lock] = {}
         self._long: dict[Key, _CallCause] = {}
         """Calls that take more than one step."""
-        self._turns = itertools.count(1)
+        self._turns = world.journal.turns
         self._held = False
         """Whether the log's note of the running call is set."""
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
@@ -383,7 +382,7 @@ class _CallCause(Unfinished):
     begun: float
     """When it began, by `time.perf_counter`."""
     turns: Iterator[int]
-    """Numbers the turns of all calls."""
+    """Numbers the turns of all calls and forms."""
     place: tuple[int, int]
     """The last event before it began, and its turn."""
     step = 0
@@ -403,6 +402,15 @@ class _CallCause(Unfinished):
     def end_step(self) -> None:
         """Record where in the log a step ends."""
         self.last = self.world.journal.seq, self.last[1]
+
+    def begin_anew(self) -> None:
+        """Let the call begin after the last event, or go on there if others had a turn."""
+        seq = self.world.journal.seq
+        if not self.resumed:
+            self.place = seq, self.place[1]
+            return
+        step, _, turn = self.resumed[-1]
+        self.resumed = (*self.resumed[:-1], (step, seq, turn))
 
     def note_started(self) -> None:
         """Log that the call has begun, so that a restart does not run it again."""

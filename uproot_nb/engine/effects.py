@@ -14,6 +14,7 @@ from uproot_nb.errors import UprootError
 from uproot_nb.experiment.execution import outside_here
 from uproot_nb.experiment.waiting_rows import WaitingRows
 from uproot_nb.flow.hooks import EFFECT, cause_of, run_authors
+from uproot_nb.log.state import PERFORMED
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import name_of_function
@@ -182,7 +183,7 @@ class Effects:
                     self._reports.report(error, cause_of(error) or cause, subject)
             with self._world.lock:
                 if not self._world.journal.closed:
-                    self._world.journal.fold_for(cause, "effect", subject, token, "null")
+                    self._world.journal.fold_for(cause, "effect", subject, token, PERFORMED)
         self._worker = None
 
     async def _perform(self, token: str, value: Mapping[str, Any], cause: Cause) -> None:

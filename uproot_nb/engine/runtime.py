@@ -373,12 +373,12 @@ class Runtime:
         self._reset_presence()
         for page in self.flow.pages:
             self.note_code(page)
-        cause = Cause("researcher", "", "new_session", "")
+        cause = Cause("researcher", "", "new_session" if self.is_new else "restart", "")
         if self.is_new:
             for app in self.setup.apps:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
-        self._note_opened()
+        self._note_opened(cause)
         self.calls.note_cut_off()
         self.note_experiment()
         for player in self.world.players():
@@ -387,7 +387,7 @@ class Runtime:
             await self.open_place(claimed=False)
         for app in self.setup.apps:
             if not self.is_new and app.restart is not None:
-                await run_authors(app.restart, self.world, cause._replace(cause="restart"))
+                await run_authors(app.restart, self.world, cause)
         self.flow.resume()
         self.dropouts.resume()
         self.effects.resume()
@@ -454,11 +454,19 @@ class Runtime:
             self.files.close()
             self.delivery.close()
 
-    def _note_opened(self) -> None:
+    def _note_opened(self, cause: Cause) -> None:
+        """Log that the session is served; *cause* is that of its own code, new_session or restart.
+
+        From here on, the log has all inputs as rows of their own.
+        """
         pages = [page.key for page in self.flow.pages]
-        value = {"settings": dict(self.world.settings), "pages": pages, "seed": self.world.seed}
+        value = {
+            "settings": dict(self.world.settings), "pages": pages, "seed": self.world.seed,
+            "inputs": True,
+        }  # fmt: skip
         with self.lock:
-            self.world.journal.fold("open", "session", "", self.world.codec.encode(value))
+            text = self.world.codec.encode(value)
+            self.world.journal.fold_for(cause, "open", "session", "", text)
 
     def _watch_over(self) -> None:
         """Start the periodic work."""
@@ -716,11 +724,18 @@ class Runtime:
         if self.flow.state == "running":
             self.calls.resume()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a coroutine in the background, until the run ends; its errors are shown."""
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, Any], cell: Cause | None = None
+    ) -> asyncio.Task[Any]:
+        """Run a coroutine in the background, until the run ends; its errors are shown.
+
+        Args:
+            cell: the cell that asks for it; None for the experiment's code.
+        """
         name = getattr(coroutine, "__qualname__", "task")
-        now = self.lock.cause
-        actor, page, _, code = now or NOBODY
+        actor, page, _, code = cell or self.lock.cause or NOBODY
+        if cell is None and actor == "researcher":
+            actor = ""  # new_session or restart, whose tasks a rerun starts again
         cause = Cause(actor, page, f"task {name}", code)
         steps = drive(Steps(coroutine, self.lock, cause))
         return self._spawn(steps, cause, endless=True)
@@ -731,9 +746,10 @@ class Runtime:
             coroutine.close()
             raise ClosedRun(self.name)
         outcome: Future[Any] = Future()
+        cell = self._outside()
 
         def start() -> None:
-            task = self.spawn(coroutine)
+            task = self.spawn(coroutine, cell)
             outcome.add_done_callback(
                 lambda done: done.cancelled() and self.loop.call_soon_threadsafe(task.cancel)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -77,6 +78,8 @@ class Flow:
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
         self._has_news = self._is_waking = False
+        self.logs_loads = True
+        """Whether page loads are logged; they are not in a rerun of an earlier version's log."""
         self._postponed: dict[Player, bool] = {}
         """Players to settle after the pause, and whether they were moved."""
         self.pause = Pause(world.loop)
@@ -84,7 +87,7 @@ class Flow:
         self.whereabouts = Whereabouts(world)
         self.departures = Departures(world, self.journeys, self.whereabouts, reports)
         self.moves = Moves(world, self.journeys, self.departures)
-        self.timeouts = Timeouts(world, self.moves.cause, self._ask_for_form, self._time_is_up)
+        self.timeouts = Timeouts(world, self.moves.cause, self._ask_for_form, self.time_is_up)
         self.waits = Waits(
             world, self.journeys, self.moves, self.whereabouts, self.follow, self._schedule_news
         )  # fmt: skip
@@ -152,15 +155,30 @@ class Flow:
         return await self.showing.show(player, page, request, form)
 
     async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
-        if self.pause.lasts:
-            page = self.journeys.page(player, player.position)
+        late = self.timeouts.has_passed(player)  # first: the log's order is that of a rerun
+        with self._logged_load(player, request):
+            if self.pause.lasts:
+                page = self.journeys.page(player, player.position)
+            else:
+                if late and self.moves.has_arrived(player):
+                    await self._submissions.time_up(player)
+                visited = VisitRequest("GET", dict(request.headers), dict(request.query))
+                page = await self._arrivals.settle(player, visited)
             return await self.showing.show(player, page, request, None)
-        if self.timeouts.has_passed(player) and self.moves.has_arrived(player):
-            await self._submissions.time_up(player)
-        query = dict(request.query)
-        visited = VisitRequest("GET", dict(request.headers), query)
-        page = await self._arrivals.settle(player, visited)
-        return await self.showing.show(player, page, request, None)
+
+    def _logged_load(self, player: Player, request: HttpRequest) -> AbstractContextManager[None]:
+        """Log that a browser loads the player's page, if anything follows from it.
+
+        What stands behind the `?` of the address is logged if a hook `early` may read it.
+        """
+        if not self.logs_loads:
+            return nullcontext()
+        journal = self._world.journal
+        value: dict[str, Any] = {"time": journal.clock()}
+        if request.query and any(hasattr(page, "early") for page in self.pages):
+            value["query"] = [list(pair) for pair in request.query]
+        cause, text = self.moves.cause(player, "load"), self._world.codec.encode(value)
+        return journal.input(cause, "load", player.subject, player.page or "", text)
 
     def _must_wait(self, request: HttpRequest) -> bool:
         if not self.pause.lasts or request.action in (
@@ -261,7 +279,8 @@ class Flow:
             if reload and (moved or player._state.entered != before):
                 self._delivery.act(player, "reload", entered=player._state.entered)
 
-    def _time_is_up(self, player: Player) -> None:
+    def time_is_up(self, player: Player) -> None:
+        """Let a player go on soon whose time is up, unless the player has gone on by then."""
         self._spawn(self._go_on_without(player, player._state.entered))
 
     async def _go_on_without(self, player: Player, visit: int) -> None:
@@ -279,7 +298,7 @@ class Flow:
     def _ask_for_form(self, player: Player) -> None:
         page = self.journeys.page(player, player.position)
         if page is None or page.waits:
-            self._time_is_up(player)
+            self.time_is_up(player)
         else:
             self._delivery.act(player, "submit", timeout=True, page=player.position)
 
@@ -308,7 +327,8 @@ class Flow:
     def move_to(self, player: Player, position: int) -> None:
         """Move the player to a position (or past the last page); an open browser follows."""
         with self._world.lock:
-            self.moves.go(player, position, "move")
+            cause = self._world.lock.cause or self._world.journal.outside()
+            self.moves.go(player, position, cause=cause)
             self.follow(player)
             self.wake_waiting()
 

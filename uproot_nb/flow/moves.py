@@ -16,6 +16,8 @@ __all__ = ["PLACE_FIELDS", "Moves"]
 
 PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
 """Players' fields for their place in the page order, which a move sets."""
+FLOW = Cause("", "", "uproot_nb", "")
+"""The cause of these, whoever moves a player: they follow from the move."""
 
 
 class Moves:
@@ -37,14 +39,16 @@ class Moves:
         self._world.see_code(page)
         return Cause(player.name, page.key, f"{page.__name__}.{what}", page.source.hash)
 
-    def go(self, player: Player, position: int, why: str = "flow") -> None:
+    def go(
+        self, player: Player, position: int, why: str = "flow", cause: Cause | None = None
+    ) -> None:
         """Put a player on the step at a position, or after the last page."""
         world, journeys = self._world, self._journeys
         with world.lock:
             steps = journeys.steps(player)
             position = max(0, min(position, len(steps)))
             page = journeys.page(player, position)
-            cause = world.lock.cause or self.cause(player, why)
+            cause = cause or world.lock.cause or self.cause(player, why)
             if player.page is not None:
                 self._write(player, cause, "leave", player.page, {"page": player.page})
             value: dict[str, Any] = {"page": None if page is None else page.key}
@@ -94,12 +98,17 @@ class Moves:
         app = step.page.rpartition("/")[0]
         if app:
             fields["app"] = app
-        for name, value in fields.items():
-            if player.get(name) != value:
-                player._set(name, value)
         if step.between and self._first_time(player):
-            showed = [*player.get("between_showed", []), *[step.page] * step.between]
-            player._set("between_showed", showed)
+            showed = player.get("between_showed", [])
+            fields["between_showed"] = [*showed, *[step.page] * step.between]
+        lock = self._world.lock
+        before = lock.begin_step(FLOW)
+        try:
+            for name, value in fields.items():
+                if player.get(name) != value:
+                    player._set(name, value)
+        finally:
+            lock.end_step(before)
 
     def _first_time(self, player: Player) -> bool:
         """Return whether a player is at this position for the first time, and log it."""

@@ -28,6 +28,9 @@ __all__ = ["BACK", "POSITION", "Submissions", "VISIT", "visit_token"]
 POSITION, VISIT = "_uproot_page", "_uproot_visit"
 BACK, TIMEOUT = "_uproot_back", "_uproot_timeout"
 
+NOT_LOGGED: dict[str, Any] = {"form": None}
+"""Stands for a form that is not in the log, as it may hold what is not to be stored."""
+
 UNPROVEN = "Please check your answers and send them again."
 """Shown with a form that was not posted from the page as it was shown."""
 TEXTS = (UNPROVEN,)
@@ -84,6 +87,7 @@ class Submissions:
             return
         visit = player._state.entered
         tried = attempt_for(player, page, "timeout_reached")
+        tried.begun = self._world.journal.begin()
         await run_hook(page, "timeout_reached", player, tried)
         if request is not None and not page.waits and player._state.entered == visit:
             await self._store_valid(player, page, request, tried)
@@ -93,6 +97,7 @@ class Submissions:
 
     async def _submit(self, player: Player, page: type[Page], request: HttpRequest) -> Form | None:
         visit, tried = player._state.entered, attempt_for(player, page, "submit")
+        tried.begun = self._world.journal.begin()
         form = await self._form(player, page, request, tried)
         if form is not None and not await self._is_valid(form, page, player, tried):
             return form
@@ -135,7 +140,7 @@ class Submissions:
     async def _save(self, form: Form, page: type[Page], player: Player, tried: Attempt) -> bool:
         """Store the form's values; return whether `handle_stealth_fields` accepts the others."""
         stealthy = await self._stealthy(page, player, tried)
-        tried.posted = None if stealthy else tried.posted
+        tried.posted = NOT_LOGGED if stealthy else tried.posted
         data = MappingProxyType(dict(form.data))
         await self._hook(page, "before_form_save", player, tried, data)
         values = save_values(form, stealthy)
@@ -156,7 +161,7 @@ class Submissions:
             return
         good = form.validate()
         stealthy = await self._stealthy(page, player, tried)
-        tried.posted = None if stealthy else tried.posted
+        tried.posted = NOT_LOGGED if stealthy else tried.posted
         values = save_values(form, stealthy)
         self._store(player, {n: v for n, v in values.items() if n not in form.errors}, tried)
         hidden = {name: value for name, value in form.data.items() if name not in values}
@@ -214,6 +219,8 @@ class Submissions:
         position = self.position_before(player)
         if position is not None:
             with self._world.lock:
+                cause, page = self._moves.cause(player, "back"), player.page or ""
+                self._world.journal.write_for(cause, "back", player.subject, page, "null")
                 self._moves.go(player, position, "back")
 
     def position_before(self, player: Player) -> int | None:
@@ -239,16 +246,17 @@ def _left(why: str, tried: Attempt) -> str:
     """Return how a page was left, as the log stores it; with the form, for a rerun."""
     value: dict[str, Any] = {"deadline": None, "reached": True} if why == "timeout" else {}
     value |= tried.posted or {}
-    return orjson.dumps(value).decode() if value else "null"
+    value |= tried.begun.entry() if tried.begun else {}
+    return orjson.dumps(value).decode()
 
 
-def _posted(request: HttpRequest, form: Form | None) -> dict[str, Any] | None:
-    """Return what was posted, without our own fields; None if it includes files.
+def _posted(request: HttpRequest, form: Form | None) -> dict[str, Any]:
+    """Return what was posted, without our own fields, unless it includes files.
 
     The language is included if it is not English.
     """
     if request.files:
-        return None
+        return NOT_LOGGED
     sent: dict[str, Any] = {"form": [pair for pair in request.form if _is_asked(pair[0])]}
     if form is not None and form.language != ENGLISH:
         sent["language"] = form.language

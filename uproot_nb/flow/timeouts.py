@@ -11,7 +11,7 @@ from typing import Any
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
 from uproot_nb.session.entities import Player
-from uproot_nb.session.steps import Cause
+from uproot_nb.session.steps import Cause, CountedSteps
 from uproot_nb.session.world import World
 
 __all__ = ["GRACE", "Timeouts"]
@@ -52,7 +52,7 @@ class Timeouts:
         self.shift_listeners: dict[str, Callable[[float], None]] = {}
         """By name: called with the seconds by which every deadline was moved."""
         self.is_recorded: Callable[[Player], bool] = lambda player: False
-        """Whether a recording decides when a player's time is up: in a rerun."""
+        """Whether a recording decides when a player's time is up and what follows: in a rerun."""
 
     def begin(self, player: Player, page: type[Page], seconds: Any) -> None:
         """Start a page's timeout for a player, of so many seconds from now."""
@@ -98,8 +98,14 @@ class Timeouts:
             return state.late
 
     def note_passed(self, player: Player) -> None:
-        """Log that the player's time is up."""
+        """Log that the player's time is up.
+
+        A call that finds it out counts as later, so that a rerun finds it out first, too.
+        """
         self._write(player, {"deadline": player._state.deadline, "passed": True})
+        cause = self._world.lock.cause
+        if isinstance(cause, CountedSteps):
+            cause.begin_anew()
 
     def resume(self) -> None:
         """Set timers for the deadlines in the log."""
@@ -187,7 +193,7 @@ class Timeouts:
                 self._timers[player.name] = self._world.loop.call_later(
                     grace, self._reached, player, visit, 0.0
                 )
-            else:
+            elif not self.is_recorded(player):
                 self._up(player)
 
 

@@ -25,8 +25,9 @@ from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog
 
 __all__ = [
-    "ARRIVED", "CallLedger", "Changes", "GroupState", "KNOWN_PAGE_LOADS", "PlayerState", "State",
-    "Stored", "UNCHANGING", "change_container", "changes_until", "split_call_id",
+    "ARRIVED", "CallLedger", "Changes", "GroupState", "KNOWN_PAGE_LOADS", "PERFORMED",
+    "PlayerState", "State", "Stored", "UNCHANGING", "change_container", "changes_until",
+    "split_call_id",
 ]  # fmt: skip
 
 NOWHERE = -1
@@ -34,6 +35,9 @@ NOWHERE = -1
 
 ARRIVED = "arrived"
 """The field of a `once` event that says that a visit has begun."""
+
+PERFORMED = '{"performed":true}'
+"""The value of an `effect` event that says that the effect has happened; "null" withdraws one."""
 
 UNCHANGING = frozenset({
     type(None), bool, int, float, str, bytes, frozenset, Decimal, UUID, date, datetime, time,
@@ -308,7 +312,7 @@ class State:
         player.dropped_by_hand = value.get("by_hand", player.dropped_by_hand)
 
     def _effect(self, event: Event) -> None:
-        if event.value == "null":
+        if event.value in ("null", PERFORMED):
             self.effects.pop(event.field, None)
         else:
             self.effects[event.field] = event.subject, event.value

@@ -291,7 +291,9 @@ class Rooms:
 
     def _give_place(self, room: Room, label: str | None, visit: str) -> Player:
         world = self._world
-        player = world.claim_place(label) or world.add_player(claimed=True, label=label)
+        player = world.claim_place(label, visit, room.name) or world.add_player(
+            claimed=True, label=label, visit=visit, room=room.name
+        )
         mark = world.mark_of(visit)
         world.journal.fold("set", _subject(room.name), player.name, world.codec.encode(mark))
         self._visits[room.name, mark] = player.name

@@ -126,6 +126,9 @@ def _came_out_alike(was: Event, is_now: Event) -> bool:
 def _compared(event: Event) -> str:
     if event.kind == "call":
         return orjson.dumps(_outcome(event)).decode()
+    if event.kind == "join":
+        value = orjson.loads(event.value)  # the way in is as recorded; earlier logs lack the room's
+        return orjson.dumps([value["id"], value["label"], value["claimed"]]).decode()
     return "" if event.kind == "submit" else event.value  # what was sent is as recorded
 
 

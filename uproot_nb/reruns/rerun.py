@@ -5,9 +5,11 @@ from __future__ import annotations
 import bisect
 import html
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.plain_html import plain_html
@@ -24,7 +26,9 @@ from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import State
 from uproot_nb.reruns.comparison import Difference, alike, first_difference
-from uproot_nb.reruns.recorded_inputs import RecordedStep, steps_of
+from uproot_nb.reruns.earlier_inputs import EarlierInputs
+from uproot_nb.reruns.earlier_replay import EarlierReplay
+from uproot_nb.reruns.recorded_inputs import RecordedInput, RecordedInputs
 from uproot_nb.reruns.session_replay import SessionReplay
 from uproot_nb.session.error_reports import readable
 from uproot_nb.session.steps import Cause
@@ -138,7 +142,7 @@ def rerun(
     codec = read_codec()
     opened = codec.decode(opening.value)
     cells = dict(names.get(CELL_TEMPLATES, {}))
-    replay = SessionReplay(
+    replay = (SessionReplay if _has_inputs(opening) else EarlierReplay)(
         log._session_name, setup, lambda an_app: templates_for(an_app, cells), opened["settings"],
         opened.get("seed"), events[0].time, resolver(names, setup), language,
     )  # fmt: skip
@@ -158,19 +162,19 @@ def rerun(
 
 
 def _repeat_all(replay: SessionReplay, events: Sequence[Event]) -> list[tuple[int, int]]:
-    """Repeat all inputs; return the first event of today for each recorded step."""
+    """Repeat all inputs; return the first event of today for each recorded input."""
     marks: list[tuple[int, int]] = []
-    steps = _without_room_joins(steps_of(events))
-    replay.expect_turns((s.event, s.resumed) for s in steps if s.act == "resume")
+    inputs = _inputs_of(events)
+    replay.expect_turns((one.event, one.resumed) for one in inputs if one.act == "resume")
     replay.expect_dropouts(events)
-    replay.expect(step.event for step in steps if step.act == "passed")
+    replay.expect(one.event for one in inputs if one.act == "passed")
     output = Output(replay.lock.cause_here, partial(_log_output, replay), lambda cause: None)
     output.start()
     try:
         replay.open(0)
-        for step in steps:
-            marks.append((replay.world.journal.seq + 1, step.seq))
-            replay.repeat(step.act, step.event, step.seq, step.time, step.caused)
+        for one in inputs:
+            marks.append((replay.world.journal.seq + 1, one.seq))
+            replay.repeat(one.act, one.event, one.seq, one.time, one.caused)
         replay.pass_time(events[-1].time)
     finally:
         replay.close()
@@ -187,10 +191,29 @@ def _log_output(replay: SessionReplay, stream: str, text: str, cause: Cause) -> 
             world.journal.write_for(cause, "output", "session", stream, value)
 
 
-def _without_room_joins(steps: list[RecordedStep]) -> list[RecordedStep]:
-    """Leave out joins through a room: the room's own step makes them."""
-    rooms = {step.seq for step in steps if step.act == "room"}
-    return [step for step in steps if not (step.act == "claim" and step.event.seq in rooms)]
+def _inputs_of(events: Sequence[Event]) -> list[RecordedInput]:
+    """Return the inputs after the session was opened, as each of its kernels logged them."""
+    recorded, earlier = RecordedInputs(events), EarlierInputs(events)
+    read: Callable[[Event], list[RecordedInput]] | None = None
+    found: list[RecordedInput] = []
+    for event in events:
+        is_first = read is None
+        if event.kind == "open":
+            read = recorded.of if _has_inputs(event) else earlier.of
+        if read is not None and not (is_first and event.kind == "open"):
+            found += read(event)
+    return sorted(found, key=_order)
+
+
+def _has_inputs(opened: Event) -> bool:
+    """Return whether each input is in the log as such, from this `open` event on."""
+    return "inputs" in orjson.loads(opened.value)
+
+
+def _order(one: RecordedInput) -> tuple[Any, ...]:
+    """Order inputs by their events; a call or form known to precede an event goes first."""
+    rank = 0 if one.place != (0, 0) else 1 if one.act == "passed" else 2
+    return one.seq, rank, one.place, one.time
 
 
 def _rows(

@@ -27,7 +27,11 @@ from uproot_nb.session.steps import Cause
 
 __all__ = ["SessionReplay"]
 
+Pairs = Sequence[tuple[str, str]]
+
 _OUTSIDE = Cause("", "", "uproot_nb", "")
+_WITHOUT_PLAYER = frozenset({"claim", "place", "room", "apply"})
+"""Inputs that need no player of today's session."""
 
 
 class SessionReplay(Runtime):
@@ -64,13 +68,15 @@ class SessionReplay(Runtime):
         self.messages: list[str] = []
         self._draw_name = self.world.new_name
         self._passings: dict[str, list[Event]] = {}
+        self._late: dict[str, int] = {}
+        """By player: the visit whose time was up when the recording says so."""
         self._turns: dict[tuple[str, str], dict[int, asyncio.Future[None]]] = {}
         """The steps that wait for others, by call: resolved when it is their turn."""
         self._watches: set[tuple[str, Any, Any]] = set()
         """Recorded watches for dropouts: player, handler and tolerance."""
         self.dropouts.is_recorded = self._has_recorded_watch
         self.lock.gate = self._turn
-        self.flow.timeouts.is_recorded = lambda player: self._passing(player) is not None
+        self.flow.timeouts.is_recorded = self._has_recorded_passing
 
     def expect(self, passings: Iterable[Event]) -> None:
         """Set when players' time was up, by the recorded events."""
@@ -129,7 +135,7 @@ class SessionReplay(Runtime):
         await self.time.advance(time)
         self.world.shift = seq - 1 - self.world.journal.seq
         name = event.subject.partition("/")[2]
-        meant = event.subject.startswith("player/") and act not in ("claim", "place", "apply")
+        meant = event.subject.startswith("player/") and act not in _WITHOUT_PLAYER
         if meant and name not in self.world.state.players:
             self.repeated["left out"] += 1
             return
@@ -154,14 +160,15 @@ class SessionReplay(Runtime):
         if player.page != event.field:
             self.repeated["left out"] += 1
             return
-        left = orjson.loads(event.value) or {}
-        form, language = left.get("form"), left.get("language", "")
-        page = self.flow.journeys.pages.get(event.field)
-        if form is None and getattr(page, "fields", None):
-            self.repeated["not kept"] += 1
-            await self._repeat(more)
+        left = orjson.loads(event.value)
+        if left["form"] is not None:
+            form = [(key, text) for key, text in left["form"]]
+            await self._post(name, form, left.get("language", ""))
             return
-        await self._post(name, [(key, text) for key, text in form or ()], language)
+        self.repeated["not kept"] += 1
+        await self._repeat(more)
+        with self._caused_by(event):
+            self.flow.moves.go(player, player.position + 1)
 
     async def _replay_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._post(name, [(BACK, "1")])
@@ -171,27 +178,27 @@ class SessionReplay(Runtime):
         hidden = [(POSITION, str(player.position)), (VISIT, visit_token(self.world, player))]
         await self._ask("submit", name, [*hidden, *form], languages=language)
 
-    async def _replay_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        player = self.world.player(name)
-        if event.kind == "enter":
-            there = player.position == orjson.loads(event.value)["position"]
-        else:
-            there = self.flow.moves.has_arrived(player)
-        if not there:
-            await self._ask("page", name)
+    async def _replay_load(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        query = orjson.loads(event.value).get("query", ())
+        await self._ask("page", name, query=[(key, text) for key, text in query])
 
     async def _replay_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         if player.page == event.field and self.flow.timeouts.has_passed(player):
-            await self._ask("page", name)
+            self.flow.time_is_up(player)
 
     async def _replay_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
         is_same = self._passing(player) == event
         self._passings[event.subject].remove(event)
         if is_same:
+            self._late[name] = player._state.entered
             self.flow.timeouts.note_passed(player)
             self.flow.timeouts.arm(player)
+
+    def _has_recorded_passing(self, player: Player) -> bool:
+        is_late = self._late.get(player.name) == player._state.entered
+        return is_late or self._passing(player) is not None
 
     def _passing(self, player: Player) -> Event | None:
         """Return the recorded event at which the player's time was up on this visit, if any."""
@@ -199,12 +206,6 @@ class SessionReplay(Runtime):
         if deadline is None:
             return None
         return next((e for e in passings if e.field == player.page and _is_near(e, deadline)), None)
-
-    async def _replay_render(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        player, known = self.world.player(event.actor), self.world.state.fields
-        now = known.get(event.subject, {}).get(event.field)
-        if now is None or self.world.state.text(event.subject, event.field) != event.value:
-            await self._ask("page", player.name)
 
     async def _replay_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self._note_presence(name, 1, True)
@@ -223,7 +224,7 @@ class SessionReplay(Runtime):
         if event.actor != "researcher":
             self.world.mark_of = str  # the log has a mark, and no visit
             visit = orjson.loads(event.value).get("visit")
-            await self._ask("join", "", [("_uproot_visit", visit)] if visit else None)
+            await self._ask("join", "", [("_uproot_visit", visit)] if visit else ())
             return
         with self._caused_by(event):  # a cell has let a bot in
             known = self.world.claim_place()
@@ -232,23 +233,22 @@ class SessionReplay(Runtime):
             await self._introduce(opened)
 
     async def _replay_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        self.world.new_name = self._names(event.field)
-        label = orjson.loads(more[0].value).get("label") or ""
+        self.world.new_name = self._names(name)
         self.world.mark_of = str  # as above
-        visit = self.world.codec.decode(event.value)
-        form = [("label", label), ("_uproot_visit", visit)]
-        await self._ask("enter", "", form, room=name)
+        came = orjson.loads(event.value)
+        form = [("label", came.get("label") or ""), ("_uproot_visit", came["visit"])]
+        await self._ask("enter", "", form, room=came["room"])
 
     def _names(self, name: str) -> Any:
         fresh = name not in self.world.state.players
         return (lambda: name) if fresh else self._draw_name
 
     async def _ask(
-        self, action: str, name: str, form: list[tuple[str, str]] | None = None, room: str = "",
-        languages: str = "",
+        self, action: str, name: str, form: Pairs = (), room: str = "", languages: str = "",
+        query: Pairs = (),
     ) -> None:  # fmt: skip
         self._receive([HttpRequest(
-            0, self.world.key, name, action, form or [], [], languages, room=room
+            0, self.world.key, name, action, list(form), list(query), languages, room=room
         )])  # fmt: skip
 
     # ---- what cells do ----
@@ -270,13 +270,8 @@ class SessionReplay(Runtime):
         journal = self.world.journal
         for event in events:
             with self.lock:
-                if event.kind == "enter":
-                    position = orjson.loads(event.value)["position"]
-                    why = event.cause.rpartition(".")[2]
-                    self.flow.moves.go(self.world.player(event.actor), position, why)
-                elif event.kind not in ("leave", "output", "error"):
-                    cause = Cause(*event[7:])
-                    journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
+                cause = Cause(*event[7:])
+                journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
 
     async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from sqlite3 import Error as SqliteError
-from typing import Any
+from typing import Any, NamedTuple
 
 from uproot_nb.errors import ClosedRun, LogBusy, UprootError
 from uproot_nb.log.events import CHANGES, Event
@@ -44,6 +46,22 @@ UNDONE = CHANGES | {"group"}
 """Kinds of events that are undone when their hook fails."""
 
 
+class Beginning(NamedTuple):
+    """When an input came whose row is written at its end."""
+
+    seq: int
+    """The last event before it."""
+    turn: int
+    """Its number among the inputs after that event."""
+    started: float
+    """The time, by `time.perf_counter`."""
+
+    def entry(self) -> dict[str, Any]:
+        """Return what the row says about it: `begun`, and how many milliseconds it took."""
+        ms = round((time.perf_counter() - self.started) * 1000, 3)
+        return {"begun": [self.seq, self.turn], "ms": ms}
+
+
 class Unfinished(CountedSteps):
     """The cause of a call without an outcome yet.
 
@@ -69,7 +87,9 @@ class Attempt(Cause):
     old: OldValues
     """The values that its changes have replaced."""
     posted: dict[str, Any] | None = None
-    """The submitted form as logged; None if that may be incomplete."""
+    """The submitted form as logged, which is None if that may be incomplete; None without one."""
+    begun: Beginning | None = None
+    """When the form came, or the time was up."""
 
     def called(self, what: str) -> Attempt:
         """Return the cause of another hook of the same attempt."""
@@ -133,6 +153,10 @@ class Journal:
         self._busy_wait = BUSY_SECONDS[0]
         self._unfinished: dict[int, Unfinished] = {}
         self._watching: dict[str, list[Callable[[Event], None]]] = {}
+        self.turns = itertools.count(1)
+        """Numbers the turns of calls and forms."""
+        self._inputs: list[tuple[Cause, str, str, str, str]] = []
+        """Inputs that are logged before the next event."""
         self._acts: list[Callable[[], None]] = []
         self._due: deque[Callable[[], None]] = deque()
         self._scheduled = False
@@ -165,6 +189,8 @@ class Journal:
     def _add(self, cause: Cause, kind: str, subject: str, field: str, value: str) -> Event:
         if self._closed:
             raise ClosedRun(self.session)
+        if self._inputs:
+            self._log_inputs()
         self.seq = seq = self.seq + 1
         now = self.clock()
         event = _new(Event, (seq, now, self.session, kind, subject, field, value, *cause))
@@ -190,6 +216,29 @@ class Journal:
         self._too_many = self.seq + MOST_PENDING
         if type(cause) is Cause and threading.get_ident() != self._loop_thread:
             self.commit()
+
+    def begin(self) -> Beginning:
+        """Return the beginning of an input that comes now."""
+        return Beginning(self.seq, next(self.turns), time.perf_counter())
+
+    @contextmanager
+    def input(
+        self, cause: Cause, kind: str, subject: str, field: str, value: str
+    ) -> Iterator[None]:
+        """Log an input before the first event that follows it; without one, it is not logged."""
+        row = cause, kind, subject, field, value
+        with self.lock:
+            self._inputs.append(row)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._inputs = [one for one in self._inputs if one is not row]
+
+    def _log_inputs(self) -> None:
+        inputs, self._inputs = self._inputs, []
+        for row in inputs:
+            self._add(*row)
 
     def finish(self, cause: Cause) -> None:
         """Record that a call has its outcome, under the same lock as that row."""

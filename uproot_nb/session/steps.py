@@ -52,6 +52,10 @@ class CountedSteps(Cause):
         """Record that a step has ended; called under the lock."""
         raise NotImplementedError
 
+    def begin_anew(self) -> None:
+        """Record that the steps since the last turn of others come after the last event."""
+        raise NotImplementedError
+
 
 _THREAD_CAUSE: contextvars.ContextVar[tuple[StepLock, Cause] | None] = contextvars.ContextVar(
     "uproot_nb_cause", default=None

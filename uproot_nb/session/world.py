@@ -177,13 +177,14 @@ class World:
         return None if name is None else self._players[name]
 
     def add_player(
-        self, *, claimed: bool = False, label: str | None = None, visit: str = ""
+        self, *, claimed: bool = False, label: str | None = None, visit: str = "", room: str = ""
     ) -> Player:
         """Open one more place."""
         with self.lock:
             name = self.new_name()
             number = len(self.state.players)
-            value = {"id": number, "label": label, "claimed": claimed, **self._note(visit, name)}
+            came = self._note(visit, room, name)
+            value = {"id": number, "label": label, "claimed": claimed, **came}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
             player = self._players[name] = Player(self, name)
             self._names.append(name)
@@ -191,7 +192,9 @@ class World:
             self.journal.after_commit(lambda: self.send(added))
             return player
 
-    def claim_place(self, label: str | None = None, visit: str = "") -> Player | None:
+    def claim_place(
+        self, label: str | None = None, visit: str = "", room: str = ""
+    ) -> Player | None:
         """Assign the next free place to a participant who joins; None if all are taken."""
         with self.lock:
             name = self._first_free()
@@ -199,17 +202,18 @@ class World:
                 return None
             player = self.state.players[name]
             label = label or player.label
-            joined = {"id": player.id, "label": label, "claimed": True, **self._note(visit, name)}
+            came = self._note(visit, room, name)
+            joined = {"id": player.id, "label": label, "claimed": True, **came}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(joined))
             return self._players[name]
 
-    def _note(self, visit: str, name: str) -> dict[str, str]:
+    def _note(self, visit: str, room: str, name: str) -> dict[str, str]:
         """Remember the visit that took a place; return its entry for the log."""
         if not visit:
             return {}
         mark = self.mark_of(visit)
         self._joined[mark] = name
-        return {"visit": mark}
+        return {"visit": mark, "room": room} if room else {"visit": mark}
 
     def _new_mark(self, visit: str) -> str:
         """Return a visit's mark for the log.
