@@ -21,6 +21,7 @@ from uproot_nb import (
     Run,
     after_commit,
     live,
+    move_to_page,
     rerun,
     rng,
     room,
@@ -143,6 +144,96 @@ async def test_a_form_says_after_which_event_it_came_and_how_long_it_took() -> N
         assert value["begun"][0] == before
         assert value["ms"] > 0
         assert value["form"] == [["number", "4"]]
+
+
+class Quiz(Page):
+    """It counts attempts, in two places, and those who know too much skip a page."""
+
+    fields = {"number": IntegerField(label="Number", min=0, max=9)}  # noqa: RUF012
+
+    def validate(page, player, data):
+        player.attempts = player.get("attempts", 0) + 1
+        player.luck = rng().random()
+        return ["Wrong."] if data["number"] != 7 else []
+
+    def templatevars(page, player):
+        player.shown = player.get("shown", 0) + 1
+        return {}
+
+    def after_once(page, player):
+        if player.attempts == 1:
+            move_to_page(player, Skipped)
+
+
+class Skipped(Page):
+    """For those who know too much."""
+
+
+@pytest.mark.parametrize(("answers", "inputs"), [(["99", "3", "7"], 2), (["7"], 1)])
+async def test_forms_that_are_refused_or_skip_pages_come_again(
+    answers: list[str], inputs: int
+) -> None:
+    with serving(Quiz, Ask, Skipped, players=1) as run:
+        ann = Browser(run.link(run.players[0]))
+        await ann.load()
+        for answer in answers:
+            await ann.submit(number=answer)
+        await ann.load()
+        assert run.players[0].page == ("Skipped" if len(answers) == 1 else "Ask")
+        forms = [json.loads(event.value)["form"] for event in of_kind(run, "input")]
+        assert forms == [[["number", answer]] for answer in answers[:inputs]]
+        assert same(run, [Quiz, Ask, Skipped], {})["form"] == inputs
+
+
+async def test_a_refused_form_from_which_nothing_follows_is_not_logged() -> None:
+    with serving(Ask, players=1) as run:
+        ann = Browser(run.link(run.players[0]))
+        await ann.load()
+        before = rows(run)
+        await ann.submit(number="99")
+        assert rows(run) == before
+
+
+async def test_a_refused_form_with_stealth_fields_is_not_in_the_log() -> None:
+    class Account(Page):
+        """It refuses once."""
+
+        fields = {"pin": IntegerField(label="PIN"), "age": IntegerField(label="Age")}  # noqa: RUF012
+        stealth_fields = ["pin"]  # noqa: RUF012
+
+        def validate(page, player, data):
+            player.attempts = player.get("attempts", 0) + 1
+            return ["Again."] if player.attempts == 1 else []
+
+        def handle_stealth_fields(page, player, pin):
+            move_to_page(player, Skipped)
+
+    with serving(Account, Ask, Skipped, players=1) as run:
+        ann = Browser(run.link(run.players[0]))
+        await ann.load()
+        await ann.submit(pin="4711", age="30")
+        await ann.submit(pin="4711", age="30")
+        await until(lambda: run.players[0].page == "Skipped")
+        assert not any("4711" in event.value for event in rows(run))
+        repeated = same(run, [Account, Ask, Skipped], {})
+        assert (repeated["form"], repeated["not kept"]) == (2, 2)
+
+
+async def test_a_hook_that_moves_those_whose_time_is_up_does_so_again() -> None:
+    class Quick(Page):
+        """Time is up at once."""
+
+        timeout = 0.1
+
+        def timeout_reached(page, player):
+            player.luck = rng().random()
+            move_to_page(player, Skipped)
+
+    with serving(Quick, Ask, Skipped, players=1) as run:
+        await Browser(run.link(run.players[0])).load()
+        await until(lambda: run.players[0].page == "Skipped")
+        await until(lambda: of_kind(run, "input"))
+        assert same(run, [Quick, Ask, Skipped], {})["time_up"] == 1
 
 
 async def test_a_step_back_is_logged_as_one() -> None:

@@ -146,6 +146,8 @@ class Flow:
             self._report(error, player)
             self.journeys.failed.add(player.name)
             return self.showing.failure(player, request)
+        finally:
+            self._submissions.conclude(player, is_input=request.action == "submit")
 
     async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:
         form = await self._submissions.take(player, request)
@@ -293,6 +295,8 @@ class Flow:
                 await self._arrivals.settle(player)
             except Exception as error:  # the border around authors' hooks
                 self._report(error, player)
+            finally:
+                self._submissions.conclude(player)
             self._delivery.act(player, "reload", entered=player._state.entered)
 
     def _ask_for_form(self, player: Player) -> None:

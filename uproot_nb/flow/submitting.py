@@ -21,6 +21,7 @@ from uproot_nb.forms.parsing import HTML_WRITTEN
 from uproot_nb.languages.codes import ENGLISH
 from uproot_nb.session.entities import Player
 from uproot_nb.session.journal import Attempt
+from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
 __all__ = ["BACK", "POSITION", "Submissions", "VISIT", "visit_token"]
@@ -56,6 +57,8 @@ class Submissions:
     ) -> None:
         self._world, self._journeys, self._moves = world, journeys, moves
         self._is_late, self._make_form = is_late, make_form
+        self._open: dict[str, tuple[type[Page], Attempt]] = {}
+        """By player: a form, or an end of time, that has no row in the log yet."""
 
     async def take(self, player: Player, request: HttpRequest) -> Form | None:
         """Take a posted form; return it to show it again, or None to show the player's page.
@@ -86,19 +89,44 @@ class Submissions:
         if page is None:
             return
         visit = player._state.entered
-        tried = attempt_for(player, page, "timeout_reached")
-        tried.begun = self._world.journal.begin()
+        tried = self._begin(player, page, "timeout_reached")
         await run_hook(page, "timeout_reached", player, tried)
         if request is not None and not page.waits and player._state.entered == visit:
             await self._store_valid(player, page, request, tried)
         await self._leave(player, page, tried, visit, "timeout")
 
+    def conclude(self, player: Player, is_input: bool = True) -> None:
+        """Log a form, or an end of time, after which the flow did not take the player on.
+
+        The form was refused, or a hook has moved the player. It is not logged if nothing followed.
+
+        Args:
+            is_input: False if the time's end was noticed by a page load, which has a row itself.
+        """
+        page, tried = self._open.pop(player.name, (None, None))
+        journal = self._world.journal
+        if not is_input or page is None or tried is None or journal.closed:
+            return
+        with self._world.lock:
+            if tried.begun is not None and journal.seq > tried.begun.seq:
+                text = orjson.dumps({**(tried.posted or {}), **tried.begun.entry()}).decode()
+                journal.write_for(Cause(*tried), "input", player.subject, page.key, text)
+
+    def _begin(self, player: Player, page: type[Page], what: str) -> Attempt:
+        """Return the cause of the hooks of a form or an end of time that begins now."""
+        tried = attempt_for(player, page, what)
+        tried.begun = self._world.journal.begin()
+        self._open[player.name] = page, tried
+        return tried
+
     # ---- a form ----
 
     async def _submit(self, player: Player, page: type[Page], request: HttpRequest) -> Form | None:
-        visit, tried = player._state.entered, attempt_for(player, page, "submit")
-        tried.begun = self._world.journal.begin()
+        visit, tried = player._state.entered, self._begin(player, page, "submit")
+        tried.posted = NOT_LOGGED
         form = await self._form(player, page, request, tried)
+        if not getattr(page, "stealth_fields", ()):
+            tried.posted = _posted(request, form)
         if form is not None and not await self._is_valid(form, page, player, tried):
             return form
         if player._state.entered != visit:
@@ -212,6 +240,7 @@ class Submissions:
                 return  # a hook has moved the player
             cause = self._moves.cause(player, why)
             self._world.journal.write_for(cause, why, player.subject, page.key, _left(why, tried))
+            self._open.pop(player.name, None)
             self._moves.go(player, player.position + 1, why)
 
     def go_back(self, player: Player) -> None:

@@ -12,7 +12,7 @@ CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
     "join", "connect", "disconnect", "dropout", "enter", "leave", "call", "notify", "submit",
     "timeout", "group", "chat", "intervention", "error", "output", "code", "open", "close", "once",
-    "order", "room", "effect", "load", "back",
+    "order", "room", "effect", "load", "back", "input",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from uproot_nb.log.events import Event
 from uproot_nb.reruns.session_replay import SessionReplay
+from uproot_nb.session.entities import Player
 
 __all__ = ["EarlierReplay"]
 
@@ -23,6 +24,10 @@ class EarlierReplay(SessionReplay):
     async def _replay_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.flow.logs_loads = "inputs" in orjson.loads(event.value)
         await super()._replay_restart(event, name, more)
+
+    def _has_recorded_passing(self, player: Player) -> bool:
+        """Leave it to the timer what follows: if a hook moved the player, the log lacks it."""
+        return self._passing(player) is not None
 
     async def _replay_look(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)

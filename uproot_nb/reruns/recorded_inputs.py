@@ -14,8 +14,10 @@ from uproot_nb.log.state import PERFORMED
 __all__ = ["RecordedInput", "RecordedInputs", "resumptions"]
 
 _RAW = CHANGES | {"group", "chat", "room", "notify"}
-_OF_HOOKS = CHANGES | {"group", "chat", "notify", "once", "dropout"}
+_OF_HOOKS = CHANGES | {"group", "chat", "notify", "once", "dropout", "enter"}
 _ITSELF = frozenset({"load", "back", "connect", "disconnect"})
+_LATER = frozenset({"submit", "form", "time_up"})
+"""Inputs that came before their rows, which are written at the end."""
 
 
 class RecordedInput(NamedTuple):
@@ -58,7 +60,7 @@ class RecordedInputs:
         if event.kind == "call":
             return self._call(event)
         act = self._act(event)
-        if act in ("submit", "time_up"):
+        if act in _LATER:
             return [self._begun(act, event, orjson.loads(event.value))]
         return [RecordedInput(event.seq, self._time(event), act, event)] if act else []
 
@@ -105,7 +107,7 @@ class RecordedInputs:
         return max(min(time, self._events[seq].time), self._events[seq - 1].time)
 
     def _caused(self, row: Event, begun: int) -> tuple[Event, ...]:
-        """Return what the hooks of a form have done, and its row."""
+        """Return what the hooks of a form that is not in the log have done, and its row."""
         during = self._events[begun : row.seq - 1]
         return (*(event for event in during if self._is_of_hooks(event, row)), row)
 
@@ -151,5 +153,6 @@ def _dropping(value: dict[str, Any], outside: bool) -> str:
 _ACTS: dict[str, Callable[[dict[str, Any], bool], str]] = {
     "join": _joining, "timeout": _timing, "dropout": _dropping,
     "submit": lambda value, outside: "submit",
+    "input": lambda value, outside: "form" if "form" in value else "time_up",
     "enter": lambda value, outside: "move" if outside else "",
 }  # fmt: skip

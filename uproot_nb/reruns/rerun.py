@@ -62,7 +62,7 @@ class Rerun(Recording):
         self.first = first
         """The first call, submission or hook with a different result; None if there is none."""
         self.repeated = repeated
-        """Inputs repeated, by kind: "call", "submit", "look" and others. "not kept" counts forms
+        """Inputs repeated, by kind: "call", "submit", "load" and others. "not kept" counts forms
         that the log does not have, whose outcome was taken from the record; "left out" counts
         inputs for which there was no place any more."""
         self.messages = messages
@@ -120,9 +120,9 @@ def rerun(
     a fraction count as equal if they are at most five seconds apart.
 
     Code that uses `random`, `time.time()` or other machines cannot give the same results; `first`
-    names it if it is a page's. The log does not have refused forms, requests to `api`, tasks
-    spawned by a cell, forms with `stealth_fields` or files, and forms of sessions recorded before
-    forms were logged: their outcome is taken from the record.
+    names it if it is a page's. The log does not have requests to `api`, nor forms with
+    `stealth_fields` or files and those of earlier versions; the outcome of such forms is taken
+    from the record, as is that of tasks spawned by a cell.
 
     Args:
         log: what `open_log` returned, or a run.

@@ -156,19 +156,26 @@ class SessionReplay(Runtime):
         ))  # fmt: skip
 
     async def _replay_submit(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        if await self._replay_form(event, name, more):
+            return
+        player = self.world.player(name)
+        with self._caused_by(event):
+            self.flow.moves.go(player, player.position + 1)
+
+    async def _replay_form(self, event: Event, name: str, more: Sequence[Event]) -> bool:
+        """Send a form; return False if its effects were taken from the log instead."""
         player = self.world.player(name)
         if player.page != event.field:
             self.repeated["left out"] += 1
-            return
+            return True
         left = orjson.loads(event.value)
         if left["form"] is not None:
             form = [(key, text) for key, text in left["form"]]
             await self._post(name, form, left.get("language", ""))
-            return
+            return True
         self.repeated["not kept"] += 1
         await self._repeat(more)
-        with self._caused_by(event):
-            self.flow.moves.go(player, player.position + 1)
+        return False
 
     async def _replay_back(self, event: Event, name: str, more: Sequence[Event]) -> None:
         await self._post(name, [(BACK, "1")])
@@ -269,9 +276,12 @@ class SessionReplay(Runtime):
         """Apply the recorded events as they are."""
         journal = self.world.journal
         for event in events:
-            with self.lock:
-                cause = Cause(*event[7:])
-                journal.fold_for(cause, event.kind, event.subject, event.field, event.value)
+            with self._caused_by(event):
+                if event.kind == "enter":
+                    position = orjson.loads(event.value)["position"]
+                    self.flow.moves.go(self.world.player(event.actor), position)
+                else:
+                    journal.fold(event.kind, event.subject, event.field, event.value)
 
     async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]
