@@ -41,6 +41,7 @@ BELOW = {
         "errors", "experiment", "languages", "log", "templating", "session", "realtime", "flow",
         "version",
     },
+    "otree": {"errors"},
     "reruns": {
         "errors", "experiment", "log", "bridge", "session", "flow", "engine", "analysis",
         "interop",

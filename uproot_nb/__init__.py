@@ -85,6 +85,7 @@ from uproot_nb.notebook.rehearsal import Rehearsal, rehearse
 from uproot_nb.notebook.rooms import room
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import serve
+from uproot_nb.otree.from_otree import from_otree
 from uproot_nb.realtime import chat
 from uproot_nb.realtime.author_functions import (
     move_to_end,
@@ -178,6 +179,7 @@ __all__ = [
     "export_app",
     "filter_entries",
     "fmtnum",
+    "from_otree",
     "get_entries",
     "get_field",
     "get_latest_entry",

@@ -1,0 +1,1 @@
+"""Apps of oTree, translated into notebooks."""
