@@ -16,8 +16,11 @@ BIN := .venv/bin
 # Without bytecode every kernel and every server of the tests would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A file's tests run in one worker, because they share its Jupyter server and its browser.
-PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# A file's tests run in one worker, because they share its Jupyter server and its browser. Tests that
+# start processes wait for them half of the time: two workers for each core.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PARALLEL := -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+CROWDED := -n $(shell expr 2 '*' $(CORES)) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 FOLDERS := --ignore tests/browser --ignore tests/notebooks
 UNITS := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis"
 QUICK := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis and not long"
@@ -39,10 +42,10 @@ docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
 test: lint browser proxy
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
 test-all: lint browser proxy
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(CROWDED)
 
 test-lowest:
 	bash tools/prepare.sh lowest

@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).resolve().parent.parent.parent / "notebooks" / "zero_intelligence.ipynb"
+pytestmark = pytest.mark.timeout(900)  # the notebook takes a minute; on a busy machine, several
 MARKETS = ["1", "2", "3", "4", "5"]
 ASKED = """
 import json
