@@ -311,6 +311,8 @@ def main() -> int:
     parser.add_argument("--players", type=int, default=0, help="how many; by default by app")
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds for one app")
     given = parser.parse_args()
+    given.folder = given.folder.resolve()
+    os.chdir(given.folder)  # as the framework does: apps may open files by paths below it
     names = [name for name in given.apps or apps_in(given.folder) if name not in given.without]
     totals: Counter[str] = Counter()
     for outcome in outcomes(given.folder, names, given.players, given.patience):

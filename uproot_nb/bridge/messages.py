@@ -214,10 +214,11 @@ class HttpRequest(BridgeMessage, frozen=True):
 
     `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to see
     it and "enter" to go in; or "api" for the experiment's own api, with `method`, the `path` below
-    its address and the `content` that was sent. `player` is empty unless it is about a player's
-    page. `form` and `query` are (name, value) pairs; `languages` is the Accept-Language header;
-    `headers` are others that authors may use, by lower-case name. `files` were sent with the form:
-    field name, file name without any folder, content type, path on this machine, size in bytes.
+    its address and the `content` that was sent; or "app_api" for an app's `api` or `api2`, where
+    `path` is "api2/app/rest". `player` is empty unless it is about a player's page. `form` and
+    `query` are (name, value) pairs; `languages` is the Accept-Language header; `headers` are
+    others that authors may use, by lower-case name. `files` were sent with the form: field name,
+    file name without any folder, content type, path on this machine, size in bytes.
     They are removed once the request is answered.
     """
 

@@ -202,7 +202,8 @@ class Showing:
             "simulate": self._simulate, "app": app.name, "name": page.__name__ if page else "",
             "back": self._position_before(player) is not None,
             "wait": bool(page and page.waits), "kind": page._kind if page else "",
-            "api": "api/" if app.api else None,
+            "api": "api/" if app.api else None, "session": self._world.name,
+            "player": player.name,
         }  # fmt: skip
         if decimal_sign(language) != POINT:
             boot["decimal"] = decimal_sign(language)

@@ -218,7 +218,8 @@ def template_functions(form: Form) -> dict[str, Callable[..., Markup]]:
     }
 
 
-def _likert_grid(*fields: Any) -> Markup:
+def _likert_grid(*fields: Any, breakpoint: int = 0) -> Markup:
+    """Draw scales as a grid; *breakpoint* has no effect, and is there for the framework's apps."""
     for field in fields:
         if not isinstance(field, BoundField) or field.shape != "likert":
             what = f"'{field.name}' is a {field.type}, not a LikertField."

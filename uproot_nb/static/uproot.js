@@ -238,6 +238,12 @@
             this.acked = since;
             this.timer = null;
             this.bus = new EventTarget();
+            this.heard = false;     // whether somebody listens to pushes without a name
+        }
+
+        listen(event, handler) {
+            this.heard = true;
+            window.addEventListener(event, handler);
         }
 
         deliver({ seq, event, data }) {
@@ -246,8 +252,15 @@
             if (this.timer === null) this.timer = setTimeout(() => this.ack(), ACK_EVERY);
             // An EventTarget reports a handler's exception and calls the next handler.
             if (event) this.bus.dispatchEvent(new CustomEvent(event, { detail: { event, data, seq } }));
-            else if (typeof uproot.receive === "function") attempt(() => uproot.receive(data));
-            else console.info("No handler for this push; set uproot.receive = (data) => …", data);
+            else this.deliverUnnamed({ event, data, seq });
+        }
+
+        /* Also to those who listen by the names of the uproot framework. */
+        deliverUnnamed(detail) {
+            ["UprootInternalReceived", "UprootQueue"].forEach((name) => window.dispatchEvent(new CustomEvent(name, { detail })));
+            const { data } = detail;
+            if (typeof uproot.receive === "function") attempt(() => uproot.receive(data));
+            else if (!this.heard) console.info("No handler for this push; set uproot.receive = (data) => …", data);
         }
 
         ack() {
@@ -277,7 +290,7 @@
         hear(event) {
             const element = event.target;
             if (event instanceof ErrorEvent) this.note(event.error ?? event.message, event.filename, event.lineno);
-            else if (element instanceof Element) this.note(`This could not be loaded: ${element.src || element.href || element.tagName}`, "", 0);
+            else if (element instanceof Element && addressOf(element) !== "") this.note(`This could not be loaded: ${element.src || element.href || element.tagName}`, "", 0);
         }
 
         note(error, source, line) {
@@ -307,6 +320,9 @@
             return wellFormed(secret ? text.replaceAll(secret, "…") : text);
         }
     }
+
+    /* An image whose address a script will set later, as in <img src="">, has failed nowhere. */
+    const addressOf = (element) => element.getAttribute("src") ?? element.getAttribute("href");
 
     const LOST = new Set(["Disconnected", "SessionClosed"]);
 
@@ -603,6 +619,10 @@
         /* The name of this page: "app/Page", or "Page" in a notebook. */
         currentPage: [boot.app, boot.name].filter(Boolean).join("/"),
 
+        /* The names of the session and of the player. */
+        sname: boot.session || null,
+        uname: boot.player || null,
+
         /* Handles pushes without an event name: uproot.receive = (data) => … */
         receive: null,
 
@@ -611,6 +631,12 @@
 
         /* Handle pushes of this event name; event.detail.data is the data sent. */
         onCustomEvent: (name, handler) => pushes.bus.addEventListener(name, handler),
+
+        /* Handle events of the page itself, such as "PageTimeout", and "Received" for pushes without a name. */
+        onInternalEvent: (name, handler) => pushes.listen(`UprootInternal${name}`, handler),
+
+        /* Handle pushes without a name, several of you. */
+        onQueue: (handler) => pushes.listen("UprootQueue", handler),
 
         /* Run when the page's elements are loaded. */
         onStart(action) {
@@ -640,6 +666,12 @@
         api(path = "", options = {}) {
             if (boot.api) return fetch(new URL(path, new URL(boot.api, location.href)), options);
             return Promise.reject(namedError("NoApi", "uproot.api: this experiment has no api. Define api(request, session) beside its pages."));
+        },
+
+        /* Call the function api2(session, request) of an app of this session. */
+        api2(app, options = {}) {
+            const path = `../../api2/${encodeURIComponent(app)}/${encodeURIComponent(uproot.sname)}/`;
+            return fetch(new URL(path, location.href), options);
         },
 
         /* The value chosen in a group of radio buttons or a drop-down list, or null. */
