@@ -389,6 +389,25 @@ def test_a_live_method_answers_all_or_one(tmp_path: Path, monkeypatch: Any) -> N
     assert 'uproot.invoke("live_send", {data})' in text
 
 
+def test_a_live_method_may_answer_several_times(tmp_path: Path, monkeypatch: Any) -> None:
+    code = """
+    class Trade(Page):
+        @staticmethod
+        async def live_method(player, data):
+            yield {0: data}
+            yield {player.id_in_group: data + 1}
+
+
+    page_sequence = [Trade]
+    """
+    path, _ = made(tmp_path, code, size=2)
+    with serve_notebook(path, monkeypatch) as session:
+        one, two = session
+        one.call("live_send", data=3)
+        assert [one.push("liveRecv").data, one.push("liveRecv").data] == [3, 4]
+        assert two.push("liveRecv").data == 3
+
+
 ARRIVAL = """
 class Meet(WaitPage):
     group_by_arrival_time = True

@@ -262,12 +262,16 @@ class PageWriter:
         if not parts.has("live_method"):
             return ""
         self._translator.stand_ins.add("push_answer")
-        lines = [
-            "@live",
-            "def live_send(page, player, data):",
-            f"    push_answer(player, {self._live_name(parts)}(player, data))",
-        ]
-        return "\n".join(lines)
+        called = f"{self._live_name(parts)}(player, data)"
+        if _is_async(parts.functions.get("live_method")):
+            lines = [
+                "async def live_send(page, player, data):",
+                f"    async for answer in {called}:",
+                "        push_answer(player, answer)",
+            ]
+        else:
+            lines = ["def live_send(page, player, data):", f"    push_answer(player, {called})"]
+        return "\n".join(["@live", *lines])
 
     def _live_name(self, parts: _PageParts) -> str:
         if "live_method" in parts.functions:
@@ -279,7 +283,8 @@ class PageWriter:
         if found is None:
             return ""
         names = ", ".join(_parameters(found))
-        return f"def {self._live_name(parts)}({names}):\n{self._body(found)}\n\n\n"
+        word = "async def" if _is_async(found) else "def"
+        return f"{word} {self._live_name(parts)}({names}):\n{self._body(found)}\n\n\n"
 
     # ---- wait pages ----
 
@@ -340,6 +345,10 @@ class PageWriter:
         folder = self._app.folder
         places = [folder / name, folder.parent / name, folder.parent / "_templates" / name]
         return next((place for place in places if place.is_file()), None)
+
+
+def _is_async(function: cst.FunctionDef | None) -> bool:
+    return function is not None and function.asynchronous is not None
 
 
 def _parameters(function: cst.FunctionDef) -> list[str]:
