@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -15,6 +17,7 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.experiment.query import FieldReference
 from uproot_nb.flow import dropouts
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
@@ -25,7 +28,8 @@ from uproot_nb.session.world import World, world_here
 from uproot_nb.templating import formatting
 
 __all__ = [
-    "add_chat_player", "add_to_group", "check_session", "combine", "create_group",
+    "FrozenDottedDict", "add_chat_player", "add_to_group", "as_identifier", "ensure_awaitable",
+    "entry_matches", "noop", "resolve", "vertical", "check_session", "combine", "create_group",
     "create_groups", "ensure",
     "ensure_not_none", "find_online", "fmtnum", "get_setting", "identify", "mark_dropout",
     "materialize", "move_to_end", "move_to_page", "notify", "page2path", "return_or_raise",
@@ -248,3 +252,60 @@ def valid_token(x: str) -> bool:
 def sha256(b: str | bytes) -> str:
     """Return the SHA-256 of a text or of bytes, in hex digits."""
     return hashlib.sha256(b.encode() if isinstance(b, str) else b).hexdigest()
+
+
+class FrozenDottedDict(dict[str, Any]):
+    """A dict that cannot be changed, whose values are attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("This dict cannot be changed. Make a new one: dict(old, name=value).")
+
+    __setattr__ = __setitem__ = __delitem__ = __delattr__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+
+def as_identifier(kind: type, obj: Any) -> Any:
+    """Return the identifier of something; an error if it is of another kind."""
+    found = identify(obj)
+    if not isinstance(found, kind):
+        raise TypeError(f"{obj!r} has no {kind.__name__}. Pass something that has one.")
+    return found
+
+
+async def ensure_awaitable(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function, async or not, and return its result."""
+    result = func(*args, **kwargs)
+    return await result if inspect.isawaitable(result) else result
+
+
+def entry_matches(
+    entry: Any, predicate: Callable[[Any], bool] | None, field_filters: dict[str, Any]
+) -> bool:
+    """Return whether an entry passes a test and has these values."""
+    if predicate is not None and not predicate(entry):
+        return False
+    missing = object()
+    return all(getattr(entry, name, missing) == value for name, value in field_filters.items())
+
+
+def resolve(referent: Any, obj: Any) -> Any:
+    """Return what `_.field` stands for in an object, and anything else as it is."""
+    if not isinstance(referent, FieldReference):
+        return referent
+    return operator.attrgetter(".".join(referent._path))(obj)
+
+
+def noop(s: str) -> str:
+    """Return a text as it is."""
+    return s
+
+
+def vertical(matrix: Iterable[Iterable[Any]]) -> Iterable[list[Any]]:
+    """Return the columns of rows: `for name, bids in vertical(rows)`."""
+    return map(list, zip(*matrix, strict=False))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
-from uproot_nb.interop.names import EARLIER, NAMES
+from uproot_nb.interop.names import EARLIER, LAZY, NAMES
 from uproot_nb.interop.project import ProjectFile
 
 __all__ = ["Facade", "framework_modules"]
@@ -28,7 +29,10 @@ class Facade(ModuleType):
         self.__dict__.update(names, __all__=list(names))
         self.__earlier__ = EARLIER if name == SMITHEREENS else {}
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
+        home = LAZY.get(self.__name__, {}).get(name)
+        if home is not None:
+            return getattr(import_module(home), name)
         raise AttributeError(
             f"uproot_nb has no '{self.__name__}.{name}'.\n"
             "Write what it does in the app; docs/ lists what there is."

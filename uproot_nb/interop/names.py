@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from uproot_nb.experiment import fields, identifiers, order, pages
@@ -17,7 +17,7 @@ from uproot_nb.experiment.live import live
 from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import watch_for_dropout
-from uproot_nb.interop import dialect
+from uproot_nb.interop import chat_views, dialect, tokens
 from uproot_nb.interop.openers import OPENERS
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
@@ -28,7 +28,7 @@ from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.model import Model
 from uproot_nb.templating.formatting import to
 
-__all__ = ["CALLBACK_NAMES", "EARLIER", "NAMES"]
+__all__ = ["CALLBACK_NAMES", "EARLIER", "LAZY", "NAMES"]
 
 CALLBACK_NAMES: Mapping[str, tuple[str, ...]] = {
     "new_session": ("session",), "new_player": ("player",), "language": ("player",),
@@ -52,6 +52,16 @@ _KINDS = {
 }  # fmt: skip
 _REFERENCES = _of(dialect, "identify", "materialize")
 _CHECKS = _of(dialect, "ensure", "ensure_not_none", "return_or_raise", "valid_token")
+_TOKENS = _of(tokens, "ALPHANUMERIC", "token", "token_unchecked", "tokens")
+_ANNOTATIONS = dict.fromkeys(
+    (
+        "Identifier", "MaybeAwaitable", "PageCallable", "PageContext", "PageDataCallable",
+        "PageFields", "PageLike", "PageRequestCallable", "PageValidationErrors", "Sessionname",
+        "Username", "Value",
+    ),
+    Any,
+)  # fmt: skip
+"""Names in annotations of apps, which annotations alone use."""
 _DRAWS = {"rng": rng, "uuid": uuid}
 _TYPING = {"Any": Any, "cast": typing.cast}
 
@@ -82,6 +92,7 @@ _SMITHEREENS = {
 NAMES: Mapping[str, Mapping[str, Any]] = {
     "uproot": {
         **_PAGES, **_of(dialect, "find_online", "who_online"),
+        "find_online_delta": dialect.find_online,
         "PlayerIdentifier": identifiers.PlayerIdentifier,
     },
     "uproot.smithereens": _SMITHEREENS,
@@ -102,9 +113,13 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
             models, "create_model", "add_entry", "add_raw_entry", "get_entries", "filter_entries",
             "get_latest_entry", "get_field", "get_storage", "model_exists",
         ),
+        "StoredEntry": tuple, "T": TypeVar("T"), "entry_matches": dialect.entry_matches,
     },
     "uproot.types": {
         **_PAGES, **_IDENTIFIERS, **_KINDS, **_REFERENCES, **_DRAWS, **_CHECKS, **_TYPING,
+        **_TOKENS, **_ANNOTATIONS,
+        **_of(dialect, "as_identifier", "ensure_awaitable", "noop", "vertical"),
+        "InternalPage": pages.NoshowPage, "FrozenDottedDict": dialect.FrozenDottedDict,
         "Bunch": Bunch, "StorageBunch": Bunch, "FieldReferent": FieldReference,
         "Comparison": Condition,
         "SmoothOperator": order.Operator, "sha256": dialect.sha256,
@@ -114,10 +129,27 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         chat, "Message", "add_message", "create", "exists", "messages", "notify", "on_message",
         "players",
     )
-    | {"add_player": dialect.add_chat_player},
-    "uproot.queries": {"FieldReferent": FieldReference, "Comparison": Condition},
-    "uproot.constraints": _CHECKS,
+    | {"add_player": dialect.add_chat_player, "model": models.get_storage}
+    | {"MAX_MESSAGE_LENGTH": chat.LONGEST}
+    | _of(chat_views, "anonymize", "has_messages", "is_adminchat", "show_msg"),
+    "uproot.queries": {
+        "FieldReferent": FieldReference, "Comparison": Condition, "resolve": dialect.resolve,
+    },
+    "uproot.constraints": {
+        **_CHECKS, "TOKEN_CHARS": tokens.TOKEN_CHARS, "T": TypeVar("T"),
+    },
     "uproot.jobs": {"spawn": realtime.spawn},
     "uproot.pages": {"page2path": dialect.page2path},
 }  # fmt: skip
 """What each of the framework's modules offers."""
+
+LAZY: Mapping[str, Mapping[str, str]] = {
+    "uproot.fields": dict.fromkeys(
+        (
+            "EMAIL_PATTERN", "EmailValidator", "Number", "NumberField", "RangeField",
+            "RequiredField", "TextField",
+        ),
+        "uproot_nb.interop.field_bases",
+    ),
+}  # fmt: skip
+"""Names that need WTForms, and our modules: they are loaded when an app asks for them."""

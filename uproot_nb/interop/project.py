@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import BadApp
+from uproot_nb.interop.tokens import TOKEN_CHARS
 
 __all__ = ["ProjectFile"]
 
@@ -33,7 +34,14 @@ class ProjectFile:
             "uproot.deployment": self._deployment(),
             "uproot.cli": {"cli": _nothing},
             "uproot.server": {"load_config": self._load_config, "uproot_server": None},
-            "uproot.rooms": {"room": _room, "from_file": self._labels},
+            "uproot.rooms": {
+                "room": _room,
+                "from_file": self._labels,
+                "freejoin": _free,
+                "validate": _admits,
+                "constrain_label": _label,
+                "RoomType": dict,
+            },
         }
         """What the framework's modules offer for this."""
 
@@ -71,7 +79,8 @@ class ProjectFile:
 
     def _labels(self, filename: str) -> list[str]:
         lines = (self.project / filename).read_text("utf-8").splitlines()
-        return [line.strip() for line in lines if line.strip()]
+        labels = (line.partition("#")[0].strip() for line in lines)
+        return list(dict.fromkeys(filter(None, labels)))
 
 
 def _room(
@@ -94,3 +103,24 @@ def _auto_login() -> Any:
 
 def _nothing(*arguments: Any, **keywords: Any) -> None:
     """What the framework's server would do is the notebook's to do."""
+
+
+def _free(room: dict[str, Any]) -> bool:
+    """Return whether a room admits anybody, and any number of them."""
+    return not room["labels"] and room["capacity"] is None
+
+
+def _admits(room: dict[str, Any], label: str) -> bool:
+    """Return whether somebody with a label may enter a room."""
+    if _free(room) or room["labels"] is None:
+        return True
+    return label != "" and (not room["labels"] or label in room["labels"])
+
+
+def _label(label: Any) -> str:
+    """Return a label without the characters that labels cannot have, of 128 characters at most."""
+    return (
+        "".join(sign for sign in label if sign in TOKEN_CHARS)[:128]
+        if isinstance(label, str)
+        else ""
+    )

@@ -35,7 +35,7 @@ from uproot_nb.session.world import World, world_of
 
 __all__ = [
     "LIVE_METHODS", "Message", "TEXTS", "add_message", "add_player", "chat_functions", "create",
-    "exists", "free_pseudonym", "messages", "notify", "on_message", "players",
+    "exists", "free_pseudonym", "messages", "notify", "on_message", "players", "pseudonym_of",
 ]  # fmt: skip
 
 MEMBERS, LISTENER = "members", "on_message"
@@ -124,6 +124,13 @@ def players(chat: Chat) -> Bunch[Player]:
     with found._world.lock:
         members = [found._world.player(name) for name in found._read(MEMBERS)]
         return Bunch(members, found.name)
+
+
+def pseudonym_of(chat: Chat, player: Player | PlayerIdentifier) -> str | None:
+    """Return the name by which a member is known in a chat; None for somebody else."""
+    found = _chat(chat, player)
+    names: Mapping[str, str] = found._read(MEMBERS)
+    return names.get(world_of(found).find_player(player).name)
 
 
 def messages(chat: Chat) -> list[Stamped]:
