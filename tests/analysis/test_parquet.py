@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,17 @@ def test_long_values_make_groups_of_few_rows(tmp_path: Path) -> None:
     written = pyarrow.parquet.ParquetFile(tmp_path / "table.parquet")
     assert written.metadata.num_rows == 40
     assert written.metadata.num_row_groups > 1
+
+
+def test_a_group_that_cannot_be_written_fails_the_table_and_leaves_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = threading.active_count()
+    file = Parquet(tmp_path / "table.parquet", {"price": "number"})
+    monkeypatch.setattr(file, "_write_group", full)
+    with pytest.raises(OSError, match="No space"), file:
+        file.write([["1.5"]])
+    assert threading.active_count() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ _CELLS_A_GROUP = 8_000_000
 _BYTES_A_GROUP = 16_000_000
 _DIFFERENT = frozenset({"seq", "time", "timestamp", "value"})
 """Columns whose values rarely repeat: a dictionary would make them larger."""
+_NUMBERS = frozenset({"integer", "number"})
+"""Kinds of columns of which the file names the least and the greatest value of each group."""
 _PLACE, _CELL = "place", "cell"
 
 
@@ -26,7 +29,8 @@ class Parquet:
     """Parquet with a type for each column; nested and mixed values are texts of JSON.
 
     Rows are gathered to groups, fewer to one where they are wide or long: that bounds what is in
-    memory, but for about two kilobytes a column and group, which the file ends with.
+    memory, but for about two kilobytes a column and group, which the file ends with. A thread
+    writes one group while the next one is gathered.
     """
 
     def __init__(self, path: Path, columns: Columns) -> None:
@@ -41,7 +45,10 @@ class Parquet:
         self._file = parquet.ParquetWriter(
             str(path), self._schema, compression="zstd",
             use_dictionary=[name for name in columns if name not in _DIFFERENT],
+            write_statistics=[name for name, kind in columns.items() if kind in _NUMBERS],
         )  # fmt: skip
+        self._pool = ThreadPoolExecutor(1, "uproot_nb-parquet")
+        self._writing: Future[None] | None = None
         self._most = min(_ROWS_A_GROUP, max(1, _CELLS_A_GROUP // len(columns)))
         self._waiting: list[Any] = []
         self._rows = self._bytes = 0
@@ -99,9 +106,17 @@ class Parquet:
 
     def _flush(self) -> None:
         if self._waiting:
-            table = self._arrow.Table.from_batches(self._waiting).combine_chunks()
+            self._finish_writing()
+            self._writing = self._pool.submit(self._write_group, self._waiting)
             self._waiting, self._rows, self._bytes = [], 0, 0
-            self._file.write_table(table if table.schema == self._schema else self._spread(table))
+
+    def _finish_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write_group(self, batches: list[Any]) -> None:
+        table = self._arrow.Table.from_batches(batches).combine_chunks()
+        self._file.write_table(table if table.schema == self._schema else self._spread(table))
 
     def _spread(self, table: Any) -> Any:
         """Put each cell of sparse rows into the column of its place."""
@@ -135,9 +150,13 @@ class Parquet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._flush()
-        self._file.close()
+        try:
+            if kind is None:
+                self._flush()
+                self._finish_writing()
+        finally:
+            self._pool.shutdown()
+            self._file.close()
 
 
 def _rows_by_number(numbers: Any) -> dict[int, Any]:

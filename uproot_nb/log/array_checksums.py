@@ -66,12 +66,13 @@ def _after_repeated(states: np.ndarray[Any, Any], texts: Repeated) -> np.ndarray
     codes, known = texts
     contents = [text.encode() for text in known]
     lengths, which = np.unique(np.array(list(map(len, contents))), return_inverse=True)
-    shifts = np.stack([_shift(length) for length in lengths.tolist()])
+    shifts = np.concatenate([_shift(length).reshape(-1) for length in lengths.tolist()])
     alone = np.array([_state_after(content, 0) for content in contents], "uint32")
-    shift_of = which[codes]
+    shift_of = (which * 4 * 256)[codes]
     found = alone[codes]
     for place in range(4):
-        found ^= shifts[shift_of, place, (states >> (8 * place)) & 0xFF]
+        byte = (states >> (8 * place)) & 0xFF
+        found ^= shifts[shift_of + (256 * place) + byte]
     return found
 
 
