@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
-from uproot_nb.analysis.arrow_columns import float_texts
+from uproot_nb.analysis.arrow_columns import field_kinds, float_texts
 from uproot_nb.analysis.arrow_writers import open_arrow_writer
 from uproot_nb.analysis.changes import Changed, Changes, long_columns
 from uproot_nb.analysis.export import everything
-from uproot_nb.analysis.json_cells import NOT_FINITE, Column, Kind
+from uproot_nb.analysis.json_cells import NOT_FINITE, Column, Kind, kind_of, readable
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.table_writers import open_writer
 from uproot_nb.analysis.wide_rows import WideRows
@@ -96,6 +97,22 @@ def test_floats_are_written_as_python_writes_them(numbers: list[float]) -> None:
     for some in [numbers, *([number] for number in numbers)]:
         found = float_texts(pyarrow.array(some, pyarrow.float64())).to_pylist()
         assert found == list(map(repr, some))
+
+
+@given(st.lists(st.decimals() | st.integers() | st.floats() | TEXTS, min_size=1))
+@example([Decimal(text) for text in ("-0.00", "0E-7", "1E+3", "12.50", "-7", "1E-30", "sNaN")])
+def test_values_and_their_kinds_are_those_of_each_event(values: list[Any]) -> None:
+    codec = read_codec()
+    texts = [codec.encode(value) for value in values]
+    event = Event(1, 1.0, "m", "set", "session", "x", "", "", "", "", "")
+    [found] = Changes(codec, everything).by_kind(
+        arrays_of([event._replace(field=f"f{n}", value=text) for n, text in enumerate(texts)])
+    )
+    cells = [text if '"$' not in text else readable(text, codec) for text in texts]
+    assert plain_values(found.cells) == cells
+    assert isinstance(found.events, EventArrays)
+    kinds = {(f"f{n}", kind_of(cell)) for n, cell in enumerate(cells)}
+    assert set(field_kinds(found.events, found.cells)) == kinds
 
 
 SPARSE = st.lists(

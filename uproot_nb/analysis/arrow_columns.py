@@ -25,6 +25,10 @@ _BY_FIRST: dict[str | None, Kind] = {
     None: "empty", '"': "text", "t": "boolean", "f": "boolean", "{": "json", "[": "json",
 }  # fmt: skip
 _INTEGER = "^-?[0-9]{1,17}$"
+_FLOAT = "[.eE]"
+_DECIMAL = r'^\{"\$decimal":"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"\}$'
+"""A Decimal as the codec writes it, where it is a number with the same digits."""
+_BEFORE_DIGITS, _BEHIND_DIGITS = len('{"$decimal":"'), -len('"}')
 _PLAIN_FLOATS = 1e-3, 1e10
 """Between these, Arrow and Python write a float with the same digits and without an exponent."""
 
@@ -101,11 +105,25 @@ def new_values(events: EventArrays, codec: Codec) -> Any:
     tagged = compute.and_(compute.match_substring(events.value, '"$'), pyarrow.array(~is_del))
     if not compute.any(tagged).as_py():
         return values
-    sets = is_set[tagged.to_numpy(zero_copy_only=False)].tolist()
-    texts = events.value.filter(tagged).to_pylist()
-    cells = [readable(text, codec) for text in texts]
-    shown = ["null" if c is None and s else c for c, s in zip(cells, sets, strict=True)]
-    return compute.replace_with_mask(values, tagged, pyarrow.array(shown, pyarrow.string()))
+    sets = is_set[tagged.to_numpy(zero_copy_only=False)]
+    cells = _without_tags(events.value.filter(tagged), codec)
+    shown = compute.if_else(pyarrow.array(sets), compute.fill_null(cells, "null"), cells)
+    return compute.replace_with_mask(values, tagged, shown)
+
+
+def _without_tags(values: Any, codec: Codec) -> Any:
+    """Return what `readable` makes of values with tags."""
+    import pyarrow  # lazy: it is an extra
+    import pyarrow.compute as compute  # lazy: it is an extra
+
+    is_decimal = compute.match_substring_regex(values, _DECIMAL)
+    digits = compute.utf8_slice_codeunits(values, _BEFORE_DIGITS, _BEHIND_DIGITS)
+    others = [
+        readable(text, codec) for text in values.filter(compute.invert(is_decimal)).to_pylist()
+    ]
+    return compute.replace_with_mask(
+        digits, compute.invert(is_decimal), pyarrow.array(others, pyarrow.string())
+    )
 
 
 def without_null(values: Any) -> Any:
@@ -163,9 +181,12 @@ def _kinds_of_numbers(cells: Any) -> np.ndarray[Any, Any]:
     import pyarrow  # lazy: it is an extra
     import pyarrow.compute as compute  # lazy: it is an extra
 
-    sure = compute.match_substring_regex(cells, _INTEGER).to_numpy(zero_copy_only=False)
-    kinds = np.full(len(cells), _KINDS.index("integer"), "int32")
-    others = np.flatnonzero(~sure)
+    is_integer, is_float = (
+        compute.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False)
+        for pattern in (_INTEGER, _FLOAT)
+    )
+    kinds = np.where(is_float, _KINDS.index("number"), _KINDS.index("integer")).astype("int32")
+    others = np.flatnonzero(~(is_integer | is_float))
     found = map(kind_of, cells.take(pyarrow.array(others)).to_pylist())
     kinds[others] = [_KINDS.index(kind) for kind in found]
     return kinds

@@ -144,13 +144,16 @@ def _changed(kind: str, events: EventColumns, codec: Codec) -> Changed:
 
 def _pairs(page: EventArrays) -> tuple[Any, list[tuple[str, str]]]:
     """Return the kinds of subjects with their fields as they appear, and the number of each row."""
+    import numpy as np  # lazy: see __init__
     import pyarrow  # lazy: it is an extra
 
     (subject_codes, subjects), (codes, fields) = page.repeated["subject"], page.repeated["field"]
-    encoded = pyarrow.array(subject_codes.astype("int64") * len(fields) + codes).dictionary_encode()
+    of_subjects = list(map(_subject_kind, subjects))
+    kinds = list(dict.fromkeys(of_subjects))
+    kind_codes = np.array(list(map(kinds.index, of_subjects)))[subject_codes]
+    encoded = pyarrow.array(kind_codes * len(fields) + codes).dictionary_encode()
     both = [divmod(number, len(fields)) for number in encoded.dictionary.to_pylist()]
-    pairs = [(_subject_kind(subjects[subject]), fields[field]) for subject, field in both]
-    return encoded.indices.to_numpy(), pairs
+    return encoded.indices.to_numpy(), [(kinds[kind], fields[field]) for kind, field in both]
 
 
 def _value(change: str, text: str, codec: Codec) -> Cell:

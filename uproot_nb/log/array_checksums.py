@@ -13,34 +13,33 @@ from zlib import crc32
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Repeated", "are_sound"]
+__all__ = ["are_sound"]
 
 _ONES = 0xFFFFFFFF
 _SHORT = 48
 """Bytes. Longer texts are faster one by one."""
 
-Repeated = tuple["np.ndarray[Any, Any]", list[str]]
-"""A code for each event, and the text of each code."""
-
 
 def are_sound(
     written: np.ndarray[Any, Any],
     numbers: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]],
-    before: Repeated,
-    values: Any,
-    behind: Repeated,
+    session: str,
+    texts: tuple[Any, Any, Any],
 ) -> bool:
     """Return whether the *written* checksums are those that `checksum_of_event` gives.
 
     Args:
         numbers: seq and time.
-        before: the columns from the session on that stand before the value, each with a zero byte
-            behind it.
-        values: a pyarrow.StringArray without gaps.
-        behind: the columns that stand behind the value, each with a zero byte before it.
+        texts: the columns between session and value, the value, and the columns behind it, joined
+            by zero bytes: a pyarrow.StringArray, and two with a dictionary around it.
     """
-    states = _after_repeated(_after_numbers(*numbers), before)
-    states = _after_repeated(_after_texts(states, values), behind)
+    import pyarrow.compute as compute  # lazy: it is an extra
+
+    heads, values, tails = texts
+    before = compute.binary_join_element_wise(session, heads.dictionary, "", "\0")
+    behind = compute.binary_join_element_wise("", tails.dictionary, "\0")
+    states = _after_repeated(_after_numbers(*numbers), heads.indices.to_numpy(), before)
+    states = _after_repeated(_after_texts(states, values), tails.indices.to_numpy(), behind)
     return bool((~states == written).all())
 
 
@@ -59,17 +58,17 @@ def _after_numbers(seq: np.ndarray[Any, Any], time: np.ndarray[Any, Any]) -> np.
     return states
 
 
-def _after_repeated(states: np.ndarray[Any, Any], texts: Repeated) -> np.ndarray[Any, Any]:
-    """Return the states after the event's text of each."""
+def _after_repeated(
+    states: np.ndarray[Any, Any], codes: np.ndarray[Any, Any], known: Any
+) -> np.ndarray[Any, Any]:
+    """Return the states after the known text of each event's code."""
     import numpy as np  # lazy: see __init__
 
-    codes, known = texts
-    contents = [text.encode() for text in known]
-    lengths, which = np.unique(np.array(list(map(len, contents))), return_inverse=True)
+    alone = _after_texts(np.zeros(len(known), "uint32"), known)
+    lengths, which = np.unique(np.diff(_offsets(known)), return_inverse=True)
     shifts = np.concatenate([_shift(length).reshape(-1) for length in lengths.tolist()])
-    alone = np.array([_state_after(content, 0) for content in contents], "uint32")
     shift_of = (which * 4 * 256)[codes]
-    found = alone[codes]
+    found: np.ndarray[Any, Any] = alone[codes]
     for place in range(4):
         byte = (states >> (8 * place)) & 0xFF
         found ^= shifts[shift_of + (256 * place) + byte]
@@ -80,8 +79,7 @@ def _after_texts(states: np.ndarray[Any, Any], texts: Any) -> np.ndarray[Any, An
     """Return the states after the event's own text of each."""
     import numpy as np  # lazy: see __init__
 
-    _, bounds, content = texts.buffers()
-    offsets = np.frombuffer(bounds, "int32")[texts.offset : texts.offset + len(texts) + 1]
+    content, offsets = texts.buffers()[2], _offsets(texts)
     starts, lengths = offsets[:-1], np.diff(offsets)
     shortest_last = np.argsort(-lengths, kind="stable")
     many_long = int((lengths > _SHORT).sum())
@@ -95,6 +93,14 @@ def _after_texts(states: np.ndarray[Any, Any], texts: Any) -> np.ndarray[Any, An
             states[rows], np.frombuffer(content, "u1"), starts[rows], lengths[rows]
         )
     return found
+
+
+def _offsets(texts: Any) -> np.ndarray[Any, Any]:
+    """Return where each text begins in its array's bytes, and where the last one ends."""
+    import numpy as np  # lazy: see __init__
+
+    bounds: np.ndarray[Any, Any] = np.frombuffer(texts.buffers()[1], "int32")
+    return bounds[texts.offset : texts.offset + len(texts) + 1]
 
 
 def _after_bytes(

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from uproot_nb.log.array_checksums import Repeated, are_sound
+from uproot_nb.log.array_checksums import are_sound
 from uproot_nb.log.events import EventColumns
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ SELECT seq FROM events WHERE session = ? AND seq > ? AND seq <= ?{conditions}
 """
 _TYPES = ["int64", "double", "int64", "string", "string", "string"]
 _HEAD, _TAIL = ("kind", "subject", "field"), ("actor", "page", "cause", "code")
+
+
+Repeated = tuple["np.ndarray[Any, Any]", list[str]]
+"""A code for each event, and the text of each code."""
 
 
 class EventArrays(NamedTuple):
@@ -172,13 +176,8 @@ def _page_of(batch: Any, session: str, is_gapless: bool) -> EventArrays | None:
     numbers = seq.to_numpy(), time.to_numpy()
     if is_gapless and len(seq) != numbers[0][-1] - numbers[0][0] + 1:
         return None
-    try:
-        heads, tails = _encoded(head), _encoded(tail)
-    except UnicodeDecodeError:
-        return None
-    before = heads[0], [f"{session}\0{text}\0" for text in heads[1]]
-    behind = tails[0], [f"\0{text}" for text in tails[1]]
-    if not are_sound(checksum.to_numpy(), numbers, before, value, behind):
+    heads, tails = head.dictionary_encode(), tail.dictionary_encode()
+    if not are_sound(checksum.to_numpy(), numbers, session, (heads, value, tails)):
         return None
     first, last = _split(heads, _HEAD), _split(tails, _TAIL)
     if first is None or last is None:
@@ -186,17 +185,12 @@ def _page_of(batch: Any, session: str, is_gapless: bool) -> EventArrays | None:
     return EventArrays(session, *numbers, value, {**first, **last})
 
 
-def _encoded(column: Any) -> Repeated:
-    encoded = column.dictionary_encode()
-    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
-
-
-def _split(encoded: Repeated, names: tuple[str, ...]) -> dict[str, Repeated] | None:
+def _split(encoded: Any, names: tuple[str, ...]) -> dict[str, Repeated] | None:
     """Return joined texts as codes of each; None if a text has the separator inside."""
     import numpy as np  # lazy: see __init__
 
-    rows, joined = encoded
-    parts = [text.split("\0") for text in joined]
+    rows = encoded.indices.to_numpy()
+    parts = [text.split("\0") for text in encoded.dictionary.to_pylist()]
     if set(map(len, parts)) != {len(names)}:
         return None
     found = {}
