@@ -86,6 +86,28 @@ def test_a_log_that_is_only_read_is_read_by_the_driver_beside_its_writer(log: Sq
     assert arrays_in(pages) == len(pages)
 
 
+def test_a_closed_log_that_is_written_while_it_is_copied_is_read_whole(
+    log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, expected, copied = log.path, list(log.read("market")), []
+    log.close()
+
+    def interrupted(source: str, target: str) -> None:
+        """Copy the file as a writer comes who replaces the first half of it meanwhile."""
+        copied.append(target)
+        content = Path(source).read_bytes()
+        Path(target).write_bytes(b"\0" * (len(content) // 2) + content[len(content) // 2 :])
+        with closing(SqliteLog(path)) as writer:
+            writer.append([event(1, "third")])
+
+    monkeypatch.setattr("shutil.copyfile", interrupted)
+    with closing(SqliteLog(path, readonly=True)) as reader:
+        pages = pages_of(reader)
+    assert events_in(pages) == expected
+    assert arrays_in(pages) == len(pages)
+    assert len(copied) == 1
+
+
 def test_events_that_are_committed_meanwhile_come_with_the_next_read(log: SqliteLog) -> None:
     pages = log.read_arrays("market")
     found = [next(pages)]

@@ -53,7 +53,9 @@ def _after_numbers(seq: np.ndarray[Any, Any], time: np.ndarray[Any, Any]) -> np.
     states = np.full(len(seq), _state_after(bytes(16), _ONES), "uint32")
     for place, effects in enumerate(_effects_of_bytes()):
         column = content[:, place]
-        if column.any():
+        if (column == column[0]).all():  # as most bytes of a page's numbers are
+            states ^= effects[column[0]]
+        else:
             states ^= effects[column]
     return states
 
