@@ -162,7 +162,8 @@ class MissingPackage(UprootError, ModuleNotFoundError):
         ModuleNotFoundError.__init__(
             self,
             f"The app '{app}'{place} needs '{module}', which is not installed.\n"
-            f"Install it with '%pip install {package}' and load the app again.",
+            f"Install it with '%pip install {package}' and load the app again. If it is another "
+            "app, put its folder beside this one.",
             name=module,
         )
 

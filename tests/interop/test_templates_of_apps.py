@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -149,3 +150,30 @@ def test_an_apps_code_knows_whether_pages_fill_themselves_in(tmp_path: Path) -> 
     )  # fmt: skip
     with closing(run):
         assert run.players[0].is_robot is True
+
+
+@pytest.mark.parametrize(
+    ("hook", "template", "line"),
+    [
+        ("    def templatevars(page, player): return {'x': player.nothing}", "", "__init__.py"),
+        ("    def jsvars(page, player): return {'x': 1 / 0}", "", "__init__.py"),
+        ("    def show(page, player): raise KeyError('x')", "", "__init__.py"),
+        ("    pass", "\n{{ 1 / 0 }}", 'Hello.html", line 2'),
+        ("    pass", "\n\n{{ tax(3) }}", "Hello.html, line 3"),
+        ("    pass", "\n{% endif %}", "Hello.html, line 2"),
+    ],
+)
+def test_an_error_on_a_page_names_app_page_line_and_cause(
+    served: ServeApp, capsys: pytest.CaptureFixture[str], hook: str, template: str, line: str
+) -> None:
+    code = f"class Hello(Page):\n{hook}\n\npage_order = [Hello]\n"
+    run = served(BASE.format(template), code)
+    with pytest.raises(HTTPError, match="500"):
+        page(run)
+    assert run.errors["page"].tolist() == ["market/Hello"]
+    assert line in run.errors["traceback"][0]
+    assert run.errors["message"][0]
+    printed = "".join(capsys.readouterr())
+    assert printed.startswith("market/Hello.")
+    assert f"for player/{run.players[0].name} failed" in printed
+    assert line in printed

@@ -77,7 +77,7 @@ class ErrorReports:
         }  # fmt: skip
         if self._note(subject, value, cause):
             who = f" for {subject}" if subject != "session" else ""
-            self._show(f"{cause.cause}{who} failed:\n{text}", cause)
+            self._show(f"{_place(cause)}{who} failed:\n{text}", cause)
 
     def refused(self, kind: str, message: str, cause: Cause) -> None:
         """Log and show a refused call, which the page's own script should not make."""
@@ -187,6 +187,12 @@ class ErrorReports:
         world = self._world
         text = world.codec.encode(value)
         world.journal.write_for(repeated.cause, "error", repeated.subject, str(value["type"]), text)
+
+
+def _place(cause: Cause) -> str:
+    """Return which code failed, with the app of its page: "quiz/Ask.templatevars"."""
+    app, slash, _ = cause.page.partition("/")
+    return f"{app}/{cause.cause}" if slash else cause.cause
 
 
 def _authors_frames(trace: TracebackType | None) -> TracebackType | None:
