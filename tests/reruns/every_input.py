@@ -230,7 +230,7 @@ async def _steer(run: Run) -> None:
     """Moves, dropouts, watches and bots by cells."""
     ann, bob, cem = run.players
     await until(lambda: ann.page == bob.page == "Timed")
-    run.advance(cem)
+    run.advance(cem, defaults={"age": 20})
     run.advance(cem)
     one = Browser(run.link(ann))
     await one.load()

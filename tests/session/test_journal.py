@@ -580,3 +580,38 @@ def test_reading_goes_on_after_an_event_that_is_not_committed_yet(world: World) 
     second = world.journal.write("set", "session", "b", "2")
     found = [event.seq for event in world.journal.read({"set"}, "session", after=first)]
     assert found == [second]
+
+
+# ---- inputs that are logged before what follows from them ----
+
+
+def logged_since(run: Run, seq: int) -> list[str]:
+    """Return the fields of the events after one."""
+    run._refresh()
+    return [event.field for event in run._runtime.world.log.read("market", after=seq)]
+
+
+def test_an_input_is_logged_before_the_first_event_that_follows_and_only_then() -> None:
+    with serving(Market, names=NAMES) as run:
+        writer = run._runtime.world.journal
+        seq = writer.seq
+        with run.lock, writer.input(lambda: writer.write("back", "session", "first", "null")):
+            run.session.a = 1
+            run.session.b = 2
+        with run.lock, writer.input(lambda: writer.write("back", "session", "none", "null")):
+            pass
+        run.session.c = 3
+        assert logged_since(run, seq) == ["first", "a", "b", "c"]
+
+
+def test_inputs_at_the_same_time_are_logged_in_the_order_in_which_they_came() -> None:
+    with serving(Market, names=NAMES) as run:
+        writer = run._runtime.world.journal
+        seq = writer.seq
+
+        def log(name: str) -> None:
+            writer.write("back", "session", name, "null")
+
+        with run.lock, writer.input(lambda: log("first")), writer.input(lambda: log("second")):
+            run.session.a = 1
+        assert logged_since(run, seq) == ["first", "second", "a"]

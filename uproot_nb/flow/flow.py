@@ -158,7 +158,7 @@ class Flow:
 
     async def _show(self, player: Player, request: HttpRequest) -> HttpReply:
         late = self.timeouts.has_passed(player)  # first: the log's order is that of a rerun
-        with self._logged_load(player, request):
+        with self._loading(player, request):
             if self.pause.lasts:
                 page = self.journeys.page(player, player.position)
             else:
@@ -168,19 +168,20 @@ class Flow:
                 page = await self._arrivals.settle(player, visited)
             return await self.showing.show(player, page, request, None)
 
-    def _logged_load(self, player: Player, request: HttpRequest) -> AbstractContextManager[None]:
-        """Log that a browser loads the player's page, if anything follows from it.
-
-        What stands behind the `?` of the address is logged if a hook `early` may read it.
-        """
+    def _loading(self, player: Player, request: HttpRequest) -> AbstractContextManager[None]:
+        """Log that a browser loads the player's page, if anything follows from it."""
         if not self.logs_loads:
             return nullcontext()
         journal = self._world.journal
-        value: dict[str, Any] = {"time": journal.clock()}
+        return journal.input(partial(self._log_load, player, request, journal.clock()))
+
+    def _log_load(self, player: Player, request: HttpRequest, came: float) -> None:
+        """Log a load that came at a time; with the address's query, if `early` may read it."""
+        value: dict[str, Any] = {"time": came}
         if request.query and any(hasattr(page, "early") for page in self.pages):
             value["query"] = [list(pair) for pair in request.query]
         cause, text = self.moves.cause(player, "load"), self._world.codec.encode(value)
-        return journal.input(cause, "load", player.subject, player.page or "", text)
+        self._world.journal.write_for(cause, "load", player.subject, player.page or "", text)
 
     def _must_wait(self, request: HttpRequest) -> bool:
         if not self.pause.lasts or request.action in (

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from sqlite3 import Error as SqliteError
 from typing import Any, NamedTuple
 
@@ -155,8 +155,8 @@ class Journal:
         self._watching: dict[str, list[Callable[[Event], None]]] = {}
         self.turns = itertools.count(1)
         """Numbers the turns of calls and forms."""
-        self._inputs: list[tuple[Cause, str, str, str, str]] = []
-        """Inputs that are logged before the next event."""
+        self._inputs: deque[Callable[[], None]] = deque()
+        """What logs the inputs that are to be logged before the next event."""
         self._acts: list[Callable[[], None]] = []
         self._due: deque[Callable[[], None]] = deque()
         self._scheduled = False
@@ -222,23 +222,23 @@ class Journal:
         return Beginning(self.seq, next(self.turns), time.perf_counter())
 
     @contextmanager
-    def input(
-        self, cause: Cause, kind: str, subject: str, field: str, value: str
-    ) -> Iterator[None]:
-        """Log an input before the first event that follows it; without one, it is not logged."""
-        row = cause, kind, subject, field, value
-        with self.lock:
-            self._inputs.append(row)
+    def input(self, log: Callable[[], None]) -> Iterator[None]:
+        """Log an input before the first event that follows it; without one, it is not logged.
+
+        Args:
+            log: writes the event; called under the lock.
+        """
+        self._inputs.append(log)
         try:
             yield
         finally:
-            with self.lock:
-                self._inputs = [one for one in self._inputs if one is not row]
+            with suppress(ValueError):  # it was logged
+                self._inputs.remove(log)
 
     def _log_inputs(self) -> None:
-        inputs, self._inputs = self._inputs, []
-        for row in inputs:
-            self._add(*row)
+        inputs = [self._inputs.popleft() for _ in range(len(self._inputs))]
+        for log in inputs:
+            log()
 
     def finish(self, cause: Cause) -> None:
         """Record that a call has its outcome, under the same lock as that row."""
