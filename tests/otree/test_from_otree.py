@@ -552,6 +552,83 @@ def test_what_is_not_translated_stands_with_its_file_and_line(tmp_path: Path) ->
         assert line in text, line
 
 
+METHODS = """
+class Give(Page):
+    form_model = 'player'
+    form_fields = ['gift']
+
+    def is_displayed(self):
+        return self.player.id_in_group == 1 and self.round_number == 1
+
+
+class Wait(WaitPage):
+    after_all_players_arrive = 'share'
+
+
+class Results(Page):
+    def vars_for_template(self):
+        return dict(mine=self.player.half(self.group.pot))
+
+
+page_sequence = [Give, Wait, Results]
+"""
+
+
+def test_methods_of_models_become_functions(tmp_path: Path, monkeypatch: Any) -> None:
+    group = """pot = models.IntegerField()
+
+    def share(self):
+        self.pot = self.get_player_by_id(1).gift
+        for p in self.get_players():
+            p.note(self.pot)
+"""
+    player = """gift = models.IntegerField()
+    noted = models.IntegerField()
+
+    def note(self, pot):
+        self.noted = pot
+
+    def half(self, pot):
+        return pot / 2 + self.id_in_group
+"""
+    shown = "{{ block content }}Mine: {{ mine }}{{ endblock }}"
+    path, _ = made(tmp_path, METHODS, size=2, group=group, player=player, Results=shown)
+    with serve_notebook(path, monkeypatch) as session:
+        session[0].submit(gift=4)
+        session[0].assert_reads("Mine: 3.0")
+        session[1].assert_reads("Mine: 4.0")
+        assert session[1].player.noted == 4
+
+
+def test_imports_of_the_projects_own_modules_become_comments(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    code = """
+    import math
+    import shared
+    from . import words
+    from settings import PRICE
+
+
+    class Show(Page):
+        pass
+
+
+    page_sequence = [Show]
+    """
+    app = write_app(tmp_path, code)
+    (app.parent / "shared.py").write_text("", "utf-8")
+    (app.parent / "settings.py").write_text("SESSION_CONFIGS = [make(), dict(a=b())]\n", "utf-8")
+    text = (app / "__init__.py").read_text("utf-8")
+    (app / "__init__.py").write_text(f"from __future__ import annotations\n{text}", "utf-8")
+    path, cells = translate(app, tmp_path)
+    names, _ = load_notebook(path, monkeypatch)
+    assert "math" in names
+    for line in ("# import shared", "# from . import words", "# from settings import PRICE"):
+        assert line in cells
+    assert cells.count("copy what it imports into the notebook.") == 6  # three, in both places
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [

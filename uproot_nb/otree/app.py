@@ -42,6 +42,8 @@ class OtreeApp:
     pages: dict[str, cst.ClassDef] = field(default_factory=dict)
     waits: set[str] = field(default_factory=set)
     functions: dict[str, cst.FunctionDef] = field(default_factory=dict)
+    methods: dict[str, str] = field(default_factory=dict)
+    """Functions that stand in a model's class, as they did before oTree 5, and which model."""
     factories: set[str] = field(default_factory=set)
     """Functions that make fields; they are put in where they are called."""
     order: cst.BaseExpression | None = None
@@ -200,6 +202,9 @@ def _take_class(app: OtreeApp, node: cst.ClassDef) -> None:
         app.constants = node
     elif found := [MODELS[base] for base in bases if base in MODELS]:
         app.models[found[0]].fields.update(_fields(app, node))
+        for method in methods(node):
+            app.functions[method.name.value] = method
+            app.methods[method.name.value] = found[0]
     elif any(base in PAGES or base in app.pages for base in bases):
         app.pages[node.name.value] = node
         if any(base == "WaitPage" or base in app.waits for base in bases):
@@ -269,8 +274,9 @@ def _imports_otree(statement: Any) -> bool:
     if not isinstance(statement, cst.SimpleStatementLine):
         return False
     small = statement.body[0]
-    if isinstance(small, cst.ImportFrom):
-        return small.module is not None and code_of(small.module).partition(".")[0] == "otree"
+    if isinstance(small, cst.ImportFrom) and small.module is not None and not small.relative:
+        # Annotations, for which there is __future__, are left out.
+        return code_of(small.module).partition(".")[0] in ("otree", "__future__")
     if isinstance(small, cst.Import):
         return all(code_of(alias.name).partition(".")[0] == "otree" for alias in small.names)
     return False
@@ -284,8 +290,10 @@ def session_config(app: OtreeApp) -> dict[str, Any]:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 found[node.targets[0].id] = _literal(node.value)
-    own = [c for c in found.get(_CONFIGS) or () if app.name in (c.get("app_sequence") or ())]
-    return {**(found.get(_DEFAULTS) or {}), **(own[0] if own else {})}
+    written = [c for c in found.get(_CONFIGS) or () if isinstance(c, dict)]
+    own = [c for c in written if app.name in (c.get("app_sequence") or ())]
+    settings = {**(found.get(_DEFAULTS) or {}), **(own[0] if own else {})}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _literal(node: ast.expr) -> Any:

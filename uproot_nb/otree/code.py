@@ -68,6 +68,7 @@ class Translator(cst.CSTTransformer):
         super().__init__()
         self._app, self._remarks = app, remarks
         self._owners: dict[str, str] = {}
+        self._model = ""
         self._amounts: set[str] = set()
         self._money = {"payoff"} | {
             name
@@ -78,14 +79,14 @@ class Translator(cst.CSTTransformer):
         self.stand_ins: set[str] = set()
         """Functions that the translated code calls, and that the notebook has to define."""
 
-    def node(self, node: Any) -> Any:
-        """Return a part in our terms."""
-        self._owners, self._amounts = {}, set()
+    def node(self, node: Any, model: str = "") -> Any:
+        """Return a part in our terms; in a method of a model `self` is that model."""
+        self._owners, self._amounts, self._model = {}, set(), model
         return node.visit(self)
 
-    def text(self, node: cst.CSTNode) -> str:
+    def text(self, node: cst.CSTNode, model: str = "") -> str:
         """Return a part in our terms, as Python."""
-        return code_of(self.node(node)).strip("\n")
+        return code_of(self.node(node, model)).strip("\n")
 
     def remark(self, node: cst.CSTNode, text: str) -> None:
         """Note what is not translated."""
@@ -96,7 +97,8 @@ class Translator(cst.CSTTransformer):
     def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> Any:
         """Rename attributes of players, groups, subsessions and sessions."""
         name, base = updated.attr.value, updated.value
-        if isinstance(original.value, cst.Name) and original.value.value == "self":
+        of_page = isinstance(original.value, cst.Name) and original.value.value == "self"
+        if of_page and not self._model:
             return self._of_self(name, updated)
         if name == "participant":
             return base
@@ -121,7 +123,9 @@ class Translator(cst.CSTTransformer):
     def _of_self(self, name: str, updated: cst.Attribute) -> Any:
         if name in _SELF:
             return _parsed(_SELF[name])
-        return _parsed("player.round") if name == "round_number" else updated
+        if name == "round_number":
+            return _parsed("1" if self._app.rounds == 1 else "player.round")
+        return updated
 
     def _round_of(self, original: cst.Attribute, base: Any) -> Any:
         """Return the round of whom a subsession belongs to: groups need not be in the same one."""
@@ -154,6 +158,8 @@ class Translator(cst.CSTTransformer):
 
     def leave_Name(self, original: cst.Name, updated: cst.Name) -> Any:
         """Rename oTree's own names."""
+        if updated.value == "self" and self._model:
+            return cst.Name(self._model)
         if updated.value == "__name__":
             return cst.SimpleString(repr(self._app.name))
         renamed = {"Currency": "cu", "Constants": "C", "creating_session": "set_up_round"}
@@ -216,6 +222,9 @@ class Translator(cst.CSTTransformer):
         base = code_of(func.value) if isinstance(func, cst.Attribute) else ""
         if name in _AS_ATTRIBUTE and not updated.args:
             return _parsed(f"{base}.{_AS_ATTRIBUTE[name]}")
+        if name in self._app.methods:
+            given = [cst.Arg(_parsed(base)), *updated.args]
+            return updated.with_changes(func=cst.Name(name), args=given)
         if name in _SAME_CALL:
             return self._same_call(original, updated, name, base)
         if name.startswith("get_") and name.endswith("_display") and not updated.args:

@@ -104,11 +104,33 @@ class _NotebookWriter:
         )
 
     def _imports(self) -> str:
-        lines = [self._translator.text(statement) for statement in self._app.beside]
+        lines = [self._beside(statement) for statement in self._app.beside]
         above = [f for f in self._app.functions.values() if self._app.is_above(f)]
         lines += [f"\n\n{self._translator.text(function)}" for function in above]
         text = "\n".join(["from uproot_nb import *", "", *(line for line in lines if line.strip())])
         return self._with_remarks(text + self._unknown())
+
+    def _beside(self, statement: Any) -> str:
+        """Return another statement; an import of a module of the project becomes a comment."""
+        text = self._translator.text(statement)
+        if not self._is_own_import(statement):
+            return text
+        self._translator.remark(statement, "copy what it imports into the notebook.")
+        return textwrap.indent(text, "# ")
+
+    def _is_own_import(self, statement: Any) -> bool:
+        small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+        if isinstance(small, cst.Import):
+            names = [code_of(alias.name) for alias in small.names]
+        elif isinstance(small, cst.ImportFrom):
+            if small.relative or small.module is None:
+                return True
+            names = [code_of(small.module)]
+        else:
+            return False
+        project = self._app.folder.parent
+        tops = [name.partition(".")[0] for name in names]
+        return any((project / top).is_dir() or (project / f"{top}.py").is_file() for top in tops)
 
     def _unknown(self) -> str:
         """Return classes such as ExtraModel's as comments."""
@@ -135,7 +157,8 @@ class _NotebookWriter:
             if name in _LEFT_OUT:
                 self._translator.remark(function, f"{name}() was left out: {_LEFT_OUT[name]}.")
             elif name not in self._app.factories and not self._app.is_above(function):
-                texts.append(self._translator.text(function))
+                model = self._app.methods.get(name, "")
+                texts.append(self._translator.text(function, model).removeprefix("    "))
         return self._with_remarks("\n\n\n".join(texts))
 
     def _labels(self) -> str:
