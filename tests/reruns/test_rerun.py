@@ -50,6 +50,10 @@ RULE = {"factor": 2}
 """The payoff rule; a test changes it between recording and rerun."""
 
 
+unanswered = pytest.mark.filterwarnings("ignore:Not answered")
+"""Moves players past forms, of which `run.advance` warns."""
+
+
 @pytest.fixture(autouse=True)
 def two_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RULE, "factor", 2)
@@ -336,6 +340,7 @@ async def test_rooms_moves_pauses_models_and_dropouts_come_again() -> None:
 
 
 @pytest.mark.long
+@unanswered
 async def test_what_a_researcher_steers_comes_again() -> None:
     """By a cell or the monitor; bots that a cell lets in; more places."""
     with serving(Ask, Tell, Desk, names=DESK, players=3) as run:
@@ -356,6 +361,7 @@ async def test_what_a_researcher_steers_comes_again() -> None:
         assert "left out" not in again.repeated
 
 
+@unanswered
 @pytest.mark.parametrize(
     "order",
     [[Rounds(Tell, Ask, n=2)], [Between(Ask, Tell), Rounds(Ask, n=2)], [Repeat(Ask, Tell), Desk]],
@@ -468,6 +474,7 @@ def test_only_times_by_the_clock_may_be_a_little_different() -> None:
     assert alike(None, None)
 
 
+@unanswered
 async def test_what_a_cell_did_is_told_as_the_cells() -> None:
     """A cell is no function, and the researcher no player."""
     with serving(Ask, Tell, names={}, players=1) as run:
