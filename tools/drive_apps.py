@@ -61,7 +61,9 @@ ANSWER = """(tries) => {
     const within = (one) => {
         const bound = (name, other) => (one.hasAttribute(name) ? Number(one.getAttribute(name)) : other);
         const low = bound("min", 0), high = bound("max", low + 10), step = bound("step", 1) || 1;
-        const steps = Math.floor((high - low) / step / 2 + 1e-9) + tries;
+        // The middle; if the page refuses it, the smallest value, then the numbers near the middle.
+        const middle = Math.floor((high - low) / step / 2 + 1e-9);
+        const steps = tries === 1 ? 0 : middle + tries;
         return String(Number(Math.min(high, low + steps * step).toFixed(6)));
     };
     const TEXTS = {
@@ -71,7 +73,7 @@ ANSWER = """(tries) => {
     const done = new Set();
     for (const one of form ? form.elements : []) {
         if (!one.name || one.name.startsWith("_uproot") || one.type === "hidden" || one.type === "file") continue;
-        const isNumber = ["number", "range"].includes(one.type) || ["numeric", "decimal"].includes(one.inputMode);
+        const isNumber = ["number", "range"].includes(one.type) || "decimalSign" in one.dataset;
         if (one.type === "radio") {
             const group = [...form.elements].filter((other) => other.name === one.name && !other.disabled);
             if (!done.has(one.name) && group.length && !group.some((other) => other.checked)) group[tries % group.length].click();
@@ -204,7 +206,7 @@ class Drive:
 
     def places(self) -> str:
         """Return where everybody is, in one line."""
-        pages = Counter(str(player.page or "the end") for player in self.run.players)
+        pages = Counter(player.page or _nowhere(player.position) for player in self.run.players)
         return ", ".join(f"{count} on {page}" for page, count in pages.items())
 
     def errors(self) -> list[str]:
@@ -212,6 +214,10 @@ class Drive:
         frame = self.run.errors
         rows = zip(frame["type"], frame["message"], frame["traceback"], strict=True)
         return [_told(message, trace) for kind, message, trace in rows if kind != "Warning"]
+
+
+def _nowhere(position: int) -> str:
+    return "no page yet" if position < 0 else "the end"
 
 
 def apps_in(folder: Path) -> list[str]:

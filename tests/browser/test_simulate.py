@@ -177,3 +177,15 @@ def test_files_are_chosen(visit: Visit) -> None:
     )  # fmt: skip
     visit.wire.wait_for(lambda: visit.wire.forms)
     assert visit.wire.forms[0]["photo"] == "cat.png"
+
+
+@pytest.mark.parametrize(
+    ("boot", "expected"),
+    [({"end": True, "name": ""}, [True, False, False]), ({"name": "Market"}, [False, True, True])],
+)
+def test_what_comes_after_the_last_page_is_called_as_in_the_framework(
+    visit: Visit, boot: dict[str, Any], expected: list[bool]
+) -> None:
+    keys = "['End.html', 'shop/Market', /Market/]"
+    script = f"window.found = {keys}.map((key) => uproot.simulate.isPage(key));"
+    simulated(visit, script, **boot).sees("window.found", expected)

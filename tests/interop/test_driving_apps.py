@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ COMMIT = "7c75df1eda388d601cfe2d2fb141642192036784"
 """The commit of https://github.com/mrpg/uproot-examples for which GOOD holds."""
 OUTSIDE = {"market", "chat_with_claude", "chat_with_gpt", "sound_recording"}
 """Apps that need other people's services, or a microphone."""
+NEEDED = ("fastapi", "PIL", "pydub", "find_eq")
+"""Packages that some of them import: fastapi, pillow, pydub and github.com/mrpg/find-eq."""
 GOOD = 90
 """How many of the others complete or stay up."""
 
@@ -107,12 +110,16 @@ def test_only_folders_with_a_page_order_are_apps(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_frameworks_own_examples_run(browser: Browser) -> None:
+def test_the_frameworks_own_examples_run(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Download nothing: UPROOT_NB_EXAMPLES names the folder, as of COMMIT."""
     named = os.environ.get(EXAMPLES)
     if not named:
         pytest.skip(f"{EXAMPLES} names no folder with the apps of uproot-examples at {COMMIT}.")
+    missing = [package for package in NEEDED if find_spec(package) is None]
+    if missing:
+        pytest.skip(f"The examples need {', '.join(missing)}, which are not installed.")
     _check_commit(Path(named))
+    monkeypatch.chdir(named)
     names = [name for name in apps_in(Path(named)) if name not in OUTSIDE]
     found = [drive(Path(named), name, browser) for name in names]
     failed = [str(outcome) for outcome in found if outcome.kind == FAILS]

@@ -31,7 +31,7 @@
 
     class Simulation {
         constructor() {
-            this.page = uproot.currentPage;
+            this.page = boot.end ? "End.html" : uproot.currentPage;     // as the framework calls it
             this.pending = null;    // a promise, once the chain has had to wait
         }
 
@@ -39,7 +39,7 @@
 
         /* isPage("my_app/Offer"): a key, a pattern or a function of the key, or a list of these. */
         isPage(key) {
-            return Boolean(boot.name) && asList(key).some((one) => {
+            return Boolean(boot.name || boot.end) && asList(key).some((one) => {
                 if (one instanceof RegExp) return one.test(this.page);
                 return typeof one === "function" ? Boolean(one(this.page)) : one === this.page || one === boot.name;
             });
