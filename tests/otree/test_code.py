@@ -16,6 +16,8 @@ LINES = [
     ("player.participant.code", "player.name"),
     ("player.participant.vars['x']", "player.x"),
     ("participant.vars.get('x', 3)", "participant.get('x', 3)"),
+    ("player.participant.vars[name]", "getattr(player, name)"),
+    ("player.participant.vars[name] = 3", "setattr(player, name, 3)"),
     ("'x' in participant.vars", "'x' in participant.fields()"),
     ("session.vars['x'] = 1", "session.x = 1"),
     ("player.session.config['x']", "player.session.settings['x']"),
@@ -73,7 +75,6 @@ def test_an_expression_is_written_in_our_terms(tmp_path: Path, theirs: str, ours
 @pytest.mark.parametrize(
     ("theirs", "reason"),
     [
-        ("participant.vars[name]", "a name in vars is computed"),
         ("participant.vars.update(x=1)", "'vars.update' is not translated"),
         ("participant.payoff_plus_participation_fee()", "add the participation fee yourself"),
         ("group.get_player_by_id()", "other arguments than expected"),

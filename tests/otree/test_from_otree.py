@@ -552,6 +552,29 @@ def test_what_is_not_translated_stands_with_its_file_and_line(tmp_path: Path) ->
         assert line in text, line
 
 
+def test_statements_that_use_constants_stand_below_them(tmp_path: Path, monkeypatch: Any) -> None:
+    code = """
+    DOUBLE = 2 * C.PRICE
+
+
+    def price(player, n=C.PRICE):
+        return n + DOUBLE
+
+
+    class Show(Page):
+        @staticmethod
+        def vars_for_template(player):
+            return dict(price=price(player))
+
+
+    page_sequence = [Show]
+    """
+    shown = "{{ block content }}Price: {{ price }}{{ endblock }}"
+    path, _ = made(tmp_path, code, constants="    PRICE = 3", Show=shown)
+    with serve_notebook(path, monkeypatch, players=1) as session:
+        session[0].assert_reads("Price: 9")
+
+
 METHODS = """
 class Give(Page):
     form_model = 'player'

@@ -67,9 +67,9 @@ class OtreeApp:
         position = self.lines.get(node)
         return int(position.start.line) if position is not None else 1
 
-    def is_above(self, function: cst.FunctionDef) -> bool:
-        """Return whether a function stands above the class C, which may call it."""
-        return self.constants is not None and self.line(function) < self.line(self.constants)
+    def is_above(self, statement: cst.CSTNode) -> bool:
+        """Return whether a statement stands above the class C, which may use it."""
+        return self.constants is not None and self.line(statement) < self.line(self.constants)
 
     def constant(self, name: str) -> Any:
         """Return the value of a constant that is a literal; None for others."""

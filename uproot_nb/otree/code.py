@@ -190,8 +190,17 @@ class Translator(cst.CSTTransformer):
         owner = self._owner_of_vars(original.value)
         if isinstance(key, cst.SimpleString) and str(key.evaluated_value).isidentifier():
             return _parsed(f"{owner}.{key.evaluated_value!s}")
-        self.remark(original, "a name in vars is computed: use setattr() and getattr().")
-        return updated
+        if key is None:
+            return updated
+        inner: Any = key.visit(self)
+        return _parsed(f"getattr({owner}, {code_of(inner)})")
+
+    def _set_in_vars(self, original: cst.Assign, updated: cst.Assign) -> Any:
+        """Turn `participant.vars[name] = value` into a call of setattr."""
+        target: Any = original.targets[0].target
+        owner, key = self._owner_of_vars(target.value), target.slice[0].slice.value
+        name = code_of(key.visit(self))
+        return cst.Expr(_parsed(f"setattr({owner}, {name}, {code_of(updated.value)})"))
 
     def leave_Comparison(self, original: cst.Comparison, updated: cst.Comparison) -> Any:
         """Turn `"x" in participant.vars` into a look at the fields."""
@@ -284,6 +293,8 @@ class Translator(cst.CSTTransformer):
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
         """Make what is assigned to a field for amounts an amount, as oTree's field does."""
         target = original.targets[0].target
+        if isinstance(updated.targets[0].target, cst.Call):  # see leave_Subscript
+            return self._set_in_vars(original, updated)
         if isinstance(target, cst.Name) and _is_list_of_players(original.value):
             return updated.with_changes(value=_parsed(f"list({code_of(updated.value)})"))
         is_field = isinstance(target, cst.Attribute) and target.attr.value in self._money

@@ -104,11 +104,16 @@ class _NotebookWriter:
         )
 
     def _imports(self) -> str:
-        lines = [self._beside(statement) for statement in self._app.beside]
+        lines = [self._beside(one) for one in self._app.beside if self._is_first(one)]
         above = [f for f in self._app.functions.values() if self._app.is_above(f)]
         lines += [f"\n\n{self._translator.text(function)}" for function in above]
         text = "\n".join(["from uproot_nb import *", "", *(line for line in lines if line.strip())])
         return self._with_remarks(text + self._unknown())
+
+    def _is_first(self, statement: Any) -> bool:
+        """Return whether a statement belongs above the constants: it stands there, or imports."""
+        small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+        return self._app.is_above(statement) or isinstance(small, (cst.Import, cst.ImportFrom))
 
     def _beside(self, statement: Any) -> str:
         """Return another statement; an import of a module of the project becomes a comment."""
@@ -152,14 +157,18 @@ class _NotebookWriter:
         return self._with_remarks(f"class C:\n{body}")
 
     def _functions(self) -> str:
-        texts = []
+        """Return the functions, and statements between them that use the constants, in order."""
+        texts: dict[int, str] = {}
         for name, function in self._app.functions.items():
             if name in _LEFT_OUT:
                 self._translator.remark(function, f"{name}() was left out: {_LEFT_OUT[name]}.")
             elif name not in self._app.factories and not self._app.is_above(function):
-                model = self._app.methods.get(name, "")
-                texts.append(self._translator.text(function, model).removeprefix("    "))
-        return self._with_remarks("\n\n\n".join(texts))
+                text = self._translator.text(function, self._app.methods.get(name, ""))
+                texts[self._app.line(function)] = text.removeprefix("    ")
+        for statement in self._app.beside:
+            if not self._is_first(statement):
+                texts[self._app.line(statement)] = self._beside(statement)
+        return self._with_remarks("\n\n\n".join(text for _, text in sorted(texts.items())))
 
     def _labels(self) -> str:
         """Return the choices by field, for labels."""
