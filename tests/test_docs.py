@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from itertools import filterfalse
 from pathlib import Path
 
 import pytest
@@ -42,18 +41,7 @@ def marked(fence: Fence) -> bool:
     return any((fence.raises, fence.file, fence.script))
 
 
-def starts_loops(page: Path) -> bool:
-    """Say whether a snippet needs a thread without a loop; Playwright's own has one."""
-    return "asyncio.run(" in page.read_text("utf-8")
-
-
-@pytest.mark.parametrize("page", [*filter(starts_loops, PAGES)], ids=lambda page: page.stem)
-def test_every_snippet_on_a_page_runs_after_those_before_it(page: Path, tmp_path: Path) -> None:
-    with Reader(page.stem, tmp_path) as reader:
-        reader.follow(fences_of(page))
-
-
-@pytest.mark.parametrize("page", [*filterfalse(starts_loops, PAGES)], ids=lambda page: page.stem)
+@every_page
 def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
     page: Path, tmp_path: Path, browser: Browser
 ) -> None:

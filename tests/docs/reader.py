@@ -9,7 +9,10 @@ import sys
 import urllib.request
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
@@ -37,11 +40,16 @@ class Reader:
 
     with Reader("forms", folder) as reader:
         reader.follow(fences_of(page))
+
+    They run in a thread of their own, where no loop runs yet: Playwright has one in this thread.
     """
 
     def __init__(self, name: str, folder: Path, look: Callable[[str], None] | None = None) -> None:
         self.module = ModuleType(f"documentation_{name}")
         self.folder, self.look = folder, look or _fetch
+        self._notebook = ThreadPoolExecutor(1)
+        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        """What the notebook's thread wants this one to do; None when it has done its own part."""
         self.visited: list[str] = []
         """The pages that were rendered."""
 
@@ -69,8 +77,9 @@ class Reader:
     ) -> None:
         try:
             for serving in [*vars(self.module).get(OPEN_RUNS, {}).values()]:
-                serving.run.close()
+                self._do(serving.run.close)
         finally:
+            self._notebook.shutdown()
             self.patch.undo()
             del sys.modules[self.module.__name__]
 
@@ -90,7 +99,7 @@ class Reader:
         for page in run._runtime.setup.pages:
             if page.shown and not page.waits and self._is_on_the_way(run, page):
                 move_to_page(run.players[0], page)
-                self.look(run.link(run.players[0]))
+                self._look_at(run.link(run.players[0]))
                 self.visited.append(page.__name__)
         told = run.errors
         assert len(told) == before, told.iloc[before:].to_dict("records")
@@ -124,7 +133,28 @@ class Reader:
                 self._execute(fence, file)
 
     def _execute(self, fence: Fence, file: str) -> None:
-        exec(compile(fence.text, file, "exec"), vars(self.module))
+        self._do(partial(exec, compile(fence.text, file, "exec"), vars(self.module)))
+
+    def _do(self, act: Callable[[], object]) -> None:
+        """Do something in the notebook's thread, and meanwhile what that asks for in this one."""
+        done = self._notebook.submit(act)
+        done.add_done_callback(lambda _: self._asked.put(None))
+        while (asked := self._asked.get()) is not None:
+            asked()
+        done.result()
+
+    def _look_at(self, url: str) -> None:
+        """Let the browser's thread look at a page; called in the notebook's."""
+        seen: Future[None] = Future()
+
+        def look() -> None:
+            try:
+                seen.set_result(self.look(url))
+            except BaseException as error:  # the notebook's thread raises it
+                seen.set_exception(error)
+
+        self._asked.put(look)
+        seen.result()
 
     def _html(self, fence: Fence) -> None:
         self._write(fence)

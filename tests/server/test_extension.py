@@ -276,6 +276,16 @@ async def test_stopping_before_the_start_is_no_trouble() -> None:
 # ---- the mount ----------------------------------------------------------------------------
 
 
+async def test_the_sandbox_lets_pages_open_windows_and_save_files_but_not_reach_jupyter() -> None:
+    """Nobody sees a link that does nothing; and scripts get an origin of their own."""
+    sandbox, frames = SANDBOX.split(";")
+    assert set(sandbox.split()) == {
+        "sandbox", "allow-scripts", "allow-forms", "allow-modals", "allow-downloads",
+        "allow-popups", "allow-popups-to-escape-sandbox",
+    }  # fmt: skip
+    assert frames.strip() == "frame-ancestors 'self'"
+
+
 async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: Start) -> None:
     lab = await start(mount=True)
     channel = await lab.serve()

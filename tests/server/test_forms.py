@@ -161,6 +161,20 @@ def test_what_is_too_large_is_refused_and_leaves_no_file(uploads: Uploads, case:
     assert (reader.fields, reader.files, left(uploads)) == ([], [], [])
 
 
+@pytest.mark.parametrize("field", [b"a&", b"a=&", b"&"], ids=repr)
+def test_a_megabyte_of_fields_is_refused_without_being_taken_apart(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    """Within the usual limits; Python counts the fields first, and unquotes none."""
+    monkeypatch.setattr("urllib.parse.unquote", lambda *args, **options: pytest.fail("unquoted"))
+    reader = FormReader("application/x-www-form-urlencoded", Limits(), uploads)
+    for start in range(0, 1 << 20, 1 << 16):
+        assert start < Limits().max_form_bytes
+        reader.feed(field * ((1 << 16) // len(field)))
+    assert not reader.finish()
+    assert (reader.refused, reader.fields) == (413, [])
+
+
 def test_a_form_within_a_form_is_only_text(uploads: Uploads) -> None:
     inner = b'--c\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--c--'
     body = part("outer", inner, "Content-Type: multipart/mixed; boundary=c") + b"--b--"

@@ -480,15 +480,15 @@ class SqliteLog:
             self._checksum = "NULL"
             return
         claims = claims_of(self._fetch(CLAIMS), self.path)
-        if is_missing_journal(self._file, claims):
+        others = [claim for claim in claims if claim.session not in self._claims]
+        losses = [loss for loss in map(self._loss, others) if loss is not None]
+        for loss in losses:
+            _warn(str(loss))
+        if not losses and is_missing_journal(self._file, claims):
             _warn(
                 f"{self.path} was copied or moved while it was being written, without its journal "
                 f"({self.path}-wal): its newest events may be missing."
             )
-        for claim in claims:
-            loss = None if claim.session in self._claims else self._loss(claim)
-            if loss is not None:
-                _warn(str(loss))
 
     def _loss(self, claim: Claim) -> LostEvents | None:
         """Return what a session lacks; its writer may have written just now, so check twice."""
