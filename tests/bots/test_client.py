@@ -169,7 +169,7 @@ async def test_a_page_whose_time_is_up_is_sent_as_it_is() -> None:
         """Quick."""
 
         fields = dict(number=IntegerField(default=7))
-        timeout = 0.2
+        timeout = 1.0
 
     with serving(Quick, Thanks) as run:
         async with client_of(run) as ann:

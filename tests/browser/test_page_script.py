@@ -339,7 +339,7 @@ def test_a_refused_page_shows_that_and_stops_trying(visit: Visit, code: int) -> 
     wire.wait_for(lambda: wire.calls())
     wire.drop(code)
     assert refused.evaluate("held => held.answer") == "Disconnected"
-    banner = visit.page.get_by_text("has lost its connection for good")
+    banner = visit.page.get_by_text("The connection was lost.")
     banner.wait_for()
     visit.page.clock.run_for(60_000)
     visit.page.evaluate("window.dispatchEvent(new Event('online'))")

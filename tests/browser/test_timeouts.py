@@ -237,7 +237,7 @@ def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None
 
 
 def test_a_clock_stands_still_in_a_pause_and_shows_that_it_does(clocked: Visit) -> None:
-    """It goes on with the time that the server says is left; an older page's clock is none of its."""
+    """Ready to continue with the time that the server says is left; an older page's clock is none of its."""
     opened(clocked, 65_000, entered=7)
     clock = {"op": "action", "action": "clock", "entered": 7}
     clocked.wire.send({**clock, "remaining": 60_000, "stopped": True})

@@ -96,7 +96,7 @@ def test_a_participant_in_another_tab_sees_by_the_title_that_it_goes_on(visit: V
     visit.page.add_init_script(hidden)
     waits(visit, 1, 2)
     visit.open("{% block title %}Your decision{% endblock %}{% block main %}{% endblock %}")
-    visit.sees("document.title", "● It goes on")
+    visit.sees("document.title", "● Ready to continue")
     visit.page.evaluate(
         "window.looked = true; document.dispatchEvent(new Event('visibilitychange'))"
     )

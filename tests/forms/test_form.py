@@ -159,9 +159,9 @@ def test_a_good_answer_has_the_type_of_its_field(
 
 
 BETWEEN = "Please enter a number from 0 to 10."
-STEPS = "Please enter a number that goes from 0 in steps of 0.25."
+STEPS = "Please enter a number in steps of 0.25, starting at 0."
 THOUSANDS = "Please write the number with a point for decimals, and with nothing between thousands."
-UNSTORABLE = "This text holds characters that cannot be stored. Please remove them."
+UNSTORABLE = "This text contains characters that cannot be stored. Please remove them."
 TOO_LONG = "This text is too long. Please use at most {} characters."
 OPTIONS = " of the options."
 AT_MOST_2 = f"Please choose at most 2{OPTIONS}"
@@ -189,7 +189,7 @@ BAD = [
     (IntegerField(), ["2.000"], THOUSANDS),
     (IntegerField(min=0), ["-1"], "Please enter a number of at least 0."),
     (IntegerField(max=10), ["11"], "Please enter a number of at most 10."),
-    (IntegerField(min=1, step=5), ["10"], "Please enter a number that goes from 1 in steps of 5."),
+    (IntegerField(min=1, step=5), ["10"], "Please enter a number in steps of 5, starting at 1."),
     (DecimalField(), ["abc"], NUMBER),
     (DecimalField(), ["NaN"], NUMBER),
     (DecimalField(), ["sNaN"], NUMBER),
@@ -565,7 +565,7 @@ GERMAN = [
     (IntegerField(), "1.234.567", 1_234_567),
     (IntegerField(), "2,5", WHOLE),
     (FloatField(max=0.5), "0,75", "Please enter a number of at most 0,5."),
-    (PRICE, "0,3", "Please enter a number that goes from 0 in steps of 0,25."),
+    (PRICE, "0,3", "Please enter a number in steps of 0,25, starting at 0."),
     (DecimalRangeField(max=9, step=0.125), "1.125", Decimal("1.125")),
 ]
 

@@ -521,7 +521,7 @@ def shipped() -> dict[str, dict[str, str]]:
 
 
 SAYING = (
-    "templating", "forms", "session", "realtime", "flow", "engine", "market", "server",
+    "experiment", "templating", "forms", "session", "realtime", "flow", "engine", "market", "server",
 )  # fmt: skip
 """The folders whose code shows texts to participants."""
 
@@ -592,6 +592,12 @@ def test_the_texts_of_ours_are_found() -> None:
         "refusals.py",
         "notices.py",
     } <= found
+
+
+@pytest.mark.long
+def test_no_shipped_text_is_one_that_nobody_says() -> None:
+    used = {" ".join(text.split()) for text, _ in texts_in_source()}
+    assert set(shipped()["en"]) <= used
 
 
 def test_every_shipped_language_has_the_same_texts_with_the_same_placeholders() -> None:

@@ -173,7 +173,7 @@ async def test_no_route_of_jupyter_is_on_the_participants_port(start: Start, pat
     lab = await start()
     answer = await lab.fetch(path, port=lab.own_port, headers=LOGIN)
     assert answer.code == 404
-    assert b"Nothing is here" in answer.body
+    assert b"Page not found" in answer.body
     options = {"method": "POST", "body": "{}", "headers": LOGIN}
     assert (await lab.fetch(path, port=lab.own_port, **options)).code == 404
 

@@ -85,7 +85,7 @@ async def test_a_room_whose_kernel_is_away_says_that_it_is_paused(limited: Limit
     for body in (None, "label=p01"):
         page = await world.fetch("room/lab/", body)
         assert (page.code, page.headers["Retry-After"]) == (503, "5")
-        assert b"goes on by itself" in page.body
+        assert b"continues automatically" in page.body
         assert b"<script>" in page.body
     notice = await world.wait_in("lab", "?page=-1&since=0")
     assert await notice.read() == PAUSED

@@ -536,7 +536,7 @@ class Runtime:
         self.beside(self._redial())  # first, so that no error below prevents it
         self._show(
             f"The participant server at {self.url} is gone. Participants' pages try again "
-            "until it is back, and so does this run; it goes on by itself.",
+            "until it is back, and so does this run; it continues by itself.",
             Cause("", "", "line", ""),
         )
         with self.lock:

@@ -20,11 +20,14 @@ __all__ = [
 ]  # fmt: skip
 
 POINT, COMMA = ".", ","
-NO_THOUSANDS = {
-    POINT: "Please write the number with a point for decimals, and with nothing between thousands.",
-    COMMA: "Please write the number with a comma for decimals, and with nothing between thousands.",
-}
-NUMBER_TEXTS = tuple(NO_THOUSANDS.values())
+WITH_POINT = (
+    "Please write the number with a point for decimals, and with nothing between thousands."
+)
+WITH_COMMA = (
+    "Please write the number with a comma for decimals, and with nothing between thousands."
+)
+NUMBER_TEXTS = (WITH_POINT, WITH_COMMA)
+NO_THOUSANDS = {POINT: WITH_POINT, COMMA: WITH_COMMA}
 
 _COMMA_LANGUAGES = re.compile(
     "af|an|ast|az|be|bg|br|bs|ca|cs|da|de|el|eo|es|et|eu|fi|fo|fr|fur|fy|gl|hr|hu|hy|ia|id|is|it"

@@ -65,14 +65,14 @@ WHOLE_NUMBER = "Please enter a whole number."
 NOT_LESS = "Please enter a number of at least {min}."
 NOT_MORE = "Please enter a number of at most {max}."
 BETWEEN = "Please enter a number from {min} to {max}."
-STEPS = "Please enter a number that goes from {start} in steps of {step}."
+STEPS = "Please enter a number in steps of {step}, starting at {start}."
 EMAIL = "Please enter an email address."
 IBAN = "Please enter a valid IBAN."
 BIC = "Please enter a valid BIC."
 CHOOSE_FILE = "Please choose a file."
 MOVE_SLIDER = "Please move the slider."
 TOO_LONG = "This text is too long. Please use at most {max} characters."
-UNSTORABLE = "This text holds characters that cannot be stored. Please remove them."
+UNSTORABLE = "This text contains characters that cannot be stored. Please remove them."
 
 ANSWER_TEXTS = (
     ANSWER, CHOOSE_ONE, AT_LEAST_ONE, AT_LEAST, AT_MOST_ONE, AT_MOST, DATE, NUMBER, WHOLE_NUMBER,

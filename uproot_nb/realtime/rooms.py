@@ -42,8 +42,8 @@ TEXTS = (
     "Continue",
     "We do not know this label. Please check it and try again.",
     "One moment, please",
-    "The study has not begun yet. This page goes on by itself as soon as it does.",
-    "The connection was lost. It mends itself; please keep this page open.",
+    "The study has not begun yet. This page continues automatically as soon as it does.",
+    "The connection was lost and will come back by itself. Please keep this page open.",
     "This label has been used",
     "If it was you, please open your own link again."
     " If not, please ask the person who runs this study.",

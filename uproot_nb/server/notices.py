@@ -17,11 +17,17 @@ _FOLDER = Path(__file__).parent / "pages"
 
 NOTICE_TEXTS = {
     "join": ("Welcome", "Press the button when you are ready to take part."),
-    "paused": ("One moment, please", "The experiment is paused. This page goes on by itself."),
+    "paused": (
+        "One moment, please",
+        "The experiment is paused. This page continues automatically.",
+    ),
     "later": ("One moment, please", "The experiment is paused. Please try again in a moment."),
-    "busy": ("One moment, please", "Too many requests came at once. This page goes on by itself."),
+    "busy": (
+        "One moment, please",
+        "Too many requests came at once. This page continues automatically.",
+    ),
     "ended": ("This session has ended", "Thank you for taking part. You may close this page."),
-    "missing": ("Nothing is here", "Please check the link that you were given."),
+    "missing": ("Page not found", "Please check the link that you were given."),
     "refused": ("That did not work", "Please go back and try again in a moment."),
     "unsent": (
         "One moment, please",

@@ -330,7 +330,7 @@
                 this.change(null);      // it was traded meanwhile: the input must not become a new order
                 this.price.value = "";
                 this.quantity.value = "1";
-                this.problem.textContent = said("This order is not in the market any more.");
+                this.problem.textContent = said("This order is no longer in the market.");
             }
             const lines = this.mine.orders.map((order) => {
                 const [number, side, price, left] = order;

@@ -44,7 +44,7 @@
         clearTimeout(timer);
         if (isHeld()) {
             showNotice();
-            return;                 // It goes on when the study does.
+            return;                 // Ready to continue when the study does.
         }
         const mine = unsent;
         const signal = abortAfter(ANSWER_WITHIN + mine.size / BYTES_PER_MILLISECOND);

@@ -119,7 +119,7 @@
     }
 
     function showWhyItStays() {
-        notices.showWorse(text("Time is up. This page goes on as soon as the connection is back."));
+        notices.showWorse(text("Time is up. This page continues as soon as the connection is back."));
     }
 
     /* Posts the form as it is, even if the page's own script prevents that. */

@@ -38,15 +38,15 @@
     }
 
     const STATES = {
-        paused: "The study is paused. Please stay on this page; it goes on by itself.",
+        paused: "The study is paused. Please stay on this page; it continues automatically.",
         closed: "This session has ended. You may close this page.",
     };
 
     /* Texts about a form that is not stored yet; sending.js shows them. */
     const unsentWords = {
         sending: () => text("Your answers are being sent…"),
-        failed: () => text("Your answers have not arrived yet. Please stay on this page; they are sent by themselves."),
-        held: () => text("The study is paused. Your answers are kept and sent as soon as it goes on."),
+        failed: () => text("Your answers have not arrived yet. Please stay on this page; they will be sent automatically."),
+        held: () => text("The study is paused. Your answers are kept and sent as soon as it continues."),
     };
 
     /* ---- The link: a WebSocket that reconnects ------------------------------------------- */
@@ -436,7 +436,7 @@
     }
 
     function submit() {
-        if (boot.wait) console.info("uproot.submit: a wait page has no form; it goes on by itself.");
+        if (boot.wait) console.info("uproot.submit: a wait page has no form; it continues by itself.");
         else post();
     }
 
@@ -534,7 +534,7 @@
         memory.drop("uproot-waited");
         if (!waited || boot.wait || !document.hidden) return;
         const title = document.title;
-        document.title = `● ${text("It goes on")}`;
+        document.title = `● ${text("Ready to continue")}`;
         document.addEventListener("visibilitychange", () => { document.title = title; }, { once: true });
     }
 
@@ -583,7 +583,7 @@
             if (code === GOOD_BYE.tooFast) notices.showLoss(text("One moment, please…"), true);
             if (code === GOOD_BYE.ended) giveUp("SessionClosed", text(STATES.closed), false);
             const hopeless = code === GOOD_BYE.badFrame || code === GOOD_BYE.badToken;
-            if (hopeless || (code === GOOD_BYE.tooLarge && !calls.refuseLargest())) giveUp("Disconnected", text("This page has lost its connection for good. Please reload it."), true);
+            if (hopeless || (code === GOOD_BYE.tooLarge && !calls.refuseLargest())) giveUp("Disconnected", text("The connection was lost. Please reload this page."), true);
         },
     });
     const calls = new Calls(link);

@@ -12,8 +12,8 @@ __all__ = [
 CALM = "Something went wrong. Please try again, or tell the person who runs this study."
 NO_SUCH_ACTION = "This page has no such action."
 LEFT = "You have left this page."
-NOT_KEPT = "This call was not kept. Please try again."
-INTERRUPTED = "This was interrupted. Please look whether it has taken effect."
+NOT_KEPT = "This did not go through. Please try again."
+INTERRUPTED = "This was interrupted. Please check whether it has taken effect."
 UNREADABLE = "This cannot be sent."
 """The participant server's answer to a call that it cannot read."""
 
@@ -26,13 +26,13 @@ SCRIPT_TEXTS = (
     "Connecting…",
     "Reconnecting…",
     "One moment, please…",
-    "This page has lost its connection for good. Please reload it.",
-    "The study is paused. Please stay on this page; it goes on by itself.",
+    "The connection was lost. Please reload this page.",
+    "The study is paused. Please stay on this page; it continues automatically.",
     "This session has ended. You may close this page.",
     "This is too large to be sent.",
     "Your answers are being sent…",
-    "Your answers have not arrived yet. Please stay on this page; they are sent by themselves.",
-    "The study is paused. Your answers are kept and sent as soon as it goes on.",
+    "Your answers have not arrived yet. Please stay on this page; they will be sent automatically.",
+    "The study is paused. Your answers are kept and sent as soon as it continues.",
     "Reload",
     "Close",
     "Message",
@@ -42,11 +42,11 @@ SCRIPT_TEXTS = (
     "One minute left.",
     "{seconds} seconds left.",
     "Time is up.",
-    "Time is up. This page goes on as soon as the connection is back.",
+    "Time is up. This page continues as soon as the connection is back.",
     "Please wait for one more participant.",
     "Please wait for {count} more participants.",
     "Everybody is here.",
-    "It goes on",
+    "Ready to continue",
 )
 """The texts of `static/*.js`. A page's JSON has the translations: `"texts": {english: …}`."""
 
@@ -69,7 +69,7 @@ TEMPLATE_TEXTS = (
     "Please wait for the others.",
     "Please wait for one more participant.",
     "Please wait for {count} more participants.",
-    "This page goes on by itself. Please keep it open.",
+    "This page continues automatically. Please keep it open.",
     "Welcome",
     "Thank you for taking part in this study. It begins as soon as you are ready.",
     "Start",

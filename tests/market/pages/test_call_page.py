@@ -140,11 +140,11 @@ async def test_a_refusal_tells_nothing_of_the_book_either() -> None:
             await refused(ann.call("take_price", "market", "buy", price))
             for price in (SECRET, SECRET - 1, 50)
         }
-        assert told == {"Nothing is traded here before all orders are in."}
+        assert told == {"Trading takes place once all orders are in."}
         told = {await refused(ann.call("cancel_order", "market", n)) for n in (1, 2, shown, -5)}
-        assert told == {"This order is not in the market any more."}
+        assert told == {"This order is no longer in the market."}
         told = {await refused(ann.call("replace_order", "market", n, 60)) for n in (1, shown)}
-        assert told == {"This order is not in the market any more."}
+        assert told == {"This order is no longer in the market."}
         assert "price" in await refused(order(ann, "buy", None))  # type: ignore[arg-type]
         assert len(market_of(run).orders_of(run.players[1])) == 1
 
