@@ -10,7 +10,17 @@ import pytest
 import wtforms
 
 from tests.running import Browser, serving, until
-from uproot_nb import IntegerField, Page, Rounds, Run, SelectField, StringField, move_to_end
+from uproot_nb import (
+    IntegerField,
+    Page,
+    Rounds,
+    Run,
+    SelectField,
+    StringField,
+    SynchronizingWait,
+    move_to_end,
+    move_to_page,
+)
 
 
 class Ask(Page):
@@ -79,6 +89,36 @@ async def test_a_page_that_was_left_and_a_second_click_change_nothing() -> None:
             assert (await ann.submit(**GOOD)).code == 303
         assert run.players[0].page == "Last"
         assert list(run.events["kind"]).count("submit") == 1
+
+
+async def test_a_second_click_on_one_form_leaves_the_next_one_empty() -> None:
+    """Nor is it asked to send the answers of the page before again."""
+
+    class Next(Ask):
+        fields = Ask.fields
+
+    with serving(Ask, Next, Last) as run:
+        ann = await Browser.open(run, 0)
+        for _ in range(2):
+            assert (await ann.submit(**GOOD)).code == 303
+        assert run.players[0].page == "Next"
+
+
+@pytest.mark.parametrize("hook", ["after_once", "after_always_once"])
+async def test_a_hook_that_moves_the_player_decides_where_the_form_leads(hook: str) -> None:
+    def move(page: Any, player: Any) -> None:
+        move_to_page(player, Ask)
+
+    class Far(Page):
+        """Leads back."""
+
+    setattr(Far, hook, move)
+    with serving(Ask, Far, Last) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(**GOOD)
+        await ann.load()
+        await ann.submit()
+        assert run.players[0].page == "Ask"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +235,28 @@ async def test_of_answers_that_cannot_all_be_stored_none_is(
         assert stored(run) == {}
         assert run.players[0].page == "Mixed"
         assert "opaque" in capsys.readouterr().err
+
+
+async def test_back_leads_past_no_wait_page() -> None:
+    """The others have gone on with the answers that were given before it."""
+
+    class Together(SynchronizingWait):
+        synchronize = "session"
+
+    class After(Page):
+        """After."""
+
+        allow_back = True
+
+    with serving(Ask, Together, After, players=1) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(**GOOD)
+        await ann.load()  # the wait page, which is over at once
+        await until(lambda: run.players[0].page == "After")
+        await ann.load()
+        assert not ann.page["back"]
+        await ann.submit(_uproot_back="1")
+        assert run.players[0].page == "After"
 
 
 async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:

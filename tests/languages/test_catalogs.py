@@ -521,7 +521,8 @@ def shipped() -> dict[str, dict[str, str]]:
 
 
 SAYING = (
-    "experiment", "templating", "forms", "session", "realtime", "flow", "engine", "market", "server",
+    "experiment", "templating", "forms", "session", "realtime", "flow", "engine", "market",
+    "server",
 )  # fmt: skip
 """The folders whose code shows texts to participants."""
 
@@ -547,7 +548,7 @@ def declared_texts(path: Path) -> list[str]:
             value = literal(node.value, names)
             if value is not None:
                 names[node.targets[0].id] = value
-    told = [names.get(name) for name in names if name == "TEXTS" or name.endswith("_TEXTS")]
+    told = [names[name] for name in names if re.fullmatch(r"([A-Z]+_)?TEXTS", name)]
     return [text for texts in told if isinstance(texts, tuple) for text in texts]
 
 

@@ -390,6 +390,18 @@ def replayed(path: Path, name: str = "market") -> dict[str, Any]:
 
 
 @pytest.mark.long
+def test_a_snapshot_holds_only_what_is_committed(world: World) -> None:
+    world.journal.commit()
+    world.session.answer = 1
+    world.journal.take_snapshot()
+    assert world.log.load_snapshot(world.name) is None
+    world.journal.commit()
+    world.journal.take_snapshot()
+    snapshot = world.log.load_snapshot(world.name)
+    assert snapshot is not None
+    assert snapshot.seq == world.log.last_seq(world.name)
+
+
 async def test_resuming_from_a_snapshot_equals_replaying_all(tmp_path: Path) -> None:
     """Snapshots only shorten the replay."""
     path = tmp_path / "log.sqlite3"

@@ -517,6 +517,17 @@ def test_spawn_outside_any_run_explains_what_to_write_instead() -> None:
 # ---- the parts alone ----
 
 
+def test_a_cell_is_known_to_hold_the_lock_until_its_outermost_block_ends() -> None:
+    """The watchdog goes by the time since when it is held."""
+    lock = StepLock()
+    with lock:
+        since = lock.since
+        with lock:
+            assert lock.since == since > 0
+        assert lock.since == since
+    assert lock.since == 0
+
+
 def stepping() -> tuple[StepLock, StepLoop]:
     """Return a lock and its loop."""
     lock = StepLock()
