@@ -119,7 +119,7 @@ def read_arrow_pages(
         ):
             options = {"adbc.sqlite.query.batch_rows": str(_ROWS_A_PAGE)}
             cursor.adbc_statement.set_options(**options)
-            long = _numbers_of(cursor.execute(select_long, bound)) if conditions else None
+            long = _numbers_of(cursor, select_long, bound) if conditions else None
             cursor.execute(select, bound)
             with suppress(OSError):  # Windows removes no open file
                 os.unlink(copy)
@@ -130,8 +130,9 @@ def read_arrow_pages(
         yield None
 
 
-def _numbers_of(cursor: Any) -> np.ndarray[Any, Any]:
-    """Return the one column of whole numbers that a query has found."""
+def _numbers_of(cursor: Any, query: str, values: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    """Return the one column of whole numbers that a query finds."""
+    cursor.execute(query, values)
     found: np.ndarray[Any, Any] = cursor.fetch_arrow_table().column(0).to_numpy()
     return found
 
