@@ -44,7 +44,9 @@ PATIENCE = 40.0
 STILL = 10.0
 """Seconds without anybody moving, after which an app counts as one that stays up."""
 GRACE = 4.0
-"""Seconds for a page that fills itself in, before the hand takes over."""
+"""Seconds for a page of an app with a simulate.js, before the hand takes over."""
+SOON = 0.3
+"""Seconds before the hand answers another page."""
 LOOK_EVERY = 100
 """Milliseconds between two looks at the tabs."""
 MOST_PLAYERS = 6
@@ -117,8 +119,8 @@ class Outcome:
 class Tab:
     """One participant's browser, answered by its page or by a plain hand."""
 
-    def __init__(self, page: Page, number: int, problems: list[str]) -> None:
-        self.page, self._number, self._problems = page, number, problems
+    def __init__(self, page: Page, number: int, problems: list[str], grace: float) -> None:
+        self.page, self._number, self._problems, self._grace = page, number, problems, grace
         self._visit: Any = None
         self._since, self._tries = 0.0, 0
         page.on("pageerror", lambda error: self._complain(str(error)))
@@ -136,7 +138,7 @@ class Tab:
             if visit != self._visit:
                 self._visit, self._since, self._tries = visit, now, 0
                 return True
-            if not boot.get("wait") and now - self._since > self._rest(boot):
+            if not boot.get("wait") and now - self._since > self._rest():
                 self._answer(now)
         except Error:
             pass  # the page is being left
@@ -150,10 +152,8 @@ class Tab:
             return False
         return boot is not None and bool(boot["end"])
 
-    def _rest(self, boot: dict[str, Any]) -> float:
-        if self._tries:
-            return 1.5
-        return GRACE if boot.get("simulate") else 0.3
+    def _rest(self) -> float:
+        return 1.5 if self._tries else self._grace
 
     def _answer(self, now: float) -> None:
         for control in self.page.query_selector_all("#uproot-form input[type=file]"):
@@ -177,8 +177,8 @@ class Tab:
 class Drive:
     """One app in a session of its own, with a tab for each player."""
 
-    def __init__(self, run: Run, browser: Browser, problems: list[str]) -> None:
-        self.run, self._browser, self._problems = run, browser, problems
+    def __init__(self, run: Run, browser: Browser, problems: list[str], grace: float) -> None:
+        self.run, self._browser, self._problems, self._grace = run, browser, problems, grace
         self.tabs: list[Tab] = []
 
     def open(self, stack: ExitStack) -> None:
@@ -186,7 +186,7 @@ class Drive:
         for number, player in enumerate(self.run.players):
             context = self._browser.new_context(viewport={"width": 1200, "height": 800})
             stack.callback(context.close)
-            tab = Tab(context.new_page(), number, self._problems)
+            tab = Tab(context.new_page(), number, self._problems, self._grace)
             self.tabs.append(tab)
             tab.page.goto(self.run.link(player))
 
@@ -252,7 +252,8 @@ def _driven(
             app = load_app(path)
             run = _served(app, players or players_of(app))
             stack.callback(run.close)
-            walk = Drive(run, browser, problems)
+            fills_itself_in = (path / "simulate.js").is_file()
+            walk = Drive(run, browser, problems, GRACE if fills_itself_in else SOON)
             walk.open(stack)
             complete = walk.go(patience, still)
             errors = walk.errors()
