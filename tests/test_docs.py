@@ -85,7 +85,8 @@ def test_the_reference_has_every_name() -> None:
 
 def test_the_reference_has_everything_that_scripts_see(browser: Browser, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "javascript.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `uproot\.(\w+)", text, re.MULTILINE))
+    rows = re.findall(r"^\| (`uproot\..*?) \|", text, re.MULTILINE)
+    told = set(re.findall(r"`uproot\.(\w+)", "".join(rows)))
     names: list[str] = []
 
     def look(url: str) -> None:
@@ -96,5 +97,7 @@ def test_the_reference_has_everything_that_scripts_see(browser: Browser, tmp_pat
 
     with Reader("scripts", tmp_path, look) as reader:
         page = type("Empty", (uproot_nb.Page,), {"__doc__": "Empty."})
-        vars(reader.module)["run"] = uproot_nb.serve([page], players=1, db=":memory:")
+        vars(reader.module)["run"] = uproot_nb.serve(
+            [page], players=1, db=":memory:", namespace=vars(reader.module)
+        )
     assert told == set(names) - {"inner"}
