@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from uproot_nb import (
     IntegerField,
     Page,
     Refused,
+    Rounds,
     SynchronizingWait,
     UprootError,
     live,
@@ -332,6 +334,20 @@ class TestFailures:
     def test_a_module_without_a_page_order_is_refused(self) -> None:
         with pytest.raises(UprootError, match="defines no page_order"):
             served(pytest)
+
+
+def test_the_names_beside_pages_are_found_behind_an_operator() -> None:
+    module = ModuleType("beside")
+    text = (
+        "from uproot_nb import Page, Rounds\n"
+        "class Only(Page):\n    fields = {}\n"
+        "def new_player(player):\n    player.cash = 7\n"
+    )
+    exec(text, vars(module))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "beside", module)
+        with served([Rounds(module.Only, n=2)], players=1) as session:
+            assert session[0].player.cash == 7
 
 
 @pytest.mark.long

@@ -312,7 +312,7 @@ def _pages_in(order: Any) -> Iterator[type[Page]]:
         for part in order:
             yield from _pages_in(part)
     else:
-        yield from _pages_in(list(getattr(order, "parts", ())))
+        yield from _pages_in(list(getattr(order, "entries", ())))
 
 
 Serve = Callable[..., Served]
