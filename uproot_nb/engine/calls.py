@@ -15,14 +15,21 @@ import msgspec
 import orjson
 
 from uproot_nb.bridge.messages import Invoke, Reply
-from uproot_nb.errors import BadArguments, NotLive, StalePage, StepInterrupted, UprootError
+from uproot_nb.errors import (
+    BadArguments,
+    NotLive,
+    Refused,
+    StalePage,
+    StepInterrupted,
+    UprootError,
+)
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 from uproot_nb.realtime.chat import LIVE_METHODS
 from uproot_nb.session.entities import Player
-from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
+from uproot_nb.session.error_reports import ErrorReports, text_of
 from uproot_nb.session.journal import Unfinished
 from uproot_nb.session.steps import Cause, Steps, perform
 from uproot_nb.session.wire import error_frame, result_frame, to_sendable_json
@@ -290,11 +297,10 @@ class Calls:
         self._conclude(invoke, cause, outcome, result_frame(invoke.id, data), started)
 
     def _fail(self, invoke: Invoke, cause: Cause, error: BaseException, started: float) -> None:
-        app = self._flow.apps.app_of(self._flow.journeys.pages.get(cause.page))
         if isinstance(error, StepInterrupted):
             outcome = _Rejection("error", "Interrupted", INTERRUPTED)
             self._reports.report(error, cause, f"player/{invoke.player}")
-        elif is_for_participants(error, app):
+        elif isinstance(error, Refused):
             outcome = _Rejection("error", type(error).__name__, text_of(error))
         else:
             outcome = _Rejection("error", "Error", CALM)

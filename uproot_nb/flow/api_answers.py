@@ -15,12 +15,11 @@ import orjson
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import Refused
-from uproot_nb.experiment.setup import App
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import ServedApps
 from uproot_nb.session.entities import Player, Session
-from uproot_nb.session.error_reports import ErrorReports, is_for_participants, text_of
+from uproot_nb.session.error_reports import ErrorReports, text_of
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
@@ -108,7 +107,7 @@ class ApiAnswers:
         app = self._apps.app_of(page)
         code = page.source.hash if page else ""
         cause = Cause(player.name, page.key if page else "", "api", code)
-        return await self._answer(request, app, app.api, player, cause)
+        return await self._answer(request, app.api, player, cause)
 
     async def answer_app(self, request: HttpRequest) -> HttpReply:
         """Run an app's `api` or `api2`, as the framework's addresses name them."""
@@ -122,14 +121,12 @@ class ApiAnswers:
         player = self._world.player(request.player) if request.player else None
         asked = msgspec.structs.replace(request, path=rest)
         cause = Cause(player.name if player else "", "", kind, "")
-        return await self._answer(
-            asked, app, app.api2 if kind == "api2" else app.api, player, cause
-        )
+        function = app.api2 if kind == "api2" else app.api
+        return await self._answer(asked, function, player, cause)
 
     async def _answer(
         self,
         request: HttpRequest,
-        app: App,
         function: Any,
         player: Player | None,
         cause: Cause,
@@ -152,7 +149,7 @@ class ApiAnswers:
                 return HttpReply(
                     request.request, status, [("Content-Type", _JSON)], to_json(detail)
                 )
-            if is_for_participants(error, app):
+            if isinstance(error, Refused):
                 return _error(request, 400, text_of(error), type(error).__name__)
             self._reports.report(error, cause, f"player/{player.name}" if player else "session")
             return _error(request, 500, CALM)

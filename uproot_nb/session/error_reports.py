@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from uproot_nb.errors import BadPage, Refused, UprootError
-from uproot_nb.experiment.setup import App
+from uproot_nb.errors import BadPage, UprootError
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["ErrorReports", "is_for_participants", "readable", "text_of"]
+__all__ = ["ErrorReports", "readable", "text_of"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _TEMPLATES = str(Path(_PACKAGE) / "templates")
@@ -220,20 +219,6 @@ def _shorten(trace: traceback.TracebackException | None) -> None:
         if own:
             trace.stack[:] = [it for it in own if not it.filename.startswith(_TEMPLATES)]
         trace, seen = trace.__cause__ or trace.__context__, seen + 1
-
-
-def is_for_participants(error: BaseException, app: App) -> bool:
-    """Return whether the participant reads the exception's message: only that of `Refused`.
-
-    In apps of the uproot framework also that of a `ValueError`, except pydantic's.
-    """
-    if isinstance(error, Refused):
-        return True
-    return bool(app.name) and isinstance(error, ValueError) and not _is_pydantics(error)
-
-
-def _is_pydantics(error: BaseException) -> bool:
-    return any(kind.__module__.startswith("pydantic") for kind in type(error).__mro__)
 
 
 def text_of(error: BaseException) -> str:

@@ -210,6 +210,8 @@ def rewrite_dump(edit: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
         (cut("uproot.dump", 3_000), CorruptLog, "dump is cut off"),
         (rewrite_dump(lambda data: data[:5_000]), CorruptLog, "dump is cut off"),
         (rewrite_dump(lambda data: data[:5_000] + b"\xc1" + data[5_001:]), CorruptLog, "dump is"),
+        (rewrite_dump(lambda data: data + b"\x81" * 5_000), CorruptLog,
+         "dump is cut off or changed .* nested more than"),
         (rewrite_dump(lambda data: data.replace(b"\xa7context", b"\xa7kontext")), NotALog,
          "another version of uproot wrote this dump"),
         (change("UPDATE uproot_values SET value = x'006F68' WHERE field = 'guess'"),

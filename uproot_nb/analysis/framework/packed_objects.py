@@ -14,6 +14,8 @@ _FIXED = {
     **{0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8},
 }
 """Bytes after the first one: of None, truth values, and numbers."""
+_DEEPEST = 64
+"""Maps within maps, at most. A row of the framework has none."""
 _SIZED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
 """Bytes of the length that comes before bytes and texts."""
 
@@ -40,15 +42,17 @@ def read_objects(data: bytes) -> Iterator[Any]:
         at = end
 
 
-def _end(data: bytes, at: int) -> int:
+def _end(data: bytes, at: int, depth: int = 0) -> int:
     """Return where the object at *at* ends."""
+    if depth > _DEEPEST:
+        raise Incomplete(f"at byte {at} maps are nested more than {_DEEPEST} deep")
     if at >= len(data):
         raise Incomplete(f"it ends at byte {len(data)}, within a row")
     first = data[at]
     if 0x80 <= first <= 0x8F:  # a map of up to 15
         end = at + 1
         for _ in range(2 * (first & 0x0F)):
-            end = _end(data, end)
+            end = _end(data, end, depth + 1)
         return end
     return at + 1 + _size(data, at)
 
