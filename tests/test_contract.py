@@ -156,6 +156,7 @@ DATA = {
     "chat.players": "realtime/test_chat.py::test_members_may_be_added_from_a_cell",
     "chat.exists": "realtime/test_chat.py::test_members_may_be_added_from_a_cell",
     "chat.on_message": "realtime/test_chat.py::test_a_message_reaches_every_member_under_a_pseudonym",
+    "researcher_chat": "realtime/test_researcher_chat.py::test_a_participant_asks_and_the_researcher_answers",
     "balanced": "session/test_treatments.py::test_after_each_draw_the_arms_differ_by_one_at_most",
 }
 """What is stored, and how it is found again."""

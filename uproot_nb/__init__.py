@@ -102,6 +102,7 @@ from uproot_nb.realtime.author_functions import (
     send_to_one,
     spawn,
 )
+from uproot_nb.realtime.researcher_chat import researcher_chat
 from uproot_nb.reruns.rerun import Rerun, rerun
 from uproot_nb.session.contexts import PlayerContext
 from uproot_nb.session.entities import Group, Player, Session
@@ -204,6 +205,7 @@ __all__ = [
     "reload",
     "replay",
     "rerun",
+    "researcher_chat",
     "rng",
     "room",
     "runs",

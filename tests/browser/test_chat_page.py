@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from axe import violations
 from playwright.sync_api import BrowserContext, expect
 
 from tests.running import serving
-from uproot_nb import Page, chat
+from uproot_nb import Page, chat, researcher_chat
 
 
 class Talk(Page):
@@ -43,3 +44,40 @@ def test_a_chat_in_a_docstring_is_whole_and_enter_sends_what_is_written(
         expect(bob.get_by_role("log").get_by_role("listitem")).to_contain_text("こんにちは")
         texts = [message.text for _, _, message in chat.messages(run.session.chat)]
         assert texts == ["こんにちは"]
+
+
+class Work(Page):
+    """
+    # Work
+    """
+
+
+def test_the_researchers_messages_are_text_on_the_page_and_a_notice_where_there_is_no_chat(
+    context: BrowserContext,
+) -> None:
+    hostile = "<img src=x onerror=document.title='broken'>"
+    with serving(Work) as run:
+        page = context.new_page()
+        page.goto(run.link(run.players[0]))
+        page.wait_for_function("() => uproot && document.readyState === 'complete'")
+        run.answer(run.players[0], hostile)
+        expect(page.locator(".uproot-toast")).to_contain_text(f"Researcher: {hostile}")
+        page.reload()
+        line = page.get_by_role("log", name="Messages").get_by_role("listitem")
+        expect(line).to_contain_text("Researcher")
+        expect(line).to_contain_text(hostile)
+        page.get_by_role("textbox").fill("I see <i>it</i>")
+        page.get_by_role("button", name="Send").click()
+        expect(line).to_have_count(2)
+        expect(line.nth(1)).to_contain_text("I see <i>it</i>")
+        run.answer(run.players[0], "Good.")
+        expect(line).to_have_count(3)
+        expect(page.locator(".uproot-toast")).to_have_count(0)
+        researcher_chat(run.players[0], replies=False)
+        expect(page.get_by_role("textbox")).to_be_hidden()
+        expect(page.get_by_text("You can only read this chat")).to_be_visible()
+        researcher_chat(run.players[0], replies=True)
+        expect(page.get_by_role("textbox")).to_be_visible()
+        assert violations(page) == []
+        assert page.title() != "broken"
+        assert list(run.chats["sender"]) == ["researcher", "player", "researcher"]

@@ -1,4 +1,4 @@
-"""Activity tables: calls, pushes, page visits and presence, from the events of a log."""
+"""Activity tables: calls, pushes, messages, page visits and presence, from a log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.typed_columns import table
 from uproot_nb.log.call_rows import read_call
+from uproot_nb.log.chat_rows import ChatRow
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    "CALLS", "NOTIFICATIONS", "PAGE_TIMES", "PRESENCE", "calls_table", "notifications_table",
-    "page_times_table", "presence_table",
+    "CALLS", "NOTIFICATIONS", "PAGE_TIMES", "PRESENCE", "calls_table", "chats_table",
+    "notifications_table", "page_times_table", "presence_table",
 ]  # fmt: skip
 
 CALLS, NOTIFICATIONS = ("call",), ("notify",)
@@ -32,6 +33,10 @@ _CALL = {
 _NOTIFICATION = {
     "seq": "int64", "time": "float64", "timestamp": "timestamp", "sender": "category",
     "cause": "category", "event": "category", "recipients": "object", "data": "object",
+}  # fmt: skip
+_CHAT = {
+    "time": "float64", "timestamp": "timestamp", "player": "category", "sender": "category",
+    "text": "string",
 }  # fmt: skip
 _PAGE_TIME = {
     "player": "category", "page": "category", "position": "int64", "nth": "int64",
@@ -64,6 +69,12 @@ def calls_table(events: Iterable[Event]) -> pandas.DataFrame:
             "message": value.get("message"), "id": value["id"], "code": event.code,
         }  # fmt: skip
     return table(list(rows.values()), _CALL)
+
+
+def chats_table(rows: Iterable[ChatRow]) -> pandas.DataFrame:
+    """Return a row per message of the chats with the researcher: in whose chat, from whom, what."""
+    ordered = sorted(rows, key=lambda row: row.time)
+    return table([{**row._asdict(), "timestamp": row.time} for row in ordered], _CHAT)
 
 
 def notifications_table(events: Iterable[Event]) -> pandas.DataFrame:

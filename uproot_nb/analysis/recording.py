@@ -15,6 +15,7 @@ from uproot_nb.analysis.activity_tables import (
     PAGE_TIMES,
     PRESENCE,
     calls_table,
+    chats_table,
     notifications_table,
     page_times_table,
     presence_table,
@@ -45,6 +46,7 @@ from uproot_nb.analysis.state_tables import (
 from uproot_nb.analysis.typed_columns import stamps
 from uproot_nb.errors import UprootError
 from uproot_nb.log.arrow_pages import EventArrays
+from uproot_nb.log.chat_rows import chat_rows, players_with_chats
 from uproot_nb.log.events import CHANGES, KINDS, Event, EventColumns
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.sqlite import SqliteLog, are_read_as_arrays
@@ -187,6 +189,19 @@ class Tables:
     def notifications(self) -> pandas.DataFrame:
         """A row per push: sender, cause, event, recipients (names), data."""
         return notifications_table(self._read(NOTIFICATIONS))
+
+    @property
+    def chats(self) -> pandas.DataFrame:
+        """A row per message of the participants' chats with the researcher, oldest first.
+
+        Columns: `time` (Unix seconds), `timestamp` (UTC), `player` (whose chat it is), `sender`
+        ("player", "researcher", or a name that your code gave) and `text`.
+        """
+        with self._lock_state():
+            state = self._now()
+            names = players_with_chats(state)
+            rows = [row for name in names for row in chat_rows(state, self._codec, name)]
+        return chats_table(rows)
 
     @property
     def page_times(self) -> pandas.DataFrame:

@@ -9,7 +9,9 @@ from uproot_nb.errors import ClosedRun, UprootError
 from uproot_nb.flow.dropouts import Dropouts
 from uproot_nb.flow.flow import Flow
 from uproot_nb.flow.unanswered import Unanswered, answers_for, unanswered_by
+from uproot_nb.realtime.chat import add_message
 from uproot_nb.realtime.delivery import Delivery
+from uproot_nb.realtime.researcher_chat import researcher_chat
 from uproot_nb.session.entities import Player, reserved_names
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.steps import Cause
@@ -96,18 +98,23 @@ class Interventions:
 
     def message(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
         """Show players a text; return those who are online and see it."""
-        if not isinstance(text, str) or not text.strip():
-            raise UprootError(f"run.message(players, {text!r}): give the text to show.")
-        if len(text) > LONGEST_MESSAGE:
-            raise UprootError(
-                f"The message has {len(text)} characters; at most {LONGEST_MESSAGE} are shown.\n"
-                "Shorten it."
-            )
+        _check_text(text, "message")
         named = self._named(players, "message")
         with self._world.lock:
             self._do("message", named, {"text": text}, cause, None)
             self._delivery.steer([player.name for player in named], "message", text=text)
             return Bunch([player for player in named if player.online])
+
+    def answer(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
+        """Write to players in their chats with the researcher."""
+        _check_text(text, "answer")
+        named = self._named(players, "answer")
+
+        def change(player: Player) -> None:
+            add_message(researcher_chat(player), None, text)
+
+        self._do("answer", named, {}, cause, change)
+        return named
 
     def set(
         self, players: Any, fields: Mapping[str, Any], cause: Cause | None = None
@@ -219,6 +226,16 @@ class Interventions:
                     "uproot_nb reserves on players.\nChoose another."
                 )
             self._world.codec.encode(value)
+
+
+def _check_text(text: Any, what: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise UprootError(f"run.{what}(players, {text!r}): give the text to show.")
+    if len(text) > LONGEST_MESSAGE:
+        raise UprootError(
+            f"The message has {len(text)} characters; at most {LONGEST_MESSAGE} are shown.\n"
+            "Shorten it."
+        )
 
 
 def _moved(player: Player, targets: Mapping[str, int]) -> dict[str, int]:

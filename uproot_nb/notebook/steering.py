@@ -89,6 +89,14 @@ class Steering:
         """
         return self._runtime.interventions.message(players, text)
 
+    def answer(self, players: Any, text: str) -> Bunch[Player]:
+        """Write to players in their chats with the researcher: `run.answer(player, "Yes.")`.
+
+        Who has no such chat gets one: an open page shows this text as `message` does, and the
+        pages after it have the chat at their end. `run.chats` has all messages.
+        """
+        return self._runtime.interventions.answer(players, text)
+
     def set(self, players: Any, /, **fields: Any) -> Bunch[Player]:
         """Give players' fields new values: `run.set(run.players, cash=10)`.
 

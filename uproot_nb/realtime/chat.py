@@ -20,6 +20,7 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.experiment.live import live
+from uproot_nb.log.chat_rows import name_of_chat
 from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.functions import name_of_function
@@ -34,13 +35,18 @@ from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World, world_of
 
 __all__ = [
-    "LIVE_METHODS", "Message", "TEXTS", "add_message", "add_player", "chat_functions", "create",
-    "exists", "free_pseudonym", "messages", "notify", "on_message", "players", "pseudonym_of",
+    "HOST", "LIVE_METHODS", "MEMBERS", "Message", "PUSHED_REPLIES", "REPLIES", "RESEARCHER",
+    "TEXTS", "add_message", "add_player", "chat_functions", "create", "exists", "free_pseudonym",
+    "messages", "notify", "on_message", "players", "pseudonym_of",
 ]  # fmt: skip
 
 MEMBERS, LISTENER = "members", "on_message"
+HOST, REPLIES = "host", "replies"
+"""Fields of some chats: whose messages have no sender, and whether members may write."""
 PUSHED = "_uproot_chat"
 """The event with which a message reaches the widgets."""
+PUSHED_REPLIES = "_uproot_chat_replies"
+"""The event that opens or closes the widgets' inputs."""
 SENT = "_uproot_chat_send"
 """The method that a widget calls to send one."""
 
@@ -55,8 +61,19 @@ EMPTY = "Please write something first."
 TOO_LONG = "This message is too long: at most 2,000 characters."
 TOO_FAST = "You are writing too fast. Please wait a moment."
 NOT_SENT = "Your message was not sent. Please try again."
-_ANSWERS = (NO_MEMBER, EMPTY, TOO_LONG, TOO_FAST, NOT_SENT)
-TEXTS = ("Chat", "Messages", "Write a message", "Send", "You", "No messages yet.", *_ANSWERS)
+CLOSED = "You can only read this chat at the moment."
+_ANSWERS = (NO_MEMBER, EMPTY, TOO_LONG, TOO_FAST, NOT_SENT, CLOSED)
+RESEARCHER = "Researcher"
+TEXTS = (
+    "Chat",
+    RESEARCHER,
+    "Messages",
+    "Write a message",
+    "Send",
+    "You",
+    "No messages yet.",
+    *_ANSWERS,
+)
 """The widget's texts, translated by the catalogues."""
 
 _PSEUDONYMS = (
@@ -269,6 +286,8 @@ def chat_send(page: Any, player: Player, chat: str, text: str) -> None:
     found = world_of(player).models.get(chat)
     if found is None or player.name not in (found.get(MEMBERS) or ()):
         raise Refused(NO_MEMBER)
+    if not found.get(REPLIES, True):
+        raise Refused(CLOSED)
     written = text.strip()
     if not written:
         raise Refused(EMPTY)
@@ -299,6 +318,8 @@ def _post(chat: Model, sender: Sender, text: str, player: Player | None) -> UUID
     identifier = chat._add(message, "chat")
     if world.is_served:
         shown = _shown(chat, Stamped(identifier, world.journal.clock(), message))
+        if chat.get(HOST) and message.sender is None:
+            shown["host"] = True  # a page without the chat shows it as a notice
         members = list(chat._read(MEMBERS))
         world.delivery.notify(None, members, {"chat": chat.name, **shown}, PUSHED, ...)
     _call_author(chat, player, text)
@@ -355,23 +376,42 @@ async def _call_listener(function: Listener, chat: Model, player: Player | None,
 
 
 def chat_functions(world: World, player: Player) -> dict[str, Callable[..., Markup]]:
-    """Return the template function `chat(id)`, which shows chats to a player."""
+    """Return the template function `chat(id)`, which shows chats to a player.
+
+    `uproot_researcher_chat()` shows the chat with the researcher, unless the page has done so.
+    """
     from jinja2 import pass_context  # lazy: only needed to show pages
     from jinja2.runtime import Context  # lazy: as above
+
+    placed: set[str] = set()
 
     @pass_context
     def chat(context: Context, id: Chat) -> Markup:
         found = _chat(id, player)
+        placed.add(found.name)
         template = context.environment.get_template("uproot_nb/Chat.html")
         translate = context.resolve("_")
-        with world.lock:
-            members: dict[str, str] = found._read(MEMBERS)
-            number = _number(members, player.name)
-            rows = found._at(found._places(Message)[-SHOWN:], Message) if number is not None else []
-            boot = {
-                "chat": found.name, "me": number, "messages": [_shown(found, row) for row in rows],
-                "texts": {text: translate(text) for text in ("You", *_ANSWERS)},
-            }  # fmt: skip
+        boot = _boot(found, player, translate)
         return Markup(template.render(boot=boot, name=found.name, longest=LONGEST, _=translate))
 
-    return {"chat": chat}
+    @pass_context
+    def uproot_researcher_chat(context: Context) -> Markup:
+        found = world.models.get(name_of_chat(player.name))
+        return Markup() if found is None or found.name in placed else chat(context, found)
+
+    return {"chat": chat, "uproot_researcher_chat": uproot_researcher_chat}
+
+
+def _boot(chat: Model, player: Player, translate: Callable[[str], str]) -> dict[str, Any]:
+    """Return what a widget needs at first."""
+    with chat._world.lock:
+        number = _number(chat._read(MEMBERS), player.name)
+        rows = chat._at(chat._places(Message)[-SHOWN:], Message) if number is not None else []
+        host = chat.get(HOST)
+        return {
+            "chat": chat.name, "me": number, "messages": [_shown(chat, row) for row in rows],
+            "texts": {text: translate(text) for text in ("You", *_ANSWERS)},
+            "host": translate(host) if host else "",
+            "replies": bool(chat.get(REPLIES, True)) and player.page is not None,
+            "ended": player.page is None,  # and takes no calls
+        }  # fmt: skip

@@ -4,6 +4,7 @@
 
     const SEND = "_uproot_chat_send";
     const PUSHED = "_uproot_chat";
+    const REPLIES = "_uproot_chat_replies";
     const NEAR_THE_END = 80;        // pixels: a reader further up is not moved
     const NOT_SENT = "Your message was not sent. Please try again.";
 
@@ -45,6 +46,9 @@
             uproot.onCustomEvent(PUSHED, ({ detail: { data } }) => {
                 if (data.chat === this.boot.chat) this.add(data);
             });
+            uproot.onCustomEvent(REPLIES, ({ detail: { data } }) => {
+                if (data.chat === this.boot.chat) this.open(data.open);
+            });
             this.button.addEventListener("click", () => this.send());
             this.input.addEventListener("input", () => this.fit());
             this.input.addEventListener("keydown", (event) => {
@@ -52,6 +56,12 @@
                 event.preventDefault();
                 this.send();
             });
+        }
+
+        open(wanted) {
+            const is = wanted && !this.boot.ended;
+            this.querySelector(".uproot-chat-line").hidden = !is;
+            this.querySelector(".uproot-chat-closed").hidden = is;
         }
 
         add(message) {
@@ -64,7 +74,7 @@
         }
 
         shown(message, own) {
-            const name = own ? this.boot.texts.You : message.name;
+            const name = own ? this.boot.texts.You : message.name || this.boot.host;
             const sender = build("bdi", "uproot-chat-sender", name);
             const text = build("p", "uproot-chat-text", message.text);
             text.dir = "auto";

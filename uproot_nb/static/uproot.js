@@ -590,6 +590,10 @@
     const errors = new Errors(link);
     errors.listen();
     const pushes = new Pushes(link, boot.since || 0);
+    pushes.bus.addEventListener("_uproot_chat", ({ detail: { data } }) => {
+        const isShown = [...document.querySelectorAll("uproot-chat")].some((chat) => chat.dataset.chat === data.chat);
+        if (data.host && !isShown) notices.toast(`${text("Researcher")}: ${data.text}`);
+    });
     const happenings = new EventTarget();
     const condition = {
         connected: false,

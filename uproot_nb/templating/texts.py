@@ -36,6 +36,7 @@ SCRIPT_TEXTS = (
     "Reload",
     "Close",
     "Message",
+    "Researcher",
     "There is a problem",
     "OK",
     "Cancel",
