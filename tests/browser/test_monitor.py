@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import violations
 from playwright.sync_api import BrowserContext, Page, expect
 
 STATIC = Path(__file__).parents[2] / "uproot_nb" / "static"
@@ -406,4 +407,29 @@ def test_a_thousand_equal_errors_are_one_line(page: Page) -> None:
     expect(line).to_have_count(1)
     expect(line).to_contain_text("2 players · Market · ScriptError: <b> is undefined · 1,000 times")
     expect(line).to_contain_text("page.js:3")
+    assert panel.errors == []
+
+
+def test_chats_are_lines_of_text_that_open_to_an_input(page: Page) -> None:
+    panel = Panel(page)
+    asked = [1764000000, "player", "<b>Help</b>"]
+    news = {**NEWS, "everything": False, "players": []}
+    panel.tell({**news, "n": 2, "chats": [["abc12", [asked]], ["def34", []]]})
+    page.get_by_role("tab", name="Chats (1)").click()
+    chat = page.locator("[data-chat=abc12]")
+    expect(page.locator("[data-chat]")).to_have_count(2)
+    expect(chat.locator("summary")).to_contain_text("abc12 (red)")
+    chat.locator("summary").click()
+    expect(chat.get_by_role("listitem")).to_contain_text("<b>Help</b>")
+    # The colours are those of Jupyter's theme, which is not here.
+    assert violations(page, "[data-chat=abc12]", ignore=("color-contrast",)) == []
+    chat.get_by_role("textbox").fill("Yes")
+    panel.tell({**news, "n": 3, "chats": [["abc12", [asked, asked]]]})
+    expect(chat.get_by_role("textbox")).to_have_value("Yes")
+    expect(chat.get_by_role("textbox")).to_be_focused()
+    chat.get_by_role("textbox").press("Enter")
+    (said,) = panel.said("do")
+    assert (said["what"], said["players"], said["text"]) == ("answer", ["abc12"], "Yes")
+    panel.tell({**news, "n": 4, "chats": [["abc12", [asked, [1764000001, "researcher", "Yes"]]]]})
+    expect(page.get_by_role("tab", name="Chats", exact=True)).to_be_visible()
     assert panel.errors == []

@@ -505,3 +505,30 @@ async def test_nobody_is_online_once_the_run_is_closed() -> None:
         assert not run.state["online"].any()
         assert run.presence["offline"].notna().all()
         assert "online" not in snapshot(run._runtime, rows)
+
+
+async def test_chats_with_participants_are_shown_and_answered() -> None:
+    """A chat is sent again only when it has changed."""
+    with serving(Task) as run:
+        ann, bob = run.players
+        run.answer(bob, "Hello Bob")
+        window = Window(run)
+        window.send(op="ready")
+        await until(window.news)
+        assert [(name, [one[1:] for one in messages]) for name, messages in chats(window)] == [
+            (bob.name, [["researcher", "Hello Bob"]])
+        ]
+        window.send(op="do", id=1, what="answer", players=[ann.name], text="<b>Hello</b>")
+        await until(lambda: len(chats(window)) == 2)
+        assert chats(window)[1][0] == ann.name
+        assert [one[1:] for one in chats(window)[1][1]] == [["researcher", "<b>Hello</b>"]]
+        assert window.last("done") == {"op": "done", "id": 1, "text": "answer: 1 of 1 players."}
+        events = run.events
+        assert set(events[events["kind"] == "chat"]["actor"]) == {"researcher"}
+        window.send(op="do", id=2, what="answer", players=[ann.name], text=" ")
+        await until(lambda: (window.last("done") or {}).get("id") == 2)
+        assert "give the text" in (window.last("done") or {})["error"]
+
+
+def chats(window: Window) -> list[Any]:
+    return [chat for news in window.news() for chat in news["chats"]]

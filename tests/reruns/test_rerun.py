@@ -32,6 +32,7 @@ from uproot_nb import (
     players,
     replay,
     rerun,
+    researcher_chat,
     rng,
     room,
     send_to,
@@ -154,6 +155,29 @@ async def test_the_same_code_makes_no_difference_to_live_calls() -> None:
         assert again.repeated["call"] == 5
         assert "no difference" in repr(again)
         assert again.state["cash"].tolist() == run.state["cash"].tolist() == [94, 88]
+
+
+def helped(player):
+    researcher_chat(player)
+
+
+@pytest.mark.long
+async def test_what_participants_and_the_researcher_write_to_each_other_comes_again() -> None:
+    names = {"new_player": helped}
+    with serving(Market, names=names) as run:
+        ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
+        await ann.call("_uproot_chat_send", researcher_chat(run.players[0]).name, "Help")
+        run.answer(run.players[0], "Yes.")
+        Monitor(run._runtime, run, lambda message: None)._done(
+            "answer", {"players": [run.players[1].name], "text": "Hello."}
+        )
+        researcher_chat(run.players[1], replies=False)
+        await bob.settle()
+        again = rerun(run, [Market], namespace=names)
+        assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
+        columns = ["player", "sender", "text"]
+        assert again.chats[columns].values.tolist() == run.chats[columns].values.tolist()
+        assert again.chats["text"].tolist() == ["Help", "Yes.", "Hello."]
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from uproot_nb.analysis.folded_errors import folded_errors
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.errors import UprootError
 from uproot_nb.flow.unanswered import MISSING, Unanswered, default_answer
+from uproot_nb.log.chat_rows import chat_rows, name_of_chat, players_with_chats
 from uproot_nb.log.events import Event
 from uproot_nb.monitor.chart import Chart, Point, thinned
 from uproot_nb.monitor.event_window import EventWindow, Wanted
@@ -27,6 +28,8 @@ UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
 """Points of a chart that are sent at first; of a longer history, evenly chosen ones."""
+MOST_MESSAGES = 200
+"""Messages of one chat that are sent, the latest."""
 MOST_ERRORS = 100
 """Kinds of failures that are sent at once."""
 BY_HAND = Cause("researcher", "", "monitor", "")
@@ -74,6 +77,8 @@ class Monitor:
         self._watching: asyncio.Task[Any] | None = None
         self._past: list[Event] = []
         self._points: list[Point] = []
+        self._lengths: dict[str, int] = {}
+        """How many messages each player's chat had when it was sent."""
 
     # ---- the browser's side ----
 
@@ -127,6 +132,7 @@ class Monitor:
         self._sent = self._acked = 0
         self._sent_summary = None
         self._rows.forget()
+        self._lengths = {}
         last = self._runtime.world.journal.committed
         events = await asyncio.to_thread(self._read, 0, last, {"error", "connect", "disconnect"})
         self._seen = last
@@ -171,7 +177,7 @@ class Monitor:
         world = self._runtime.world
         with world.lock:
             players = world.players()
-            changed = self._rows.changed(players)
+            changed, chats = self._rows.changed(players), self._chats()
             summary = (world.journal.committed, self._runtime.flow.state, len(players))
         if summary == self._sent_summary and not changed and not self._points:
             return
@@ -182,7 +188,7 @@ class Monitor:
             "players": [self._with_link(row, everything) for row in changed],
             "errors": _errors([event for event in self._past if event.kind == "error"]),
             "presence": [_presence(event) for event in self._past if event.kind != "error"],
-            "points": self._points, "everything": everything,
+            "points": self._points, "chats": chats, "everything": everything,
         }  # fmt: skip
         if everything:
             join = self._links.join_link
@@ -194,6 +200,23 @@ class Monitor:
     def _with_link(self, row: tuple[Any, ...], everything: bool) -> list[Any]:
         player = self._runtime.world.player(row[0])
         return [*row, self._links.link(player), player.id]
+
+    def _chats(self) -> list[list[Any]]:
+        """Return the chats that have changed since they were sent: player, messages."""
+        world = self._runtime.world
+        changed = []
+        for name in players_with_chats(world.state):
+            chat = world.models.get(name_of_chat(name))
+            length = 0 if chat is None else len(chat)
+            if self._lengths.get(name) != length:
+                self._lengths[name] = length
+                changed.append([name, self._messages(name)])
+        return changed
+
+    def _messages(self, name: str) -> list[list[Any]]:
+        world = self._runtime.world
+        rows = list(chat_rows(world.state, world.codec, name))[-MOST_MESSAGES:]
+        return [[row.time, row.sender, row.text] for row in rows]
 
     # ---- a chart ----
 
@@ -248,6 +271,8 @@ class Monitor:
                 done: Sequence[Player] = getattr(acts, what)(who, BY_HAND)
             case "message":
                 done = acts.message(who, message.get("text", ""), BY_HAND)
+            case "answer":
+                done = acts.answer(who, message.get("text", ""), BY_HAND)
             case "set":
                 done = acts.set(who, dict(message.get("values", {})), BY_HAND)
             case _:

@@ -360,6 +360,63 @@ function linksPanel(people) {
     };
 }
 
+/* ---- Chats with participants: one line each, which opens to the messages and an input ------- */
+
+function chatsPanel(does, people, badge) {
+    const none = build("p", { class: "unb-quiet" }, "No messages. run.answer(player, \"…\") begins a chat; the page Chat of the documentation shows more.");
+    const list = build("div", { class: "unb-scroll unb-chats", tabindex: "0", role: "region", "aria-label": "Chats" }, none);
+    const chats = new Map();
+
+    function begin(name) {
+        const input = build("input", { maxlength: 2000, "aria-label": `Answer ${name}`, placeholder: "Answer" });
+        const send = () => {
+            if (!input.value.trim()) return;
+            does("answer", [name], { text: input.value });
+            input.value = "";
+        };
+        input.addEventListener("keydown", (event) => {
+            const composing = event.isComposing || event.keyCode === 229;    // Enter completes a word, also in Safari
+            if (event.key === "Enter" && !composing) send();
+        });
+        const chat = { line: build("summary"), messages: build("ol"), isOpen: false };
+        chat.whole = build("details", { "data-chat": name }, chat.line,
+            build("div", { class: "unb-talk", role: "log", tabindex: "0", "aria-label": `Messages of ${name}` }, chat.messages),
+            build("div", { class: "unb-bar", role: "toolbar", "aria-label": `Answer to ${name}` }, input, build("button", { type: "button", onclick: send }, "Send")));
+        chats.set(name, chat);
+        none.hidden = true;
+        return chat;
+    }
+
+    function show(name, messages) {
+        const chat = chats.get(name) || begin(name);
+        const [time, sender, words] = messages[messages.length - 1] || [null, "", "No messages yet."];
+        const label = people.get(name)?.[1];
+        chat.isOpen = sender === "player";
+        chat.line.textContent = [label ? `${name} (${label})` : name, clock(time), words.slice(0, 80)].filter(Boolean).join(" · ");
+        chat.line.classList.toggle("unb-open", chat.isOpen);
+        chat.messages.replaceChildren(...messages.map(([when, who, text]) =>
+            build("li", { "data-sender": who }, build("span", { class: "unb-quiet" }, `${clock(when)} ${who === "player" ? name : who} `), text)));
+        if (messages.length) list.prepend(chat.whole);
+        else list.append(chat.whole);
+    }
+
+    /* Moving an element takes the focus from its input. */
+    function withFocus(act) {
+        const focused = list.contains(document.activeElement) ? document.activeElement : null;
+        act();
+        focused?.focus();
+    }
+
+    return {
+        panel: list,
+        news({ chats: changed = [] }) {
+            if (changed.length) withFocus(() => changed.forEach(([name, messages]) => show(name, messages)));
+            const waiting = [...chats.values()].filter((chat) => chat.isOpen).length;
+            badge.textContent = waiting ? `Chats (${waiting})` : "Chats";
+        },
+    };
+}
+
 /* ---- The monitor ------------------------------------------------------------------------------ */
 
 function monitor({ model, el }) {
@@ -375,6 +432,7 @@ function monitor({ model, el }) {
     const question = build("div", { class: "unb-bar unb-ask", role: "alertdialog", "aria-label": "Question", hidden: true });
     const answer = build("div", { class: "unb-bar", role: "status", hidden: true });
     const badge = build("button", { type: "button" }, "Errors");
+    const unanswered = build("button", { type: "button" }, "Chats");
 
     function does(what, players, more) {
         const id = number += 1;
@@ -465,6 +523,7 @@ function monitor({ model, el }) {
     const panels = [
         ["Players", players], ["Events", events], [badge, errorsPanel(badge)], ["Presence", presencePanel()],
         ["Chart", chartPanel(tell, players.chosen)], ["Links", linksPanel(players.people)],
+        [unanswered, chatsPanel(does, players.people, unanswered)],
     ];
     const tabs = panels.map(([name, part], at) => {
         const tab = name instanceof Element ? name : build("button", { type: "button" }, name);
