@@ -14,6 +14,7 @@ import pytest
 from framework_names import names_of_package, public_names
 
 from tests.interop.projects import write_app
+from tests.running import Browser, Rejected
 from uproot_nb import Run, serve
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.modules import framework_modules
@@ -24,7 +25,6 @@ ITS_SERVER = "the framework's own server; here Jupyter and serve() do this"
 ITS_STORAGE = "how the framework stores and finds data; here the log does this"
 ITS_PAGES = "how the framework renders pages; apps use templates and fields"
 ITS_TYPING = "the framework's own type variables and tools; they mean nothing in an app"
-NO_ADMIN_CHAT = "there is no chat with the researcher: use the monitor, or a chat of the app"
 
 ABSENT_MODULES: Mapping[str, str] = {
     **dict.fromkeys(
@@ -48,9 +48,6 @@ ABSENT_NAMES: Mapping[str, Mapping[str, str]] = {
         " PAGES WATCH leave_last_app set_offline set_online",
     },
     "uproot.chat": {
-        NO_ADMIN_CHAT: "adminchat_can_reply adminchat_event adminchat_for_player"
-        " adminchat_reply_state create_adminchat ensure_adminchat notify_adminchat"
-        " set_adminchat_replies show_adminchat_msg",
         ITS_STORAGE: "COLLISIONS",
     },
     "uproot.cli": {
@@ -256,6 +253,33 @@ CHAT = """
     page_order = [Talk]
 """
 
+ADMIN_CHAT = """
+    class Ask(Page):
+        def before_once(page, player):
+            chat.set_adminchat_replies(~player, True)
+
+    class Rest(Page):
+        pass
+
+    def new_player(player):
+        pid = ~player
+        player.before = [chat.adminchat_for_player(pid), chat.adminchat_reply_state(pid)]
+        help = chat.ensure_adminchat(pid)
+        same = help == chat.ensure_adminchat(pid) == chat.adminchat_for_player(pid)
+        common = chat.create(player.session)
+        player.kinds = [same, chat.is_adminchat(help), chat.is_adminchat(common)]
+        player.may = [chat.adminchat_can_reply(pid), chat.adminchat_can_reply(None)]
+        chat.add_message(help, None, "Welcome " + 80 * "!")
+        chat.add_message(help, pid, "Thanks")
+        player.seen = [
+            chat.show_adminchat_msg(help, *one, as_viewed_by=viewer)["sender"]
+            for viewer in (pid, None) for one in chat.messages(help)
+        ]
+        player.summary = chat.adminchat_event(pid, kind="state")
+
+    page_order = [Ask, Rest]
+"""
+
 
 def opened(folder: Path, players: int) -> Run:
     return serve(
@@ -276,3 +300,31 @@ def test_messages_of_a_chat_are_shown_as_somebody_sees_them(tmp_path: Path) -> N
         first, again, other = ann.alias
         assert first == again != other
         assert len(first) == 6
+
+
+async def test_the_chat_with_the_researcher_by_the_frameworks_names(tmp_path: Path) -> None:
+    with opened(write_app(tmp_path, "helps", ADMIN_CHAT), players=1) as run:
+        (ann,) = run.players
+        assert ann.before == [None, False]
+        assert ann.kinds == [True, True, False]
+        assert ann.may == [False, None]
+        assert ann.seen == [("admin", ""), ("self", ann.name), ("admin", ""), ("other", ann.name)]
+        chat, player = ann.summary["chat"], ann.summary["player"]
+        assert (chat["message_count"], chat["last_sender"]) == (2, "player")
+        assert (chat["last_message_text"], chat["enabled"]) == ("Thanks", False)
+        assert (player["uname"], player["page_order"]) == (ann.name, ["helps/Ask", "helps/Rest"])
+        browser = await Browser.open(run)
+        assert browser.html.count("<uproot-chat") == 1
+        name = chat["chat_id"]
+        await browser.call("_uproot_chat_send", name, "Now I may.")
+        assert list(run.chats["text"])[1:] == ["Thanks", "Now I may."]
+
+
+async def test_a_new_chat_with_the_researcher_takes_no_replies_until_they_are_opened(
+    tmp_path: Path,
+) -> None:
+    code = ADMIN_CHAT.replace("chat.set_adminchat_replies(~player, True)", "pass")
+    with opened(write_app(tmp_path, "helps", code), players=1) as run:
+        browser = await Browser.open(run)
+        with pytest.raises(Rejected, match="only read"):
+            await browser.call("_uproot_chat_send", run.players[0].summary["chat"]["chat_id"], "x")

@@ -348,6 +348,27 @@ def moving(app: Path) -> None:
         assert run.players[0].page is None
 
 
+HELP = """
+    class Ask(Page):
+        pass
+
+    def new_player(player):
+        chat.add_message(chat.ensure_adminchat(player.pid), player.pid, "Hello?")
+
+    page_order = [Ask]
+"""
+
+
+@row("chatting with participants")
+def chatting(app: Path) -> None:
+    folder = write_app(app.parent, "helps", HELP, Ask_html=THANKS)
+    with served(load_app(folder), players=1) as session:
+        run = session.run
+        run.answer(run.players, "Hello.")
+        assert run.chats["text"].tolist() == ["Hello?", "Hello."]
+        run.monitor()  # of which a script shows nothing
+
+
 @row("exports in the admin page")
 def exports(app: Path) -> None:
     with served([Rounds(End, n=2)], players=1, db=app.parent / "uproot.db") as session:
@@ -430,6 +451,13 @@ def exports_a_zip(theirs: Theirs) -> None:
     assert theirs.load(f"sessions/{theirs.session}/data/export/")[:2] == b"PK"
 
 
+def chats(theirs: Theirs) -> None:
+    path = f"sessions/{theirs.session}/players/{theirs.names[0]}/admin-chat/"
+    theirs.ask(path, {"message": "Hello.", "enable_replies": True})
+    (message,) = theirs.ask(path)["messages"]
+    assert (message["text"], message["sender"]) == ("Hello.", ["admin", ""])
+
+
 def moves(theirs: Theirs) -> None:
     before = theirs.values("show_page")
     path, who = f"sessions/{theirs.session}/players", {"unames": theirs.names[1:]}
@@ -449,7 +477,7 @@ THERE: dict[str, Callable[[Theirs], None]] = {
     "for a participant to read": tells_why, "models, chat": stores,
     "changing a list": needs_care, "rooms and sessions": has_rooms,
     "watching in the admin page": watches, "exports in the admin page": exports_a_zip,
-    "moving people": moves,
+    "chatting with participants": chats, "moving people": moves,
 }  # fmt: skip
 """What the first cell says of the framework, by a part of it; moving ends the second player."""
 

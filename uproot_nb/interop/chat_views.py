@@ -12,7 +12,7 @@ from uproot_nb.interop.dialect import calling_world, identify
 from uproot_nb.realtime import chat
 from uproot_nb.session.entities import Player
 
-__all__ = ["anonymize", "has_messages", "is_adminchat", "show_msg"]
+__all__ = ["anonymize", "has_messages", "show_msg"]
 
 LENGTH = 6
 
@@ -31,12 +31,6 @@ def anonymize(s: str) -> str:
 def has_messages(chat_: Any) -> bool:
     """Return whether anybody has written in a chat."""
     return bool(chat.messages(chat_))
-
-
-def is_adminchat(chat_: Any) -> bool:
-    """Return False for each chat: the researcher's own chat is not there."""
-    chat.messages(chat_)  # raises for what is no chat
-    return False
 
 
 def show_msg(

@@ -17,7 +17,7 @@ from uproot_nb.experiment.live import live
 from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import watch_for_dropout
-from uproot_nb.interop import chat_views, dialect, tokens
+from uproot_nb.interop import admin_chat, chat_views, dialect, tokens
 from uproot_nb.interop.openers import OPENERS
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
@@ -131,7 +131,13 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     )
     | {"add_player": dialect.add_chat_player, "model": models.get_storage}
     | {"MAX_MESSAGE_LENGTH": chat.LONGEST}
-    | _of(chat_views, "anonymize", "has_messages", "is_adminchat", "show_msg"),
+    | _of(chat_views, "anonymize", "has_messages", "show_msg")
+    | _of(
+        admin_chat, "adminchat_can_reply", "adminchat_event", "adminchat_for_player",
+        "adminchat_reply_state", "ensure_adminchat", "is_adminchat", "notify_adminchat",
+        "set_adminchat_replies", "show_adminchat_msg",
+    )
+    | {"create_adminchat": admin_chat.ensure_adminchat},
     "uproot.queries": {
         "FieldReferent": FieldReference, "Comparison": Condition, "resolve": dialect.resolve,
     },
