@@ -131,6 +131,7 @@ def test_who_waits_in_vain_is_stuck_on_the_wait_page() -> None:
     assert report.errors.empty
 
 
+@pytest.mark.long
 def test_who_is_too_slow_is_stuck_when_the_time_is_up() -> None:
     """A page's own timeout keeps the rehearsal going, but not for ever."""
 
@@ -140,8 +141,8 @@ def test_who_is_too_slow_is_stuck_when_the_time_is_up() -> None:
         timeout = 600.0
         template = "{% extends 'Base.html' %}{% set buttons = false %}"
 
-    report = rehearsed(Slow, players=1, patience=0.1, seconds=0.6)
-    assert report.stuck["why"].tolist() == ["not at the end after 0.6 s"]
+    report = rehearsed(Slow, players=1, patience=1.0, seconds=1.5)
+    assert report.stuck["why"].tolist() == ["not at the end after 1.5 s"]
 
 
 @pytest.mark.long

@@ -307,7 +307,7 @@ def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
     ann.order("Buy", "30")
     ann.part("Your orders").get_by_role("button", name="Change").click()
     bob.order("Sell", "30")
-    expect(ann.page.get_by_role("alert")).to_have_text(re.compile("not in the market any more"))
+    expect(ann.page.get_by_role("alert")).to_have_text(re.compile("no longer in the market"))
     expect(ann.page.get_by_label("Price", exact=True)).to_have_value("")
     expect(ann.part("Trades")).to_contain_text("1.30")
 

@@ -76,7 +76,7 @@ def test_a_lost_line_is_said_calmly_and_mends_itself(run: Run, page: Page) -> No
     page.goto(lab.url)
     page.wait_for_function("window.line.readyState === 1")
     page.evaluate("() => { window.broken = true; window.line.close(); }")
-    expect(page.get_by_role("status").get_by_text("The connection was lost.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("The connection was lost")).to_be_visible()
     lab.open()
     page.evaluate("() => { window.broken = false; window.dispatchEvent(new Event('online')); }")
     expect(page.get_by_text("Hello!")).to_be_visible()

@@ -204,7 +204,7 @@ def test_without_a_connection_it_shows_that_time_is_up_and_goes_on_later(
     lose_sockets(clocked)
     run_until_left(clocked, 0)
     clocked.page.clock.run_for(9_000)
-    clocked.page.get_by_text("Time is up. This page goes on as soon").wait_for()
+    clocked.page.get_by_text("Time is up. This page continues as soon").wait_for()
     assert clocked.wire.forms == []
     clocked.page.evaluate("void (window.WebSocket = window.Sockets)")
     clocked.page.clock.run_for(10_000)  # the longest that it waits before it connects again

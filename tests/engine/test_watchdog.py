@@ -161,7 +161,7 @@ async def test_many_short_steps_are_not_taken_for_a_long_one() -> None:
                 with run.lock:
                     begun = time.monotonic()
                     run.session.x = 1
-                    longest = max(longest, time.monotonic() - begun)
+                longest = max(longest, time.monotonic() - begun)
 
         thread = threading.Thread(target=cell)
         thread.start()

@@ -53,13 +53,17 @@ def cells(name: str) -> list[str]:
 
 
 def story(run: Run) -> dict[int, list[tuple[str, ...]]]:
-    """Return what happened to each player, by player.id: kinds of events, pages, fields, values."""
+    """Return what happened to each player, by player.id: kinds of events, pages, fields, values.
+
+    Of a form that came, without when that was.
+    """
     told: dict[int, list[tuple[str, ...]]] = {player.id: [] for player in run.players}
     for event in run.events.itertuples():
         if event.kind in ("set", "enter", "leave", "submit", "once") and event.field != "app":
             for player in run.players:
                 if event.subject == player.subject:
-                    words = (event.kind, event.page, event.field, str(event.value), event.cause)
+                    value = event.value["form"] if event.kind == "submit" else event.value
+                    words = (event.kind, event.page, event.field, str(value), event.cause)
                     told[player.id].append(tuple(str(w).replace("dilemma/", "") for w in words))
     return told
 
