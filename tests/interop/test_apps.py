@@ -23,6 +23,7 @@ from uproot_nb.experiment.pages import GroupCreatingWait, Page
 from uproot_nb.experiment.query import F
 from uproot_nb.interop.apps import app_class, language_folders, load_app
 from uproot_nb.interop.names import EARLIER, NAMES
+from uproot_nb.testing import served
 
 SMALL = """
     class Hello(Page):
@@ -565,6 +566,35 @@ def test_an_app_with_an_empty_page_order_leads_to_the_end_at_once(tmp_path: Path
             assert b'"end":true' in answer.read()
         assert run.players[0].seen == 1
         assert run.players[0].page is None
+
+
+def test_a_hook_that_decides_on_another_round_runs_in_each_round(tmp_path: Path) -> None:
+    code = """
+        class Ask(Page):
+            fields = dict(number=IntegerField(label="A number"))
+
+            @classmethod
+            def before_once(page, player):
+                player.add_round = player.round < 4
+
+        class Summary(Page): pass
+
+        page_order = [
+            Rounds(Ask, n=1, block="first"),
+            Repeat(Ask, block="second"),
+            Rounds(Ask, n=1, block="first"),
+            Summary,
+        ]
+    """
+    html = "{{ fields() }}"
+    app = write_app(tmp_path, "blocks", code, Ask_html=html, Summary_html="<p>Thanks</p>")
+    with served(app, players=1) as session:
+        rounds = []
+        while session[0].player.page == "blocks/Ask":
+            rounds.append((session[0].player.block, session[0].player.round))
+            session[0].submit(number=len(rounds))
+        second = [("second", number) for number in (1, 2, 3, 4)]
+        assert rounds == [("first", 1), *second, ("first", 2)]
 
 
 def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:

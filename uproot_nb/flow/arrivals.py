@@ -80,14 +80,14 @@ class Arrivals:
             await self._early(player, page, request)
         if not self._is_at(player, visit):
             return False
-        await self._once_here(player, page, "before_always_once", visit)
+        await self._once(player, page, "before_always_once", visit)
         if page.shown and shown:
             await self._once(player, page, "before_once", visit)
             return await self._stay(player, page, visit)
         if not page.shown:
             await self._once(player, page, "before_once", visit)
             await self._once(player, page, "after_once", visit)
-        await self._once_here(player, page, "after_always_once", visit)
+        await self._once(player, page, "after_always_once", visit)
         if self._is_at(player, visit):
             self._moves.go(player, player.position + 1)
         return False
@@ -113,16 +113,8 @@ class Arrivals:
         await self._run_marked(player, page, "early", what, request)
 
     async def _once(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
-        """Run a hook once per player and page."""
-        await self._run_once(player, page, hook, f"{hook}:{page.key}", visit)
-
-    async def _once_here(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
         """Run a hook once per position in the player's page order."""
-        await self._run_once(player, page, hook, f"{hook}@{player.position}", visit)
-
-    async def _run_once(
-        self, player: Player, page: type[Page], hook: str, what: str, visit: int
-    ) -> None:
+        what = f"{hook}@{player.position}"
         if not hasattr(page, hook) or what in player._state.done:
             return
         if self._is_at(player, visit):

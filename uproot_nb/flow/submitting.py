@@ -225,10 +225,8 @@ class Submissions:
     ) -> None:
         """Run the hooks after a page and go on, unless one of them has moved the player."""
         marks: list[str] = []
-        for hook, what in (
-            ("after_once", f"after_once:{page.key}"),
-            ("after_always_once", f"after_always_once@{player.position}"),
-        ):
+        for hook in ("after_once", "after_always_once"):
+            what = f"{hook}@{player.position}"
             here = player._state.entered == visit and not page.waits
             if here and hasattr(page, hook) and what not in player._state.done:
                 await self._hook(page, hook, player, tried)
