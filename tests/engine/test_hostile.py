@@ -21,8 +21,8 @@ from tornado.websocket import WebSocketClosedError
 from tests.running import Browser, serving
 from uproot_nb import Page, live, notify, open_log, players, rerun
 
-EXAMPLES = 600
-"""Batches of frames: about a minute."""
+EXAMPLES = 1200
+"""Batches of frames: about two minutes."""
 
 KERNEL = """
 import time
@@ -208,6 +208,7 @@ async def honest(link: str, told: list[int]) -> None:
     await browser.disconnect()
 
 
+@pytest.mark.timeout(1200)
 def test_whatever_a_participant_sends_the_session_stays_whole(
     arena: tuple[Path, list[str], Any], tmp_path: Path
 ) -> None:
