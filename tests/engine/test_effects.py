@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +183,46 @@ def test_a_row_that_somebody_has_edited_is_not_looked_for_in_vain() -> None:
     assert accounts() == ["edited", "2"]
 
 
+def test_a_row_that_comes_while_the_file_of_waiting_rows_is_removed_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file is removed when it is empty; until then another thread or kernel may open it."""
+    first, second = WaitingRows(Path(FILE)), WaitingRows(Path(FILE))
+    first.put("a", "", {"account": "1"})
+    putting = threading.Thread(target=second.put, args=("b", "", {"account": "2"}))
+    unlink = Path.unlink
+
+    def put_before_it(path: Path) -> None:
+        putting.start()
+        putting.join(0.1)  # it has put its row, or waits until the file is gone
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", put_before_it)
+        first.write("a")
+    putting.join()
+    second.write("b")
+    assert accounts() == ["1", "2"]
+
+
+def test_rows_of_many_threads_are_all_written_once() -> None:
+    def pay(name: int) -> None:
+        rows = WaitingRows(Path(FILE))
+        for number in range(25):
+            rows.put(f"{name}-{number}", "", {"account": f"{name}-{number}"})
+            rows.write(f"{name}-{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(pay, range(4)))
+    assert sorted(accounts()) == sorted(f"{n}-{m}" for n in range(4) for m in range(25))
+
+
 @pytest.mark.parametrize("written", [b"", b"account\r\n1\r\n"])
 def test_a_row_whose_writing_was_cut_off_is_written_once(written: bytes) -> None:
     rows = WaitingRows(Path(FILE))
     rows.put("t", "", {"account": "1"})
-    with rows._open() as store:  # the process was killed right before or after it wrote
-        store.execute("UPDATE waiting SET size = 0")
+    # The process was killed right before or after it wrote.
+    rows._change(lambda store: store.execute("UPDATE waiting SET size = 0"))
     Path(FILE).write_bytes(written)
     for _ in range(2):
         WaitingRows(Path(FILE)).write("t")

@@ -129,7 +129,7 @@ def test_each_kind_arrives_as_a_script_would_write_it(value: Any, seen: Any) -> 
 
 MISSING = [
     math.nan, math.inf, -math.inf, Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"),
-    np.float64("nan"), np.datetime64("NaT"), np.timedelta64("NaT"), pd.NaT, pd.NA,
+    np.float64("nan"), np.datetime64("NaT", "ns"), np.timedelta64("NaT", "ns"), pd.NaT, pd.NA,
 ]  # fmt: skip
 
 

@@ -164,5 +164,5 @@ def stamps(seconds: Sequence[float | None]) -> Any:
     found = np.array([np.nan if s is None else s for s in seconds], dtype="float64")
     micros = np.rint(np.where(np.isnan(found), 0, found) * 1e6).astype("int64")
     moments = micros.view("datetime64[us]").copy()
-    moments[np.isnan(found)] = np.datetime64("NaT")
+    moments[np.isnan(found)] = np.datetime64("NaT", "us")
     return pandas.array(moments, dtype="datetime64[us, UTC]")

@@ -6,11 +6,11 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["append_lines", "line_of", "lines_of", "names_in", "open_locked"]
+__all__ = ["append_lines", "line_of", "lines_of", "locked_folder", "names_in", "open_locked"]
 
 try:
     import fcntl
@@ -35,6 +35,21 @@ def open_locked(path: Path) -> Iterator[IO[bytes]]:
                 return
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Let no other thread or program that asks for it, too, be within, until the block ends."""
+    if fcntl is None:
+        yield  # Windows removes no file that somebody has open
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def names_in(file: IO[bytes]) -> list[str]:

@@ -11,11 +11,19 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
-from uproot_nb.experiment.csv_rows import append_lines, line_of, lines_of, names_in, open_locked
+from uproot_nb.experiment.csv_rows import (
+    append_lines,
+    line_of,
+    lines_of,
+    locked_folder,
+    names_in,
+    open_locked,
+)
 
 __all__ = ["WaitingRows"]
 
@@ -47,24 +55,28 @@ class WaitingRows:
 
     def put(self, token: str, key: str, texts: Mapping[str, str]) -> None:
         """Store a row under a *token*; it survives the end of the process."""
-        with self._open() as store:
-            row = (token, self._owner, key, json.dumps(dict(texts)))
-            store.execute("INSERT INTO waiting(token, owner, key, row) VALUES (?, ?, ?, ?)", row)
+        row = (token, self._owner, key, json.dumps(dict(texts)))
+        query = "INSERT INTO waiting(token, owner, key, row) VALUES (?, ?, ?, ?)"
+        self._change(lambda store: store.execute(query, row))
 
     def retain_only(self, tokens: Collection[str]) -> None:
         """Delete the owner's rows that were never committed: all but those of *tokens*."""
         if self._file.exists():
-            with self._open() as store:
-                own = "SELECT token FROM waiting WHERE owner = ?"
-                for (token,) in store.execute(own, (self._owner,)).fetchall():
-                    if token not in tokens:
-                        store.execute("DELETE FROM waiting WHERE token = ?", (token,))
+            self._change(partial(self._retain_only, tokens=tokens))
+
+    def _retain_only(self, store: sqlite3.Connection, tokens: Collection[str]) -> None:
+        own = "SELECT token FROM waiting WHERE owner = ?"
+        for (token,) in store.execute(own, (self._owner,)).fetchall():
+            if token not in tokens:
+                store.execute("DELETE FROM waiting WHERE token = ?", (token,))
 
     def write(self, token: str) -> None:
         """Write a row to the CSV file, unless that was done before."""
-        if not self._file.exists():
-            return
-        with self._open() as store, open_locked(self._path) as file:
+        if self._file.exists():
+            self._change(partial(self._write, token=token))
+
+    def _write(self, store: sqlite3.Connection, token: str) -> None:
+        with open_locked(self._path) as file:
             found = store.execute(
                 "SELECT key, row, size FROM waiting WHERE token = ?", (token,)
             ).fetchone()
@@ -100,22 +112,31 @@ class WaitingRows:
         os.replace(draft, self._path)
         return True
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._file, timeout=_SECONDS)) as store:
-            # The rows have to survive the end of the process, not a power cut.
-            store.execute("PRAGMA synchronous = OFF")
-            store.executescript(_LAYOUT)
-            with suppress(OSError):
-                os.chmod(self._file, 0o600)
-            with store:
-                yield store
-            left = store.execute(
-                "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM written)"
-            ).fetchone()[0]
-        if not left:
-            with suppress(OSError):
-                self._file.unlink()
+    def _change(self, act: Callable[[sqlite3.Connection], object]) -> None:
+        """Do something in one transaction of the file, and remove the file if it has no rows.
+
+        Without the folder's lock another thread or kernel might open the file just then, and put
+        a row into what is no file any more.
+        """
+        with locked_folder(self._path.parent):
+            with closing(self._open()) as store:
+                with store:
+                    act(store)
+                left = store.execute(
+                    "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM written)"
+                ).fetchone()[0]
+            if not left:
+                with suppress(OSError):
+                    self._file.unlink()
+
+    def _open(self) -> sqlite3.Connection:
+        store = sqlite3.connect(self._file, timeout=_SECONDS)
+        # The rows have to survive the end of the process, not a power cut.
+        store.execute("PRAGMA synchronous = OFF")
+        store.executescript(_LAYOUT)
+        with suppress(OSError):
+            os.chmod(self._file, 0o600)
+        return store
 
 
 def _digest(line: bytes) -> str:
