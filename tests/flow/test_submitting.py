@@ -292,7 +292,7 @@ async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:
         assert ran == ["before", "after"]
 
 
-async def test_once_is_per_position_and_so_in_each_round() -> None:
+async def test_once_is_per_page_and_always_once_per_position() -> None:
     class Counted(Page):
         """Counted."""
 
@@ -301,9 +301,6 @@ async def test_once_is_per_position_and_so_in_each_round() -> None:
 
         def before_always_once(page, player):
             player.always = player.get("always", 0) + 1
-
-        def after_once(page, player):
-            player.after = player.get("after", 0) + 1
 
         def after_always_once(page, player):
             player.left = player.get("left", 0) + 1
@@ -315,7 +312,7 @@ async def test_once_is_per_position_and_so_in_each_round() -> None:
             await ann.load()
             await ann.submit()
         player = run.players[0]
-        assert (player.once, player.always, player.after, player.left) == (3, 3, 3, 3)
+        assert (player.once, player.always, player.left, player.round) == (1, 3, 3, 3)
 
 
 async def test_a_page_that_is_skipped_still_runs_what_always_runs() -> None:

@@ -188,14 +188,14 @@ def test_a_label_stays_when_the_place_is_claimed() -> None:
 def test_a_player_moves_and_comes_and_goes() -> None:
     state = folded(
         *JOINED, ("enter", "player/a", "First", {"position": 0, "page": "First"}),
-        ("connect", "player/a"), ("once", "player/a", "before_once@0"),
+        ("connect", "player/a"), ("once", "player/a", "before_once:First"),
         ("connect", "player/b"), ("disconnect", "player/b"),
         ("leave", "player/a", "First", {"position": 0, "page": "First"}),
         ("enter", "player/a", "", {"position": 1, "page": None}),
     )  # fmt: skip
     ann, bob = state.players["a"], state.players["b"]
     assert (ann.position, ann.page, ann.entered, ann.online, ann.claimed, ann.done) == (
-        1, None, 10, True, True, {"before_once@0": 6}
+        1, None, 10, True, True, {"before_once:First": 6}
     )  # fmt: skip
     assert (bob.online, bob.position) == (False, -1)
 

@@ -241,6 +241,9 @@ def after_a_page() -> None:
         def after_once(page, player):
             player.left = player.get("left", 0) + 1
 
+        def after_always_once(page, player):
+            player.rounds_left = player.get("rounds_left", 0) + 1
+
         def timeout_reached(page, player):
             player.late = True
 
@@ -250,7 +253,7 @@ def after_a_page() -> None:
         assert player.get("late") is None
         session.advance(15)
         assert player.late is True
-        assert player.left == 2
+        assert (player.left, player.rounds_left) == (1, 2)
 
 
 @row("`timeout_seconds`")

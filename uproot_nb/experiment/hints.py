@@ -30,8 +30,8 @@ PAGE_NAMES: Mapping[str, str] = {
     "form_fields": "write fields = dict(age=IntegerField(label='Your age')) on the page",
     "get_form_fields": "write the hook 'def fields(page, player)', which returns a dict of fields",
     "error_message": "write the hook 'def validate(page, player, data)', which returns it",
-    "before_next_page": "write the hook 'def after_once(page, player)'; 'def timeout_reached"
-    "(page, player)' runs when the time is up",
+    "before_next_page": "write the hook 'def after_once(page, player)' (in rounds, "
+    "after_always_once); 'def timeout_reached(page, player)' runs when the time is up",
     "app_after_this_page": "call move_to_page(player, SomePage) in 'def after_once(page, player)'",
     "live_method": "put @live above a method of the page, one for each kind of message",
     "template_name": "write template = 'Name.html'",

@@ -10,7 +10,7 @@ from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.hooks import attempt_for, run_hook, value_of
 from uproot_nb.flow.journeys import Journeys
-from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.moves import Moves, mark_of
 from uproot_nb.session.entities import Player
 
 __all__ = ["Arrivals"]
@@ -113,8 +113,8 @@ class Arrivals:
         await self._run_marked(player, page, "early", what, request)
 
     async def _once(self, player: Player, page: type[Page], hook: str, visit: int) -> None:
-        """Run a hook once per position in the player's page order."""
-        what = f"{hook}@{player.position}"
+        """Run a hook, unless it has run for this page or place."""
+        what = mark_of(hook, page, player.position)
         if not hasattr(page, hook) or what in player._state.done:
             return
         if self._is_at(player, visit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uproot_nb.experiment.order import Step
+from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.log.state import ARRIVED
@@ -12,12 +13,22 @@ from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["PLACE_FIELDS", "Moves"]
+__all__ = ["PLACE_FIELDS", "Moves", "mark_of"]
 
 PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
 """Players' fields for their place in the page order, which a move sets."""
 FLOW = Cause("", "", "uproot_nb", "")
 """The cause of these, whoever moves a player: they follow from the move."""
+
+
+def mark_of(hook: str, page: type[Page], position: int) -> str:
+    """Return the mark of a hook that runs once: for each page, or for each place in the order.
+
+    A loaded app's hooks run for each place, and so in each round, as in the framework.
+    """
+    if page.app or hook.endswith("_always_once"):
+        return f"{hook}@{position}"
+    return f"{hook}:{page.key}"
 
 
 class Moves:

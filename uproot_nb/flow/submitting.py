@@ -15,7 +15,7 @@ from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.hooks import attempt_for, run_hook, undo, value_of
 from uproot_nb.flow.journeys import Journeys
-from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.moves import Moves, mark_of
 from uproot_nb.forms.form import Form, save_values
 from uproot_nb.forms.parsing import HTML_WRITTEN
 from uproot_nb.languages.codes import ENGLISH
@@ -226,7 +226,7 @@ class Submissions:
         """Run the hooks after a page and go on, unless one of them has moved the player."""
         marks: list[str] = []
         for hook in ("after_once", "after_always_once"):
-            what = f"{hook}@{player.position}"
+            what = mark_of(hook, page, player.position)
             here = player._state.entered == visit and not page.waits
             if here and hasattr(page, hook) and what not in player._state.done:
                 await self._hook(page, hook, player, tried)

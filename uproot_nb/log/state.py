@@ -105,7 +105,7 @@ class PlayerState:
     member_id: int | None = None
     calls: CallLedger = field(default_factory=CallLedger)
     done: dict[str, int] = field(default_factory=dict)
-    """What runs once and has run, as "before_once@2", and the seq at which it had."""
+    """What runs once and has run, as "before_once:Market", and the seq at which it had."""
     settled: int = 0
     """The visit (its `entered`) for which everything that comes before showing has run."""
     nth: int = 0

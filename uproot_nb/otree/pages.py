@@ -245,12 +245,16 @@ class PageWriter:
     def _after(self, parts: _PageParts, function: cst.FunctionDef, asks: bool) -> str:
         given = _parameters(function)
         lines = []
+        several = self._app.rounds > 1
+        if several and "is_displayed" in parts.functions:
+            lines.append("if not page.show(player):\n    return")
         if len(given) > 1:
             happened = "player.timed_out" if asks else "False"
             lines.append(f"{given[1]} = {happened}")
+        name = "after_always_once" if several else "after_once"
         before = textwrap.indent("\n".join(lines), "    ")
         body = "\n".join(filter(None, [before, self._body(function)]))
-        return f"def after_once(page, {given[0] if given else 'player'}):\n{body}"
+        return f"def {name}(page, {given[0] if given else 'player'}):\n{body}"
 
     # ---- live methods ----
 
