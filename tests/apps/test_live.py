@@ -54,7 +54,7 @@ def test_deals_are_told_to_all_who_are_in_the_room(walked: Walk) -> None:
 
 
 def test_what_was_refused_has_changed_nothing(walked: Walk) -> None:
-    refused = [call for call in logged(walked, "call") if call.get("error") == "ValueError"]
+    refused = [call for call in logged(walked, "call") if call.get("error") == "Refused"]
     assert len(refused) == 2 * 2  # an offer of 120, and an offer that never stood
 
 

@@ -234,6 +234,22 @@ class _Walk:
                 assert tab.received == expected
 
 
+def test_a_page_gets_no_push_of_the_next_visit_to_the_same_page() -> None:
+    """Else it would count as that visit's own page, if it lost its line before it is reloaded."""
+    with serving(First, Second) as run:
+        run.advance(run.players)
+        settle(run)
+        tab = Tab(run, 0)
+        tab.connect(run)
+        settle(run)
+        with run.lock:
+            move_to_page(run.players[0], First)
+            send_to(run.players[0], "for the next visit")
+        settle(run)
+        assert tab.loads_anew
+        assert tab.since == tab.rendered
+
+
 # ---- what it costs ----
 
 

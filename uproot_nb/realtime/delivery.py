@@ -16,6 +16,7 @@ from uproot_nb.errors import BadPage, UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import Event
+from uproot_nb.log.state import PlayerState
 from uproot_nb.session.entities import Player
 from uproot_nb.session.services import Where
 from uproot_nb.session.wire import event_frame, to_sendable_json
@@ -45,6 +46,8 @@ _BYTES_A_PUSH = 200
 _LEAST_COST = 2048
 """Bytes that answering one socket counts for at least, so that many leave turns to others."""
 
+_NO_PAGE = -2
+"""In the place of a position: no browser."""
 RELOAD = to_sendable_json({"op": "action", "action": "reload"})
 
 Frames = list[tuple[int, bytes]]
@@ -180,7 +183,7 @@ class Delivery:
         world = self._world
         self._recent.add(seq, players, frame)
         states = world.state.players
-        positions = [states[name].position for name in players]
+        positions = [_shown_position(states[name]) for name in players]
         message = Push(world.key, seq, players, frame, positions)
         world.journal.after_commit(lambda: world.send(message))
 
@@ -403,6 +406,15 @@ class Delivery:
         raise TypeError(
             f"where={where!r} is not a page.\nGive a page class, a position, or ... for any page."
         )
+
+
+def _shown_position(player: PlayerState) -> int:
+    """Return the position of the page that a browser may show.
+
+    Until a move has settled no browser has rendered the new visit: one that still shows the page
+    before, maybe at the same position, gets nothing, and so cannot be taken for a new one later.
+    """
+    return player.position if player.settled == player.entered else _NO_PAGE
 
 
 def _place_in_log(where: Any) -> Any:

@@ -6,6 +6,8 @@ from uproot.fields import *
 from uproot.models import Entry, add_raw_entry, create_model
 from uproot.smithereens import *
 
+from uproot_nb import Refused
+
 DESCRIPTION = "A common pool in continuous time"
 SUGGESTED_MULTIPLE = 2
 
@@ -67,7 +69,7 @@ class Lake(Page):
     @live
     async def fish(page, player, hours: int):
         if not 0 <= hours <= C.LONGEST:
-            raise ValueError(f"A day on the lake has 0 to {C.LONGEST} hours.")
+            raise Refused(f"A day on the lake has 0 to {C.LONGEST} hours.")
         player.hours = hours
 
     @live

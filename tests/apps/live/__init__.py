@@ -3,6 +3,8 @@
 from uproot.fields import *
 from uproot.smithereens import *
 
+from uproot_nb import Refused
+
 DESCRIPTION = "Bargaining in real time"
 SUGGESTED_MULTIPLE = 2
 
@@ -38,9 +40,9 @@ class Bargain(Page):
     async def offer(page, player, amount: int):
         """Offer the other some of the pie."""
         if not 0 <= amount <= C.PIE:
-            raise ValueError(f"Please offer between 0 and {C.PIE}.")
+            raise Refused(f"Please offer between 0 and {C.PIE}.")
         if player.group.deal is not None:
-            raise ValueError("You have a deal already.")
+            raise Refused("You have a deal already.")
         player.group.offers.append((player.member_id, amount))
         notify(player, player.others_in_group, dict(by=player.member_id, amount=amount))
         return len(player.group.offers)
@@ -51,7 +53,7 @@ class Bargain(Page):
         group = player.group
         theirs = [amount for member, amount in group.offers if member != player.member_id]
         if not theirs or theirs[-1] != amount:
-            raise ValueError("This offer does not stand any more.")
+            raise Refused("This offer does not stand any more.")
         group.deal = amount
         player.share = amount
         player.other_in_group.share = C.PIE - amount

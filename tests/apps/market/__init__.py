@@ -4,6 +4,8 @@ from uproot.fields import *
 from uproot.models import Entry, add_entry, create_model, get_entries
 from uproot.smithereens import *
 
+from uproot_nb import Refused
+
 DESCRIPTION = "Continuous double auction"
 SUGGESTED_MULTIPLE = 3
 
@@ -76,7 +78,7 @@ class Pit(Page):
     @live
     async def offer(page, player, price: int):
         if not 0 < price <= C.HIGHEST:
-            raise ValueError(f"Prices go from 1 to {C.HIGHEST}.")
+            raise Refused(f"Prices go from 1 to {C.HIGHEST}.")
         with player.group as group:
             if player.traded or not group.open:
                 return False

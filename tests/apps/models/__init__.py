@@ -5,6 +5,8 @@ from uproot.models import *
 from uproot.smithereens import *
 from uproot.types import *
 
+from uproot_nb import Refused
+
 DESCRIPTION = "An order book"
 
 
@@ -68,9 +70,9 @@ class Trading(Page):
     async def place(page, player, side: str, price: Decimal):
         """Put an order into the book."""
         if side not in ("buy", "sell"):
-            raise ValueError("Please buy or sell.")
+            raise Refused("Please buy or sell.")
         if side == "buy" and price > player.cash:
-            raise ValueError("You do not have so much.")
+            raise Refused("You do not have so much.")
         identifier = add_entry(player.session.book, player, Order, side=side, price=price)
         notify(player, player.session.players, listed(player.session), event="Book")
         return identifier
@@ -80,11 +82,11 @@ class Trading(Page):
         """Take an order of somebody else."""
         found = filter_entries(player.session.book, Order, id=order)
         if not found or filter_entries(player.session.trades, Trade, order=str(order)):
-            raise ValueError("This order is gone.")
+            raise Refused("This order is gone.")
         ((_, _, wanted),) = found
         maker = materialize(wanted.pid)
         if maker == player:
-            raise ValueError("This order is your own.")
+            raise Refused("This order is your own.")
         buyer, seller = (maker, player) if wanted.side == "buy" else (player, maker)
         add_entry(
             player.session.trades,
