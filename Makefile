@@ -1,8 +1,8 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make quick  lint, types and the short tests: before each commit (a minute and a half)
-# make test   everything that is checked before a change is accepted (half an hour)
+# make quick  lint, types and the short tests: before each commit (two minutes)
+# make test   everything that is checked before a change is accepted (twenty minutes)
 # make test-lowest   the unit tests with the oldest packages that setup.cfg allows
 # make test-3.13     the unit tests on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices
