@@ -119,7 +119,8 @@ class WaitingRows:
         a row into what is no file any more.
         """
         with locked_folder(self._path.parent):
-            with closing(self._open()) as store:
+            with closing(sqlite3.connect(self._file, timeout=_SECONDS)) as store:
+                self._prepare(store)
                 with store:
                     act(store)
                 left = store.execute(
@@ -129,14 +130,12 @@ class WaitingRows:
                 with suppress(OSError):
                     self._file.unlink()
 
-    def _open(self) -> sqlite3.Connection:
-        store = sqlite3.connect(self._file, timeout=_SECONDS)
+    def _prepare(self, store: sqlite3.Connection) -> None:
         # The rows have to survive the end of the process, not a power cut.
         store.execute("PRAGMA synchronous = OFF")
         store.executescript(_LAYOUT)
         with suppress(OSError):
             os.chmod(self._file, 0o600)
-        return store
 
 
 def _digest(line: bytes) -> str:

@@ -184,10 +184,8 @@ class Flow:
         self._world.journal.write_for(cause, "load", player.subject, player.page or "", text)
 
     def _must_wait(self, request: HttpRequest) -> bool:
-        if not self.pause.lasts or request.action in (
-            "api",
-            "app_api",
-        ):  # the api answers "paused" itself
+        answers_itself = request.action in ("api", "app_api")
+        if not self.pause.lasts or answers_itself:
             return False
         if request.action != "page":
             return True

@@ -82,8 +82,7 @@ class Moves:
 
     def has_arrived(self, player: Player) -> bool:
         """Return whether all hooks before the player's page have run."""
-        state = player._state
-        return state.entered > 0 and state.settled == state.entered
+        return player._state.has_arrived
 
     def _write(
         self,

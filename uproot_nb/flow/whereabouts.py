@@ -63,7 +63,7 @@ class Whereabouts:
 
     def _note(self, name: str) -> None:
         state = self._world.state.players[name]
-        there = state.page is not None and 0 < state.entered == state.settled
+        there = state.page is not None and state.has_arrived
         place = (state.page or "", state.nth) if there else None
         self._move(name, self._place_of.get(name), place)
         page, before = state.page or "", self._page_of.get(name, "")

@@ -127,6 +127,11 @@ class PlayerState:
     visit: str = ""
     """The mark of the press of the join button that took the place; it is known again by it."""
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether all that comes before showing the player's page has run."""
+        return 0 < self.entered == self.settled
+
 
 @dataclass(slots=True)
 class GroupState:

@@ -414,7 +414,7 @@ def _shown_position(player: PlayerState) -> int:
     Until a move has settled no browser has rendered the new visit: one that still shows the page
     before, maybe at the same position, gets nothing, and so cannot be taken for a new one later.
     """
-    return player.position if player.settled == player.entered else _NO_PAGE
+    return player.position if player.has_arrived else _NO_PAGE
 
 
 def _place_in_log(where: Any) -> Any:
