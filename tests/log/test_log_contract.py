@@ -21,6 +21,7 @@ from uproot_nb.log.log import (
     Snapshot,
     retained_snapshots,
 )
+from uproot_nb.log.postgres.postgres_log import PostgresLog
 from uproot_nb.log.sqlite import SqliteLog
 
 
@@ -45,13 +46,18 @@ def events(first: int, last: int, session: str = "market") -> list[Event]:
     return [event(seq, session) for seq in range(first, last + 1)]
 
 
-@pytest.fixture(params=[MemoryLog, SqliteLog])
+LOGS = [MemoryLog, SqliteLog, pytest.param(PostgresLog, marks=pytest.mark.processes)]
+
+
+@pytest.fixture(params=LOGS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
     moments = iter(range(1, 1_000_000))
     clock = lambda: float(next(moments))  # noqa: E731
     made: EventLog
     if request.param is SqliteLog:
         made = SqliteLog(tmp_path / "log.sqlite3", clock=clock)
+    elif request.param is PostgresLog:
+        made = PostgresLog(request.getfixturevalue("postgres"), clock=clock)
     else:
         made = MemoryLog(clock=clock)
     yield made

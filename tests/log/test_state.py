@@ -51,7 +51,8 @@ def everything(state: State) -> Any:
     """Return all that a state tells, in a form that can be compared."""
     fields = {subject: state.values(subject) for subject in state.fields}
     return copy.deepcopy((
-        state.seq, state.time, fields, state.players, state.groups, state.opened, state.settings
+        state.seq, state.time, fields, state.players, state.groups, state.opened, state.settings,
+        state.frozen,
     ))  # fmt: skip
 
 
@@ -333,6 +334,13 @@ def test_a_session_is_opened_with_settings() -> None:
     assert State(CODEC).load(state.dump()).settings == settings
 
 
+def test_a_session_is_frozen_until_it_is_thawed() -> None:
+    freeze = ("intervention", "session", "freeze", {"code": {"Offer": "a1"}})
+    assert folded(*JOINED).frozen is None
+    assert folded(freeze).frozen == {"Offer": "a1"}
+    assert folded(freeze, ("intervention", "session", "thaw")).frozen is None
+
+
 # ---- snapshots -----------------------------------------------------------------------------
 
 TOLD: tuple[tuple[Any, ...], ...] = (
@@ -346,6 +354,8 @@ TOLD: tuple[tuple[Any, ...], ...] = (
     ("connect", "player/b"), ("once", "player/a", "x"), ("del", "player/a", "bid"),
     ("update", "session", "rows", {"path": [1], "items": [["z", float("inf")]]}),
     ("set", "player/b", "unread", {"$tag": b"x"}), ("disconnect", "player/b"),
+    ("intervention", "session", "thaw"),
+    ("intervention", "session", "freeze", {"code": {"First": "a1"}}),
     ("remove", "session", "rows", {"path": [], "key": 0}),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import cache
@@ -17,7 +17,14 @@ from uproot_nb.log.events import EventColumns
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["EventArrays", "has_arrow_driver", "read_arrow_pages"]
+__all__ = [
+    "EventArrays",
+    "completed",
+    "has_arrow_driver",
+    "page_of",
+    "read_ahead",
+    "read_arrow_pages",
+]
 
 _ROWS_A_PAGE = 16_384
 _LONGEST_VALUE = 2_000
@@ -123,11 +130,32 @@ def read_arrow_pages(
             cursor.execute(select, bound)
             with suppress(OSError):  # Windows removes no open file
                 os.unlink(copy)
-            with closing(_read_ahead(iter(cursor.fetch_record_batch()))) as batches:
-                pages = (_page_of(batch, session, is_gapless=not conditions) for batch in batches)
+            with closing(read_ahead(iter(cursor.fetch_record_batch()))) as batches:
+                pages = (page_of(batch, session, is_gapless=not conditions) for batch in batches)
                 yield from pages if long is None else _without_long(pages, long)
     except (dbapi.Error, pyarrow.ArrowException, OSError):  # OSError: a value of another type
         yield None
+
+
+def completed(
+    pages: Iterator[EventArrays | None],
+    numbers: tuple[int, int],
+    is_gapless: bool,
+    read: Callable[[int, int], Iterator[EventColumns]],
+) -> Iterator[EventArrays | EventColumns]:
+    """Yield *pages*, and what *read* gives in the place of those that are None or missing."""
+    (low, high), is_lacking = numbers, False
+    for page in pages:
+        if page is None:
+            is_lacking = True
+            continue
+        first = int(page.seq[0])
+        if is_lacking or (is_gapless and first > low + 1):
+            yield from read(low, first - 1)
+        low, is_lacking = int(page.seq[-1]), False
+        yield page
+    if is_lacking or is_gapless:
+        yield from read(low, high)
 
 
 def _numbers_of(cursor: Any, query: str, values: tuple[Any, ...]) -> np.ndarray[Any, Any]:
@@ -158,8 +186,8 @@ def _without_long(
         yield None
 
 
-def _read_ahead(batches: Iterator[Any]) -> Generator[Any, None, None]:
-    """Yield *batches*, and let a thread read the next one meanwhile: the driver drops the GIL."""
+def read_ahead(batches: Iterator[Any]) -> Generator[Any, None, None]:
+    """Yield *batches*, and let a thread read the next one meanwhile: drivers drop the GIL."""
     with ThreadPoolExecutor(1, "uproot_nb-arrow") as pool:
         coming = pool.submit(next, batches, None)
         while (batch := coming.result()) is not None:
@@ -167,7 +195,7 @@ def _read_ahead(batches: Iterator[Any]) -> Generator[Any, None, None]:
             yield batch
 
 
-def _page_of(batch: Any, session: str, is_gapless: bool) -> EventArrays | None:
+def page_of(batch: Any, session: str, is_gapless: bool) -> EventArrays | None:
     """Return a batch of rows as a page; None if they are not what was written."""
     if [str(kind) for kind in batch.schema.types] != _TYPES:
         return None

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from uproot_nb.experiment.identifiers import PlayerIdentifier
+from uproot_nb.log.chat_names import RESEARCHER_CHAT, name_of_chat
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
 
 __all__ = ["RESEARCHER_CHAT", "ChatRow", "chat_rows", "name_of_chat", "players_with_chats"]
-
-RESEARCHER_CHAT = "researcher_chat"
-"""The tag of the models that are chats with the researcher."""
 
 
 class ChatRow(NamedTuple):
@@ -23,11 +21,6 @@ class ChatRow(NamedTuple):
     player: str
     sender: str
     text: str
-
-
-def name_of_chat(player: str) -> str:
-    """Return the name of the model that is a player's chat with the researcher."""
-    return f"{RESEARCHER_CHAT}.{player}"
 
 
 def players_with_chats(state: State) -> list[str]:

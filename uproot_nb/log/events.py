@@ -12,7 +12,9 @@ CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
     "join", "connect", "disconnect", "dropout", "enter", "leave", "call", "notify", "submit",
     "timeout", "group", "chat", "intervention", "error", "output", "code", "open", "close", "once",
-    "order", "room", "effect", "load", "back", "input",
+    "order", "room", "effect", "load", "back", "input", "late", "end", "free", "arrive", "pay",
+    "consent", "wait", "focus", "client", "return",
+    "erase", "erased",
 }  # fmt: skip
 
 

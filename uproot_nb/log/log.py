@@ -7,20 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from uproot_nb.errors import SessionTaken
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.events import Event, EventColumns
+from uproot_nb.log.postgres.address import Place
 
 __all__ = [
     "RECENT_SNAPSHOTS",
     "SECRET_BYTES",
     "SNAPSHOT_BLOCK",
     "EventLog",
+    "GroupCommitLog",
     "MemoryLog",
     "SessionRecord",
     "Snapshot",
+    "TransferableLog",
     "check_succession",
     "retained_snapshots",
 ]
@@ -57,7 +60,11 @@ class EventLog(Protocol):
     """
 
     path: str
-    """The file, or ":memory:"."""
+    """The file, ":memory:", or a database's address without its password."""
+
+    @property
+    def place(self) -> Place:
+        """Where the log is, by which it can be opened again."""
 
     def claim(self, session: str) -> bytes:
         """Become the one writer of *session* (made if new) and return its 32-byte secret.
@@ -91,6 +98,19 @@ class EventLog(Protocol):
 
         Raises:
             MovedLog: the file was moved, deleted or replaced; nothing can be committed.
+        """
+
+    def intend_erasure(self, session: str, player: str) -> None:
+        """Note that a player's event `erase` follows; a claim after a kill finishes what it says.
+
+        Without that event, the intention is forgotten.
+        """
+
+    def erase(self, session: str, player: str, changed: Sequence[Event]) -> None:
+        """Put what `changed_by_erasure` gives in the place of a player's events. Idempotent.
+
+        Raises:
+            UnfinishedErasure: no reader gets the data any more, but old bytes may be in a file.
         """
 
     def read(
@@ -133,6 +153,12 @@ class EventLog(Protocol):
     def last_seq(self, session: str) -> int:
         """Return the seq of the last committed event, 0 for none."""
 
+    def damage(self) -> list[str]:
+        """Return what is damaged beside events: records, secrets, snapshots."""
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many sessions and events there are, and how many lack a checksum."""
+
     def sessions(self) -> list[SessionRecord]:
         """Return every session, oldest first."""
 
@@ -147,6 +173,40 @@ class EventLog(Protocol):
 
     def close(self) -> None:
         """Release every session and close the file. Idempotent."""
+
+
+@runtime_checkable
+class GroupCommitLog(EventLog, Protocol):
+    """A log that commits on a thread of its own, as it waits for a network."""
+
+    def submit(self, events: Sequence[Event], done: Callable[[BaseException | None], None]) -> None:
+        """Commit *events* on a thread of the log's own, in order; then call *done* there.
+
+        Where it failed, *done* gets the error, and the same events may be submitted again: what
+        had been committed in spite of it is not written twice.
+        """
+
+
+@runtime_checkable
+class TransferableLog(EventLog, Protocol):
+    """A log whose sessions pass from one kernel to another while participants wait."""
+
+    def epoch(self, session: str) -> int:
+        """Return the number of this writer's claim, which rises with each; 0 without one."""
+
+    def wait_for_claim(self, session: str, stop: threading.Event) -> bytes:
+        """Claim *session* as soon as it has no living writer; blocks its thread until then.
+
+        Raises:
+            SessionTaken: *stop* was set before.
+            SessionClosed: the writer that was waited for has closed the session.
+        """
+
+    def is_asked_to_hand_over(self, session: str) -> bool:
+        """Return whether somebody has asked the writer of *session* to let go of it."""
+
+    def hand_over(self, session: str) -> None:
+        """Stop being the writer of *session*, and let one of those who wait go on with it."""
 
 
 def check_succession(events: Sequence[Event], last: int, path: str) -> None:
@@ -185,7 +245,7 @@ class MemoryLog:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = ":memory:"
+        self.path = self.place = ":memory:"
         self._clock = clock
         self._lock = threading.RLock()
         self._events: dict[str, list[Event]] = {}
@@ -227,6 +287,16 @@ class MemoryLog:
             check_succession(events, self.last_seq(session), self.path)
             self._begin(session)
             self._events[session].extend(events)
+
+    def intend_erasure(self, session: str, player: str) -> None:
+        """Do nothing: it ends with its process."""
+
+    def erase(self, session: str, player: str, changed: Sequence[Event]) -> None:
+        """Put *changed* in the place of the events of the same numbers."""
+        with self._open():
+            for event in changed:
+                self._events[session][event.seq - 1] = event
+            self._snapshots.pop(session, None)
 
     def be_patient(self, seconds: float) -> None:
         """Do nothing: no other program writes here."""
@@ -284,6 +354,15 @@ class MemoryLog:
         """Return the seq of the last event, 0 for none."""
         with self._open():
             return len(self._events.get(session, ()))
+
+    def damage(self) -> list[str]:
+        """Return nothing: memory is not checked."""
+        return []
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many sessions and events there are."""
+        with self._open():
+            return len(self._events), sum(map(len, self._events.values())), 0
 
     def sessions(self) -> list[SessionRecord]:
         """Return every session, oldest first."""

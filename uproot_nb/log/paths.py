@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from uproot_nb.experiment.shell import find_shell
+from uproot_nb.log.postgres.address import DatabaseAddress, Place, is_database
 
 __all__ = ["database_path", "notebook_file", "notebook_folder"]
 
@@ -35,7 +36,9 @@ def notebook_folder() -> Path:
     return notebook.parent
 
 
-def database_path(db: str | os.PathLike[str] | None) -> Path:
-    """Return the database file: the one given, the environment's, or that beside the notebook."""
+def database_path(db: Place | None) -> Path | DatabaseAddress:
+    """Return the database: the one given, the environment's, or the file beside the notebook."""
     named = db if db is not None else os.environ.get("UPROOT_NB_DATABASE")
+    if isinstance(named, DatabaseAddress) or (named and is_database(named)):
+        return DatabaseAddress.of(named)
     return Path(named).absolute() if named else notebook_folder() / "uproot_nb.sqlite3"

@@ -19,9 +19,26 @@ from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from uproot_nb.errors import CorruptLog, LogBusy, LostEvents, MovedLog, SessionTaken, UprootError
-from uproot_nb.log.arrow_pages import EventArrays, has_arrow_driver, read_arrow_pages
+from uproot_nb.errors import (
+    CorruptLog,
+    LogBusy,
+    LostEvents,
+    MovedLog,
+    SessionTaken,
+    UnfinishedErasure,
+    UprootError,
+)
+from uproot_nb.log.arrow_pages import EventArrays, completed, has_arrow_driver, read_arrow_pages
 from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, first_damaged, is_whole
+from uproot_nb.log.erasing.erasures import (
+    forget_erasure,
+    intend_erasure,
+    replace_events,
+    stopping_at_failures,
+    unfinished,
+    wipe,
+)
+from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.failures import naming_damage, naming_place, primary_code
 from uproot_nb.log.leftovers import (
@@ -172,6 +189,11 @@ class SqliteLog:
             raise
         self._note_files()
 
+    @property
+    def place(self) -> str:
+        """The file, by which the log can be opened again."""
+        return self.path
+
     def claim(self, session: str) -> bytes:
         """Become the one writer of *session* (made if new) and return its secret.
 
@@ -192,6 +214,7 @@ class SqliteLog:
                 lock.release(keep=read_note(path) is not None)
                 raise
             self._claims[session] = lock
+            self._finish_erasures(writer, session)
             return secret
 
     def release(self, session: str) -> None:
@@ -270,6 +293,38 @@ class SqliteLog:
                 self._last[session] = seq = events[-1].seq
                 lock.note(seq)
 
+    def intend_erasure(self, session: str, player: str) -> None:
+        """Note that a player is to be erased; from the event `erase` on, that is finished."""
+        with self._writing(session) as writer, stopping_at_failures(self.path, is_hidden=False):
+            intend_erasure(writer, session, player)
+
+    def erase(self, session: str, player: str, changed: Sequence[Event]) -> None:
+        """Put *changed* in the place of a player's events, and leave no byte of what was there.
+
+        Raises:
+            UnfinishedErasure: somebody reads the file just now, or the disk is full.
+        """
+        with self._writing(session) as writer:
+            with stopping_at_failures(self.path, is_hidden=False):
+                replace_events(writer, session, changed)
+            self._close_readers()
+            wipe(writer, self.path)
+            with stopping_at_failures(self.path, is_hidden=True):
+                forget_erasure(writer, session, player)
+
+    def _finish_erasures(self, writer: sqlite3.Connection, session: str) -> None:
+        """Finish the erasures that a killed process has begun; forget those it only intended."""
+        for _, player in unfinished(writer, session):
+            subject = f"player/{player}"
+            if next(self.read(session, kinds={"erase"}, subject=subject), None) is None:
+                forget_erasure(writer, session, player)
+                continue
+            try:
+                read = partial(self.read, session)
+                self.erase(session, player, list(changed_by_erasure(read, player)))
+            except (UnfinishedErasure, LogBusy) as busy:
+                _warn(str(busy))
+
     def read(
         self,
         session: str,
@@ -313,18 +368,11 @@ class SqliteLog:
             if copy is None:
                 yield from self.read_columns(session, low, high, kinds)
                 return
-            is_lacking = False
-            for page in read_arrow_pages(copy, session, (low, high), _filters(kinds)):
-                if page is None:
-                    is_lacking = True
-                    continue
-                first = int(page.seq[0])
-                if is_lacking or (kinds is None and first > low + 1):
-                    yield from self.read_columns(session, low, first - 1, kinds)
-                low, is_lacking = int(page.seq[-1]), False
-                yield page
-        if is_lacking or kinds is None:
-            yield from self.read_columns(session, low, high, kinds)
+            pages = read_arrow_pages(copy, session, (low, high), _filters(kinds))
+            yield from completed(
+                pages, (low, high), kinds is None,
+                lambda low, high: self.read_columns(session, low, high, kinds),
+            )  # fmt: skip
 
     def spans(self, session: str, until: int, kinds: Collection[str]) -> dict[str, tuple[int, int]]:
         """Return the first and the last seq <= until of each of these *kinds* that occurs."""
@@ -394,6 +442,10 @@ class SqliteLog:
         except CorruptLog as torn:
             return [torn.reason]
         found = [text for text in found if text != "ok"]
+        found += [
+            f"the erasure of {player} in '{session}' is not finished: run `uproot-nb erase` again"
+            for session, player in self._with_reader(unfinished)
+        ]
         found += [f"{row[0]} is not what was written" for row in rows if not is_whole(*row[1:])]
         return found + [f"there are events of an unknown session, '{name}'" for (name,) in strays]
 
@@ -771,6 +823,13 @@ class SqliteLog:
             if not has_journal(self._file) and _signature(self._file) == before:
                 self._give_back(reader, before)
                 return fetched
+            reader.close()
+
+    def _close_readers(self) -> None:
+        """Close the readers that nobody uses just now."""
+        with self._pool_lock:
+            readers, self._readers = self._readers, []
+        for reader in readers:
             reader.close()
 
     def _take_reader(

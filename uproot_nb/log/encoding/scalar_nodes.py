@@ -12,6 +12,7 @@ from uuid import UUID
 
 from markupsafe import Markup
 
+from uproot_nb.experiment.money.payoffs import Payoff
 from uproot_nb.log.encoding.nodes import Decode, Encode, Node, Nodes, bytes_node, bytes_of
 from uproot_nb.log.encoding.refusals import refusal
 
@@ -104,6 +105,7 @@ SCALAR_ENCODERS: dict[type, Encode] = {
     Markup: _encode_markup,
     bytes: _encode_bytes,
     Decimal: _encode_decimal,
+    Payoff: _encode_decimal,  # which comes back as a Decimal
     UUID: _encode_uuid,
     Random: _encode_random,
 }

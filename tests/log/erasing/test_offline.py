@@ -1,0 +1,266 @@
+"""Erasing from a file: no byte remains, everything else does, and a kill leaves no half of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uproot_nb.cli import main
+from uproot_nb.errors import SessionTaken, UnfinishedErasure, UnknownPlayer, UprootError
+from uproot_nb.log.checking import check_log
+from uproot_nb.log.checksums import checksum_of_event
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.erasing.offline import erase_from_file
+from uproot_nb.log.erasing.redaction import changed_by_erasure
+from uproot_nb.log.events import Event
+from uproot_nb.log.log import EventLog, MemoryLog, Snapshot
+from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.state import State
+
+ANN, BOB = "player/ann12", "player/bob34"
+SECRETS = ("zebra-in-pyjamas", "918273645", "PROLIFIC-5f1e00aa", "PC-0417")
+
+
+def event(seq: int, kind: str, subject: str, field: str, value: object, actor: str = "") -> Event:
+    text = orjson.dumps(value).decode()
+    return Event(seq, 100.0 + seq, "market", kind, subject, field, text, actor, "0:Ask", "", "")
+
+
+def story() -> Iterator[Event]:
+    """Yield a session in which Ann writes what Bob quotes."""
+    said = "zebra-in-pyjamas"
+    rows = [
+        ("join", ANN, "", {"id": 0, "label": None, "claimed": False}, ""),
+        ("join", BOB, "", {"id": 1, "label": None, "claimed": False}, ""),
+        ("arrive", ANN, "", {"by": "link", "query": {"PID": SECRETS[2]}, "label": SECRETS[3]},
+         "ann12"),
+        ("enter", ANN, "0:Ask", {"position": 0, "page": "0:Ask"}, "ann12"),
+        ("set", ANN, "number", 918273645, "ann12"),
+        ("set", ANN, "notes", [], "ann12"),
+        ("append", ANN, "notes", {"path": [], "values": [said]}, "ann12"),
+        ("call", ANN, "bid", {"id": "a-1", "page": 0, "args": [said], "kwargs": {},
+                              "back": [0, 0], "outcome": "ok", "result": said, "ms": 1.0}, "ann12"),
+        ("submit", ANN, "0:Ask", {"form": [["x", said]], "begun": [7, 1], "ms": 2.0}, "ann12"),
+        ("notify", ANN, "", {"event": "", "recipients": ["bob34"], "data": said}, "ann12"),
+        ("set", "session", "quotes", {said: f"says {said}"}, "ann12"),
+        ("set", BOB, "heard", f"Ann says {said}, PC-0417", "bob34"),
+        ("set", BOB, "number", 7, "bob34"),
+    ]  # fmt: skip
+    for seq, (kind, subject, field, value, actor) in enumerate(rows, 1):
+        yield event(seq, kind, subject, field, value, actor)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return written(tmp_path / "log.sqlite3")
+
+
+def written(path: Path) -> Path:
+    events = list(story())
+    with closing(SqliteLog(path)) as log:
+        log.claim("market")
+        log.append(events)
+        log.save_snapshot(Snapshot("market", 5, dump(events[:5])))
+        for seq in range(6, 12):  # some are deleted again, and leave free pages
+            log.save_snapshot(Snapshot("market", seq, dump(events[:seq]) + b" " * 9000))
+    return path
+
+
+def dump(events: list[Event]) -> bytes:
+    return State(Codec()).apply_all(events).dump()
+
+
+def left(folder: Path) -> list[tuple[str, str]]:
+    """Return which files have which secrets."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return [(p.name, s) for p in files for s in SECRETS if s.encode() in p.read_bytes()]
+
+
+def read(path: Path) -> list[Event]:
+    with closing(SqliteLog(path, readonly=True)) as log:
+        return list(log.read("market"))
+
+
+def erase(log: EventLog) -> None:
+    log.erase("market", "ann12", list(changed_by_erasure(partial(log.read, "market"), "ann12")))
+
+
+def test_no_byte_of_what_somebody_left_remains_in_any_file(db: Path) -> None:
+    assert {secret for _, secret in left(db.parent)} == set(SECRETS)
+    assert erase_from_file(db, "market", SECRETS[3]) == "ann12"
+    assert left(db.parent) == []
+    assert check_log(db).faults == []
+
+
+def test_numbering_moves_and_everything_of_the_others_stay(db: Path) -> None:
+    before = read(db)
+    erase_from_file(db, "market", "ann12")
+    now = read(db)
+    assert [one.seq for one in now] == list(range(1, len(before) + 2))
+    assert [one.time for one in now[:-1]] == [one.time for one in before]
+    assert (now[-1].kind, now[-1].subject, now[-1].value) == ("erase", ANN, "null")
+    assert now[12] == before[12]
+    assert now[3] == before[3]
+    state = State(Codec()).apply_all(now)
+    assert state.values(BOB) == {"heard": "Ann says …, …", "number": 7}
+    assert state.players["ann12"].erased
+    assert ANN not in state.fields
+    assert list(state.value("session", "quotes").values()) == ["says …"]
+
+
+def test_erasing_again_changes_nothing(db: Path) -> None:
+    erase_from_file(db, "market", "ann12")
+    before = read(db)
+    erase_from_file(db, "market", "ann12")
+    assert read(db) == before
+
+
+def test_data_that_somebody_writes_back_are_found_though_their_checksum_is_right(db: Path) -> None:
+    old = read(db)[4]
+    erase_from_file(db, "market", "ann12")
+    with closing(sqlite3.connect(db)) as writer:
+        writer.execute(
+            "UPDATE events SET kind = ?, field = ?, value = ?, actor = ?, page = ?, checksum = ? "
+            "WHERE seq = 5",
+            (old.kind, old.field, old.value, old.actor, old.page, checksum_of_event(old)),
+        )
+        writer.commit()
+    assert check_log(db).faults == ["Session 'market': event 5 has data of ann12, who was erased"]
+    with closing(sqlite3.connect(db)) as writer:
+        writer.execute("UPDATE events SET value = '1' WHERE seq = 13")
+        writer.commit()
+    assert "event 13 is not what was written" in check_log(db).faults[0]
+
+
+DIES = """
+import os, signal, sys
+import uproot_nb.log.sqlite as sqlite
+from uproot_nb.log.erasing import offline
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+step, path = sys.argv[1:]
+if step == "append":
+    sqlite.SqliteLog.append = die
+else:
+    setattr(sqlite, step, die)
+offline.erase_from_file(path, "market", "ann12")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.parametrize("step", ["append", "replace_events", "wipe", "forget_erasure"])
+def test_killed_at_any_step_it_is_finished_or_not_begun_when_the_session_is_opened(
+    db: Path, step: str
+) -> None:
+    before = read(db)
+    died = subprocess.run([sys.executable, "-c", DIES, step, os.fspath(db)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    with closing(SqliteLog(db)) as log:
+        log.claim("market")
+    if step == "append":
+        assert read(db) == before
+    else:
+        assert left(db.parent) == []
+    assert check_log(db).faults == []
+
+
+def test_an_unfinished_erasure_is_named_by_the_check(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteLog(db)) as reader:
+        pages = reader._writer
+        assert pages is not None
+        pages.execute("BEGIN")
+        pages.execute("SELECT * FROM events").fetchone()  # reads while it is erased
+        with pytest.raises(UnfinishedErasure, match="Erase again"):
+            erase_from_file(db, "market", "ann12")
+        pages.execute("COMMIT")
+    assert check_log(db).faults == [
+        "the erasure of ann12 in 'market' is not finished: run `uproot-nb erase` again"
+    ]
+    erase_from_file(db, "market", "ann12")
+    assert check_log(db).faults == []
+    assert left(db.parent) == []
+
+
+def test_nobody_is_erased_who_is_not_there_or_not_meant_alone(db: Path) -> None:
+    before = read(db)
+    with pytest.raises(UnknownPlayer, match="no player 'nobody' in market"):
+        erase_from_file(db, "market", "nobody")
+    with pytest.raises(UprootError, match="no session 'else'"):
+        erase_from_file(db, "else", "ann12")
+    with pytest.raises(FileNotFoundError):
+        erase_from_file(db.with_name("missing"), "market", "ann12")
+    assert not db.with_name("missing").exists()
+    with closing(SqliteLog(db)) as served:
+        served.claim("market")
+        with pytest.raises(SessionTaken):
+            erase_from_file(db, "market", "ann12")
+    assert read(db) == before
+
+
+def test_the_terminal_erases_after_the_name_was_repeated(
+    db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin.readline", lambda: "bob34\n", raising=False)
+    assert main(["erase", str(db), "market", "ann12"]) == 1
+    assert "Nothing was erased." in capsys.readouterr().out
+    assert main(["erase", str(db), "market", "ann12", "--yes"]) == 0
+    assert left(db.parent) == []
+
+
+def test_a_log_in_memory_erases_the_same_events(db: Path) -> None:
+    log = MemoryLog()
+    log.claim("market")
+    log.append(list(story()))
+    erase(log)
+    erase_from_file(db, "market", "ann12")
+    assert list(log.read("market")) == read(db)[:-1]
+
+
+NAMES = st.sampled_from([ANN, BOB, "session", "group/g1", "model/offers"])
+ACTORS = st.sampled_from(["ann12", "bob34", ""])
+NUMBERS = st.integers(-(2**53), 2**53)
+
+
+@given(
+    st.lists(st.tuples(NAMES, ACTORS, st.text("abcxyz", min_size=1, max_size=4), NUMBERS)),
+    st.text("qwrtp", min_size=14, max_size=30),
+)
+def test_others_fields_replay_as_before_whatever_was_set(
+    rows: list[tuple[str, str, str, int]], text: str
+) -> None:
+    events = [event(1, "join", ANN, "", {"id": 0}), event(2, "join", BOB, "", {"id": 1})]
+    for subject, actor, field, number in rows:
+        events.append(event(len(events) + 1, "set", subject, field, number, actor))
+    events.append(event(len(events) + 1, "set", ANN, "said", text, "ann12"))
+    events.append(event(len(events) + 1, "set", "group/g1", "said", text, "ann12"))
+    log = MemoryLog()
+    log.claim("market")
+    log.append(events)
+    erase(log)
+    now = list(log.read("market"))
+    assert len(now) == len(events)
+    assert not [one for one in now if text in "".join(map(str, one))]
+    was, is_now = (State(Codec()).apply_all(some) for some in (events, now))
+    assert ANN not in is_now.fields
+    assert {s: was.values(s) for s in was.fields if s not in (ANN, "group/g1")} == {
+        s: is_now.values(s) for s in is_now.fields if s != "group/g1"
+    }
+    erase(log)
+    assert list(log.read("market")) == now

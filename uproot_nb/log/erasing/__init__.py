@@ -1,0 +1,1 @@
+"""Erasing: what a log has of one person is removed from its events."""
