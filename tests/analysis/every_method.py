@@ -31,6 +31,7 @@ class Ask(Page):
 
 def fill(run: Any) -> None:
     a, b, c = run.players
+    a.round = b.round = 1
     a.mixed, b.mixed, c.mixed = [1, 2], (1, "a"), np.arange(4.0)
     a.mixed.append(3)
     a.nested, b.nested, c.nested = {"a": [1, {2: 3}]}, {(1, 2): {3}}, None
@@ -45,7 +46,7 @@ def fill(run: Any) -> None:
 
 def tables(run: Any) -> dict[str, pd.DataFrame]:
     names = ("events", "state", "groups", "session_state", "calls", "notifications", "page_times",
-             "presence", "errors", "links")  # fmt: skip
+             "presence", "errors", "links", "rounds", "wide")  # fmt: skip
     return {name: getattr(run, name) for name in names} | {"at": run.at(), "diff": run.diff(1)}
 
 

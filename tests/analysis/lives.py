@@ -15,10 +15,12 @@ from uproot_nb.session.world import World
 
 NAMES = ["bid", "note", "round", "player", "time", "round_nested", "seq", "id_"]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+ZONES = st.sampled_from([dt.UTC, dt.timezone(dt.timedelta(hours=-5))])
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), TEXTS,
     st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-99, max_value=99),
     st.datetimes(min_value=dt.datetime(1990, 1, 1)), st.sampled_from([b"ab", (1, 2), {3}]),
+    st.dates(), st.datetimes(timezones=ZONES),
 )  # fmt: skip
 VALUES = st.one_of(
     SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(TEXTS, SCALARS, max_size=2)
@@ -93,4 +95,4 @@ class Live:
             create_group(session, [session.players[who % 3]], overwrite=True)
 
 
-EXACT = {Decimal, dt.datetime}
+EXACT = {Decimal, dt.date, dt.datetime}

@@ -13,12 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
+from tests.analysis.rounds.people_in import people_in
 from uproot_nb.analysis.arrow_columns import field_kinds, float_texts
 from uproot_nb.analysis.arrow_writers import open_arrow_writer
 from uproot_nb.analysis.changes import Changed, Changes, long_columns
 from uproot_nb.analysis.export import everything
 from uproot_nb.analysis.json_cells import NOT_FINITE, Column, Kind, kind_of, readable
 from uproot_nb.analysis.past_states import read_codec
+from uproot_nb.analysis.rounds.people import People
+from uproot_nb.analysis.rounds.timeline import Timeline
 from uproot_nb.analysis.table_writers import open_writer
 from uproot_nb.analysis.wide_rows import WideRows
 from uproot_nb.log.arrow_pages import EventArrays
@@ -67,26 +70,27 @@ def test_changes_fields_and_wide_rows_are_those_of_columns(steps: Any, size: int
     with Live() as live:
         live.go(steps)
         events = list(live.worlds.log.read("market", kinds=CHANGES))
+        people = people_in(live.worlds.log, "market")
     codec = read_codec()
-    plain, fast = Changes(codec, everything), Changes(codec, everything)
+    plain, fast = Changes(codec, everything, people), Changes(codec, everything, people)
     rows: list[dict[str, WideRows]] = [{}, {}]
     for start in range(0, len(events), size):
         some = events[start : start + size]
         expected = list(plain.by_kind(EventColumns(*zip(*some, strict=True))))
         found = list(fast.by_kind(arrays_of(some)))
         assert told(found) == told(expected)
-        assert wide_rows(found, rows[1]) == wide_rows(expected, rows[0])
+        assert wide_rows(found, rows[1], people) == wide_rows(expected, rows[0], people)
     assert fast.fields == plain.fields
     assert [*fast.fields.get("player", {})] == [*plain.fields.get("player", {})]
 
 
-def wide_rows(changed: list[Changed], wide: dict[str, WideRows]) -> list[Any]:
+def wide_rows(changed: list[Changed], wide: dict[str, WideRows], people: People) -> list[Any]:
+    for some in changed:
+        wide.setdefault(some.kind, WideRows(some.kind, read_codec(), people))
     return [
         [[plain_values(column) for column in head], plain_values(fields), plain_values(cells)]
         for some in changed
-        for head, fields, cells in wide.setdefault(some.kind, WideRows(some.kind, read_codec())).of(
-            some
-        )
+        for head, fields, cells in wide[some.kind].of(some)
     ]
 
 
@@ -105,7 +109,8 @@ def test_values_and_their_kinds_are_those_of_each_event(values: list[Any]) -> No
     codec = read_codec()
     texts = [codec.encode(value) for value in values]
     event = Event(1, 1.0, "m", "set", "session", "x", "", "", "", "", "")
-    [found] = Changes(codec, everything).by_kind(
+    nobody = People("m", {}, Timeline(codec))
+    [found] = Changes(codec, everything, nobody).by_kind(
         arrays_of([event._replace(field=f"f{n}", value=text) for n, text in enumerate(texts)])
     )
     cells = [text if '"$' not in text else readable(text, codec) for text in texts]

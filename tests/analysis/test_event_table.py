@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 
 from uproot_nb.analysis.event_table import EventTable
+from uproot_nb.analysis.recording import Tables
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
+from uproot_nb.log.log import MemoryLog
 
 
 def event(seq: int, kind: str = "set", value: str = "1") -> Event:
@@ -61,3 +68,23 @@ def test_values_are_what_was_stored() -> None:
     said = '{"id":"a-1","args":[{"$decimal":"1"}],"kwargs":{}}'
     assert one_value("call", said)["args"] == [{"$decimal": "1"}]  # type: ignore[index]
     assert one_value("notify", '{"data":"\\ud83c\\udf88"}') == {"data": "🎈"}
+
+
+def test_two_threads_that_look_at_once_get_each_event_once() -> None:
+    """Each begins to read before the other has added what it read, if nothing keeps them apart."""
+    both_read = threading.Barrier(2)
+
+    class Slow(MemoryLog):
+        def read_arrays(self, session: str, after: int = 0, **more: Any) -> Iterator[Any]:
+            pages = list(super().read_arrays(session, after, **more))
+            with suppress(threading.BrokenBarrierError):
+                both_read.wait(0.2)
+            yield from pages
+
+    log = Slow()
+    log.claim("market")
+    log.append([Event(1, 1.0, "market", "set", "session", "x", "1", "", "", "", "")])
+    tables = Tables(log, "market")
+    with ThreadPoolExecutor(2) as threads:
+        found = threads.map(lambda _: len(tables.events), range(2))
+        assert list(found) == [1, 1]

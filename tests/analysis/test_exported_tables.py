@@ -148,10 +148,14 @@ def test_what_is_ours_is_whole_whatever_the_filter_keeps(tmp_path: Path) -> None
     for table in ("page_times", "calls", "presence", *(t for t in told if "markets/" in t)):
         assert told[table] == before[table]
     assert list(told["latest/players"]) == [
-        "player", "id", "label", "page", "position", "online", "group", "member_id", "bid",
+        "player", "session", "id", "label", "bot", "page", "position", "online", "group",
+        "member_id", "ended_as", "query", "bid",
     ]  # fmt: skip
-    assert list(told["latest/groups"]) == ["group", "id", "members"]
-    assert list(told["models/offers"]) == ["model", "type", "id", "time", "timestamp"]
+    assert list(told["latest/groups"]) == ["group", "session", "id", "members"]
+    assert list(told["models/offers"]) == [
+        "session", "model", "type", "id", "time", "timestamp", "label", "bot", "group", "block",
+        "round",
+    ]  # fmt: skip
     assert len(rows(folder, "latest/groups")) == 1
     assert told["models/bonds-1"] == before["models/bonds-1"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.analysis.export_formats.reading import loaded
 from uproot_nb import Recording, open_log
 from uproot_nb.log import arrow_pages, sqlite
 from uproot_nb.log.arrow_pages import has_arrow_driver
@@ -84,6 +86,24 @@ def test_exports_are_the_same_bytes(
     monkeypatch.setattr(sqlite, "has_arrow_driver", lambda: False)
     expected = recording.export(tmp_path / "expected", format)
     assert _sums(found) == _sums(expected)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("format", ["dta", "excel"])
+def test_exports_that_arrow_does_not_write_are_the_same_tables(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    def tables(name: str) -> dict[str, pd.DataFrame]:
+        is_csv = format == "excel"
+        return loaded(recording.export(tmp_path / name, "csv" if is_csv else format, excel=is_csv))
+
+    found = tables("found")
+    monkeypatch.setattr(sqlite, "has_arrow_driver", lambda: False)
+    for name, expected in tables("expected").items():
+        pd.testing.assert_frame_equal(found[name], expected)
+    assert len(found["ultralong/players"]) > 0
+    files = list((tmp_path / "found").rglob("*.csv"))
+    assert all(path.read_bytes().startswith(BOM_UTF8) for path in files) or format == "dta"
 
 
 def _sums(folder: Path) -> list[str]:

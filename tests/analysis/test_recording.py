@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from tests.analysis.lives import STEPS, Live
 from uproot_nb import UprootError, open_log, runs, serve
 from uproot_nb.analysis.recording import Tables
-from uproot_nb.analysis.typed_columns import typed
+from uproot_nb.analysis.typed_columns import numeric, typed
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import SqliteLog
@@ -146,6 +147,38 @@ def test_whole_numbers_stay_whole_where_some_are_missing() -> None:
         assert kinds == {"bid": "Int64", "note": "string", "round": "Float64", "page": "category",
                          "online": "bool"}  # fmt: skip
         assert state["bid"].isna().tolist() == [False, True, True]
+
+
+def test_payoffs_are_numbers_to_calculate_with() -> None:
+    """Decimals in an object column equal no float, and take no part in `describe`."""
+    with serve([Ask], players=4, db=":memory:", embedded=True, port=0) as run:
+        for player, payoff, arm in zip(run.players, (2.3, 0.1, 0.2), "aab", strict=False):
+            player.payoff, player.arm, player.round = payoff, arm, 1
+        run.session.price = Decimal("1.10")
+        state = run.state
+        assert (state["payoff"] == 2.3).tolist()[:3] == [True, False, False]
+        assert state["payoff"].isna().tolist() == [False] * 3 + [True]
+        assert [round(state["payoff"].sum(), 9), round(state["payoff"].mean(), 9)] == [
+            2.6, 0.866666667,
+        ]  # fmt: skip
+        assert state.groupby("arm")["payoff"].mean().tolist() == [1.2, 0.2]
+        assert "mean" in state["payoff"].describe()
+        for column in (
+            state["payoff"], run.panel("round")["payoff"], run.session_state["price"],
+            run.at(seq=len(run.events))["payoff"],
+        ):  # fmt: skip
+            assert str(column.dtype) == "Float64"
+        assert run.players[0].payoff == Decimal("2.3")
+
+
+@given(st.lists(st.none() | st.integers() | st.decimals(allow_nan=True), min_size=1))
+def test_a_decimal_becomes_a_float_only_if_no_digit_is_lost(values: list[Any]) -> None:
+    column = numeric(pd.DataFrame({"x": pd.array(values, dtype=object)}))["x"]
+    if str(column.dtype) == "Float64":
+        shown = [None if v is pd.NA else Decimal(repr(v)) for v in column.tolist()]
+        assert shown == values
+    else:
+        assert all(map(lambda one, v: one is v, column.tolist(), values))
 
 
 def test_a_panel_carries_nothing_over_from_round_to_round() -> None:

@@ -14,6 +14,8 @@ from tests.analysis.lives import STEPS, Live
 from uproot_nb.analysis.changes import SUBJECTS, Changes
 from uproot_nb.analysis.export import everything
 from uproot_nb.analysis.past_states import read_codec
+from uproot_nb.analysis.rounds.people import People
+from uproot_nb.analysis.rounds.timeline import Timeline
 from uproot_nb.analysis.wide_rows import SparseRows, Spool, WideRows
 from uproot_nb.log.events import CHANGES, Event, EventColumns
 
@@ -31,8 +33,9 @@ def rows_in(pieces: Iterator[SparseRows]) -> list[Row]:
 def rows_of(events: list[Event], size: int) -> dict[str, list[Row]]:
     """Read the events in pages of that size."""
     codec = read_codec()
-    changes = Changes(codec, everything)
-    wide = {kind: WideRows(kind, codec) for kind in SUBJECTS}
+    people = People("m", {}, Timeline(codec))
+    changes = Changes(codec, everything, people)
+    wide = {kind: WideRows(kind, codec, people) for kind in SUBJECTS}
     found: dict[str, list[Row]] = {kind: [] for kind in SUBJECTS}
     for start in range(0, len(events), size):
         page = EventColumns(*zip(*events[start : start + size], strict=True))
@@ -98,7 +101,7 @@ def test_a_list_that_was_set_long_ago_is_known_when_it_changes() -> None:
         event(3, "append", "bids", '{"path":[],"values":[2]}'),
         event(4, "append", "bids", '{"path":[],"values":[3]}'), event(5, "set", "note", "null"),
     ]  # fmt: skip
-    rows = [(row[0], *row[-2:]) for row in rows_of(events, 1)["player"]]
+    rows = [(row[1], *row[-2:]) for row in rows_of(events, 1)["player"]]
     assert rows == [
         (1, "bids", "[1]"),
         (2, "note", '"a"'),

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.interop.projects import write_app, write_files
+from tests.running import BEGIN_FORM
 from uproot_nb import serve
 from uproot_nb.errors import BadApp, BadPage, MissingName, MissingPackage
 from uproot_nb.experiment.pages import GroupCreatingWait, Page
@@ -368,7 +369,8 @@ def test_a_projects_main_file_is_understood(tmp_path: Path) -> None:
             """
         },
     )
-    app = load_app(write_app(tmp_path, "market", "\nimport main\n" + _body()))
+    with pytest.warns(UserWarning, match="DEFAULT_ROOMS"):
+        app = load_app(write_app(tmp_path, "market", "\nimport main\n" + _body()))
     assert app.namespace["main"].upd.DEFAULT_ROOMS[0]["labels"] == ["A", "B"]
 
 
@@ -533,7 +535,7 @@ def test_amounts_in_an_apps_templates_read_as_in_the_framework(tmp_path: Path) -
         serve(
             app=page, players=1, name="pay", db=":memory:", embedded=True, port=0, namespace={}
         ) as run,
-        urlopen(run.link(run.players[0])) as answer,
+        urlopen(run.link(run.players[0]), BEGIN_FORM) as answer,
     ):
         assert "1,234.50\N{NO-BREAK SPACE}Ft" in answer.read().decode()
 
@@ -562,7 +564,7 @@ def test_what_an_app_stores_of_a_class_in_another_of_its_files_comes_back(tmp_pa
 def test_an_app_with_an_empty_page_order_leads_to_the_end_at_once(tmp_path: Path) -> None:
     code = "def new_player(player): player.seen = 1\npage_order = []\n"
     with closing(_served(write_app(tmp_path, "data_only", code))) as run:
-        with urlopen(run.link(run.players[0])) as answer:
+        with urlopen(run.link(run.players[0]), BEGIN_FORM) as answer:
             assert b'"end":true' in answer.read()
         assert run.players[0].seen == 1
         assert run.players[0].page is None
@@ -607,7 +609,7 @@ def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:
         page_order = [Random(Bracket(*app1.page_order), Bracket(*app2.page_order))]
     """
     with closing(_served(write_app(tmp_path, "mix", mix))) as run:
-        with urlopen(run.link(run.players[0])) as answer:
+        with urlopen(run.link(run.players[0]), BEGIN_FORM) as answer:
             html = answer.read().decode()
         assert any(f"<p>{name}</p>" in html for name in ("app1", "app2"))
 

@@ -505,11 +505,18 @@ def test_static_files_translations_and_bots_go_with_it(tmp_path: Path, folder: P
         },
     )
     code = exported(tmp_path, HELLO, ORDER)
-    assert template(tmp_path, "static/picture.svg") == "<svg/>"
+    assert template(tmp_path, "_static/picture.svg") == "<svg/>"
     assert template(tmp_path, "de.yml") == "Welcome: Willkommen\n"
     assert not (tmp_path / "project" / "game" / "environment.yml").exists()
     assert 'simulate.on("game/Hello"' in template(tmp_path, "simulate.js")
     assert "uproot.i18n.load(" in code
+
+
+@pytest.mark.parametrize("call", ["static('uproot.js')", "internalstatic('own.js')"])
+def test_a_file_of_the_package_cannot_be_exported(tmp_path: Path, folder: Path, call: str) -> None:
+    write_files(folder, {"static/own.js": ""})
+    code = f"class Hello(Page):\n    template = \"{{{{ {call} }}}} {{{{ static('own.js') }}}}\""
+    assert [call in text for text in problems(tmp_path, code, ORDER)] == [True]
 
 
 def test_a_template_finds_the_group_where_the_framework_has_it(tmp_path: Path) -> None:

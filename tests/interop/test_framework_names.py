@@ -1,6 +1,7 @@
 """Every public name of the framework, version 0.10.1, is there for a loaded app, or is listed here.
 
-framework_names.txt is what tools/framework_names.py has read from the framework's files.
+framework_names.txt is what tools/framework_names.py has read from the framework's files. 0.10.1 is
+its newest release on PyPI as of November 2026.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from framework_names import names_of_package, public_names
 
 from tests.interop.projects import write_app
 from tests.running import Browser, Rejected
-from uproot_nb import Run, serve
+from uproot_nb import Run, UprootError, serve
+from uproot_nb.analysis.framework.database import read
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.modules import framework_modules
+from uproot_nb.testing import served
 
 LIST = Path(__file__).with_name("framework_names.txt")
 
@@ -26,10 +29,16 @@ ITS_STORAGE = "how the framework stores and finds data; here the log does this"
 ITS_PAGES = "how the framework renders pages; apps use templates and fields"
 ITS_TYPING = "the framework's own type variables and tools; they mean nothing in an app"
 
+ITS_NEWS = "how the framework's server reports changes; here each change is reported by itself"
+ITS_ROOMS = (
+    "a browser's wait for a session that has not begun; apps run in one, and the participant server"
+    " keeps such browsers"
+)
+
 ABSENT_MODULES: Mapping[str, str] = {
     **dict.fromkeys(
         (
-            "uproot.core", "uproot.defaultcli", "uproot.events", "uproot.examples",
+            "uproot.core", "uproot.defaultcli", "uproot.examples",
             "uproot.i18ncheck", "uproot.modules", "uproot.queues", "uproot.security",
             "uproot.server1", "uproot.server2", "uproot.server3", "uproot.server4",
         ),
@@ -38,7 +47,6 @@ ABSENT_MODULES: Mapping[str, str] = {
     **dict.fromkeys(
         ("uproot.archive", "uproot.cache", "uproot.data", "uproot.stable"), ITS_STORAGE
     ),
-    "uproot.read": "open_log reads the framework's databases, in a notebook",
 }  # fmt: skip
 """Modules that are not there, and why."""
 
@@ -63,21 +71,26 @@ ABSENT_NAMES: Mapping[str, Mapping[str, str]] = {
         " uproot_namespace_validator uproot_on_change uproot_replace_predicate",
         ITS_PAGES: "TEMPLATE_SWITCHES",
     },
-    "uproot.fields": {
-        "IBANField, BICField and BoundedChoiceField check this themselves": "BICValidator"
-        " BoundedChoiceValidator IBANValidator type_coercer",
-    },
     "uproot.i18n": {
         "translations are files beside the app, and `_` in templates": "JSON LANGUAGES LOCALES_DIR"
         " MISSING TERMS TranslateLoader VERSION VERSIONS compile_translate_block json load_defaults"
         " lookup missing normalize script version",
     },
+    "uproot.events": {
+        ITS_NEWS: "set_attendance set_fieldchange",
+        ITS_ROOMS: "ROOMS clear_room set_room",
+    },
     "uproot.jobs": {
-        ITS_SERVER: "ADMIN_JOBS BACKGROUND_TASKS DEFAULT_DROPOUT_TOLERANCE GLOBAL_JOBS"
-        " KEEPALIVE_SLACK PLAYER_JOBS ROOM_JOBS dropout_watcher effective_tolerance"
-        " entered_grouping_page from_queue from_websocket reap_spawned restore"
-        " subscribe_to_adminchat subscribe_to_attendance subscribe_to_fieldchange subscribe_to_room"
-        " synchronize_rooms try_group warn_short_tolerance",
+        "what its server does beside answering; here the run and Jupyter do it": "ADMIN_JOBS"
+        " BACKGROUND_TASKS GLOBAL_JOBS PLAYER_JOBS ROOM_JOBS dropout_watcher reap_spawned restore"
+        " synchronize_rooms",
+        "reads a browser's socket or its queue, which no app is handed; the participant server"
+        " owns both": "from_queue from_websocket",
+        ITS_ROOMS: "subscribe_to_room",
+        "a lost connection is seen at once, not by messages every nine seconds, so no tolerance is"
+        " too short": "KEEPALIVE_SLACK effective_tolerance warn_short_tolerance",
+        "GroupCreatingWait groups players, once all have arrived; an app's own rule is its hook"
+        " `match`": "entered_grouping_page try_group",
     },
     "uproot.models": {ITS_STORAGE: "parse_stored_entry"},
     "uproot.pages": {
@@ -104,7 +117,7 @@ ABSENT_NAMES: Mapping[str, Mapping[str, str]] = {
     "uproot.types": {
         ITS_TYPING: "FrozenPage I K LOGGER MAX_COLLISION_PROB T V context"
         " ensure_local_logger timed",
-        ITS_SERVER: "BoundedPulse internal_live optional_call optional_call_once",
+        ITS_SERVER: "internal_live optional_call optional_call_once",
     },
 }  # fmt: skip
 """Names that are not there, by module and reason."""
@@ -328,3 +341,175 @@ async def test_a_new_chat_with_the_researcher_takes_no_replies_until_they_are_op
         browser = await Browser.open(run)
         with pytest.raises(Rejected, match="only read"):
             await browser.call("_uproot_chat_send", run.players[0].summary["chat"]["chat_id"], "x")
+
+
+VALIDATED = """
+    import wtforms
+    from uproot.fields import (
+        BICValidator, BoundedChoiceValidator, IBANValidator, RequiredField, type_coercer,
+    )
+
+    LEVELS = [(1, "low"), (2, "high"), 3]
+
+    class Account(RequiredField, wtforms.StringField):
+        pass
+
+    class Several(wtforms.SelectMultipleField):
+        pass
+
+    class Ask(Page):
+        fields = dict(
+            account=Account(label="Account", validators=[IBANValidator()]),
+            bank=Account(label="Bank", optional=True, validators=[BICValidator("No bank.")]),
+            levels=Several(
+                label="Levels", choices=["1", "2", "3"],
+                coerce=type_coercer(LEVELS), validators=[BoundedChoiceValidator(min=1, max=2)],
+            ),
+        )
+
+    class End(Page):
+        pass
+
+    page_order = [Ask, End]
+"""
+GOOD = {"account": "DE89370400440532013000", "bank": "DEUTDEFF", "levels": ["1", "3"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"account": "DE88370400440532013000"}, "Please enter a valid IBAN."),
+        ({"bank": "X"}, "No bank."),
+        ({"levels": []}, "Please choose at least one of the options."),
+        ({"levels": ["1", "2", "3"]}, "Please choose at most 2 of the options."),
+    ],
+)
+def test_the_validators_refuse_in_our_words(
+    tmp_path: Path, given: dict[str, Any], words: str
+) -> None:
+    with served(write_app(tmp_path, "asks", VALIDATED), players=1) as session:
+        (ann,) = session
+        ann.assert_form_refused(**GOOD | given)
+        ann.assert_reads(words)
+        ann.submit(**GOOD)
+        assert ann.player.levels == [1, 3]
+        assert (ann.player.account, ann.player.bank) == (GOOD["account"], GOOD["bank"])
+
+
+NEWS = """
+    import uproot.events as events
+    import uproot.jobs as jobs
+    import uproot.models as models
+    from uproot.types import BoundedPulse
+
+    class Offer(metaclass=models.Entry):
+        price: int
+
+    class Ask(Page):
+        @live
+        def bid(page, player, price: int):
+            player.bid = price
+            player.other = price
+            del player.other
+            player.session.bids.append(price)
+            models.add_entry(player.session.offers, player, Offer, price=price)
+
+        @live
+        def help(page, player):
+            chat.ensure_adminchat(~player)
+
+        @live
+        def stop(page, player):
+            pulse = events.FIELDCHANGE[player.session.name]
+            for queue in list(pulse.subscribers):
+                pulse.unsubscribe(queue)
+                pulse.unsubscribe(queue)
+
+    async def note_fields(session, queue):
+        while True:
+            found = await jobs.subscribe_to_fieldchange(queue, ["bid", "other", "bids", "entry"])
+            session.seen = [*session.seen, found]
+
+    async def note_people(session, queue):
+        while True:
+            session.came = [*session.came, await jobs.subscribe_to_attendance(queue)]
+
+    async def note_chats(session, queue):
+        while True:
+            session.chats = [*session.chats, (await jobs.subscribe_to_adminchat(queue))["uname"]]
+
+    def new_session(session):
+        session.bids, session.seen, session.came, session.chats = [], [], [], []
+        session.offers = models.create_model(session)
+        for news, note in (
+            (events.FIELDCHANGE, note_fields), (events.ATTENDANCE, note_people),
+            (events.ADMINCHAT, note_chats),
+        ):
+            jobs.spawn(note(session, news[session.name].subscribe()))
+
+    page_order = [Ask]
+"""
+
+
+def test_code_of_an_app_hears_of_each_change_once_it_is_committed(tmp_path: Path) -> None:
+    with served(write_app(tmp_path, "market", NEWS), players=2) as session:
+        ann, bob = session
+        names = [ann.player.name, bob.player.name]
+        assert [one.name for one in session.run.session.came] == names
+        bob.call("bid", 7)
+        session.settle()
+        seen = [(space[0], field, value.unavailable, value.data)
+                for space, field, value in session.run.session.seen]  # fmt: skip
+        assert seen == [
+            ("player", "bid", False, 7), ("player", "other", False, 7),
+            ("player", "other", True, None), ("session", "bids", False, [7]),
+            ("model", "entry", False, {"price": 7}),
+        ]  # fmt: skip
+
+
+def test_code_of_an_app_hears_of_the_chat_with_the_researcher(tmp_path: Path) -> None:
+    with served(write_app(tmp_path, "market", NEWS), players=1) as session:
+        (ann,) = session
+        ann.call("help")
+        session.settle()
+        assert session.run.session.chats
+        assert {*session.run.session.chats} == {ann.player.name}
+
+
+def test_who_has_unsubscribed_hears_no_more_and_costs_nothing(tmp_path: Path) -> None:
+    with served(write_app(tmp_path, "market", NEWS), players=1) as session:
+        (ann,) = session
+        journal = session.run._runtime.world.journal
+        before = len(journal.listeners)
+        ann.call("stop")
+        ann.call("bid", 7)
+        assert session.run.session.seen == []
+        assert len(journal.listeners) == before - 1
+
+
+def test_news_of_another_session_are_refused(tmp_path: Path) -> None:
+    code = NEWS.replace("news[session.name]", "news['other']")
+    with pytest.raises(UprootError, match="no session 'other'"):
+        served(write_app(tmp_path, "market", code), players=1)
+
+
+async def test_a_full_queue_loses_its_oldest_news(framework: Any) -> None:
+    pulse = framework["uproot.types"].BoundedPulse(2)
+    queue = pulse.subscribe()
+    for number in range(4):
+        pulse.set(number)
+    assert [queue.get_nowait() for _ in range(2)] == [2, 3]
+
+
+def test_a_choice_is_found_by_its_text(framework: Any) -> None:
+    coerce = framework["uproot.fields"].type_coercer([(1, "one"), (2.5, "more"), "x", (None, "no")])
+    assert [coerce(text) for text in ("1", "2.5", "x", "None", 1)] == [1, 2.5, "x", None, 1]
+    with pytest.raises(ValueError, match="none of the choices"):
+        coerce("3")
+
+
+def test_scripts_find_the_reader_of_databases(framework: Any) -> None:
+    assert framework["uproot.read"].read is read
+    assert sorted(framework["uproot.read"].__all__) == [
+        "Database", "Snapshot", "field_values", "read",
+    ]  # fmt: skip

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urljoin
 from urllib.request import urlopen
 
 import pytest
 
-from tests.interop.projects import write_app
+from tests.interop.projects import write_app, write_files
+from tests.running import BEGIN_FORM
 from uproot_nb import Run, serve
 from uproot_nb.interop.apps import load_app
 
@@ -48,7 +51,7 @@ def served(tmp_path: Path) -> Iterator[ServeApp]:
 
 
 def page(run: Run) -> str:
-    with urlopen(run.link(run.players[0])) as answer:
+    with urlopen(run.link(run.players[0]), BEGIN_FORM) as answer:
         return str(answer.read().decode())
 
 
@@ -177,3 +180,30 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert printed.startswith("market/Hello.")
     assert f"for player/{run.players[0].name} failed" in printed
     assert line in printed
+
+
+def test_static_finds_a_file_of_the_app_before_one_of_its_project(
+    served: ServeApp, tmp_path: Path
+) -> None:
+    folders = {"market/_static": "app", "_static": "project"}
+    for folder, text in folders.items():
+        write_files(tmp_path / folder, {"a.txt": text, f"{text}.txt": text})
+    names = ("a.txt", "app.txt", "project.txt", "nobody.txt", "uproot.css")
+    tags = "".join(f"<i>{{{{ static('{name}') }}}}</i>" for name in names)
+    run = served(BASE.format(tags))
+    own, app, project, nobodys, ours = re.findall("<i>(.*?)</i>", page(run))
+    assert [read(run, address) for address in (own, app, project)] == ["app", "app", "project"]
+    assert nobodys == own.replace("a.txt", "nobody.txt")
+    assert ours.startswith("../../static/")
+
+
+def test_an_apps_file_does_not_replace_one_of_the_package(served: ServeApp, tmp_path: Path) -> None:
+    write_files(tmp_path / "market/_static", {"uproot.css": "* { display: none }"})
+    html = page(served(BASE.format("{{ internalstatic('uproot.js') }}")))
+    assert not re.search(r"/files/[^/]+/uproot.css", html)
+    assert re.search(r"/static/[^/]+/uproot.css", html)
+
+
+def read(run: Run, address: str) -> str:
+    with urlopen(urljoin(run.link(run.players[0]), address)) as answer:
+        return str(answer.read().decode())

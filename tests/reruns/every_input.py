@@ -40,6 +40,12 @@ def new_session(session):
     session.diary = create_model(session, tag="diary")
 
 
+async def arrived(player):
+    player.source = player.query.get("source", "")
+    await asyncio.sleep(RULE["seconds"])
+    player.welcome = rng().random()
+
+
 def new_player(player):
     player.draw = rng().random()
     watch_for_dropout(player, left, tolerance=2.0)
@@ -146,7 +152,7 @@ class End(Page):
 ORDER = [Desk, Ask, Again, Account, Sum, Timed, End]
 NAMES: dict[str, Any] = {
     "new_session": new_session, "new_player": new_player, "left": left, "restart": restart,
-    "pay": pay,
+    "pay": pay, "arrived": arrived,
 }  # fmt: skip
 
 
@@ -167,14 +173,16 @@ async def record(path: Path) -> Run:
 
 async def _arrive(run: Run) -> Browser:
     """Somebody by the link, by the join link, and through a room."""
-    await Browser(run.join_link).fetch(body={"_uproot_visit": "visit-0123456789-abcdef"})
+    press = {"_uproot_visit": "visit-0123456789-abcdef"}
+    await Browser(run.join_link).fetch("?source=mail", body=press)
     await Browser(run.join_link).fetch(body={"_uproot_visit": "visit-0123456789-ghijkl"})
     lab = run.room(room("lab", labels=["p1", "p2"]))
     visitor = Browser(f"{lab.url}")
     shown = await visitor.fetch("?label=p1")
     visit = re.search(r'name="_uproot_visit" value="([^"]+)"', shown.body.decode())
     assert visit is not None
-    await visitor.fetch(body={"label": "p1", "_uproot_visit": visit[1]})
+    await visitor.fetch("?source=web", body={"label": "p1", "_uproot_visit": visit[1]})
+    assert [player.get("source") for player in run.players] == ["mail", "", "web"]
     assert len(run.players) == 3
     return await Browser.open(run, 0)
 

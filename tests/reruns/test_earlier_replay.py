@@ -11,10 +11,10 @@ import pytest
 from tests.reruns.every_input import NAMES, ORDER, RULE
 from tests.running import Browser, until
 from uproot_nb import rerun, serve
-from uproot_nb.analysis.recording import Recording
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.study.recording import Recording
 
 ROWS = Path(__file__).with_name("earlier_session.jsonl")
 """The log of the session in `every_input`, as the version before wrote it."""
@@ -47,6 +47,7 @@ def test_another_rule_is_named_in_an_earlier_log_too(monkeypatch: pytest.MonkeyP
     assert (again.first.what, again.first.args) == ("Desk.buy", [3])
 
 
+@pytest.mark.long
 async def test_a_session_that_an_earlier_version_began_reruns_as_a_whole(tmp_path: Path) -> None:
     """From where it was served again, its inputs are in the log."""
     path = str(tmp_path / "lab.sqlite3")

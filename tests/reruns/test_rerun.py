@@ -168,7 +168,7 @@ async def test_what_participants_and_the_researcher_write_to_each_other_comes_ag
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
         await ann.call("_uproot_chat_send", researcher_chat(run.players[0]).name, "Help")
         run.answer(run.players[0], "Yes.")
-        Monitor(run._runtime, run, lambda message: None)._done(
+        Monitor(run._runtime, run, lambda message: None)._do(
             "answer", {"players": [run.players[1].name], "text": "Hello."}
         )
         researcher_chat(run.players[1], replies=False)
@@ -496,6 +496,13 @@ def test_only_times_by_the_clock_may_be_a_little_different() -> None:
     assert not alike("17640000000.25", "17640000000.5")
     assert not alike(None, "1764000000.25")
     assert alike(None, None)
+
+
+def test_a_payoff_that_was_stored_as_a_plain_number_is_the_same_as_a_decimal() -> None:
+    assert alike("14", '{"$decimal":"14"}')
+    assert alike('[0.5,"x"]', '[{"$decimal":"0.5"},"x"]')
+    assert not alike("14", '{"$decimal":"15"}')
+    assert not alike('"14"', '{"$decimal":"14"}')
 
 
 @unanswered

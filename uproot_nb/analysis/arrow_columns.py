@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.analysis.json_cells import Kind, kind_of, readable
+from uproot_nb.analysis.json_cells import IS_CLOCK, Kind, kind_of, kind_of_logged, readable
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 
@@ -20,7 +20,9 @@ __all__ = [
     "repeated_texts", "stamp_texts", "without_null",
 ]  # fmt: skip
 
-_KINDS: tuple[Kind, ...] = ("empty", "boolean", "integer", "number", "text", "json")
+_KINDS: tuple[Kind, ...] = (
+    "empty", "boolean", "integer", "number", "text", "json", "date", "datetime", "moment",
+)  # fmt: skip
 _BY_FIRST: dict[str | None, Kind] = {
     None: "empty", '"': "text", "t": "boolean", "f": "boolean", "{": "json", "[": "json",
 }  # fmt: skip
@@ -154,9 +156,25 @@ def field_kinds(events: EventArrays, cells: Any) -> Iterator[tuple[str, Kind]]:
     import numpy as np  # lazy: see __init__
 
     codes, fields = events.repeated["field"]
-    for both in np.unique(codes * len(_KINDS) + _kinds_of(cells)).tolist():
+    kinds = _with_clocks(_kinds_of(cells), events, cells)
+    for both in np.unique(codes * len(_KINDS) + kinds).tolist():
         field, kind = divmod(both, len(_KINDS))
         yield fields[field], _KINDS[kind]
+
+
+def _with_clocks(kinds: Any, events: EventArrays, cells: Any) -> np.ndarray[Any, Any]:
+    """Return the kinds of values, given those that `kind_of` finds: dates are of their own."""
+    import numpy as np  # lazy: see __init__
+    import pyarrow.compute as compute  # lazy: it is an extra
+
+    for start in IS_CLOCK:
+        is_one = compute.starts_with(events.value, start)
+        places = np.flatnonzero(is_one.to_numpy(zero_copy_only=False))
+        pairs = zip(
+            events.value.take(places).to_pylist(), cells.take(places).to_pylist(), strict=True
+        )
+        kinds[places] = [_KINDS.index(kind_of_logged(text, cell)) for text, cell in pairs]
+    return kinds  # type: ignore[no-any-return]
 
 
 def _kinds_of(cells: Any) -> np.ndarray[Any, Any]:

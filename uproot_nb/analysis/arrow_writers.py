@@ -16,11 +16,11 @@ from typing import IO, Any, Self
 import orjson
 
 from uproot_nb.analysis.arrow_columns import float_texts, is_array
-from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind
+from uproot_nb.analysis.json_cells import CLOCKS, NOT_FINITE, Cell, Column, Columns, Kind
 from uproot_nb.analysis.parquet import Parquet, typed_cells
 from uproot_nb.analysis.table_writers import TableWriter, protected, shown_number
 
-__all__ = ["open_arrow_writer"]
+__all__ = ["ARRAY_FORMATS", "open_arrow_writer"]
 
 _ROWS = 16_384
 _Show = Callable[[Any], Any]
@@ -150,7 +150,7 @@ class _ArrowCsv(_ArrowLines):
     def _shown(self, cells: Any, kind: Kind) -> Any:
         if kind == "json":
             return self._protected(typed_cells(cells, "json"))
-        if kind == "text":
+        if kind == "text" or kind in CLOCKS:
             return self._protected(typed_cells(cells, "text"))
         if kind == "boolean":
             return self._compute.if_else(typed_cells(cells, "boolean"), "TRUE", "FALSE")
@@ -215,11 +215,11 @@ class _ArrowJsonLines(_ArrowLines):
         return self._array(known).take(encoded.indices)
 
 
-_FORMATS: dict[str, type[_ArrowCsv] | type[_ArrowJsonLines] | type[Parquet]] = {
+ARRAY_FORMATS: dict[str, type[_ArrowCsv] | type[_ArrowJsonLines] | type[Parquet]] = {
     "csv": _ArrowCsv, "jsonl": _ArrowJsonLines, "parquet": Parquet,
 }  # fmt: skip
 
 
 def open_arrow_writer(path: Path, format: str, columns: Columns) -> TableWriter:
     """Begin a table's file whose columns may be Arrow's; the format is the end of its name."""
-    return _FORMATS[format](path.with_name(f"{path.name}.{format}"), columns)
+    return ARRAY_FORMATS[format](path.with_name(f"{path.name}.{format}"), columns)

@@ -13,7 +13,8 @@ from uproot_nb.analysis.arrow_columns import (
     stamp_texts,
     without_null,
 )
-from uproot_nb.analysis.json_cells import Cell, Column, Kind, common, kind_of, readable
+from uproot_nb.analysis.json_cells import Cell, Column, Kind, common, kind_of_logged, readable
+from uproot_nb.analysis.rounds.people import SESSION, People
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import EventColumns
@@ -26,11 +27,12 @@ __all__ = [
 SUBJECTS = {"player": "players", "group": "groups", "session": "session", "model": "models"}
 """The kinds of subjects that have fields, and what their files are called."""
 LONG: dict[str, Kind] = {
-    "seq": "integer", "time": "number", "timestamp": "text", "field": "text", "change": "text",
-    "value": "json", "actor": "text", "page": "text", "cause": "text", "code": "text",
+    "field": "text", "change": "text", "value": "json", "actor": "text", "page": "text",
+    "cause": "text", "code": "text",
 }  # fmt: skip
+"""The columns of a long table behind those of `head_of`."""
 _WHERE = ("actor", "page", "cause", "code")
-_WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "text"}
+_WHEN: dict[str, Kind] = {"seq": "integer", "time": "number", "timestamp": "moment"}
 
 FieldFilter = Callable[[str, str], bool]
 """(kind of subject, field) → whether the export includes the field."""
@@ -42,16 +44,17 @@ def _subject_kind(subject: str) -> str:
     return subject.partition("/")[0]
 
 
-def head_of(kind: str) -> dict[str, Kind]:
+def head_of(kind: str, people: People) -> dict[str, Kind]:
     """Return the columns that stand before the fields of a wide table."""
-    return {**_WHEN, kind: "text"} if kind != "session" else dict(_WHEN)
+    subject: dict[str, Kind] = {} if kind == "session" else {kind: "text"}
+    return {**SESSION, **_WHEN, **subject, **people.head(kind)}
 
 
 class Changed(NamedTuple):
     """Changes to subjects of one kind; columns are Arrow's where the events are arrays.
 
     Attributes:
-        head: the columns of `head_of`: times, and the changed subject.
+        head: the columns of `head_of`: session, times, and the changed subject.
         values: the new values, or the operation on a list or dict.
         cells: the values after the changes, but None after a change in place.
     """
@@ -72,15 +75,15 @@ class Changed(NamedTuple):
 class Changes:
     """A log's changes, page by page; it collects the fields and the kinds of their values.
 
-    changes = Changes(codec, includes)
+    changes = Changes(codec, includes, people)
     for page in log.read_columns("market", kinds=CHANGES):
         for some in changes.by_kind(page):
             …
     changes.fields["player"]        # {"bid": "number", …}
     """
 
-    def __init__(self, codec: Codec, includes: FieldFilter) -> None:
-        self._codec, self._includes = codec, includes
+    def __init__(self, codec: Codec, includes: FieldFilter, people: People) -> None:
+        self._codec, self._includes, self._people = codec, includes, people
         self._found: dict[str, dict[str, set[Kind]]] = {}
         self._met: set[tuple[str, str]] = set()
 
@@ -104,8 +107,9 @@ class Changes:
             those = [s == kind and f in fields for s, f in zip(subjects, page.field, strict=True)]
             if any(those):
                 events = page.chosen(those)
-                changed = _changed(kind, events, self._codec)
-                found = zip(events.field, map(kind_of, changed.cells), strict=True)
+                changed = _changed(kind, events, self._codec, self._people)
+                kinds = map(kind_of_logged, events.value, changed.cells)
+                found = zip(events.field, kinds, strict=True)
                 for name, kind_of_value in dict.fromkeys(found):
                     fields[name].add(kind_of_value)
                 yield changed
@@ -124,7 +128,8 @@ class Changes:
                 cells = without_null(values)
                 for name, kind_of_value in field_kinds(events, cells):
                     fields[name].add(kind_of_value)
-                yield Changed(kind, events, head_columns(kind, events), values, cells)
+                head = head_columns(kind, events, self._people)
+                yield Changed(kind, events, head, values, cells)
 
     def _meet(self, kind: str, name: str) -> None:
         if (kind, name) not in self._met:
@@ -133,13 +138,13 @@ class Changes:
                 self._found.setdefault(kind, {})[name] = set()
 
 
-def _changed(kind: str, events: EventColumns, codec: Codec) -> Changed:
+def _changed(kind: str, events: EventColumns, codec: Codec, people: People) -> Changed:
     values = [
         text if change == "set" and '"$' not in text else _value(change, text, codec)
         for change, text in zip(events.kind, events.value, strict=True)
     ]
     cells = [None if cell == "null" else cell for cell in values]
-    return Changed(kind, events, head_columns(kind, events), values, cells)
+    return Changed(kind, events, head_columns(kind, events, people), values, cells)
 
 
 def _pairs(page: EventArrays) -> tuple[Any, list[tuple[str, str]]]:
@@ -164,7 +169,7 @@ def _value(change: str, text: str, codec: Codec) -> Cell:
 
 
 def long_columns(changed: Changed) -> list[Column]:
-    """Return the columns of LONG, with the name of the changed subject."""
+    """Return the columns of `head_of` and of LONG."""
     events = changed.events
     return [
         *changed.head, Column(changed.fields, plain=True),
@@ -173,12 +178,23 @@ def long_columns(changed: Changed) -> list[Column]:
     ]  # fmt: skip
 
 
-def head_columns(kind: str, events: EventColumns | EventArrays) -> list[Column]:
-    """Return the times of changes and, but for the session, the names of the changed subjects."""
+def head_columns(kind: str, events: EventColumns | EventArrays, people: People) -> list[Column]:
+    """Return the columns of `head_of` for changes to subjects of one kind."""
+    first = Column(_same(people.session, events), plain=True)
     when = [Column(values, plain=True) for values in _times(events)]
     if kind == "session":
-        return when
-    return [*when, Column(_texts(events, "subject", start=len(f"{kind}/")), plain=True)]
+        return [first, *when]
+    name = Column(_texts(events, "subject", start=len(f"{kind}/")), plain=True)
+    return [first, *when, name, *people.columns(kind, events)]
+
+
+def _same(text: str, events: EventColumns | EventArrays) -> Any:
+    """Return a column that has the same text in each row."""
+    if not isinstance(events, EventArrays):
+        return [text] * len(events.seq)
+    import numpy as np  # lazy: see __init__
+
+    return repeated_texts(np.zeros(len(events.seq), "int32"), [text])
 
 
 def _times(events: EventColumns | EventArrays) -> tuple[Any, Any, Any]:

@@ -6,15 +6,13 @@ import datetime as dt
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uproot_nb.analysis.arrow_columns import places_of
 from uproot_nb.analysis.arrow_writers import open_arrow_writer
@@ -29,9 +27,18 @@ from uproot_nb.analysis.changes import (
 )
 from uproot_nb.analysis.codebook import FORMATS as FORMAT_NOTES
 from uproot_nb.analysis.codebook import README, DescribedTable, FieldDescriptions, codebook_of
+from uproot_nb.analysis.export_formats.codebook_entries import Entries
+from uproot_nb.analysis.export_formats.column_cells import cells_of, kind_in
+from uproot_nb.analysis.export_formats.companions import write_companions
+from uproot_nb.analysis.export_formats.described_tables import DescribedTables
+from uproot_nb.analysis.export_formats.full_disk import explained
 from uproot_nb.analysis.exported_tables import ExportedTable
 from uproot_nb.analysis.garbage_collection import without_collecting
-from uproot_nb.analysis.json_cells import Cell, Kind, common, kind_of, plain
+from uproot_nb.analysis.json_cells import CLOCKS, Kind
+from uproot_nb.analysis.participation.scrubbing import COLUMNS, Scrub
+from uproot_nb.analysis.provenance.fingerprints import Ran
+from uproot_nb.analysis.rounds.exported_rounds import ExportedRounds, StreamedTable
+from uproot_nb.analysis.rounds.people import People
 from uproot_nb.analysis.table_writers import FORMATS, TableWriter, open_writer
 from uproot_nb.analysis.typed_columns import beside
 from uproot_nb.analysis.wide_rows import SparseRows, Spool, WideRows
@@ -57,6 +64,7 @@ LONG_EXPORT = 50_000
 _OURS = frozenset({"entries", "types", "tag"})
 """The fields of a model that its own table is made from."""
 _SUMS, _README, _SIGN = "SHA256SUMS", "README.txt", "exported by uproot_nb "
+_RAN = "fingerprints.json"
 _LONGEST_README = 100_000
 _ZIP = ".zip"
 _BOOKKEEPING = frozenset({"between_showed", "round_nested"})
@@ -76,18 +84,23 @@ def everything(kind: str, name: str) -> bool:
 class Export:
     """One export: its tables, and the fields that it includes.
 
-        Export("market", codec, changes, tables, last=1200).write(Path("market.zip"))
+        Export(people, codec, changes, tables, last=1200).write(Path("market.zip"))
 
     Attributes:
+        people: the session's name, and who and where its players are.
         changes: the changes up to *last*, oldest first, some at a time; arrays only if *is_long*.
         is_long: whether Arrow writes the tables of changes.
         tables: by name: all tables but those of changes.
+        rounds: makes the tables of rounds in a folder for files that wait; None without rounds.
         includes: (kind of subject, field) → whether to export the field. It is called for fields
             of authors only, never for columns of ours, and not for the tables of markets.
         sources: by file name: code to store with the data.
+        scrub: what to leave out because it names a person.
+        excel: whether CSV is made for Excel: with a byte order mark, and no text is a formula.
+        ran: which code, settings and versions ran, one after the other.
     """
 
-    session: str
+    people: People
     codec: Codec
     changes: Iterable[EventColumns | EventArrays]
     tables: Mapping[str, ExportedTable]
@@ -98,13 +111,19 @@ class Export:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     progress: Progress | None = None
     is_long: bool = False
+    scrub: Scrub | None = None
+    rounds: Callable[[Path], AbstractContextManager[ExportedRounds]] | None = None
+    excel: bool = False
+    ran: Sequence[Ran] = ()
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise UprootError(
                 f"There is no format {self.format!r}.\nChoose one of {', '.join(FORMATS)}."
             )
-        self._described: dict[str, DescribedTable] = {}
+        if self.excel and self.format != "csv":
+            raise UprootError('excel=True is for format="csv".\nLeave it out: it changes CSV only.')
+        self._codebook: dict[str, Entries] = {}
 
     def write(self, target: Path) -> Path:
         """Write the export, whole or not at all; return where it is.
@@ -114,13 +133,16 @@ class Export:
 
         Raises:
             UprootError: there is something else of that name.
-            OSError: it cannot be written.
+            ExportFailed: it cannot be written, as on a full disk; it is an OSError, too.
         """
         target = target.absolute()
         _check_target(target)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{target.stem}.", suffix=".unfinished", dir=target.parent
-        ) as made:
+        with (
+            explained(target),
+            tempfile.TemporaryDirectory(
+                prefix=f".{target.stem}.", suffix=".unfinished", dir=target.parent
+            ) as made,
+        ):
             folder = Path(made) / "export"
             folder.mkdir()
             self._fill(folder)
@@ -133,14 +155,22 @@ class Export:
         return target
 
     def _fill(self, folder: Path) -> None:
-        with without_collecting():
-            self._write_changes(folder)
-        for name, table in self.tables.items():
-            self._write_table(folder, name, table)
-        codebook = codebook_of(self._described, self.descriptions)
-        text = json.dumps(codebook, indent=1, ensure_ascii=False)
-        (folder / "codebook.json").write_text(text + "\n", "utf-8")
+        with ExitStack() as open_files:
+            rounds = self.rounds and open_files.enter_context(self.rounds(folder.parent))
+            changes = rounds.watch(self.changes) if rounds else self.changes
+            with without_collecting():
+                self._write_changes(folder, changes)
+            for name, table in self.tables.items():
+                self._write_table(folder, name, table)
+            for name, streamed in (rounds.tables() if rounds else {}).items():
+                self._write_streamed(folder, name, streamed)
+        write_companions(
+            folder,
+            DescribedTables(self.people.session, VERSION, self._codebook, self.format, self.excel),
+        )
         (folder / _README).write_text(self._readme(), "utf-8")
+        ran = json.dumps([one.as_dict() for one in self.ran], indent=1)
+        (folder / _RAN).write_text(ran + "\n", "utf-8")
         for name, code in self.sources.items():
             path = folder / "source" / name
             path.parent.mkdir(exist_ok=True)
@@ -149,9 +179,11 @@ class Export:
 
     def _readme(self) -> str:
         return README.format(
-            session=self.session, version=VERSION, last=self.last,
+            session=self.people.session, version=VERSION, last=self.last,
             now=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            format=FORMAT_NOTES[self.format],
+            format=FORMAT_NOTES["excel" if self.excel else self.format],
+            ran=_said_to_run(self.ran),
+            scrubbed="" if self.scrub is None else f"{self.scrub}\n",
         )  # fmt: skip
 
     # ---- tables of changes ----
@@ -159,14 +191,23 @@ class Export:
     def _includes_change(self, kind: str, name: str) -> bool:
         if kind == "model" and name in _OURS:
             return False
-        return self.includes(kind, name)
+        return self._includes(kind, name)
 
-    def _write_changes(self, folder: Path) -> None:
+    def _includes(self, kind: str, name: str) -> bool:
+        is_clean = self.scrub is None or self.scrub.includes(kind, name)
+        return is_clean and self.includes(kind, name)
+
+    def _includes_column(self, table: ExportedTable, column: str, field: str | None) -> bool:
+        if field is not None:
+            return self._includes(table.kind, field)
+        return self.scrub is None or column not in COLUMNS
+
+    def _write_changes(self, folder: Path, pages: Iterable[EventColumns | EventArrays]) -> None:
         """Read the changes once: the wide tables' rows wait aside until their columns are known."""
-        changes = Changes(self.codec, self._includes_change)
+        changes = Changes(self.codec, self._includes_change, self.people)
         tables: dict[str, _OfOneKind] = {}
         with ExitStack() as open_files:
-            for page in self.changes:
+            for page in map(self._cleaned, pages):
                 for some in changes.by_kind(page):
                     if some.kind not in tables:
                         tables[some.kind] = self._begin(folder, some.kind, open_files)
@@ -177,13 +218,18 @@ class Export:
             fields = changes.fields
             self._write_wide(folder, {k: (fields[k], those.aside) for k, those in tables.items()})
 
+    def _cleaned(self, page: EventColumns | EventArrays) -> EventColumns | EventArrays:
+        if self.scrub is None:
+            return page
+        return self.scrub.page(page if isinstance(page, EventColumns) else page.columns())
+
     def _begin(self, folder: Path, kind: str, open_files: ExitStack) -> _OfOneKind:
         name = f"ultralong/{SUBJECTS[kind]}"
-        long = self._open(folder, name, _long(kind), self.is_long)
+        long = self._open(folder, name, _long(kind, self.people), self.is_long)
         aside = Spool[SparseRows](folder.with_name(f"{kind}.aside"))
         return _OfOneKind(
             open_files.enter_context(long),
-            WideRows(kind, self.codec),
+            WideRows(kind, self.codec, self.people),
             open_files.enter_context(aside),
         )
 
@@ -194,7 +240,8 @@ class Export:
         for kind, (fields, aside) in tables.items():
             places = {name: place for place, name in enumerate(fields)}
             name = f"sparse/{SUBJECTS[kind]}"
-            with self._open(folder, name, _wide(kind, fields), self.is_long) as file:
+            described = _wide(kind, fields, self.people)
+            with self._open(folder, name, described, self.is_long) as file:
                 for head, names, cells in aside:
                     file.write_sparse(head, places_of(names, places), cells)
                     done += 1
@@ -210,13 +257,18 @@ class Export:
         frame, fields = table.make()
         included = [
             column for column in map(str, frame.columns)
-            if column not in fields or self.includes(table.kind, fields[column])
+            if self._includes_column(table, column, fields.get(column))
         ]  # fmt: skip
-        cells = [_cells(frame[column]) for column in included]
+        cells = [cells_of(frame[column]) for column in included]
         kinds = {
-            column: _kind_in(frame[column], values)
+            column: kind_in(frame[column], values)
             for column, values in zip(included, cells, strict=True)
         }
+        if self.scrub is not None:
+            cells = [
+                values if kinds[column] in CLOCKS else list(map(self.scrub.clean, values))
+                for column, values in zip(included, cells, strict=True)
+            ]
         keys = (table.key, *_types_in(frame), "model") if table.key else (table.kind,)
         described = DescribedTable(
             kinds, table.ours, {n: fields[n] for n in included if n in fields}, keys
@@ -224,14 +276,27 @@ class Export:
         with self._open(folder, name, described) as writer:
             writer.write(zip(*cells, strict=True))
 
+    def _write_streamed(self, folder: Path, name: str, table: StreamedTable) -> None:
+        head = {
+            n: kind for n, kind in table.head.items() if self.scrub is None or n not in COLUMNS
+        }  # fmt: skip
+        fields = {c: n for c, n in table.fields.items() if self._includes("player", n)}
+        kinds = head | table.kinds(fields, self.codec)
+        clean = (lambda cell: cell) if self.scrub is None else self.scrub.clean
+        described = DescribedTable(kinds, name, fields, ("player",), table.rounds)
+        with self._open(folder, name, described) as writer:
+            rows = table.cells(kinds, self.codec)
+            writer.write([clean(cell) for cell in row] for row in rows)
+
     def _open(
         self, folder: Path, name: str, described: DescribedTable, is_long: bool = False
     ) -> TableWriter:
-        self._described[name] = described
+        entries = self._codebook[name] = codebook_of({name: described}, self.descriptions)[name]
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        opened = open_arrow_writer if is_long else open_writer
-        return opened(path, self.format, described.kinds)
+        if is_long:
+            return open_arrow_writer(path, self.format, described.kinds)
+        return open_writer(path, self.format, described.kinds, entries, self.excel)
 
 
 @dataclass
@@ -248,14 +313,24 @@ class _OfOneKind:
         self.aside.put_all(self.wide.of(some))
 
 
-def _long(kind: str) -> DescribedTable:
-    when = dict(islice(LONG.items(), 3))
-    kinds = when | ({} if kind == "session" else {kind: "text"}) | LONG
-    return DescribedTable(kinds, f"ultralong/{SUBJECTS[kind]}")
+def _said_to_run(ran: Sequence[Ran]) -> str:
+    """Return a line for each fingerprint under which something came from participants."""
+    if not ran:
+        return "None here: nothing was served, or these data are a viewer's, who gets no code.\n"
+    lines = [
+        f"{one.fingerprint} ran from event {one.first} to {one.last} ({one.inputs} calls and forms)"
+        for one in ran
+        if one.inputs or len(ran) == 1
+    ]
+    return "\n".join(["Compare with the fingerprint that was registered:", *lines, ""])
 
 
-def _wide(kind: str, fields: Mapping[str, Kind]) -> DescribedTable:
-    head = head_of(kind)
+def _long(kind: str, people: People) -> DescribedTable:
+    return DescribedTable(head_of(kind, people) | LONG, f"ultralong/{SUBJECTS[kind]}")
+
+
+def _wide(kind: str, fields: Mapping[str, Kind], people: People) -> DescribedTable:
+    head = head_of(kind, people)
     columns = beside(head, fields)
     kinds = head | {columns[name]: kind_of_field for name, kind_of_field in fields.items()}
     held = {columns[name]: name for name in fields}
@@ -265,38 +340,6 @@ def _wide(kind: str, fields: Mapping[str, Kind]) -> DescribedTable:
 def _types_in(frame: pandas.DataFrame) -> list[str]:
     """Return the types of a model's entries, as their descriptions name them."""
     return [f"entry/{name}" for name in frame["type"].cat.categories]
-
-
-_KINDS: dict[str, Kind] = {
-    "bool": "boolean", "boolean": "boolean", "int64": "integer", "Int64": "integer",
-    "float64": "number", "Float64": "number", "category": "text", "string": "text",
-    "datetime64[us, UTC]": "text",
-}  # fmt: skip
-
-
-def _kind_in(column: pandas.Series[Any], cells: Iterable[Cell]) -> Kind:
-    """Return the kind of a column: that of its dtype, else the one of what is in it."""
-    return _KINDS.get(str(column.dtype)) or common(map(kind_of, cells))
-
-
-def _cells(column: pandas.Series[Any]) -> list[Cell]:
-    """Return a column as JSON; NaN is a number in Float64 and among objects, else missing."""
-    if str(column.dtype) in ("Float64", "object"):
-        return [_cell(value) for value in column.tolist()]
-    gaps = column.isna().tolist()
-    return [None if g else _cell(v) for v, g in zip(column.tolist(), gaps, strict=True)]
-
-
-def _cell(value: Any) -> Cell:
-    """Return a value in a DataFrame as JSON."""
-    import pandas  # lazy: `import uproot_nb` is to be quick
-
-    if value is None or value is pandas.NA or value is pandas.NaT:
-        return None
-    if isinstance(value, pandas.Timestamp):
-        zoned = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
-        return f'"{zoned.isoformat(timespec="microseconds")}{"Z" if value.tzinfo else ""}"'
-    return plain(value)
 
 
 @contextmanager
@@ -359,10 +402,16 @@ def _is_packed_export(packed: Path) -> bool:
 
 def _put(folder: Path, target: Path) -> None:
     """Move a folder into place; an older export goes out of the way first."""
-    if target.exists():
-        older = folder.with_name("older")
-        os.replace(target, older)
-    shutil.move(folder, target)
+    if not target.exists():
+        os.replace(folder, target)
+        return
+    older = folder.with_name("older")
+    os.replace(target, older)
+    try:
+        os.replace(folder, target)
+    except BaseException:
+        os.replace(older, target)
+        raise
 
 
 def _pack(folder: Path, packed: Path, name: str) -> None:

@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from uproot_nb.analysis.activity_tables import (
     CALLS,
+    CONSENTS,
     PAGE_TIMES,
     PRESENCE,
     calls_table,
+    consents_table,
     page_times_table,
     presence_table,
 )
 from uproot_nb.analysis.field_tables import FieldTable
 from uproot_nb.analysis.model_tables import entries_table, models_named, tables_of_models
+from uproot_nb.analysis.rounds.people import People
 from uproot_nb.analysis.state_tables import (
     group_field_table,
     player_field_table,
     session_field_table,
 )
+from uproot_nb.analysis.typed_columns import categories
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import State
 
 if TYPE_CHECKING:
     import pandas
+
+    from uproot_nb.analysis.market_tables import MarketTables
 
 __all__ = ["ExportedTable", "exported_tables", "file_name", "file_names"]
 
@@ -49,27 +55,34 @@ class ExportedTable(NamedTuple):
 
 
 def exported_tables(
-    state: State, session: str, codec: Codec, read: Callable[[Iterable[str]], Iterable[Event]]
+    state: State,
+    codec: Codec,
+    people: People,
+    read: Callable[[Iterable[str]], Iterable[Event]],
 ) -> dict[str, ExportedTable]:
     """Return the tables of an export by name, without those of changes.
 
     Args:
         read: kinds of events → these events, oldest first.
     """
+    session = people.session
     tables = {
         "latest/players": ExportedTable(
-            partial(player_field_table, state, codec), "latest/players", "player"),
+            partial(player_field_table, [(session, state)], codec), "latest/players", "player"),
         "latest/groups": ExportedTable(
-            partial(group_field_table, state, codec), "latest/groups", "group"),
+            partial(group_field_table, state, session, codec), "latest/groups", "group"),
         "latest/session": ExportedTable(
             partial(session_field_table, state, session, codec), "latest/session", "session"),
-        "page_times": _ours("page_times", lambda: page_times_table(read(PAGE_TIMES), codec)),
-        "calls": _ours("calls", lambda: calls_table(read(CALLS))),
-        "presence": _ours("presence", lambda: presence_table(read(PRESENCE))),
+        "page_times": _ours(
+            "page_times", lambda: page_times_table(read(PAGE_TIMES), codec, people)),
+        "calls": _ours("calls", lambda: calls_table(read(CALLS), people)),
+        "presence": _ours("presence", lambda: presence_table(read(PRESENCE), people)),
     }  # fmt: skip
-    tables |= _models(state, codec)
+    if any(player.consents for player in state.players.values()):
+        tables["consents"] = _ours("consents", lambda: consents_table(read(CONSENTS), people))
+    tables |= _models(state, codec, people)
     if any("market" in state.names(f"model/{name}") for name in models_named(state, codec)):
-        tables |= _markets(state, codec)
+        tables |= _markets(state, codec, session)
     return tables
 
 
@@ -78,17 +91,19 @@ def _ours(name: str, make: Callable[[], pandas.DataFrame]) -> ExportedTable:
     return ExportedTable(lambda: FieldTable(make(), {}), name)
 
 
-def _models(state: State, codec: Codec) -> dict[str, ExportedTable]:
+def _models(state: State, codec: Codec, people: People) -> dict[str, ExportedTable]:
     found = tables_of_models(state, codec)
     names = file_names([label for label, _ in found])
     return {
-        f"models/{name}": _model(state, codec, label, models)
+        f"models/{name}": _model(state, codec, label, models, people)
         for name, ((label, _), models) in zip(names, found.items(), strict=True)
     }
 
 
-def _model(state: State, codec: Codec, label: str, models: list[str]) -> ExportedTable:
-    make = partial(entries_table, state, codec, models)
+def _model(
+    state: State, codec: Codec, label: str, models: list[str], people: People
+) -> ExportedTable:
+    make = partial(entries_table, state, codec, models, people)
     if not all("market" in state.names(f"model/{name}") for name in models):
         return ExportedTable(make, "models", "model", f"models/{label}")
     return ExportedTable(lambda: _without_ledger(make()), "ledger", "model", f"models/{label}")
@@ -104,7 +119,7 @@ def _without_ledger(table: FieldTable) -> FieldTable:
     )
 
 
-def _markets(state: State, codec: Codec) -> dict[str, ExportedTable]:
+def _markets(state: State, codec: Codec, session: str) -> dict[str, ExportedTable]:
     # lazy: most sessions have no market
     from uproot_nb.analysis.market_tables import market_tables, markets_in
 
@@ -113,9 +128,16 @@ def _markets(state: State, codec: Codec) -> dict[str, ExportedTable]:
     for folder, market in zip(file_names(known), known, strict=True):
         tables = market_tables(state, codec, market)
         for name in tables.names:
-            make = partial(getattr, tables, name)
+            make = partial(_of_session, tables, name, session)
             made[f"markets/{folder}/{name}"] = _ours(f"markets/{name}", make)
     return made
+
+
+def _of_session(tables: MarketTables, name: str, session: str) -> pandas.DataFrame:
+    """Return a market's table with a column for the session."""
+    frame: pandas.DataFrame = getattr(tables, name).copy(deep=False)
+    frame.insert(0, "session", categories([session] * len(frame)))
+    return frame
 
 
 # ---- names of files -----------------------------------------------------------------------------

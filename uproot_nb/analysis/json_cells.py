@@ -6,8 +6,10 @@ Every file of an export is made from such cells, so CSV, JSONL and Parquet have 
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
@@ -26,8 +28,8 @@ from uproot_nb.log.encoding.unresolved import Unresolved
 from uproot_nb.session.wire import Unsendable, to_json
 
 __all__ = [
-    "NOT_FINITE", "Cell", "Column", "Columns", "Kind", "common", "in_json", "kind_of", "plain",
-    "readable", "text_of",
+    "CLOCKS", "IS_CLOCK", "NOT_FINITE", "Cell", "Column", "Columns", "Kind", "common", "in_json",
+    "kind_of", "kind_of_logged", "kind_of_value", "plain", "readable", "text_of",
 ]  # fmt: skip
 
 Cell = str | None
@@ -48,11 +50,23 @@ class Column(NamedTuple):
     made: bool = False
 
 
-Kind = Literal["empty", "boolean", "integer", "number", "text", "json"]
+Kind = Literal[
+    "empty", "boolean", "integer", "number", "text", "json", "date", "datetime", "moment"
+]
+"""A datetime is without a time zone, as clocks on walls are; a moment is in UTC."""
+CLOCKS: frozenset[Kind] = frozenset({"date", "datetime", "moment"})
+"""Kinds whose cells are texts in ISO 8601."""
 Columns = Mapping[str, Kind]
 """The names of a table's columns, and of what kind each is."""
 
-_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+IS_CLOCK = ('{"$date', '{"$timestamp"')
+"""How logged dates, datetimes and timestamps of pandas begin."""
+_DATE = re.compile(r'"\d{4}-\d\d-\d\d"')
+_DATETIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(?P<utc>Z?)"')
+
+_OPTIONS = (
+    orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
+)
 _IDENTIFIERS = (PlayerIdentifier, GroupIdentifier, ModelIdentifier)
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_INT = 20
@@ -63,7 +77,7 @@ _SHORT = 18
 def readable(text: str, codec: Codec) -> Cell:
     """Return a logged value as JSON without our tags; None for null.
 
-    Decimals become numbers with all their digits, times ISO texts, sets lists, players their
+    Decimals become numbers with all their digits, times ISO texts in UTC, sets lists, players their
     names, bytes base64. NaN and infinity become NOT_FINITE, and texts inside of lists and dicts.
     A negative zero is 0.0. Other values stay as they are, with tags.
     """
@@ -140,6 +154,8 @@ def _to_json(value: Any) -> Any:
         return value.name
     if isinstance(value, SessionIdentifier):
         return value.session
+    if isinstance(value, (dt.date, dt.time)) and value == value:  # NaT differs from itself
+        return _clock(value)
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode()
     if isinstance(value, Unresolved):
@@ -148,6 +164,34 @@ def _to_json(value: Any) -> Any:
         return orjson.Fragment(to_json(value))
     except Unsendable as refusal:
         raise TypeError(str(refusal)) from refusal
+
+
+def _clock(value: dt.date | dt.time) -> str:
+    """Return a date or time in ISO 8601; one with a time zone in UTC, where that has the date."""
+    if not isinstance(value, dt.datetime) or value.tzinfo is None:
+        return value.isoformat()
+    try:
+        return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
+    except OverflowError:
+        return value.isoformat()
+
+
+def kind_of_logged(text: str, cell: Cell) -> Kind:
+    """Return what kind of value is in a cell that `readable` has made of a logged text."""
+    return _clock_kind(cell) if text.startswith(IS_CLOCK) else kind_of(cell)
+
+
+def kind_of_value(value: Any, cell: Cell) -> Kind:
+    """Return what kind of value is in a cell that `plain` has made of it."""
+    return _clock_kind(cell) if isinstance(value, dt.date) else kind_of(cell)
+
+
+def _clock_kind(cell: Cell) -> Kind:
+    if cell is not None and _DATE.fullmatch(cell):
+        return "date"
+    if cell is not None and (found := _DATETIME.fullmatch(cell)):
+        return "moment" if found["utc"] else "datetime"
+    return kind_of(cell)
 
 
 def kind_of(cell: Cell) -> Kind:
@@ -171,10 +215,15 @@ def kind_of(cell: Cell) -> Kind:
 
 
 def common(kinds: Iterable[Kind]) -> Kind:
-    """Return the kind of a column that holds cells of these kinds; "json" if they do not mix."""
+    """Return the kind of a column that holds cells of these kinds; "json" if they do not mix.
+
+    Dates of several kinds, and dates among texts, are texts.
+    """
     found = set(kinds) - {"empty"}
     if not found:
         return "empty"
     if len(found) == 1:
         return found.pop()
+    if found <= {"text", *CLOCKS}:
+        return "text"
     return "number" if found == {"integer", "number"} else "json"

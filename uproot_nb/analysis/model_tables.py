@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from uproot_nb.analysis.field_tables import FieldTable, field_table
+from uproot_nb.analysis.rounds.people import WHO, People
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, ModelIdentifier, PlayerIdentifier
 from uproot_nb.log.codec import Codec
@@ -15,8 +16,8 @@ from uproot_nb.log.state import State
 __all__ = ["entries_table", "find_models", "models_named", "tables_of_models"]
 
 _HEAD = {
-    "model": "category", "type": "category", "id": "string", "time": "float64",
-    "timestamp": "timestamp",
+    "session": "category", "model": "category", "type": "category", "id": "string",
+    "time": "float64", "timestamp": "timestamp",
 }  # fmt: skip
 
 
@@ -62,11 +63,27 @@ def find_models(state: State, codec: Codec, model: Any) -> list[str]:
     return [str(name)]
 
 
-def entries_table(state: State, codec: Codec, models: Iterable[str]) -> FieldTable:
-    """Return a row per entry, oldest first: model, type, id, time, timestamp, then its fields."""
+def entries_table(state: State, codec: Codec, models: Iterable[str], people: People) -> FieldTable:
+    """Return a row per entry, oldest first: session, model, type, id, time, then its fields.
+
+    Where entries name players, label, bot, group, block and round are those of the first that the
+    entry names, as they were then.
+    """
     rows = [row for model in models for row in _rows(state, codec, model)]
     rows.sort(key=lambda row: row[0]["time"])
-    return field_table(rows, _HEAD)
+    players = [_first_player(fields) for _, fields in rows]
+    heads = [head for head, _ in rows]
+    if any(players):
+        people.add_by_entry(heads, players)
+    for head in heads:
+        head["session"] = people.session
+    named = [(h, {n: _plain(v) for n, v in fields.items()}) for h, fields in rows]
+    return field_table(named, {**_HEAD, **WHO} if any(players) else _HEAD)
+
+
+def _first_player(fields: Mapping[str, Any]) -> str:
+    named = (value.name for value in fields.values() if isinstance(value, PlayerIdentifier))
+    return next(named, "")
 
 
 def _rows(
@@ -79,7 +96,7 @@ def _rows(
             "model": model, "type": record["type"], "id": record["id"], "time": record["time"],
             "timestamp": record["time"],
         }  # fmt: skip
-        yield head, {str(name): _plain(value) for name, value in fields.items()}
+        yield head, {str(name): value for name, value in fields.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.field_tables import field_table
-from uproot_nb.analysis.typed_columns import MISSING
+from uproot_nb.analysis.typed_columns import MISSING, numeric
 from uproot_nb.errors import UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
@@ -26,22 +26,33 @@ class _History:
     def __init__(self, by: str, subject: str, codec: Codec) -> None:
         self._by, self._subject, self._codec = by, subject, codec
         self._past = State(codec)
+        self._changed: dict[str, None] = {}
         self._within: dict[str, dict[str, Any]] = {}
         self._outside: dict[str, Any] = {}
         self.keys: dict[str, Any] = {}
 
     def take(self, event: Event) -> None:
+        if event.field == self._by:
+            self.close()
         self._past.apply(event)
-        value = self._value(event.field)
+        self._changed[event.field] = None
+
+    def close(self) -> None:
+        """Note the values of what was changed while the field had the value that it has now.
+
+        Call it after the last event, too. Values are read here and not at each change: a list that
+        grows would be read as often as it is long.
+        """
         key = self._value(self._by)
-        if key is MISSING:
-            self._outside[event.field] = value
-            return
-        text = self._codec.encode(key)
-        self.keys.setdefault(text, key)
-        row = self._within.setdefault(text, {})
-        if event.field != self._by:
-            row[event.field] = value
+        row = self._outside
+        if key is not MISSING:
+            text = self._codec.encode(key)
+            self.keys.setdefault(text, key)
+            row = self._within.setdefault(text, {})
+        for field in self._changed:
+            if field != self._by:
+                row[field] = self._value(field)
+        self._changed.clear()
 
     def _value(self, field: str) -> Any:
         if field not in self._past.names(self._subject):
@@ -78,6 +89,8 @@ def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) ->
         kind, _, name = event.subject.partition("/")
         if kind == "player" and name in histories:
             histories[name].take(event)
+    for history in histories.values():
+        history.close()
     if not any(history.keys for history in histories.values()):
         raise UprootError(f"No player has a field '{by}'.\nName one, for example panel('round').")
     rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -85,4 +98,4 @@ def panel_table(events: Iterable[Event], state: State, by: str, codec: Codec) ->
         player = state.players[name]
         head = {"player": name, "id": player.id, "label": player.label}
         rows += [(head | key, fields) for key, fields in history.rows()]
-    return field_table(rows, {**_HEAD, by: "typed"}).frame
+    return numeric(field_table(rows, {**_HEAD, by: "typed"}).frame)

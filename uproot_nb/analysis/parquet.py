@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from uproot_nb.analysis.arrow_columns import is_array
-from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, text_of
+from uproot_nb.analysis.json_cells import CLOCKS, NOT_FINITE, Cell, Column, Columns, Kind, text_of
 from uproot_nb.errors import UprootError
 
 __all__ = ["Parquet", "typed_cells"]
@@ -20,7 +20,7 @@ _CELLS_A_GROUP = 8_000_000
 _BYTES_A_GROUP = 16_000_000
 _DIFFERENT = frozenset({"seq", "time", "timestamp", "value"})
 """Columns whose values rarely repeat: a dictionary would make them larger."""
-_NUMBERS = frozenset({"integer", "number"})
+_NUMBERS = frozenset({"integer", "number"}) | CLOCKS
 """Kinds of columns of which the file names the least and the greatest value of each group."""
 _PLACE, _CELL = "place", "cell"
 
@@ -37,6 +37,7 @@ class Parquet:
         arrow, parquet = _pyarrow()
         types = {
             "boolean": arrow.bool_(), "integer": arrow.int64(), "number": arrow.float64(),
+            **_clock_types(),
         }  # fmt: skip
         self._arrow, self._kinds = arrow, list(columns.values())
         self._schema = arrow.schema(
@@ -90,9 +91,10 @@ class Parquet:
         if not column.plain:
             return typed_cells(self._cells(values), kind)
         if not is_array(values):
-            return self._arrow.array(values, type_of)
-        repeats = self._arrow.types.is_dictionary(values.type)
-        return values.dictionary_decode() if repeats else values
+            values = self._arrow.array(values, self._arrow.string() if kind in CLOCKS else type_of)
+        elif self._arrow.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        return values.cast(type_of)
 
     def _cells(self, cells: Any) -> Any:
         return cells if is_array(cells) else self._arrow.array(cells, self._arrow.string())
@@ -179,6 +181,8 @@ def typed_cells(cells: Any, kind: Kind) -> Any:
         return cells.cast(pyarrow.int64())
     if kind == "number":
         return cells.cast(pyarrow.float64())
+    if kind in CLOCKS:
+        return compute.utf8_slice_codeunits(cells, 1, -1).cast(_clock_types()[kind])
     if kind == "text":
         escaped = compute.match_substring(cells, "\\")
         texts = [text_of(cell) for cell in cells.filter(escaped).to_pylist()]
@@ -186,6 +190,15 @@ def typed_cells(cells: Any, kind: Kind) -> Any:
         return compute.replace_with_mask(bare, escaped, pyarrow.array(texts, pyarrow.string()))
     special = compute.is_in(cells, pyarrow.array(NOT_FINITE))
     return compute.if_else(special, compute.binary_join_element_wise('"', cells, '"', ""), cells)
+
+
+def _clock_types() -> dict[Kind, Any]:
+    import pyarrow  # lazy: it is an extra
+
+    return {
+        "date": pyarrow.date32(), "datetime": pyarrow.timestamp("us"),
+        "moment": pyarrow.timestamp("us", "UTC"),
+    }  # fmt: skip
 
 
 def _pyarrow() -> tuple[Any, Any]:

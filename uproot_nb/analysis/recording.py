@@ -1,25 +1,31 @@
-"""Recording: a session's log as tables, while it is served and ever after."""
+"""Tables: a session's log as tables, while it is served and ever after."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import nullcontext
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from functools import partial
+from itertools import islice
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from uproot_nb.analysis.activity_tables import (
     CALLS,
+    CONSENTS,
     NOTIFICATIONS,
     PAGE_TIMES,
     PRESENCE,
     calls_table,
     chats_table,
+    consents_table,
     notifications_table,
     page_times_table,
     presence_table,
 )
+from uproot_nb.analysis.arrow_writers import ARRAY_FORMATS
 from uproot_nb.analysis.changes import FieldFilter
 from uproot_nb.analysis.codebook import described_fields
 from uproot_nb.analysis.event_table import EventTable
@@ -32,18 +38,30 @@ from uproot_nb.analysis.export import (
 )
 from uproot_nb.analysis.exported_tables import exported_tables, file_name
 from uproot_nb.analysis.folded_errors import folded_errors
-from uproot_nb.analysis.framework.rows import Row, read_rows
-from uproot_nb.analysis.framework.session_log import framework_log, sessions_in
 from uproot_nb.analysis.model_tables import entries_table, find_models
 from uproot_nb.analysis.panels import panel_table
+from uproot_nb.analysis.participation.anonymizing import Anonymizing, check_key, write_key
+from uproot_nb.analysis.participation.scrubbing import Scrub, scrub_of
 from uproot_nb.analysis.past_states import Moment, Past, read_codec, seconds_of
+from uproot_nb.analysis.provenance.fingerprints import (
+    FINGERPRINTED,
+    Fingerprint,
+    Ran,
+    fingerprints_of,
+)
+from uproot_nb.analysis.rounds.exported_rounds import ExportedRounds
+from uproot_nb.analysis.rounds.locator import MOVES
+from uproot_nb.analysis.rounds.people import People
+from uproot_nb.analysis.rounds.recorder import RECORDED
+from uproot_nb.analysis.rounds.round_tables import Recorded, rounds_table, wide_table
+from uproot_nb.analysis.rounds.timeline import Timeline, moves_after
 from uproot_nb.analysis.state_tables import (
     differences,
     groups_table,
     players_table,
     session_table,
 )
-from uproot_nb.analysis.typed_columns import stamps
+from uproot_nb.analysis.typed_columns import numeric, stamps
 from uproot_nb.errors import UprootError
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.chat_rows import chat_rows, players_with_chats
@@ -57,7 +75,10 @@ if TYPE_CHECKING:
 
     from uproot_nb.analysis.market_tables import MarketTables
 
-__all__ = ["Recording", "Tables", "list_sessions", "open_log"]
+__all__ = ["Tables", "list_sessions"]
+
+_EVENTS_AT_ONCE = 1_000
+"""Events of an anonymous copy that are written in one go."""
 
 Kind = Literal["players", "groups", "session"]
 
@@ -68,8 +89,15 @@ class Tables:
     def __init__(self, log: EventLog, session: str) -> None:
         self._log, self._session_name = log, session
         self._codec = read_codec()
+        self._taking = threading.Lock()
+        """Held while new rows are added to the table of events: two threads may ask at once."""
+        self._forget_tables()
+
+    def _forget_tables(self) -> None:
+        """Read the log anew, from its first event: somebody was erased."""
         self._table = EventTable(self._codec)
-        self._past = Past(log, session, self._codec)
+        self._past = Past(self._log, self._session_name, self._codec)
+        self._timeline = Timeline(self._codec)
 
     def _refresh(self) -> None:
         """Log all that has happened; a recording has it already."""
@@ -86,23 +114,35 @@ class Tables:
         self._refresh()
         return self._log.read(self._session_name, kinds=kinds, subject=subject)
 
+    def _people(self) -> People:
+        """Return who the players are, and where they were at each event so far."""
+        with self._lock_state():
+            return self._people_in(self._now())
+
+    def _people_in(self, state: State, labelled: bool = True) -> People:
+        read = partial(moves_after, self._log, self._session_name)
+        self._timeline.follow(read, self._past.last)
+        entries = partial(self._log.read, self._session_name, kinds={"append"}, field="entries")
+        return People(self._session_name, state.players, self._timeline, labelled, entries)
+
     # ---- the latest values ----
 
     @property
     def state(self) -> pandas.DataFrame:
-        """A row per player: id, label, page, position, online, group, then every field.
+        """A row per player: session, id, label, bot, page, online, group …, then every field.
 
         Whole numbers, numbers, texts, times and truth values have columns of these types, with
-        gaps where a player has no value; other fields are columns of objects.
+        gaps where a player has no value; other fields are columns of objects. Decimals, such as
+        payoffs, are numbers (Float64) to calculate with; `run.payments` has them exactly.
         """
         with self._lock_state():
-            return players_table(self._now(), self._codec)
+            return players_table(self._now(), self._session_name, self._codec)
 
     @property
     def groups(self) -> pandas.DataFrame:
-        """A row per group: id, members (names, in order), then every field."""
+        """A row per group: session, id, members (names, in order), then every field."""
         with self._lock_state():
-            return groups_table(self._now(), self._codec)
+            return groups_table(self._now(), self._session_name, self._codec)
 
     @property
     def session_state(self) -> pandas.DataFrame:
@@ -123,10 +163,12 @@ class Tables:
         Raises:
             UprootError: there is no such model or tag; the message names those there are.
         """
+        self._refresh()
+        people = self._people()
         with self._lock_state():
             state = self._now()
             models = find_models(state, self._codec, model)
-            return entries_table(state, self._codec, models).frame
+            return numeric(entries_table(state, self._codec, models, people).frame)
 
     def market(self, name: str | None = None) -> MarketTables:
         """Return a market's tables: order_events, trades, book, induced_values, periods, traders.
@@ -163,6 +205,38 @@ class Tables:
         with self._lock_state():
             return panel_table(events, self._now(), by, self._codec)
 
+    @property
+    def rounds(self) -> pandas.DataFrame:
+        """A row per player and round, in the order in which each player was in them first.
+
+            run.rounds.groupby("round")["contribution"].mean()
+
+        Columns: `session`, `player`, `id`, `label`, `bot`; the `group` in that round; `block` (the
+        name of the rounds), `round` (from 1) and, for nested rounds, `nested`, such as "2.1"; then
+        every field. A field's value is the last that was set in that round, and missing where none
+        was: nothing is carried over. Fields that were only set outside of rounds, such as a
+        treatment, are in every row. Without rounds there are no rows.
+        """
+        return rounds_table([self._recorded()], self._codec)
+
+    @property
+    def wide(self) -> pandas.DataFrame:
+        """A row per player, with a column per field and round: contribution_1, contribution_2, …
+
+        Columns: `session`, `player`, `id`, `label`, `bot`, `group`, `ended_as`; then the fields
+        that were set outside of rounds, with their latest values; then those that were set in
+        rounds. Where a number would stand for several rounds, the name of their block stands
+        before it, as in contribution_training_1.
+        """
+        return wide_table([self._recorded()], self._codec)
+
+    def _recorded(self) -> Recorded:
+        """Return what the tables of rounds follow from."""
+        self._refresh()
+        last = self._past.last
+        events = self._log.read(self._session_name, until=last, kinds=RECORDED)
+        return Recorded(self._session_name, events, self._past.state(last))
+
     # ---- what happened ----
 
     @property
@@ -174,8 +248,9 @@ class Tables:
         `events["value"].array.texts`), `actor`, `page`, `cause`, `code` (the hash of the source).
         """
         self._refresh()
-        self._table.take_pages(self._log.read_arrays(self._session_name, self._table.seq))
-        return self._table.df
+        with self._taking:
+            self._table.take_pages(self._log.read_arrays(self._session_name, self._table.seq))
+            return self._table.df
 
     @property
     def calls(self) -> pandas.DataFrame:
@@ -183,7 +258,7 @@ class Tables:
 
         `outcome` is "started" for a call that the end of the kernel has cut short.
         """
-        return calls_table(self._read(CALLS))
+        return calls_table(self._read(CALLS), self._people())
 
     @property
     def notifications(self) -> pandas.DataFrame:
@@ -201,17 +276,26 @@ class Tables:
             state = self._now()
             names = players_with_chats(state)
             rows = [row for name in names for row in chat_rows(state, self._codec, name)]
-        return chats_table(rows)
+        return chats_table(rows, self._people())
 
     @property
     def page_times(self) -> pandas.DataFrame:
         """A row per visit of a player to a page: entered, left, seconds, how it ended."""
-        return page_times_table(self._read(PAGE_TIMES), self._codec)
+        return page_times_table(self._read(PAGE_TIMES), self._codec, self._people())
+
+    @property
+    def consents(self) -> pandas.DataFrame:
+        """A row per answer on a consent page: player, version, hash, language, agreed, time.
+
+        `hash` is the SHA-256 of the text that was shown (`sha256sum` of its file). Who has answered
+        again, after Back, has several rows; the last one counts.
+        """
+        return consents_table(self._read(CONSENTS), self._people())
 
     @property
     def presence(self) -> pandas.DataFrame:
         """A row per stretch of time in which a player was online."""
-        return presence_table(self._read(PRESENCE))
+        return presence_table(self._read(PRESENCE), self._people())
 
     @property
     def errors(self) -> pandas.DataFrame:
@@ -251,9 +335,9 @@ class Tables:
         self._refresh()
         state = self._past.state(seq, time)
         if of == "players":
-            return players_table(state, self._codec)
+            return players_table(state, self._session_name, self._codec)
         if of == "groups":
-            return groups_table(state, self._codec)
+            return groups_table(state, self._session_name, self._codec)
         if of == "session":
             return session_table(state, self._session_name, self._codec)
         raise UprootError(f"There is no table of {of!r}.\nAsk for players, groups or session.")
@@ -280,28 +364,61 @@ class Tables:
 
     # ---- to take away ----
 
+    def fingerprint(self) -> Fingerprint:
+        """Return one hash over the code, notebook, settings and versions that run now.
+
+            print(run.fingerprint())    # sha256:4f0c…, to paste into a preregistration
+
+        It is the same in every session of the same code, whatever its name, database, seed and
+        participants. Its parts (`code`, `notebook`, `settings`, `versions`) are hashes of their
+        own. Templates and modules in files are not in it. An export says in `README.txt` and
+        `fingerprints.json` which fingerprints the session had, and how many calls and forms came
+        under each.
+
+        Raises:
+            UprootError: the session was never served.
+        """
+        self._note_meanings()
+        self._refresh()
+        ran = self._ran(self._log.last_seq(self._session_name))
+        if not ran:
+            raise UprootError(f"Session '{self._session_name}' was never served, so nothing ran.")
+        return ran[-1].fingerprint
+
+    def _ran(self, last: int) -> list[Ran]:
+        events = self._log.read(self._session_name, until=last, kinds=FINGERPRINTED)
+        return fingerprints_of(events, last)
+
     def export(
         self,
         path: str | Path,
         format: str = "csv",
         filters: bool | FieldFilter = True,
         progress: bool = True,
+        scrub: bool = False,
+        excel: bool = False,
+        anonymous: bool = False,
+        free_text: Collection[str] = (),
+        key: str | Path | None = None,
     ) -> Path:
         """Write the session's data as a ZIP, or as a folder, and return where it is.
 
             run.export("market.zip")
-            run.export("market", format="parquet")
+            run.export("market", format="dta")
             run.export("bids.zip", filters=lambda kind, field: field == "bid")
+            run.export("public.zip", anonymous=True, key="key.csv")
 
         In it are `latest/`, `sparse/` and `ultralong/` with a table for players, groups and the
-        session each, `models/` with a table per model or tag, `markets/` with a folder per market,
+        session each, `rounds/` with a row per player and round and `wide/` with a row per player,
+        `models/` with a table per model or tag, `markets/` with a folder per market,
         `page_times`, `calls`, `presence`, a `codebook.json`, a `README.txt`, the code in `source/`,
         and `SHA256SUMS`. It is what the log holds at this moment; the session may go on meanwhile.
 
         Args:
             path: ends in ".zip" for a ZIP; any other name makes a folder. A `~` is your home. An
                 earlier export of that name is replaced, when the new one is whole.
-            format: "csv", "parquet" (needs pyarrow) or "jsonl".
+            format: "csv", "jsonl", "parquet" (needs pyarrow), "dta" (Stata), "sav" (SPSS, needs
+                pyreadstat) or "xlsx" (Excel, needs XlsxWriter).
             filters: leave out the fields in which the page flow stores a player's place
                 (`round_nested`, `between_showed`). False includes all; a function decides for each
                 field of yours: (kind, field) → whether to include it, with the kinds "player",
@@ -309,27 +426,106 @@ class Tables:
                 Columns of ours (as player, time, page), the tables `page_times`, `calls`,
                 `presence` and `markets/`, and the models of markets are always whole.
             progress: show a bar for long ones.
+            scrub: leave out what names a person, so that it can be published: labels, parameters
+                of addresses, recruiters' ids, the notebook, and fields of yours that held a label
+                or an id. What participants wrote in their own words stays.
+            excel: write CSV that Excel opens as UTF-8, with an apostrophe before texts that it
+                would run as formulas. `read.py`, `read.R` and `read.do` take it off.
+            anonymous: as `scrub`, and more: players get names drawn at random, ids of
+                places are shuffled, times count from the session's first event, and what
+                participants wrote in their own words is left out, wherever it was copied to.
+            free_text: fields of forms, live methods and their arguments whose texts stay in an
+                anonymous export all the same. Read them before you publish.
+            key: the file in which to write which anonymous name is whose, for you alone. Without
+                it nobody can tell any more, except by comparing the data.
 
         Raises:
             UprootError: there is something else of that name, or no such format.
+            ExportFailed: it could not be written, as on a full disk. Nothing of it is left, and an
+                earlier export is as it was.
         """
         self._note_meanings()
         self._refresh()
+        if anonymous:
+            options = {"format": format, "filters": filters, "progress": progress, "excel": excel}
+            return self._export_anonymous(Path(path), free_text, key, options)
+        if free_text or key is not None:
+            raise UprootError("free_text= and key= are for anonymous exports.\nAdd anonymous=True.")
+        return self._export(path, format, filters, progress, scrub, excel)
+
+    def _export(
+        self,
+        path: str | Path,
+        format: str,
+        filters: bool | FieldFilter,
+        progress: bool,
+        scrub: bool,
+        excel: bool,
+        note: Scrub | None = None,
+        ran: Sequence[Ran] | None = None,
+    ) -> Path:
         last = self._past.last
-        is_long = are_read_as_arrays(last)
+        scrub = scrub or note is not None
+        is_long = format in ARRAY_FORMATS and not (scrub or excel) and are_read_as_arrays(last)
         includes = filters if callable(filters) else all_but_bookkeeping if filters else everything
         with progress_bar(
             progress and last > LONG_EXPORT, f"exporting {self._session_name}"
         ) as shown:
             state, read = self._past.state(last), self._reader(last)
+            people = self._people_in(state, labelled=not scrub)
             made = Export(
-                self._session_name, self._codec,
+                people, self._codec,
                 self._changes(last, is_long),
-                exported_tables(state, self._session_name, self._codec, read),
+                exported_tables(state, self._codec, people, read),
                 last, format, includes, described_fields(read({"code"}), self._codec),
-                self._sources(read({"code"})), shown, is_long,
+                self._sources(read({"code"}), notebook=not scrub), shown, is_long,
+                note or (self._scrub(state, last) if scrub else None),
+                partial(self._exported_rounds, state, people) if people.timeline.rounds else None,
+                excel, self._ran(last) if ran is None else ran,
             )  # fmt: skip
             return made.write(Path(path).expanduser())
+
+    def _export_anonymous(
+        self,
+        path: Path,
+        free_text: Collection[str],
+        key: str | Path | None,
+        options: Mapping[str, Any],
+    ) -> Path:
+        """Export a copy of the log in which nobody is named, as any other log."""
+        state, name = self._past.state(self._past.last), self._session_name
+        read = partial(self._log.read, name, until=state.seq)
+        made = Anonymizing(read, state, self._scrub(state, state.seq), free_text)
+        written = None if key is None else Path(key).expanduser()
+        if written is not None:
+            check_key(path.expanduser(), written)
+            write_key(written, made.names, state)
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="uproot_nb-") as folder,
+                closing(SqliteLog(Path(folder, "anonymous.sqlite3"))) as log,
+            ):
+                log.claim(name)
+                events = made.events()
+                while some := list(islice(events, _EVENTS_AT_ONCE)):
+                    log.append(some)
+                copy = Tables(log, name)
+                ran = self._ran(state.seq)
+                return copy._export(path, scrub=False, note=made.note(), ran=ran, **options)
+        except BaseException:
+            if written is not None:
+                written.unlink()
+            raise
+
+    def _exported_rounds(self, state: State, people: People, folder: Path) -> ExportedRounds:
+        def moves(after: int, until: int) -> Iterator[Event]:
+            return self._log.read(self._session_name, after, until, MOVES)
+
+        return ExportedRounds(folder, state, people, self._codec, moves)
+
+    def _scrub(self, state: State, last: int) -> Scrub:
+        changes = self._log.read(self._session_name, until=last, kinds=CHANGES)
+        return scrub_of(state, changes)
 
     def _changes(self, last: int, is_long: bool) -> Iterator[EventColumns | EventArrays]:
         read = self._log.read_arrays if is_long else self._log.read_columns
@@ -354,11 +550,13 @@ class Tables:
     def _note_meanings(self) -> None:
         """Log the experiment's descriptions of its data; a recording has them already."""
 
-    def _sources(self, events: Iterable[Event]) -> dict[str, bytes]:
+    def _sources(self, events: Iterable[Event], notebook: bool) -> dict[str, bytes]:
         """Return the logged code and the newest notebook, by file name."""
         found: dict[str, bytes] = {}
         for event in events:
             value = self._codec.decode(event.value)
+            if "notebook" in value and not notebook:
+                continue
             if "notebook" in value:
                 name = f"{file_name(value['notebook'].removesuffix('.ipynb'))}.ipynb"
                 found[name] = str(value["source"]).encode()
@@ -366,76 +564,6 @@ class Tables:
                 name = f"{file_name(value['page'])}-{value['hash']}.py"
                 found[name] = str(value["source"]).encode()
         return found
-
-
-class Recording(Tables):
-    """A session in a database that is only read: `open_log("uproot_nb.sqlite3", "market")`.
-
-    It has every table of a Run. The session may be running meanwhile, in another process.
-    """
-
-    def __init__(self, log: EventLog, session: str) -> None:
-        super().__init__(log, session)
-        self.name = session
-        self.path = log.path
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Recording of session '{self.name}' in {self.path}>"
-
-
-def open_log(path: str | Path, name: str | None = None) -> Recording:
-    """Read a session of a database without serving it.
-
-        market = open_log("uproot_nb.sqlite3", "market")
-        market.state
-
-    A database of the framework uproot (`uproot.sqlite3`), or what its `uproot dump` wrote, is read
-    too, and has the same tables; it is not changed.
-
-    Args:
-        name: which session; not needed where there is only one.
-
-    Raises:
-        UprootError: there is no such session, or there are several and none is named.
-        NotALog: the file is no database of ours or uproot's, or of another version.
-        CorruptLog: it is damaged.
-        FileNotFoundError: there is no such file.
-    """
-    rows = read_rows(os.fspath(path))
-    if rows is not None:
-        return _open_framework_log(os.fspath(path), rows, name)
-    log = SqliteLog(path, readonly=True)
-    try:
-        names = [record.name for record in log.sessions()]
-        return Recording(log, _choose(names, name, log.path))
-    except BaseException:
-        log.close()
-        raise
-
-
-def _open_framework_log(path: str, rows: list[Row], name: str | None) -> Recording:
-    session = _choose(sessions_in(rows), name, path)
-    return Recording(framework_log(path, rows, session), session)
-
-
-def _choose(names: list[str], name: str | None, path: str) -> str:
-    if name in names:
-        return str(name)
-    if name is None and len(names) == 1:
-        return names[0]
-    there = ", ".join(f"'{n}'" for n in names) or "none"
-    what = f"There is no session '{name}'" if name is not None else "Say which session"
-    raise UprootError(f"{what} in {path}.\nIts sessions: {there}.")
 
 
 def list_sessions(log: EventLog) -> pandas.DataFrame:

@@ -106,8 +106,8 @@ def _moments(log: Tables, every: float | None, of: str) -> Iterator[Moment]:
 
 def _table(state: State, of: str, name: str, codec: Codec) -> pandas.DataFrame:
     if of == "players":
-        return players_table(state, codec)
-    return groups_table(state, codec) if of == "groups" else session_table(state, name, codec)
+        return players_table(state, name, codec)
+    return groups_table(state, name, codec) if of == "groups" else session_table(state, name, codec)
 
 
 def _paced(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.analysis.field_tables import FieldTable, field_table
-from uproot_nb.analysis.typed_columns import table
+from uproot_nb.analysis.typed_columns import numeric, table
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.state import State
+from uproot_nb.log.player_status import ended_as
+from uproot_nb.log.state import PlayerState, State
 
 if TYPE_CHECKING:
     import pandas
@@ -19,11 +20,12 @@ __all__ = [
 ]  # fmt: skip
 
 _PLAYER = {
-    "player": "object", "id": "int64", "label": "string", "page": "category", "position": "int64",
-    "online": "bool", "group": "category", "member_id": "Int64",
+    "player": "object", "session": "category", "id": "int64", "label": "string", "bot": "bool",
+    "page": "category", "position": "int64", "online": "bool", "group": "category",
+    "member_id": "Int64", "ended_as": "category", "query": "object",
 }  # fmt: skip
 _SESSION = {"session": "object"}
-_GROUP = {"group": "object", "id": "int64", "members": "object"}
+_GROUP = {"group": "object", "session": "category", "id": "int64", "members": "object"}
 
 
 def values_of(state: State, subject: str, codec: Codec) -> dict[str, Any]:
@@ -31,27 +33,37 @@ def values_of(state: State, subject: str, codec: Codec) -> dict[str, Any]:
     return {name: codec.decode(state.text(subject, name)) for name in state.names(subject)}
 
 
-def player_field_table(state: State, codec: Codec) -> FieldTable:
-    """Return a row per player: id, label, page, position, online, group, then each field.
+def player_field_table(states: Iterable[tuple[str, State]], codec: Codec) -> FieldTable:
+    """Return a row per player: session, id, label, bot, page … ended_as, query, then each field.
 
     A field with the name of a built-in column gets a `_` appended.
+
+    Args:
+        states: sessions by name; the players of all are in one table.
     """
-    rows = []
-    for name, player in state.players.items():
-        row = {
-            "player": name, "id": player.id, "label": player.label, "page": player.page,
-            "position": player.position, "online": player.online, "group": player.group,
-            "member_id": player.member_id,
-        }  # fmt: skip
-        rows.append((row, values_of(state, f"player/{name}", codec)))
+    rows = [
+        (_player_row(session, name, player), values_of(state, f"player/{name}", codec))
+        for session, state in states
+        for name, player in state.players.items()
+    ]
     return field_table(rows, _PLAYER)
 
 
-def group_field_table(state: State, codec: Codec) -> FieldTable:
-    """Return a row per group: id, members (their names, in order), then each field."""
+def _player_row(session: str, name: str, player: PlayerState) -> dict[str, Any]:
+    return {
+        "player": name, "session": session, "id": player.id, "label": player.label,
+        "bot": player.bot, "page": player.page, "position": player.position,
+        "online": player.online, "group": player.group, "member_id": player.member_id,
+        "ended_as": ended_as(player), "query": dict(player.query),
+    }  # fmt: skip
+
+
+def group_field_table(state: State, session: str, codec: Codec) -> FieldTable:
+    """Return a row per group: session, id, members (their names, in order), then each field."""
     rows = []
     for name, group in state.groups.items():
-        row = {"group": name, "id": group.id, "members": list(group.members)}
+        members = list(group.members)
+        row = {"group": name, "session": session, "id": group.id, "members": members}
         rows.append((row, values_of(state, f"group/{name}", codec)))
     return field_table(rows, _GROUP)
 
@@ -61,19 +73,19 @@ def session_field_table(state: State, name: str, codec: Codec) -> FieldTable:
     return field_table([({"session": name}, values_of(state, "session", codec))], _SESSION)
 
 
-def players_table(state: State, codec: Codec) -> pandas.DataFrame:
+def players_table(state: State, session: str, codec: Codec) -> pandas.DataFrame:
     """Return the players as `player_field_table` does, by their names."""
-    return player_field_table(state, codec).frame.set_index("player")
+    return numeric(player_field_table([(session, state)], codec).frame).set_index("player")
 
 
-def groups_table(state: State, codec: Codec) -> pandas.DataFrame:
+def groups_table(state: State, session: str, codec: Codec) -> pandas.DataFrame:
     """Return the groups as `group_field_table` does, by their names."""
-    return group_field_table(state, codec).frame.set_index("group")
+    return numeric(group_field_table(state, session, codec).frame).set_index("group")
 
 
 def session_table(state: State, name: str, codec: Codec) -> pandas.DataFrame:
     """Return the session as `session_field_table` does, by its name."""
-    return session_field_table(state, name, codec).frame.set_index("session")
+    return numeric(session_field_table(state, name, codec).frame).set_index("session")
 
 
 def differences(before: State, after: State, codec: Codec) -> pandas.DataFrame:
@@ -100,7 +112,7 @@ def texts_of(state: State, codec: Codec) -> Iterator[tuple[tuple[str, str], str]
         for name in state.names(subject):
             yield (subject, name), state.text(subject, name)
     for name, player in state.players.items():
-        for field in ("label", "page", "position", "online", "group"):
+        for field in ("label", "page", "position", "online", "group", "query"):
             yield (f"player/{name}", field), codec.encode(getattr(player, field))
     for name, group in state.groups.items():
         yield (f"group/{name}", "members"), codec.encode(list(group.members))

@@ -1,4 +1,4 @@
-"""Writers: rows of cells as CSV or JSON lines, or by pyarrow as Parquet."""
+"""Writers: rows of cells as CSV or JSON lines, or by a package as one of the other formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,21 @@ from typing import IO, Protocol, Self
 
 import orjson
 
-from uproot_nb.analysis.json_cells import NOT_FINITE, Cell, Column, Columns, Kind, in_json, text_of
+from uproot_nb.analysis.export_formats.codebook_entries import Entries
+from uproot_nb.analysis.export_formats.excel import ExcelTable
+from uproot_nb.analysis.export_formats.harmless_text import harmless
+from uproot_nb.analysis.export_formats.spss import SpssTable
+from uproot_nb.analysis.export_formats.stata import StataTable
+from uproot_nb.analysis.json_cells import (
+    CLOCKS,
+    NOT_FINITE,
+    Cell,
+    Column,
+    Columns,
+    Kind,
+    in_json,
+    text_of,
+)
 from uproot_nb.analysis.parquet import Parquet
 
 __all__ = ["FORMATS", "TableWriter", "open_writer", "protected", "shown_number"]
@@ -50,11 +64,9 @@ class TableWriter(Protocol):
 class _TextFile:
     """A file of text."""
 
-    suffix = ""
-
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, encoding: str = "utf-8") -> None:
         self._columns = columns
-        self._file: IO[str] = path.open("w", encoding="utf-8", newline="")
+        self._file: IO[str] = path.open("w", encoding=encoding, newline="")
 
     def __enter__(self) -> Self:
         return self
@@ -73,15 +85,20 @@ class _Csv(_TextFile):
 
     An empty text looks like a missing value. Columns of several kinds hold JSON. Numbers may be
     NaN, inf and -inf.
+
+    Args:
+        excel: whether to begin with a byte order mark, by which Excel knows UTF-8, and to put an
+            apostrophe before texts that Excel would run.
     """
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        super().__init__(path, columns)
-        csv.writer(self._file).writerow(list(columns))
+    def __init__(self, path: Path, columns: Columns, excel: bool = False) -> None:
+        super().__init__(path, columns, "utf-8-sig" if excel else "utf-8")
+        csv.writer(self._file).writerow(map(harmless, columns) if excel else columns)
         shown: dict[str, Callable[[str], str]] = {
-            "json": _shown_json, "text": _shown_text, "boolean": _shown_truth,
-            "number": shown_number,
+            "json": _shown_json, "text": _shown_harmless if excel else _shown_text,
+            "boolean": _shown_truth, "number": shown_number, **dict.fromkeys(CLOCKS, _shown_text),
         }  # fmt: skip
+        self._plain = _plain_harmless if excel else _shown_plain
         self._shown: list[Callable[[str], str]] = [
             shown.get(kind, str) for kind in columns.values()
         ]
@@ -120,10 +137,18 @@ class _Csv(_TextFile):
         ])  # fmt: skip
 
     def _texts(self, columns: Sequence[Column]) -> Iterable[Iterable[str]]:
-        return map(_csv_texts, columns, self._columns.values(), self._shown)
+        return map(self._texts_of, columns, self._columns.values(), self._shown)
+
+    def _texts_of(self, column: Column, kind: Kind, shown: Callable[[str], str]) -> Iterable[str]:
+        return _csv_texts(column, kind, shown, self._plain)
 
 
-def _csv_texts(column: Column, kind: Kind, shown: Callable[[str], str]) -> Iterable[str]:
+def _csv_texts(
+    column: Column,
+    kind: Kind,
+    shown: Callable[[str], str],
+    plain: Callable[[str | None], str],
+) -> Iterable[str]:
     if column.made:
         return column.values
     if not column.plain:
@@ -132,12 +157,17 @@ def _csv_texts(column: Column, kind: Kind, shown: Callable[[str], str]) -> Itera
         return map(str, column.values)
     if kind == "number":
         return map(repr, column.values)
-    return map(_shown_plain, column.values)
+    return map(plain, column.values)
 
 
 @lru_cache(65_536)
 def _shown_plain(text: str | None) -> str:
     return "" if text is None else protected(text)
+
+
+@lru_cache(65_536)
+def _plain_harmless(text: str | None) -> str:
+    return "" if text is None else protected(harmless(text))
 
 
 _SHOWN = {"true": "TRUE", "false": "FALSE"}
@@ -162,6 +192,10 @@ def _shown_truth(cell: str) -> str:
 
 def _shown_text(cell: str) -> str:
     return protected(text_of(cell))
+
+
+def _shown_harmless(cell: str) -> str:
+    return protected(harmless(text_of(cell)))
 
 
 def protected(text: str) -> str:
@@ -225,15 +259,30 @@ def _quoted(text: str | None) -> Cell:
     return None if text is None else orjson.dumps(text).decode()
 
 
-FORMATS: dict[str, type[_Csv] | type[_JsonLines] | type[Parquet]] = {
-    "csv": _Csv, "jsonl": _JsonLines, "parquet": Parquet,
-}  # fmt: skip
+FORMATS: dict[str, Callable[[Path, Columns, Entries], TableWriter]] = {
+    "csv": lambda path, columns, _: _Csv(path, columns),
+    "jsonl": lambda path, columns, _: _JsonLines(path, columns),
+    "parquet": lambda path, columns, _: Parquet(path, columns),
+    "dta": StataTable,
+    "xlsx": ExcelTable,
+    "sav": SpssTable,
+}
 
 
-def open_writer(path: Path, format: str, columns: Columns) -> TableWriter:
+def open_writer(
+    path: Path, format: str, columns: Columns, entries: Entries | None = None, excel: bool = False
+) -> TableWriter:
     """Begin a table's file; the format is the end of its name.
+
+    Args:
+        entries: the table's codebook. Where a format has other names, or lacks values, it is noted
+            there.
+        excel: whether CSV is made for Excel.
 
     Raises:
         UprootError: there is no such format, or a package for it is missing.
     """
-    return FORMATS[format](path.with_name(f"{path.name}.{format}"), columns)
+    path = path.with_name(f"{path.name}.{format}")
+    if excel:
+        return _Csv(path, columns, excel)
+    return FORMATS[format](path, columns, {} if entries is None else entries)

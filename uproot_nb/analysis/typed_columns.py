@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MISSING", "beside", "categories", "stamps", "table", "typed"]
+__all__ = ["MISSING", "beside", "categories", "numeric", "stamps", "table", "typed"]
 
 
 class _Missing:
@@ -26,6 +27,8 @@ MISSING = _Missing()
 """There is no value: the field was not set, or was deleted. None is a value of its own."""
 
 _INT64 = range(-(2**63), 2**63)
+_LARGEST = Decimal("1e300")
+"""Floats end a little above."""
 
 
 def beside(head: Collection[str], names: Iterable[str]) -> dict[str, str]:
@@ -74,6 +77,33 @@ def typed(values: Sequence[Any]) -> Any:
     objects = np.empty(len(values), dtype=object)
     objects[:] = [None if value is MISSING else value for value in values]
     return objects
+
+
+def numeric(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the table to calculate with: columns of Decimals, as payoffs, become Float64.
+
+    A float prints the digits of the Decimal that it stands for. Where one cannot, because the
+    Decimal has too many digits or is not finite, the column stays objects.
+    """
+    for place, name in enumerate(frame.columns):
+        column = frame.iloc[:, place]
+        if column.dtype == object and _are_numbers(values := column.tolist()):
+            frame = frame.assign(**{name: typed([None if v is None else float(v) for v in values])})
+    return frame
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Tell whether values are Decimals, maybe among ints and floats, that floats stand for."""
+    kinds = {type(value) for value in values} - {type(None)}
+    return Decimal in kinds and kinds <= {Decimal, int, float} and all(map(_is_a_float, values))
+
+
+def _is_a_float(value: Any) -> bool:
+    """Tell whether a float prints the digits of a number; a missing one counts."""
+    if value is None or isinstance(value, float):
+        return True
+    number = Decimal(value)
+    return number.is_finite() and abs(number) < _LARGEST and Decimal(repr(float(number))) == number
 
 
 def _is_plain(value: Any) -> bool:

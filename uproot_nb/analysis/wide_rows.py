@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 from typing import IO, Generic, NamedTuple, Self, TypeVar
 
 from uproot_nb.analysis.arrow_columns import lists_and_dicts
 from uproot_nb.analysis.changes import Changed, head_columns
 from uproot_nb.analysis.json_cells import Cell, Column, readable
+from uproot_nb.analysis.rounds.people import People
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event, EventColumns
@@ -41,16 +42,17 @@ class SparseRows(NamedTuple):
 class WideRows:
     """The wide table of one kind of subjects, as it grows with the changes.
 
-    Changes in place of one field that come right after each other are one row, the last: a
-    drawing of ten thousand strokes is not written ten thousand times. Of a long list or dict a row
-    is written when as much has been changed in it as it was long, before it is replaced, and at the
-    end: so the table grows with the log, and not with its square.
+    Changes in place of one field that come right after each other in one round are one row, the
+    last: a drawing of ten thousand strokes is not written ten thousand times. Of a long list or
+    dict a row is written when as much has been changed in it as it was long, before it is replaced,
+    and at the end: so the table grows with the log, and not with its square.
     """
 
-    def __init__(self, kind: str, codec: Codec) -> None:
-        self._kind, self._codec = kind, codec
+    def __init__(self, kind: str, codec: Codec, people: People) -> None:
+        self._kind, self._codec, self._people = kind, codec, people
         self._past = State(codec)
-        self._open: dict[str, Event] = {}
+        self._open: dict[str, tuple[Event, int]] = {}
+        """The last change in place by subject, and the number of its group and round."""
         self._late: dict[tuple[str, str], Event] = {}
         self._written: dict[tuple[str, str], int] = {}
         """How long a list or dict was in its last row."""
@@ -63,7 +65,8 @@ class WideRows:
         kinds = events.texts("kind") if isinstance(events, EventArrays) else events.kind
         if self._open or self._late or not _WHOLE.issuperset(kinds):
             columns = events.columns() if isinstance(events, EventArrays) else events
-            yield from self._in_pieces(chain.from_iterable(map(self._rows, map(Event, *columns))))
+            each = zip(map(Event, *columns), self._people.places(events), strict=True)
+            yield from self._in_pieces(chain.from_iterable(starmap(self._rows, each)))
         else:
             self._note(events)
             yield SparseRows(changed.head, changed.fields, changed.cells)
@@ -89,15 +92,16 @@ class WideRows:
 
     def rest(self) -> Iterator[SparseRows]:
         """Yield the rows that were still open."""
-        left = sorted([*self._open.values(), *self._late.values()])
+        left = sorted([*(event for event, _ in self._open.values()), *self._late.values()])
         yield from self._in_pieces(map(self._row, left))
 
-    def _rows(self, event: Event) -> Iterator[_Row]:
+    def _rows(self, event: Event, place: int) -> Iterator[_Row]:
         """Yield the rows that are complete now: the change, and the whole value after it."""
         in_place, which = event.kind not in _WHOLE, (event.subject, event.field)
-        before = self._open.get(event.subject)
-        if before is not None and not (in_place and before.field == event.field):
-            yield from self._close(self._open.pop(event.subject))
+        before, where = self._open.get(event.subject, (None, 0))
+        if before and not (in_place and before.field == event.field and where == place):
+            del self._open[event.subject]
+            yield from self._close(before)
         if in_place:
             self._late.pop(which, None)  # this change stands for it
             self._changed[which] = self._changed.get(which, 0) + len(event.value)
@@ -107,7 +111,7 @@ class WideRows:
             self._forget(which)
         self._past.apply(event)
         if in_place:
-            self._open[event.subject] = event
+            self._open[event.subject] = event, place
         else:
             yield self._row(event)
 
@@ -146,7 +150,8 @@ class WideRows:
     def _together(self, rows: Sequence[_Row]) -> SparseRows:
         events, cells = zip(*rows, strict=True)
         columns = EventColumns(*zip(*events, strict=True))
-        return SparseRows(head_columns(self._kind, columns), columns.field, cells)
+        head = head_columns(self._kind, columns, self._people)
+        return SparseRows(head, columns.field, cells)
 
 
 class Spool(Generic[Piece]):

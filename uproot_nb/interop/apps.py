@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, collect_app
 from uproot_nb.interop.dialect import fmtnum
 from uproot_nb.interop.importing import FRAMEWORK, Imports
+from uproot_nb.interop.main_file import read_main
 from uproot_nb.interop.modules import framework_modules
 from uproot_nb.interop.project import ProjectFile
 
@@ -30,7 +32,9 @@ def load_app(path: str | os.PathLike[str]) -> App:
         run = serve(app=[survey, game], players=4)
 
     The app sees uproot_nb wherever it says `uproot`, whichever package of that name is installed;
-    Python's own modules stay as they are. Each call executes the app anew.
+    Python's own modules stay as they are. Each call executes the app anew, and before it the
+    project's `main.py`, without starting a server: its keys, translations and switches of templates
+    hold, and a warning names what has no effect here, such as ports and rooms.
 
     Raises:
         BadApp: there is no such folder, it is no app, or a file of it is no Python.
@@ -42,6 +46,9 @@ def load_app(path: str | os.PathLike[str]) -> App:
     name, project = folder.name, folder.parent
     framework, registered = framework_modules(project)
     imports = Imports(name, project, framework)
+    left_out = read_main(project, name, registered, framework, imports.blank)
+    if left_out:
+        warnings.warn(left_out, stacklevel=2)
     try:
         module = imports.load(name)
     except Exception as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from uproot_nb.experiment.pages import Page
+from uproot_nb.flow.app_files import FOLDERS
 from uproot_nb.templating.markdown import Prose, read_prose
 from uproot_nb.templating.templates import BLOCKS, Templates, TemplateSource
 from uproot_nb.version import VERSION
@@ -23,7 +24,7 @@ SWITCH = re.compile(
 )
 OTHERS = re.compile(r"(\{%-?\s*(?:extends|include|import|from)\s+)([\"'])([^\"']+)\2")
 FIELDS = re.compile(r"\bfields?\s*\(|\bform\b")
-OURS = re.compile(r"(?<![\w.])static\s*\(")
+OURS = re.compile(r"(?<![\w.])(internal)?static\s*\(\s*[\"']([^\"']+)[\"']")
 TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 GROUP = re.compile(r"(?<![\w.\"'])group(?=\s*[.|\[)}%])")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?\.ya?ml")
@@ -53,9 +54,9 @@ class ExportFiles:
         for page in pages:
             if page.shown and not (page.waits and self._is_plain(page, cells)):
                 self._take_page(page, self._templates.page_source(page, cells))
-        for name in ("static", "_static"):
+        for name in FOLDERS:
             if (self._folder / name).is_dir():
-                self.copies["static"] = self._folder / name
+                self.copies["_static"] = self._folder / name
         for path in sorted(self._folder.glob("*.y*ml")):
             if LANGUAGE.fullmatch(path.name):
                 self.copies[path.name] = path
@@ -101,8 +102,10 @@ class ExportFiles:
 
     def _with_own_names(self, text: str, whose: str) -> str:
         """Let a template name others as the framework finds them, and take those, too."""
-        if OURS.search(text):
-            self._object(f"{whose}: static(…) addresses files of uproot_nb; use appstatic(…)")
+        for internal, name in OURS.findall(text):
+            if internal or not any((self._folder / one / name).is_file() for one in FOLDERS):
+                call = f"{internal}static('{name}')"
+                self._object(f"{whose}: {call} is no file of the folder 'static'")
 
         def renamed(found: re.Match[str]) -> str:
             start, quote, name = found.groups()

@@ -172,7 +172,7 @@ class Imports:
     def _execute(self, name: str, path: Path | None) -> ModuleType:
         if path is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        module = self._blank(name, path)
+        module = self.blank(name, path)
         if not path.is_file():
             self._note(name, module)
             return module  # a plain folder: its modules are all there is to it
@@ -201,7 +201,8 @@ class Imports:
         if sys.modules.get(name) is module:
             del sys.modules[name]
 
-    def _blank(self, name: str, path: Path) -> ModuleType:
+    def blank(self, name: str, path: Path) -> ModuleType:
+        """Return an empty module whose imports are those of the app."""
         is_package = path.name == "__init__.py" or path.is_dir()
         module = ModuleType(name)
         spec = ModuleSpec(name, None, origin=str(path), is_package=is_package)

@@ -10,6 +10,7 @@ from typing import Any
 
 from uproot_nb.interop.names import EARLIER, LAZY, NAMES
 from uproot_nb.interop.project import ProjectFile
+from uproot_nb.interop.subscriptions import event_names
 
 __all__ = ["Facade", "framework_modules"]
 
@@ -26,7 +27,7 @@ class Facade(ModuleType):
         self.__path__: list[str]
         if name == FRAMEWORK:
             self.__path__ = []
-        self.__dict__.update(names, __all__=list(names))
+        self.__dict__.update(names, __all__=[*(names or LAZY.get(name, {}))])
         self.__earlier__ = EARLIER if name == SMITHEREENS else {}
 
     def __getattr__(self, name: str) -> Any:
@@ -42,7 +43,7 @@ class Facade(ModuleType):
 def framework_modules(project: Path) -> tuple[dict[str, ModuleType], ProjectFile]:
     """Return fresh modules for an app of a project, and what its code registers with them."""
     registered = ProjectFile(project)
-    offered = {**NAMES, **registered.names}
+    offered = {**NAMES, **registered.names, f"{FRAMEWORK}.events": event_names()}
     modules: dict[str, ModuleType] = {name: Facade(name, offered[name]) for name in offered}
     modules[SMITHEREENS].chat = modules[f"{FRAMEWORK}.chat"]  # type: ignore[attr-defined]
     modules[SMITHEREENS].__all__.append("chat")

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from uproot_nb.experiment import fields, identifiers, order, pages
-from uproot_nb.experiment.amounts import cu
 from uproot_nb.experiment.csv_files import append_to_csv, read_csv
 from uproot_nb.experiment.embedding import data_uri, safe
 from uproot_nb.experiment.entries import Entry
 from uproot_nb.experiment.live import live
+from uproot_nb.experiment.money.amounts import cu
 from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
-from uproot_nb.flow.dropouts import watch_for_dropout
-from uproot_nb.interop import admin_chat, chat_views, dialect, tokens
+from uproot_nb.flow.dropouts import TOLERANCE, watch_for_dropout
+from uproot_nb.interop import admin_chat, chat_views, dialect, subscriptions, tokens
 from uproot_nb.interop.openers import OPENERS
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
@@ -123,6 +123,7 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         "Bunch": Bunch, "StorageBunch": Bunch, "FieldReferent": FieldReference,
         "Comparison": Condition,
         "SmoothOperator": order.Operator, "sha256": dialect.sha256,
+        "BoundedPulse": subscriptions.Pulse,
     },
     "uproot.storage": {**OPENERS, "Storage": Entity},
     "uproot.chat": _of(
@@ -144,7 +145,14 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     "uproot.constraints": {
         **_CHECKS, "TOKEN_CHARS": tokens.TOKEN_CHARS, "T": TypeVar("T"),
     },
-    "uproot.jobs": {"spawn": realtime.spawn},
+    "uproot.jobs": {
+        "spawn": realtime.spawn, "DEFAULT_DROPOUT_TOLERANCE": TOLERANCE,
+        **_of(
+            subscriptions, "subscribe_to_adminchat", "subscribe_to_attendance",
+            "subscribe_to_fieldchange",
+        ),
+    },
+    "uproot.read": {},
     "uproot.pages": {"page2path": dialect.page2path},
 }  # fmt: skip
 """What each of the framework's modules offers."""
@@ -152,10 +160,15 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
 LAZY: Mapping[str, Mapping[str, str]] = {
     "uproot.fields": dict.fromkeys(
         (
-            "EMAIL_PATTERN", "EmailValidator", "Number", "NumberField", "RangeField",
-            "RequiredField", "TextField",
+            "BICValidator", "BoundedChoiceValidator", "EMAIL_PATTERN", "EmailValidator",
+            "IBANValidator", "Number", "NumberField", "RangeField", "RequiredField", "TextField",
+            "type_coercer",
         ),
         "uproot_nb.interop.field_bases",
     ),
+    "uproot.read": dict.fromkeys(
+        ("Database", "Snapshot", "field_values", "read"),
+        "uproot_nb.analysis.framework.database",
+    ),
 }  # fmt: skip
-"""Names that need WTForms, and our modules: they are loaded when an app asks for them."""
+"""Names that need WTForms or pandas, and our modules: they are loaded when an app asks for them."""

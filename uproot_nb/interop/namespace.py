@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import UprootError
+from uproot_nb.experiment.exits import spelt_well
+from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.participation.consent import Consent
+from uproot_nb.experiment.participation.farewells import read_exits
 from uproot_nb.experiment.setup import App, Setup, collect_app
 from uproot_nb.interop.apps import app_class, language_folders, load_app
 from uproot_nb.log.encoding.classes import find_loaded_class
@@ -22,10 +26,18 @@ CELL_TEMPLATES = "_uproot_nb_cell_templates"
 """The name in a notebook's namespace of its `%%template` cells' texts, by page name."""
 
 
-def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
-    """Return the experiment: the apps that are given, or that of the notebook."""
+def setup_of(
+    page_order: Any, app: Any, names: Mapping[str, Any], exits: Mapping[str, Any] | None = None
+) -> Setup:
+    """Return the experiment: the apps that are given, or that of the notebook.
+
+    Args:
+        exits: exits besides those of the notebook, or in their place.
+    """
+    ways_out = read_exits(names.get("exits") or {}) | read_exits(exits or {})
     if app is None:
-        return Setup((collect_app(names, folder=notebook_folder(), page_order=page_order),))
+        alone = collect_app(names, folder=notebook_folder(), page_order=page_order)
+        return _checked(Setup((alone,), ways_out))
     if page_order is not None:
         raise UprootError(
             "serve() was given a page order and an app.\nGive one of them: an app has its own."
@@ -36,7 +48,22 @@ def setup_of(page_order: Any, app: Any, names: Mapping[str, Any]) -> Setup:
     if twice or not loaded:
         what = f"the app '{twice[0]}' twice" if twice else "no app"
         raise UprootError(f"serve(app=...) was given {what}.\nGive each app once.")
-    return Setup(loaded)
+    return _checked(Setup(loaded, ways_out))
+
+
+def _checked(setup: Setup) -> Setup:
+    """Return the experiment, whose pages name exits that are spelt well."""
+    for page in setup.pages:
+        for exit in _exits_of(page):
+            spelt_well(exit, setup.exits)
+    return setup
+
+
+def _exits_of(page: type[Page]) -> list[Any]:
+    """Return the exits that a page names."""
+    named = [page.timeout_exit, None if page.requires is None else page.requires.exit]
+    named += [page.decline] if issubclass(page, Consent) else []
+    return [exit for exit in named if exit is not None]
 
 
 def templates_for(app: App, cells: dict[str, str]) -> Templates:

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 import orjson
 
-from uproot_nb.flow.waits import WAIT_EVENT
+from uproot_nb.flow.waiting.waits import WAIT_EVENT
 from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.reruns.recorded_time import CLOSE
 
-__all__ = ["Difference", "alike", "first_difference"]
+__all__ = ["Difference", "alike", "erased_in", "first_difference"]
 
-_COMPARED = CHANGES | {"group", "chat", "notify", "call", "submit", "enter", "join"}
+_COMPARED = CHANGES | {
+    "group", "chat", "notify", "call", "submit", "enter", "join", "end", "consent",
+}  # fmt: skip
 _UUID = re.compile(r'(?<="\$uuid":")\w{32}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+_DECIMAL = re.compile(r'\{"\$decimal":"([^"]*)"\}')
 _TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
 _CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
 
-_TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place"}
+_TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place", "end": "exit"}
 
 _Key = tuple[str, str, str]
 
@@ -68,7 +71,8 @@ def alike(was: str | None, is_now: str | None) -> bool:
     """Tell whether two values, as JSON, are the same but for what no rerun can repeat.
 
     That are identifiers (UUID), times of entries, and a few seconds in other numbers that are
-    Unix times with a fraction: calls take other times each time that they run.
+    Unix times with a fraction: calls take other times each time that they run. A Decimal is the
+    same as the number that it prints as: earlier versions stored payoffs as they were assigned.
     """
     if was is None or is_now is None or was == is_now:
         return was == is_now
@@ -80,7 +84,7 @@ def alike(was: str | None, is_now: str | None) -> bool:
 
 
 def _repeatable(text: str) -> str:
-    return _TIME.sub("0", _UUID.sub("uuid", text))
+    return _TIME.sub("0", _UUID.sub("uuid", _DECIMAL.sub(r"\1", text)))
 
 
 def first_difference(
@@ -96,7 +100,8 @@ def first_difference(
     Args:
         place: the recorded event before which an event of today came.
     """
-    before, after = _effects(recorded), _effects(now)
+    gone = erased_in(recorded)
+    before, after = _effects(recorded, gone), _effects(now, gone)
     found: tuple[int, Event | None, Event | None] | None = None
     for key in before.keys() | after.keys():
         for was, is_now in zip_longest(before[key], after[key]):
@@ -108,14 +113,30 @@ def first_difference(
     return None if found is None else _described(*found, recorded, codec)
 
 
-def _effects(events: Iterable[Event]) -> defaultdict[_Key, list[Event]]:
+def erased_in(recorded: Iterable[Event]) -> frozenset[str]:
+    """Return the subjects and actors whose data were erased, so that they cannot be compared."""
+    subjects = [event.subject for event in recorded if event.kind == "erase"]
+    return frozenset(subjects) | {subject.partition("/")[2] for subject in subjects}
+
+
+def _effects(events: Iterable[Event], gone: Collection[str]) -> defaultdict[_Key, list[Event]]:
     found: defaultdict[_Key, list[Event]] = defaultdict(list)
     for event in events:
         ours = event.kind == "notify" and event.field == WAIT_EVENT
+        if event.subject in gone or event.actor in gone or _is_only_to(event, gone):
+            continue
         if event.kind not in _COMPARED or ours or '"outcome":"started"' in event.value:
             continue
         found[event.actor, event.page, event.cause].append(event)
     return found
+
+
+def _is_only_to(event: Event, gone: Collection[str]) -> bool:
+    """Return whether a push was to nobody but those whose data were erased, and with them it."""
+    if not gone or event.kind != "notify":
+        return False
+    recipients = orjson.loads(event.value)["recipients"]
+    return bool(recipients) and all(name in gone for name in recipients)
 
 
 def _came_out_alike(was: Event, is_now: Event) -> bool:
@@ -129,6 +150,9 @@ def _compared(event: Event) -> str:
     if event.kind == "join":
         value = orjson.loads(event.value)  # the way in is as recorded; earlier logs lack the room's
         return orjson.dumps([value["id"], value["label"], value["claimed"]]).decode()
+    if event.kind == "enter" and '"undone"' in event.value:
+        value = orjson.loads(event.value)  # the visit that is undone has other numbers today
+        return orjson.dumps([value["position"], value["page"]]).decode()
     return "" if event.kind == "submit" else event.value  # what was sent is as recorded
 
 

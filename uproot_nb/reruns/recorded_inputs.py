@@ -13,11 +13,19 @@ from uproot_nb.log.state import PERFORMED
 
 __all__ = ["RecordedInput", "RecordedInputs", "resumptions"]
 
-_RAW = CHANGES | {"group", "chat", "room", "notify"}
-_OF_HOOKS = CHANGES | {"group", "chat", "notify", "once", "dropout", "enter"}
-_ITSELF = frozenset({"load", "back", "connect", "disconnect"})
-_LATER = frozenset({"submit", "form", "time_up"})
+_RAW = CHANGES | {"group", "chat", "room", "notify", "hand"}
+_OF_HOOKS = CHANGES | {
+    "group", "chat", "notify", "once", "dropout", "enter", "end", "consent",
+}  # fmt: skip
+_ITSELF = frozenset({"load", "back", "connect", "disconnect", "wait"})
+GROUPED = "grouped:"
+"""How the mark begins of a group that goes on from its wait page; also if it was made by hand."""
+_LATER = frozenset({"submit", "form", "time_up", "late_form"})
 """Inputs that came before their rows, which are written at the end."""
+_NEXT = 4
+"""A room's note of somebody comes among so many events after their `join`."""
+_PRESSES = frozenset({"claim", "room"})
+"""Inputs by which somebody takes a place, and begins."""
 
 
 class RecordedInput(NamedTuple):
@@ -51,15 +59,17 @@ class RecordedInputs:
         self._events = events
         self._own_code = {event[7:] for event in events if event.kind == "open"}
         self._calls = {event[7:] for event in events if event.kind == "call"}
-        self._effects = {
-            event[7:] for event in events if event.kind == "effect" and event.value == PERFORMED
-        }
+        done = {e[7:] for e in events if e.kind == "effect" and e.value == PERFORMED}
+        failed = {(actor, page, f"{cause} failed", code) for actor, page, cause, code in done}
+        self._effects = done | failed
 
     def of(self, event: Event) -> list[RecordedInput]:
         """Return the input that an event records, and the steps at which it went on."""
         if event.kind == "call":
             return self._call(event)
         act = self._act(event)
+        if act in _PRESSES:
+            return [RecordedInput(event.seq, event.time, act, event, self._arrival(event))]
         if act in _LATER:
             return [self._begun(act, event, orjson.loads(event.value))]
         return [RecordedInput(event.seq, self._time(event), act, event)] if act else []
@@ -69,12 +79,36 @@ class RecordedInputs:
             return event.kind
         if event.kind == "open":
             return "restart"
+        if event.kind == "arrive":
+            return "" if self._is_of_press(event) else "arrive"
         if event.kind == "intervention":
             return "state" if event.field in ("paused", "running") else ""
+        if event.kind == "once":
+            by_hand = event.field.startswith(GROUPED) and self._is_from_outside(event)
+            return "apply" if by_hand else ""
         act = _ACTS.get(event.kind)
         if act is not None:
             return act(orjson.loads(event.value), self._is_from_outside(event))
         return "apply" if event.kind in _RAW and self._is_from_outside(event) else ""
+
+    def _arrival(self, joined: Event) -> tuple[Event, ...]:
+        """Return the arrival that goes with a press of a button, if the log has it."""
+        then = self._events[joined.seq : joined.seq + 1]
+        came = tuple(one for one in then if one.kind == "arrive" and self._is_of_press(one))
+        return (*came, *self._entry(joined)) if _is_erased(joined) else came
+
+    def _entry(self, joined: Event) -> tuple[Event, ...]:
+        """Return a room's note of somebody whom it let in, and of whom nothing else remains."""
+        name = joined.subject.partition("/")[2]
+        then = self._events[joined.seq : joined.seq + _NEXT]
+        found = (e for e in then if e.subject.startswith("room/") and e.field == name)
+        return tuple(found)
+
+    def _is_of_press(self, arrival: Event) -> bool:
+        """Return whether somebody began by the press of a button that gave the place."""
+        before = self._events[arrival.seq - 2]
+        took = before.kind == "join" and before.subject == arrival.subject
+        return took and orjson.loads(arrival.value)["by"] != "link"
 
     def _is_from_outside(self, event: Event) -> bool:
         """Return whether a cell, the monitor, or a function after a commit made an event."""
@@ -100,6 +134,8 @@ class RecordedInputs:
         seq, turn = value["begun"]
         time = self._between(event.time - value["ms"] / 1000, seq)
         caused = self._caused(event, seq) if value.get("form", ()) is None else ()
+        if value.get("args", ()) is None:  # a call whose data were erased
+            caused = self._caused_by_call(event, seq)
         return RecordedInput(seq + 1, time, act, event, caused, (seq, turn))
 
     def _between(self, time: float, seq: int) -> float:
@@ -110,6 +146,11 @@ class RecordedInputs:
         """Return what the hooks of a form that is not in the log have done, and its row."""
         during = self._events[begun : row.seq - 1]
         return (*(event for event in during if self._is_of_hooks(event, row)), row)
+
+    def _caused_by_call(self, row: Event, begun: int) -> tuple[Event, ...]:
+        during = self._events[begun : row.seq - 1]
+        same = (e for e in during if e[7:] == row[7:] and e.kind in _OF_HOOKS)
+        return (*same, row)
 
     def _is_of_hooks(self, event: Event, row: Event) -> bool:
         same_page = (event.actor, event.page) == (row.actor, row.page)
@@ -128,6 +169,10 @@ def resumptions(events: Sequence[Event], event: Event, call: dict[str, Any]) -> 
 # ---- the act of an event, by its value, and whether it came from outside ----------------------
 
 
+def _is_erased(joined: Event) -> bool:
+    return "erased" in orjson.loads(joined.value)
+
+
 def _joining(value: dict[str, Any], outside: bool) -> str:
     if "room" in value:
         return "room"
@@ -137,9 +182,15 @@ def _joining(value: dict[str, Any], outside: bool) -> str:
 def _timing(value: dict[str, Any], outside: bool) -> str:
     if value.get("passed"):
         return "passed"
+    if "extended" in value:
+        return "extend" if outside else ""
     if not value.get("reached"):
         return ""
-    return "submit" if "form" in value else "time_up"
+    return "submit" if "form" in value else _time_up(value)
+
+
+def _time_up(value: dict[str, Any]) -> str:
+    return "late_form" if value.get("by") == "form" else "time_up"
 
 
 def _dropping(value: dict[str, Any], outside: bool) -> str:
@@ -151,8 +202,14 @@ def _dropping(value: dict[str, Any], outside: bool) -> str:
 
 
 _ACTS: dict[str, Callable[[dict[str, Any], bool], str]] = {
+    "focus": lambda value, outside: "apply",
+    "client": lambda value, outside: "" if "gave_up" in value else "client",
     "join": _joining, "timeout": _timing, "dropout": _dropping,
     "submit": lambda value, outside: "submit",
-    "input": lambda value, outside: "form" if "form" in value else "time_up",
+    "input": lambda value, outside: "form" if "form" in value else _time_up(value),
     "enter": lambda value, outside: "move" if outside else "",
+    "late": lambda value, outside: "late",
+    "return": lambda value, outside: "apply" if "query" in value else "",
+    "free": lambda value, outside: "free",
+    "end": lambda value, outside: "leave" if outside else "",
 }  # fmt: skip

@@ -13,7 +13,7 @@ import orjson
 
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.plain_html import plain_html
-from uproot_nb.analysis.recording import Recording, Tables
+from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.state_replay import check_recorded
 from uproot_nb.analysis.state_tables import texts_of
 from uproot_nb.analysis.typed_columns import table
@@ -25,13 +25,14 @@ from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import State
-from uproot_nb.reruns.comparison import Difference, alike, first_difference
+from uproot_nb.reruns.comparison import Difference, alike, erased_in, first_difference
 from uproot_nb.reruns.earlier_inputs import EarlierInputs
 from uproot_nb.reruns.earlier_replay import EarlierReplay
 from uproot_nb.reruns.recorded_inputs import RecordedInput, RecordedInputs
 from uproot_nb.reruns.session_replay import SessionReplay
 from uproot_nb.session.error_reports import readable
 from uproot_nb.session.steps import Cause
+from uproot_nb.study.recording import Recording
 
 if TYPE_CHECKING:
     import pandas
@@ -146,6 +147,7 @@ def rerun(
         log._session_name, setup, lambda an_app: templates_for(an_app, cells), opened["settings"],
         opened.get("seed"), events[0].time, resolver(names, setup), language,
     )  # fmt: skip
+    replay.do_as(opening)
     own_code = sum(event.kind == "code" for event in events[: opening.seq])
     replay.world.shift = own_code - len(replay.flow.pages)
     marks = _repeat_all(replay, events)
@@ -167,6 +169,7 @@ def _repeat_all(replay: SessionReplay, events: Sequence[Event]) -> list[tuple[in
     inputs = _inputs_of(events)
     replay.expect_turns((one.event, one.resumed) for one in inputs if one.act == "resume")
     replay.expect_dropouts(events)
+    replay.expect_arms(events)
     replay.expect(one.event for one in inputs if one.act == "passed")
     output = Output(replay.lock.cause_here, partial(_log_output, replay), lambda cause: None)
     output.start()
@@ -175,7 +178,8 @@ def _repeat_all(replay: SessionReplay, events: Sequence[Event]) -> list[tuple[in
         for one in inputs:
             marks.append((replay.world.journal.seq + 1, one.seq))
             replay.repeat(one.act, one.event, one.seq, one.time, one.caused)
-        replay.pass_time(events[-1].time)
+        # An erasure may come months later, when no timer of the session ran any more.
+        replay.pass_time(max(event.time for event in events if event.kind != "erase"))
     finally:
         replay.close()
         output.stop()
@@ -221,10 +225,10 @@ def _rows(
 ) -> list[tuple[str, str, Any, Any]]:
     before = dict(texts_of(State(codec).apply_all(recorded), codec))
     after = dict(texts_of(State(codec).apply_all(now), codec))
-    rows = []
+    rows, gone = [], erased_in(recorded)
     for key in sorted(before.keys() | after.keys()):
         texts = before.get(key), after.get(key)
-        if not alike(*texts):
+        if key[0] not in gone and not alike(*texts):
             values = (None if text is None else codec.decode(text) for text in texts)
             rows.append((*key, *values))
     return rows  # type: ignore[return-value]

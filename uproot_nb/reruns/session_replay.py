@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,24 +11,29 @@ from typing import Any
 import orjson
 
 from uproot_nb.bridge.channel import Channel
-from uproot_nb.bridge.messages import HttpRequest, Invoke
+from uproot_nb.bridge.messages import BEGIN, HttpRequest, Invoke, PageReport
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.experiment.setup import Setup
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.served_apps import MakeTemplates
-from uproot_nb.flow.submitting import BACK, POSITION, VISIT, visit_token
 from uproot_nb.log.call_rows import call_id_of, read_call
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.reruns.recorded_time import CLOSE, RecordedLoop
 from uproot_nb.session.entities import Player
+from uproot_nb.session.journal import Attempt, attempt
+from uproot_nb.session.quotas import FIELD, Unit
 from uproot_nb.session.steps import Cause
+from uproot_nb.session.visits import BACK, POSITION, VISIT, visit_token
 
 __all__ = ["SessionReplay"]
 
 Pairs = Sequence[tuple[str, str]]
 
+LABEL = "_uproot_label"
+"""The parameter by which a recorded label comes again."""
 _OUTSIDE = Cause("", "", "uproot_nb", "")
 _WITHOUT_PLAYER = frozenset({"claim", "place", "room", "apply"})
 """Inputs that need no player of today's session."""
@@ -77,6 +82,8 @@ class SessionReplay(Runtime):
         self.dropouts.is_recorded = self._has_recorded_watch
         self.lock.gate = self._turn
         self.flow.timeouts.is_recorded = self._has_recorded_passing
+        self.flow.idleness.is_recorded = True
+        self.flow.newcomers.logs_arrivals = self.flow.logs_returns = False
 
     def expect(self, passings: Iterable[Event]) -> None:
         """Set when players' time was up, by the recorded events."""
@@ -93,6 +100,18 @@ class SessionReplay(Runtime):
     def _has_recorded_watch(self, player: Player) -> bool:
         watch = player._state.watch or {}
         return (player.subject, watch.get("handler"), watch.get("tolerance")) in self._watches
+
+    def expect_arms(self, events: Iterable[Event]) -> None:
+        """Let players get the arms that they got: other sessions' counts are not in the log."""
+        recorded: dict[tuple[str, Unit], deque[str | None]] = {}
+        for event in events:
+            if (event.kind, event.subject) == ("append", "session") and event.field.startswith(
+                FIELD
+            ):
+                for stratum, arm, subject in orjson.loads(event.value)["values"]:
+                    key = event.field, Unit(stratum, subject)
+                    recorded.setdefault(key, deque()).append(arm)
+        self.world.quotas.recorded = recorded
 
     def expect_turns(self, turns: Iterable[tuple[Event, int]]) -> None:
         """Set which steps of which calls waited while others wrote."""
@@ -140,6 +159,8 @@ class SessionReplay(Runtime):
             self.repeated["left out"] += 1
             return
         self.repeated[act] += 1
+        self.flow.newcomers.logs_arrivals = False
+        self.flow.newcomers.way_in = WayIn()
         await getattr(self, f"_replay_{act}")(event, name, more)
         await self.time.settle()
 
@@ -147,8 +168,8 @@ class SessionReplay(Runtime):
 
     async def _replay_call(self, event: Event, name: str, more: Sequence[Event]) -> None:
         call = read_call(event.value)
-        if call["args"] is None:  # refused, so its arguments are not in the log
-            await self._repeat([event])
+        if call["args"] is None:  # refused, or its data were erased
+            await self._repeat(more or [event])
             return
         self.calls.receive(Invoke(
             event.seq, 1, self.world.key, name, call["page"], call["id"], event.field,
@@ -189,10 +210,19 @@ class SessionReplay(Runtime):
         query = orjson.loads(event.value).get("query", ())
         await self._ask("page", name, query=[(key, text) for key, text in query])
 
+    async def _replay_late(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        await self._repeat([event])  # nothing follows from it
+
     async def _replay_time_up(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._let_time_be_up(event, name, by_form=False)
+
+    async def _replay_late_form(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self._let_time_be_up(event, name, by_form=True)
+
+    def _let_time_be_up(self, event: Event, name: str, *, by_form: bool) -> None:
         player = self.world.player(name)
         if player.page == event.field and self.flow.timeouts.has_passed(player):
-            self.flow.time_is_up(player)
+            self.flow.time_is_up(player, by_form=by_form)
 
     async def _replay_passed(self, event: Event, name: str, more: Sequence[Event]) -> None:
         player = self.world.player(name)
@@ -214,8 +244,18 @@ class SessionReplay(Runtime):
             return None
         return next((e for e in passings if e.field == player.page and _is_near(e, deadline)), None)
 
+    async def _replay_client(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        data = orjson.loads(event.value)
+        del data["unmet"]
+        player, what = self.world.player(name), "client"
+        if "fullscreen" in data:
+            what, data = "fullscreen", {"visit": player._state.entered}
+        text = orjson.dumps(data)
+        self._receive([PageReport(1, self.world.key, name, player.position, what, text)])
+
     async def _replay_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        self._note_presence(name, 1, True)
+        value = orjson.loads(event.value) or {}
+        self._note_presence(name, 1, True, value.get("by", ""))
 
     async def _replay_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self._note_presence(name, 1, False)
@@ -224,18 +264,25 @@ class SessionReplay(Runtime):
 
     async def _replay_place(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
-        await self.open_place(claimed=False)
+        with self._caused_by(event):
+            player = self.world.add_player()
+        await self._introduce(player)
 
     async def _replay_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
-        if event.actor != "researcher":
+        is_erased = "erased" in orjson.loads(event.value)
+        if event.actor != "researcher" and not is_erased:
             self.world.mark_of = str  # the log has a mark, and no visit
             visit = orjson.loads(event.value).get("visit")
-            await self._ask("join", "", [("_uproot_visit", visit)] if visit else ())
+            label = orjson.loads(event.value).get("label") or ""
+            form = [("label", label), *([("_uproot_visit", visit)] if visit else [])]
+            await self._ask("join", "", form, query=self._arrived_with(more))
             return
-        with self._caused_by(event):  # a cell has let a bot in
+        with self._caused_by(event):  # a cell has let a bot in, or nothing else remains
             known = self.world.claim_place()
             opened = self.world.add_player(claimed=True) if known is None else None
+        if is_erased:
+            await self._repeat(more)
         if opened is not None:
             await self._introduce(opened)
 
@@ -244,7 +291,19 @@ class SessionReplay(Runtime):
         self.world.mark_of = str  # as above
         came = orjson.loads(event.value)
         form = [("label", came.get("label") or ""), ("_uproot_visit", came["visit"])]
-        await self._ask("enter", "", form, room=came["room"])
+        query = self._arrived_with(more)
+        await self._ask("enter", "", form, room=came["room"], query=query)
+
+    async def _replay_arrive(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.flow.newcomers.way_in = WayIn((LABEL,))
+        await self._ask("submit", name, [(BEGIN, "1")], query=self._arrived_with([event]))
+
+    def _arrived_with(self, arrivals: Sequence[Event]) -> Pairs:
+        """Return the recorded address's parameters; without an arrival, let none be logged."""
+        self.flow.newcomers.logs_arrivals = bool(arrivals)
+        values = [orjson.loads(one.value) for one in arrivals]
+        labels = [(LABEL, value["label"]) for value in values if value.get("label")]
+        return [*labels, *(pair for value in values for pair in value["query"].items())]
 
     def _names(self, name: str) -> Any:
         fresh = name not in self.world.state.players
@@ -261,9 +320,10 @@ class SessionReplay(Runtime):
     # ---- what cells do ----
 
     @contextmanager
-    def _caused_by(self, event: Event) -> Iterator[None]:
-        """Give what happens inside the recorded cause of an event."""
-        before = self.lock.begin_step(Cause(*event[7:]))
+    def _caused_by(self, event: Event, tried: Attempt | None = None) -> Iterator[None]:
+        """Give what happens inside the recorded cause of an event, as a part of an attempt."""
+        cause = Cause(*event[7:])
+        before = self.lock.begin_step(cause if tried is None else tried.part(cause))
         try:
             yield
         finally:
@@ -274,20 +334,51 @@ class SessionReplay(Runtime):
 
     async def _repeat(self, events: Sequence[Event]) -> None:
         """Apply the recorded events as they are."""
-        journal = self.world.journal
+        journal, tried = self.world.journal, attempt(_OUTSIDE)
         for event in events:
-            with self._caused_by(event):
+            with self._caused_by(event, tried):
                 if event.kind == "enter":
-                    position = orjson.loads(event.value)["position"]
-                    self.flow.moves.go(self.world.player(event.actor), position)
+                    self._repeat_move(event, tried)
+                elif event.kind == "end":
+                    cause = tried.part(Cause(*event[7:]))
+                    self.flow.leaving.end(self._player_of(event), event.field, cause)
                 else:
                     journal.fold(event.kind, event.subject, event.field, event.value)
+
+    def _player_of(self, event: Event) -> Player:
+        return self.world.player(event.subject.partition("/")[2])
+
+    def _repeat_move(self, event: Event, tried: Attempt) -> None:
+        value, old = orjson.loads(event.value), tried.places.get(event.subject)
+        if "undone" not in value:
+            self.flow.moves.go(self._player_of(event), value["position"])
+        elif old is not None:
+            old.put_back(Cause(*event[7:]))
 
     async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]
         if self.world.player(name).position != position:
             with self._caused_by(event):
                 self.flow.move_to(self.world.player(name), position)
+
+    async def _replay_extend(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        with self._caused_by(event):
+            self.flow.extend(self.world.player(name), orjson.loads(event.value)["extended"])
+
+    async def _replay_leave(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        with self._caused_by(event):
+            self.flow.leave(self.world.player(name), event.field, anew=True)
+
+    async def _replay_wait(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        player = self.world.player(name)
+        if player.page == event.field:
+            self.flow.idleness.repeat(player, orjson.loads(event.value)["what"])
+        else:
+            self.repeated["left out"] += 1
+
+    async def _replay_free(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        with self._caused_by(event):
+            self.flow.free(self.world.player(name))
 
     async def _replay_dropout(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.dropouts.mark(self.world.player(name))
@@ -302,7 +393,14 @@ class SessionReplay(Runtime):
     async def _replay_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.set_state(event.field)
 
+    def do_as(self, opening: Event) -> None:
+        """Do as the version and the run did that have written the log from this event `open` on."""
+        opened = orjson.loads(opening.value)
+        self.flow.undoes_moves = "undoes_moves" in opened
+        self.world.offers_help = "help" in opened
+
     async def _replay_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        self.do_as(event)
         cause = Cause("researcher", "", "restart", "")
         for app in self.setup.apps:
             if app.restart is not None:
@@ -322,7 +420,7 @@ class _NoPeer:
     def send(self, message: Any) -> None:
         return
 
-    async def drain(self) -> None:
+    async def drain(self, number: int = 0) -> None:
         return
 
     def close(self) -> None:

@@ -20,8 +20,8 @@ import pytest
 from tests.analysis.framework.described import described
 from tests.interop.framework import install_framework
 from uproot_nb import UprootError, open_log
-from uproot_nb.analysis.recording import Recording
 from uproot_nb.errors import CorruptLog, NotALog
+from uproot_nb.study.recording import Recording
 
 HERE = Path(__file__).parent
 FILES = ("uproot.sqlite3", "uproot.dump")

@@ -1,0 +1,1 @@
+"""Participation: what tables say of participants' attention."""

@@ -1,0 +1,1 @@
+"""Provenance: which code, settings and versions a session's data come from."""
