@@ -174,7 +174,8 @@ def page_of(kind: str, body: str) -> Any:
 
 PLACES = [
     *((kind, name) for kind in ("Page", "NoshowPage") for name in ("template", "keep_values")),
-    ("GroupCreatingWait", "group_size"), ("GroupCreatingWait", "template"),
+    *(("Page", name) for name in ("requires", "log_focus", "timeout_exit", "ask_for_help")),
+    ("GroupCreatingWait", "template"),
     ("SynchronizingWait", "synchronize"), ("SynchronizingWait", "template"),
     *(("MarketPage", name) for name in ("rules", "seconds", "market_names", "texts", "template")),
     *(("CallMarketPage", name) for name in ("sealed", "clear_when_all_ready", "seconds")),
@@ -239,12 +240,12 @@ def test_a_function_where_a_notebook_has_a_value_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "late", ["Wait.group_size = lambda page, player: 2", "Wait.group_size = 0", "A.timeout = 'x'"]
+    "late", ["A.template = lambda page, player: 'x'", "Wait.group_size = 0", "A.timeout = 'x'"]
 )
 def test_what_was_assigned_to_a_page_later_is_checked_by_serve(late: str) -> None:
     names = run_cell("class Wait(GroupCreatingWait): pass\nclass A(Page): pass")
     exec(late, names)
-    with pytest.raises(BadPage, match=r"its (group_size|timeout) is"):
+    with pytest.raises(BadPage, match=r"its (template|group_size|timeout) is"):
         collect_app(names, page_order=[names["Wait"], names["A"]])
 
 

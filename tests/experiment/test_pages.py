@@ -22,13 +22,15 @@ def defined(body: str, head: str = "class Market(Page):") -> Any:
     """Run a cell that defines the page Market and return it."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     namespace: dict[str, Any] = {
-        "Page": Page, "SynchronizingWait": SynchronizingWait, "live": live, "__name__": "notebook"
+        "Page": Page, "SynchronizingWait": SynchronizingWait, "live": live,
+        "GroupCreatingWait": GroupCreatingWait, "__name__": "notebook",
     }  # fmt: skip
     exec(f"{head}\n{lines}", namespace)
     return namespace["Market"]
 
 
-PLAIN = sorted(n for n, p in HOOKS.items() if p == ("player",) and n != "wait_for")
+OF_WAITS = ("wait_for", "group_size")
+PLAIN = sorted(n for n, p in HOOKS.items() if p == ("player",) and n not in OF_WAITS)
 
 
 @pytest.mark.parametrize("hook", PLAIN)
@@ -47,6 +49,46 @@ PLAIN = sorted(n for n, p in HOOKS.items() if p == ("player",) and n != "wait_fo
 def test_a_hook_is_a_classmethod_however_it_is_written(hook: str, form: str) -> None:
     page = defined(form.format(hook))
     assert getattr(page, hook)("ann") == ("Market", "ann")
+
+
+WAITS = "class Market(GroupCreatingWait):"
+
+
+@pytest.mark.parametrize("hook", ["group_size", "match_by"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "def {0}(page, player): return player",
+        "{0} = lambda player: player",
+        "@staticmethod\ndef {0}(somebody): return somebody",
+    ],
+)
+def test_what_says_who_is_grouped_may_be_a_function_of_the_player_alone(
+    hook: str, form: str
+) -> None:
+    assert getattr(defined(form.format(hook), WAITS), hook)("ann") == "ann"
+
+
+@pytest.mark.parametrize("hook", ["group_size", "match_by"])
+@pytest.mark.parametrize("parameters", ["", "page", "self", "page, player, price"])
+def test_a_function_of_something_else_does_not_say_who_is_grouped(
+    hook: str, parameters: str
+) -> None:
+    with pytest.raises(BadPage, match=rf"Write 'def {hook}\(page, player\)'"):
+        defined(f"def {hook}({parameters}): return 2", WAITS)
+
+
+@pytest.mark.parametrize("hook", ["group_size", "match_by", "match"])
+def test_who_is_grouped_is_decided_at_once(hook: str) -> None:
+    with pytest.raises(BadPage, match=f"'{hook}' is async"):
+        defined(f"async def {hook}(page, player): return 2", WAITS)
+
+
+def test_a_page_that_makes_no_groups_may_call_its_own_methods_match() -> None:
+    page = defined("@live\ndef match(page, player): ...\nmatch_by = 3")
+    assert list(page.live_methods) == ["match"]
+    with pytest.raises(BadPage, match="the live method 'match' hides"):
+        defined("@live\ndef match(page, player): ...", WAITS)
 
 
 def test_an_async_hook_stays_async() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import linecache
@@ -48,6 +49,15 @@ def test_the_hash_follows_the_text_alone() -> None:
     two = of_cell("import math\n\n\n" + PAGE + "z = 3\n", 2)["Market"].source
     three = of_cell(PAGE.replace("caller", "callers"), 3)["Market"].source
     assert one.hash == two.hash != three.hash
+
+
+def test_a_text_with_many_pages_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, parsed = ast.parse, []
+    monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
+    text = "".join(PAGE.replace("Market", f"Market{number}") for number in range(20))
+    names = of_cell(text)
+    assert parsed == [text]
+    assert [names[f"Market{number}"].source.line for number in range(20)] == [*range(1, 121, 6)]
 
 
 def test_the_same_name_twice_in_a_cell_gives_two_sources() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import wtforms
 
-from tests.running import Browser, serving, until
+from tests.running import Browser, plain, serving, until
+from tests.worlds_at_rest import replayed
 from uproot_nb import (
     IntegerField,
     Page,
@@ -290,6 +291,23 @@ async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:
         await ann.submit(number="5", side="sell")
         assert run.players[0].page == "Second" and run.players[0].number == 5
         assert ran == ["before", "after"]
+
+
+async def test_going_back_is_in_the_state_as_it_is_in_the_log() -> None:
+    class Second(Page):
+        """Second."""
+
+        allow_back = True
+
+    with serving(Ask, Second) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(**GOOD)
+        await ann.load()
+        await ann.submit(_uproot_back="1")
+        world = run._runtime.world
+        with run.lock:
+            assert plain(world.state) == plain(replayed(world))
+            assert run.players[0]._state.overdue == []
 
 
 async def test_once_is_per_page_and_always_once_per_position() -> None:

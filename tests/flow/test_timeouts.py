@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.running import Browser, Clocks, serving, set_clock, until
-from uproot_nb import IntegerField, Page, SynchronizingWait
+from uproot_nb import IntegerField, Page, SynchronizingWait, move_to_page, rerun
 from uproot_nb.market import MarketPage
+from uproot_nb.testing import Served, served
 
 
 class Last(Page):
@@ -81,12 +82,19 @@ async def test_that_time_is_up_is_in_the_log_before_anything_follows_from_it() -
 
 
 async def test_what_is_not_valid_is_dropped_without_a_word() -> None:
-    with serving(timed(0.3), Last) as run:
-        ann = await Browser.open(run, 0)
-        await ann.action()
-        assert (await ann.submit(number="70")).code == 303
-        assert run.players[0].page == "Last"
-        assert "number" not in run.players[0].fields()
+    class Both(Page):
+        """Hurry."""
+
+        fields = {"low": IntegerField(label="Low", max=9), "high": IntegerField(label="High")}
+        timeout = 60.0
+
+    with serving(Both, Last) as run:
+        ann, player = await Browser.open(run, 0), run.players[0]
+        deadline = player._state.deadline
+        set_clock(run, lambda: deadline)
+        assert (await ann.submit(low="70", high="70")).code == 303
+        assert (player.page, player.high) == ("Last", 70)
+        assert "low" not in player.fields()
 
 
 async def test_nobody_saves_the_checks_by_claiming_that_time_is_up() -> None:
@@ -201,6 +209,72 @@ async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
         await arriving
         assert timeouts.remaining(run.players[0]) == 60
         assert shifts == [30]
+
+
+# ---- before anybody is there ----
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_the_clock_of_a_page_begins_when_somebody_comes(tmp_path: Path, kill: bool) -> None:
+    """The researcher has moved the player there before: nobody loses time by that."""
+    page, db = timed(60.0), tmp_path / "log.sqlite3"
+    with served([Last, page, Last], players=2, db=db, arrive=False) as session:
+        ann, bob = session
+        ann.arrive()
+        for one in session:
+            move_to_page(one.player, page)
+        session.advance(10)
+        assert (bob.player._state.deadline, bob.player._state.held) == (None, 60.0)
+        session.advance(70)
+        assert [ann.player.page, bob.player.page] == ["Last", "Timed"]
+        if not kill:
+            comes_and_has_a_minute(session)
+    if kill:
+        with served([Last, page, Last], players=2, db=db, arrive=False) as session:
+            comes_and_has_a_minute(session)
+
+
+def comes_and_has_a_minute(session: Served) -> None:
+    bob = session[1]
+    bob.arrive()
+    assert bob._client._boot["timeout"] == 60_000
+    assert "stopped" not in bob._client._boot
+    session.advance(55)
+    bob.reload()
+    assert bob._client._boot["timeout"] <= 5_000
+    session.advance(8)
+    assert bob.player.page == "Last"
+
+
+@pytest.mark.long
+def test_whoever_comes_in_a_pause_has_the_whole_time_after_it() -> None:
+    page = timed(60.0)
+    with served([Last, page, Last], players=1, arrive=False) as session:
+        (ann,) = session
+        move_to_page(ann.player, page)
+        session.advance(500)
+        ann.arrive()
+        session.run.pause()
+        session.advance(500)
+        session.run.resume()
+        session.advance(55)
+        assert ann.player.page == "Timed"
+        session.advance(8)
+        assert ann.player.page == "Last"
+
+
+def test_a_rerun_begins_the_clock_when_somebody_comes() -> None:
+    page = timed(60.0)
+    with served([Last, page, Last], players=2, arrive=False) as session:
+        ann, bob = session
+        for one in session:
+            move_to_page(one.player, page)
+        session.advance(100)
+        ann.arrive()
+        session.advance(70)
+        again = rerun(session.run, [Last, page, Last])
+        assert again.same, again.first
+        assert [ann.player.page, bob.player.page] == ["Last", "Timed"]
 
 
 # ---- the machine's clock ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 import string
@@ -187,6 +188,8 @@ BAD = [
     (IntegerField(), ["1e999999999"], WHOLE),
     (IntegerField(), ["1,000"], THOUSANDS),
     (IntegerField(), ["2.000"], THOUSANDS),
+    (IntegerField(), ["2,0000"], THOUSANDS),  # a slip of the finger, and not 2
+    (IntegerField(), ["2000.000"], THOUSANDS),
     (IntegerField(min=0), ["-1"], "Please enter a number of at least 0."),
     (IntegerField(max=10), ["11"], "Please enter a number of at most 10."),
     (IntegerField(min=1, step=5), ["10"], "Please enter a number in steps of 5, starting at 1."),
@@ -196,7 +199,7 @@ BAD = [
     (DecimalField(), ["-Infinity"], NUMBER),
     (DecimalField(), ["1e999"], NUMBER),
     (DecimalField(), ["1,2,3"], NUMBER),
-    (DecimalField(), ["1.000,5"], NUMBER),
+    (DecimalField(), ["1.000,5"], THOUSANDS),
     (DecimalField(), ["1,500"], THOUSANDS),
     (DecimalField(), ["--1"], NUMBER),
     (PRICE, ["10.25"], BETWEEN),
@@ -634,7 +637,7 @@ def test_everything_that_belongs_to_an_input_is_tied_to_it() -> None:
 
 def test_what_is_left_empty_is_not_marked() -> None:
     told = attributes(drawn(StringField(label="Name", optional=True)))
-    assert set(told) == {"id", "name", "class", "type", "value"}
+    assert set(told) == {"id", "name", "class", "type", "value", "autocomplete"}
 
 
 @pytest.mark.parametrize(
@@ -646,7 +649,7 @@ def test_what_is_left_empty_is_not_marked() -> None:
         (DecimalField(default=1.5, places=2), {"value": "1.50"}),
         (DecimalField(default=1.5, step=1), {"step": "any"}),
         (DecimalField(default=2, step=0.5), {"step": "0.5", "value": "2"}),
-        (EmailField(), {"type": "email", "autocomplete": "email"}),
+        (EmailField(), {"type": "email", "autocomplete": "off"}),
         (DateField(default=dt.date(2030, 1, 2)), {"type": "date", "value": "2030-01-02"}),
         (FileField(), {"type": "file", "class": "form-control"}),
         (StringField(max_length=5), {"maxlength": "5"}),
@@ -659,6 +662,28 @@ def test_what_is_left_empty_is_not_marked() -> None:
 def test_browsers_are_told_what_to_expect(field: Field, expected: dict[str, str]) -> None:
     told = attributes(drawn(field))
     assert {name: told.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        StringField(), TextAreaField(), EmailField(), IBANField(), IntegerField(), FloatField(),
+        DateField(), SelectField(choices=[1]), BooleanField(), DecimalRangeField(),
+    ],
+    ids=lambda field: type(field).__name__,
+)  # fmt: skip
+def test_browsers_suggest_no_answers_unless_the_author_wants_them(field: Field) -> None:
+    assert 'autocomplete="off"' in drawn(field)
+    wanted = dataclasses.replace(field, render_kw={"autocomplete": "email"})
+    assert 'autocomplete="email"' in drawn(wanted)
+    assert 'autocomplete="off"' not in drawn(wanted)
+
+
+def test_browsers_suggest_no_options_and_nothing_in_fields_of_wtforms() -> None:
+    assert drawn(RadioField(choices=[1, 2])).count('autocomplete="off"') == 2
+    form = make_form({"x": RadioField(choices=[1]), "town": wtforms.StringField("Town")})
+    assert [str(option).count('autocomplete="off"') for option in form.x] == [1]
+    assert 'autocomplete="off"' in str(form.town)
 
 
 def test_a_negative_number_can_be_typed_on_every_phone() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import Browser, Faulty, plain, serving, together, until, until_true
+from tests.running import Browser, Distant, Faulty, plain, serving, together, until, until_true
 from uproot_nb import Page, Run, live, notify, players, send_to
 from uproot_nb.errors import ClosedRun, UprootError
 from uproot_nb.log.codec import Codec
@@ -54,11 +54,11 @@ def new_session(session):
 NAMES = {"new_session": new_session}
 
 
-@pytest.fixture
-def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
+@pytest.fixture(params=[Faulty, Distant])
+def faulty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Faulty:
     """The log of the next run in memory: its disk can be full, and retries come soon."""
-    log = Faulty()
-    monkeypatch.setattr("uproot_nb.notebook.serve.MemoryLog", lambda: log)
+    log: Faulty = request.param()
+    monkeypatch.setattr("uproot_nb.log.places.MemoryLog", lambda: log)
     monkeypatch.setattr(journal, "RETRY_SECONDS", 0.02)
     return log
 
@@ -215,12 +215,9 @@ def test_a_snapshot_that_cannot_be_saved_is_tried_again(
     with serving(Market, names=NAMES) as run:
         faulty.save_snapshot = refuse  # type: ignore[method-assign]
         tick = run._runtime.world.journal.tick
-        for _ in range(2):
-            tick()
-        assert len(refused) >= 2
+        until_true(lambda: tick() or len(refused) >= 2)
         faulty.save_snapshot = saved  # type: ignore[method-assign]
-        tick()
-        assert faulty.load_snapshot("market") is not None
+        until_true(lambda: tick() or faulty.load_snapshot("market") is not None)
         run.session.x = 1
         faulty.save_snapshot = refuse  # type: ignore[method-assign]
 

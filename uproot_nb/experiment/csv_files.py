@@ -51,7 +51,11 @@ def _row(path: str | os.PathLike[str], line: int, row: Mapping[Any, Any]) -> dic
 
 
 def append_to_csv(
-    path: str | os.PathLike[str], row: Mapping[str, Any], *, key: str | None = None
+    path: str | os.PathLike[str],
+    row: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    private: bool = False,
 ) -> None:
     """Append one row to a CSV file with the names in its first line; create the file if needed.
 
@@ -67,6 +71,7 @@ def append_to_csv(
     Args:
         key: replaces an earlier row with the same key. In `handle_stealth_fields`, use one that
             stays the same when a participant goes back and sends the form again.
+        private: let nobody but you read the file (mode 600), as for account numbers.
 
     Raises:
         UprootError: the names are not those of the first line.
@@ -87,14 +92,14 @@ def append_to_csv(
             raise UprootError(
                 f"There is no folder {file.parent}.\nCreate it, or pass another path."
             )
-        outside.append_row(file, texts, "" if key is None else f"key/{key}")
+        outside.append_row(file, texts, "" if key is None else f"key/{key}", private)
         return
     if key is not None:
-        rows, token = WaitingRows(file), secrets.token_hex(8)
+        rows, token = WaitingRows(file, private=private), secrets.token_hex(8)
         rows.put(token, f"key/{key}", texts)
         rows.write(token)
         return
-    with open_locked(file) as opened:
+    with open_locked(file, private) as opened:
         names = names_in(opened) or list(texts)
         _check_names(path, names, texts)
         append_lines(opened, line_of([texts[name] for name in names]), names)

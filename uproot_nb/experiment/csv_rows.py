@@ -19,10 +19,15 @@ except ImportError:  # Windows
 
 
 @contextmanager
-def open_locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open or create a file for appending, locked against other threads and programs."""
+def open_locked(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
+    """Open or create a file for appending, locked against other threads and programs.
+
+    Args:
+        private: let nobody but the owner read and write it.
+    """
+    opener = _private_opener if private else None
     while True:
-        with path.open("ab+") as file:
+        with open(path, "ab+", opener=opener) as file:
             if fcntl is None:
                 yield file  # Windows: single writes do not mix
                 return
@@ -35,6 +40,13 @@ def open_locked(path: Path) -> Iterator[IO[bytes]]:
                 return
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _private_opener(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    with suppress(OSError, AttributeError):  # Windows
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 @contextmanager

@@ -35,7 +35,9 @@ def session_here() -> Surroundings | None:
 class Outside(Protocol):
     """Takes effects outside the session and performs them once their cause is committed."""
 
-    def append_row(self, path: Path, texts: Mapping[str, str], key: str) -> None:
+    def append_row(
+        self, path: Path, texts: Mapping[str, str], key: str, private: bool = False
+    ) -> None:
         """Append a row to a CSV file, or replace the last one with that key."""
 
 

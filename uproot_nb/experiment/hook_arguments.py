@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["by_position"]
+__all__ = ["by_position", "of_player"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -29,6 +29,19 @@ def by_position(
     if _binds(signature, **dict.fromkeys(names)):
         return _by_name(function, names)
     return None
+
+
+def of_player(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return what calls a function of a player alone as a hook; None if it takes more or less."""
+    names = list(inspect.signature(function).parameters)
+    if len(names) != 1 or names[0] in ("page", "cls", "self"):
+        return None
+
+    @functools.wraps(function)
+    def hook(page: Any, player: Any) -> Any:
+        return function(player)
+
+    return hook
 
 
 def _binds(signature: inspect.Signature, *values: Any, **named: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -16,10 +17,10 @@ from uproot_nb.experiment.bounds import exact
 
 __all__ = [
     "NUMBER_TEXTS", "POINT", "AmbiguousNumber", "NotANumber", "decimal_sign", "no_thousands",
-    "number_text", "read_number",
+    "number_text", "read_number", "thousands_signs",
 ]  # fmt: skip
 
-POINT, COMMA = ".", ","
+POINT, COMMA, APOSTROPHE = ".", ",", "'"
 WITH_POINT = (
     "Please write the number with a point for decimals, and with nothing between thousands."
 )
@@ -29,28 +30,10 @@ WITH_COMMA = (
 NUMBER_TEXTS = (WITH_POINT, WITH_COMMA)
 NO_THOUSANDS = {POINT: WITH_POINT, COMMA: WITH_COMMA}
 
-_COMMA_LANGUAGES = re.compile(
-    "af|an|ast|az|be|bg|br|bs|ca|cs|da|de|el|eo|es|et|eu|fi|fo|fr|fur|fy|gl|hr|hu|hy|ia|id|is|it"
-    "|jv|ka|kk|kl|ky|lb|lt|lv|mk|nb|nds|nl|nn|no|oc|os|pl|pt|qu|rm|ro|ru|sah|sc|se|sk|sl|smn|sq|sr"
-    "|su|sv|tg|tk|tr|tt|uk|uz|vi|wo"
-)
-"""Languages that write a comma before decimals, by the Unicode CLDR (version 44)."""
-
 _SPACE_LANGUAGES = re.compile(
     "af|be|bg|br|cs|eo|et|fi|fr|hu|hy|ka|kk|ky|lt|lv|nb|nn|no|oc|pl|pt|ru|se|sk|sq|sv|uk|uz"
 )
 """Languages that write a space between thousands, somewhere at least, as in Portugal."""
-
-_REGIONS = {
-    "ar-DZ": COMMA, "ar-LB": COMMA, "ar-LY": COMMA, "ar-MA": COMMA, "ar-MR": COMMA,
-    "ar-TN": COMMA, "de-CH": POINT, "de-LI": POINT, "it-CH": POINT, "en-AT": COMMA, "en-BE": COMMA,
-    "en-DE": COMMA, "en-DK": COMMA, "en-FI": COMMA, "en-NL": COMMA, "en-SE": COMMA,
-    "en-SI": COMMA, "en-ZA": COMMA,
-    "es-419": POINT, "es-BR": POINT, "es-BZ": POINT, "es-CU": POINT, "es-DO": POINT,
-    "es-GT": POINT, "es-HN": POINT, "es-MX": POINT, "es-NI": POINT, "es-PA": POINT,
-    "es-PE": POINT, "es-PR": POINT, "es-SV": POINT, "es-US": POINT,
-}  # fmt: skip
-"""Regions that differ from their language."""
 
 _ARABIC_POINT, _ARABIC_THOUSANDS = "\u066b", "\u066c"
 _SPACES = " \u00a0\u2007\u2009\u202f"
@@ -61,19 +44,23 @@ _SAME = str.maketrans(
         **dict.fromkeys("\u3002\uff0e\uff61", POINT),
         **dict.fromkeys("\u060c\u3001\uff0c\uff64", COMMA),
         **dict.fromkeys(_SPACES, " "),
+        **dict.fromkeys("\u2019\u02bc\uff07\u2032", APOSTROPHE),
         # A number copied from an Arabic text brings marks of direction along.
         **dict.fromkeys("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e", ""),
         **dict.fromkeys("\u2066\u2067\u2068\u2069", ""),
     }
 )  # fmt: skip
-"""Variants of minus, plus, point, comma and space in other scripts and on phones."""
+"""Variants of minus, plus, point, comma, space and apostrophe in other scripts and on phones."""
 
 _PARTS = re.compile(r"([+-]?)([^eE]*)(?:[eE]([+-]?[0-9]{1,4}))?\Z")
 _DIGITS = re.compile(r"[0-9]*\Z")
 _THOUSANDS = re.compile(
     r"[1-9][0-9]{0,2}(?:(?P<sign>[^0-9])[0-9]{3})(?P<more>(?:(?P=sign)[0-9]{3})*)\Z"
 )
-_ONE_THOUSAND = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}\Z")
+_PERHAPS_THOUSANDS = re.compile(r"[1-9][0-9]*[.,][0-9]{3,}\Z")
+"""In a field for whole numbers: "2,000", and a slip of the finger such as "2,0000"."""
+_SEPARATED = re.compile(r"(?=.*[0-9]{3})[0-9]+(?:[., '\u066b\u066c][0-9]+)+\Z")
+"""Digits with separators between them, perhaps between thousands."""
 _LONGEST = 700
 """The longest number in digits: 308 before the decimal sign, and 324 after it."""
 _LARGEST_EXPONENT = 307
@@ -87,13 +74,49 @@ class AmbiguousNumber(NotANumber):
     """A text that may be either of two numbers, or looks like one that may."""
 
 
-@lru_cache(maxsize=1024)
 def decimal_sign(language: str) -> str:
     """Return the decimal sign of a language: "," for "de", "." for "en" or "de-CH"."""
-    parts = language.replace("_", "-").split("-")
-    region = next((part.upper() for part in parts[1:] if len(part) in (2, 3)), "")
-    by_region = _REGIONS.get(f"{parts[0].lower()}-{region}")
-    return by_region or (COMMA if _COMMA_LANGUAGES.fullmatch(parts[0].lower()) else POINT)
+    return _signs(language)[0]
+
+
+@lru_cache(maxsize=1024)
+def thousands_signs(language: str) -> str:
+    """Return the signs that may separate thousands: "." for "de", ". " for "fr"."""
+    point, group = _signs(language)
+    base = _tag(language).partition("_")[0]
+    signs = [COMMA if point == POINT else POINT]
+    if group in _SPACES or _SPACE_LANGUAGES.fullmatch(base):
+        signs.append(" ")
+    if group.translate(_SAME) == APOSTROPHE:
+        signs.append(APOSTROPHE)
+    return "".join(signs)
+
+
+@lru_cache(maxsize=1024)
+def _signs(language: str) -> tuple[str, str]:
+    """Return the decimal sign and the thousands sign of a language, as Unicode's CLDR has them.
+
+    They go with Western digits. A region that the CLDR does not know is as its language.
+    """
+    tag = _tag(language)
+    if tag == "en":
+        return POINT, COMMA
+    # lazy: an experiment in English needs no Babel
+    from babel import Locale, UnknownLocaleError
+
+    for name in (tag, tag.partition("_")[0]):
+        try:
+            symbols: Mapping[str, Any] = Locale.parse(name).number_symbols
+        except (UnknownLocaleError, ValueError):
+            continue
+        western = symbols.get("latn", symbols)
+        if western.get("decimal") in (POINT, COMMA):
+            return western["decimal"], western.get("group", "")
+    return POINT, COMMA
+
+
+def _tag(language: str) -> str:
+    return language.replace("-", "_")
 
 
 def no_thousands(language: str) -> str:
@@ -137,11 +160,9 @@ def read_number(
     plain = "".join(map(_western, text.translate(_SAME))).strip()
     sign, mantissa, exponent = _parts(plain, exponents)
     own = _ARABIC_POINT if _ARABIC_POINT in mantissa else decimal_sign(language)
-    base = language.replace("_", "-").partition("-")[0].lower()
-    spaced = _SPACE_LANGUAGES.fullmatch(base) is not None
-    if whole and _ONE_THOUSAND.match(mantissa):
+    if whole and _PERHAPS_THOUSANDS.match(mantissa):
         raise AmbiguousNumber(text)
-    digits = _read_decimals(mantissa, own, spaced)
+    digits = _read_decimals(mantissa, own, thousands_signs(language))
     number = Decimal(f"{sign}{digits}e{exponent or 0}")
     if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
         raise NotANumber(text)
@@ -159,15 +180,20 @@ def _parts(plain: str, exponents: bool) -> tuple[str, str, str]:
     return found[1], found[2], found[3] or ""
 
 
-def _read_decimals(text: str, own: str, spaced: bool) -> str:
-    """Return the digits with a point as decimal sign, in a language that writes *own* instead."""
+def _read_decimals(text: str, own: str, thousands: str) -> str:
+    """Return the digits with a point as decimal sign.
+
+    Args:
+        own: the decimal sign of the language.
+        thousands: the signs that may separate thousands.
+    """
     whole, _, rest = text.partition(own)
     if _DIGITS.match(whole) and _DIGITS.match(rest):
         return f"{whole}{POINT}{rest}"
     other = COMMA if own == POINT else POINT
     groups = _THOUSANDS.match(whole)
     if groups is not None and _DIGITS.match(rest):
-        usual = groups["sign"] in (other, _ARABIC_THOUSANDS) or (groups["sign"] == " " and spaced)
+        usual = groups["sign"] in (*thousands, _ARABIC_THOUSANDS)
         one_sign = groups["sign"] == other and not groups["more"] and own not in text
         if not usual or one_sign:
             raise AmbiguousNumber(text)
@@ -175,4 +201,4 @@ def _read_decimals(text: str, own: str, spaced: bool) -> str:
     whole, _, rest = text.partition(other)
     if own not in text and _DIGITS.match(whole) and _DIGITS.match(rest):
         return f"{whole}{POINT}{rest}"
-    raise NotANumber(text)
+    raise AmbiguousNumber(text) if _SEPARATED.match(text) else NotANumber(text)

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 from uproot_nb.errors import BadField, BadPage
 from uproot_nb.experiment.declarations import check_fields
+from uproot_nb.experiment.exits import Exit, name_of_exit
 from uproot_nb.experiment.hints import PAGE_NAMES, advise, returns_nothing
-from uproot_nb.experiment.hook_arguments import by_position
+from uproot_nb.experiment.hook_arguments import by_position, of_player
 from uproot_nb.experiment.live import PLAIN_TYPES, LiveMethod
+from uproot_nb.experiment.participation.requirements import Requires
 from uproot_nb.experiment.source import Source, names_around, source_of_class
 
 __all__ = [
@@ -28,6 +30,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "templatevars": ("player",),
     "jsvars": ("player",),
     "allow_back": ("player",),
+    "group_size": ("player",),
     "wait_for": ("player",),
     "all_here": ("group",),
     "after_grouping": ("group",),
@@ -46,15 +49,19 @@ Check = tuple[Callable[[Any], bool], str]
 """A test of an attribute's value, and the allowed values in words."""
 
 ATTRIBUTES: Mapping[str, Check] = {
+    "requires": (lambda v: v is None or isinstance(v, Requires), "Requires(min_width=900)"),
     "template": (lambda v: v is None or isinstance(v, str), "the template itself, or its path"),
     "fields": (
         lambda v: isinstance(v, Mapping),
         "a dict of fields: dict(age=IntegerField(label=...))",
     ),
     "timeout": (lambda v: v is None or _is_seconds(v), "seconds, 0 or more, or None"),
+    "timeout_exit": (lambda v: v is None or _is_exit(v), 'the name of an exit: "timeout"'),
     "stealth_fields": (lambda v: _are_names(v), 'a list of names: ["iban"]'),
     "allow_back": (lambda v: isinstance(v, bool), "True or False"),
     "keep_values": (lambda v: isinstance(v, bool), "True or False"),
+    "log_focus": (lambda v: isinstance(v, bool), "True or False"),
+    "ask_for_help": (lambda v: isinstance(v, bool), "True or False"),
     "group_size": (lambda v: _is_size(v), "a whole number, 1 or more"),
     "show": (lambda v: isinstance(v, bool), "True or False"),
     "may_proceed": (lambda v: isinstance(v, bool), "True or False"),
@@ -71,6 +78,9 @@ _RETURNS: Mapping[str, str] = {
     "templatevars": "a dict of names and values",
     "jsvars": "a dict of names and values",
     "allow_back": "True or False",
+    "group_size": "a whole number, 1 or more",
+    "match_by": "a value, the same for players who may be in one group",
+    "match": "a list of groups, each a list of players",
     "wait_for": "players",
     "stealth_fields": "a list of names",
     "may_proceed": "True or False",
@@ -78,16 +88,21 @@ _RETURNS: Mapping[str, str] = {
 """The hooks that return a value, and which."""
 
 _ONE_VALUE = {
-    "group_size": "For groups of two sizes, write two pages, each with a hook 'show'.",
     "template": "To vary it by player, write {% if … %} in the template.",
 }
 """What to write instead of a function."""
 
 _RESERVED = frozenset({
     "app", "key", "source", "live_methods", "waits", "shown", "look_again",
-    "kind_attributes", "kind_functions",
+    "kind_attributes", "kind_functions", "kind_hooks", "unstored",
 })  # fmt: skip
-_ONLY_WAITS = frozenset({"wait_for", "all_here", "after_grouping", "group_size", "synchronize"})
+_OF_PLAYER = frozenset({"group_size", "match_by"})
+"""Hooks that may be functions of the player alone."""
+_AT_ONCE = frozenset({"allow_back", "group_size", "match_by", "match"})
+"""Hooks that cannot wait."""
+_ONLY_GROUPING = frozenset({"after_grouping", "group_size"})
+_ONLY_SYNCHRONIZING = frozenset({"all_here", "wait_for", "synchronize"})
+_ONLY_WAITS = _ONLY_GROUPING | _ONLY_SYNCHRONIZING
 _NOT_IN_WAITS = frozenset({
     "fields", "validate", "before_form_save", "stealth_fields", "handle_stealth_fields",
     "after_once", "after_always_once", "allow_back", "keep_values",
@@ -111,8 +126,12 @@ class Page:
     """
 
     template: ClassVar[str | None] = None
+    timeout_exit: ClassVar[str | Exit | None] = None
     allow_back: ClassVar[bool] = False
     keep_values: ClassVar[bool] = False
+    log_focus: ClassVar[bool] = False
+    ask_for_help: ClassVar[bool] = False
+    requires: ClassVar[Requires | None] = None
     app: ClassVar[str] = ""
     """The name of the page's app; "" in a notebook."""
     key: ClassVar[str] = ""
@@ -125,6 +144,10 @@ class Page:
     """The allowed values of attributes that only this kind of page has."""
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The functions that only this kind of page has, with their arguments after `page`."""
+    kind_hooks: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The hooks that only this kind of page has, with their arguments after `page`."""
+    unstored: ClassVar[frozenset[str]] = frozenset()
+    """The fields of the form that are not the player's data."""
     _kind: ClassVar[str] = ""
     """The name of this kind of page for bots."""
     _checked: ClassVar[Mapping[str, Any]] = {}
@@ -187,9 +210,16 @@ class NoshowPage(Page):
 
 
 class WaitPage(Page):
-    """A page where players wait for others."""
+    """A page where players wait for others.
+
+    With `leave_after = 300` whoever has waited so many seconds may leave, by the exit "lobby".
+    """
 
     waits: ClassVar[bool] = True
+    leave_after: ClassVar[float | None] = None
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        "leave_after": (lambda v: v is None or _is_seconds(v), "seconds, 0 or more, or None"),
+    }
 
 
 class GroupCreatingWait(WaitPage):
@@ -200,9 +230,30 @@ class GroupCreatingWait(WaitPage):
 
         def after_grouping(page, group):
             group.players.assign("role", ["buyer", "seller"])
+
+    `group_size(page, player)` may be a function: players for whom it returns the same number are
+    grouped together. `match_by(page, player)` returns a value that all members of a group share.
+    `match(page, waiting)` decides itself: it gets the players who can be grouped, in the order of
+    their arrival, and returns the groups to make now.
+
+    With `idle = 120` whoever has not touched or has hidden the page for so many seconds is asked
+    "Are you still there?", and is not put into a group until somebody answers. After `idle_answer`
+    seconds without an answer they count as away.
     """
 
     group_size: ClassVar[int] = 2
+    idle: ClassVar[float | None] = None
+    idle_answer: ClassVar[float] = 15
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **WaitPage.kind_attributes,
+        "idle": (
+            lambda v: v is None or (_is_seconds(v) and v > 0), "seconds, more than 0, or None"
+        ),
+        "idle_answer": (lambda v: _is_seconds(v) and v > 0, "seconds, more than 0"),
+    }  # fmt: skip
+    kind_hooks: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "match_by": ("player",), "match": ("waiting",),
+    }  # fmt: skip
 
 
 class SynchronizingWait(WaitPage):
@@ -249,7 +300,9 @@ def _check_plain_member(cls: type[Page], name: str, value: Any) -> None:
     _check_place(cls, name, value)
     if name in cls.kind_functions:
         _check_function(cls, name, value)
-    elif name in HOOKS and (name not in ATTRIBUTES or _is_function(value)):
+    elif name in cls.kind_hooks or (
+        name in HOOKS and (name not in ATTRIBUTES or _is_function(value))
+    ):
         _adopt_hook(cls, name, value)
     elif name in ATTRIBUTES or name in cls.kind_attributes:
         _check_attribute(cls, name, value)
@@ -260,10 +313,14 @@ def _check_plain_member(cls: type[Page], name: str, value: Any) -> None:
         _warn_of_misspelling(cls, name, value)
 
 
+def _names_of(cls: type[Page]) -> set[str]:
+    """Return the names that have a meaning on a page of this kind."""
+    return {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions, *cls.kind_hooks}
+
+
 def _warn_of_misspelling(cls: type[Page], name: str, value: Any) -> None:
     """Warn of a name that resembles a hook or attribute."""
-    own = {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions}
-    meant = difflib.get_close_matches(name, own, 1, 0.85)
+    meant = difflib.get_close_matches(name, _names_of(cls), 1, 0.85)
     if meant and name[:1] != "_" and not isinstance(value, type):
         mistake = _mistake(
             cls, value, f"'{name}' has no meaning for uproot_nb.",
@@ -286,7 +343,7 @@ def _check_attribute(cls: type[Page], name: str, value: Any) -> None:
         except BadField as error:
             raise _mistake(cls, value, f"{error.field}: {error.what}", error.remedy) from None
     if name in HOOKS and not isinstance(value, (bool, int, float, str, list, tuple, dict, set)):
-        allowed += f", or {_model(name)}"
+        allowed += f", or {_model(cls, name)}"
     if not fits(value):
         raise _mistake(cls, value, f"its {name} is {value!r}.", f"'{name}' takes {allowed}.")
 
@@ -298,9 +355,9 @@ def _check_place(cls: type[Page], name: str, value: Any) -> None:
         wrong = "only wait pages have one"
     elif name in _NOT_IN_WAITS and cls.waits:
         wrong = "wait pages have none"
-    elif name in ("after_grouping", "group_size") and issubclass(cls, SynchronizingWait):
+    elif name in _ONLY_GROUPING and issubclass(cls, SynchronizingWait):
         wrong = "only a GroupCreatingWait has one"
-    elif name in ("all_here", "wait_for", "synchronize") and issubclass(cls, GroupCreatingWait):
+    elif name in _ONLY_SYNCHRONIZING and issubclass(cls, GroupCreatingWait):
         wrong = "only a SynchronizingWait has one"
     if wrong:
         raise _mistake(cls, value, f"it has '{name}', but {wrong}.", f"Remove '{name}'.")
@@ -310,6 +367,10 @@ def _is_ours(cls: type[Page]) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
+def _is_hook(name: str, value: Any) -> bool:
+    return name in HOOKS and (name not in ATTRIBUTES or _is_function(value))
+
+
 def _is_function(value: Any) -> bool:
     return inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod))
 
@@ -317,6 +378,11 @@ def _is_function(value: Any) -> bool:
 def _is_seconds(value: Any) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and 0 <= value < float("inf")
+
+
+def _is_exit(value: Any) -> bool:
+    """Return whether a value may name an exit; BadExit says which one is meant by another name."""
+    return isinstance(value, (str, Exit)) and name_of_exit(value) != ""
 
 
 def _is_size(value: Any) -> bool:
@@ -329,8 +395,7 @@ def _are_names(value: Any) -> bool:
 
 
 def _check_live(cls: type[Page], name: str, method: LiveMethod, names: Mapping[str, Any]) -> None:
-    own = {*HOOKS, *ATTRIBUTES, *cls.kind_attributes, *cls.kind_functions}
-    if name in own or hasattr(WaitPage, name):
+    if name in _names_of(cls) or hasattr(WaitPage, name):
         raise _mistake(
             cls,
             method.function,
@@ -385,10 +450,10 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
     function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
     if not inspect.isfunction(function):
         raise _mistake(
-            cls, value, f"'{name}' is a hook, but not a function.", f"Write {_model(name)}."
+            cls, value, f"'{name}' is a hook, but not a function.", f"Write {_model(cls, name)}."
         )
-    if name == "allow_back" and inspect.iscoroutinefunction(function):
-        raise _mistake(cls, function, "'allow_back' is async.", "Write 'def' without async.")
+    if name in _AT_ONCE and inspect.iscoroutinefunction(function):
+        raise _mistake(cls, function, f"'{name}' is async.", "Write 'def' without async.")
     hook = _called_by_position(cls, name, function)
     if name in _RETURNS and returns_nothing(function):
         advise(str(_no_return(cls, name, function)))
@@ -397,13 +462,15 @@ def _adopt_hook(cls: type[Page], name: str, value: Any) -> None:
 
 def _called_by_position(cls: type[Page], name: str, function: Any) -> Any:
     of_many = name in ("all_here", "after_grouping")
-    takes = [HOOKS[name], ("session",)] if of_many else [HOOKS[name]]
+    takes = [_takes_after_page(cls, name), *([("session",)] if of_many else [])]
     found = (by_position(function, names, named=not of_many) for names in takes)
     hook = next(filter(None, found), None)
+    if hook is None and name in _OF_PLAYER:
+        hook = of_player(function)
     if hook is None:
         given = ", ".join(inspect.signature(function).parameters)
         raise _mistake(
-            cls, function, f"the hook '{name}' takes ({given}).", f"Write {_model(name)}."
+            cls, function, f"the hook '{name}' takes ({given}).", f"Write {_model(cls, name)}."
         )
     return hook
 
@@ -446,8 +513,12 @@ def _takes(parameters: list[inspect.Parameter], count: int) -> bool:
     return True
 
 
-def _model(name: str) -> str:
-    return f"'def {name}({', '.join(('page', *HOOKS[name]))})'"
+def _takes_after_page(cls: type[Page], hook: str) -> tuple[str, ...]:
+    return cls.kind_hooks[hook] if hook in cls.kind_hooks else HOOKS[hook]
+
+
+def _model(cls: type[Page], name: str) -> str:
+    return f"'def {name}({', '.join(('page', *_takes_after_page(cls, name)))})'"
 
 
 def _mistake(cls: type[Page], value: Any, what: str, remedy: str) -> BadPage:

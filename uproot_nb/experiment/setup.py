@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from uproot_nb.errors import BadPage
+from uproot_nb.errors import BadPage, BadPayment
 from uproot_nb.experiment.hints import NOTEBOOK_NAMES, advise
+from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.experiment.order import check_order, pages_of
 from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.participation.farewells import Farewell
 
 __all__ = ["App", "Setup", "collect_app", "describe_order", "public_constants"]
 
 _CALLBACKS: Mapping[str, tuple[str, ...]] = {
-    "new_session": ("session",), "new_player": ("player",), "restart": (),
+    "new_session": ("session",), "new_player": ("player",), "arrived": ("player",),
+    "restart": (),
     "language": ("player",), "digest": ("session",), "pipeline": ("session",),
     "api": ("request", "session"),
 }  # fmt: skip
@@ -29,7 +33,7 @@ _PLAIN_NAMES: Mapping[str, str] = {
 }
 """Names in a namespace that are not functions, and what to write."""
 
-_OPTIONAL = frozenset({"language", "digest", "pipeline", "api"})
+_OPTIONAL = frozenset({"arrived", "language", "digest", "pipeline", "api"})
 
 Callback = Callable[..., Any]
 
@@ -54,6 +58,7 @@ class App:
     context: type | None = None
     new_session: Callback | None = None
     new_player: Callback | None = None
+    arrived: Callback | None = None
     restart: Callback | None = None
     language: Callback | None = None
     digest: Callback | None = None
@@ -72,6 +77,8 @@ class App:
     """What answers the framework's address `/api2/app/session/`."""
     api_keys: Collection[str] = ()
     """Keys with which programs may ask `api` and `api2`."""
+    payment: Payment | None = None
+    """How points and fees become money."""
     lenient: bool = False
     """Whether templates show an unknown name as nothing, with a warning."""
 
@@ -81,6 +88,16 @@ class Setup:
     """The apps of a session, in the order in which players go through them."""
 
     apps: tuple[App, ...]
+    exits: Mapping[str, Farewell] = field(default_factory=dict)
+    """What participants find at each exit, by its name."""
+    payment: Payment | None = None
+    """How points and fees become money, if `serve` was given it; see `payment_rule`."""
+
+    @property
+    def payment_rule(self) -> Payment | None:
+        """What `serve` was given, or else the first app that has a payment rule."""
+        rules = (self.payment, *(app.payment for app in self.apps))
+        return next((rule for rule in rules if rule is not None), None)
 
     @property
     def pages(self) -> tuple[type[Page], ...]:
@@ -133,7 +150,8 @@ def collect_app(
         description=str(namespace.get("DESCRIPTION", "")),
         suggested_multiple=_multiple(namespace),
         landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, module=None,
-        defaults={}, api2=None, api_keys=(), lenient=False, **callbacks,
+        defaults={}, api2=None, api_keys=(), payment=_payment(namespace, name), lenient=False,
+        **callbacks,
     )  # fmt: skip
 
 
@@ -166,6 +184,23 @@ def _is_page(value: Any) -> bool:
 def _context(namespace: Mapping[str, Any]) -> type | None:
     context = namespace.get("Context")
     return context if isinstance(context, type) else None
+
+
+def _payment(namespace: Mapping[str, Any], app: str) -> Payment | None:
+    """Return the payment rule of a namespace, if it has one.
+
+    Raises:
+        BadPayment: a notebook's `payment` looks like a rule and is none; apps may use the name.
+    """
+    found = namespace.get("payment")
+    if isinstance(found, Payment):
+        return found
+    if not app and (found is Payment or isinstance(found, (int, float, str, Decimal, Mapping))):
+        raise BadPayment(
+            f"payment = {found!r:.100} is no payment rule.",
+            "Write payment = Payment(fee=5), for example, or give the variable another name.",
+        )
+    return None
 
 
 def _multiple(namespace: Mapping[str, Any]) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import linecache
 import sys
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-__all__ = ["Source", "hash_text", "names_around", "source_of_class"]
+__all__ = ["Source", "describe_code", "hash_text", "names_around", "source_of_class"]
 
 
 class Source(NamedTuple):
@@ -19,6 +20,14 @@ class Source(NamedTuple):
     hash: str
     file: str
     line: int
+
+
+class _ClassLines(NamedTuple):
+    """The lines of a class statement, with its decorators."""
+
+    name: str
+    start: int
+    end: int
 
 
 def hash_text(text: str) -> str:
@@ -57,28 +66,35 @@ def _defining_frame(module: str) -> FrameType | None:
 
 
 def _source_from_lines(cls: type, lines: list[str], file: str, line: int) -> Source | None:
-    text = "".join(lines)
+    name = cls.__qualname__.rpartition(".")[2]
+    found = [
+        place for place in _classes_in("".join(lines))
+        if place.name == name and place.start <= line <= place.end
+    ]  # fmt: skip
+    if not found:
+        return None
+    innermost = max(found, key=lambda place: place.start)
+    segment = "".join(lines[innermost.start - 1 : innermost.end])
+    return Source(segment, hash_text(segment), file, innermost.start)
+
+
+# A file with fifty pages is parsed once, and not for each of them.
+@functools.lru_cache(maxsize=4)
+def _classes_in(text: str) -> tuple[_ClassLines, ...]:
+    """Return where the class statements of a text stand; none if it is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return None
-    name = cls.__qualname__.rpartition(".")[2]
+        return ()
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    found = [node for node in classes if node.name == name and _covers(node, line)]
-    if not found:
-        return None
-    innermost = max(found, key=_first_line)
-    start = _first_line(innermost)
-    segment = "".join(lines[start - 1 : innermost.end_lineno])
-    return Source(segment, hash_text(segment), file, start)
+    return tuple(
+        _ClassLines(node.name, _first_line(node), node.end_lineno or node.lineno)
+        for node in classes
+    )
 
 
 def _first_line(node: ast.ClassDef) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-
-
-def _covers(node: ast.ClassDef, line: int) -> bool:
-    return _first_line(node) <= line <= (node.end_lineno or node.lineno)
 
 
 def _source_from_code(cls: type, file: str, line: int) -> Source:
@@ -90,7 +106,7 @@ def _source_from_code(cls: type, file: str, line: int) -> Source:
         function = getattr(value, "__func__", value)
         code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
         if isinstance(code, CodeType):
-            parts.append(f"{name}={type(value).__name__}{_described(code)}")
+            parts.append(f"{name}={type(value).__name__}{describe_code(code)}")
         else:
             parts.append(f"{name}={value!r}" if isinstance(value, _PLAIN) else name)
     return Source("", hash_text("\n".join(parts)), file, line)
@@ -99,7 +115,7 @@ def _source_from_code(cls: type, file: str, line: int) -> Source:
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
-def _described(code: CodeType) -> str:
+def describe_code(code: CodeType) -> str:
     """Describe compiled code, with the same result in every process."""
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
     constants = [_constant(value) for value in code.co_consts]
@@ -108,7 +124,7 @@ def _described(code: CodeType) -> str:
 
 def _constant(value: Any) -> str:
     if isinstance(value, CodeType):
-        return _described(value)
+        return describe_code(value)
     if isinstance(value, tuple):
         return f"({','.join(map(_constant, value))})"
     if isinstance(value, frozenset):  # its order differs from process to process

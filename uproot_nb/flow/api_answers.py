@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +15,7 @@ import orjson
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import Refused
+from uproot_nb.flow.answer_streams import AnswerStreams, FileParts
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import ServedApps
@@ -87,19 +88,31 @@ class ApiRequest:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A response whose body is all there."""
+class Head:
+    """A response whose body follows in parts."""
 
     status_code: int
     headers: Any
-    body: bytes
+    body: bytes = b""
 
 
 class ApiAnswers:
-    """Answers scripts' requests with the api of the app that their player is in."""
+    """Answers scripts' requests with the api of the app that their player is in.
 
-    def __init__(self, world: World, apps: ServedApps, pause: Pause, reports: ErrorReports) -> None:
+    Args:
+        spawn: starts a task of the run.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        apps: ServedApps,
+        pause: Pause,
+        reports: ErrorReports,
+        spawn: Callable[..., Any],
+    ) -> None:
         self._world, self._apps, self._pause, self._reports = world, apps, pause, reports
+        self.streams = AnswerStreams(world, pause, reports, spawn)
 
     async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
         """Run the author's function; if it raises, its changes are undone."""
@@ -140,8 +153,10 @@ class ApiAnswers:
             request.content,
         )  # fmt: skip
         call = _called(function, received, self._world.session, player)
+        subject = f"player/{player.name}" if player else "session"
         try:
-            return _reply(request, await run_authors(call, self._world, cause))
+            result = await run_authors(call, self._world, cause)
+            return await self._sent(request, result, cause, subject)
         except Exception as error:  # the border around authors' code
             status = getattr(error, "status_code", None)
             if isinstance(status, int):  # FastAPI's and Starlette's HTTPException
@@ -151,8 +166,24 @@ class ApiAnswers:
                 )
             if isinstance(error, Refused):
                 return _error(request, 400, text_of(error), type(error).__name__)
-            self._reports.report(error, cause, f"player/{player.name}" if player else "session")
+            self._reports.report(error, cause, subject)
             return _error(request, 500, CALM)
+
+    async def _sent(
+        self, request: HttpRequest, result: Any, cause: Cause, subject: str
+    ) -> HttpReply:
+        """Return the answer, or its head if its body follows in parts."""
+        is_parted = _is_parted(result)
+        head = Head(result.status_code, result.headers) if is_parted else result
+        reply, then = _reply(request, head), getattr(result, "background", None)
+        then = then if callable(then) else None
+        if is_parted:
+            parts = await _parts_of(result)
+            self.streams.open(request.request, parts, cause, subject, then)
+            return msgspec.structs.replace(reply, more=True)
+        if then is not None:
+            self.streams.perform(then, cause, subject)
+        return reply
 
 
 def _has_key(authorization: str, keys: Collection[str]) -> bool:
@@ -173,8 +204,7 @@ def _called(
 
     async def call() -> Any:
         result = function(**named) if by_name else function(request, session)
-        result = await result if inspect.isawaitable(result) else result
-        return await _whole(result)
+        return await result if inspect.isawaitable(result) else result
 
     return call
 
@@ -186,16 +216,18 @@ def _parameters(function: Any) -> set[str]:
         return set()
 
 
-async def _whole(result: Any) -> Any:
-    """Return a response with its body: that of a stream, which is sent at once, or of a file."""
+def _is_parted(result: Any) -> bool:
+    """Return whether a result is a response with a stream, or with a file of a path."""
+    named = any(getattr(result, name, None) is not None for name in ("body_iterator", "path"))
+    return named and isinstance(getattr(result, "status_code", None), int)
+
+
+async def _parts_of(result: Any) -> AsyncIterator[Any]:
+    """Return the parts of a response's body."""
     parts = getattr(result, "body_iterator", None)
     if parts is not None:
-        chunks = [part if isinstance(part, bytes) else str(part).encode() async for part in parts]
-        return Whole(result.status_code, result.headers, b"".join(chunks))
-    path = getattr(result, "path", None)
-    if path is not None and hasattr(result, "status_code"):
-        return Whole(result.status_code, result.headers, Path(path).read_bytes())
-    return result
+        return aiter(parts)
+    return FileParts(await asyncio.to_thread(open, result.path, "rb"))
 
 
 def _reply(request: HttpRequest, result: Any) -> HttpReply:

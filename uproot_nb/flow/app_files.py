@@ -11,9 +11,11 @@ from urllib.parse import quote
 from uproot_nb.experiment.setup import App
 from uproot_nb.session.world import World
 
-__all__ = ["AppFiles"]
+__all__ = ["FOLDERS", "AppFiles"]
 
 FOLDERS = ("static", "_static")
+"""The names that a static folder may have."""
+OURS = Path(__file__).parent.parent / "static"
 SCRIPT = "simulate.js"
 
 
@@ -37,17 +39,32 @@ class AppFiles:
         part, rest = _part_of(path)
         return f"../../files/{self._key(app, part)}/{quote(rest)}"
 
+    def search(self, app: App, path: str) -> str | None:
+        """Return the address of a file in the app's static folder, or else in its project's.
+
+        None: neither has it, but the package has. What nobody has is addressed in the app's.
+        """
+        for part, folder in self._folders(app):
+            if (folder / path.lstrip("/")).is_file():
+                return f"../../files/{self._key(app, part)}/{quote(path.lstrip('/'))}"
+        return None if (OURS / path.lstrip("/")).is_file() else self.address(app, path)
+
     def offered(self, app: App) -> Iterator[tuple[str, Path]]:
         """Yield (key, folder) for each folder that browsers may read."""
+        for part, folder in self._folders(app):
+            yield self._key(app, part), folder
+        if self._simulate and app.folder is not None and (app.folder / SCRIPT).is_file():
+            yield self._key(app, "script"), self._copy_of_script(app.folder, app.name)
+
+    def _folders(self, app: App) -> Iterator[tuple[str, Path]]:
+        """Yield the static folders of an app and of its project, if there are."""
         if app.folder is None:
             return
         project = app.folder.parent if app.name else app.folder
         for part, folder in (("static", app.folder), ("project", project)):
             found = next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
             if found is not None:
-                yield self._key(app, part), found
-        if self._simulate and (app.folder / SCRIPT).is_file():
-            yield self._key(app, "script"), self._copy_of_script(app.folder, app.name)
+                yield part, found
 
     def close(self) -> None:
         """Delete the copies of scripts."""

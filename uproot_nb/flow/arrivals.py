@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
@@ -19,12 +19,22 @@ LONGEST_WALK = 100_000
 """Steps that a player may take without seeing a page; more count as an endless loop."""
 
 
+class BeginTimeout(Protocol):
+    """Starts a page's timeout for a player, in seconds; *held*: its clock stands still."""
+
+    def __call__(
+        self, player: Player, page: type[Page], seconds: Any, *, held: bool = False
+    ) -> None: ...
+
+
 class Arrivals:
     """Brings players to the next page that is shown, or on which they wait.
 
     Args:
         may_go_on: lets a player on a wait page go on if nobody is missing; returns whether it did.
-        begin_timeout: starts a page's timeout for a player, in seconds.
+        begin_timeout: starts a page's timeout for a player.
+        is_blocked: whether a page requires something that the player's browser has not shown yet.
+        holds_clock: whether nobody can begin with the page yet, so that its clock stands still.
     """
 
     def __init__(
@@ -32,10 +42,13 @@ class Arrivals:
         journeys: Journeys,
         moves: Moves,
         may_go_on: Callable[[Player], Awaitable[bool]],
-        begin_timeout: Callable[[Player, type[Page], Any], None],
+        begin_timeout: BeginTimeout,
+        is_blocked: Callable[[Player, type[Page]], bool],
+        holds_clock: Callable[[Player, type[Page]], bool],
     ) -> None:
         self._journeys, self._moves = journeys, moves
         self._may_go_on, self._begin_timeout = may_go_on, begin_timeout
+        self._is_blocked, self._holds_clock = is_blocked, holds_clock
 
     async def settle(self, player: Player, request: Any = None) -> type[Page] | None:
         """Run the hooks on the way to the next page, and return that page; None at the end.
@@ -76,6 +89,8 @@ class Arrivals:
         shown = page.shown and await run_hook(page, "show", player, tried, default=True)
         if not self._is_at(player, visit):
             return False
+        if shown and self._is_blocked(player, page):
+            return True  # nothing of the page begins before the browser has what it requires
         if shown or not page.shown:
             await self._early(player, page, request)
         if not self._is_at(player, visit):
@@ -102,7 +117,8 @@ class Arrivals:
         with player._world.lock:
             self._moves.note_arrived(player)
             if seconds is not None:
-                self._begin_timeout(player, page, seconds)
+                held = self._holds_clock(player, page)
+                self._begin_timeout(player, page, seconds, held=held)
         return True
 
     async def _early(self, player: Player, page: type[Page], request: Any) -> None:

@@ -12,6 +12,7 @@ from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.whereabouts import Whereabouts
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
+from uproot_nb.session.journal import Attempt
 from uproot_nb.session.steps import perform
 from uproot_nb.session.world import World
 
@@ -73,6 +74,9 @@ class Departures:
 
     def _call(self, page: Any, player: Player) -> None:
         world, tried = self._world, attempt_for(player, page, "look_again")
+        outer = world.lock.cause or world.journal.outside()
+        if isinstance(outer, Attempt) and world.flow.undoes_moves:
+            outer.within.append(tried)  # if the hook that has moved the player fails
         before = world.lock.begin_step(tried)
         try:
             perform(partial(page.look_again, player))

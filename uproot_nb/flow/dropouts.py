@@ -12,12 +12,15 @@ from uproot_nb.session.entities import Player
 from uproot_nb.session.functions import name_of_function
 from uproot_nb.session.world import World, world_of
 
-__all__ = ["Dropouts", "mark_dropout", "watch_for_dropout"]
+__all__ = ["TOLERANCE", "Dropouts", "mark_dropout", "watch_for_dropout"]
+
+TOLERANCE = 30.0
+"""Seconds that a player may be offline, if the author names none."""
 
 Handler = Callable[[Player], Any]
 
 
-def watch_for_dropout(player: Player, handler: Handler, tolerance: float = 30.0) -> None:
+def watch_for_dropout(player: Player, handler: Handler, tolerance: float = TOLERANCE) -> None:
     """Call *handler* after the player has been offline for *tolerance* seconds.
 
         async def left(player):

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.bridge.messages import BEGIN, HttpReply, HttpRequest
+from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import App, Setup
+from uproot_nb.experiment.setup import Setup
 from uproot_nb.flow.api_answers import ApiAnswers
+from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.arrivals import Arrivals
 from uproot_nb.flow.departures import Departures
-from uproot_nb.flow.hooks import attempt_for, cause_of
-from uproot_nb.flow.joins import Joins, OpenPlace
+from uproot_nb.flow.hooks import again_while_busy, attempt_for, cause_of
+from uproot_nb.flow.joins import Introduce, Joins
 from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.leaving import Leaving
 from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.newcomers import Newcomers, merged_query
 from uproot_nb.flow.page_forms import PageForms
+from uproot_nb.flow.page_reports import PageReports
+from uproot_nb.flow.participation.consents import Consents
+from uproot_nb.flow.participation.focus import Focus
+from uproot_nb.flow.participation.requirements import Requirements, needs_press
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import MakeTemplates, ServedApps
 from uproot_nb.flow.showing import Showing
 from uproot_nb.flow.submitting import Submissions
 from uproot_nb.flow.timeouts import Timeouts
-from uproot_nb.flow.waits import WAIT_EVENT, Waits
+from uproot_nb.flow.waiting.idleness import IDLE_EVENT, Idleness
+from uproot_nb.flow.waiting.waits import WAIT_EVENT, Waits
 from uproot_nb.flow.whereabouts import Whereabouts
+from uproot_nb.realtime.comers import AGAIN
 from uproot_nb.realtime.delivery import Delivery
+from uproot_nb.realtime.return_addresses import note_return, returned_with
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
+from uproot_nb.session.groups import create_group
+from uproot_nb.session.known_places import KnownPlaces
+from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
 __all__ = ["Flow", "VisitRequest"]
@@ -54,12 +68,17 @@ class Flow:
     the run's lock, and are answered once their changes are committed.
 
     Args:
-        files: (app, path) → the address of an app's static file.
+        files: the static files of apps.
         spawn: starts a task of the run.
-        open_place: opens one more place for a participant who joins.
+        introduce: runs the author's new_player for a participant who joins, unless it has run.
         language: the session's language; "" for the app's or the browser's.
         simulate: whether pages fill themselves in, with the apps' simulate.js.
     """
+
+    undoes_moves = True
+    """Whether the moves of a hook that fails are undone; a rerun does as the recording did."""
+    logs_returns = True
+    """Whether other addresses of those who come back are logged; a rerun has the recorded ones."""
 
     def __init__(
         self,
@@ -68,58 +87,91 @@ class Flow:
         delivery: Delivery,
         reports: ErrorReports,
         templates: MakeTemplates,
-        files: Callable[[App, str], str],
-        spawn: Callable[[Any], Any],
-        open_place: OpenPlace,
+        files: AppFiles,
+        spawn: Callable[..., Any],
+        introduce: Introduce,
         language: str = "",
         simulate: bool = False,
     ) -> None:
         self._world, self._delivery, self._reports = world, delivery, reports
         self._spawn = spawn
         self._turns: dict[str, asyncio.Lock] = {}
-        self._has_news = self._is_waking = False
+        self._has_news = self._is_waking = self._is_resumed = False
         self.logs_loads = True
         """Whether page loads are logged; they are not in a rerun of an earlier version's log."""
-        self._postponed: dict[Player, bool] = {}
-        """Players to settle after the pause, and whether they were moved."""
+        self._postponed: dict[Player, int] = {}
+        """Players to settle after the pause, and the visit to which they were moved, else 0."""
         self.pause = Pause(world.loop)
+        self.page_reports = PageReports(world, reports)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
         self.departures = Departures(world, self.journeys, self.whereabouts, reports)
         self.moves = Moves(world, self.journeys, self.departures)
-        self.timeouts = Timeouts(world, self.moves.cause, self._ask_for_form, self.time_is_up)
+        self.leaving = Leaving(world, lambda: self.journeys.setup.exits, self._way_in)
+        self.newcomers = Newcomers(world, lambda: self.journeys.setup.apps, self.moves, reports)
+        self.timeouts = Timeouts(
+            world, self.moves.cause, self._ask_for_form, self.time_is_up, self._has_form
+        )  # fmt: skip
         self.waits = Waits(
-            world, self.journeys, self.moves, self.whereabouts, self.follow, self._schedule_news
+            world, self.journeys, self.moves, self.whereabouts, self.follow, self._schedule_news,
+            self.wake_waiting, self._report,
         )  # fmt: skip
-        self._arrivals = Arrivals(
-            self.journeys, self.moves, self.waits.check, self.timeouts.begin
+        self.idleness = Idleness(
+            world, self.journeys, self.whereabouts, self.timeouts, self._push_idle, self.leave,
+            self.waits.grouping.is_being_grouped,
         )  # fmt: skip
+        self._requirements = self._listen_to_pages(delivery)
+        arrives = self.waits.check, self.timeouts.begin, self._requirements.block
+        self._arrivals = Arrivals(self.journeys, self.moves, *arrives, self._holds_clock)
         self.apps = ServedApps(self.journeys, templates, language)
         self.forms = PageForms(world, self.apps)
+        self.consents = Consents(world, self.leave)
         self._submissions = Submissions(
-            world, self.journeys, self.moves, self.timeouts.has_passed, self.forms.make
+            world, self.journeys, self.moves, self.timeouts, self.forms.make,
+            self.leaving.end, self.consents, self._requirements,
         )  # fmt: skip
         self.showing = Showing(
-            world, self.apps, self.forms, self.pause, files, self.timeouts.remaining,
-            self.waits.progress, self._submissions.position_before, reports.warn, simulate,
+            world, self.apps, self.forms, self.pause, files, self.timeouts.face,
+            self._waiting, self._submissions.position_before, self.consents,
+            self._requirements, reports.warn, self.leaving.farewell_to, simulate,
         )  # fmt: skip
-        self._api = ApiAnswers(world, self.apps, self.pause, reports)
+        self._api = ApiAnswers(world, self.apps, self.pause, reports, spawn)
+        self.streams = self._api.streams
+        self.places = KnownPlaces(world)
+        failure, own_page = partial(self.showing.failure, None), self.showing.room_page
         self._joins = Joins(
-            world, reports, open_place, partial(self.showing.failure, None), self.reply
+            world, reports, introduce, self.newcomers, self.places, failure, own_page
         )  # fmt: skip
+
+    def _listen_to_pages(self, delivery: Delivery) -> Requirements:
+        """Listen to what pages report, and return what checks their browsers."""
+        requirements = Requirements(
+            self._world, self.journeys.page,
+            lambda player: delivery.steer([player.name], "reload"), self.leave,
+            self._begin_clock,
+        )  # fmt: skip
+        focus = Focus(self._world, lambda key: self.journeys.pages.get(key))
+        self.page_reports.listen("wait", self.idleness.receive)
+        self.page_reports.listen("client", requirements.note)
+        self.page_reports.listen("fullscreen", requirements.note_fullscreen)
+        self.page_reports.listen("focus", focus.note)
+        return requirements
 
     # ---- requests ----
 
     async def answer(self, request: HttpRequest) -> None:
         """Answer one request, after the earlier ones of the same player.
 
-        In a pause, only the page that a player is already on is shown. Other requests wait; one
+        In a pause, only the page that a player is on, or begins by, is shown. Others wait; one
         that waits too long gets no answer, and the browser sends it again.
         """
         if self._must_wait(request) and not await self.pause.over():
             return
         if request.action == "join":
-            await self._joins.answer(request)
+            self.reply(await self._joins.answer(request))
+            return
+        if request.action == "look":
+            self.reply(self._joins.look(request))
             return
         if request.action == "app_api":
             self.reply(await self._api.answer_app(request))
@@ -135,9 +187,7 @@ class Flow:
     async def _page_or_next(self, request: HttpRequest) -> HttpReply:
         player = self._world.player(request.player)
         try:
-            reply = await (self._submit if request.action == "submit" else self._show)(
-                player, request
-            )
+            reply = await again_while_busy(partial(self._answer_player, player, request))
             self.journeys.failed.discard(player.name)
             return reply
         except (Exception, asyncio.CancelledError) as error:  # the border around authors' hooks
@@ -149,10 +199,44 @@ class Flow:
         finally:
             self._submissions.conclude(player, is_input=request.action == "submit")
 
+    async def _answer_player(self, player: Player, request: HttpRequest) -> HttpReply:
+        if player._state.freed:
+            return await self.showing.freed(player, request)
+        if self.newcomers.awaits(player) and self.newcomers.way_in.is_preview(request.query):
+            return self.showing.preview(request)
+        awaited = self.newcomers.awaits(player)
+        begins = any(name == BEGIN or (awaited and name == AGAIN) for name, _ in request.form)
+        home = self._joins.led_home(player, request) if awaited and begins else None
+        if home is not None:
+            return home
+        if begins:
+            self.newcomers.note(player, request, "link", self.newcomers.way_in)
+        elif self.newcomers.awaits(player):
+            is_form = request.action == "submit"
+            return _to_page(request) if is_form else self.showing.beginning(request)
+        if self._comes_back(player, request):
+            return self.showing.beginning(request)
+        await self.newcomers.welcome(player)
+        if begins:
+            return _to_page(request)
+        answer = self._submit if request.action == "submit" else self._show
+        return await answer(player, request)
+
+    def _comes_back(self, player: Player, request: HttpRequest) -> bool:
+        """Return whether a person has yet to show up who comes back by another address.
+
+        It is logged with their press, or that of the page's script; a link preview presses nothing.
+        """
+        if not self.logs_returns or not returned_with(player, request.query):
+            return False
+        if request.action == "submit":
+            note_return(player, request.query)
+        return request.action != "submit"
+
     async def _submit(self, player: Player, request: HttpRequest) -> HttpReply:
         form = await self._submissions.take(player, request)
         if form is None:
-            return HttpReply(request.request, 303, [("Location", "./")], b"")
+            return _to_page(request)
         page = self.journeys.page(player, player.position)
         return await self.showing.show(player, page, request, form)
 
@@ -162,11 +246,22 @@ class Flow:
             if self.pause.lasts:
                 page = self.journeys.page(player, player.position)
             else:
-                if late and self.moves.has_arrived(player):
+                if late and self.moves.has_arrived(player) and not self._brings_form(player):
                     await self._submissions.time_up(player)
-                visited = VisitRequest("GET", dict(request.headers), dict(request.query))
+                query = merged_query(player, request.query)
+                visited = VisitRequest("GET", dict(request.headers), query)
                 page = await self._arrivals.settle(player, visited)
+            if page is not None and not self._holds_clock(player, page):
+                self.timeouts.release(player)
             return await self.showing.show(player, page, request, None)
+
+    def _brings_form(self, player: Player) -> bool:
+        """Return whether the page that is loaded after its deadline may send its draft.
+
+        A load that a recording has was followed by something: it brought none.
+        """
+        timeouts = self.timeouts
+        return timeouts.awaits_form(player) and not timeouts.is_recorded(player)
 
     def _loading(self, player: Player, request: HttpRequest) -> AbstractContextManager[None]:
         """Log that a browser loads the player's page, if anything follows from it."""
@@ -184,12 +279,13 @@ class Flow:
         self._world.journal.write_for(cause, "load", player.subject, player.page or "", text)
 
     def _must_wait(self, request: HttpRequest) -> bool:
-        answers_itself = request.action in ("api", "app_api")
+        answers_itself = request.action in ("api", "app_api", "look")
         if not self.pause.lasts or answers_itself:
             return False
         if request.action != "page":
             return True
-        return not self.moves.has_arrived(self._world.player(request.player))
+        player = self._world.player(request.player)
+        return not (self.moves.has_arrived(player) or self.newcomers.awaits(player))
 
     def reply(self, reply: HttpReply) -> None:
         """Answer a request once everything written so far is committed."""
@@ -203,7 +299,9 @@ class Flow:
 
     def resume(self) -> None:
         """Continue where the log ends: start deadlines again and finish half-made groups."""
+        self._is_resumed = True
         self.timeouts.resume()
+        self.idleness.resume()
         for player in self._world.players():
             if player.has_dropped_out:  # a kill may have interrupted the handler
                 self.departures.note(player)
@@ -211,14 +309,19 @@ class Flow:
                 self._spawn(self._settle(player, reload=False))
 
     def note_presence(self, player: Player) -> None:
-        """Handle that a player's browser has connected: a wait page counts who is online."""
+        """Handle that a player's browser has connected: a wait page counts who is online.
+
+        One that was offline at its deadline is asked for its form.
+        """
         page = self.journeys.page(player, player.position)
+        if player.online and self.timeouts.awaits_form(player):
+            self._ask_for_form(player)
         if player.online and page is not None and page.waits:
             self._spawn(self._settle(player, reload=True))
 
     def follow(self, player: Player) -> None:
         """Let a moved player arrive on the new page, and the browser show it."""
-        self._world.loop.call_soon_threadsafe(self._spawn_follow, player)
+        self._world.loop.call_soon_threadsafe(self._spawn_follow, player, player._state.entered)
 
     def wake_waiting(self, everybody: bool = False) -> None:
         """Check soon whether waiting players may go on, after a move or dropout.
@@ -238,17 +341,18 @@ class Flow:
     def _wake_waiting(self) -> None:
         with self._world.lock:
             self._is_waking = False
-            waiting = [] if self.pause.lasts else self.waits.to_wake()
+            rests = self.pause.lasts or not self._is_resumed
+            waiting = [] if rests else self.waits.to_wake()
         for player in waiting:
             self._spawn(self._look_again(player))
 
     async def _look_again(self, player: Player) -> None:
         """Let the players who wait with this one go on, if they may."""
         if self.pause.lasts:
-            self._postponed.setdefault(player, False)
+            self._postponed.setdefault(player, 0)
             return
         try:
-            await self.waits.check(player)
+            await again_while_busy(partial(self.waits.check, player))
         except Exception as error:  # the border around authors' hooks
             self._report(error, player)
 
@@ -258,45 +362,60 @@ class Flow:
             if page is not None and page.waits and self.moves.has_arrived(player):
                 self._spawn(self._settle(player, reload=True))
 
-    def _spawn_follow(self, player: Player) -> None:
+    def _spawn_follow(self, player: Player, visit: int) -> None:
         if not self._world.closing:
-            self._spawn(self._settle(player, reload=True, moved=True))
+            self._spawn(self._settle(player, reload=True, moved=visit))
 
-    async def _settle(self, player: Player, reload: bool, moved: bool = False) -> None:
+    async def _settle(self, player: Player, reload: bool, moved: int = 0) -> None:
         """Bring a player to the next page that is shown, and let an open browser follow.
 
         Args:
-            moved: the player was moved: reload the browser even if nothing has changed since.
+            moved: the visit to which the player was moved: reload the browser even if nothing has
+                changed since, and do nothing if the move was undone.
         """
         if self.pause.lasts:
-            self._postponed[player] = self._postponed.get(player, False) or moved
+            self._postponed[player] = max(self._postponed.get(player, 0), moved)
             return
         async with self._turn(player.name):
             before = player._state.entered
+            if before < moved:
+                return
             try:
-                await self._arrivals.settle(player)
+                await again_while_busy(partial(self._arrivals.settle, player))
             except Exception as error:  # the border around authors' hooks
                 self._report(error, player)
             if reload and (moved or player._state.entered != before):
                 self._delivery.act(player, "reload", entered=player._state.entered)
 
-    def time_is_up(self, player: Player) -> None:
-        """Let a player go on soon whose time is up, unless the player has gone on by then."""
-        self._spawn(self._go_on_without(player, player._state.entered))
+    def time_is_up(self, player: Player, *, by_form: bool = False) -> None:
+        """Let a player go on soon whose time is up, unless the player has gone on by then.
 
-    async def _go_on_without(self, player: Player, visit: int) -> None:
+        Args:
+            by_form: in a rerun, whether a form came of which nothing was stored: the next page
+                begins when the browser loads it.
+        """
+        self._spawn(self._go_on_without(player, player._state.entered, by_form))
+
+    async def _go_on_without(self, player: Player, visit: int, by_form: bool) -> None:
         """Let a player go on whose time is up and whose browser has sent no form."""
         async with self._turn(player.name):
             if player._state.entered != visit or not self.timeouts.has_passed(player):
                 return
             try:
-                await self._submissions.time_up(player)
-                await self._arrivals.settle(player)
+                leave = partial(self._submissions.time_up, player, by_form=by_form)
+                await again_while_busy(leave)
+                if not by_form:
+                    await again_while_busy(partial(self._arrivals.settle, player))
             except Exception as error:  # the border around authors' hooks
                 self._report(error, player)
             finally:
                 self._submissions.conclude(player)
-            self._delivery.act(player, "reload", entered=player._state.entered)
+            if not by_form:
+                self._delivery.act(player, "reload", entered=player._state.entered)
+
+    def _has_form(self, player: Player) -> bool:
+        page = self.journeys.page(player, player.position)
+        return page is not None and not page.waits and bool(getattr(page, "fields", None))
 
     def _ask_for_form(self, player: Player) -> None:
         page = self.journeys.page(player, player.position)
@@ -304,6 +423,13 @@ class Flow:
             self.time_is_up(player)
         else:
             self._delivery.act(player, "submit", timeout=True, page=player.position)
+
+    def _waiting(self, player: Player) -> dict[str, Any]:
+        """Return what a wait page shows: how many are here, and whether anybody must answer."""
+        return {**self.waits.progress(player), **self.idleness.shown(player)}
+
+    def _push_idle(self, player: Player, data: Any) -> None:
+        self._delivery.notify(None, [player], data, IDLE_EVENT, ...)
 
     def _schedule_news(self) -> None:
         """Send wait pages how many are here, once for many arrivals."""
@@ -313,12 +439,11 @@ class Flow:
 
     def _send_news(self) -> None:
         self._has_news = False
-        recipients: dict[tuple[Any, ...], list[Player]] = {}
-        for players, data in self.waits.take_news():
-            recipients.setdefault((data["here"], data["needed"]), []).extend(players)
-        for (here, needed), players in recipients.items():
-            data = {"here": here, "needed": needed}
-            self._delivery.notify(None, players, data, WAIT_EVENT, ...)
+        recipients: dict[tuple[tuple[str, int | None], ...], list[Player]] = {}
+        for players, progress in self.waits.take_news():
+            recipients.setdefault(tuple(progress.items()), []).extend(players)
+        for data, players in recipients.items():
+            self._delivery.notify(None, players, dict(data), WAIT_EVENT, ...)
 
     def _report(self, error: BaseException, player: Player) -> None:
         page = self.journeys.pages.get(player.page or "")
@@ -334,6 +459,76 @@ class Flow:
             self.moves.go(player, position, cause=cause)
             self.follow(player)
             self.wake_waiting()
+
+    def leave(self, player: Player, reason: str, anew: bool = False) -> None:
+        """End a player's participation by an exit; whoever has ended before stays so.
+
+        Args:
+            anew: let this exit take the place of the one before.
+        """
+        with self._world.lock:
+            if not anew:
+                reason = self.leaving.check(reason)
+                if player._state.ended:
+                    return
+            end = self.end_of(player)
+            cause = self._world.lock.cause or self._world.journal.outside()
+            self.leaving.end(player, reason, cause)
+            self.move_to(player, end)
+
+    def note_put_back(self, player: Player, cause: Cause, was_seen: bool) -> None:
+        """Go on with a visit from which a hook that failed had moved the player.
+
+        Args:
+            was_seen: whether a browser may show the page to which the player was moved.
+        """
+        self._world.note_free(player)
+        self.departures.note(player)
+        self.wake_waiting()
+        if was_seen:
+            self._delivery.act(player, "reload", entered=player._state.entered)
+        if player.name != cause.actor or not player._state.late:  # else the hook would run again
+            self._world.loop.call_soon_threadsafe(self.timeouts.arm, player)
+
+    def free(self, player: Player) -> None:
+        """Give a player's place to another; whoever is still in has dropped out."""
+        with self._world.lock:
+            if player._state.freed:
+                return
+            if player._state.has_come and not player._state.ended:
+                self.leave(player, "dropout")
+            elif player.online:
+                self._delivery.act(player, "reload")
+            cause = self._world.lock.cause or self._world.journal.outside()
+            self.leaving.free(player, cause)
+
+    def extend(self, player: Player, seconds: float) -> None:
+        """Give a player whose page has a timeout more time; an open browser shows it."""
+        with self._world.lock:
+            self.timeouts.extend(player, seconds)
+            self.show_clock(player)
+
+    def regroup(self, players: Sequence[Player]) -> None:
+        """Put players into a new group; those who wait to be grouped on one page go on with it."""
+        with self._world.lock:
+            if not self.waits.regroup(players):
+                create_group(players[0].session, players, overwrite=True)
+
+    def is_being_grouped(self, player: Player) -> bool:
+        """Return whether a page has put a player into a group whose hook has not ended."""
+        return self.waits.grouping.is_being_grouped(player.name)
+
+    def _way_in(self) -> WayIn:
+        """Return how those come in who come by no room."""
+        return self.newcomers.way_in
+
+    def room_page(self, variables: Mapping[str, Any], accepted: str) -> str:
+        """Render a page of a room; a full one has the exit "full"."""
+        if variables["part"] == "full":
+            room, label = variables["room"], variables["label"]
+            farewell = self.leaving.farewell_at("full", room, label, variables["query"])
+            variables = {**variables, "farewell": farewell}
+        return self.showing.room_page(variables, accepted)
 
     def position_of(self, player: Player, page: type[Page] | int) -> int:
         """Return a page's position in a player's page order."""
@@ -368,11 +563,20 @@ class Flow:
         for player in self._world.players():
             self.show_clock(player)
 
+    def _holds_clock(self, player: Player, page: type[Page]) -> bool:
+        """Return whether nobody can begin with a page yet: nobody has come, or to full screen."""
+        return needs_press(page) or not player._state.has_come
+
+    def _begin_clock(self, player: Player) -> None:
+        """Start a clock that stands still; the open browser may have missed it the first time."""
+        self.timeouts.release(player)
+        self.show_clock(player)
+
     def show_clock(self, player: Player) -> None:
         """Send a player's open browser the time left, and whether the clock is stopped."""
-        left = self.timeouts.remaining(player)
-        if left is not None and player.online:
-            clock = {"remaining": round(left * 1000), "stopped": self.timeouts.stopped}
+        face = self.timeouts.face(player)
+        if face is not None and player.online:
+            clock = {"remaining": round(face[0] * 1000), "stopped": face[1]}
             entered = player._state.entered
             self._delivery.steer([player.name], "clock", entered=entered, **clock)
 
@@ -393,3 +597,9 @@ class Flow:
     def close(self) -> None:
         """Cancel every timer."""
         self.timeouts.close()
+        self.idleness.close()
+
+
+def _to_page(request: HttpRequest) -> HttpReply:
+    """Return the answer that leads a browser to the player's page."""
+    return HttpReply(request.request, 303, [("Location", "./")], b"")

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from uproot_nb.errors import LogBusy
 from uproot_nb.experiment.pages import Page
+from uproot_nb.flow.old_places import PLACE_FIELDS
 from uproot_nb.log.events import CHANGES
-from uproot_nb.log.state import Stored
+from uproot_nb.log.state import WITHDRAWN, Stored
 from uproot_nb.session.entities import Player
-from uproot_nb.session.journal import Attempt, attempt
+from uproot_nb.session.journal import Attempt, OldPosition, attempt
 from uproot_nb.session.old_values import Appended, OldField
+from uproot_nb.session.quotas import BUSY_WAITS
 from uproot_nb.session.steps import Cause, Steps, perform
 from uproot_nb.session.tracked import release
 from uproot_nb.session.world import World, world_of
 
 __all__ = [
     "EFFECT",
+    "again_while_busy",
     "attempt_for",
     "blame",
     "cause_of",
@@ -28,6 +33,8 @@ __all__ = [
     "undo",
     "value_of",
 ]
+
+T = TypeVar("T")
 
 EFFECT = "effect"
 """Takes the place of a subject for an effect outside the session, whose token is the field."""
@@ -39,13 +46,41 @@ async def run_authors(
     """Run authors' code, sync or async, in steps under the run's lock.
 
     If it raises, the fields it has changed get their earlier values back, except those that another
-    player's code has changed since; that can only happen while an `async` function waits.
+    player's code has changed since, and the players it has moved are put back, except those who
+    have gone on since; either can only happen while an `async` function waits.
+
+    If a draw finds the file busy, it is run again; code of a longer attempt is not, as the whole
+    attempt was undone.
 
     Args:
         then: runs in the last step, so that no kill comes between the two.
     """
+    if isinstance(cause, Attempt):
+        return await _run(function, world, cause, args, then)
+    return await again_while_busy(lambda: _run(function, world, attempt(cause), args, then))
+
+
+async def again_while_busy(act: Callable[[], Awaitable[T]]) -> T:
+    """Do something again while another program writes to the file of a draw; others go on.
+
+    What a failed draw has left was undone.
+    """
+    for wait in BUSY_WAITS:
+        try:
+            return await act()
+        except LogBusy:
+            await asyncio.sleep(wait)
+    return await act()
+
+
+async def _run(
+    function: Any,
+    world: World,
+    tried: Attempt,
+    args: tuple[Any, ...],
+    then: Callable[[], None] | None,
+) -> Any:
     lock = world.lock
-    tried = cause if isinstance(cause, Attempt) else attempt(cause)
     before = lock.begin_step(tried)
     try:
         result = perform(partial(function, *args))
@@ -59,6 +94,7 @@ async def run_authors(
         lock.end_step(before)
     if not inspect.iscoroutine(result):
         return result
+    tried.course.begin()
     try:
         return await Steps(result if then is None else _both(result, then), lock, tried)
     except BaseException as error:
@@ -66,6 +102,9 @@ async def run_authors(
             undo(world, tried)
         blame(error, tried)
         raise
+    finally:
+        with lock:
+            tried.course.end()
 
 
 async def _both(coroutine: Any, then: Callable[[], None]) -> Any:
@@ -125,25 +164,63 @@ def cause_of(error: BaseException) -> Cause | None:
 
 
 def undo(world: World, tried: Attempt) -> None:
-    """Restore the earlier value of each field that an attempt has changed; under the lock."""
+    """Undo what an attempt has changed, and put back whom it has moved; under the lock.
+
+    What somebody else has changed since stays, and whoever has gone on since stays there.
+    """
+    _undo(world, tried, _identities(tried))
+
+
+def _undo(world: World, tried: Attempt, own: Collection[tuple[str, str]]) -> None:
+    within, places = list(tried.within), dict(tried.places)
+    tried.within.clear()
+    tried.places.clear()
+    for one in reversed(within):
+        _undo(world, one, own)
+    cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
+    _undo_changes(world, tried, cause, own, places)
+    before = world.lock.begin_step(cause)
+    try:
+        for place in places.values():
+            place.put_back(cause)
+    finally:
+        world.lock.end_step(before)
+
+
+def _undo_changes(
+    world: World,
+    tried: Attempt,
+    cause: Cause,
+    own: Collection[tuple[str, str]],
+    places: Mapping[str, OldPosition],
+) -> None:
+    """Restore the earlier value of each field, and the earlier members of each group."""
     changed = list(tried.first.items())
     fields, groups = dict(tried.old.fields), dict(tried.old.groups)
     tried.first.clear()
     tried.old.clear()
-    cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
     for (subject, field), first in changed:
         if subject == EFFECT:
-            world.journal.fold_for(cause, "effect", "session", field, "null")
+            world.journal.fold_for(cause, "effect", "session", field, WITHDRAWN)
         elif subject.startswith("group/") and not field:
-            if not _foreign(world, tried, subject, field, first, {"group"}):
+            if not _foreign(world, own, subject, field, first, {"group"}):
                 _regroup(world, cause, subject, groups.get(subject))
-        elif not _foreign(world, tried, subject, field, first):
+        elif subject in places and field in PLACE_FIELDS:
+            if not places[subject].is_left:
+                _restore(world, cause, subject, field, fields[subject, field])
+        elif not _foreign(world, own, subject, field, first):
             _restore(world, cause, subject, field, fields[subject, field])
+
+
+def _identities(tried: Attempt) -> set[tuple[str, str]]:
+    """Return who acts, and on which page, in an attempt and what ran because of it."""
+    found = {(tried.actor, tried.page)}
+    return found.union(*map(_identities, tried.within))
 
 
 def _foreign(
     world: World,
-    tried: Attempt,
+    own: Collection[tuple[str, str]],
     subject: str,
     field: str,
     first: int,
@@ -151,7 +228,7 @@ def _foreign(
 ) -> bool:
     """Return whether code of somebody else has changed the field since."""
     since = world.journal.read(kinds, subject, field, after=first - 1)
-    return any((e.actor, e.page) != (tried.actor, tried.page) for e in since)
+    return any((e.actor, e.page) not in own for e in since)
 
 
 def _restore(world: World, cause: Cause, subject: str, field: str, old: OldField) -> None:

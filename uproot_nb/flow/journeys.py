@@ -11,6 +11,7 @@ from uproot_nb.experiment.order import Step, check_order, expand, pages_of
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.flow.hooks import attempt_for, blame, undo
+from uproot_nb.flow.old_places import remember_place
 from uproot_nb.session.entities import Player, reserved_names
 from uproot_nb.session.steps import perform
 from uproot_nb.session.world import World
@@ -90,6 +91,17 @@ class Journeys:
             position == len(steps) - 1 and _decides(steps[position]) and _pending(steps[position])
         )
 
+    def has_reached_last(self, player: Player) -> bool:
+        """Return whether a player is on the last page of the order, and it asks for nothing.
+
+        Such a page, as one without a button, is the end. A page that is the only one is not.
+        """
+        steps, at = player._state.journey or [], player.position
+        if not 0 < at == len(steps) - 1 or not _key(steps[at]):
+            return False
+        page = self.pages.get(_key(steps[at]))
+        return page is not None and not page.waits and not _asks(page)
+
     def repeats(self, player: Player, position: int) -> bool:
         """Return whether the decision at a position is about a `Repeat`, and not the next app."""
         return "app" not in self.steps(player)[position]
@@ -164,6 +176,7 @@ class Journeys:
         steps = [step.dump() for step in drawn[_open_end(drawn, known, len(decided)) :]]
         value = {"at": max(0, len(known) - 1), "to": len(known), "steps": steps}
         with world.lock:
+            remember_place(player, world.lock.cause or world.journal.outside())
             cause = attempt_for(player, None, "page_order")
             text = world.codec.encode(value)
             world.journal.fold_for(cause, "order", player.subject, "", text)
@@ -234,6 +247,12 @@ def _check_names(page: type[Page]) -> None:
             f"a field is named '{taken[0]}', which is a reserved name on players.",
             f"Rename it, for example to 'my_{taken[0]}'.",
         )
+
+
+def _asks(page: type[Page]) -> bool:
+    """Return whether a page has questions, live methods or a deadline."""
+    questions = (getattr(page, name, None) for name in ("fields", "stealth_fields", "timeout"))
+    return bool(page.live_methods) or any(questions)
 
 
 def _key(stored: Any) -> str:

@@ -8,15 +8,15 @@ from uproot_nb.experiment.order import Step
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.old_places import remember_place
 from uproot_nb.log.state import ARRIVED
 from uproot_nb.session.entities import Player
+from uproot_nb.session.journal import Attempt
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["PLACE_FIELDS", "Moves", "mark_of"]
+__all__ = ["Moves", "mark_of"]
 
-PLACE_FIELDS = frozenset({"round", "round_nested", "block", "app", "between_showed"})
-"""Players' fields for their place in the page order, which a move sets."""
 FLOW = Cause("", "", "uproot_nb", "")
 """The cause of these, whoever moves a player: they follow from the move."""
 
@@ -60,14 +60,17 @@ class Moves:
             position = max(0, min(position, len(steps)))
             page = journeys.page(player, position)
             cause = cause or world.lock.cause or self.cause(player, why)
+            old = remember_place(player, cause)
             if player.page is not None:
                 self._write(player, cause, "leave", player.page, {"page": player.page})
             value: dict[str, Any] = {"page": None if page is None else page.key}
             value["nth"] = journeys.nth(player, position)
             self._write(player, cause, "enter", value["page"] or "", value, position)
             step = journeys.step(player, position)
+            if old is not None:
+                old.note_entered()
             if step is not None and step.page:
-                self._set_place(player, step)
+                self._set_place(player, step, cause)
             self._moved(player)
 
     def mark(self, player: Player, what: str) -> None:
@@ -98,7 +101,7 @@ class Moves:
         text = world.codec.encode({"position": at, **value})
         world.journal.fold_for(cause, kind, player.subject, field, text)
 
-    def _set_place(self, player: Player, step: Step) -> None:
+    def _set_place(self, player: Player, step: Step, moved: Cause) -> None:
         """Set the player's fields for the round, block and app of a step."""
         fields: dict[str, Any] = {}
         if step.rounds:
@@ -112,7 +115,7 @@ class Moves:
             showed = player.get("between_showed", [])
             fields["between_showed"] = [*showed, *[step.page] * step.between]
         lock = self._world.lock
-        before = lock.begin_step(FLOW)
+        before = lock.begin_step(moved.part(FLOW) if isinstance(moved, Attempt) else FLOW)
         try:
             for name, value in fields.items():
                 if player.get(name) != value:

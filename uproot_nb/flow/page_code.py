@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, Protocol
 
 from uproot_nb.experiment.live import LiveMethod
 from uproot_nb.experiment.pages import Page
+from uproot_nb.log.state import FREEZE, THAW
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
@@ -78,34 +79,89 @@ class Seal:
         page.belong_to(self._app)
 
 
+class ServedPages(Protocol):
+    """The pages of a session."""
+
+    @property
+    def pages(self) -> Mapping[str, type[Page]]:
+        """The pages by key."""
+
+    def view_of(self, page: type[Page]) -> Any:
+        """Return what determines how a browser shows a page."""
+
+
 class PageCode:
     """Checks, where a page's code is called, whether a reload has changed it.
 
     A cell that redefines a page makes a new class, and the runtime gets it. A reloaded module
     changes the class in place without notice.
 
+        page_code.freeze()
+        page_code.frozen     # True, also after a restart, until page_code.thaw()
+
     Args:
-        view_of: returns what determines how a browser shows a page.
+        served: the session's pages, and what determines how a browser shows each.
         changed: called under the lock with a changed page, and whether its browsers must reload.
     """
+
+    look_for_code: Callable[[], None] | None = None
+    """Takes up what a cell has redefined so far; called before the code is frozen."""
 
     def __init__(
         self,
         world: World,
-        view_of: Callable[[type[Page]], Any],
+        served: ServedPages,
         reports: ErrorReports,
         changed: Callable[[type[Page], bool], None],
     ) -> None:
-        self._lock, self._reports = world.lock, reports
-        self._view_of, self._changed = view_of, changed
+        self._world, self._lock, self._reports = world, world.lock, reports
+        self._served, self._changed = served, changed
         world.see_code = self.see
         self._seals: dict[type[Page], Seal] = {}
-        self.frozen = False
-        """Whether pages retain their code when it is reloaded."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether pages retain their code, whatever is redefined or reloaded."""
+        return self._world.state.frozen is not None
+
+    def freeze(self) -> None:
+        """Let pages retain the code that they have now, and log its hashes.
+
+        Raises:
+            ClosedRun: the run was closed.
+        """
+        if self.look_for_code is not None:
+            self.look_for_code()
+        self.see_all()
+        with self._lock:
+            code = self._hashes()
+            if self._world.state.frozen != code:
+                value = self._world.codec.encode({"code": code})
+                self._world.journal.fold("intervention", "session", FREEZE, value)
+
+    def thaw(self) -> None:
+        """Let pages be redefined again.
+
+        Raises:
+            ClosedRun: the run was closed.
+        """
+        with self._lock:
+            if self.frozen:
+                self._world.journal.fold("intervention", "session", THAW, "null")
+
+    def changed_since_frozen(self) -> list[str]:
+        """Return the pages with other code than was frozen, as after a restart; none if none is."""
+        frozen = self._world.state.frozen
+        if frozen is None:
+            return []
+        return [page for page, code in self._hashes().items() if frozen.get(page) != code]
+
+    def _hashes(self) -> dict[str, str]:
+        return {page.key: page.source.hash for page in self._served.pages.values()}
 
     def note(self, page: type[Page]) -> None:
         """Register a page as it is now."""
-        self._seals[page] = Seal(page, self._view_of(page))
+        self._seals[page] = Seal(page, self._served.view_of(page))
 
     def see(self, page: type[Page]) -> None:
         """Check whether a page that is about to be used has changed in place."""
@@ -125,9 +181,9 @@ class PageCode:
         elif self.frozen:
             seal.restore()
             self._reports.warn(
-                f"{page.__name__} was reloaded with other code, but this session is served with "
-                'code="frozen" and goes on with the old code.\nTo use the new code, close the run '
-                'and serve it with code="live", or under another name.',
+                f"{page.__name__} was reloaded with other code, but this session is frozen and "
+                "goes on with the old code.\nTo use the new code, call run.thaw(), and reload the "
+                "module: importlib.reload(...).",
                 Cause("", page.key, f"class {page.__name__}", page.source.hash),
             )
         else:

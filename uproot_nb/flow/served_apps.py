@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, public_constants
 from uproot_nb.flow.journeys import Journeys
+from uproot_nb.flow.participation.consents import languages_of, texts_in
 from uproot_nb.languages.choice import choose
 from uproot_nb.session.entities import Player
 from uproot_nb.session.wire import to_json
@@ -31,7 +32,7 @@ class ServedApps:
 
     def __init__(self, journeys: Journeys, make_templates: MakeTemplates, language: str) -> None:
         self._journeys, self._make_templates = journeys, make_templates
-        self._language = language
+        self.session_language = language
         self._templates: dict[str, Templates] = {}
         self._constants: dict[str, tuple[Any, dict[str, Any]]] = {}
 
@@ -66,13 +67,13 @@ class ServedApps:
         """
         app = self.app_of(page)
         wanted = app.language(player) if app.language is not None else None
-        available = self.templates(app).catalogues.languages
-        return choose(wanted or self._language, accepted, available)
+        available = languages_of(page) or self.templates(app).catalogues.languages
+        return choose(wanted or self.session_language, accepted, available)
 
     def language_before(self, accepted: str) -> str:
         """Return the language for somebody who is not a player yet, or whose page has failed."""
         available = self.templates(self.first).catalogues.languages
-        return choose(self._language, accepted, available)
+        return choose(self.session_language, accepted, available)
 
     def constants(self, app: App) -> dict[str, Any]:
         """Return the constants of an app that scripts may read."""
@@ -94,7 +95,12 @@ class ServedApps:
         fields = getattr(page, "fields", None)
         hooks = [_code_of(page, hook) for hook in ("templatevars", "jsvars", "fields")]
         shown = templates.page_source(page, templates.cells)
-        return shown, hooks, None if callable(fields) else fields
+        return shown, hooks, None if callable(fields) else fields, texts_in(page)
+
+    @property
+    def pages(self) -> Mapping[str, type[Page]]:
+        """The session's pages by key."""
+        return self._journeys.pages
 
     @property
     def allow_back(self) -> bool:

@@ -13,6 +13,7 @@ from uproot_nb.experiment.fields import BooleanField, FileField, NumberInput, Sl
 from uproot_nb.experiment.numbers import POINT, number_text
 from uproot_nb.experiment.pages import Page
 from uproot_nb.forms.parsing import HTML_NUMBERS, Wrong, read_answer
+from uproot_nb.log.meant_players import called
 from uproot_nb.session.entities import Player
 
 __all__ = ["MISSING", "Unanswered", "answers_for", "default_answer", "unanswered_by"]
@@ -34,7 +35,7 @@ class Unanswered:
     players: list[Player] = field(default_factory=list)
 
     def __str__(self) -> str:
-        shown = ", ".join(player.name for player in self.players[:3])
+        shown = ", ".join(called(one.name, one.label) for one in self.players[:3])
         more = f" and {len(self.players) - 3} more" if len(self.players) > 3 else ""
         return f"{self.page.__name__}: {self.name} ({shown}{more})"
 

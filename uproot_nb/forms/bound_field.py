@@ -218,6 +218,7 @@ class OptionField:
         given = merge_attributes(own, merge_attributes(authors, named_attributes(attributes)))
         if isinstance(self._field.declaration, (RadioField, LikertField)):
             own = {"id": self.id, "name": self.name, "type": "radio", "value": self.data}
+            own["autocomplete"] = "off"
             own |= {"checked": True} if self.checked else {}
             return Markup(f"<input {_sorted({**own, **given})}>")
         own = {"value": self.data, **given, **({"selected": True} if self.checked else {})}

@@ -8,7 +8,12 @@ from typing import Any
 from uproot_nb.forms.parsing import HTML_WRITTEN, storable
 from uproot_nb.forms.uploads import Upload, UploadedFile
 
-__all__ = ["Posted"]
+__all__ = ["Posted", "is_asked"]
+
+
+def is_asked(name: str) -> bool:
+    """Return whether what is posted under a name is the participant's, and not the page's own."""
+    return name == HTML_WRITTEN or not name.startswith("_uproot_")
 
 
 class Posted:

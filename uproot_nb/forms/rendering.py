@@ -25,7 +25,7 @@ from uproot_nb.experiment.fields import (
     NumberInput,
     TextInput,
 )
-from uproot_nb.experiment.numbers import POINT, decimal_sign, number_text
+from uproot_nb.experiment.numbers import POINT, decimal_sign, number_text, thousands_signs
 from uproot_nb.forms.attributes import merge_attributes, named_attributes, write_attributes
 from uproot_nb.forms.field_view import FieldView
 from uproot_nb.forms.parsing import MOVE_SLIDER, answer_text
@@ -97,7 +97,10 @@ def _macros() -> Any:
 
 def _for_widget(view: FieldView) -> dict[str, Any]:
     """Return the attributes that any input needs, also one that a widget draws."""
+    # A browser would suggest what was typed elsewhere, or by whoever sat here before.
     attributes: dict[str, Any] = {"class": _input_class(view)}
+    if "uproot-widget-list" not in attributes["class"]:
+        attributes["autocomplete"] = "off"
     if view.described_by:
         attributes["aria-describedby"] = view.described_by
     if view.errors:
@@ -141,15 +144,15 @@ def _line(view: FieldView) -> dict[str, Any]:
     if isinstance(declaration, NumberInput):
         return _number(view, declaration)
     if isinstance(declaration, BankCode):
-        keyboard = {"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        keyboard = {"autocapitalize": "characters", "spellcheck": "false"}
         return {"type": "text", "value": view.value, **keyboard}
     if isinstance(declaration, EmailField):
-        return {"type": "email", "value": view.value, "autocomplete": "email", **_limit(view)}
+        return {"type": "email", "value": view.value, **_limit(view)}
     if isinstance(declaration, TextInput):
         return {"type": "text", "value": view.value, **_limit(view)}
     if isinstance(declaration, FileField):
         return {"type": "file"}
-    return {"type": "date", "value": view.value, "autocomplete": "off"}
+    return {"type": "date", "value": view.value}
 
 
 def _limit(view: FieldView) -> dict[str, Any]:
@@ -168,12 +171,13 @@ def _number(view: FieldView, field: NumberInput) -> dict[str, Any]:
     return {
         "type": "text",
         "value": view.value,
-        "autocomplete": "off",
         "inputmode": pad if is_positive else None,
         "min": None if field.min is None else number_text(field.min),
         "max": None if field.max is None else number_text(field.max),
         "step": _step(field, answer_text(field, view.data, POINT)),
         "data-decimal-sign": decimal_sign(view.language),
+        "data-thousands": thousands_signs(view.language),
+        "data-whole": isinstance(field, IntegerField),
     }
 
 
@@ -196,7 +200,6 @@ def _slider(view: FieldView) -> dict[str, Any]:
         "min": number_text(field.min),
         "max": number_text(field.max),
         "step": number_text(field.step),
-        "autocomplete": "off",
         "aria-invalid": "true" if view.errors else None,
     }
     if not view.is_untouched:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
+from decimal import Decimal
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, Self
 
 from uproot_nb.errors import ReservedName, UnknownField, Unstorable, UprootError
@@ -13,8 +14,10 @@ from uproot_nb.experiment.identifiers import (
     PlayerIdentifier,
     SessionIdentifier,
 )
+from uproot_nb.experiment.money.payoffs import PAYOFF, Payoff, payoff_of
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.player_status import ended_as
 from uproot_nb.log.state import UNCHANGING, Own, PlayerState, State, Stored
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.interrupts import guarded
@@ -81,6 +84,7 @@ class EntityWorld(Protocol):
     session: Session
     settings: Settings
     simulated: bool
+    has_payoffs: bool
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
         """Log one change."""
@@ -157,6 +161,8 @@ class Entity:
 
     def _set(self, name: str, value: Any) -> None:
         world = self._world
+        if name == PAYOFF:
+            value = self._as_payoff(value)
         kind = type(value)
         with world.lock:
             fields = world.state.fields.get(self.subject)
@@ -181,6 +187,10 @@ class Entity:
             if type(old) in _TRACKABLE:
                 release(old)
             fields[name] = stored
+
+    def _as_payoff(self, value: Any) -> Any:
+        """Return what is stored of a value that is assigned to `payoff`."""
+        return value
 
     def __delattr__(self, name: str) -> None:
         if name[:1] == "_" or name in reserved_names(type(self)):
@@ -477,6 +487,32 @@ class Player(Entity):
         return self._state.label
 
     @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the address with which the participant came; read-only.
+
+        Of a recruiter's, such as MTurk's `assignmentId`, those with which they came back last.
+        """
+        return MappingProxyType(self._state.query)
+
+    @property
+    def payoff(self) -> Any:
+        """What the player has earned, in points: a Decimal, whatever number was assigned.
+
+        It calculates with floats as with Decimals. In apps of the framework it is what was
+        assigned. UnknownField if nothing was.
+        """
+        value = self.__getattr__(PAYOFF)
+        exact = type(value) is Decimal and self._world.has_payoffs
+        return Payoff(value) if exact else value
+
+    @payoff.setter
+    def payoff(self, value: Any) -> None:
+        self._set(PAYOFF, value)
+
+    def _as_payoff(self, value: Any) -> Any:
+        return payoff_of(self.subject, value) if self._world.has_payoffs else value
+
+    @property
     def position(self) -> int:
         """Position in the page order, from 0; -1 before the first page, its length at the end."""
         return self._state.position
@@ -536,6 +572,15 @@ class Player(Entity):
     def has_dropped_out(self) -> bool:
         """Whether the player has dropped out; others no longer wait for them."""
         return self._state.dropped
+
+    @property
+    def ended_as(self) -> str:
+        """How the player's participation ended; "never came", "still in" if it has not.
+
+        "done", "declined", "screened", "lobby", "timed out", "dropped out", "full", or the name
+        of an exit of yours.
+        """
+        return ended_as(self._state)
 
     @property
     def context(self) -> Any:
@@ -701,7 +746,7 @@ def reserved_names(kind: type[Entity]) -> frozenset[str]:
     """Return the names that fields of an entity cannot have."""
     names = _RESERVED.get(kind)
     if names is None:
-        names = _RESERVED[kind] = frozenset(dir(kind))
+        names = _RESERVED[kind] = frozenset(dir(kind)) - {PAYOFF}
     return names
 
 

@@ -88,6 +88,11 @@ class ErrorReports:
         value: Value = {"type": "ScriptError", "message": readable(message), "source": source}
         self._note_from_browser(value, cause, "The script of this page failed", count)
 
+    def shortened(self, message: str, cause: Cause) -> None:
+        """Log and show that what a browser sent was too long to be stored whole."""
+        value: Value = {"type": "Shortened", "message": readable(message)}
+        self._note_from_browser(value, cause, "Something was too long")
+
     def misuse(self, what: str, count: int, subject: str) -> None:
         """Log requests that the participant server refused."""
         value: Value = {"type": "Misuse", "message": what}

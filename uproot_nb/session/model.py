@@ -16,7 +16,7 @@ from uproot_nb.log.state import UNCHANGING, Stored
 from uproot_nb.session.entities import Entity, EntityWorld, Session
 from uproot_nb.session.entry_index import EntryIndex
 
-__all__ = ["Model", "Models", "Stamped", "identifier_of", "unknown_model"]
+__all__ = ["ENTRIES", "Model", "Models", "Stamped", "identifier_of", "unknown_model"]
 
 ENTRIES, TYPES, TAG = "entries", "types", "tag"
 CACHED_ENTRIES = 20_000

@@ -56,6 +56,9 @@ class TimeoutService(Protocol):
 class FlowService(Protocol):
     """Moves players through the page order."""
 
+    undoes_moves: bool
+    """Whether the moves of a hook that fails are undone."""
+
     @property
     def journeys(self) -> JourneyService:
         """The players' page orders."""
@@ -72,6 +75,12 @@ class FlowService(Protocol):
 
     def move_to(self, player: Player, position: int) -> None:
         """Move a player; an open browser follows."""
+
+    def leave(self, player: Player, reason: str) -> None:
+        """End a player's participation by an exit."""
+
+    def note_put_back(self, player: Player, cause: Cause, was_seen: bool) -> None:
+        """Go on with a visit from which a hook that failed had moved the player."""
 
 
 class DropoutService(Protocol):

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, overload
 
-from uproot_nb.errors import UprootError, WrongRecipient
+from uproot_nb.errors import ArmsFull, LogBusy, UprootError, WrongRecipient
+from uproot_nb.experiment.participation.arms import Arm
+from uproot_nb.log.dealt_fields import BLOCK
 from uproot_nb.session.entities import Entity, Group, Player, Session
 from uproot_nb.session.model import identifier_of
-from uproot_nb.session.world import world_of
+from uproot_nb.session.quotas import BUSY_WAITS, FIELD, Counting, Quota, Unit
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["balanced"]
 
 Arms = Iterable[Any] | Mapping[Any, int]
+Caps = Mapping[Any, int] | int | None
 
 
 @overload
 def balanced(
     of: Session | Group | Player, values: Arms, *, key: str = ..., within: Any = ...,
-    block: int | None = ..., rng: Random | None = ...,
+    block: int | None = ..., rng: Random | None = ..., count: Counting | None = ...,
+    cap: Caps = ..., across: bool = ...,
 ) -> Any: ...  # fmt: skip
 @overload
 def balanced(
     of: Iterable[Player], values: Arms, *, key: str = ..., within: Any = ...,
-    block: int | None = ..., rng: Random | None = ...,
+    block: int | None = ..., rng: Random | None = ..., count: Counting | None = ...,
+    cap: Caps = ..., across: bool = ...,
 ) -> list[Any]: ...  # fmt: skip
 def balanced(
     of: Session | Group | Player | Iterable[Player],
@@ -34,6 +42,9 @@ def balanced(
     within: Any = None,
     block: int | None = None,
     rng: Random | None = None,
+    count: Counting | None = None,
+    cap: Caps = None,
+    across: bool = False,
 ) -> Any:
     """Draw a treatment by block randomisation: after each draw the arms differ by one at most.
 
@@ -45,6 +56,18 @@ def balanced(
     it is used up. What is left of it is in the log, so that a restart goes on with it. Its order
     follows from the session's seed.
 
+    With *count* the arm is drawn that has the fewest for its weight, among those that are not full:
+
+        def arrived(player):
+            try:
+                player.treatment = balanced(
+                    player, ["control", "nudge"], count="completed", cap={"control": 50}
+                )
+            except ArmsFull:
+                leave(player, "full")
+
+    A player who has an arm keeps it, however often this runs. A group has one arm, and counts once.
+
     Args:
         of: the session, or a group for balance within it; a player stands for the session. Several
             players get a list with one value each, fit for `players.assign("role", …)`.
@@ -53,11 +76,25 @@ def balanced(
         within: balance separately within each of these, such as `within=player.gender`.
         block: draws in a block, a multiple of the weights' sum, which is the default. Longer blocks
             are harder to guess, and less strictly balanced.
-        rng: puts new blocks in order instead of the session's seed.
+        rng: decides instead of the session's seed.
+        count: "arrived" counts all who were given the arm; "completed" those who have finished or
+            may still, and not those who have left by another exit or count as dropouts by hand.
+            Neither counts a place that was freed.
+        cap: how many an arm takes at most, as a dict or one number for each; it is never exceeded.
+        across: counts the draws of that key in all sessions of the database, also of those that
+            other kernels serve now.
+
+    With *across*, a hook begins again after what it has done is undone, if another program is
+    writing to the file at that moment. After two seconds it fails.
 
     Raises:
-        UprootError: there are no arms, or a weight or the block's length is wrong.
+        LogBusy: with *across*, another program has locked the file.
+        UprootError: there are no arms, or a weight, a cap or the block's length is wrong.
+        ArmsFull: every arm is full.
     """
+    if count is not None or cap is not None or across:
+        counting = count or "arrived"
+        return _counted(of, values, key, within, block, rng, counting, cap, across)
     if isinstance(of, (Session, Group, Player)):
         owner: Entity = of.session if isinstance(of, Player) else of
         return _draw(owner, values, key, within, block, rng, 1)[0]
@@ -65,6 +102,90 @@ def balanced(
     if not everybody:
         return []
     return _draw(everybody[0].session, values, key, within, block, rng, len(everybody))
+
+
+def _counted(
+    of: Any, values: Arms, key: str, within: Any, block: int | None, rng: Random | None,
+    counting: Counting, cap: Caps, across: bool,
+) -> Any:  # fmt: skip
+    if counting not in ("arrived", "completed") or block is not None:
+        raise UprootError(
+            f'balanced(count={counting!r}, block={block!r}): count is "arrived" or '
+            '"completed", and goes without a block.\nLeave one of them out.'
+        )
+    arms, several = _arms(values), not isinstance(of, (Session, Group, Player))
+    those: list[Player | Group] = [*_players(of)] if several else [_meant(of)]
+    if not those:
+        return []
+    _check_key(key)
+    world = world_of(those[0])
+    encoded = {world.codec.encode(arm): arm for arm, _ in arms}
+    quota_arms = _with_caps(arms, list(encoded), cap)
+    stratum = world.codec.encode(identifier_of(within))
+    units = [Unit(stratum, one.subject) for one in those]
+
+    def chance(number: int) -> Random:
+        return rng or world.new_rng(f"counted/{key}/{stratum}/{number}")
+
+    quota = Quota(f"{FIELD}{key}", counting, across)
+    drawn = _when_free(world, lambda: world.quotas.draw(quota, quota_arms, units, chance))
+    if drawn is None:
+        raise ArmsFull(key)
+    found = [encoded[text] for text in drawn]
+    return found if several else found[0]
+
+
+def _when_free(world: World, draw: Callable[[], list[str] | None]) -> list[str] | None:
+    """Draw under the lock; a cell waits for a busy file without it, and a hook is run again."""
+    is_hook = threading.get_ident() == world.lock.thread_of_steps
+    for wait in () if is_hook else BUSY_WAITS:
+        try:
+            with world.lock:
+                return draw()
+        except LogBusy:
+            time.sleep(wait)
+    with world.lock:
+        return draw()
+
+
+def _meant(of: Session | Group | Player) -> Player | Group:
+    """Return who is given an arm; for the session, the player whose code is running."""
+    if not isinstance(of, Session):
+        return of
+    world = world_of(of)
+    name = world.lock.cause.actor if world.lock.cause else ""
+    if name not in world.state.players:
+        raise UprootError(
+            "balanced(session, count=…) was called for no player.\n"
+            "Say who is given the arm: balanced(player, …), or a group."
+        )
+    return world.player(name)
+
+
+def _with_caps(arms: list[tuple[Any, int]], texts: list[str], cap: Caps) -> list[Arm]:
+    if len(texts) < len(arms):
+        raise UprootError("balanced() was given an arm twice.\nGive a weight instead.")
+    caps = cap if isinstance(cap, Mapping) else dict.fromkeys([arm for arm, _ in arms], cap)
+    unknown = [arm for arm in caps if arm not in [known for known, _ in arms]]
+    if unknown:
+        raise UprootError(
+            f"balanced(cap=…): {unknown[0]!r} is no arm.\nThe arms are {[a for a, _ in arms]!r}."
+        )
+    for arm, most in caps.items():
+        is_whole = isinstance(most, int) and not isinstance(most, bool) and most >= 0
+        if most is not None and not is_whole:
+            raise UprootError(
+                f"balanced(): the cap of {arm!r} is {most!r}, which is no whole number from 0.\n"
+                'Write cap={"control": 50}.'
+            )
+    return [
+        Arm(text, weight, caps.get(arm)) for text, (arm, weight) in zip(texts, arms, strict=True)
+    ]
+
+
+def _check_key(key: Any) -> None:
+    if not isinstance(key, str) or not key.isidentifier():
+        raise UprootError(f"balanced(key={key!r}): a key is a name, such as 'treatment'.")
 
 
 def _players(of: Any) -> list[Player]:
@@ -83,13 +204,12 @@ def _draw(
 ) -> list[Any]:  # fmt: skip
     arms = _arms(values)
     deck = _deck(arms, block)
-    if not isinstance(key, str) or not key.isidentifier():
-        raise UprootError(f"balanced(key={key!r}): a key is a name, such as 'treatment'.")
+    _check_key(key)
     world = world_of(owner)
     with world.lock:
         stratum = world.codec.encode(identifier_of(within))
         plan = world.codec.encode([[arm for arm, _ in arms], deck])
-        blocks = _blocks(owner, f"balanced_{key}")
+        blocks = _blocks(owner, BLOCK + key)
         begun = blocks.get(stratum)
         left, count = ([*begun["left"]], begun["count"]) if begun else ([], 0)
         if begun and begun["plan"] != plan:

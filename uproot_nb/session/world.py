@@ -31,6 +31,7 @@ from uproot_nb.session.entities import Entity, Group, Player, Session, Settings,
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.journal import Journal
 from uproot_nb.session.model import Model, Models
+from uproot_nb.session.quotas import Quotas
 from uproot_nb.session.services import (
     DeliveryService,
     DropoutService,
@@ -86,18 +87,25 @@ class World:
         self.cell_lock = CellLock(lock, self.journal.commit)
         """The lock for authors' own blocks."""
         self.send: Callable[[BridgeMessage], None] = lambda message: None
-        self.drain: Callable[[], Awaitable[None]] = _nothing_to_wait_for
-        """Waits until the participant server has read most of what was sent."""
+        self.drain: Callable[[int], Awaitable[None]] = _nothing_to_wait_for
+        """Waits until the participant server has read most of what was sent; it is the server that
+        has the socket or request with this number."""
         self.see_code: Callable[[type[Page]], None] = lambda page: None
         """Called before a page's code runs, which may have been changed in place."""
         self.closing = False
+        """Whether the run is ending, so that cancellations are no errors."""
+        self.offers_help = False
+        """Whether every page has the button by which participants raise their hands."""
         self.simulated = False
         """Whether pages fill themselves in."""
-        """Whether the run is ending, so that cancellations are no errors."""
+        self.has_payoffs = True
+        """Whether `player.payoff` is always a number; in apps it is what they assign."""
         self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)
         self.models = Models(self, resolve)
+        self.quotas = Quotas(name, log, self.state, self.journal, self._draws_in)
         self._players = {name: Player(self, name) for name in self.state.players}
+        self._everybody: Bunch[Player] | None = None
         self._names = list(self._players)
         self._taken = 0
         """How many places are taken from the start of `_names`."""
@@ -123,10 +131,18 @@ class World:
         """Connect the services through which authors' functions reach participants."""
         self.runtime, self.delivery, self.flow, self.dropouts = runtime, delivery, flow, dropouts
         self.is_served = True
+        self.quotas.reopen()
 
     def new_rng(self, purpose: str) -> Random:
         """Return a generator seeded by the session's seed and the purpose."""
         return Random(f"{self.seed}/{purpose}")
+
+    def _draws_in(self, field: str) -> list[Any]:
+        """Return the session's list of draws in a field, which grows with them."""
+        if self.session.get(field) is None:
+            self.session._set(field, [])
+        draws: list[Any] = self.session.get(field)
+        return draws
 
     def next_rng(self) -> Random:
         """Return another generator for each call, also after a restart."""
@@ -141,7 +157,9 @@ class World:
 
     def players(self) -> Bunch[Player]:
         """Return all players, in the order of player.id."""
-        return Bunch(list(self._players.values()), f"session '{self.name}'")
+        if self._everybody is None:
+            self._everybody = Bunch(list(self._players.values()), f"session '{self.name}'")
+        return self._everybody
 
     def player(self, name: str) -> Player:
         """Return the player of that name."""
@@ -177,23 +195,40 @@ class World:
         return None if name is None else self._players[name]
 
     def add_player(
-        self, *, claimed: bool = False, label: str | None = None, visit: str = "", room: str = ""
+        self,
+        *,
+        claimed: bool = False,
+        label: str | None = None,
+        visit: str = "",
+        room: str = "",
+        cookie: str = "",
+        scope: str = "",
     ) -> Player:
-        """Open one more place."""
+        """Open one more place.
+
+        Args:
+            scope: the room in which the label counts; "" if it does everywhere.
+        """
         with self.lock:
             name = self.new_name()
             number = len(self.state.players)
-            came = self._note(visit, room, name)
+            came = self._note(visit, room, cookie, name, scope)
             value = {"id": number, "label": label, "claimed": claimed, **came}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(value))
             player = self._players[name] = Player(self, name)
+            self._everybody = None
             self._names.append(name)
             added = AddPlayers(self.key, {self.token(name): name})
             self.journal.after_commit(lambda: self.send(added))
             return player
 
     def claim_place(
-        self, label: str | None = None, visit: str = "", room: str = ""
+        self,
+        label: str | None = None,
+        visit: str = "",
+        room: str = "",
+        cookie: str = "",
+        scope: str = "",
     ) -> Player | None:
         """Assign the next free place to a participant who joins; None if all are taken."""
         with self.lock:
@@ -202,18 +237,36 @@ class World:
                 return None
             player = self.state.players[name]
             label = label or player.label
-            came = self._note(visit, room, name)
+            came = self._note(visit, room, cookie, name, scope)
             joined = {"id": player.id, "label": label, "claimed": True, **came}
             self.journal.fold("join", f"player/{name}", "", self.codec.encode(joined))
             return self._players[name]
 
-    def _note(self, visit: str, room: str, name: str) -> dict[str, str]:
-        """Remember the visit that took a place; return its entry for the log."""
-        if not visit:
-            return {}
-        mark = self.mark_of(visit)
-        self._joined[mark] = name
-        return {"visit": mark, "room": room} if room else {"visit": mark}
+    def give_place(
+        self, label: str | None, visit: str, cookie: str, room: str = "", scope: str = ""
+    ) -> Player:
+        """Assign a place to a participant who joins: the next free one, or one more."""
+        return self.claim_place(label, visit, room, cookie, scope) or self.add_player(
+            claimed=True, label=label, visit=visit, room=room, cookie=cookie, scope=scope
+        )
+
+    def _note(self, visit: str, room: str, cookie: str, name: str, scope: str) -> dict[str, str]:
+        """Remember the visit that took a place; return what the log has of it."""
+        came: dict[str, str] = {}
+        if visit:
+            came["visit"] = self.mark_of(visit)
+            self._joined[came["visit"]] = name
+        if room:
+            came["room"] = room
+        if scope:
+            came["scope"] = scope
+        if cookie:
+            came["cookie"] = self.cookie_mark(cookie)
+        return came
+
+    def cookie_mark(self, cookie: str) -> str:
+        """Return the mark by which the log knows a browser's cookie."""
+        return self._derive(f"cookie/{cookie}")
 
     def _new_mark(self, visit: str) -> str:
         """Return a visit's mark for the log.
@@ -223,13 +276,18 @@ class World:
         return self._derive(f"visit/{visit}")
 
     def _first_free(self) -> str | None:
-        """Return the first free place; a taken place never becomes free."""
+        """Return the first free place; a taken one becomes free by `note_free` only."""
         while self._taken < len(self._names):
             name = self._names[self._taken]
             if not self.state.players[name].claimed:
                 return name
             self._taken += 1
         return None
+
+    def note_free(self, player: Player) -> None:
+        """Offer a place again that only a hook had taken, which has failed."""
+        if not player._state.claimed:
+            self._taken = min(self._taken, player.id)
 
     def _new_name(self) -> str:
         while True:
@@ -331,7 +389,7 @@ def find_world(session: Any) -> World:
     raise UprootError(f"{session!r} is no session.\nGive player.session, or run.session.")
 
 
-async def _nothing_to_wait_for() -> None:
+async def _nothing_to_wait_for(number: int) -> None:
     return
 
 

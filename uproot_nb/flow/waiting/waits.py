@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from heapq import nsmallest
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -15,16 +16,21 @@ from uproot_nb.experiment.pages import GroupCreatingWait, Page, SynchronizingWai
 from uproot_nb.flow.hooks import attempt_for, run_authors, run_hook
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.moves import Moves
+from uproot_nb.flow.waiting.grouping import Grouping, Progress
+from uproot_nb.flow.waiting.label_order import label_order
+from uproot_nb.flow.waiting.reasons import Waiting
 from uproot_nb.flow.whereabouts import Place, Whereabouts
 from uproot_nb.session.entities import Group, Player, Session
-from uproot_nb.session.groups import create_group
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["Progress", "WAIT_EVENT", "Waits"]
+__all__ = ["WAIT_EVENT", "Waits"]
 
 WAIT_EVENT = "_uproot_wait"
 """The push with how many are here, and how many are needed."""
+
+MOST_NAMED = 5
+"""Players waited for who are named; of more, there is the number."""
 
 SESSION = "session"
 """The subject of a gathering of the whole session."""
@@ -64,6 +70,8 @@ class Waits:
     Args:
         follow: brings a released player to the next page, and the browser with them.
         announce: called when `take_news` has news for waiting players.
+        wake: called when `to_wake` may have somebody new.
+        report: reports an error of an author's function that holds up nobody's page.
     """
 
     def __init__(
@@ -74,9 +82,15 @@ class Waits:
         whereabouts: Whereabouts,
         follow: Callable[[Player], None],
         announce: Callable[[], None],
+        wake: Callable[[], None],
+        report: Callable[[BaseException, Player], None],
     ) -> None:
         self._world, self._journeys, self._moves = world, journeys, moves
         self._whereabouts, self._follow, self._has_news = whereabouts, follow, announce
+        self._wake = wake
+        self.grouping = Grouping(
+            world, journeys, whereabouts, self._finish_group, self._mark, report, wake, announce
+        )  # fmt: skip
         self._running: set[str] = set()
         self._gatherings: dict[_Key, _Gathering] = {}
         self._gatherings_of: dict[str, set[_Key]] = defaultdict(set)
@@ -84,27 +98,24 @@ class Waits:
         """The gatherings of each group, and of the session."""
         self._changed: dict[_Key, None] = {}
         """Gatherings that may have become complete."""
-        self._queues: dict[Place, dict[str, None]] = defaultdict(dict)
-        """Players who can be grouped, by place."""
-        self._queue_of: dict[str, Place] = {}
-        self._half_made: dict[Place, dict[str, list[str]]] = defaultdict(dict)
-        """The members of groups whose hook has not ended, by place."""
-        self._grouped: set[str] = set()
         self._failed: dict[str, None] = {}
         """Players who wait because a hook has failed."""
         self._news: dict[_Key, None] = {}
+        self._chosen_by: dict[str, list[str]] = {}
+        """For whom players were to wait at last, by a page's `wait_for`."""
         self._known = set(world.state.players)
         self._begin()
 
     def _begin(self) -> None:
         world = self._world
         for mark in world.state.done:
-            self._note_mark(mark)
+            self.grouping.note_mark(mark)
         for place in self._whereabouts.places():
             for name in self._whereabouts.arrived(place):
                 self._note(name)
         self._whereabouts.listeners.append(self._note)
-        world.journal.watch("once", lambda event: self._note_mark(event.field))
+        world.journal.watch("once", lambda event: self.grouping.note_mark(event.field))
+        world.journal.watch("wait", lambda event: self.grouping.note(event.subject[7:]))
         world.journal.watch("group", lambda event: self._note_group(event.subject))
 
     async def check(self, player: Player) -> bool:
@@ -115,7 +126,7 @@ class Waits:
         visit = player._state.entered
         self._failed[player.name] = None
         if issubclass(page, GroupCreatingWait):
-            await self._group(page, player._state.nth)
+            await self.grouping.group(page, player._state.nth, player)
         elif issubclass(page, SynchronizingWait):
             await self._synchronize(page, player)
         self._failed.pop(player.name, None)
@@ -148,8 +159,7 @@ class Waits:
             return ()
         arrived = self._whereabouts.arrived(place)
         if issubclass(page, GroupCreatingWait):
-            ready = self._half_made.get(place) or len(self._queues[place]) >= page.group_size
-            return list(islice(arrived, 1)) if ready else ()
+            return list(islice(arrived, 1)) if self.grouping.is_due(place) else ()
         return arrived if hasattr(page, "wait_for") else ()
 
     def progress(self, player: Player) -> Progress:
@@ -158,8 +168,8 @@ class Waits:
         if page is None or not issubclass(page, (GroupCreatingWait, SynchronizingWait)):
             return {"here": 0, "needed": None}
         if issubclass(page, GroupCreatingWait):
-            here = len(self._queues[page.key, nth])
-            return {"here": min(here, page.group_size), "needed": page.group_size}
+            with self._world.lock:
+                return self.grouping.progress(player, page, nth)
         if hasattr(page, "wait_for"):
             return {"here": 1, "needed": None}
         with self._world.lock:
@@ -167,11 +177,64 @@ class Waits:
             here = len(gathering.here)
             return {"here": here, "needed": here + len(gathering.missing)}
 
+    def reason_key(self, player: Player) -> tuple[str, ...] | None:
+        """Return what players have in common who wait for the same; None for who does not wait."""
+        state = player._state
+        page = self._journeys.pages.get(state.page or "")
+        if page is None or not page.waits or not state.has_arrived:
+            return None
+        place = page.key, str(state.nth)
+        if issubclass(page, GroupCreatingWait):
+            return (*place, *self.grouping.pool_of(player, page, state.nth))
+        if hasattr(page, "wait_for") or not issubclass(page, SynchronizingWait):
+            return (*place, player.subject)
+        is_session = page.synchronize == "session"
+        return (*place, SESSION if is_session else f"group/{state.group}")
+
+    def reason(self, player: Player) -> Waiting | None:
+        """Return for whom a player waits, and why; None for who does not wait.
+
+        It calls no function of an author.
+        """
+        state = player._state
+        page = self._journeys.pages.get(state.page or "")
+        if page is None or not page.waits or not state.has_arrived:
+            return None
+        if issubclass(page, GroupCreatingWait):
+            progress = self.grouping.progress(player, page, state.nth)
+            if progress["needed"] is None:
+                return Waiting("rule", here=progress.get("waiting") or 0)
+            here, needed = progress["here"] or 0, progress["needed"]
+            return Waiting("group", (), needed - here, here, needed)
+        missing, here = self._missing(page, player)
+        if not missing:
+            return Waiting("failed" if player.name in self._failed else "rule")
+        players = self._world.state.players
+        first = nsmallest(MOST_NAMED, missing, key=lambda name: label_order(players[name]))
+        return Waiting("players", tuple(first), len(missing), here, here + len(missing))
+
+    def affected(self, names: Iterable[str]) -> set[tuple[str, ...]]:
+        """Return the keys of reasons that a change of these players may have changed."""
+        keys = {key for name in names for key in self._gatherings_of.get(name, ())}
+        return {(page, str(nth), subject) for page, nth, subject in keys}
+
+    def _missing(self, page: type[Page], player: Player) -> tuple[Collection[str], int]:
+        """Return who is missing where a player waits for others, and how many are here."""
+        nth, group = player._state.nth, player._state.group
+        if hasattr(page, "wait_for"):
+            chosen = [self._world.player(name) for name in self._chosen_by.get(player.name, ())]
+            missing = [p.name for p in chosen if not self._is_here(p, page, nth)]
+            return missing, len(chosen) - len(missing)
+        if not issubclass(page, SynchronizingWait) or (page.synchronize != SESSION and not group):
+            return (), 0
+        gathering = self._counted(page, nth, self._subject(page, player).subject)
+        return gathering.missing, len(gathering.here)
+
     def take_news(self) -> list[tuple[list[Player], Progress]]:
         """Return unsent progress, each with the waiting players who are online."""
         with self._world.lock:
             news, self._news = self._news, {}
-            found = []
+            found = self.grouping.take_news()
             for page, nth, subject in news:
                 arrived = self._whereabouts.arrived((page, nth))
                 names = self._members(subject) if subject != SESSION else list(arrived)
@@ -185,23 +248,15 @@ class Waits:
 
     def _note(self, name: str) -> None:
         """Handle a change of a player."""
-        state, place = self._world.state.players[name], self._whereabouts.place_of(name)
         for key in self._gatherings_of.get(name, ()):
             self._gatherings[key].unseen[name] = None
             self._changed[key] = None
         if name not in self._known:
             self._note_joined(name)
-        if place is None:
+        if self._whereabouts.place_of(name) is None:
             self._failed.pop(name, None)
-        free = state.online and not state.dropped and name not in self._grouped
-        queue, before = (place if free else None), self._queue_of.get(name)
-        if queue != before:
-            if before is not None:
-                del self._queues[before][name]
-                del self._queue_of[name]
-            if queue is not None:
-                self._queues[queue][name] = None
-                self._queue_of[name] = queue
+            self._chosen_by.pop(name, None)
+        self.grouping.note(name)
 
     def _note_joined(self, name: str) -> None:
         """Add a new player to the gatherings of the whole session."""
@@ -211,86 +266,32 @@ class Waits:
             self._gatherings_of[name].add(key)
             self._changed[key] = None
 
+    def regroup(self, players: Sequence[Player]) -> bool:
+        """Make a group of players who wait to be grouped on the same page; they go on soon.
+
+        Return False if they do not, so that nothing was done.
+        """
+        places = {self._whereabouts.place_of(player.name) for player in players}
+        place = places.pop()
+        page = None if place is None else self._journeys.pages.get(place[0])
+        if places or place is None or page is None or not issubclass(page, GroupCreatingWait):
+            return False
+        self.grouping.make_by_hand(page, place[1], players)
+        return True
+
     def _note_group(self, subject: str) -> None:
         """Count a group's gatherings again after a change of its members."""
         for key in list(self._keys_of.get(subject, ())):
             self._forget(key)
             self._gather(key)
             self._changed[key] = None
-        for groups in self._half_made.values():
-            if subject in groups:
-                self._free(groups.pop(subject))
-                self._hold(groups, subject)
-
-    def _note_mark(self, mark: str) -> None:
-        """Handle that a group was made, or that its hook has ended."""
-        what, _, rest = mark.partition(":")
-        if what not in ("grouped", "after_grouping"):
-            return
-        where, _, subject = rest.rpartition(":")
-        page, _, nth = where.rpartition("#")
-        groups = self._half_made[page, int(nth)]
-        if what == "after_grouping":
-            self._free(groups.pop(subject, []))
-        elif f"after_grouping:{rest}" not in self._world.state.done:
-            self._hold(groups, subject)
-
-    def _hold(self, groups: dict[str, list[str]], subject: str) -> None:
-        members = self._members(subject)
-        if members:
-            groups[subject] = members
-            self._grouped.update(members)
-            for name in members:
-                self._note(name)
-
-    def _free(self, members: list[str]) -> None:
-        self._grouped.difference_update(members)
-        for name in members:
-            self._note(name)
+            self._wake()  # nobody may be missing any more
+        self.grouping.note_group(subject)
 
     # ---- making groups ----
 
-    async def _group(self, page: type[GroupCreatingWait], nth: int) -> None:
-        """Make as many groups as possible; finish those that a kill has interrupted."""
-        place = page.key, nth
-        for subject in list(self._half_made.get(place, ())):
-            await self._finish_group(page, self._world.group(subject.partition("/")[2]), nth)
-        while True:
-            with self._world.lock:
-                queue = self._queues[place]
-                if len(queue) < page.group_size:
-                    break
-                here = [self._world.player(name) for name in queue]
-                here.sort(key=lambda player: player._state.entered)
-            if not await self._group_these(page, nth, here):
-                break
-        self._announce((*place, SESSION))
-
-    async def _group_these(
-        self, page: type[GroupCreatingWait], nth: int, here: list[Player]
-    ) -> bool:
-        """Make groups of players who are here; return whether more may be possible."""
-        size, queue = page.group_size, self._queues[page.key, nth]
-        for start in range(0, len(here) - size + 1, size):
-            with self._world.lock:
-                members = here[start : start + size]
-                if any(player.name not in queue for player in members):
-                    return True  # somebody has left while an earlier group was being finished
-                group = self._make(page, nth, members)
-            await self._finish_group(page, group, nth)
-        return len(queue) >= size
-
-    def _make(self, page: type[Page], nth: int, members: list[Player]) -> Group:
-        """Make one group; log its wait page, in case a kill comes before the hook has ended."""
-        world = self._world
-        group = create_group(world.session, members, overwrite=True)
-        app = page.key.rpartition("/")[0]
-        if app:
-            group._set("app", app)
-        self._mark(f"grouped:{page.key}#{nth}:{group.subject}", members[-1], page)
-        return group
-
-    async def _finish_group(self, page: type[Page], group: Group, nth: int) -> None:
+    async def _finish_group(self, page: type[Page], nth: int, group: Group) -> None:
+        """Run `after_grouping` once for a new group, and let its members go on."""
         done = f"after_grouping:{page.key}#{nth}:{group.subject}"
         if done in self._running or done in self._world.state.done:
             return
@@ -305,6 +306,7 @@ class Waits:
         done = f"all_here:{page.key}#{nth}:{subject.subject}"
         if hasattr(page, "wait_for"):
             chosen = await self._chosen(page, player)
+            self._chosen_by[player.name] = _names(chosen)
             names = " ".join(sorted(_names(chosen)))
             done += ":" + hashlib.sha256(names.encode()).hexdigest()[:12]
         if done in self._running:
@@ -423,6 +425,7 @@ class Waits:
             self._running.discard(done)
 
     def _mark(self, done: str, player: Player, page: type[Page]) -> None:
+        """Log that something which runs once for many has run."""
         world = self._world
         with world.lock:
             what = done.partition(":")[0]
@@ -446,9 +449,6 @@ class Waits:
 
     def _page_of(self, player: Player) -> type[Page] | None:
         return self._journeys.page(player, player.position)
-
-
-Progress = dict[str, int | None]
 
 
 def _nothing(subject: Any) -> None:

@@ -298,8 +298,9 @@ def _counts_by_asking_everybody(run: Run) -> None:
         there = {n for n, s in states if (s.page, s.nth) == place and s.entered == s.settled}
         assert set(waits._whereabouts.arrived(place)) == there
         free = {n for n in there if world.state.players[n].online}
-        free = {n for n in free if not world.state.players[n].dropped} - waits._grouped
-        assert set(waits._queues[place]) == free
+        free = {n for n in free if not world.state.players[n].dropped}
+        free -= waits.grouping._grouped
+        assert waits.grouping.who_can_be_grouped(place) == (free if place[0] == "Pair" else set())
 
 
 @settings(max_examples=20, deadline=None)

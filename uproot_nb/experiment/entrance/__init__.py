@@ -1,0 +1,1 @@
+"""What authors say about how participants come in: labels, and ways in."""

@@ -1,0 +1,1 @@
+"""Amounts, payoffs and payment rules: exact decimal numbers."""

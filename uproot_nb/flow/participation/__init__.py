@@ -1,0 +1,1 @@
+"""Participation: consent given and declined, browsers' requirements met, attention logged."""

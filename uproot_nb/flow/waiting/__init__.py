@@ -1,0 +1,1 @@
+"""Wait pages: who waits for whom, the groups that are made, and who is still there."""

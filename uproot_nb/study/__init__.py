@@ -1,0 +1,1 @@
+"""What a lab manager needs of a study: who took part, and who is paid what."""
