@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 import uproot_nb
-from tests.running import serving
+from tests.running import BEGIN_FORM, serving
 from uproot_nb import Page
 from uproot_nb.errors import BadLanguageFile, BadPage
 from uproot_nb.languages.catalogs import (
@@ -443,8 +443,8 @@ def test_the_page_for_trouble_is_shown_while_a_catalogue_is_broken(
 
 
 def fetch(url: str, accepted: str = "") -> str:
-    request = Request(url, headers={"Accept-Language": accepted})
-    with urlopen(request) as response:
+    request = Request(url, BEGIN_FORM, headers={"Accept-Language": accepted})
+    with urlopen(request) as response:  # the page that follows
         html: str = response.read().decode()
     return html
 

@@ -3,24 +3,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
+import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tornado.websocket import websocket_connect
 
 from tests.running import Browser, Rejected, serving, until, until_true
-from uproot_nb import DecimalField, IntegerField, Page, StringField, create_group, live
+from uproot_nb import (
+    DecimalField,
+    IntegerField,
+    Page,
+    Payment,
+    StringField,
+    create_group,
+    live,
+)
+from uproot_nb.bots.client import Client
+from uproot_nb.bridge.messages import Role
 from uproot_nb.headless.watch import Watch
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.monitor.event_window import EventWindow, Wanted
 from uproot_nb.monitor.monitor import NEWS_SECONDS, UNACKNOWLEDGED, Monitor
-from uproot_nb.monitor.player_rows import PlayerRows, shortened
+from uproot_nb.monitor.player_rows import COLUMNS, PlayerRows, shortened
 from uproot_nb.monitor.snapshot import snapshot
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -52,13 +67,24 @@ class Ask(Page):
     }
 
 
+class Stubborn(Page):
+    """Does not come to an end."""
+
+    @live
+    def loop(page, player):
+        while True:
+            time.sleep(0.01)
+
+
 class Window:
     """A browser's side that remembers the messages it got."""
 
-    def __init__(self, run: Any, fields: Any = (), polite: bool = True) -> None:
+    def __init__(
+        self, run: Any, fields: Any = (), polite: bool = True, role: Role = "steward"
+    ) -> None:
         self.told: list[dict[str, Any]] = []
         self.polite = polite
-        self.monitor = Monitor(run._runtime, run, self.take, fields)
+        self.monitor = Monitor(run._runtime, run, self.take, fields, role)
 
     def take(self, message: dict[str, Any]) -> None:
         self.told.append(message)
@@ -173,6 +199,35 @@ def test_what_is_asked_for_is_done_once_and_answered() -> None:
         assert "paused" in repr(run)
     window.send(op="ready")
     assert window.last("closed")
+
+
+async def test_whoever_has_left_the_page_that_a_steward_saw_is_not_moved() -> None:
+    """As when two stewards press at once, or a participant has pressed Next meanwhile."""
+    with serving(Ask, Ask, Thanks, players=2) as run:
+        await Browser.open(run, 0)
+        window, second = Window(run), Window(run)
+        ann, bob = [player.name for player in run.players]
+        window.send(op="ready")
+        await until(window.news)
+        entered = COLUMNS.index("entered")
+        seen = {name: window.row(name)[entered] for name in (ann, bob)}
+        asked = {"op": "do", "id": 1, "what": "advance", "seen": seen}
+        window.send(**asked, players=[ann])
+        second.send(**asked, players=[ann])
+        await until(lambda: window.last("done") and second.last("done"))
+        assert (window.last("done") or {})["text"].startswith("advance: 1 of 1 players.")
+        gone = f"Not on that page any more: {ann}."
+        assert (second.last("done") or {})["error"] == f"advance: nobody was moved. {gone}"
+        second.send(**{**asked, "id": 2}, players=[ann, bob])
+        await until(lambda: (second.last("done") or {})["id"] == 2)
+        text = (second.last("done") or {})["text"]
+        assert text.startswith("advance: 1 of 1 players.")
+        assert text.endswith(gone)
+        advanced = run.events.query("kind == 'intervention' and field == 'advance'")
+        assert sorted(advanced["subject"]) == sorted([f"player/{ann}", f"player/{bob}"])
+        for wrong in (7, [ann], {ann: "x"}, {"nobody": 1}):  # whatever a page sends
+            window.send(op="do", id=3, what="advance", seen=wrong, players=[])
+            await until(lambda: (window.last("done") or {}).get("id") == 3)
 
 
 class Odd:
@@ -417,6 +472,20 @@ def status_of(run: Any, place: int = 0) -> str:
     return PlayerRows(run._runtime.flow.journeys).status(run.players[place])
 
 
+async def test_a_row_says_who_is_connected_by_long_polling() -> None:
+    with serving(Thanks) as run:
+        window = Window(run)
+        window.send(op="ready")
+        async with Client(run.link(run.players[0]), polling=True):
+            await until(lambda: window.row(run.players[0].name)[4] == "online")
+            row = window.row(run.players[0].name)
+            assert (row[7], row[9]) == (run.link(run.players[0]), "polling")
+            shown = snapshot(run._runtime, PlayerRows(run._runtime.flow.journeys))
+            assert ">online (polling)<" in shown
+        async with Client(run.link(run.players[0])):
+            await until(lambda: window.row(run.players[0].name)[9] == "")
+
+
 async def test_who_sees_the_error_page_is_not_shown_as_online() -> None:
     with serving(Broken, Thanks) as run:
         run.session.divisor = 0
@@ -449,6 +518,30 @@ def test_what_players_have_by_themselves_may_be_shown_like_any_field() -> None:
         )
         assert rows.row(ann)[6] == ("", "", "0", "", "Decimal('2.50')", "", "", "", "")
         assert rows.row(bob)[6] == ("pair", "0", "1", "12", "Decimal('2.50')", "4", "", "", "")
+
+
+async def test_a_monitor_ends_code_that_holds_everybody_up_while_it_does() -> None:
+    """Also if it holds up the run's loop, on which everything else is answered."""
+    with serving(Stubborn) as run:
+        window = Window(run)
+        ann = await Browser.open(run)
+        asked = await ann.ask("loop")
+        await until(run._runtime.lock.is_in_step)
+        await asyncio.to_thread(partial(window.send, op="do", id=1, what="interrupt"))
+        assert window.last("done") == {
+            "op": "done",
+            "id": 1,
+            "text": "Stubborn.loop was interrupted.",
+        }
+        with pytest.raises(Rejected, match="Interrupted"):
+            await ann.answer(asked)
+
+
+async def test_a_viewer_interrupts_nothing() -> None:
+    with serving(Task) as run:
+        window = Window(run, role="viewer")
+        window.send(op="do", id=1, what="interrupt")
+        assert "does not steer" in window.told[-1]["error"]
 
 
 async def test_equal_failures_are_one_row_with_a_count() -> None:
@@ -532,3 +625,150 @@ async def test_chats_with_participants_are_shown_and_answered() -> None:
 
 def chats(window: Window) -> list[Any]:
     return [chat for news in window.news() for chat in news["chats"]]
+
+
+# ---- rooms, tables and exports ------------------------------------------------------------------
+
+
+def secrets_of(run: Any) -> list[str]:
+    world = run._runtime.world
+    return [world.join_secret, *(world.token(player.name) for player in run.players)]
+
+
+async def test_rooms_are_sent_with_who_waits_and_again_only_if_they_have_changed() -> None:
+    with serving(Task) as run:
+        run.room("lab", labels=["PC-1", "PC-2"], open=False)
+        window, viewer = Window(run), Window(run, role="viewer")
+        for one in (window, viewer):
+            one.send(op="ready")
+        await until(lambda: window.news() and viewer.news())
+        (lab,) = window.news()[0]["rooms"]
+        assert lab["url"] == run.room("lab", labels=["PC-1", "PC-2"], open=False).url
+        assert lab["qr"].startswith("data:image/svg+xml")
+        expected = {"open": False, "waiting": 0, "admitted": 0, "places": 2, "labels_waiting": []}
+        assert {name: lab[name] for name in expected} == expected
+        waiting = Browser(f"{lab['url']}")
+        waiting.page = {"page": 0}
+        await connect_to_room(waiting, "pc-1")
+        stranger = Browser(f"{lab['url']}")
+        await connect_to_room(stranger, "x" * 500)
+
+        def rooms(one: Window) -> list[Any]:
+            return [news["rooms"] for news in one.news() if news["rooms"] is not None]
+
+        await until(lambda: rooms(window)[-1][0]["waiting"] == 2)
+        assert rooms(window)[-1][0]["labels_waiting"] == ["PC-1", "x" * 128]
+        run.players[0].cash = 1
+        await until(lambda: window.news()[-1]["total"] >= run.events["seq"].max())
+        assert window.news()[-1]["rooms"] is None
+        window.send(op="do", id=1, what="open_room", room="lab")
+        await until(lambda: rooms(window)[-1][0]["open"])
+        await until(lambda: rooms(viewer)[-1][0]["open"])
+        assert all("url" not in room and "qr" not in room for room in rooms(viewer)[-1])
+        assert all(room["labels_waiting"] == [] for sent in rooms(viewer) for room in sent)
+        assert "PC-1" not in json.dumps(viewer.told)
+        assert not any(secret in json.dumps(viewer.told) for secret in secrets_of(run))
+
+
+async def connect_to_room(browser: Browser, label: str) -> None:
+    url = browser.url.replace("http", "ws", 1) + f"ws?label={label}"
+    browser._socket = await websocket_connect(url)
+
+
+async def test_the_first_message_has_the_role_and_each_the_overview_if_it_has_changed() -> None:
+    with serving(Task, Thanks, names={"exits": {"too_slow": None}}) as run:
+        ann = await Browser.open(run)
+        await ann.settle()
+        window = Window(run)
+        window.send(op="ready")
+        await until(window.news)
+        first = window.news()[0]
+        assert (first["role"], first["frozen"], first["hands"]) == ("steward", False, 0)
+        assert "extend" in first["actions"]
+        assert first["exits"][:3] == ["too_slow", "done", "declined"]
+        assert run.events["time"].min() <= first["now"]  # the kernel's clock
+        assert first["overview"] == [
+            {"page": "Task", "here": 1, "long": 0, "waiting": 0, "sentence": "1 on Task"}
+        ]
+        run.advance(run.players[0])
+        changed = lambda: [n["overview"] for n in window.news()[1:] if n["overview"] is not None]  # noqa: E731
+        await until(lambda: changed() and changed()[-1][0]["page"] == "Thanks")
+
+
+async def test_tables_come_on_request_and_a_missing_rule_is_a_sentence() -> None:
+    with serving(Task, names={"payment": Payment(currency="EUR", fee=5)}) as run:
+        window = Window(run, role="viewer")
+        for number, name in enumerate(("funnel", "payments", "secrets")):
+            window.send(op="table", id=number, name=name)
+            await until(lambda n=number: (window.last("table") or {}).get("id") == n)
+        funnel, payments, unknown = [m for m in window.told if m["op"] == "table"]
+        assert funnel["columns"][:2] == ["treatment", "places"]
+        assert funnel["rows"][0][:2] == ["all", 2]
+        assert payments["columns"][0] == "player"
+        assert len(payments["rows"]) == 2
+        assert json.dumps([funnel, payments])
+        assert "no table 'secrets'" in unknown["error"]
+    with serving(Task) as run:
+        window = Window(run)
+        window.send(op="table", id=1, name="payments")
+        await until(lambda: window.last("table"))
+        assert "has no payment rule" in (window.last("table") or {})["error"]
+
+
+async def test_an_export_is_written_beside_the_notebook_and_a_viewer_gets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serving(Task) as run:
+        window, viewer = Window(run), Window(run, role="viewer")
+        viewer.send(op="export", id=1, format="csv")
+        await until(lambda: viewer.last("done"))
+        assert "A viewer looks" in (viewer.last("done") or {})["error"]
+        window.send(op="export", id=2, format="csv")
+        await until(lambda: window.last("done"))
+        (written,) = tmp_path.glob("market-*.zip")
+        assert (window.last("done") or {})["text"] == f"Exported to {written}."
+        window.send(op="export", id=4, format="csv", anonymous=True)
+        await until(lambda: (window.last("done") or {}).get("id") == 4)
+        assert len([*tmp_path.glob("market-anonymous-*.zip")]) == 1
+        window.send(op="export", id=3, format="docx")
+        await until(lambda: (window.last("done") or {}).get("id") == 3)
+        assert "docx" in (window.last("done") or {})["error"]
+
+
+async def test_a_raised_hand_is_counted_and_in_its_row_until_it_is_lowered() -> None:
+    with serving(Task, ask_for_help=True) as run:
+        ann = await Browser.open(run)
+        window = Window(run)
+        window.send(op="ready")
+        await until(window.news)
+        await ann.call("_uproot_hand", True)
+        at = COLUMNS.index("hand")
+        name = run.players[0].name
+        await until(lambda: window.news()[-1]["hands"] == 1 and window.row(name)[at] > 0)
+        window.send(op="do", id=1, what="lower_hand", players=[name])
+        await until(lambda: window.news()[-1]["hands"] == 0 and window.row(name)[at] == 0)
+
+
+async def test_what_a_long_log_has_is_read_and_put_together_beside_the_loop() -> None:
+    """Of 200,000 events it takes a second, in which no participant would be answered."""
+    threads: list[int] = []
+
+    class Noted(Monitor):
+        def _read_past(self, until: int) -> Any:
+            threads.append(threading.get_ident())
+            return super()._read_past(until)
+
+    with serving(Task) as run:
+        ann = await Browser.open(run)
+        await ann.disconnect()
+        await until(lambda: not run.players[0].online)
+        sent: list[dict[str, Any]] = []
+        monitor = Noted(run._runtime, run, sent.append)
+        monitor.receive({"op": "ready"})
+        await until(lambda: any(one["op"] == "news" for one in sent))
+        news = next(one for one in sent if one["op"] == "news")
+        assert [came for _, _, came in news["presence"]] == [True, False]
+        assert run._runtime.lock.thread_of_steps not in threads
+        assert len(threads) == 1
+        monitor.leave()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.errors import BadPage
-from uproot_nb.templating.templates import Templates
+from uproot_nb.templating.templates import OUR_FOLDER, Templates
 
 BOOT = {"page": 2, "since": 41, "end": False, "vars": {}, "C": {}, "state": "running"}
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [a](javascript:x) {{ 7 * 7 }} \"quoted\" 'too'"
@@ -368,3 +368,9 @@ def test_other_mistakes_do_not_mention_otree(templates: Templates) -> None:
         with pytest.raises(BadPage) as caught:
             show(templates, page(template=text))
         assert "oTree" not in caught.value.remedy
+
+
+def test_our_own_templates_leave_static_to_authors() -> None:
+    texts = [path.read_text("utf-8") for path in OUR_FOLDER.glob("*.html")]
+    assert len(texts) > 5
+    assert not [text for text in texts if re.search(r"(?<![\w.])static\(", text)]

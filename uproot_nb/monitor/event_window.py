@@ -5,12 +5,13 @@ from __future__ import annotations
 import bisect
 import threading
 from array import array
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from uproot_nb.log.events import KINDS, Event
 from uproot_nb.log.log import EventLog
 
-__all__ = ["EventWindow", "Wanted"]
+__all__ = ["EventWindow", "RowsAsked", "Wanted"]
 
 LONGEST_VALUE = 240
 """Characters of a value that a row shows."""
@@ -42,6 +43,28 @@ class Wanted(NamedTuple):
         }
 
 
+class RowsAsked(NamedTuple):
+    """The rows that a browser asks for: *many* from *a* on, or from *time* (Unix seconds) on."""
+
+    id: Any
+    a: int
+    many: int
+    time: float | None
+    wanted: Wanted
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> RowsAsked:
+        """Return what *message* asks for.
+
+        Raises:
+            TypeError, ValueError, OverflowError: it makes no sense.
+        """
+        wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
+        time = float(message["time"]) if message["op"] == "find" else None
+        a, many = int(message.get("a", 0)), int(message.get("count", 50))
+        return cls(message.get("id"), a, many, time, wanted)
+
+
 class EventWindow:
     """Gives rows [a, b) of the filtered events, without holding the log in memory.
 
@@ -49,10 +72,15 @@ class EventWindow:
         rows, total = window.rows(0, 50, Wanted(kind="call"))
 
     Any thread may call. Of a filter, only the numbers of its events are stored, 8 bytes each.
+
+    Args:
+        clean: makes of an event what is shown; by default all of it.
     """
 
-    def __init__(self, log: EventLog, session: str) -> None:
-        self._log, self._session = log, session
+    def __init__(
+        self, log: EventLog, session: str, clean: Callable[[Event], Event] = lambda event: event
+    ) -> None:
+        self._log, self._session, self._clean = log, session, clean
         self._lock = threading.Lock()
         self._wanted = Wanted()
         self._seqs = array("Q")
@@ -71,7 +99,7 @@ class EventWindow:
                 return [], total
             first, last = (a + 1, b) if wanted.is_all else (self._seqs[a], self._seqs[b - 1])
             read = self._log.read(self._session, after=first - 1, until=last, **wanted.query())
-            return [_row(event) for event in read], total
+            return [_row(self._clean(event)) for event in read], total
 
     def place_of(self, seconds: float, wanted: Wanted) -> int:
         """Return the row of the first event at or after a time (Unix seconds)."""

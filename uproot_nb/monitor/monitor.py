@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple
 
 from uproot_nb.analysis.folded_errors import folded_errors
+from uproot_nb.bridge.messages import Role
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.errors import UprootError
+from uproot_nb.errors import Forbidden, UprootError
+from uproot_nb.experiment.exits import EXITS
 from uproot_nb.flow.unanswered import MISSING, Unanswered, default_answer
-from uproot_nb.log.chat_rows import chat_rows, name_of_chat, players_with_chats
+from uproot_nb.log.chat_rows import chat_rows, name_of_chat
 from uproot_nb.log.events import Event
+from uproot_nb.log.player_status import PlayerRow
 from uproot_nb.monitor.chart import Chart, Point, thinned
-from uproot_nb.monitor.event_window import EventWindow, Wanted
-from uproot_nb.monitor.player_rows import PlayerRows
+from uproot_nb.monitor.event_window import EventWindow, RowsAsked
+from uproot_nb.monitor.export_files import export_to_file
+from uproot_nb.monitor.in_turn import InTurn
+from uproot_nb.monitor.player_news import PlayerNews
+from uproot_nb.monitor.player_rows import as_sent
+from uproot_nb.monitor.qr_codes import qr_code
 from uproot_nb.monitor.repeating import repeating
-from uproot_nb.session.entities import Player
-from uproot_nb.session.steps import Cause
+from uproot_nb.monitor.share_of_time import ShareOfTime
 from uproot_nb.session.wire import to_json
+from uproot_nb.steering.actions import NAMES, Actions
+from uproot_nb.steering.host import Host
+from uproot_nb.steering.room_lines import room_lines
+from uproot_nb.steering.table_rows import table_rows
+from uproot_nb.steering.withheld import Withheld
 
-__all__ = ["Links", "Monitor"]
+__all__ = ["Monitor"]
 
 NEWS_SECONDS = 0.2
 """Between two messages with what is new: at most five a second."""
+SHARE = 0.03
+"""Of the loop's time, for the news of all monitors of a run together; they become rarer instead."""
 UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
 """Points of a chart that are sent at first; of a longer history, evenly chosen ones."""
 MOST_MESSAGES = 200
 """Messages of one chat that are sent, the latest."""
+FIELDS, LONGEST_NAME = 50, 200
+"""Fields that are shown at most, and characters of their names."""
 MOST_ERRORS = 100
 """Kinds of failures that are sent at once."""
-BY_HAND = Cause("researcher", "", "monitor", "")
+_ABOUT = frozenset({"op", "id", "what", "seen"})
+"""What a message has beside the arguments of the action that it asks for."""
 
 
-class Links(Protocol):
-    """The links of a run."""
-
-    @property
-    def join_link(self) -> str:
-        """The link that gives each browser a new place."""
-
-    def link(self, player: Any) -> str:
-        """Return the link of one player."""
+Export = Callable[[str, bool], dict[str, str]]
+"""Exports the session: (format, anonymous) → {"url": …} or {"text": …}."""
 
 
 class Monitor:
@@ -56,26 +66,39 @@ class Monitor:
     Args:
         send: gives a message to the browser; called on the run's loop and the watchdog's thread.
         fields: the players' fields that are shown at first.
+        role: what the browser's user may do; a viewer gets no links, and does nothing.
+        export: (format, anonymous) → `url` of an export, or a `text` that says where it is; called
+            in a thread. By default it is a file beside the notebook.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        links: Links,
+        host: Host,
         send: Callable[[dict[str, Any]], None],
         fields: Sequence[str] = (),
+        role: Role = "steward",
+        export: Export | None = None,
     ) -> None:
-        self._runtime, self._links, self._send = runtime, links, send
+        self._runtime, self._host, self._send = runtime, host, send
+        self._role, self._actions = role, Actions(runtime, host)
+        self._exporter = export or partial(export_to_file, host, runtime.name)
         world = self._runtime.world
         self._runtime.windows.add(self)
-        self._window = EventWindow(world.log, world.name)
-        self._rows = PlayerRows(self._runtime.flow.journeys, fields)
+        self._turns, self._time = InTurn(runtime.beside), ShareOfTime(SHARE)
+        self._withheld = None if role == "steward" else Withheld(runtime)
+        self._window = EventWindow(world.log, world.name, self._cleaned)
+        self._players = PlayerNews(runtime, fields, self._withheld)
+        self._rows = self._players.rows
+        self._rooms: list[dict[str, Any]] | None = None
         self._chart = Chart("", world.codec)
         self._sent = self._acked = self._seen = 0
         self._sent_summary: tuple[Any, ...] | None = None
         self._is_watched = self._is_reading = False
         self._watching: asyncio.Task[Any] | None = None
         self._past: list[Event] = []
+        self._first: _Past | None = None
+        """What the log had when the browser came, until it is sent."""
         self._points: list[Point] = []
         self._lengths: dict[str, int] = {}
         """How many messages each player's chat had when it was sent."""
@@ -83,28 +106,44 @@ class Monitor:
     # ---- the browser's side ----
 
     def receive(self, message: Any) -> None:
-        """Take a message of the browser; any thread may call."""
-        if self._runtime.closed:
-            self._send({"op": "closed"})
-        else:
-            self._runtime.loop.call_soon_threadsafe(self._take, message)
+        """Take a message of the browser; any thread may call.
+
+        An interrupt is for code that holds up the loop, so it does not wait for it.
+        """
+        match message:
+            case _ if self._runtime.closed:
+                self._send({"op": "closed"})
+            case {"op": "do", "what": "interrupt"}:
+                self._take(message)
+            case _:
+                self._runtime.loop.call_soon_threadsafe(self._take, message)
 
     def _take(self, message: Any) -> None:
+        try:
+            self._answer(message)
+        except (TypeError, ValueError, LookupError, OverflowError):
+            self._send({"op": "malformed"})
+
+    def _answer(self, message: Any) -> None:
         match message:
             case {"op": "ready"}:
-                self._runtime.beside(self._begin())
+                self._turns.start(self._begin)
             case {"op": "ack", "n": int(n)}:
                 self._acked = max(self._acked, min(n, self._sent))
             case {"op": "ask"}:
                 self._send({"op": "here"})
             case {"op": "rows"} | {"op": "find", "time": int() | float()}:
-                self._runtime.beside(self._give_rows(message))
+                self._turns.start(partial(self._give_rows, RowsAsked.of(message)))
             case {"op": "fields", "fields": list(fields)}:
-                self._rows.fields = tuple(str(field) for field in fields)
+                self._rows.fields = tuple(str(field)[:LONGEST_NAME] for field in fields[:FIELDS])
                 self._rows.forget()
             case {"op": "chart", "fields": str(fields)}:
-                chart = Chart(fields, self._runtime.world.codec)
-                self._runtime.beside(self._begin_chart(chart))
+                chart = Chart(fields[: FIELDS * LONGEST_NAME], self._runtime.world.codec)
+                self._turns.start(partial(self._begin_chart, chart))
+            case {"op": "table", "id": number, "name": str(name)}:
+                self._turns.start(partial(self._give_table, number, name))
+            case {"op": "export", "id": number}:
+                self._turns.start(partial(self._export, number, message))
             case {"op": "unanswered", "id": number, "players": list(players)}:
                 gaps = self._gaps(players)
                 self._send({"op": "unanswered", "id": number, "gaps": gaps})
@@ -132,13 +171,15 @@ class Monitor:
         self._sent = self._acked = 0
         self._sent_summary = None
         self._rows.forget()
-        self._lengths = {}
+        self._lengths, self._rooms = {}, None
+        await asyncio.to_thread(self._runtime.stays.recall)
         last = self._runtime.world.journal.committed
-        events = await asyncio.to_thread(self._read, 0, last, {"error", "connect", "disconnect"})
+        # The log may have a hundred thousand of these; participants do not wait for them.
+        first = await asyncio.to_thread(self._read_past, last)
         self._seen = last
-        self._past = events
+        self._past, self._first = [], first
         self._points = []
-        self._note_presence(events)
+        self._rows.since.update(first.since)
         if self._chart:
             await self._begin_chart(self._chart)
         self._send_news(everything=True)
@@ -149,9 +190,11 @@ class Monitor:
             )
 
     def _watch(self) -> None:
-        if self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading:
-            self._look()
-            self._send_news()
+        is_asked = self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading
+        if is_asked and self._time.is_due():
+            with self._time.spending(among=len(self._runtime.windows)):
+                self._look()
+                self._send_news()
 
     def _look(self) -> None:
         """Read the new events of the kinds that are sent one by one."""
@@ -164,48 +207,81 @@ class Monitor:
             self._note_presence(new)
             self._seen = last
 
+    def _read_past(self, until: int) -> _Past:
+        """Return what has happened so far; in a thread."""
+        return _Past.of(self._read(0, until, {"error", "connect", "disconnect"}))
+
     def _read(self, after: int, until: int, kinds: set[str]) -> list[Event]:
         world = self._runtime.world
-        return list(world.log.read(world.name, after=after, until=until, kinds=kinds))
+        events = world.log.read(world.name, after=after, until=until, kinds=kinds)
+        return [self._cleaned(event) for event in events]
+
+    def _cleaned(self, event: Event) -> Event:
+        """Return an event as this monitor's user gets it."""
+        return event if self._withheld is None else self._withheld.event(event)
 
     def _note_presence(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.kind != "error":
-                self._rows.since[event.subject.partition("/")[2]] = event.time
+        self._rows.since.update(_since(events))
 
     def _send_news(self, everything: bool = False) -> None:
-        world = self._runtime.world
+        runtime, world = self._runtime, self._runtime.world
         with world.lock:
-            players = world.players()
-            changed, chats = self._rows.changed(players), self._chats()
-            summary = (world.journal.committed, self._runtime.flow.state, len(players))
-        if summary == self._sent_summary and not changed and not self._points:
+            changed, lines = self._players.take()
+            chats, rooms = self._chats(), self._changed_rooms()
+            summary = (
+                world.journal.committed, runtime.flow.state, len(world.state.players),
+                runtime.page_code.frozen,
+            )  # fmt: skip
+            players = [self._sent_row(row) for row in changed]
+        is_new = changed or lines is not None or rooms is not None or self._points
+        if summary == self._sent_summary and not is_new:
             return
         self._sent_summary = summary
         self._sent += 1
+        past, self._first = self._first or _Past.of(self._past), None
         message = {
             "op": "news", "n": self._sent, "total": summary[0], "state": summary[1],
-            "players": [self._with_link(row, everything) for row in changed],
-            "errors": _errors([event for event in self._past if event.kind == "error"]),
-            "presence": [_presence(event) for event in self._past if event.kind != "error"],
+            "now": world.journal.clock(),
+            "players": players, "frozen": summary[3], "hands": len(self._rows.hands),
+            "overview": None if lines is None else [line.as_dict() for line in lines],
+            "rooms": rooms,
+            "errors": past.errors, "presence": past.presence,
             "points": self._points, "chats": chats, "everything": everything,
         }  # fmt: skip
         if everything:
-            join = self._links.join_link
-            message |= {"name": world.name, "join": join, "qr": qr_code(join)}
-            message |= {"fields": self._rows.fields, "chart": self._chart.text}
+            message |= self._introduction()
         self._past, self._points = [], []
         self._send(message)
 
-    def _with_link(self, row: tuple[Any, ...], everything: bool) -> list[Any]:
-        player = self._runtime.world.player(row[0])
-        return [*row, self._links.link(player), player.id]
+    def _introduction(self) -> dict[str, Any]:
+        """Return what only the first message has."""
+        steers = self._role == "steward"
+        join = self._host.join_link if steers else ""
+        exits = dict.fromkeys([*self._runtime.flow.leaving.exits, *EXITS])
+        return {
+            "name": self._runtime.name, "role": self._role, "join": join,
+            "qr": qr_code(join) if join else "", "fields": self._rows.fields,
+            "chart": self._chart.text, "actions": list(NAMES) if steers else [],
+            "exits": list(exits) if steers else [],
+        }  # fmt: skip
+
+    def _sent_row(self, row: PlayerRow) -> list[Any]:
+        player = self._runtime.world.player(row.name)
+        return as_sent(row, player, self._host.link(player) if self._role == "steward" else "")
+
+    def _changed_rooms(self) -> list[dict[str, Any]] | None:
+        """Return the rooms, for stewards with addresses as images, too; None if unchanged."""
+        lines = room_lines(self._runtime, self._host, self._role)
+        if lines == self._rooms:
+            return None
+        self._rooms = lines
+        return [{**line, "qr": qr_code(line["url"])} if "url" in line else line for line in lines]
 
     def _chats(self) -> list[list[Any]]:
         """Return the chats that have changed since they were sent: player, messages."""
         world = self._runtime.world
         changed = []
-        for name in players_with_chats(world.state):
+        for name in dict.fromkeys(self._players.chats):
             chat = world.models.get(name_of_chat(name))
             length = 0 if chat is None else len(chat)
             if self._lengths.get(name) != length:
@@ -216,7 +292,8 @@ class Monitor:
     def _messages(self, name: str) -> list[list[Any]]:
         world = self._runtime.world
         rows = list(chat_rows(world.state, world.codec, name))[-MOST_MESSAGES:]
-        return [[row.time, row.sender, row.text] for row in rows]
+        text = str if self._withheld is None else self._withheld.text
+        return [[row.time, row.sender, text(row.text)] for row in rows]
 
     # ---- a chart ----
 
@@ -239,59 +316,75 @@ class Monitor:
 
     # ---- rows of the log ----
 
-    async def _give_rows(self, message: Mapping[str, Any]) -> None:
-        """Send the rows that the browser asks for; `find` asks for those from a time on."""
-        wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
-        a, count = int(message.get("a", 0)), int(message.get("count", 50))
-        if message["op"] == "find":
-            a = await asyncio.to_thread(self._window.place_of, float(message["time"]), wanted)
-        rows, total = await asyncio.to_thread(self._window.rows, a, a + count, wanted)
-        answer = {"op": "rows", "id": message.get("id"), "a": a, "rows": rows, "total": total}
-        self._send({**answer, "found": message["op"] == "find"})
+    async def _give_rows(self, asked: RowsAsked) -> None:
+        """Send the rows that the browser asks for, or those from a time on."""
+        a, wanted = asked.a, asked.wanted
+        if asked.time is not None:
+            a = await asyncio.to_thread(self._window.place_of, asked.time, wanted)
+        rows, total = await asyncio.to_thread(self._window.rows, a, a + asked.many, wanted)
+        answer = {"op": "rows", "id": asked.id, "a": a, "rows": rows, "total": total}
+        self._send({**answer, "found": asked.time is not None})
+
+    # ---- tables and exports ----
+
+    async def _give_table(self, number: Any, name: str) -> None:
+        try:
+            table = await asyncio.to_thread(table_rows, self._host, name, self._withheld)
+        except UprootError as error:
+            self._send({"op": "table", "id": number, "name": name, "error": str(error)})
+        else:
+            self._send({"op": "table", "id": number, "name": name, **table})
+
+    async def _export(self, number: Any, message: Mapping[str, Any]) -> None:
+        """Write an export where this monitor's user finds it; answer with its `text` or `url`."""
+        try:
+            if self._role != "steward":
+                raise Forbidden("export")
+            format, anonymous = str(message.get("format", "csv")), bool(message.get("anonymous"))
+            answer = await asyncio.to_thread(self._exporter, format, anonymous)
+        except (UprootError, OSError, TypeError, ValueError) as error:
+            self._send({"op": "done", "id": number, "error": str(error)})
+        else:
+            op = "export" if "url" in answer else "done"
+            self._send({"op": op, "id": number, **answer})
 
     # ---- actions ----
 
     def _do(self, what: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out an action; return its `text`, or its `error`."""
+        given = {name: value for name, value in message.items() if name not in _ABOUT}
+        gone = self._gone_on(message.get("seen"))
+        note = f" Not on that page any more: {', '.join(gone.values())}." if gone else ""
+        if gone and isinstance(given.get("players"), list):
+            given["players"] = [name for name in given["players"] if name not in gone]
+            if not given["players"]:
+                return {"error": f"{what.replace('_', ' ')}: nobody was moved.{note}"}
         try:
-            return {"text": self._done(what, message)}
+            return {"text": self._actions.do(what, given, self._role) + note}
         except (UprootError, TypeError, ValueError) as error:
             return {"error": str(error)}
 
-    def _done(self, what: str, message: Mapping[str, Any]) -> str:
-        if what in ("pause", "resume"):
-            self._runtime.set_state("paused" if what == "pause" else "running")
-            return "Paused." if what == "pause" else "Running."
-        acts = self._runtime.interventions
-        who = list(message.get("players", ()))
-        match what:
-            case "advance":
-                return self._advance(who, dict(message.get("values") or {}))
-            case "revert" | "move_to_end" | "reload" | "mark_dropout":
-                done: Sequence[Player] = getattr(acts, what)(who, BY_HAND)
-            case "message":
-                done = acts.message(who, message.get("text", ""), BY_HAND)
-            case "answer":
-                done = acts.answer(who, message.get("text", ""), BY_HAND)
-            case "set":
-                done = acts.set(who, dict(message.get("values", {})), BY_HAND)
-            case _:
-                raise UprootError(f"The monitor knows nothing called {what!r}.")
-        return f"{what.replace('_', ' ')}: {len(done)} of {len(who)} players."
+    def _gone_on(self, seen: Any) -> dict[str, str]:
+        """Return who has left the page since the browser saw them on it: names, and labels.
 
-    def _advance(self, who: list[str], values: dict[str, Any]) -> str:
-        """Put players on the next page, with answers in their place; report what is missing."""
-        acts = self._runtime.interventions
-        with self._runtime.lock:
-            gaps = acts.unanswered(who)
-            left = [gap for gap in gaps if gap.name not in values]
-            given = {**values, **{gap.name: MISSING for gap in left}}
-            done = acts.advance(who, BY_HAND, given)
-        missing = f" Missing: {'; '.join(map(str, left))}." if left else ""
-        return f"advance: {len(done)} of {len(who)} players.{missing}"
+        Two stewards may press the same at once, and participants press Next themselves.
+        """
+        players = self._runtime.world.state.players
+        entered = seen.items() if isinstance(seen, dict) and self._role == "steward" else ()
+        return {
+            name: players[name].label or name
+            for name, since in entered
+            if name in players and (0.0 if players[name].page is None else players[name].entered_at)
+            != since
+        }  # fmt: skip
 
     def _gaps(self, who: list[Any]) -> list[list[Any]]:
-        """Return what players have not answered: page, field, default (JSON, or ""), how many."""
+        """Return what players have not answered: page, field, default (JSON, or ""), how many.
+
+        Viewers, who cannot move anybody, get nothing: a default may be what a room takes.
+        """
+        if self._role != "steward":
+            return []
         try:
             gaps = self._runtime.interventions.unanswered(who)
         except UprootError:
@@ -307,11 +400,25 @@ def _shown_default(gap: Unanswered) -> str:
         return ""
 
 
-def qr_code(text: str) -> str:
-    """Return a QR code as a data URI of an SVG image, dark on white, with a quiet border."""
-    import segno  # lazy: only monitors show one
+class _Past(NamedTuple):
+    """Events of the kinds that are sent one by one, as they are sent."""
 
-    return str(segno.make(text, error="m", micro=False).svg_data_uri(scale=4, light="#fff"))
+    errors: list[list[Any]]
+    presence: list[tuple[str, float, bool]]
+    since: dict[str, float]
+    """When each player last came or went."""
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> _Past:
+        """Return what is sent of events."""
+        errors = _errors([event for event in events if event.kind == "error"])
+        moves = [event for event in events if event.kind != "error"]
+        return cls(errors, [_presence(event) for event in moves], _since(moves))
+
+
+def _since(events: Sequence[Event]) -> dict[str, float]:
+    moves = (event for event in events if event.kind != "error")
+    return {event.subject.partition("/")[2]: event.time for event in moves}
 
 
 def _presence(event: Event) -> tuple[str, float, bool]:

@@ -45,7 +45,7 @@ def player_table(
 
 
 def _line(row: PlayerRow, link: str | None) -> str:
-    cells = [row.name, row.label, row.page, row.round, row.status, *row.fields]
+    cells = [row.name, row.label, row.page, row.round, row.status_and_way, *row.fields]
     texts = ["" if cell is None else escape(str(cell)) for cell in cells]
     if link is not None:
         texts.append(f'<a href="{escape(link)}" target="_blank" rel="noreferrer">open</a>')

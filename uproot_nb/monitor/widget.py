@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["make_widget"]
+__all__ = ["make_widget", "monitor_module"]
 
 STATIC = Path(__file__).parent.parent / "static"
+_IMPORT = re.compile(r"^import .* from \"\./.*\";\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 @cache
@@ -22,7 +25,8 @@ def _widget_class() -> type[Any]:
 
         _esm = _script()
         _css = "\n".join(
-            (STATIC / name).read_text() for name in ("vendor/uplot/uPlot.min.css", "monitor.css")
+            (STATIC / name).read_text()
+            for name in ("vendor/uplot/uPlot.min.css", "monitor/monitor.css")
         )
         kind = traitlets.Unicode().tag(sync=True)
         snapshot = traitlets.Unicode().tag(sync=True)
@@ -31,9 +35,18 @@ def _widget_class() -> type[Any]:
 
 
 def _script() -> str:
-    """Return monitor.js, with uPlot in front of it: nothing is fetched from anywhere."""
-    chart = (STATIC / "vendor/uplot/uPlot.iife.min.js").read_text()
-    return f"{chart}\n{(STATIC / 'monitor.js').read_text()}"
+    """Return the monitor's module, with uPlot in front of it: nothing is fetched from anywhere."""
+    chart = (STATIC / "vendor/uplot/uPlot.iife.min.js").read_text("utf-8")
+    return f"{chart}\n{monitor_module()}"
+
+
+def monitor_module() -> str:
+    """Return the files of static/monitor as one module.
+
+    They share one scope then, so what they declare at their top has different names.
+    """
+    parts = sorted((STATIC / "monitor").glob("*.js"))
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", part.read_text("utf-8"))) for part in parts)
 
 
 def make_widget(kind: str, snapshot: str, receive: Callable[[Any], None]) -> Any:

@@ -10,12 +10,13 @@ from typing import Any
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.experiment.shell import find_cell
 from uproot_nb.monitor.display import show, show_html
-from uproot_nb.monitor.monitor import Links, Monitor
+from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.monitor.repeating import repeating
 from uproot_nb.monitor.snapshot import snapshot
 from uproot_nb.monitor.widget import make_widget
 from uproot_nb.session.entities import Player
+from uproot_nb.steering.host import Host
 
 __all__ = ["Windows"]
 
@@ -28,8 +29,8 @@ SECONDS = 10.0
 class Windows:
     """Shows monitors and views, refreshes the saved notebook's snapshots, and ends them."""
 
-    def __init__(self, runtime: Runtime, links: Links) -> None:
-        self._runtime, self._links = runtime, links
+    def __init__(self, runtime: Runtime, host: Host) -> None:
+        self._runtime, self._host = runtime, host
         self._shown: dict[str, _Shown] = {}
         """By mark, oldest first."""
         self._is_watching = False
@@ -39,7 +40,7 @@ class Windows:
         runtime, mark = self._runtime, f"uproot-nb-{uuid.uuid4().hex[:12]}"
         rows = PlayerRows(runtime.flow.journeys, fields)
         box: list[Any] = []
-        monitor = Monitor(runtime, self._links, lambda message: box[0].send(message), fields)
+        monitor = Monitor(runtime, self._host, lambda message: box[0].send(message), fields)
         box.append(make_widget("monitor", mark, monitor.receive))
         text = snapshot(runtime, rows)
         cell, execution = find_cell()
@@ -55,7 +56,7 @@ class Windows:
 
     def view(self, players: Sequence[Player]) -> Any:
         """Return a widget with the pages of *players* side by side; links are not saved."""
-        frames = [{"name": p.name, "url": self._links.link(p)} for p in players]
+        frames = [{"name": p.name, "url": self._host.link(p)} for p in players]
         box: list[Any] = []
         box.append(make_widget("view", "", lambda _: box[0].send({"op": "view", "frames": frames})))
         return box[0]

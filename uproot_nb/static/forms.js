@@ -52,15 +52,42 @@
 
     /* ---- Numbers --------------------------------------------------------------------------- */
 
-    /* Which number a text stands for, as far as scripts need to know; NaN if it could be two. The
-     * server reads it anew, and it alone decides. */
-    function numberOf(text, sign) {
-        const plain = Array.from(text.trim().replace(/[\u2010-\u2013\u2212\ufe63\uff0d]/g, "-").replace(/[\u066b\uff0e]/g, ".").replace(/[\u060c\uff0c]/g, ","), digitOf).join("");
-        const other = sign === "." ? "," : ".";
-        if (new RegExp(`^[-+]?[1-9]\\d{0,2}\\${other}\\d{3}$`).test(plain)) return NaN;
-        if (!/^[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?$/i.test(plain)) return NaN;
-        return Number(plain.replace(",", "."));
+    /* The number that a text stands for; NaN if it is none, or could be two. The rules are those of
+     * experiment/numbers.py, by which the server reads it anew; the server alone decides. */
+    function numberOf(text, { decimalSign = ".", thousands = ",", whole } = {}) {
+        const plain = Array.from(text.replace(FOREIGN, (found) => SAME.get(found)).trim(), digitOf).join("");
+        const parts = /^([-+]?)([^eE]*)(?:[eE]([-+]?\d{1,4}))?$/.exec(plain);
+        if (!parts || !/\d/.test(parts[2])) return NaN;
+        const [, sign, mantissa, exponent = "0"] = parts;
+        if (whole !== undefined && /^[1-9]\d*[.,]\d{3,}$/.test(mantissa)) return NaN;
+        const own = mantissa.includes(ARABIC_POINT) ? ARABIC_POINT : decimalSign;
+        const digits = decimalsOf(mantissa, own, thousands);
+        return digits === null ? NaN : Number(`${sign}${digits}e${exponent}`);
     }
+
+    /* The digits with a point as decimal sign; null if they are no number, or could be two. */
+    function decimalsOf(text, own, thousands) {
+        const [whole, rest] = cut(text, own), other = own === "." ? "," : ".";
+        if (isDigits(whole + rest)) return `${whole}.${rest}`;
+        const groups = /^[1-9]\d{0,2}([^0-9])\d{3}((?:\1\d{3})*)$/.exec(whole);
+        if (groups && isDigits(rest)) {
+            const isOne = groups[1] === other && !groups[2] && !text.includes(own);
+            const isUsual = thousands.includes(groups[1]) || groups[1] === ARABIC_THOUSANDS;
+            return isUsual && !isOne ? `${whole.replace(/\D/g, "")}.${rest}` : null;
+        }
+        const [before, after] = cut(text, other);
+        return !text.includes(own) && isDigits(before + after) ? `${before}.${after}` : null;
+    }
+
+    const cut = (text, sign) => (text.includes(sign) ? [text.slice(0, text.indexOf(sign)), text.slice(text.indexOf(sign) + 1)] : [text, ""]);
+    const isDigits = (text) => /^\d*$/.test(text);
+    const [ARABIC_POINT, ARABIC_THOUSANDS] = ["\u066b", "\u066c"];
+    const SAME = new Map([
+        ["\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"], ["\ufe62\uff0b", "+"], ["\u3002\uff0e\uff61", "."],
+        ["\u060c\u3001\uff0c\uff64", ","], ["\u00a0\u2007\u2009\u202f", " "], ["\u2019\u02bc\uff07\u2032", "'"],
+        ["\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", ""],
+    ].flatMap(([variants, usual]) => Array.from(variants, (variant) => [variant, usual])));
+    const FOREIGN = new RegExp(`[${[...SAME.keys()].join("")}]`, "g");
 
     /* In Unicode, the digits of each script are ten consecutive characters. */
     function digitOf(character) {
@@ -75,7 +102,7 @@
         const sign = input.dataset.decimalSign;
         Object.defineProperty(input, "valueAsNumber", {
             configurable: true,
-            get: () => numberOf(input.value, sign),
+            get: () => numberOf(input.value, input.dataset),
             set: (number) => { input.value = Number.isFinite(number) ? String(number).replace(".", sign) : ""; },
         });
     }
@@ -125,6 +152,7 @@
 
     function count(group) {
         const boxes = all("input[type=checkbox]", group);
+        if (boxes.length === 0) return;     // a script of the page adds them later
         const chosen = boxes.filter((box) => box.checked).length;
         const { few, many, tooFew, tooMany } = group.dataset;
         const isTooMany = many !== undefined && chosen > Number(many);
@@ -158,12 +186,18 @@
         if (target === document.activeElement && target.type === "number") target.blur();
     }
 
-    function prepare() {
-        all(SLIDER).forEach(prepareSlider);
-        all("input[data-decimal-sign]").forEach(prepareNumber);
-        all(COUNTED).forEach(count);
-        all("[data-clearable]").forEach(showClear);
+    function prepare(root = document) {
+        const found = (selector) => (root !== document && root.matches(selector) ? [root] : []).concat(all(selector, root));
+        found(SLIDER).forEach(prepareSlider);
+        found("input[data-decimal-sign]").forEach(prepareNumber);
+        found(COUNTED).forEach(count);
+        found("[data-clearable]").forEach(showClear);
     }
+
+    /* A script of the page may add fields later, as for "Other, namely". */
+    const additions = new MutationObserver((changes) => {
+        changes.flatMap(({ addedNodes }) => [...addedNodes]).filter((node) => node instanceof Element).forEach((node) => prepare(node));
+    });
 
     document.addEventListener("input", changed);
     document.addEventListener("change", changed);
@@ -171,8 +205,9 @@
     document.addEventListener("wheel", scrolled, { passive: true });
     document.addEventListener("formdata", dropUntouched);
     document.addEventListener("formdata", nameWritten);
-    window.addEventListener("pageshow", prepare);   // also for a page from the browser's cache
+    window.addEventListener("pageshow", () => prepare());   // also for a page from the browser's cache
     prepare();
+    additions.observe(document.body, { childList: true, subtree: true });
     const summary = document.getElementById("uproot-errors");
     if (summary) summary.focus();
 })();

@@ -12,7 +12,7 @@
     const markets = new Map();
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
-    const typed = sign === "." ? [] : [{ language }];      // the language in which prices are typed
+    const typed = language === "en" ? [] : [{ language }];     // the language in which prices are typed
     let seeding = null;
 
     /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. */

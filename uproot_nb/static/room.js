@@ -4,6 +4,8 @@
 
     const PING_EVERY = 20000;       // milliseconds, like all times below
     const PONG_WITHIN = 10000;
+    const OPEN_WITHIN = 20000;
+    const OPEN = 1;                 // the readyState of a connection that works
     const FIRST_RETRY = 250;
     const LAST_RETRY = 8000;
     const SHOW_LOSS_AFTER = 1500;
@@ -14,6 +16,7 @@
     let socket = null;
     let pause = FIRST_RETRY;
     let gone = false;
+    let blocked = false;
 
     function after(name, delay, action) {
         clearTimeout(timers[name]);
@@ -22,12 +25,6 @@
 
     function say(words) {
         if (sign.textContent !== words) sign.textContent = words;
-    }
-
-    function address() {
-        const url = new URL("ws", location.href);
-        url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-        return url;
     }
 
     /* The page may be the answer to a form, which location.reload() would repeat. */
@@ -50,22 +47,24 @@
     function drop() {
         ["answer", "ping", "retry"].forEach((name) => clearTimeout(timers[name]));
         if (socket === null) return;
-        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.onopen = socket.onmessage = socket.onclose = socket.onblocked = null;
         socket.close();
         socket = null;
     }
 
     function connect() {
         drop();
-        socket = new WebSocket(address());
+        const label = form.elements.label ? form.elements.label.value : "";     // for the researcher, who sees who waits
+        socket = new UprootConnection(label ? `ws?label=${encodeURIComponent(label)}` : "ws");
         socket.onopen = () => after("ping", PING_EVERY, probe);
         socket.onmessage = (message) => receive(JSON.parse(message.data));
         socket.onclose = lose;
-        after("answer", PONG_WITHIN, lose);
+        socket.onblocked = () => { blocked = true; say(sign.dataset.blocked); };
+        after("answer", OPEN_WITHIN, lose);
     }
 
     function probe() {
-        if (socket !== null && socket.readyState === WebSocket.OPEN) socket.send('{"op":"ping"}');
+        if (socket !== null && socket.readyState === OPEN) socket.send('{"op":"ping"}');
         after("answer", PONG_WITHIN, lose);
         after("ping", PING_EVERY, probe);
     }
@@ -74,6 +73,7 @@
         clearTimeout(timers.answer);        // Any message shows that the connection works.
         clearTimeout(timers.loss);
         delete timers.loss;
+        blocked = false;
         pause = FIRST_RETRY;
         say("");
         if (said.op === "status" && said.state === "closed") lookAgain();
@@ -84,14 +84,14 @@
 
     function lose() {
         drop();
-        if (timers.loss === undefined) after("loss", SHOW_LOSS_AFTER, () => say(sign.dataset.lost));
+        if (timers.loss === undefined) after("loss", SHOW_LOSS_AFTER, () => blocked || say(sign.dataset.lost));
         after("retry", pause * (0.5 + Math.random() / 2), connect);
         pause = Math.min(pause * 2, LAST_RETRY);
     }
 
     function hurry() {
         if (gone) return;
-        if (socket !== null && socket.readyState === WebSocket.OPEN) probe();
+        if (socket !== null && socket.readyState === OPEN) probe();
         else connect();
     }
 

@@ -7,17 +7,20 @@
 (() => {
     "use strict";
 
-    const { attempt, build, condition, happenings, link, noteSubmitted, notices, unsentWords } = uproot.inner;
+    const { attempt, boot, build, condition, happenings, link, noteSubmitted, notices, unsentWords } = uproot.inner;
 
     const NOTICE_AFTER = 2500;         // milliseconds, like all times below
     const FIRST_RETRY = 500;
     const LAST_RETRY = 10000;
     const ANSWER_WITHIN = 60000;    // plus the time for the body, at
     const BYTES_PER_MILLISECOND = 20;
+    const LONGEST_WAIT = 60000;     // that an answer may ask for
     const TRIES_BY_SCRIPT = 4;      // if the connection works and yet nothing can be sent
 
+    const isTimed = typeof boot.timeout === "number";
     let unsent = null;              // the form that is being sent: {data, body, size, tries}
     let timer = null;
+    let changed = { steady: performance.now(), wall: Date.now() };
 
     /* Sends the form's current values, and those of the pressed button. */
     function send(form, button = null) {
@@ -30,6 +33,16 @@
         noteSubmitted(true);
         setTimeout(() => unsent && showNotice(), NOTICE_AFTER);
         go();
+    }
+
+    /* Milliseconds since the last change; a clock that stood still, as in a sleep, does not count. */
+    function age() {
+        return Math.round(Math.max(0, performance.now() - changed.steady, Date.now() - changed.wall));
+    }
+
+    /* Notes that the participant has changed the form now, or at that time if a draft was restored. */
+    function noteChange(wall = Date.now()) {
+        changed = { steady: performance.now() - Math.max(0, Date.now() - wall), wall };
     }
 
     function sizeOf(data) {
@@ -49,6 +62,7 @@
         const mine = unsent;
         const signal = abortAfter(ANSWER_WITHIN + mine.size / BYTES_PER_MILLISECOND);
         mine.isTrying = true;
+        if (isTimed) mine.body.set("_uproot_age", String(age()));
         try {
             const headers = { Accept: "application/json" };
             const answer = await fetch(place(), { method: "POST", body: mine.body, headers, redirect: "manual", cache: "no-store", signal });
@@ -72,13 +86,20 @@
 
     /* A redirect means that the form was stored; other answers are JSON. */
     async function take(answer) {
-        if (answer.type === "opaqueredirect" || answer.status === 410) return leave("./");
+        if (answer.type === "opaqueredirect") return stored();
+        if (answer.status === 410) return leave("./");
         const reply = await answer.json().catch(() => ({}));
         if (reply.go) leave(reply.go);
         else if (reply.say) giveBack(reply.say);
         else if (answer.ok) leave("./");
-        else retry(1000 * (Number(reply.again) || 0));
+        else retry(1000 * (Number(reply.again) || Number(answer.headers.get("Retry-After")) || 0));
         return undefined;
+    }
+
+    function stored() {
+        if (unsent.data.has("_uproot_back")) uproot.inner.leaveDraft();
+        else uproot.inner.forgetDraft();
+        leave("./");
     }
 
     function leave(address) {
@@ -99,12 +120,12 @@
         showNotice();
         if (unsent.tries >= TRIES_BY_SCRIPT && link.isOpen && !atLeast && sendPlainly()) return;
         const delay = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** unsent.tries) * (0.5 + Math.random() / 2);
-        timer = setTimeout(go, Math.max(atLeast, delay));
+        timer = setTimeout(go, Math.max(Math.min(atLeast, LONGEST_WAIT), delay));
     }
 
     /* An author's content policy may forbid fetch; a form without files can be sent without it. */
     function sendPlainly() {
-        const pairs = Array.from(unsent.data);
+        const pairs = [...unsent.data, ...(isTimed ? [["_uproot_age", String(age())]] : [])];
         if (pairs.some(([, value]) => typeof value !== "string")) return false;
         const form = build("form", { method: "post", hidden: "" }, ...pairs.map(([name, value]) => build("input", { type: "hidden", name, value })));
         document.body.append(form);
@@ -151,6 +172,7 @@
 
     Object.assign(uproot.inner, {
         sendForm: send,
+        noteChange,
         isSending: () => unsent !== null,
         forgetForm() { unsent = null; },
     });

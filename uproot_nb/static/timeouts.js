@@ -18,7 +18,7 @@
     const limited = typeof boot.timeout === "number";
     let total = boot.timeout;
     let start = performance.now();
-    let stopped = boot.state === "paused";
+    let stopped = boot.state === "paused" || Boolean(boot.stopped);
     let ticking = null;
     const script = document.currentScript.src;
     let before = limited ? boot.timeout : 0;
@@ -67,6 +67,7 @@
         overdue = null;
         [total, stopped, start] = [clock.remaining, clock.stopped, performance.now()];
         before = total;
+        close(false);
         tick();
     }
 
@@ -106,8 +107,15 @@
     /* The server decides when: here time may be up a moment earlier or later. */
     function end() {
         announcer().textContent = text("Time is up.");
+        close(true);
         overdue = setTimeout(knock, SERVER_ACTS_WITHIN);
         if (!link.isOpen) showWhyItStays();
+    }
+
+    /* What is entered from now on would be too late. */
+    function close(isOver) {
+        const form = document.getElementById("uproot-form");
+        if (form && !uproot.inner.isSending()) form.inert = isOver;
     }
 
     /* Once the connection is back, the server acts; if only the socket is lost, send the form. */
@@ -130,7 +138,15 @@
         post({ _uproot_timeout: "1" }, true);
     }
 
+    /* The server has gone on without this form, or will: it gets what was entered before. */
+    function sendLate() {
+        if (!limited || sent || remaining() > 0 || !document.getElementById("uproot-form")) return false;
+        send();
+        return sent && uproot.inner.isSending();
+    }
+
     happenings.addEventListener("timeout", send);
+    uproot.inner.sendLate = sendLate;
     happenings.addEventListener("clock", ({ detail }) => limited && set(detail));
     uproot.pageTimeoutRemainingMs = remaining;
 

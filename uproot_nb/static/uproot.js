@@ -1,10 +1,10 @@
 /* uproot: the API for a page's own JavaScript. One plain script; it needs no build step.
  *
  * It reads <script type="application/json" id="uproot-page">, which comes before it, holds a
- * WebSocket to the server open, sends calls, delivers pushes exactly once and in order, and shows
+ * connection to the server open, sends calls, delivers pushes exactly once and in order, and shows
  * the participant when the connection is lost. Its texts come from there too, in the participant's
- * language: `"texts": {"English": "…"}`. The scripts sending.js, dialogs.js, timeouts.js,
- * simulate.js and waiting.js use `uproot.inner`, which is internal.
+ * language: `"texts": {"English": "…"}`. The scripts drafts.js, leftovers.js, sending.js, dialogs.js,
+ * timeouts.js, simulate.js, waiting.js and presence.js use `uproot.inner`, which is internal.
  */
 (() => {
     "use strict";
@@ -12,11 +12,12 @@
     const PING_EVERY = 20000;       // milliseconds, like all times below
     const PONG_WITHIN = 10000;
     const PONG_WITHIN_ON_RETURN = 3000;
-    const OPEN_WITHIN = 10000;
+    const OPEN_WITHIN = 20000;      // A WebSocket, or else plain requests.
     const STEADY_AFTER = 5000;
     const FIRST_RETRY = 200;
     const LAST_RETRY = 10000;
     const ACK_EVERY = 300;
+    const OPEN = 1;                 // the readyState of a connection that works
     const SHOW_LOSS_AFTER = 1000;
     const FORGET_SUBMIT_AFTER = 8000;
     const REPORT_EVERY = 2000;
@@ -49,12 +50,12 @@
         held: () => text("The study is paused. Your answers are kept and sent as soon as it continues."),
     };
 
-    /* ---- The link: a WebSocket that reconnects ------------------------------------------- */
+    /* ---- The link: a connection that is made again when it is lost ------------------------------------------- */
 
     class Link {
-        constructor(address, { opened, received, lost }) {
+        constructor(address, { opened, received, lost, blocked }) {
             this.address = address;
-            this.on = { opened, received, lost };
+            this.on = { opened, received, lost, blocked };
             this.socket = null;
             this.timers = {};
             this.attempt = 0;
@@ -62,7 +63,7 @@
         }
 
         get isOpen() {
-            return this.socket !== null && this.socket.readyState === WebSocket.OPEN;
+            return this.socket !== null && this.socket.readyState === OPEN;
         }
 
         begin() {
@@ -72,12 +73,13 @@
 
         connect() {
             this.drop();
-            const socket = new WebSocket(this.address());
+            const socket = new UprootConnection(this.address());
             this.socket = socket;
             this.after("deadline", OPEN_WITHIN, () => this.lose(0));
             socket.onopen = () => this.open();
             socket.onmessage = (event) => this.receive(event.data);
             socket.onclose = (event) => this.lose(event.code);
+            socket.onblocked = () => this.on.blocked();
         }
 
         open() {
@@ -138,7 +140,7 @@
             const socket = this.socket;
             this.socket = null;
             if (socket === null) return;
-            socket.onopen = socket.onmessage = socket.onclose = null;
+            socket.onopen = socket.onmessage = socket.onclose = socket.onblocked = null;
             socket.close();
         }
 
@@ -477,9 +479,9 @@
     }
 
     /* Loads the page again; unlike location.reload(), it never repeats a form. A form that is being
-     * sent comes first: its answer says where to go. */
+     * sent comes first, and one whose time is up: its answer says where to go. */
     function reload() {
-        if (uproot.inner.isSending()) return;
+        if (uproot.inner.isSending() || uproot.inner.sendLate()) return;
         location.replace(location.pathname + location.search);
     }
 
@@ -492,10 +494,15 @@
     }
 
     function address() {
-        const url = new URL(`ws?page=${boot.page}&since=${pushes.seen}`, location.href);
-        url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-        url.hash = "";
-        return url.href;
+        return `ws?page=${boot.page}&since=${pushes.seen}`;
+    }
+
+    /* Reports something about this page to the kernel, for those who listen by PageReports; no answer
+     * comes. False if it was not sent: report it again on "ready", "reconnect" or "state". */
+    function report(what, data) {
+        if (!link.isOpen || condition.state !== "running") return false;
+        link.send(JSON.stringify({ op: "report", what, data }, (_, value) => (typeof value === "string" ? wellFormed(value) : value)));
+        return true;
     }
 
     function updateStore(changes) {
@@ -533,9 +540,27 @@
         const waited = memory.read("uproot-waited");
         memory.drop("uproot-waited");
         if (!waited || boot.wait || !document.hidden) return;
+        callBack(text("Ready to continue"));
+    }
+
+    /* Calls a participant back to a hidden tab: by its title, and by a notification if one was asked
+     * for. It comes from this page, whose window it brings to the front. */
+    function callBack(words) {
         const title = document.title;
-        document.title = `● ${text("Ready to continue")}`;
-        document.addEventListener("visibilitychange", () => { document.title = title; }, { once: true });
+        document.title = `● ${words}`;
+        const isWanted = window.Notification && Notification.permission === "granted" && memory.read("uproot-alert") === "yes";
+        const note = isWanted ? attempt(() => new Notification(words, { body: title, tag: "uproot" }), false) : null;   // Android's Chrome has none.
+        if (note) note.onclick = () => window.focus();
+        document.addEventListener("visibilitychange", () => {
+            document.title = title;
+            if (note) note.close();
+        }, { once: true });
+    }
+
+    /* Follows the player to another page; a hidden wait page may sound before. */
+    function follow() {
+        const going = new CustomEvent("going", { cancelable: true, detail: { go: reload } });
+        if (happenings.dispatchEvent(going)) reload();
     }
 
     /* ---- Messages from the server -------------------------------------------------------------------- */
@@ -555,7 +580,7 @@
 
     const actions = {
         // This page may already be the one to which the player was moved.
-        reload: (frame) => (frame.entered === undefined || frame.entered !== boot.entered) && reload(),
+        reload: (frame) => (frame.entered === undefined ? uproot.inner.exchange() : frame.entered !== boot.entered && follow()),
         redirect: ({ url }) => redirect(url),
         submit: ({ timeout }) => (timeout ? happenings.dispatchEvent(new Event("timeout")) : post({})),
         clock: (frame) => frame.entered === boot.entered && happenings.dispatchEvent(new CustomEvent("clock", { detail: frame })),
@@ -584,6 +609,10 @@
             if (code === GOOD_BYE.ended) giveUp("SessionClosed", text(STATES.closed), false);
             const hopeless = code === GOOD_BYE.badFrame || code === GOOD_BYE.badToken;
             if (hopeless || (code === GOOD_BYE.tooLarge && !calls.refuseLargest())) giveUp("Disconnected", text("The connection was lost. Please reload this page."), true);
+        },
+
+        blocked() {
+            notices.showLoss(text("This page cannot stay connected here. Please try another browser, device or network."), true);
         },
     });
     const calls = new Calls(link);
@@ -700,7 +729,7 @@
 
         I,
     };
-    uproot.inner = { attempt, boot, build, condition, happenings, isEnter, updateStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, text, unsentWords };
+    uproot.inner = { attempt, boot, build, callBack, condition, happenings, isEnter, updateStore, link, memory, namedError, notices, noteSubmitted, post, randomWord, report, text, unsentWords };
     window.I = I;
     window.C = window.C || uproot.C;
     if (!off.includes("terms")) window._ = text;

@@ -11,12 +11,13 @@
 
     const I = uproot.I;
 
-    function show({ here, needed }) {
+    function show({ here, needed, waiting }) {
         const known = Number.isInteger(here) && Number.isInteger(needed) && needed > 0;
         const words = known ? wordsFor(needed - here) : "";
         showPlaces(known ? here : 0, known ? needed : 0);
         document.title = known ? `(${Math.min(here, needed)}/${needed}) ${title}` : title;
         if (I("uproot-awaited")) I("uproot-awaited").textContent = words;
+        if (I("uproot-gathered")) I("uproot-gathered").textContent = known ? text("Here: {here} of {needed}", { here, needed }) : countOf(waiting);
         announceSoon(words);
     }
 
@@ -24,6 +25,11 @@
         if (missing <= 0) return text("Everybody is here.");
         if (missing === 1) return text("Please wait for one more participant.");
         return text("Please wait for {count} more participants.", { count: missing });
+    }
+
+    /* Where a rule of the author's decides, only their number is known. */
+    function countOf(waiting) {
+        return Number.isInteger(waiting) && waiting > 0 ? text("Waiting: {count}", { count: waiting }) : "";
     }
 
     /* One dot for each participant needed; for many participants, only the text. */
@@ -49,8 +55,9 @@
 
     uproot.onCustomEvent("_uproot_wait", ({ detail }) => show(detail.data || {}));
     uproot.onStart(() => {
-        const { here, needed } = I("uproot-wait")?.dataset || {};
+        const { here, needed, waiting } = I("uproot-wait")?.dataset || {};
         if (needed) show({ here: Number(here), needed: Number(needed) });
+        else if (waiting) show({ waiting: Number(waiting) });
     });
     window.addEventListener("pagehide", () => memory.store("uproot-waited", "yes"));
 })();

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from uproot_nb.templating.prose_blocks import place_lines, settle_marks
 
-__all__ = ["PARAGRAPH", "Prose", "paragraph", "read_prose"]
+__all__ = ["PARAGRAPH", "Prose", "paragraph", "plain_prose", "read_prose"]
 
 PARAGRAPH = "uproot_paragraph"
 """The name of the template filter `paragraph`."""
@@ -72,6 +72,15 @@ def read_prose(environment: Environment, text: str, name: str, *, portable: bool
     # The newlines stay, so that errors in the rest have the right line.
     rest = "\n" * heading.group().count("\n") + source[heading.end() :]
     return Prose(heading.group(1), rest, lines)
+
+
+def plain_prose(text: str) -> tuple[Markup, Markup]:
+    """Convert an author's Markdown without Jinja tags; return its first heading, and the rest."""
+    html = str(_TO_HTML(text))
+    heading = re.match(r"\s*<h1>(.*?)</h1>", html, re.DOTALL)
+    if heading is None:
+        return Markup(""), Markup(html)
+    return Markup(heading[1]), Markup(html[heading.end() :])
 
 
 def paragraph(content: str) -> Markup:

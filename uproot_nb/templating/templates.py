@@ -22,13 +22,12 @@ from uproot_nb.experiment.hints import hint_for_template
 from uproot_nb.languages.catalogs import Catalogues, WatchedCatalogues
 from uproot_nb.languages.codes import ENGLISH, direction
 from uproot_nb.templating.empty_names import EmptyName, empty_names
-from uproot_nb.templating.formatting import fmtnum, to
-from uproot_nb.templating.markdown import PARAGRAPH, Prose, paragraph, read_prose
+from uproot_nb.templating.markdown import Prose, read_prose
+from uproot_nb.templating.own_templates import OUR_FOLDER, OWN_FILTERS, OwnTemplates
 from uproot_nb.templating.translation import install_translation, translate_blocks
 
 __all__ = ["TemplateSource", "Templates"]
 
-OUR_FOLDER = Path(__file__).resolve().parent.parent / "templates"
 BLOCKS = frozenset({
     "title", "head", "pre_container", "main", "late", "pre_form", "header_start", "timeoutbox",
     "header_end", "form_start", "pre_main", "titlearea", "main_full_width", "main2",
@@ -72,7 +71,7 @@ class Templates:
 
     Args:
         folders: the folders to search, in order; the package's own follows.
-        version: the version in the address of static files, `static(path)`.
+        version: the version in the address of static files, `internalstatic(path)`.
         cells: the templates of `%%template` cells by page name; may change at any time.
         encode: writes JSON, for the page's script and for the filter `tojson`.
         watched: the texts in other languages; by default those of *folders*.
@@ -123,10 +122,12 @@ class Templates:
         edition = self._edition(self.catalogues, boot, context)
         return edition._fill("End", edition._ours("End.html"), context or {}, boot)
 
-    def render_own(self, name: str, context: Mapping[str, Any]) -> str:
-        """Render one of our own pages, such as "Room", for somebody who is not a player yet."""
+    def render_own(
+        self, name: str, context: Mapping[str, Any], boot: Mapping[str, Any] | None = None
+    ) -> str:
+        """Render one of our own pages, such as "Room"; with *boot* it connects as a player's."""
         edition = self._edition(self.catalogues, None, context)
-        return edition._fill(name, edition._ours(f"{name}.html"), context, None)
+        return edition._fill(name, edition._ours(f"{name}.html"), context, boot)
 
     def render_failure(
         self, boot: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None
@@ -226,7 +227,8 @@ class Templates:
     # ---- compiling ------------------------------------------------------------------------
 
     def _new_environment(self) -> jinja2.Environment:
-        own = jinja2.FileSystemLoader(OUR_FOLDER)
+        # Filters of others may mean something else to our templates as soon as they are compiled.
+        own = jinja2.FileSystemLoader(OUR_FOLDER) if self._filters else OwnTemplates()
         environment = jinja2.Environment(
             # An author's Base.html may replace ours, and extend it as "uproot_nb/Base.html".
             loader=jinja2.ChoiceLoader(
@@ -240,14 +242,13 @@ class Templates:
             undefined=self._undefined,
         )
         environment.globals.update({name: getattr(builtins, name) for name in BUILTINS})
-        environment.globals["static"] = self.static
-        environment.filters.update(to=to, fmtnum=fmtnum, tojson=self._json, repr=repr)
-        environment.filters[PARAGRAPH] = paragraph
+        environment.globals.update(internalstatic=self.static, static=self.static)
+        environment.filters.update(OWN_FILTERS, tojson=self._json)
         environment.filters.update(self._filters)
         return environment
 
     def static(self, path: str) -> str:
-        """Return the address of a static file, relative to a player's page."""
+        """Return the address of a file of the package, relative to a player's page."""
         return f"../../static/{self._version}/{path}"
 
     def _json(self, value: Any) -> Markup:

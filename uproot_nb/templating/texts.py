@@ -5,8 +5,8 @@ from __future__ import annotations
 from uproot_nb.templating.argument_texts import ARGUMENT_TEXTS
 
 __all__ = [
-    "CALL_TEXTS", "CALM", "INTERRUPTED", "LEFT", "NOT_KEPT", "NO_SUCH_ACTION", "SCRIPT_TEXTS",
-    "TEMPLATE_TEXTS", "TEXTS", "UNREADABLE",
+    "CALL_TEXTS", "CALM", "INTERRUPTED", "LEFT", "NOT_KEPT", "NO_SUCH_ACTION",
+    "REQUIREMENT_TEXTS", "SCRIPT_TEXTS", "TEMPLATE_TEXTS", "TEXTS", "UNREADABLE",
 ]  # fmt: skip
 
 CALM = "Something went wrong. Please try again, or tell the person who runs this study."
@@ -25,6 +25,7 @@ CALL_TEXTS = (
 SCRIPT_TEXTS = (
     "Connecting…",
     "Reconnecting…",
+    "This page cannot stay connected here. Please try another browser, device or network.",
     "One moment, please…",
     "The connection was lost. Please reload this page.",
     "The study is paused. Please stay on this page; it continues automatically.",
@@ -48,10 +49,39 @@ SCRIPT_TEXTS = (
     "Please wait for {count} more participants.",
     "Everybody is here.",
     "Ready to continue",
+    "Here: {here} of {needed}",
+    "Waiting: {count}",
+    "Are you still there?",
+    "Please answer within {seconds} seconds.",
+    "You will not be put into a group until you answer.",
+    "Yes, I am here",
+    "Do you want to leave the study?",
+    "You cannot come back afterwards.",
+    "Leave the study",
+    "Go on waiting",
+    "You will leave the study as soon as the connection is back.",
+    "You will leave the study as soon as it continues.",
+    "This page has been corrected. Please reload it when you are ready;"
+    " some of what you have entered will be lost.",
 )
 """The texts of `static/*.js`. A page's JSON has the translations: `"texts": {english: …}`."""
 
+REQUIREMENT_TEXTS = (
+    "Please use a computer for this page.",
+    "Please use a phone or a tablet for this page.",
+    "Please make this window larger.",
+    "Please use a mouse or a touchpad for this page.",
+    "This browser cannot show pages in full screen. Please use another one.",
+    "The page continues automatically as soon as this is so.",
+    "This page is shown in full screen.",
+    "Show in full screen",
+    "Please return to full screen to go on.",
+    "The time goes on meanwhile.",
+)
+"""The texts of `static/requirements.js`, for pages that require something of the browser."""
+
 TEMPLATE_TEXTS = (
+    "All places are taken",
     "Study",
     "Skip to the content",
     "This page needs JavaScript. Please switch it on and reload the page.",
@@ -62,6 +92,21 @@ TEMPLATE_TEXTS = (
     "Thank you",
     "This session is finished. Thank you for taking part.",
     "You may close this page.",
+    "You have decided not to take part. Thank you for your time.",
+    "This study is looking for other participants. Thank you for your interest.",
+    "Not enough other participants have come. Thank you for waiting.",
+    "Your time was up, so the study has ended for you. Thank you for taking part.",
+    "You were away for a while, and the study went on without you. Thank you for taking part.",
+    "Your place in this study has ended."
+    " If you did not expect this, please tell the person who runs this study.",
+    "Thank you for your interest.",
+    "Your code",
+    "Copy",
+    "Copied.",
+    "Please copy the code by hand.",
+    "The next page opens by itself in {count} s.",
+    "This page stays open.",
+    "Stay on this page",
     "Something went wrong",
     "Something went wrong on this page."
     " Please tell the person who runs this study; you can try again.",
@@ -70,7 +115,12 @@ TEMPLATE_TEXTS = (
     "Please wait for the others.",
     "Please wait for one more participant.",
     "Please wait for {count} more participants.",
+    "Here: {here} of {needed}",
+    "Waiting: {count}",
     "This page continues automatically. Please keep it open.",
+    "Alert me when it continues",
+    "You have waited for a long time. You may leave now.",
+    "Leave the study",
     "Welcome",
     "Thank you for taking part in this study. It begins as soon as you are ready.",
     "Start",
@@ -112,8 +162,17 @@ TEMPLATE_TEXTS = (
     "Units traded",
     "You have bought",
     "You have sold",
+    "Print",
+    "Save a copy",
+    "I do not agree",
+    "If you do not take part, the study ends here for you. Are you sure?",
+    "Yes, I do not take part",
+    "What you have agreed to",
+    "Before you go on",
+    "I cannot do this",
+    "One moment: your browser is being checked.",
 )
 """The texts of `templates/*.html`, in `_()`."""
 
-TEXTS = tuple(dict.fromkeys(SCRIPT_TEXTS + TEMPLATE_TEXTS))
+TEXTS = tuple(dict.fromkeys(SCRIPT_TEXTS + REQUIREMENT_TEXTS + TEMPLATE_TEXTS))
 """All of them, each once; the shipped languages translate exactly these."""

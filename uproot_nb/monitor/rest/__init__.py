@@ -1,0 +1,1 @@
+"""The REST API: a session's facts, events, exports and actions, for programs with a token."""
