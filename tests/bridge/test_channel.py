@@ -1,19 +1,35 @@
-"""What every channel does, in memory or by stream."""
+"""What every channel does, in memory, by stream or over NATS."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from uproot_nb.bridge.channel import Channel, memory_pair
+from tests.components.nats_server import NatsServer, nats_server
+from uproot_nb.bridge.channel import MOST_UNSENT_BYTES, Accept, Channel, memory_pair
 from uproot_nb.bridge.discovery import Discovery
-from uproot_nb.bridge.messages import AddPlayers, BridgeMessage, Misuse, Reply, SocketClosed
+from uproot_nb.bridge.messages import (
+    AddPlayers,
+    BridgeMessage,
+    FromKernel,
+    FromServer,
+    Misuse,
+    Reply,
+    SocketClosed,
+)
+from uproot_nb.bridge.nats.broker import open_broker
+from uproot_nb.bridge.nats.broker_address import BrokerAddress
+from uproot_nb.bridge.nats.nats_channel import Inbox
+from uproot_nb.bridge.nats.subjects import new_id
 from uproot_nb.bridge.stream import dial, listen
+
+__all__ = ["nats_server"]
 
 pytestmark = pytest.mark.asyncio
 
@@ -43,7 +59,27 @@ async def until(truth: Callable[[], Any]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest_asyncio.fixture(params=["memory", "stream"])
+@asynccontextmanager
+async def over_nats(nats: NatsServer, kernel: End, accepted: Accept) -> AsyncIterator[None]:
+    """Open the kernel's end and the server's of one virtual stream, on two connections."""
+    address = BrokerAddress.parse(nats.url)
+    brokers = [await open_broker(address) for _ in range(2)]
+    inboxes = [Inbox(broker, lambda envelope: None) for broker in brokers]
+    subjects = [f"test.{new_id()}" for _ in inboxes]
+    for inbox, subject in zip(inboxes, subjects, strict=True):
+        await inbox.listen(subject)
+    near, number = inboxes[0].channel(subjects[1], FromServer)
+    far, _ = inboxes[1].channel(subjects[0], FromKernel, number)
+    near.open(kernel.receive, kernel.left)
+    far.open(*accepted(far, "kernel-id"))
+    kernel.channel = near
+    yield
+    for inbox, broker in zip(inboxes, brokers, strict=True):
+        inbox.close()
+        await broker.close()
+
+
+@pytest_asyncio.fixture(params=["memory", "stream", "nats"])
 async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[End, End]]:
     """The kernel's and the server's end of a new channel."""
     kernel, server = End(), End()
@@ -56,6 +92,10 @@ async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "memory":
         kernel.channel, _ = memory_pair(kernel.receive, kernel.left, accepted, "kernel-id")
         yield kernel, server
+    elif request.param == "nats":
+        nats = request.getfixturevalue("nats_server")
+        async with over_nats(nats, kernel, accepted):
+            yield kernel, server
     else:
         listener = await listen(tmp_path, "t", accepted)
         found = Discovery(listener.address, "t", "", 1)
@@ -143,3 +183,14 @@ async def test_names_of_any_script_pass(ends: tuple[End, End]) -> None:
     await until(lambda: server.heard and kernel.heard)
     assert server.heard == [AddPlayers("s", {"t": "Ünïcødé 玩家"})]
     assert kernel.heard == [SocketClosed(1, "s", "玩家")]
+
+
+async def test_one_long_message_is_no_reason_to_leave(ends: tuple[End, End]) -> None:
+    kernel, server = ends
+    long = MOST_UNSENT_BYTES + 5_000_000
+    kernel.channel.send(Reply(1, b"x" * long))
+    await asyncio.sleep(0)
+    kernel.channel.send(Reply(2, b"then"))
+    await until(lambda: len(server.heard) == 2)
+    assert server.heard[0] == Reply(1, b"x" * long)
+    assert not kernel.channel.closed

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.bridge import stream
-from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.channel import MOST_UNSENT_BYTES, Channel
 from uproot_nb.bridge.discovery import Discovery
 from uproot_nb.bridge.messages import (
     VERSION,
@@ -358,3 +358,33 @@ async def test_tcp_serves_where_there_are_no_unix_sockets(
     await until(lambda: server.heard)
     channel.close()
     server.listener.close()
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_reads_nothing_is_left_before_memory_runs_out(tmp_path: Path) -> None:
+    """The sockets come back with the kernel's next channel, and catch up from the log."""
+    opened: list[asyncio.StreamWriter] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(framed(Welcome("http://h/", VERSION)))
+
+    place = tmp_path / "s"
+    deaf = await asyncio.start_unix_server(greet, str(place))
+    left: list[bool] = []
+    found = Discovery(f"unix:{place}", TOKEN, "", os.getpid())
+    channel = await dial(found, lambda messages: None, lambda: left.append(True))
+    most = 0
+    for number in range(400):
+        if channel.closed:
+            break
+        channel.send(Reply(number, b"x" * 500_000))
+        await asyncio.sleep(0)
+        most = max(most, channel.unsent)
+    await until(lambda: left)
+    assert left == [True]
+    assert channel.closed
+    assert MOST_UNSENT_BYTES < most < MOST_UNSENT_BYTES + 2_000_000
+    opened[0].close()
+    deaf.close()

@@ -140,7 +140,7 @@ def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.Mo
         monkeypatch.setattr("uproot_nb.session.journal." + name, value)
     log = Faulty()
     saved: list[int] = []
-    monkeypatch.setattr("uproot_nb.notebook.serve.MemoryLog", lambda: log)
+    monkeypatch.setattr("uproot_nb.log.places.MemoryLog", lambda: log)
     save = log.save_snapshot
 
     def save_snapshot(snapshot: Any) -> None:

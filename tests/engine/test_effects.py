@@ -1,21 +1,25 @@
 """Effects: what happens outside of a session happens once, after the commit, and not in a rerun."""
-# ruff: noqa: ANN001, ANN201, C408, RUF012  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201, ANN202, C408, RUF012  (authors' code is written as authors write it)
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running import Browser, Faulty, serving, until
+from tests.running import Browser, Faulty, Rejected, serving, until
 from uproot_nb import (
     Page,
     StringField,
@@ -126,7 +130,7 @@ async def test_nothing_is_written_before_the_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = Faulty()
-    monkeypatch.setattr("uproot_nb.notebook.serve.MemoryLog", lambda: log)
+    monkeypatch.setattr("uproot_nb.log.places.MemoryLog", lambda: log)
     monkeypatch.setattr(journal, "RETRY_SECONDS", 0.02)
     with serving(Check) as run:
         ann = await Browser.open(run)
@@ -160,6 +164,26 @@ async def test_rows_of_live_methods_and_of_other_rounds_stay() -> None:
         await until(lambda: accounts() == ["a", "a", "b"])
 
 
+async def test_what_a_live_method_has_done_before_it_fails_stays() -> None:
+    """`once` stays, too: without the row, nobody would ever be paid."""
+
+    class Claim(Page):
+        """Claim."""
+
+        @live
+        def claim(page, player):
+            player.claimed = once(player, "claim")
+            append_to_csv(FILE, {"player": player.name, "account": "mine"})
+            raise ValueError("a bug after that")
+
+    with serving(Claim) as run:
+        ann = await Browser.open(run)
+        with pytest.raises(Rejected):
+            await ann.call("claim")
+        await until(lambda: accounts() == ["mine"])
+        assert run.players[0].claimed is True
+
+
 async def test_a_hook_that_fails_writes_nothing() -> None:
     with serving(Payment, Check) as run:
         ann = await Browser.open(run)
@@ -168,6 +192,74 @@ async def test_a_hook_that_fails_writes_nothing() -> None:
         await ann.submit(account="right")
         await until(accounts)
         assert accounts() == ["right"]
+
+
+class Account(Page):
+    """Your account."""
+
+    fields = dict(iban=StringField(label="IBAN"))
+    stealth_fields = ("iban",)
+
+    def handle_stealth_fields(page, player, data):
+        append_to_csv("accounts.csv", {"player": player.name, **data}, private=True)
+        if data["iban"] == "a bug":
+            raise ValueError("a bug")
+        if data["iban"] == "refused":
+            return "Please check."
+
+
+class Done(Page):
+    """Done."""
+
+
+def everything() -> bytes:
+    """Return what the folder's files have, with the hidden ones and without the log."""
+    files = [one for one in Path.cwd().iterdir() if "sqlite3" not in one.name]
+    return b"".join(one.read_bytes() for one in files)
+
+
+@pytest.mark.parametrize("iban", ["a bug", "refused"])
+async def test_a_row_of_a_form_that_is_not_stored_is_in_no_file(iban: str) -> None:
+    with serving(Account, Done) as run:
+        ann, bob = await Browser.open(run), await Browser.open(run, 1)
+        await bob.submit(iban="good")
+        await ann.submit(iban=iban)
+        await until(lambda: b"good" in everything() and iban.encode() not in everything())
+    assert iban.encode() not in everything()
+
+
+async def test_nobody_else_can_read_the_rows_that_wait() -> None:
+    with serving(Account, Done) as run:
+        ann = await Browser.open(run)
+        await ann.submit(iban="good")
+        await until(lambda: Path("accounts.csv").exists())
+    for name in ("accounts.csv", ".accounts.csv.waiting"):
+        assert Path(name).stat().st_mode & 0o777 == 0o600, name
+
+
+async def test_at_the_end_no_row_waits_that_no_effect_needs() -> None:
+    """As of a kernel that was killed before it could delete a row."""
+    path = Path("accounts.csv").absolute()
+    with serving(Account, Done) as run:
+        ann = await Browser.open(run)
+        await ann.submit(iban="good")
+        await until(lambda: path.exists())
+        WaitingRows(path, run.session.name).put("unknown", "", {"iban": "never committed"})
+        WaitingRows(path, "another").put("other", "", {"iban": "of another session"})
+    assert b"never committed" not in everything()
+    assert b"of another session" in everything()
+
+
+def test_what_a_killed_kernel_left_is_deleted_at_the_next_start() -> None:
+    path = Path("accounts.csv").absolute()
+    options: dict[str, Any] = {"name": "m", "embedded": True, "port": 0, "namespace": {}}
+    with serve([Account], db="log.sqlite3", **options) as run, run.lock:
+        run._runtime.effects.append_row(path, {"iban": "good"}, "", True)
+    left = WaitingRows(path, "m")
+    left.put("unknown", "", {"iban": "never committed"})
+    path.with_name(".accounts.csv.new").write_bytes(b"half of a table")
+    serve([Account], db="log.sqlite3", **options).close()
+    assert everything() == b"iban\r\ngood\r\n"
 
 
 def test_a_row_with_a_key_takes_the_place_of_the_last_one() -> None:
@@ -181,6 +273,90 @@ def test_a_row_that_somebody_has_edited_is_not_looked_for_in_vain() -> None:
     Path(FILE).write_text("account\nedited\n")
     append_to_csv(FILE, {"account": "2"}, key="a")
     assert accounts() == ["edited", "2"]
+
+
+HIDDEN = [Path(".payments.csv.key"), Path(".payments.csv.waiting")]
+
+
+def test_nobody_can_try_account_numbers_on_what_is_left_of_a_row() -> None:
+    append_to_csv(FILE, {"account": "DE89"}, key="a")
+    secret, left = (path.read_bytes() for path in HIDDEN)
+    line = b"DE89"
+    assert [path.stat().st_mode & 0o777 for path in HIDDEN] == [0o600] * 2
+    assert len(secret) == 32
+    assert secret not in left
+    for text in (line, line + b"\n", line + b"\r\n"):
+        digest = hashlib.sha256(text)
+        assert digest.digest() not in left
+        assert digest.hexdigest().encode() not in left
+
+
+def test_digests_that_an_earlier_version_wrote_get_a_key() -> None:
+    Path(FILE).write_bytes(b"account\r\n1\r\n")
+    digest = hashlib.sha256(b"1").hexdigest()
+    with closing(sqlite3.connect(HIDDEN[1])) as store, store:
+        store.execute("CREATE TABLE written(key TEXT PRIMARY KEY, digest TEXT NOT NULL)")
+        store.execute("INSERT INTO written VALUES ('key/a', ?)", (digest,))
+    append_to_csv(FILE, {"account": "2"}, key="b")
+    assert digest.encode() not in HIDDEN[1].read_bytes()
+    append_to_csv(FILE, {"account": "3"}, key="a")
+    assert accounts() == ["3", "2"]
+
+
+def test_without_the_table_or_the_key_no_row_is_known_again() -> None:
+    append_to_csv(FILE, {"account": "1"}, key="a")
+    HIDDEN[0].unlink()
+    append_to_csv(FILE, {"account": "2"}, key="a")
+    assert accounts() == ["1", "2"]
+    Path(FILE).unlink()
+    WaitingRows(Path(FILE)).retain_only(set())
+    assert not any(path.exists() for path in HIDDEN)
+    append_to_csv(FILE, {"account": "3"}, key="a")
+    assert accounts() == ["3"]
+
+
+GOING: list[str] = []
+"""What the hooks that wait have reached, and what they may do."""
+
+
+class Patient(Page):
+    """Its hooks wait after they have stored the account."""
+
+    fields = dict(iban=StringField(label="IBAN"))
+    stealth_fields = ("iban",)
+
+    async def handle_stealth_fields(page, player, data):
+        append_to_csv("accounts.csv", {"player": player.name, **data}, private=True)
+        await asyncio.sleep(0)
+
+    async def after_once(page, player):
+        after_commit(pay, player, 1)
+        GOING.append("stored")
+        while "go on" not in GOING:
+            await asyncio.sleep(0)
+        if "fail" in GOING:
+            raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_what_a_hook_that_waits_does_outside_happens_once_it_has_ended(fails: bool) -> None:
+    GOING[:] = ["fail"] if fails else []
+    paid.clear()
+    with serving(Patient, Done) as run:
+        ann = await Browser.open(run)
+        leaving = asyncio.create_task(ann.submit(iban="good"))
+        await until(lambda: "stored" in GOING)
+        world = run._runtime.world
+        await until(lambda: world.journal.committed == world.journal.seq)
+        run._runtime.wait_for(run._runtime.effects.settle())
+        assert not Path("accounts.csv").exists()
+        assert (len(world.state.effects), paid) == (2, [])
+        GOING.append("go on")
+        assert (await leaving).code == (500 if fails else 303)
+        await until(lambda: not world.state.effects)
+    assert Path("accounts.csv").exists() is not fails
+    assert bool(paid) is not fails
+    assert not fails or b"good" not in everything()
 
 
 def test_a_row_that_comes_while_the_file_of_waiting_rows_is_removed_is_kept(

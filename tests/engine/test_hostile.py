@@ -21,8 +21,8 @@ from tornado.websocket import WebSocketClosedError
 from tests.running import Browser, serving
 from uproot_nb import Page, live, notify, open_log, players, rerun
 
-EXAMPLES = 1200
-"""Batches of frames: about two minutes."""
+BATCHES = [200, pytest.param(1200, marks=pytest.mark.slow)]
+"""Batches of frames: about twenty seconds, and two minutes."""
 
 KERNEL = """
 import time
@@ -140,6 +140,10 @@ OTHERS = st.one_of(
         ),
         STRINGS, STRINGS, NUMBERS,
     ),
+    st.builds(
+        lambda what, data: f'{{"op":"report","what":{what},"data":{data}}}',
+        STRINGS | st.sampled_from(['"focus"', '"idle"', '"client"']), VALUES,
+    ),
     VALUES,
 )  # fmt: skip
 READ_BY_SOME = ["1e999", "-1e400", "1" * 400, "-" + "9" * 4301, "7", '"a"', '{"a":[1]}', "[[]]"]
@@ -152,7 +156,7 @@ WELL_FORMED = st.builds(
 FRAMES = st.lists(WELL_FORMED | CALLS | CALLS | CALLS | OTHERS, min_size=1, max_size=12)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str], Any]]:
     """A live kernel in a process of its own: its folder, the players' links, the process."""
     folder = tmp_path_factory.mktemp("arena")
@@ -209,15 +213,16 @@ async def honest(link: str, told: list[int]) -> None:
 
 
 @pytest.mark.timeout(1200)
+@pytest.mark.parametrize("examples", BATCHES)
 def test_whatever_a_participant_sends_the_session_stays_whole(
-    arena: tuple[Path, list[str], Any], tmp_path: Path
+    arena: tuple[Path, list[str], Any], tmp_path: Path, examples: int
 ) -> None:
     """The others are answered all the time; the log can be read, exported, rerun and resumed."""
     folder, links, process = arena
     told: list[int] = []
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -235,7 +240,7 @@ def test_whatever_a_participant_sends_the_session_stays_whole(
     process.wait()
     log = open_log(folder / "arena.sqlite3", "arena")
     assert {"ok", "refused"} <= set(log.calls["outcome"])
-    assert (log.calls["outcome"] == "refused").sum() > EXAMPLES / 20
+    assert (log.calls["outcome"] == "refused").sum() > examples / 20
     assert log.errors["count"].sum() >= len(log.errors)
     for form in ("csv", "parquet", "jsonl"):
         assert log.export(tmp_path / f"{form}.zip", format=form).stat().st_size > 0

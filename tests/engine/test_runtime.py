@@ -17,12 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.running import Browser, Rejected, plain, serving, together, until
 from uproot_nb import Page, create_group, live, move_to_page, notify, players
+from uproot_nb.bots.client import Client
 from uproot_nb.engine import runtime
 from uproot_nb.errors import ClosedRun
-from uproot_nb.flow.submitting import visit_token
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
+from uproot_nb.session.visits import visit_token
 
 
 class Market(Page):
@@ -83,6 +84,27 @@ async def test_a_player_is_online_while_any_tab_is_connected() -> None:
         await until(lambda: not player.online)
         kinds = run.events["kind"]
         assert kinds[kinds.isin(["connect", "disconnect"])].tolist() == ["connect", "disconnect"]
+
+
+async def test_the_log_says_what_carries_a_players_connection() -> None:
+    """One tab by a WebSocket is enough to count as connected by one."""
+    with serving(Market, names=NAMES) as run:
+        player = run.players[0]
+        link = run.link(player)
+        async with Client(link, polling=True):
+            await until(lambda: player.online)
+            async with Client(link):
+                await until(lambda: len(run.presence) == 2)
+            await until(lambda: len(run.presence) == 3)
+            assert player._state.by == "polling"
+            log = run._runtime.world.log
+            replayed = State(run._runtime.world.codec).apply_all(log.read(run.name))
+            assert replayed.players[player.name].by == "polling"
+        await until(lambda: not player.online)
+        table = run.presence
+        assert table["by"].tolist() == ["polling", "websocket", "polling"]
+        assert table["offline_time"].tolist()[:2] == table["online_time"].tolist()[1:]
+        assert table["seconds"].notna().all()
 
 
 async def test_when_the_participant_server_is_lost_the_run_finds_it_again(

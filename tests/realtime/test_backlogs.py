@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.running import Browser, Rejected, serving
+from tests.running import Browser, Rejected, serving, until
 from uproot_nb import Page, Run, live, move_to_page, notify, send_to
+from uproot_nb.bridge.messages import FAMILY_BITS, Backlog, SocketOpened
 from uproot_nb.realtime import delivery
 from uproot_nb.server.sockets import PlayerSocket
 from uproot_nb.session.wire import LARGEST_VALUE, TooLarge
@@ -458,3 +459,51 @@ async def test_a_value_that_is_too_large_is_refused_where_it_is_sent_or_returned
         assert "notify" not in set(run.events["kind"])
         send_to(run.players, "small")
         assert await ann.settle() == await bob.settle() == ["small"]
+
+
+@pytest.mark.parametrize("remembered", [500, 2], ids=["from memory", "from the log"])
+def test_a_gateway_that_reads_slowly_delays_no_other_gateways_backlogs(
+    monkeypatch: pytest.MonkeyPatch, remembered: int
+) -> None:
+    monkeypatch.setattr(delivery, "REMEMBERED", remembered)
+    with serving(First, players=1) as run:
+        runtime, name = run._runtime, run.players[0].name
+        run.advance(run.players)
+        player = run.players[0]
+        since = player._state.entered
+        for _ in range(6):
+            send_to(run.players, "x" * 200_000)
+        sent: list[Any] = []
+        reads = asyncio.Event()
+
+        async def drain(number: int) -> None:
+            if number >> FAMILY_BITS == SLOW:
+                await reads.wait()
+
+        def last_parts() -> list[int]:
+            return [one.socket for one in sent if isinstance(one, Backlog) and not one.more]
+
+        async def catch_up() -> None:
+            runtime.world.send, runtime.world.drain = sent.append, drain
+            slow = [SLOW << FAMILY_BITS | n for n in range(3)]
+            fast = [FAST << FAMILY_BITS | n for n in range(3)]
+            for number in [*slow, *fast]:
+                runtime.delivery.catch_up(
+                    SocketOpened(number, runtime.world.key, name, player.position, since)
+                )
+            await until(lambda: set(fast) <= set(last_parts()))
+            assert not set(slow) <= set(last_parts())
+            reads.set()
+            await until(lambda: not runtime.delivery._opened)
+            assert sorted(last_parts()) == sorted([*slow, *fast])
+            for number in slow:
+                frames = [f for one in sent if isinstance(one, Backlog) and one.socket == number
+                          for f in one.frames]  # fmt: skip
+                assert len(frames) == len(set(frames)) == 6
+
+        send, wait = runtime.world.send, runtime.world.drain
+        runtime.wait_for(catch_up())
+        runtime.world.send, runtime.world.drain = send, wait
+
+
+SLOW, FAST = 1, 2

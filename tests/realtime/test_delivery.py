@@ -9,8 +9,11 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.running import Browser, Rejected, serving, together, until
 from uproot_nb import (
@@ -275,6 +278,7 @@ async def test_cells_send_to_whatever_page_by_default() -> None:
 # ---- in order, exactly once ----
 
 
+@pytest.mark.long
 async def test_notifications_come_in_the_order_of_the_log() -> None:
     """From several senders at once, also from ones that await in between."""
     with serving(First, players=4) as run:
@@ -430,6 +434,57 @@ def test_what_is_remembered_for_reconnects_is_bounded_by_its_size() -> None:
     kept = [seq for seq, _ in recent.missed("p500", after, 4_000)]
     assert kept == list(range(after + 1, 4_001))
     assert len(kept) > 50
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=60), st.integers(0, 60))
+def test_pushes_to_sets_and_to_single_players_are_remembered_in_one_order(
+    pushes: list[tuple[int, bool]], since: int
+) -> None:
+    """Whatever is dropped, what is remembered has no gap after the seq that `after` says."""
+    groups = [["ann"], ["bob"], ["ann", "bob"], []]
+    recent, sent = delivery._Recent(0), []
+    with patch.multiple(delivery, REMEMBERED=6, REMEMBERED_SETS=2):
+        for seq, (which, shares) in enumerate(pushes, 1):
+            names = groups[which]
+            recent.add(seq, names, b"%d" % seq, frozenset(names) if shares else None)
+            sent += [(seq, b"%d" % seq)] if "ann" in names else []
+        after = max(since, recent.after("ann"))
+    expected = [each for each in sent if each[0] > after]
+    assert recent.missed("ann", after, len(pushes)) == expected
+
+
+def test_pushes_to_all_follow_who_moves_and_who_comes() -> None:
+    """Who is there is found once for many pushes, and anew when somebody has moved or come."""
+    with serving(First, Second, players=3) as run:
+        names = [player.name for player in run.players]
+        assert reached(run, First) == []
+        run.advance(run.players)
+        assert reached(run, First) == reached(run, First) == names
+        assert reached(run, ...) == names
+        run.advance(run.players[0])
+        assert reached(run, First) == names[1:]
+        assert reached(run, Second) == names[:1]
+        run._runtime.add_places(4)
+        run.advance(run.players[3])
+        assert reached(run, First) == [*names[1:], run.players[3].name]
+        with pytest.raises(TypeError, match="where="):
+            notify(run.players[0], run.players, 1, where=True)
+
+
+def reached(run: Run, where: Any) -> list[str]:
+    """Notify all who are at a page; return whom the log names."""
+    notify(run.players[0], run.players, 1, event="Hi", where=where)
+    value = run.events.query("kind == 'notify'")["value"].iloc[-1]
+    recipients: list[str] = value["recipients"]
+    return recipients
+
+
+def test_only_few_sets_of_players_are_remembered() -> None:
+    recent = delivery._Recent(0)
+    sets = [frozenset({"ann", f"p{number}"}) for number in range(500)]
+    for seq in range(1, 1_000):
+        recent.add(seq, ["ann"], b"", sets[seq // 2])
+    assert len({members for _, members in recent._shared}) == delivery.REMEMBERED_SETS
 
 
 def test_a_push_that_is_too_large_to_remember_is_read_from_the_log() -> None:

@@ -2,146 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
-from jupyter_server.serverapp import ServerApp
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.websocket import websocket_connect
-from traitlets.config import Config
+from tornado.httpclient import HTTPClientError
+from traitlets import TraitError
 
-from tests.server.worlds import SECRET, TOKENS, Browser, until
+from tests.components.nats_server import NatsServer, nats_server
+from tests.server.labs import LOGIN
+from tests.server.worlds import SECRET, TOKENS, until
+from uproot_nb import Page, live, serve
+from uproot_nb.bots.client import Client
 from uproot_nb.bridge.discovery import VARIABLE, find_server
 from uproot_nb.bridge.messages import (
-    Backlog,
-    BridgeMessage,
-    HttpReply,
-    HttpRequest,
-    Invoke,
     OpenRoom,
-    OpenSession,
-    Reply,
     ServeFiles,
-    SocketOpened,
 )
-from uproot_nb.bridge.stream import StreamChannel, dial
-from uproot_nb.server.app import UprootNB, _mount_url
+from uproot_nb.server.app import UprootNB
+from uproot_nb.server.mounting.addresses import mount_url
 from uproot_nb.server.policies import SANDBOX
+
+__all__ = ["nats_server"]
 
 pytestmark = pytest.mark.asyncio
 
 ANN = "p/token-of-ann-0123456789/"
-LOGIN = {"Authorization": "token jupyter-token"}
 MOUNT = "base/uproot_nb/participant/"
 FOLDER_KEY = "folder-key-0123456789"
-
-
-class Lab:
-    """A Jupyter server with the extension, and a kernel that serves a market."""
-
-    def __init__(self, app: ServerApp, port: int) -> None:
-        self.app, self.port = app, port
-        self.extension = UprootNB(parent=None)
-        self.client = AsyncHTTPClient(force_instance=True)
-        self.channel: StreamChannel | None = None
-
-    async def start(self) -> None:
-        self.extension._link_jupyter_server_extension(self.app)
-        self.extension.initialize()  # type: ignore[no-untyped-call]
-        await self.extension._start_jupyter_server_extension(self.app)
-
-    async def serve(self, kernel: str = "") -> StreamChannel:
-        found = find_server(folder=Path(self.app.runtime_dir))
-        assert found is not None
-        self.channel = await dial(found, self._receive, lambda: None, kernel=kernel)
-        self.channel.send(OpenSession("key-market", "market", SECRET, "running", TOKENS))
-        await until(lambda: self.extension.participants.sessions.get("key-market"))
-        return self.channel
-
-    def _receive(self, messages: list[BridgeMessage]) -> None:
-        assert self.channel is not None
-        for message in messages:
-            if isinstance(message, SocketOpened):
-                self.channel.send(Backlog(message.socket, 0, []))
-            elif isinstance(message, Invoke):
-                self.channel.send(Reply(message.call, b'{"op":"result","id":"a","data":1}'))
-            elif isinstance(message, HttpRequest):
-                policy = [("Content-Security-Policy", "default-src *"), ("Set-Cookie", "a=b")]
-                body = f"{message.action} {message.player} {message.form}".encode()
-                self.channel.send(HttpReply(message.request, 200, policy, body))
-
-    async def fetch(self, path: str, *, port: int = 0, **options: Any) -> HTTPResponse:
-        options = {"follow_redirects": False, "raise_error": False, **options}
-        return await self.client.fetch(f"http://127.0.0.1:{port or self.port}/{path}", **options)
-
-    async def connect(self, path: str, origin: str = "", port: int = 0) -> Browser:
-        headers = {"Origin": origin} if origin else {}
-        address = f"ws://127.0.0.1:{port or self.port}/{path}"
-        return Browser(await websocket_connect(HTTPRequest(address, headers=headers)))
-
-    @property
-    def own_port(self) -> int:
-        return self.extension.participants.port
 
 
 Start = Callable[..., Any]
 
 
-@pytest_asyncio.fixture
-async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
-    """Start a lab with traits of one's own."""
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setenv("JUPYTER_NO_CONFIG", "1")
-    monkeypatch.setenv("JUPYTER_TOKEN", "jupyter-token")
-    labs: list[Lab] = []
+class Hello(Page):
+    """Says hello."""
 
-    async def make(**traits: Any) -> Lab:
-        folder = tmp_path / str(len(labs))
-        config = Config()
-        config.UprootNB.update({"participant_port": 0, **traits})
-        app = ServerApp(
-            config=config,
-            root_dir=str(tmp_path),
-            runtime_dir=str(folder / "runtime"),
-            config_dir=str(folder / "config"),
-            data_dir=str(folder / "data"),
-            base_url="/base/",
-            allow_root=True,
-            open_browser=False,
-        )
-        monkeypatch.setattr(app, "init_signal", lambda: None)
-        for made in ("runtime", "config", "data"):
-            (folder / made).mkdir(parents=True, exist_ok=True)
-        app.initialize(argv=[], new_httpserver=False, find_extensions=False)
-        app.log.propagate = True
-        sockets = bind_sockets(0, "127.0.0.1")
-        http = HTTPServer(app.web_app)
-        http.add_sockets(sockets)
-        lab = Lab(app, sockets[0].getsockname()[1])
-        app.port = lab.port
-        labs.append(lab)
-        await lab.start()
-        lab.http = http  # type: ignore[attr-defined]
-        return lab
-
-    yield make
-    for lab in labs:
-        await lab.extension.stop_extension()
-        if lab.channel is not None:
-            lab.channel.close()
-        lab.http.stop()  # type: ignore[attr-defined]
-        await lab.app.kernel_manager.shutdown_all()  # type: ignore[misc] # it is a coroutine
-        lab.client.close()
+    @live
+    def hello(page, player) -> str:  # noqa: ANN001
+        return "hello"
 
 
 async def test_a_kernel_finds_the_extension_by_its_environment(start: Start) -> None:
@@ -306,6 +213,41 @@ async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: St
     assert await ann.read() == {"op": "result", "id": "a", "data": 1}
 
 
+async def test_mounted_participants_play_in_a_sandbox_where_websockets_are_blocked(
+    start: Start,
+) -> None:
+    """The page has no origin: it may read the answers all the same, and no other page may."""
+    lab = await start(mount=True)
+    await lab.serve()
+    poll, sandboxed = MOUNT + ANN + "poll", {"Origin": "null"}
+    opened = await lab.fetch(
+        f"{poll}?page=0&since=0", method="POST", body='{"op":"open"}', headers=sandboxed
+    )
+    link = json.loads(opened.body)["link"]
+    unknown = '{"op":"wait","link":"none","got":0}'
+    call = '{"op":"invoke","id":"a","method":"m","args":[],"kwargs":{}}'
+    sent = await lab.fetch(
+        poll, method="POST", headers=sandboxed,
+        body=json.dumps({"op": "send", "link": link, "first": 1}) + "\n" + call,
+    )  # fmt: skip
+    refused = await lab.fetch(poll, method="POST", body=unknown, headers=sandboxed)
+    for answer, code in ((opened, 200), (sent, 200), (refused, 404)):
+        assert answer.code == code
+        assert answer.headers["Access-Control-Allow-Origin"] == "null"
+        assert answer.headers["Content-Security-Policy"] == SANDBOX
+    waited = await lab.fetch(
+        poll, method="POST", headers=sandboxed,
+        body=json.dumps({"op": "wait", "link": link, "got": 1}),
+    )  # fmt: skip
+    assert json.loads(waited.body)["frames"] == [{"op": "result", "id": "a", "data": 1}]
+    for origin in (f"http://127.0.0.1:{lab.port}", "http://evil.example"):
+        other = await lab.fetch(
+            f"{poll}?page=0", method="POST", body='{"op":"open"}', headers={"Origin": origin}
+        )
+        assert other.code == 404
+        assert "Access-Control-Allow-Origin" not in other.headers
+
+
 @pytest.mark.parametrize(
     ("shown", "base", "default", "root"),
     [
@@ -322,15 +264,15 @@ async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: St
 async def test_the_mount_is_below_jupyters_root_whatever_page_opens_first(
     shown: str, base: str, default: str, root: str
 ) -> None:
-    assert _mount_url(shown, base, default) == root + MOUNT.removeprefix("base/")
+    assert mount_url(shown, base, default) == root + MOUNT.removeprefix("base/")
 
 
 async def test_mounted_even_what_is_missing_is_in_the_sandbox(start: Start) -> None:
     lab = await start(mount=True)
     await lab.serve()
-    for path in ("", "static/1/none.js", "x"):
+    for path, code in (("", 200), ("static/1/none.js", 404), ("x", 404)):
         answer = await lab.fetch(MOUNT + path)
-        assert (answer.code, answer.headers["Content-Security-Policy"]) == (404, SANDBOX)
+        assert (answer.code, answer.headers["Content-Security-Policy"]) == (code, SANDBOX)
     for path in ("p/unknown/", "join/market/no/"):  # another kernel may still bring these
         answer = await lab.fetch(MOUNT + path)
         assert (answer.code, answer.headers["Content-Security-Policy"]) == (503, SANDBOX)
@@ -356,6 +298,8 @@ async def test_mounted_participants_need_no_login_but_jupyter_still_does(
     lab = await start(mount=True)
     await lab.serve()
     assert (await lab.fetch(MOUNT + ANN)).code == 200
+    opened = await lab.fetch(f"{MOUNT}{ANN}poll?page=0", method="POST", body='{"op":"open"}')
+    assert opened.code == 200
     assert (await lab.fetch("base/api/kernels")).code == 403
     assert (await lab.fetch("base/uproot_nb/status.json")).code in (302, 403)
 
@@ -423,3 +367,21 @@ async def test_mounted_no_log_shows_a_token(start: Start, caplog: pytest.LogCapt
     for secret in (*TOKENS, SECRET, "secret-guess", FOLDER_KEY, "secret-label"):
         assert secret not in caplog.text
     assert caplog.records
+
+
+async def test_the_extension_can_be_a_gateway(start: Start, nats_server: NatsServer) -> None:
+    lab = await start(bridge=nats_server.url)
+    participants = lab.extension.participants
+    options = {"bridge": nats_server.url, "players": 1, "name": "far", "namespace": {}}
+    run = await asyncio.to_thread(lambda: serve([Hello], db=":memory:", **options))
+    try:
+        assert run.url == participants.url
+        async with Client(run.link(run.players[0])) as client:
+            assert await client.call("hello") == "hello"
+    finally:
+        await asyncio.to_thread(run.close)
+
+
+async def test_what_is_no_broker_is_refused_in_the_configuration() -> None:
+    with pytest.raises(TraitError, match=r"UprootNB\.bridge: give nats://"):
+        UprootNB(bridge="market.ipynb")

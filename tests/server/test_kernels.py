@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from tests.server.worlds import TOKENS, Limited, World, until
+from tests.server.worlds import BY_WEBSOCKET, TOKENS, Limited, World, until
 from uproot_nb.bridge.messages import (
     AddPlayers,
     Backlog,
@@ -269,6 +269,7 @@ async def test_a_kernel_in_use_is_touched_at_most_once_a_second(world: World) ->
     assert touched == ["kernel-id"]
 
 
+@BY_WEBSOCKET["world"]
 async def test_stop_says_goodbye_once(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.worlds import SECRET, TOKENS, Limited, World
+from tests.server.worlds import BY_WEBSOCKET, SECRET, TOKENS, Limited, World
 from uproot_nb.bridge.messages import CloseSession, HttpReply, HttpRequest, Misuse
 from uproot_nb.server import participants
 from uproot_nb.server.participants import ParticipantServer, start_embedded
@@ -160,9 +160,7 @@ async def test_joining_waits_and_then_asks_to_try_again(limited: Limited) -> Non
 
 
 NOWHERE = [
-    "",
     "p/unknown/",
-    "p/token-of-ann-0123456789",
     "p/token-of-ann-0123456789/x",
     "p/token-of-ann-0123456789/ws",
     "p//",
@@ -170,7 +168,6 @@ NOWHERE = [
     "p/%00/",
     "join/market/wrong/",
     f"join/other/{SECRET}/",
-    f"join/market/{SECRET}",
     "api/kernels",
     "lab",
     "tree",
@@ -220,7 +217,18 @@ async def test_every_answer_has_careful_headers(world: World) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["Cross-Origin-Resource-Policy"] == "same-site"
-        assert not {"Server", "Etag", "Set-Cookie", "X-Frame-Options"} & set(headers)
+        assert not {"Server", "Etag", "X-Frame-Options"} & set(headers)
+        assert ("Set-Cookie" in headers) is (path == JOIN)  # by which a browser is known again
+
+
+async def test_a_join_link_shows_its_button_though_the_kernel_is_busy(world: World) -> None:
+    """Also if its address has parameters, about which the kernel is asked."""
+    kernel = await world.kernel()
+    kernel.answers = False
+    await kernel.serve()
+    shown = await world.fetch(f"{JOIN}?source=mail")
+    assert (await kernel.expect(HttpRequest)).action == "look"
+    assert b"Take part" in shown.body
 
 
 async def test_a_kernel_decides_neither_cookies_nor_the_connection(world: World) -> None:
@@ -273,6 +281,7 @@ async def test_too_many_requests_of_one_player_get_429(limited: Limited) -> None
     assert (await world.fetch("p/token-of-bob-0123456789/")).code == 200
 
 
+@BY_WEBSOCKET["limited"]
 async def test_connections_beyond_the_limit_are_closed(limited: Limited) -> None:
     world = await limited(max_connections=3)
     kernel = await world.kernel()
@@ -344,3 +353,31 @@ async def test_no_log_ever_shows_a_token(
     assert any("p/…/ failed" in record.getMessage() for record in caplog.records)
     for secret in (*TOKENS, SECRET, "secret-guess"):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["p/token-of-ann-0123456789", f"join/market/{SECRET}", "room/lab"])
+async def test_an_address_without_its_last_slash_leads_to_the_one_with_it(
+    world: World, path: str
+) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    for method in ("GET", "HEAD"):
+        answer = await world.fetch(f"{path}?a=1&b=%2F%26", method=method)
+        assert answer.code == 302
+        last = path.rpartition("/")[2]
+        assert answer.headers["Location"] == f"./{last}/?a=1&b=%2F%26"
+    assert not kernel.heard
+
+
+async def test_an_address_without_its_slash_leads_to_no_other_site(world: World) -> None:
+    for path in ("p/%2F%2Fevil.example", "p/http:", "room/%5Cevil.example", "p/.."):
+        answer = await world.fetch(path)
+        assert answer.code == 302
+        assert answer.headers["Location"].startswith("./")
+
+
+async def test_whoever_types_the_name_of_the_machine_alone_reads_what_to_do(world: World) -> None:
+    answer = await world.fetch("", headers={"Accept-Language": "de"})
+    assert answer.code == 200
+    assert "öffnen Sie bitte den Link" in answer.body.decode()
+    assert (await world.fetch("", method="HEAD")).code == 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import HTTPClientError, HTTPResponse
 
-from tests.server.worlds import Kernel, Limited, World, until, upgrade
+from tests.server.worlds import BY_WEBSOCKET, Kernel, Limited, World, until, upgrade
 from uproot_nb.bridge.messages import (
     AddPlayers,
     CloseRoom,
@@ -22,6 +22,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.networks import Proxies
+from uproot_nb.server.rates.guesses import Guesses
 from uproot_nb.server.rooms import ClaimedRoom
 
 pytestmark = pytest.mark.asyncio
@@ -68,7 +69,7 @@ async def test_a_room_is_looked_at_and_entered(world: World) -> None:
     assert (answer.code, answer.headers["Location"]) == (303, "../../p/new/")
 
 
-@pytest.mark.parametrize("path", ["room/none/", "room/la%62x/", "room/%FF/", "room/lab", "room//"])
+@pytest.mark.parametrize("path", ["room/none/", "room/la%62x/", "room/%FF/", "room//"])
 async def test_an_unknown_room_is_like_any_other_address(world: World, path: str) -> None:
     kernel = await serve(world)
     other = await world.fetch("nowhere", headers={"Accept-Language": "de"})
@@ -100,6 +101,20 @@ async def test_a_request_waits_for_a_kernel_that_comes_back(world: World) -> Non
     asking = asyncio.ensure_future(world.fetch("room/lab/", "label=p01"))
     await serve(world)
     assert (await asking).code == 200
+
+
+async def test_a_press_whose_kernel_dies_comes_to_the_next_as_the_same(world: World) -> None:
+    """Whether the first has given a place is known to its log alone."""
+    kernel = await serve(world)
+    kernel.answers = False
+    form = "label=p01&_uproot_visit=visit-0123456789abcdef"
+    entering = asyncio.ensure_future(world.fetch("room/lab/", form))
+    first = await kernel.expect(HttpRequest)
+    await kernel.die()
+    kernel = await serve(world)
+    second = await kernel.expect(HttpRequest)
+    assert (first.action, first.form) == (second.action, second.form)
+    assert (await entering).code == 200
 
 
 async def test_who_waits_is_counted_and_hears_the_news(world: World) -> None:
@@ -236,6 +251,7 @@ async def test_those_who_wait_count_among_the_connections(limited: Limited) -> N
         one.close()
 
 
+@BY_WEBSOCKET["world"]
 async def test_stopping_says_goodbye_to_those_who_wait(world: World) -> None:
     await serve(world)
     browser = await world.wait_in("lab")
@@ -265,11 +281,10 @@ async def test_whoever_guesses_labels_is_slowed_down_and_nobody_else(limited: Li
     kernel = await serve(world)
     kernel.answers = False
     assert await guess(world, kernel, "right", 200) == 200
-    assert [await guess(world, kernel, f"g{n}", 403) for n in range(5)] == [403] * 3 + [429] * 2
+    assert [await guess(world, kernel, f"g{n}", 403) for n in range(5)] == [403] * 5
     assert await guess(world, kernel, "right", 200, X_Forwarded_For="192.0.2.7") == 200
     assert await guess(world, kernel, "wrong", 403, X_Forwarded_For="192.0.2.7") == 403
-    kernel.answers = True
-    assert (await world.fetch("room/lab/")).code == 200  # looking is no guessing
+    assert "127.0.0.1 has tried many labels" in (await kernel.expect(Misuse)).what
 
 
 async def test_a_right_label_is_let_in_though_neighbours_have_mistyped_theirs(
@@ -282,30 +297,61 @@ async def test_a_right_label_is_let_in_though_neighbours_have_mistyped_theirs(
         await guess(world, kernel, f"g{number}", 403)
     assert await guess(world, kernel, "right", 200) == 200
     assert await guess(world, kernel, "right", 200) == 200
-    told = [one for one in kernel.heard if isinstance(one, Misuse)]
-    assert "127.0.0.1 has tried many labels" in told[0].what
 
 
-async def test_labels_are_charged_before_they_are_judged(limited: Limited) -> None:
-    """Of many at once no more are judged at once than of many in a row."""
-    world = await limited(
-        guesses_per_second=0.0001, guess_burst=3.0, guess_pause=3600.0, max_waiting_guesses=4
-    )
+def tries(world: World, *labels: str) -> list[asyncio.Future[HTTPResponse]]:
+    """Try labels at the same moment."""
+    return [
+        asyncio.ensure_future(world.fetch("room/lab/", f"label={one}", request_timeout=60))
+        for one in labels
+    ]
+
+
+def guesses_of(world: World) -> Guesses:
+    """Return how the labels of this machine are judged."""
+    room = world.server.rooms.get("lab")
+    assert room is not None
+    return room.visitor("127.0.0.1").guesses
+
+
+async def test_labels_that_are_tried_at_the_same_moment_are_judged_one_by_one_too(
+    limited: Limited,
+) -> None:
+    """The kernel sees no more of them, or a guesser would learn more by asking all at once."""
+    world = await limited(guesses_per_second=0.0001, guess_burst=3.0, guess_pause=3600.0)
     kernel = await serve(world)
     kernel.answers = False
-    asking = [
-        asyncio.ensure_future(world.fetch("room/lab/", f"label=g{n}", request_timeout=60))
-        for n in range(9)
-    ]
-    judged = [await kernel.expect(HttpRequest) for _ in range(3)]
-    await until(lambda: sum(one.done() for one in asking) == 2)  # four wait, and these must not
-    assert {(await one).code for one in asking if one.done()} == {429}
-    assert not [one for one in kernel.heard if isinstance(one, HttpRequest)]
-    for request in judged:
+    held = tries(world, *(f"h{n}" for n in range(8)))
+    for _ in range(3):
+        request = await kernel.expect(HttpRequest)
         kernel.send(HttpReply(request.request, 403, [], b"x"))
-    await until(lambda: sum(one.done() for one in asking) == 5)
-    for one in asking:
+    await until(lambda: guesses_of(world).waiting == 5)
+    assert sum(one.done() for one in held) <= 3
+    kernel.answers = True
+    assert (await world.fetch("room/lab/")).code == 200  # looking is no guessing
+    for one in held:
         one.cancel()
+
+
+async def test_everybody_with_a_right_label_comes_in_at_the_same_moment(limited: Limited) -> None:
+    """However few wrong ones are free: a right one costs nothing."""
+    world = await limited(guesses_per_second=0.0001, guess_burst=2.0, guess_pause=3600.0)
+    await serve(world)
+    answers = await asyncio.gather(*tries(world, *(f"right{n}" for n in range(30))))
+    assert {one.code for one in answers} == {200}
+
+
+async def test_who_has_gone_waits_for_no_turn(limited: Limited) -> None:
+    """Or a program that asks and goes would make the line long."""
+    world = await limited(guesses_per_second=0.0001, guess_burst=1.0, guess_pause=3600.0)
+    kernel = await serve(world)
+    kernel.answers = False
+    assert await guess(world, kernel, "wrong", 403) == 403
+    _, browser = await asyncio.open_connection("127.0.0.1", world.server.port)
+    browser.write(b"GET /room/lab/?label=x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    await until(lambda: guesses_of(world).waiting == 1)
+    browser.close()
+    await until(lambda: guesses_of(world).waiting == 0)
 
 
 async def test_who_has_a_place_is_not_counted_when_coming_again(limited: Limited) -> None:

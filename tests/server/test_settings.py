@@ -14,7 +14,7 @@ from tests.running import Browser, serving
 from tests.server.worlds import Limited
 from uproot_nb import Page, UprootError, live
 from uproot_nb.bridge.messages import Misuse
-from uproot_nb.headless.command import _settings
+from uproot_nb.headless.command import parse_settings
 from uproot_nb.headless.notebook_file import CannotStart
 from uproot_nb.notebook.options import remedy
 from uproot_nb.server import connections
@@ -94,7 +94,7 @@ def test_every_limit_can_be_set_in_all_three_ways() -> None:
 
 
 def test_a_command_line_sets_numbers_and_lists() -> None:
-    settings = _settings([
+    settings = parse_settings([
         "max_frame_bytes=1_000_000", "page_patience=2.5", "trusted_proxies=127.0.0.1, 10.0.0.0/8",
         "frame_ancestors=https://hub.example.org",
     ])  # fmt: skip
@@ -103,7 +103,7 @@ def test_a_command_line_sets_numbers_and_lists() -> None:
     assert settings.frame_ancestors == ("https://hub.example.org",)
     for wrong in ("max_frame_bytes", "max_frame_bytes=x", "nonsense=1"):
         with pytest.raises(CannotStart, match="--set: "):
-            _settings([wrong])
+            parse_settings([wrong])
 
 
 def test_the_command_raises_the_number_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:

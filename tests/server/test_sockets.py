@@ -8,13 +8,14 @@ import signal
 
 import pytest
 
-from tests.server.worlds import Limited, World, until
+from tests.server.worlds import BY_WEBSOCKET, Limited, World, until
 from uproot_nb.bridge.messages import (
     Action,
     Backlog,
     CloseSocket,
     Invoke,
     Misuse,
+    PageReport,
     Push,
     Reply,
     SetState,
@@ -37,15 +38,29 @@ async def test_a_call_reaches_the_kernel_as_the_browser_made_it(world: World) ->
     assert (invoke.args, invoke.kwargs) == ('[1, "ä"]'.encode(), b'{"b":null}')
 
 
-async def test_a_socket_that_closes_takes_its_unanswered_calls_along(world: World) -> None:
+async def test_calls_of_a_socket_that_closes_count_until_the_kernel_has_answered(
+    world: World,
+) -> None:
+    """Else whoever comes and goes could fill the kernel's memory."""
     kernel = await world.kernel()
     await kernel.serve()
-    ann = await world.play()
-    await ann.invoke("x1")
-    await kernel.expect(Invoke)
-    assert len(world.server.sockets.calls) == 1
-    ann.connection.close()
-    await until(lambda: not world.server.sockets.calls)
+    session = world.server.sessions.get("key-market")
+    assert session is not None
+    for number in range(5):
+        ann = await world.play()
+        await ann.invoke(f"x{number}")
+        ann.connection.close()
+        await until(lambda: not list(world.server.sockets))
+    invokes = [await kernel.expect(Invoke) for _ in range(5)]
+    assert len(world.server.sockets.calls) == 5
+    assert session.pressure.size == 5 * (512 + 4)
+    for invoke in invokes[:3]:
+        kernel.answer(invoke)
+    await until(lambda: len(world.server.sockets.calls) == 2)
+    assert session.pressure.size == 2 * (512 + 4)
+    await kernel.die()
+    assert not world.server.sockets.calls
+    assert session.pressure.size == 0
 
 
 async def test_arguments_may_be_left_out(world: World) -> None:
@@ -334,6 +349,7 @@ async def test_the_longest_allowed_frame_passes(world: World) -> None:
     )
 
 
+@BY_WEBSOCKET["limited"]
 async def test_too_many_calls_close_with_4429(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0.001, burst_seconds=3000)
     kernel = await world.kernel()
@@ -347,6 +363,7 @@ async def test_too_many_calls_close_with_4429(limited: Limited) -> None:
     assert await bob.nothing_more()
 
 
+@BY_WEBSOCKET["limited"]
 async def test_opening_sockets_again_and_again_counts_as_calls(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0.001, burst_seconds=3000)
     kernel = await world.kernel()
@@ -415,12 +432,14 @@ async def test_no_limit_on_calls_where_the_trait_is_zero(limited: Limited) -> No
     kernel = await world.kernel()
     await kernel.serve()
     ann = await world.play()
-    for _ in range(3000):
-        await ann.send({"op": "ping"})
-    for _ in range(3000):
-        assert await ann.read() == {"op": "pong"}
+    for _ in range(30):
+        for _ in range(100):
+            await ann.send({"op": "ping"})
+        for _ in range(100):
+            assert await ann.read() == {"op": "pong"}
 
 
+@BY_WEBSOCKET["limited"]
 async def test_a_browser_that_reads_nothing_is_closed_and_resumes(limited: Limited) -> None:
     world = await limited(max_unsent_bytes=100_000)
     kernel = await world.kernel()
@@ -551,6 +570,7 @@ async def test_more_than_the_allowed_sockets_of_one_player_are_refused(limited: 
     assert await kept[0].nothing_more()
 
 
+@BY_WEBSOCKET["limited"]
 async def test_a_silent_connection_is_pinged_and_then_cut(limited: Limited) -> None:
     world = await limited(ping_interval=0.05)
     kernel = await world.kernel()
@@ -643,3 +663,57 @@ async def test_one_connection_that_cannot_be_pinged_does_not_end_the_pings(
         world.server._ping()
     assert sorted(pinged) == ["ann", "ann", "bob", "bob"]
     assert not world.server._timers["ping"].cancelled()
+
+
+async def test_a_report_reaches_the_kernel_as_the_page_made_it(world: World) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play("ann", page=3)
+    await ann.send('{"op":"report","what":"focus","data":{"a": [1, "ä"]}}')
+    came = await kernel.expect(PageReport)
+    assert (came.session, came.player, came.page, came.what) == ("key-market", "ann", 3, "focus")
+    assert came.data == '{"a": [1, "ä"]}'.encode()
+    assert await ann.nothing_more()
+
+
+@pytest.mark.parametrize(
+    "data", ['"' + "x" * 5000 + '"', "[" * 70 + "]" * 70], ids=["too long", "too deep"]
+)
+async def test_a_report_beyond_its_bounds_is_counted_and_closes_nothing(
+    world: World, data: str
+) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play()
+    await ann.send(f'{{"op":"report","what":"focus","data":{data}}}')
+    misuse = await kernel.expect(Misuse)
+    assert misuse.player == "ann"
+    assert misuse.what.startswith("malformed: the report 'focus'")
+    assert await ann.nothing_more()
+    assert not [one for one in kernel.heard if isinstance(one, PageReport)]
+
+
+@pytest.mark.parametrize("what", ['"Focus!"', '""', "7", '"' + "x" * 40 + '"'])
+async def test_a_report_without_a_name_of_its_kind_is_refused(world: World, what: str) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    ann = await world.play()
+    await ann.send(f'{{"op":"report","what":{what}}}')
+    assert (await kernel.expect(Misuse)).player == "ann"
+    assert await ann.nothing_more()
+
+
+async def test_reports_without_end_reach_the_kernel_in_bounds(world: World) -> None:
+    """All tabs of a player share them; calls are not held up."""
+    kernel = await world.kernel()
+    await kernel.serve()
+    tabs = [await world.play("ann"), await world.play("ann")]
+    for number in range(200):
+        await tabs[number % 2].send({"op": "report", "what": "focus", "data": number})
+    await tabs[0].nothing_more()
+    await tabs[1].nothing_more()
+    assert (await kernel.expect(Misuse)).what.startswith("too many reports")
+    passed = [one for one in kernel.heard if isinstance(one, PageReport)]
+    assert 100 <= len(passed) < 200
+    await tabs[1].invoke("x1")
+    assert (await kernel.expect(Invoke)).id == "x1"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.server.worlds import Limited, World, handshake
-from uproot_nb.bridge.messages import OpenRoom
+from uproot_nb.bridge.messages import HttpRequest, OpenRoom
 
 TOKEN = "token-of-ann-0123456789"
 
@@ -163,7 +163,7 @@ async def test_a_fault_of_ours_is_logged_once_a_minute_and_counted(
 @pytest.mark.parametrize(
     "path",
     [
-        f"p/{TOKEN}/", f"p/{TOKEN}/api/x", "p/unknown/", "room/lab/", "room/nowhere/", "nowhere",
+        f"p/{TOKEN}/api/x", "p/unknown/", "room/lab/", "room/nowhere/", "nowhere",
         "join/market/join-secret-0123456789/", "join/a/b/", f"p/{TOKEN}/ws", "room/lab/ws",
         "static/x/uproot.js", "static/x/none", "files/k/none",
     ],
@@ -176,6 +176,14 @@ async def test_head_is_answered_as_get_without_a_body(world: World, path: str) -
     assert head.headers["Content-Length"] == str(len(shown.body))
     assert head.headers["Content-Type"] == shown.headers["Content-Type"]
     assert head.body == b""
+
+
+async def test_head_of_a_players_page_asks_nothing_of_the_kernel(world: World) -> None:
+    """Programs that look at links send it."""
+    await _opened(world)
+    head = await world.fetch(f"p/{TOKEN}/", method="HEAD")
+    assert (head.code, head.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
+    assert not any(isinstance(message, HttpRequest) for message in world.kernels[0].heard)
 
 
 async def test_another_version_of_websocket_is_told_ours(world: World) -> None:

@@ -6,13 +6,15 @@ import asyncio
 import base64
 import os
 import struct
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
+from tornado.websocket import websocket_connect
 
 from uproot_nb.bridge.channel import Channel, memory_pair
 from uproot_nb.bridge.discovery import Discovery
@@ -34,6 +36,11 @@ from uproot_nb.server.participants import ParticipantServer
 TOKENS = {"token-of-ann-0123456789": "ann", "token-of-bob-0123456789": "bob"}
 SECRET = "join-secret-0123456789"
 PATIENCE = 10.0
+BY_WEBSOCKET = {
+    "world": pytest.mark.parametrize("world", ["memory", "stream"], indirect=True),
+    "limited": pytest.mark.parametrize("limited", ["memory"], indirect=True),
+}
+"""Marks of tests about bytes, pings and goodbyes, which long polling has none of."""
 
 Kind = TypeVar("Kind", bound=BridgeMessage)
 
@@ -126,10 +133,91 @@ class Kernel:
         await until(lambda: link not in self.world.server.links)
 
 
+class Connection(Protocol):
+    """A browser's connection, whatever carries it."""
+
+    close_code: int | None
+    close_reason: str | None
+
+    def write_message(self, message: str | bytes, binary: bool = False) -> Awaitable[None]:
+        """Send a frame."""
+
+    def read_message(self) -> Awaitable[str | bytes | None]:
+        """Return the next frame; None at the end."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class PolledConnection:
+    """A browser's connection by long polling, as a page's script holds it."""
+
+    def __init__(self, world: World, path: str) -> None:
+        self.world, self.path = world, path
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        self.link = ""
+        self.got = self.sent = 0
+        self._frames: deque[str] = deque()
+
+    async def ask(self, op: str, frames: Sequence[str] = (), **more: Any) -> HTTPResponse:
+        """Post a request."""
+        link = {} if op == "open" else {"link": self.link}
+        lines = [msgspec.json.encode({"op": op, **link, **more}).decode(), *frames]
+        path = self.path if op == "open" else self.path.partition("?")[0]
+        return await self.world.fetch(path, "\n".join(lines), request_timeout=60.0)
+
+    async def open(self) -> None:
+        """Open the link."""
+        response = await self.ask("open")
+        if response.code != 200:
+            raise HTTPClientError(response.code)
+        self.link = msgspec.json.decode(response.body)["link"]
+        self._take(response)
+
+    def _take(self, response: HTTPResponse) -> None:
+        answer = msgspec.json.decode(response.body)
+        if "refused" in answer:
+            self.close_code = self.close_code or 1006
+        elif answer["number"] != self.got:
+            self.got = answer["number"]
+            self._frames += [msgspec.json.encode(frame).decode() for frame in answer["frames"]]
+            if "close" in answer:
+                self.close_code, self.close_reason = answer["close"]
+
+    async def write_message(self, message: str | bytes, binary: bool = False) -> None:
+        """Send a frame, again and again until the server has taken it."""
+        text = message if isinstance(message, str) else message.decode()
+        self.sent += 1
+        number, taken = self.sent, 0
+        while taken < number and self.close_code is None:
+            response = await self.ask("send", [text], first=number)
+            if response.code != 200:
+                return
+            taken = msgspec.json.decode(response.body)["taken"]
+
+    async def read_message(self) -> str | None:
+        """Return the next frame; None at the end."""
+        while not self._frames:
+            if self.close_code is not None:
+                self.close()
+                return None
+            self._take(await self.ask("wait", got=self.got))
+        return self._frames.popleft()
+
+    def close(self) -> None:
+        """Leave the page."""
+        asyncio.ensure_future(self.world.client.fetch(
+            f"http://127.0.0.1:{self.world.server.port}/{self.path.partition('?')[0]}",
+            method="POST", body=msgspec.json.encode({"op": "leave", "link": self.link}),
+            raise_error=False,
+        )).add_done_callback(lambda left: left.cancelled() or left.exception())  # fmt: skip
+
+
 class Browser:
     """A participant's socket, seen from the browser."""
 
-    def __init__(self, connection: WebSocketClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def send(self, frame: Any) -> None:
@@ -246,12 +334,13 @@ class World:
 
     def __init__(self, line: str, folder: Path) -> None:
         self.line, self.folder = line, folder
+        """*line* is the kernel's: "memory" or "stream"; "polling" is memory, without WebSockets."""
         self.options: dict[str, Any] = {}
         self.server: ParticipantServer
         self.kernels: list[Kernel] = []
         self._links: dict[Kernel, Any] = {}
         self._listener: Listener | None = None
-        self._browsers: list[WebSocketClientConnection | asyncio.StreamWriter] = []
+        self._browsers: list[Connection | asyncio.StreamWriter] = []
         self.client = AsyncHTTPClient(force_instance=True)
 
     async def start(self, **limits: Any) -> ParticipantServer:
@@ -266,7 +355,7 @@ class World:
         kernel = Kernel(self)
         self.kernels.append(kernel)
         before = set(self.server.links)
-        if self.line == "memory":
+        if self.line != "stream":
             kernel.channel, _ = memory_pair(
                 kernel.receive, kernel.left, self.server.attach, kernel_id
             )
@@ -298,18 +387,20 @@ class World:
     ) -> Browser:
         """Open a player's socket; its first frame (the session's state) is left unread."""
         token = token or f"token-of-{player}-0123456789"
-        path = f"p/{token}/ws?page={page}&since={since}"
-        connection = await websocket_connect(f"ws://127.0.0.1:{self.server.port}/{path}")
-        self._browsers.append(connection)
-        return Browser(connection)
+        return await self.browse(f"p/{token}/ws?page={page}&since={since}")
 
     async def wait_in(self, room: str, query: str = "") -> Browser:
         """Open the socket of somebody who waits in a room."""
         return await self.browse(f"room/{room}/ws{query}")
 
     async def browse(self, path: str) -> Browser:
-        """Open the socket at *path* below the root."""
-        connection = await websocket_connect(f"ws://127.0.0.1:{self.server.port}/{path}")
+        """Open the socket at *path* below the root, by whatever carries this world's sockets."""
+        connection: Connection
+        if self.line == "polling":
+            connection = polled = PolledConnection(self, path.replace("/ws", "/poll"))
+            await polled.open()
+        else:
+            connection = await websocket_connect(f"ws://127.0.0.1:{self.server.port}/{path}")
         self._browsers.append(connection)
         return Browser(connection)
 

@@ -8,7 +8,12 @@ from typing import Protocol
 
 from uproot_nb.bridge.messages import BridgeMessage
 
-__all__ = ["Accept", "Channel", "Gone", "MemoryChannel", "Receive", "memory_pair"]
+__all__ = [
+    "Accept", "Channel", "Gone", "MOST_UNSENT_BYTES", "MemoryChannel", "Receive", "memory_pair",
+]  # fmt: skip
+
+MOST_UNSENT_BYTES = 64 * 1024 * 1024
+"""If the other side leaves more unread, besides one long message, the channel is gone."""
 
 Receive = Callable[[list[BridgeMessage]], None]
 """Takes all messages of one read, in order."""
@@ -37,10 +42,11 @@ class Channel(Protocol):
     def send(self, message: BridgeMessage) -> None:
         """Send *message* after those before; never waits, and does nothing if closed."""
 
-    async def drain(self) -> None:
+    async def drain(self, number: int = 0) -> None:
         """Wait until the other side has read most of what was sent, or the channel is closed.
 
-        Call it between the parts of a large amount of data, so that memory stays bounded.
+        Call it between the parts of a large amount of data, so that memory stays bounded. Where
+        there are several other sides, it is the one with the socket or request *number*.
         """
 
     def close(self) -> None:
@@ -70,7 +76,7 @@ class MemoryChannel:
         self._other._waiting.append(message)
         self._other._schedule()
 
-    async def drain(self) -> None:
+    async def drain(self, number: int = 0) -> None:
         await asyncio.sleep(0)  # the other end receives everything once in each turn of the loop
 
     def close(self) -> None:

@@ -15,7 +15,15 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from uproot_nb.errors import BridgeRefused
 
-__all__ = ["VARIABLE", "Discovery", "find_server", "find_successor", "publish", "withdraw"]
+__all__ = [
+    "VARIABLE",
+    "Discovery",
+    "find_server",
+    "find_successor",
+    "publish",
+    "republish",
+    "withdraw",
+]
 
 VARIABLE = "UPROOT_NB_BRIDGE_FILE"
 """The environment variable that holds the file's path; kernels inherit it."""
@@ -40,7 +48,11 @@ def publish(found: Discovery, folder: Path | None = None) -> Path:
     """Write *found* to a file of mode 0600 in Jupyter's runtime folder; return its path."""
     place = folder or Path(jupyter_runtime_dir())
     place.mkdir(parents=True, exist_ok=True)
-    path = place / f"uproot_nb-{found.pid}-{secrets.token_hex(4)}.json"
+    return republish(found, place / f"uproot_nb-{found.pid}-{secrets.token_hex(4)}.json")
+
+
+def republish(found: Discovery, path: Path) -> Path:
+    """Write *found* to the file *path*, in the place of what was there; return the path."""
     draft = path.with_suffix(".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 __all__ = [
-    "Action", "AddPlayers", "Backlog", "CloseRoom", "CloseSession", "CloseSocket", "FromKernel",
-    "FromServer", "Hello", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
-    "OpenSession", "Push", "Refusal", "Reply", "RoomNews", "RoomShared", "RoomWaiting",
-    "ScriptError", "ServeFiles", "SetState", "SocketClosed", "SocketOpened", "TakenOver",
-    "VERSION", "Welcome",
+    "Action", "AddPlayers", "AnswerStored", "Audience", "AudiencePush",
+    "BEGIN", "Backlog", "COOKIE", "Charge", "CloseRoom", "CloseSession", "CloseSocket",
+    "CommitTimes", "FAMILY_BITS", "FilePiece", "FileWanted", "FromKernel",
+    "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
+    "OpenSession", "PageReport", "PartsWanted", "Push", "Refusal", "Reply", "Role", "RoomNews",
+    "RoomShared", "RoomWaiting", "ScriptError", "ServeFiles", "SetState", "SiteMoved",
+    "SocketClosed", "SocketOpened", "StewardClosed", "StewardMessage", "StewardNews",
+    "StewardOpened", "StewardRequest", "TakenOver", "VERSION", "Welcome",
 ]  # fmt: skip
 
-VERSION = 4
+VERSION = 7
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
+
+FAMILY_BITS = 32
+"""A gateway's numbers of sockets, calls and requests have more bits; the upper ones name it."""
+
+COOKIE = "uproot-cookie"
+"""The name among a request's headers of what names the browser at a room or join link."""
+BEGIN = "_uproot_begin"
+"""The field of a form that is no page's: somebody begins at a personal link."""
+
+
+Role = Literal["steward", "viewer"]
+"""What somebody may do outside the notebook: a steward steers; a viewer looks, and gets no link by
+which one could become a participant."""
 
 
 class BridgeMessage(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -27,7 +45,7 @@ class Hello(BridgeMessage, frozen=True):
     """The kernel's first message, with the token of the discovery file.
 
     It names the session that the kernel will open and its file (`origin`), so that a copy is
-    refused at once.
+    refused at once. Of two writers of one database the one with the higher `epoch` is served.
     """
 
     token: str
@@ -36,6 +54,7 @@ class Hello(BridgeMessage, frozen=True):
     session: str = ""
     origin: str = ""
     take_over: bool = False
+    epoch: int = 0
 
 
 class OpenSession(BridgeMessage, frozen=True):
@@ -66,6 +85,20 @@ class SetState(BridgeMessage, frozen=True):
     state: str
 
 
+class CommitTimes(BridgeMessage, frozen=True):
+    """How long the session's commits took since its kernel began, for those who watch the server.
+
+    `counts` and `seconds` are those of `bridge.durations.Durations`, `seq` is the last event that
+    is committed, and `uncommitted` events wait.
+    """
+
+    session: str
+    counts: list[int]
+    seconds: float
+    seq: int
+    uncommitted: int
+
+
 class CloseSession(BridgeMessage, frozen=True):
     """The kernel no longer serves the session; its sockets are closed with 4404."""
 
@@ -93,6 +126,24 @@ class Push(BridgeMessage, frozen=True):
     positions: list[int] = []
 
 
+class Audience(BridgeMessage, frozen=True):
+    """Many players to whom the same is pushed again and again; the last audience is forgotten."""
+
+    session: str
+    number: int
+    players: list[str]
+    positions: list[int]
+
+
+class AudiencePush(BridgeMessage, frozen=True):
+    """A `Push` to the session's last `Audience`, which has this number."""
+
+    session: str
+    seq: int
+    audience: int
+    frame: bytes
+
+
 class Backlog(BridgeMessage, frozen=True):
     """The pushes that a newly opened socket has missed, as (seq, frame) pairs, oldest first.
 
@@ -116,7 +167,7 @@ class Action(BridgeMessage, frozen=True):
 
 
 class CloseSocket(BridgeMessage, frozen=True):
-    """Close one socket with a 4xxx code and a reason."""
+    """Close one socket, a participant's or a monitor's, with a 4xxx code and a reason."""
 
     socket: int
     code: int
@@ -158,12 +209,55 @@ class ServeFiles(BridgeMessage, frozen=True):
 
 
 class HttpReply(BridgeMessage, frozen=True):
-    """The answer to an `HttpRequest`."""
+    """The answer to an `HttpRequest` or a `StewardRequest`.
+
+    If there is `more`, its body follows as `HttpPart`s.
+    """
 
     request: int
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    more: bool = False
+
+
+class HttpPart(BridgeMessage, frozen=True):
+    """A part of an answer's body, sent when the server wants one.
+
+    After the last one `more` is false; it has `failed` if the body ends too early.
+    """
+
+    request: int
+    body: bytes
+    more: bool = True
+    failed: bool = False
+
+
+class Charge(BridgeMessage, frozen=True):
+    """A player has made so many calls at another gateway; they count here, too."""
+
+    session: str
+    player: str
+    calls: int
+
+
+class FileWanted(BridgeMessage, frozen=True):
+    """A kernel on another machine asks for *size* bytes of a request's file, from *start*.
+
+    `index` counts the request's `files` from 0. It is answered by a `FilePiece`.
+    """
+
+    request: int
+    index: int
+    start: int
+    size: int
+
+
+class StewardNews(BridgeMessage, frozen=True):
+    """A message for one monitor's web page: JSON text."""
+
+    socket: int
+    data: bytes
 
 
 # ---- from the server ----------------------------------------------------------------------
@@ -209,17 +303,26 @@ class TakenOver(BridgeMessage, frozen=True):
     origin: str
 
 
+class SiteMoved(BridgeMessage, frozen=True):
+    """The participant root is `url` from now on: the server has learned how browsers reach it."""
+
+    url: str
+
+
 class HttpRequest(BridgeMessage, frozen=True):
     """A participant's browser asks for a page, posts its form, or joins.
 
-    `action` is "page", "submit" or "join"; or, for the room that `room` names, "room" to see
-    it and "enter" to go in; or "api" for the experiment's own api, with `method`, the `path` below
-    its address and the `content` that was sent; or "app_api" for an app's `api` or `api2`, where
-    `path` is "api2/app/rest". `player` is empty unless it is about a player's page. `form` and
-    `query` are (name, value) pairs; `languages` is the Accept-Language header; `headers` are
-    others that authors may use, by lower-case name. `files` were sent with the form: field name,
-    file name without any folder, content type, path on this machine, size in bytes.
-    They are removed once the request is answered.
+    `action` is "page", "submit", "join", or "look" to see what a join link shows; or, for the room
+    that `room` names, "room" to see it and "enter" to go in; or "api" for the experiment's own
+    api, with `method`, the `path` below its address and the `content` that was sent; or "app_api"
+    for an app's `api` or `api2`, where `path` is "api2/app/rest". `player` is empty unless it is
+    about a player's page. "answer" is for gateways, see `AnswerStored`.
+
+    `form` and `query` are (name, value) pairs; `languages` is the
+    Accept-Language header; `headers` are others that authors may use, by lower-case name, and at
+    rooms and join links what names the browser (`COOKIE`). `files` were sent with the form: field
+    name, file name without any folder, content type, path on this machine, size in bytes. They are
+    removed once the request is answered.
     """
 
     request: int
@@ -235,6 +338,33 @@ class HttpRequest(BridgeMessage, frozen=True):
     method: str = ""
     path: str = ""
     content: bytes = b""
+
+
+class FilePiece(BridgeMessage, frozen=True):
+    """The bytes that a `FileWanted` asks for; none if the file is not there any more."""
+
+    request: int
+    index: int
+    data: bytes
+
+
+class PartsWanted(BridgeMessage, frozen=True):
+    """A browser can take so many more parts of an answer; with 0, it has gone and takes none."""
+
+    request: int
+    count: int
+
+
+class AnswerStored(BridgeMessage, frozen=True):
+    """A gateway has a page for a browser's next request, which may reach another gateway.
+
+    That one asks for it by an `HttpRequest` with the action "answer" and the key as its `path`.
+    """
+
+    session: str
+    player: str
+    key: str
+    reply: HttpReply
 
 
 class Invoke(BridgeMessage, frozen=True):
@@ -255,13 +385,17 @@ class Invoke(BridgeMessage, frozen=True):
 
 
 class SocketOpened(BridgeMessage, frozen=True):
-    """A browser is connected, also when a kernel returns; it has all pushes up to `since`."""
+    """A browser is connected, also when a kernel returns; it has all pushes up to `since`.
+
+    `by` is "polling" if it is not connected by a WebSocket.
+    """
 
     socket: int
     session: str
     player: str
     page: int
     since: int
+    by: str = ""
 
 
 class SocketClosed(BridgeMessage, frozen=True):
@@ -297,19 +431,81 @@ class ScriptError(BridgeMessage, frozen=True):
     count: int
 
 
+class PageReport(BridgeMessage, frozen=True):
+    """The uproot_nb script of a page reports something, such as that the tab was left.
+
+    `what` names the kind of report, `data` is JSON text of at most 4 KiB, checked for form only;
+    `page` is the position of the page. Nobody waits for an answer.
+    """
+
+    socket: int
+    session: str
+    player: str
+    page: int
+    what: str
+    data: bytes
+
+
 class RoomWaiting(BridgeMessage, frozen=True):
-    """The number of browsers that wait in the session's room called `name`."""
+    """The number of browsers that wait in the session's room called `name`.
+
+    `labels` are those with which they say they come, the first 200, each once.
+    """
 
     session: str
     name: str
     count: int
+    labels: list[str] = []
+
+
+class StewardOpened(BridgeMessage, frozen=True):
+    """A monitor's web page is connected, also when a kernel returns; `role` says what it may do."""
+
+    socket: int
+    session: str
+    role: Role
+
+
+class StewardMessage(BridgeMessage, frozen=True):
+    """A monitor's web page sends a message: JSON text, as the browser sent it."""
+
+    socket: int
+    session: str
+    data: bytes
+
+
+class StewardClosed(BridgeMessage, frozen=True):
+    """A monitor's web page is no longer connected."""
+
+    socket: int
+    session: str
+
+
+class StewardRequest(BridgeMessage, frozen=True):
+    """A program asks the REST API; it is answered by an `HttpReply`.
+
+    `path` is what follows "api/v1/", such as "sessions/pilot/players", decoded; `query` are (name,
+    value) pairs; `headers` are those that describe the request ("accept", "content-type"), by
+    lower-case name, and never what grants access.
+    """
+
+    request: int
+    session: str
+    role: Role
+    method: str
+    path: str
+    query: list[tuple[str, str]] = []
+    headers: dict[str, str] = {}
+    content: bytes = b""
 
 
 FromKernel = (
     Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
-    | CloseSocket | HttpReply | OpenRoom | CloseRoom | RoomNews | ServeFiles
+    | CloseSocket | HttpReply | HttpPart | OpenRoom | CloseRoom | RoomNews | ServeFiles
+    | StewardNews | Audience | AudiencePush | FileWanted | Charge | CommitTimes
 )  # fmt: skip
 FromServer = (
-    Welcome | Refusal | HttpRequest | Invoke | SocketOpened | SocketClosed | Misuse | RoomWaiting
-    | ScriptError | TakenOver | RoomShared
+    Welcome | Refusal | HttpRequest | PartsWanted | Invoke | SocketOpened | SocketClosed | Misuse
+    | RoomWaiting | ScriptError | TakenOver | RoomShared | PageReport | StewardOpened
+    | StewardMessage | StewardClosed | StewardRequest | AnswerStored | SiteMoved | FilePiece
 )  # fmt: skip

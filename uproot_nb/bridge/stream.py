@@ -21,8 +21,8 @@ from typing import Any
 
 import msgspec
 
-from uproot_nb.bridge.channel import Accept, Gone, Receive
-from uproot_nb.bridge.discovery import Discovery, publish, withdraw
+from uproot_nb.bridge.channel import MOST_UNSENT_BYTES, Accept, Gone, Receive
+from uproot_nb.bridge.discovery import Discovery, publish, republish, withdraw
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import (
     VERSION,
@@ -83,6 +83,8 @@ class StreamChannel(asyncio.Protocol):
         self._unread = bytearray()
         self._begun = bytearray()
         """The frames so far of an array that continues."""
+        self._longest = 0
+        """Bytes of the longest array since the other side was last up to date."""
         self._room = asyncio.Event()
         self._room.set()
         self._outgoing: list[BridgeMessage] = []
@@ -135,12 +137,16 @@ class StreamChannel(asyncio.Protocol):
 
     def _write_frames(self, body: bytes) -> None:
         assert self._transport is not None
+        if self.unsent > MOST_UNSENT_BYTES + self._longest:
+            self._fail(f"the other side has left {self.unsent} bytes unread")
+            return
+        self._longest = max(self._longest, len(body))
         for start in range(0, len(body), LARGEST_FRAME):
             part = body[start : start + LARGEST_FRAME]
             goes_on = _GOES_ON if start + LARGEST_FRAME < len(body) else 0
             self._transport.write((len(part) | goes_on).to_bytes(4, "big") + part)
 
-    async def drain(self) -> None:
+    async def drain(self, number: int = 0) -> None:
         self._flush()
         if not self.closed:
             await self._room.wait()
@@ -149,6 +155,7 @@ class StreamChannel(asyncio.Protocol):
         self._room.clear()
 
     def resume_writing(self) -> None:
+        self._longest = 0
         self._room.set()
 
     def close(self) -> None:
@@ -392,6 +399,12 @@ class Listener:
             with contextlib.suppress(OSError):
                 self._folder.rmdir()
             self._path = None
+
+    def move(self, url: str) -> None:
+        """Let kernels that come from now on know participants by *url*."""
+        self._url = url
+        if self.file is not None:
+            republish(Discovery(self.address, self._token, url, os.getpid()), self.file)
 
     def _greeter(self) -> StreamChannel:
         # Until it has sent the token, its messages must be short.

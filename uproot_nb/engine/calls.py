@@ -28,6 +28,7 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 from uproot_nb.realtime.chat import LIVE_METHODS
+from uproot_nb.realtime.hands import HAND_METHODS
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports, text_of
 from uproot_nb.session.journal import Unfinished
@@ -38,6 +39,8 @@ from uproot_nb.templating.argument_texts import sentence_for
 from uproot_nb.templating.texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT
 
 __all__ = ["Calls"]
+
+_OF_EVERY_PAGE = {**LIVE_METHODS, **HAND_METHODS}
 
 CLOSING_SECONDS = 2.0
 MOST_RESUMED = 500
@@ -61,6 +64,7 @@ class Calls:
     def __init__(self, world: World, flow: Flow, reports: ErrorReports) -> None:
         self._world, self._flow, self._reports = world, flow, reports
         self._lanes: dict[str, deque[Invoke]] = {}
+        self._awaits_log = False
         self._busy: set[str] = set()
         self._asked: dict[Key, list[int]] = {}
         self._scopes: dict[str, asyncio.Lock] = {}
@@ -115,7 +119,21 @@ class Calls:
         lane = self._lanes[player]
         with self._world.lock:  # so that none begins once run.pause() has returned
             while lane and player not in self._busy and not self.paused:
+                if self._world.journal.is_full:
+                    self._wait_for_the_log()
+                    return
                 self._start(lane.popleft())
+
+    def _wait_for_the_log(self) -> None:
+        """Begin no call until what others have changed is committed: a database is away."""
+        if not self._awaits_log:
+            self._awaits_log = True
+            self._world.journal.after_commit(self._go_on)
+
+    def _go_on(self) -> None:
+        self._awaits_log = False
+        if not self.paused:
+            self.resume()
 
     def _start(self, invoke: Invoke) -> None:
         started = time.perf_counter()
@@ -229,7 +247,7 @@ class Calls:
         if page is None or invoke.page != position:
             raise StalePage(LEFT)
         self._world.see_code(page)
-        method = page.live_methods.get(invoke.method) or LIVE_METHODS.get(invoke.method)
+        method = page.live_methods.get(invoke.method) or _OF_EVERY_PAGE.get(invoke.method)
         if method is None:
             raise NotLive(page.__name__, invoke.method)
         return page, method, player

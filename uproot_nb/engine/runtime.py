@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import sys
 import threading
 import time
@@ -13,32 +14,49 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
+import orjson
+
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
     BridgeMessage,
     CloseSession,
+    CloseSocket,
+    CommitTimes,
+    HttpReply,
     HttpRequest,
     Invoke,
     Misuse,
     OpenSession,
+    PageReport,
+    PartsWanted,
     RoomShared,
     RoomWaiting,
     ScriptError,
     ServeFiles,
     SetState,
+    SiteMoved,
     SocketClosed,
     SocketOpened,
+    StewardClosed,
+    StewardMessage,
+    StewardOpened,
+    StewardRequest,
     TakenOver,
 )
 from uproot_nb.engine.background import repeat
 from uproot_nb.engine.calls import Calls
+from uproot_nb.engine.changed_subjects import ChangedSubjects
 from uproot_nb.engine.effects import Effects
+from uproot_nb.engine.erasing import Erasing
 from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.interventions import Interventions
+from uproot_nb.engine.stays import Stays
+from uproot_nb.engine.stewards import FromSteward, Stewards
 from uproot_nb.engine.watchdog import Watchdog
-from uproot_nb.errors import BridgeRefused, ClosedRun, SessionElsewhere, UprootError
+from uproot_nb.errors import BridgeRefused, ClaimLost, ClosedRun, SessionElsewhere, UprootError
 from uproot_nb.experiment.execution import leave_thread_to
 from uproot_nb.experiment.field_descriptions import describe_experiment, describe_fields
+from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup, describe_order
 from uproot_nb.experiment.source import hash_text
@@ -47,11 +65,12 @@ from uproot_nb.flow.dropouts import Dropouts, Handler
 from uproot_nb.flow.flow import Flow
 from uproot_nb.flow.hooks import cause_of, run_authors
 from uproot_nb.flow.page_code import PageCode
+from uproot_nb.flow.participation.consents import texts_in
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.codec import Resolve
-from uproot_nb.log.log import EventLog
+from uproot_nb.log.log import EventLog, TransferableLog
 from uproot_nb.realtime.delivery import Delivery
-from uproot_nb.realtime.rooms import Rooms
+from uproot_nb.realtime.rooms import Door, Rooms
 from uproot_nb.session.breaking import StepBroken, break_thread
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
@@ -59,6 +78,7 @@ from uproot_nb.session.functions import find_function
 from uproot_nb.session.interrupts import SECTIONS
 from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
 from uproot_nb.session.world import World
+from uproot_nb.version import VERSION
 
 __all__ = ["Connect", "Runtime"]
 
@@ -80,6 +100,10 @@ CLOSING_SECONDS = 10.0
 """How long closing waits for another program that writes to the log's file."""
 FINISHING_SECONDS = 1.0
 """How long running calls and requests may take at the end of the process."""
+HANDOVER_LOOK_SECONDS = 0.1
+"""Seconds between two looks whether the session is to be handed over."""
+HANDOVER_SECONDS = 10.0
+"""How long handing over may take; after that, what is not committed is lost."""
 SWITCH_SECONDS = 0.0005
 """The interpreter's switch interval while participants wait for a running cell."""
 
@@ -119,16 +143,30 @@ class Runtime:
         disconnect: releases, at the end, what `connect` has opened.
         outside: returns the cause of changes by a cell.
         show: shows a text in the output of the cell it belongs to.
+        secret: the session's, if the log has claimed it already.
     """
 
     _tasks: dict[asyncio.Task[Any], bool]
     """The loop's tasks, and whether each runs until the run ends."""
     _channel: Channel | None = None
+    _notebook = ""
+    """The hash of the notebook's source that the log has."""
     origin = ""
     """The file of the session's log; "" if it is in memory."""
     _leaving: Future[None] | None = None
+    _letting_go: asyncio.Task[None] | None = None
+    lost: ClaimLost | None = None
+    """Why another kernel serves the session, if it has taken it over."""
+    handed_over = False
+    """Whether the session was left to another kernel on request."""
     _ignores_messages = False
     """Whether the server's messages are left to the next kernel."""
+
+    redefined: Callable[[type[Page], bool], None] | None = None
+    """Called under the lock with a page that has new code, and whether its browsers reload."""
+
+    stewards: Stewards | None = None
+    """Serves monitors' web pages and the REST API; None in a rehearsal or rerun."""
 
     has_effects = True
     """Whether outside effects are performed; False in a rehearsal or rerun."""
@@ -149,20 +187,19 @@ class Runtime:
         language: str = "",
         simulate: bool = False,
         make_loop: Callable[[StepLock], StepLoop] = StepLoop,
+        secret: bytes | None = None,
     ) -> None:
         self.name, self.setup = name, setup
         self._connect, self._disconnect, self._show = connect, disconnect, show
         self._cell = outside
-        self.url = ""
-        self.closed = False
+        self.url, self.closed = "", False
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
         self._description: dict[str, Any] = {"entries": {}, "codebook": {}}
-        self._notebook = ""
-        self._sockets: dict[str, set[int]] = {}
+        self._sockets: dict[str, dict[int, str]] = {}  # by player: what carries each socket
         self._tasks = {}
-        secret = log.claim(name)
+        secret = log.claim(name) if secret is None else secret
         try:
             self.world = World(
                 name, log, secret, self.lock, self.loop, self._outside, settings, seed, resolve
@@ -171,31 +208,32 @@ class Runtime:
             log.release(name)
             raise
         self.loop.session = self.world
+        self.world.has_payoffs = not all(app.name for app in setup.apps)
         self.is_new = not self.world.state.opened
         self.world.send, self.world.drain = self._send, self._drain
         self.reports = ErrorReports(self.world, show)
         self.delivery = Delivery(self.world, self._spawn)
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
-            self.world, setup, self.delivery, self.reports, make_templates, self.files.address,
-            self._spawn, self.open_place, language, simulate,
+            self.world, setup, self.delivery, self.reports, make_templates, self.files,
+            self._spawn, self._introduce, language, simulate,
         )  # fmt: skip
         self.dropouts = Dropouts(
             self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
             self.flow.departures.note, self.flow.timeouts,
         )  # fmt: skip
-        self.rooms = Rooms(
-            self.world, self.reports, self._introduce,
-            lambda description, accepted: self.flow.showing.own_page("Room", description, accepted),
-        )  # fmt: skip
+        self.rooms = Rooms(self.world, self.reports, self._make_door())
         self.world.make_context = self._context_of
         self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
-        self.interventions = Interventions(self.world, self.flow, self.delivery, self.dropouts)
+        parts = self.world, self.flow, self.delivery, self.dropouts
+        self.interventions = Interventions(*parts, self._introduce_soon)
+        self.erasing = Erasing(self.world, self.flow)
         self.calls = Calls(self.world, self.flow, self.reports)
-        self.page_code = PageCode(
-            self.world, self.flow.apps.view_of, self.reports, self._take_new_code
-        )
+        self.page_code = PageCode(self.world, self.flow.apps, self.reports, self._take_new_code)
+        self.changes = ChangedSubjects(self.world.journal, self.world.state)
+        self.stays = Stays(self.world, lambda: self.flow.timeouts.elapsed)
         self.world.journal.report_to(self._note_failure, self._log_fails)
+        self.world.journal.on_lost = self._lose
         self.windows: WeakSet[WarningWindow] = WeakSet()  # monitors
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
@@ -259,7 +297,7 @@ class Runtime:
 
     def _has_cells_changes(self) -> bool:
         """Return whether a cell has changes to commit; otherwise it need not wait for a step."""
-        return any(event.actor == "researcher" for event in list(self.world.journal.pending))
+        return any(event.actor == "researcher" for event in self.world.journal.uncommitted)
 
     def begin_to_leave(self) -> None:
         """Start nothing more: the process ends."""
@@ -285,7 +323,31 @@ class Runtime:
             )  # fmt: skip
         finally:
             self.watchdog.stop()
-            self._stop(max(0.0, until - time.monotonic()))
+            self._stop(max(0.0, until - time.monotonic()), for_another=True)
+
+    def hand_over(self) -> None:
+        """Let go of the session without closing it: participants wait for another kernel.
+
+        What runs has a second to end, and is then ended. Any thread but the run's own may call.
+        """
+        with self._closing:
+            if self.closed:
+                return
+            self.handed_over = True
+            self.begin_to_leave()
+            self.leave(time.monotonic() + HANDOVER_SECONDS)
+            self.world.log.rest()
+
+    def _look_for_handover(self) -> None:
+        """Hand over if somebody asks for it, unless a cell holds the lock: then when it ends."""
+        log = self.world.log
+        if not isinstance(log, TransferableLog) or self.handed_over:
+            return
+        if log.is_asked_to_hand_over(self.name) and self.lock.acquire_now(False):
+            self.lock.release()
+            self.handed_over = True
+            self._show(_HANDED_OVER.format(name=self.name), Cause("", "", "log", ""))
+            threading.Thread(target=self.hand_over, name="uproot_nb-handover", daemon=True).start()
 
     def _wait_until_left(self, until: float) -> None:
         leaving = self._leaving
@@ -379,11 +441,12 @@ class Runtime:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
         self._note_opened(cause)
+        self.note_payment(self.setup.payment_rule)
         self.calls.note_cut_off()
         self.note_experiment()
         for player in self.world.players():
             await self._introduce(player)
-        while len(self.world.state.players) < players:
+        while self._places() < players:
             await self.open_place(claimed=False)
         for app in self.setup.apps:
             if not self.is_new and app.restart is not None:
@@ -394,12 +457,17 @@ class Runtime:
         await self._dial()
         self._watch_over()
 
-    def _stop(self, seconds: float = 5.0) -> None:
+    def _stop(self, seconds: float = 5.0, for_another: bool = False) -> None:
+        """End the thread, and release the session: closed, or left to another kernel."""
         _SwitchInterval.restore()
         stay(self)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(seconds)
-        self.world.log.release(self.name)
+        log = self.world.log
+        if for_another and isinstance(log, TransferableLog):
+            log.hand_over(self.name)
+        else:
+            log.release(self.name)
 
     async def _leave(self) -> None:
         self._ignores_messages = True
@@ -462,7 +530,9 @@ class Runtime:
         pages = [page.key for page in self.flow.pages]
         value = {
             "settings": dict(self.world.settings), "pages": pages, "seed": self.world.seed,
-            "inputs": True,
+            "inputs": True, "arrivals": True, "undoes_moves": True,
+            "versions": {"uproot_nb": VERSION, "python": platform.python_version()},
+            **({"help": True} if self.world.offers_help else {}),
         }  # fmt: skip
         with self.lock:
             text = self.world.codec.encode(value)
@@ -477,14 +547,22 @@ class Runtime:
         )  # fmt: skip
         self.beside(repeat(LOOK_SECONDS, report, *acts))
         self.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
+        self.beside(repeat(HANDOVER_LOOK_SECONDS, report, self._look_for_handover))
 
     def _tick(self) -> None:
         """Save a snapshot if one is due."""
         self.world.journal.tick()
 
     def _give_sign(self) -> None:
-        """Send the participant server a sign of life."""
+        """Send the participant server a sign of life, and how the log is doing."""
         self._send(SetState(self.world.key, self._shown_state()))
+        journal = self.world.journal
+        self._send(
+            CommitTimes(
+                self.world.key, list(journal.commits.counts), journal.commits.seconds,
+                journal.committed, journal.uncommitted_count,
+            )
+        )  # fmt: skip
 
     def _follow_clock(self) -> None:
         """Move deadlines if the system clock was set, or the machine has slept."""
@@ -509,6 +587,7 @@ class Runtime:
 
     async def _dial(self) -> None:
         self._channel, self.url = await self._connect(self._receive, self._connection_lost)
+        self.flow.timeouts.note_connection(True)
         world = self.world
         self._send(
             OpenSession(
@@ -524,13 +603,17 @@ class Runtime:
         if self._channel is not None:
             self._channel.send(message)
 
-    async def _drain(self) -> None:
+    async def _drain(self, number: int) -> None:
         if self._channel is not None:
-            await self._channel.drain()
+            await self._channel.drain(number)
 
     def _connection_lost(self) -> None:
         self._channel = None
+        self.flow.timeouts.note_connection(False)
         self.delivery.forget_sockets()
+        self.flow.streams.stop()
+        if self.stewards is not None:
+            self.stewards.forget()
         if self.closed:
             return
         self.beside(self._redial())  # first, so that no error below prevents it
@@ -598,9 +681,11 @@ class Runtime:
             case HttpRequest():
                 if message.player == "" or message.player in self.world.state.players:
                     self._spawn(self.flow.answer(message))
+            case PartsWanted():
+                self._note_wanted(message)
             case SocketOpened():
                 self.delivery.catch_up(message)
-                self._note_presence(message.player, message.socket, True)
+                self._note_presence(message.player, message.socket, True, message.by)
                 self._show_clock(message.player)
             case SocketClosed():
                 self.delivery.forget_socket(message.socket)
@@ -610,14 +695,35 @@ class Runtime:
                 self.reports.misuse(message.what, message.count, subject)
             case TakenOver() | RoomShared():
                 self.reports.warn(_words_of(message, self.name), Cause("", "", "line", ""))
+            case SiteMoved(url=url):
+                self.url = url
             case ScriptError():
                 self._note_script_error(message)
+            case PageReport():
+                self.flow.page_reports.receive(message)
+            case StewardOpened() | StewardMessage() | StewardClosed() | StewardRequest():
+                self._receive_steward(message)
             case _:
                 logger.warning("The participant server sent %s unasked.", type(message).__name__)
 
+    def _note_wanted(self, message: PartsWanted) -> None:
+        """Let answers go on that are sent part by part; requests are numbered across both kinds."""
+        self.flow.streams.note_wanted(message)
+        if self.stewards is not None:
+            self.stewards.note_wanted(message)
+
+    def _receive_steward(self, message: FromSteward) -> None:
+        """Pass on what somebody sends who watches or steers."""
+        if self.stewards is not None:
+            self.stewards.receive(message)
+        elif isinstance(message, StewardOpened):
+            self.world.send(CloseSocket(message.socket, 4404, "no monitor"))
+        elif isinstance(message, StewardRequest):
+            self.world.send(HttpReply(message.request, 404, [], b""))
+
     def _show_clock(self, name: str) -> None:
-        """Set the clock of a browser that may have been offline during a pause."""
-        if self.flow.timeouts.were_stopped and name in self.world.state.players:
+        """Set the clock of a browser that may have missed a pause, or more time."""
+        if self.flow.timeouts.were_changed and name in self.world.state.players:
             self.flow.show_clock(self.world.player(name))
 
     def _note_script_error(self, failed: ScriptError) -> None:
@@ -631,6 +737,30 @@ class Runtime:
     async def _answer_room(self, request: HttpRequest) -> None:
         if request.action == "room" or await self.flow.pause.over():
             self.flow.reply(await self.rooms.answer(request))
+
+    def _lose(self, error: ClaimLost) -> None:
+        """Go silent: another kernel serves the session now, and has its participants."""
+        self.lost = error
+        self._show(str(error), Cause("", "", "log", ""))
+        self._letting_go = self.loop.create_task(self._let_go())
+
+    async def _let_go(self) -> None:
+        """End everything without closing the session, and without committing anything."""
+        self._ignores_messages = True
+        self._stop_clocks()
+        await self._cancel_all()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+        await self._disconnect()
+        self.files.close()
+        self.delivery.close()
+        threading.Thread(target=self._end_lost, name="uproot_nb-lost", daemon=True).start()
+
+    def _end_lost(self) -> None:
+        self.watchdog.stop()
+        self._stop()
+        self.world.log.rest()
 
     def _log_fails(self, error: BaseException | None) -> None:
         """Report that the log cannot be written, or can be again."""
@@ -651,18 +781,30 @@ class Runtime:
 
     # ---- presence ----
 
-    def _note_presence(self, player: str, socket: int, here: bool) -> None:
-        sockets = self._sockets.setdefault(player, set())
-        (sockets.add if here else sockets.discard)(socket)
+    def _note_presence(self, player: str, socket: int, here: bool, by: str = "") -> None:
+        if here and self._is_awaited(player):
+            return  # a socket without a page
+        sockets = self._sockets.setdefault(player, {})
+        if here:
+            sockets[socket] = by
+        else:
+            sockets.pop(socket, None)
         state = self.world.state.players.get(player)
-        if state is not None and state.online != bool(sockets):
+        by = "" if "" in sockets.values() else next(iter(sockets.values()), "")
+        if state is not None and (state.online, state.by) != (bool(sockets), by):
             kind = "connect" if sockets else "disconnect"
+            value = orjson.dumps({"by": by}).decode() if by else "null"
             with self.lock:
                 cause = Cause(player, state.page or "", kind, "")
-                self.world.journal.fold_for(cause, kind, f"player/{player}", "", "null")
+                self.world.journal.fold_for(cause, kind, f"player/{player}", "", value)
                 entity = self.world.player(player)
                 self.dropouts.note_presence(entity)
             self.flow.note_presence(entity)
+
+    def _is_awaited(self, name: str) -> bool:
+        """Return whether nobody has begun as a player of that name."""
+        world = self.world
+        return name in world.state.players and self.flow.newcomers.awaits(world.player(name))
 
     def note_all_left(self) -> None:
         """Log that nobody is online any more; called just before the end."""
@@ -675,7 +817,7 @@ class Runtime:
     def _reset_presence(self) -> None:
         """Forget the sockets of an earlier connection; the server reports the open ones again."""
         for name in list(self.world.state.players):
-            self._sockets[name] = set()
+            self._sockets[name] = {}
             try:
                 self._note_presence(name, -1, False)
             except Exception as error:  # the border around one player: the others follow
@@ -683,14 +825,24 @@ class Runtime:
 
     # ---- places ----
 
-    async def open_place(self, claimed: bool = True, visit: str = "") -> Player:
+    async def open_place(self, claimed: bool = True) -> Player:
         """Open one more place and run the author's new_player for it."""
-        player = self.world.add_player(claimed=claimed, visit=visit)
+        player = self.world.add_player(claimed=claimed)
         await self._introduce(player)
         return player
 
+    def _make_door(self) -> Door:
+        """Return what rooms use of the flow."""
+        flow = self.flow
+        return Door(self._receive_newcomer, flow.newcomers.note, flow.room_page, flow.places)
+
+    async def _receive_newcomer(self, player: Player) -> None:
+        """Run the author's new_player and arrived for somebody who has come through a room."""
+        await self._introduce(player)
+        await self.flow.newcomers.welcome(player)
+
     async def _introduce(self, player: Player) -> None:
-        """Run the author's new_player once; after an error it is run again at the next serve."""
+        """Run the author's new_player once; after an error it is run again."""
         cause = Cause(player.name, "", "new_player", "")
         for app in self.setup.apps:
             what = f"new_player:{app.name}"
@@ -698,9 +850,18 @@ class Runtime:
                 note = partial(self.flow.moves.mark, player, what)
                 await run_authors(app.new_player, self.world, cause, player, then=note)
 
+    def _introduce_soon(self, player: Player) -> None:
+        """Run the author's new_player on the loop; after a kill, the next kernel runs it."""
+        cause = Cause(player.name, "", "new_player", "")
+        self.loop.call_soon_threadsafe(lambda: self._spawn(self._introduce(player), cause))
+
+    def _places(self) -> int:
+        """Return how many places there are, without those that were given to others."""
+        return sum(not player.freed for player in self.world.state.players.values())
+
     def add_places(self, players: int) -> None:
         """Open places until there are at least *players*; waits for them."""
-        missing = players - len(self.world.state.players)
+        missing = players - self._places()
         for _ in range(missing):
             self.wait_for(self.open_place(claimed=False))
 
@@ -790,10 +951,16 @@ class Runtime:
     def _take_new_code(self, page: type[Page], looks_different: bool) -> None:
         """Use a page that a reloaded module has changed in place."""
         self.note_code(page)
+        self._show_new_code(page, looks_different)
+
+    def _show_new_code(self, page: type[Page], looks_different: bool, is_new: bool = True) -> None:
+        """Bring a page's new code to those who are on it, and report whom it has reached."""
         if looks_different:
             self.reload_page(page)
         if page.waits:
             self.flow.wake_waiting(everybody=True)
+        if self.redefined is not None and (is_new or looks_different):
+            self.redefined(page, looks_different)
 
     def note_code(self, page: type[Page]) -> None:
         """Log a page's source, its hash, and its form's fields."""
@@ -806,6 +973,9 @@ class Runtime:
             fields = getattr(page, "fields", None)
             if isinstance(fields, Mapping) and fields:
                 value["fields"] = describe_fields(fields, page.key)
+            texts = texts_in(page)
+            if texts:
+                value["texts"] = texts
             cause = Cause("researcher", page.key, f"class {page.__name__}", source.hash)
             text = self.world.codec.encode(value)
             self.world.journal.write_for(cause, "code", "session", page.key, text)
@@ -820,6 +990,14 @@ class Runtime:
                 text = self.world.codec.encode(description)
                 cause = Cause("researcher", "", "class Entry", "")
                 self.world.journal.write_for(cause, "code", "session", "", text)
+
+    def note_payment(self, rule: Payment | None) -> None:
+        """Log how points and fees become money, if that is new."""
+        with self.lock:
+            if rule is not None and rule.as_dict() != self.world.state.payment:
+                text = self.world.codec.encode({"rule": rule.as_dict()})
+                cause = self.lock.cause or Cause("researcher", "", "payment", "")
+                self.world.journal.fold_for(cause, "pay", "session", "", text)
 
     def note_notebook(self, name: str, source: str) -> None:
         """Log the notebook's source, if it has changed."""
@@ -838,10 +1016,8 @@ class Runtime:
             if old is None or old is page or not self.flow.replace(page):
                 return
             self.note_code(page)
-            if self.flow.apps.view_of(old) != self.flow.apps.view_of(page):
-                self.reload_page(page)
-            if page.waits:
-                self.flow.wake_waiting(everybody=True)
+            looks_different = self.flow.apps.view_of(old) != self.flow.apps.view_of(page)
+            self._show_new_code(page, looks_different, old.source.hash != page.source.hash)
 
     def reload_page(self, page: type[Page]) -> None:
         """Reload the browsers that show *page*."""
@@ -869,6 +1045,7 @@ class Runtime:
             self.flow.journeys.adopt(setup)
             self.flow.apps.forget()
             self.note_experiment()
+            self.note_payment(setup.payment_rule)
 
     def find_function(self, name: str) -> Callable[..., Any] | None:
         """Return an author's function by its name in the log; None if there is none."""
@@ -902,6 +1079,12 @@ class Runtime:
         except Exception as error:  # the border around authors' handlers
             self.reports.report(error, cause_of(error) or cause, player.subject)
         self.flow.departures.note(player)
+
+
+_HANDED_OVER = (
+    "The session '{name}' is handed over to another kernel: uproot-nb handover asked for it.\n"
+    "This run has ended: its participants are there. Everything is in the database."
+)
 
 
 def _words_of(message: TakenOver | RoomShared, session: str) -> str:

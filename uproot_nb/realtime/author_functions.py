@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from uproot_nb.errors import UprootError, WrongRecipient
+from uproot_nb.experiment.exits import Exit, name_of_exit
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
 from uproot_nb.session.entities import Group, Player, Session
@@ -15,7 +16,7 @@ from uproot_nb.session.services import Where
 from uproot_nb.session.world import World, world_here, world_of
 
 __all__ = [
-    "move_to_end", "move_to_page", "notify", "other_in_group", "other_in_session",
+    "leave", "move_to_end", "move_to_page", "notify", "other_in_group", "other_in_session",
     "others_in_group", "others_in_session", "players", "redirect", "reload", "send_to",
     "send_to_one", "spawn",
 ]  # fmt: skip
@@ -140,6 +141,28 @@ def move_to_end(player: Player) -> None:
     flow = world_of(player).flow
     with player._world.lock:
         flow.move_to(player, flow.end_of(player))
+
+
+def leave(player: Player, exit: str | Exit) -> None:
+    """End the player's participation by an exit, such as "screened"; an open browser follows.
+
+        def after_once(page, player):
+            if player.age < 18:
+                leave(player, "screened")
+
+    `player.ended_as` says so from then on. Nothing happens to a player whose participation has
+    ended already: whoever has finished does not become a dropout by closing the last page.
+
+    Args:
+        exit: "done", "declined", "screened", "lobby", "dropout", "timeout", "full", or a name of
+            your own.
+
+    Raises:
+        BadExit: it cannot be the name of an exit.
+    """
+    if not isinstance(player, Player):
+        raise WrongRecipient(player)
+    world_of(player).flow.leave(player, name_of_exit(exit))
 
 
 def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -37,7 +37,7 @@ from uproot_nb.session.world import World, world_of
 __all__ = [
     "HOST", "LIVE_METHODS", "MEMBERS", "Message", "PUSHED_REPLIES", "REPLIES", "RESEARCHER",
     "TEXTS", "add_message", "add_player", "chat_functions", "create", "exists", "free_pseudonym",
-    "messages", "notify", "on_message", "players", "pseudonym_of",
+    "messages", "notify", "on_message", "players", "pseudonym_of", "unopened_chat",
 ]  # fmt: skip
 
 MEMBERS, LISTENER = "members", "on_message"
@@ -402,6 +402,21 @@ def chat_functions(world: World, player: Player) -> dict[str, Callable[..., Mark
     return {"chat": chat, "uproot_researcher_chat": uproot_researcher_chat}
 
 
+def unopened_chat(context: Any, name: str) -> Markup:
+    """Return the widget of a chat with the researcher that nobody has opened yet."""
+    template = context.environment.get_template("uproot_nb/Chat.html")
+    translate = context.resolve("_")
+    boot = {
+        "chat": name, "me": 0, "messages": [], "texts": _texts(translate),
+        "host": translate(RESEARCHER), "replies": True, "ended": False,
+    }  # fmt: skip
+    return Markup(template.render(boot=boot, name=name, longest=LONGEST, _=translate))
+
+
+def _texts(translate: Callable[[str], str]) -> dict[str, str]:
+    return {text: translate(text) for text in ("You", *_ANSWERS)}
+
+
 def _boot(chat: Model, player: Player, translate: Callable[[str], str]) -> dict[str, Any]:
     """Return what a widget needs at first."""
     with chat._world.lock:
@@ -410,7 +425,7 @@ def _boot(chat: Model, player: Player, translate: Callable[[str], str]) -> dict[
         host = chat.get(HOST)
         return {
             "chat": chat.name, "me": number, "messages": [_shown(chat, row) for row in rows],
-            "texts": {text: translate(text) for text in ("You", *_ANSWERS)},
+            "texts": _texts(translate),
             "host": translate(host) if host else "",
             "replies": bool(chat.get(REPLIES, True)) and player.page is not None,
             "ended": player.page is None,  # and takes no calls

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from sqlite3 import Error as SqliteError
 from typing import Any
 
 import orjson
 
-from uproot_nb.bridge.messages import Action, Backlog, CloseSocket, Push, SocketOpened
+from uproot_nb.bridge.messages import (
+    FAMILY_BITS,
+    Action,
+    Backlog,
+    CloseSocket,
+    Push,
+    SocketOpened,
+)
 from uproot_nb.errors import BadPage, UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import Event
-from uproot_nb.log.state import PlayerState
+from uproot_nb.log.meant_players import holders, meant_players
+from uproot_nb.realtime.addressees import Addressees, Everybody
 from uproot_nb.session.entities import Player
 from uproot_nb.session.services import Where
 from uproot_nb.session.wire import event_frame, to_sendable_json
@@ -30,6 +38,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 REMEMBERED = 500
 """Pushes to one player held in memory for browsers that reconnect; older ones are read from the
 log."""
+REMEMBERED_SETS = 20
+"""Sets of players to whom the same was pushed more than once."""
 REMEMBERED_BYTES = 8 * 1024 * 1024
 """Bytes of all pushes held in memory."""
 LONGEST_BACKLOG = 10_000
@@ -46,8 +56,6 @@ _BYTES_A_PUSH = 200
 _LEAST_COST = 2048
 """Bytes that answering one socket counts for at least, so that many leave turns to others."""
 
-_NO_PAGE = -2
-"""In the place of a position: no browser."""
 RELOAD = to_sendable_json({"op": "action", "action": "reload"})
 
 Frames = list[tuple[int, bytes]]
@@ -63,19 +71,31 @@ class _Sent:
 
 
 class _Recent:
-    """The latest pushes by player, limited in number for each and in total size."""
+    """The latest pushes, limited in number for each player and in total size."""
 
     def __init__(self, after: int) -> None:
-        self._after = after
+        self._after = self._after_shared = after
         self._sent: deque[_Sent] = deque()
         self._bytes = 0
         self._of: dict[str, deque[_Sent]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._shared: deque[tuple[_Sent, frozenset[str]]] = deque()
+        """The latest pushes to sets of players."""
+        self._sets = 0
 
-    def add(self, seq: int, players: list[str], frame: bytes) -> None:
-        """Add a push, and drop the oldest if there are too many."""
+    def add(
+        self, seq: int, players: list[str], frame: bytes, members: frozenset[str] | None = None
+    ) -> None:
+        """Add a push, and drop the oldest if there are too many.
+
+        Args:
+            members: the players as a set that several pushes share.
+        """
         sent, of = _Sent(seq, frame), self._of
-        for name in players:
-            of[name].append(sent)
+        if members is None:
+            for name in players:
+                of[name].append(sent)
+        else:
+            self._share(sent, members)
         self._sent.append(sent)
         self._bytes += len(frame) + _BYTES_A_PUSH
         while self._bytes > REMEMBERED_BYTES:
@@ -83,16 +103,36 @@ class _Recent:
             self._bytes -= len(oldest.frame) + _BYTES_A_PUSH
             self._after, oldest.frame = oldest.seq, b""
 
+    def _share(self, sent: _Sent, members: frozenset[str]) -> None:
+        if not self._shared or self._shared[-1][1] is not members:
+            self._sets += 1
+        self._shared.append((sent, members))
+        while len(self._shared) > REMEMBERED or self._sets > REMEMBERED_SETS:
+            oldest, of = self._shared.popleft()
+            self._after_shared = oldest.seq
+            self._sets -= self._shared[0][1] is not of
+
     def after(self, player: str) -> int:
         """Return the seq after which all pushes to a player are here."""
         sent = self._of.get(player)
         full = bool(sent) and len(sent or ()) == REMEMBERED
-        return max(self._after, sent[0].seq - 1) if full and sent else self._after
+        after = max(self._after, self._after_shared)
+        return max(after, sent[0].seq - 1) if full and sent else after
 
     def missed(self, player: str, since: int, until: int) -> Frames:
         """Return the pushes to a player after *since* and up to *until*, oldest first."""
-        sent = self._of.get(player, ())
-        return [(one.seq, one.frame) for one in sent if since < one.seq <= until]
+        shared = (sent for sent, members in self._shared if player in members)
+        found = [
+            (one.seq, one.frame)
+            for one in chain(self._of.get(player, ()), shared)
+            if since < one.seq <= until
+        ]
+        return sorted(found)
+
+
+def _family_of(opened: SocketOpened) -> int:
+    """Return the upper bits of a socket's number, which name the participant server."""
+    return opened.socket >> FAMILY_BITS
 
 
 class _Missed:
@@ -100,6 +140,8 @@ class _Missed:
 
     def __init__(self, opened: SocketOpened, until: int) -> None:
         self.opened, self.until = opened, until
+        self.is_found = False
+        """Whether the log has been searched."""
         self.frames: Frames = []
         self.size = 0
         self.too_much = False
@@ -122,8 +164,9 @@ class _Missed:
 class Delivery:
     """Logs each push once and sends it after the commit.
 
-    One task answers browsers that reconnect, in turn: from memory, or, if they have missed more,
-    from one search of the log for all of them, in another thread.
+    For each participant server, one task answers browsers that reconnect, in turn: from memory,
+    or, if they have missed more, from one search of the log for all of them, in another thread. So
+    a server that reads slowly delays nobody else's.
 
     Args:
         spawn: runs a coroutine in the background.
@@ -132,11 +175,16 @@ class Delivery:
     def __init__(self, world: World, spawn: Spawn) -> None:
         self._world, self._spawn = world, spawn
         self._recent = _Recent(world.state.seq)
+        self._everybody = Everybody(world, lambda at: self._present(list(world.state.players), at))
         self._opened: dict[int, SocketOpened] = {}
         """Sockets that lack pushes that they have missed."""
         self._late: dict[int, _Missed] = {}
         """Those for which the log is searched."""
-        self._answering = self._searching = False
+        self._answering: set[int] = set()
+        """The participant servers whose sockets are being answered; see `FAMILY_BITS`."""
+        self._served: set[int] = set()
+        """Those that are being sent what was found in the log."""
+        self._searching = False
         self._reader: ThreadPoolExecutor | None = None
 
     def notify(
@@ -148,16 +196,19 @@ class Delivery:
             raise TypeError(f"event= takes a name (text), not {type(event).__name__}.")
         payload, named = to_sendable_json(data), to_sendable_json(event)
         with world.lock:
-            names = self.names(recipients)
+            everybody = recipients is world.players()
+            names = [] if everybody else self.names(recipients)
             at = self._place_of(sender) if where is None else where
-            present = self._present(names, at)
-            place = _place_in_log(at)
+            found = self._everybody.there(at) if everybody else self._addressees(names, at)
             value = b'{"event":%b,"where":%b,"recipients":%b,"data":%b}' % (
-                named, orjson.dumps(place), orjson.dumps(present), payload,
+                named, orjson.dumps(_place_in_log(at)), found.encoded, payload,
             )  # fmt: skip
             subject = "session" if sender is None else sender.subject
             seq = world.journal.write("notify", subject, event or "", value.decode())
-            self._release(seq, present, event_frame(seq, named, payload))
+            self._release(seq, found, event_frame(seq, named, payload))
+
+    def _addressees(self, names: list[str], where: Any) -> Addressees:
+        return Addressees(self._present(names, where), self._world.state.players)
 
     def act(self, recipients: Any, action: str, **details: Any) -> None:
         """Steer the open browsers of the recipients (reload, redirect, submit, message)."""
@@ -177,14 +228,12 @@ class Delivery:
         with world.lock:
             world.journal.after_commit(lambda: world.send(message))
 
-    def _release(self, seq: int, players: list[str], frame: bytes) -> None:
-        if not players:
+    def _release(self, seq: int, to: Addressees, frame: bytes) -> None:
+        if not to.names:
             return
         world = self._world
-        self._recent.add(seq, players, frame)
-        states = world.state.players
-        positions = [_shown_position(states[name]) for name in players]
-        message = Push(world.key, seq, players, frame, positions)
+        self._recent.add(seq, to.names, frame, to.members)
+        message = Push(world.key, seq, to.names, frame, to.positions)
         world.journal.after_commit(lambda: world.send(message))
 
     # ---- browsers that reconnect ----
@@ -192,9 +241,10 @@ class Delivery:
     def catch_up(self, opened: SocketOpened) -> None:
         """Send a browser that (re)connects what it has missed, or reload its page."""
         self._opened[opened.socket] = opened
-        if not self._answering:
-            self._answering = True
-            self._spawn(self._answer_all())
+        family = _family_of(opened)
+        if family not in self._answering:
+            self._answering.add(family)
+            self._spawn(self._answer_all(family))
 
     def forget_socket(self, socket: int) -> None:
         """Forget a closed socket."""
@@ -211,13 +261,20 @@ class Delivery:
         if self._reader is not None:
             self._reader.shutdown(wait=False, cancel_futures=True)
 
-    async def _answer_all(self) -> None:
-        """Answer the waiting sockets; those that need the log wait for its search."""
+    async def _answer_all(self, family: int) -> None:
+        """Answer a server's waiting sockets; those that need the log wait for its search."""
         try:
-            while waiting := [o for number, o in self._opened.items() if number not in self._late]:
+            while waiting := self._waiting(family):
                 await self._answer(waiting)
         finally:
-            self._answering = False
+            self._answering.discard(family)
+
+    def _waiting(self, family: int) -> list[SocketOpened]:
+        return [
+            opened
+            for number, opened in self._opened.items()
+            if number not in self._late and _family_of(opened) == family
+        ]
 
     async def _answer(self, waiting: list[SocketOpened]) -> None:
         cost = 0
@@ -234,7 +291,7 @@ class Delivery:
             cost += await self._send(opened, found, committed)
             if cost > PART_BYTES:
                 cost = 0
-                await self._world.drain()
+                await self._world.drain(opened.socket)
 
     def _answer_later(self, missed: _Missed) -> None:
         """Have the log searched for a socket, once all that memory lacks is committed."""
@@ -249,7 +306,13 @@ class Delivery:
 
     def _searchable(self) -> list[_Missed]:
         committed = self._world.journal.committed
-        return [missed for missed in self._late.values() if missed.until <= committed]
+        return [
+            missed
+            for missed in self._late.values()
+            if missed.until <= committed
+            and not missed.is_found
+            and _family_of(missed.opened) not in self._served
+        ]
 
     async def _answer_from_log(self) -> None:
         """Answer the sockets that need the log, all by one search."""
@@ -266,8 +329,22 @@ class Delivery:
             self._world.journal.report(error)
             for one in missed:  # a page that reloads needs nothing from the log
                 one.give_up()
+        by_family: dict[int, list[_Missed]] = defaultdict(list)
         for one in missed:
-            await self._answer_one(one)
+            one.is_found = True
+            by_family[_family_of(one.opened)].append(one)
+        for family, found in by_family.items():
+            self._served.add(family)
+            self._spawn(self._answer_found(family, found))
+
+    async def _answer_found(self, family: int, found: list[_Missed]) -> None:
+        """Send a server's sockets what the log has; then it may be searched for further ones."""
+        try:
+            for one in found:
+                await self._answer_one(one)
+        finally:
+            self._served.discard(family)
+        self._search_soon()
 
     async def _answer_one(self, missed: _Missed) -> None:
         opened = missed.opened
@@ -276,7 +353,7 @@ class Delivery:
         if self._awaits(opened):
             missed.frames.reverse()
             await self._send(opened, None if missed.too_much else missed.frames, missed.until)
-            await self._world.drain()
+            await self._world.drain(opened.socket)
 
     async def _search(self, missed: list[_Missed]) -> None:
         """Read the log once, newest first, for all sockets that need it."""
@@ -319,7 +396,7 @@ class Delivery:
             if size >= PART_BYTES:
                 world.send(Backlog(opened.socket, number, part, more=True))
                 cost, part, size = cost + size, Frames(), 0
-                await world.drain()
+                await world.drain(opened.socket)
                 if not self._awaits(opened):
                     return cost
         with world.lock:
@@ -372,6 +449,16 @@ class Delivery:
         """
         return list(dict.fromkeys(self._each_name(recipients)))
 
+    def meant(self, players: Any) -> list[str]:
+        """Return the names of the players whom a researcher means; see `meant_players`.
+
+        Raises:
+            AmbiguousLabel: several have a label.
+            UnknownPlayer: nobody has a name or label.
+            WrongRecipient: something is not a player of this session.
+        """
+        return self.names(meant_players(players, holders(self._world.state.players)))
+
     def _each_name(self, recipients: Any) -> Iterable[str]:
         if isinstance(recipients, (Player, PlayerIdentifier, str)):
             recipients = (recipients,)
@@ -406,15 +493,6 @@ class Delivery:
         raise TypeError(
             f"where={where!r} is not a page.\nGive a page class, a position, or ... for any page."
         )
-
-
-def _shown_position(player: PlayerState) -> int:
-    """Return the position of the page that a browser may show.
-
-    Until a move has settled no browser has rendered the new visit: one that still shows the page
-    before, maybe at the same position, gets nothing, and so cannot be taken for a new one later.
-    """
-    return player.position if player.has_arrived else _NO_PAGE
 
 
 def _place_in_log(where: Any) -> Any:

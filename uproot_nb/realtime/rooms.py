@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from uproot_nb.bridge.messages import (
     CloseRoom,
@@ -20,18 +17,26 @@ from uproot_nb.bridge.messages import (
     RoomNews,
     RoomWaiting,
 )
-from uproot_nb.log.state import PlayerState
+from uproot_nb.experiment.entrance.labels import LabelIndex, is_label
+from uproot_nb.experiment.entrance.ways_in import WayIn
+from uproot_nb.realtime.comers import Comer, RoomOutcome, decide_return, find_place
+from uproot_nb.realtime.headcount import Headcount
+from uproot_nb.realtime.return_addresses import note_return, way_back
 from uproot_nb.session.entities import Player
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.error_reports import ErrorReports
+from uproot_nb.session.known_places import KnownPlaces
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 
-__all__ = ["LABEL", "TEXTS", "Admission", "Room", "RoomOutcome", "Rooms", "admit"]
+__all__ = [
+    "STATUS", "TEXTS", "Admission", "Door", "Room", "RoomOutcome", "Rooms", "admit", "see_other",
+    "show_part",
+]  # fmt: skip
 
-LABEL = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-"""The form of a label."""
+LONGEST_QUERY = 4_000
+"""Characters of an address to which somebody who waits is sent."""
 
 TEXTS = (
     "Welcome",
@@ -47,8 +52,19 @@ TEXTS = (
     "This label has been used",
     "If it was you, please open your own link again."
     " If not, please ask the person who runs this study.",
+    "Somebody has already begun in this browser",
+    "If that was you, please open your own link again."
+    " If not, please ask the person who runs this study.",
+    "This link has two different labels",
+    "Please open the link again exactly as you were given it."
+    " If that does not help, please ask the person who runs this study.",
     "All places are taken",
     "Thank you for your interest. You may close this page.",
+    "You have begun already. Go on?",
+    "You can go on where you stopped.",
+    "Go on",
+    "This is a preview",
+    "Please accept the task on the site that you come from; then you can take part here.",
     "Something went wrong",
     "Please try again. If that does not help, please tell the person who runs this study.",
     "Try again",
@@ -59,22 +75,13 @@ Render = Callable[[Mapping[str, Any], str], str]
 """Makes the page: (variables of Room.html, Accept-Language header) → HTML."""
 
 HTML = [("Content-Type", "text/html; charset=UTF-8")]
-_VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 _ENTER = to_json({"op": "action", "action": "submit"})
 
 
-class RoomOutcome(StrEnum):
-    """What happens to a participant at a room's door; the values name parts of Room.html."""
-
-    ENTER = "enter"
-    WAIT = "wait"
-    LABEL_NEEDED = "label"
-    LABEL_UNKNOWN = "unknown"
-    LABEL_USED = "used"
-    FULL = "full"
-
-
-STATUS = {RoomOutcome.LABEL_UNKNOWN: 403, RoomOutcome.LABEL_USED: 409, RoomOutcome.FULL: 409}
+STATUS = {
+    RoomOutcome.LABEL_UNKNOWN: 403, RoomOutcome.LABEL_USED: 409, RoomOutcome.BROWSER_USED: 409,
+    RoomOutcome.TWO_LABELS: 400, RoomOutcome.FULL: 409,
+}  # fmt: skip
 """The HTTP status, if not 200. The participant server counts 403 as a guess."""
 
 
@@ -90,6 +97,18 @@ class Room:
     labels: Sequence[str] | None = None
     capacity: int | None = None
     open: bool = True
+    way: WayIn = field(default=WayIn())
+    """Which parameter is the label, who recruits, and what returning does."""
+
+    def find_label(self, label: str) -> str:
+        """Return the listed label that is meant; without a list, or one that fits, the same."""
+        index = self.labels if isinstance(self.labels, _Labels) else None
+        return label if index is None else index.find(label)
+
+    @property
+    def scope(self) -> str:
+        """Where its labels count: in this room if they are a list of its own, else everywhere."""
+        return self.name if self.labels is not None and not self.way.label_from else ""
 
     @property
     def places(self) -> int | None:
@@ -107,24 +126,37 @@ class Admission:
     label: str | None = None
 
 
-def admit(room: Room, label: str, players: Collection[PlayerState], admitted: int) -> Admission:
-    """Decide about a participant with *label* ("" for none).
+def admit(room: Room, label: str, admitted: int) -> Admission:
+    """Decide about a participant with *label* ("" for none) who has no place yet.
 
     Args:
-        players: all players of the session.
-        admitted: how many the room has admitted so far.
+        admitted: how many have come in by this room and are in, or have finished.
     """
     if not label:
-        if room.labels is not None:
+        if room.labels is not None or room.way.label_from:
             return Admission(RoomOutcome.LABEL_NEEDED)
-    elif not LABEL.fullmatch(label) or (room.labels is not None and label not in room.labels):
+    elif not is_label(label) or (room.labels is not None and label not in room.labels):
         return Admission(RoomOutcome.LABEL_UNKNOWN)
-    elif any(player.label == label for player in players):
-        return Admission(RoomOutcome.LABEL_USED, label)
-    free = any(not player.claimed for player in players)
-    if not free and room.places is not None and admitted >= room.places:
+    if room.places is not None and admitted >= room.places:
         return Admission(RoomOutcome.FULL, label or None)
     return Admission(RoomOutcome.ENTER if room.open else RoomOutcome.WAIT, label or None)
+
+
+@dataclass(frozen=True)
+class Door:
+    """What rooms use of the flow, which lets people in.
+
+    Args:
+        introduce: runs the author's new_player and arrived for a player, unless they have run.
+        note_arrival: logs that somebody begins, with the address with which they came.
+        render: renders Room.html.
+        places: finds the places that people have already.
+    """
+
+    introduce: Callable[[Player], Awaitable[None]]
+    note_arrival: Callable[[Player, HttpRequest, str, WayIn], None]
+    render: Render
+    places: KnownPlaces
 
 
 class Rooms:
@@ -132,25 +164,16 @@ class Rooms:
 
     The log has a room's players as fields of "room/<name>", with a mark of the visit that took the
     place. A second click, or a form that is sent again because its answer was lost, belongs to the
-    same visit and leads to the same place.
-
-    Args:
-        introduce: runs the author's new_player for a player, unless it has run.
-        render: renders Room.html.
+    same visit and leads to the same place; so does a label or a browser that has a place.
     """
 
-    def __init__(
-        self,
-        world: World,
-        reports: ErrorReports,
-        introduce: Callable[[Player], Awaitable[None]],
-        render: Render,
-    ) -> None:
-        self._world, self._reports = world, reports
-        self._introduce, self._render = introduce, render
+    def __init__(self, world: World, reports: ErrorReports, door: Door) -> None:
+        self._world, self._reports, self._door = world, reports, door
         self._read: dict[str, tuple[Any, Room]] = {}
         self._waiting: dict[str, int] = {}
+        self._labels: dict[str, list[str]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._headcount = Headcount(world)
         self._visits = {
             (name, world.state.value(_subject(name), player)): player
             for name in world.state.rooms
@@ -172,6 +195,7 @@ class Rooms:
                 None if labels is None else _Labels(labels),
                 stored["capacity"],
                 stored["open"],
+                WayIn.load(stored.get("way", {})),
             )
             known = self._read[name] = stored, room
         return known[1]
@@ -191,6 +215,7 @@ class Rooms:
                 "open": stored["open"] if same else room.open,
                 "asked": room.open,
                 "since": stored.get("since") or time.time(),
+                **({"way": room.way.dump()} if room.way.dump() else {}),
             })  # fmt: skip
             self._world.journal.after_commit(lambda: self._announce(room.name))
 
@@ -212,6 +237,17 @@ class Rooms:
         """Return how many browsers wait in a room."""
         return self._waiting.get(name, 0)
 
+    def labels_waiting(self, name: str) -> list[str]:
+        """Return the labels with which browsers wait in a room, the first 200.
+
+        They are what addresses and forms say: whoever has no place yet can make them up.
+        """
+        return list(self._labels.get(name, ()))
+
+    def count_admitted(self, name: str) -> int:
+        """Return how many players came in by a room."""
+        return len(self._world.state.fields.get(_subject(name), ()))
+
     def admitted(self, name: str) -> Bunch[Player]:
         """Return the players admitted by a room, in order."""
         with self._world.lock:
@@ -232,6 +268,7 @@ class Rooms:
         """Send all rooms to the participant server, after each connection."""
         with self._world.lock:
             self._waiting.clear()
+            self._labels.clear()
             for name in self._world.state.rooms:
                 self._announce(name)
 
@@ -240,6 +277,8 @@ class Rooms:
         with self._world.lock:
             room = self.get(message.name)
             self._waiting[message.name] = message.count
+            found = [label if room is None else room.find_label(label) for label in message.labels]
+            self._labels[message.name] = [label for label in found if is_label(label)]
             if message.count and room is not None and room.open:
                 self._call_in(message.name)
 
@@ -256,109 +295,153 @@ class Rooms:
 
     async def answer(self, request: HttpRequest) -> HttpReply:
         """Show the room ("room"), or admit somebody ("enter"); send the reply after the commit."""
-        label, visit = _label_in(request), _visit_in(request)
         with self._world.lock:
             room = self.get(request.room)
+            comer = Comer.of(request, WayIn() if room is None else room.way)
             if room is None:
-                return self._show("trouble", label, visit, request, 404)
-            player = self._entered_before(room, label, visit)
-            if player is None:
-                admission = self._decide(room, label)
-                if request.action != "enter" or admission.outcome is RoomOutcome.WAIT:
-                    return self._answer_outside(admission, label, visit, request)
-                if admission.outcome is not RoomOutcome.ENTER:
-                    return self._show_outcome(admission.outcome, label, visit, request)
-                player = self._give_place(room, admission.label, visit)
-        return await self._let_in(player, label, visit, request)
+                return self._show("trouble", comer, request, 404)
+            comer = replace(comer, label=room.find_label(comer.label))
+            if room.way.is_preview(request.query):
+                return self._show_outcome(RoomOutcome.PREVIEW, comer, request)
+            if room.way.has_two_labels(request.query):
+                return self._show_outcome(RoomOutcome.TWO_LABELS, comer, request)
+            player, outcome = self._place_of(room, comer, request)
+            if player is None or outcome is not RoomOutcome.ENTER:
+                return self._answer_outside(room, outcome, comer, request)
+        return await self._let_in(player, comer, request)
+
+    def _place_of(
+        self, room: Room, comer: Comer, request: HttpRequest
+    ) -> tuple[Player | None, RoomOutcome]:
+        """Return the place that somebody has or gets, and what happens to them."""
+        player = self._entered_before(room, comer)
+        if player is not None:
+            return player, RoomOutcome.ENTER
+        admission = self._decide(room, comer.label)
+        if admission.outcome is RoomOutcome.LABEL_UNKNOWN:
+            return None, admission.outcome
+        player = find_place(self._door.places, comer, room.way, room.scope)
+        if player is not None and not _is_seat_again(player, room):
+            return player, decide_return(self._door.places, player, comer, room.way)
+        if request.action != "enter" or admission.outcome is not RoomOutcome.ENTER:
+            return None, admission.outcome
+        return self._give_place(room, admission.label, comer, request), RoomOutcome.ENTER
 
     def _decide(self, room: Room, label: str) -> Admission:
-        state = self._world.state
-        admitted = len(state.fields.get(_subject(room.name), ()))
-        return admit(room, label, state.players.values(), admitted)
+        return admit(room, label, self._headcount.of(room.name))
 
     def _answer_outside(
-        self, admission: Admission, label: str, visit: str, request: HttpRequest
+        self, room: Room, outcome: RoomOutcome, comer: Comer, request: HttpRequest
     ) -> HttpReply:
-        if request.action == "enter":  # to an address that may be reloaded at will
-            return _see_other(request, f"./?label={quote(label)}" if label else "./")
-        return self._show_outcome(admission.outcome, label, visit, request)
+        if request.action == "enter" and outcome is RoomOutcome.WAIT:
+            # to an address that may be reloaded at will
+            return see_other(request, _own_address(room.way, comer.label, request))
+        return self._show_outcome(outcome, comer, request)
 
-    def _entered_before(self, room: Room, label: str, visit: str) -> Player | None:
-        name = self._visits.get((room.name, self._world.mark_of(visit)))
-        if name is None or (self._world.state.players[name].label or "") != label:
+    def _entered_before(self, room: Room, comer: Comer) -> Player | None:
+        name = self._visits.get((room.name, self._world.mark_of(comer.visit)))
+        if name is None or (self._world.state.players[name].label or "") != comer.label:
             return None
         return self._world.player(name)
 
-    def _give_place(self, room: Room, label: str | None, visit: str) -> Player:
-        world = self._world
-        player = world.claim_place(label, visit, room.name) or world.add_player(
-            claimed=True, label=label, visit=visit, room=room.name
-        )
+    def _give_place(
+        self, room: Room, label: str | None, comer: Comer, request: HttpRequest
+    ) -> Player:
+        world, visit = self._world, comer.page_visit
+        player = world.give_place(label, visit, comer.cookie, room.name, room.scope)
+        self._door.note_arrival(player, request, "room", room.way)
         mark = world.mark_of(visit)
         world.journal.fold("set", _subject(room.name), player.name, world.codec.encode(mark))
         self._visits[room.name, mark] = player.name
         return player
 
-    async def _let_in(
-        self, player: Player, label: str, visit: str, request: HttpRequest
-    ) -> HttpReply:
+    async def _let_in(self, player: Player, comer: Comer, request: HttpRequest) -> HttpReply:
         try:
-            # A second click must not run new_player again while it is still running.
+            # A second click must not run hooks again while they are still running.
             async with self._turns.setdefault(player.name, asyncio.Lock()):
-                await self._introduce(player)
-        except (Exception, asyncio.CancelledError) as error:  # the border around new_player
+                await self._door.introduce(player)
+        except (Exception, asyncio.CancelledError) as error:  # the border around the hooks
             if self._world.closing:
                 raise
             cause = Cause(player.name, "", f"room {request.room}", "")
             self._reports.report(error, cause, player.subject)
-            return self._show("trouble", label, visit, request, 500)
+            return self._show("trouble", comer, request, 500)
         self._turns.pop(player.name, None)
-        return _see_other(request, f"../../p/{self._world.token(player.name)}/")
+        if request.action == "enter":
+            self._door.places.remember(player, comer.cookie)
+            note_return(player, request.query)
+        address = f"../../p/{self._world.token(player.name)}/"
+        return see_other(request, way_back(player, request.query, address))
 
     # ---- pages ----
 
-    def _show_outcome(
-        self, outcome: RoomOutcome, label: str, visit: str, request: HttpRequest
-    ) -> HttpReply:
-        return self._show(outcome.value, label, visit, request, STATUS.get(outcome, 200))
+    def _show_outcome(self, outcome: RoomOutcome, comer: Comer, request: HttpRequest) -> HttpReply:
+        return self._show(outcome.value, comer, request, STATUS.get(outcome, 200))
 
-    def _show(
-        self, part: str, label: str, visit: str, request: HttpRequest, status: int
-    ) -> HttpReply:
-        variables = {"part": part, "label": label, "visit": visit}
-        html = self._render(variables, request.languages)
-        return HttpReply(request.request, status, HTML, html.encode())
+    def _show(self, part: str, comer: Comer, request: HttpRequest, status: int) -> HttpReply:
+        return show_part(self._door.render, part, comer, request, status)
+
+
+def show_part(
+    render: Render, part: str, comer: Comer, request: HttpRequest, status: int
+) -> HttpReply:
+    """Return a part of Room.html as the answer to a request."""
+    variables: dict[str, Any] = {"part": part, "label": comer.label, "visit": comer.page_visit}
+    variables |= {"query": dict(reversed(request.query)), "room": request.room}
+    html = render(variables, request.languages)
+    return HttpReply(request.request, status, HTML, html.encode())
 
 
 class _Labels(tuple[str, ...]):
-    """Labels in order, with a fast test for membership."""
+    """Labels in order, with a fast test for membership, and a search."""
 
-    _known: frozenset[str]
+    _searched: LabelIndex | None = None
+
+    @property
+    def searched(self) -> LabelIndex:
+        """The labels, to be searched."""
+        if self._searched is None:
+            self._searched = LabelIndex(self)
+        return self._searched
 
     def __contains__(self, label: object) -> bool:
-        if not hasattr(self, "_known"):
-            self._known = frozenset(self)
-        return label in self._known
+        return label in self.searched
+
+    def find(self, label: str) -> str:
+        """Return the label that is meant; the same if none is."""
+        return self.searched.find(label) or label
+
+
+def _is_seat_again(player: Player, room: Room) -> bool:
+    """Return whether a room's own label names a seat whose place was given to another."""
+    return player._state.freed and room.labels is not None
 
 
 def _subject(room: str) -> str:
     return f"room/{room}"
 
 
-def _label_in(request: HttpRequest) -> str:
-    """Return the label in the form, else the one in the address."""
-    for pairs in (request.form, request.query):
-        given = [value for name, value in pairs if name == "label"]
-        if given:
-            return given[0].strip()[:200].encode("utf-8", "replace").decode()
-    return ""
+def _own_address(way: WayIn, label: str, request: HttpRequest) -> str:
+    """Return the room's address with the label, and whatever else came with it, if it fits."""
+    names = way.label_from or ("label",)
+    others = [pair for pair in request.query if pair[0] not in names]
+    pairs = [(names[0], label)] if label else []
+    address = urlencode([*pairs, *_fitting(others, LONGEST_QUERY - len(urlencode(pairs)))])
+    return f"./?{address}" if address else "./"
 
 
-def _visit_in(request: HttpRequest) -> str:
-    """Return the identifier of this visit, which the form sends back."""
-    given = dict(request.form).get("_uproot_visit", "")
-    return given if _VISIT.fullmatch(given) else secrets.token_urlsafe(16)
+def _fitting(pairs: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+    """Return the pairs that fit into so many characters of an address; the longest are left out."""
+    sizes = [1 + len(urlencode([pair])) for pair in pairs]
+    fitting = set()
+    for nth in sorted(range(len(pairs)), key=sizes.__getitem__):
+        room -= sizes[nth]
+        if room < 0:
+            break
+        fitting.add(nth)
+    return [pair for nth, pair in enumerate(pairs) if nth in fitting]
 
 
-def _see_other(request: HttpRequest, place: str) -> HttpReply:
+def see_other(request: HttpRequest, place: str) -> HttpReply:
+    """Return the answer that leads a browser elsewhere."""
     return HttpReply(request.request, 303, [("Location", place)], b"")

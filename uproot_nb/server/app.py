@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.utils import url_path_join
-from tornado.web import RequestHandler
-from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, default, validate
 
 from uproot_nb.bridge.discovery import VARIABLE
+from uproot_nb.bridge.nats.broker_address import BrokerAddress
 from uproot_nb.bridge.stream import Listener, publish_listener
+from uproot_nb.errors import UprootError
+from uproot_nb.server.gateways.gateway import Gateway, draw_family
 from uproot_nb.server.limits import Limits
+from uproot_nb.server.metrics.collector import make_registry
+from uproot_nb.server.metrics.jupyter_page import MetricsPage
+from uproot_nb.server.metrics.timings import ServerTimings
+from uproot_nb.server.mounting.addresses import MOUNT
+from uproot_nb.server.mounting.hub import HubServer
+from uproot_nb.server.mounting.mount import Mount, open_to_all
 from uproot_nb.server.networks import Proxies
-from uproot_nb.server.participants import ParticipantServer, Routes
+from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.settings import ServerSettings
+from uproot_nb.server.site import check_path
 from uproot_nb.server.status import StatusData, StatusPage, describe
+from uproot_nb.server.steward.handlers import steward_routes
+from uproot_nb.server.steward.jupyter_access import join_jupyter
 
-__all__ = ["MOUNT", "UprootNB"]
-
-MOUNT = "uproot_nb/participant/"
-"""Where participants find the server, below Jupyter's base URL."""
+__all__ = ["UprootNB"]
 
 
 class UprootNB(ExtensionApp):
@@ -44,7 +50,11 @@ class UprootNB(ExtensionApp):
     load_other_extensions = True
 
     participant_port = Integer(
-        8600, min=0, max=65535, help="Participants' port; the next free one if it is in use."
+        8600,
+        min=0,
+        max=65535,
+        help="""Participants' port; the next free one if it is in use. 0 takes any, and is the
+        default behind a JupyterHub, where participants come by its address.""",
     ).tag(config=True)
     participant_address = Unicode(
         "127.0.0.1", help="The address to listen on for participants; 0.0.0.0 for all."
@@ -52,10 +62,16 @@ class UprootNB(ExtensionApp):
     public_url = Unicode("", help="The address that browsers use, for example behind a proxy.").tag(
         config=True
     )
+    base_path = Unicode(
+        "",
+        help="""The path below which a proxy passes everything on without removing it, such as
+        "/study"; by default that of the public URL.""",
+    ).tag(config=True)
     mount = Bool(
         False,
         help="""Also serve participants below Jupyter's own address, for hosts with a single port.
-        Their pages are sandboxed there: they get an origin of their own.""",
+        Their pages are sandboxed there: they get an origin of their own. True by default behind a
+        JupyterHub.""",
     ).tag(config=True)
     max_calls_per_second = Float(
         200.0, min=0.0, help="Calls of one player, five seconds' worth at once; 0 = no limit."
@@ -102,12 +118,52 @@ class UprootNB(ExtensionApp):
         such as "https://hub.example.org", or "*" for all.""",
     ).tag(config=True)
 
+    bridge = Unicode(
+        "",
+        help="""The address of NATS servers, such as "nats://broker:4222": participants of sessions
+        that kernels elsewhere serve there come by this server, too; see the manual's Gateways.""",
+    ).tag(config=True)
+
     limits = Dict(
         help="""Further limits by name, such as {"max_form_bytes": 2_000_000}; see the manual."""
     ).tag(config=True)
 
     participants: ParticipantServer = None  # type: ignore[assignment] # until initialized
     _listener: Listener | None = None
+    _mount: Mount | None = None
+    _gateway: Gateway | None = None
+    _serving: asyncio.Task[None] | None = None
+
+    @default("mount")
+    def _mount_by_default(self) -> bool:
+        return self._hub is not None
+
+    @default("participant_port")
+    def _port_by_default(self) -> int:
+        return 8600 if self._hub is None else 0
+
+    @property
+    def _hub(self) -> HubServer | None:
+        """The JupyterHub that has started this Jupyter server, if one has."""
+        app = self.serverapp
+        return None if app is None else HubServer.of(os.environ, app.base_url)
+
+    @validate("base_path")
+    def _check_base_path(self, proposal: Any) -> str:
+        try:
+            return check_path(proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"UprootNB.base_path: {error}.") from error
+
+    @validate("bridge")
+    def _check_bridge(self, proposal: Any) -> str:
+        checked: str = proposal["value"]
+        try:
+            if checked:
+                BrokerAddress.parse(checked)
+        except ValueError as error:
+            raise TraitError(f"UprootNB.bridge: {error}.") from error
+        return checked
 
     @validate("limits")
     def _check_limits(self, proposal: Any) -> dict[str, Any]:
@@ -155,16 +211,25 @@ class UprootNB(ExtensionApp):
             public_url=self.public_url,
             trusted_proxies=self.trusted_proxies,
             frame_ancestors=self.frame_ancestors,
+            base_path=self.base_path,
             on_activity=self._note_activity,
+            family=draw_family() if self.bridge else 0,
         )
+        self.participants.measure(ServerTimings())
+        if self.bridge:
+            self._gateway = Gateway(self.participants, BrokerAddress.parse(self.bridge))
 
     def initialize_handlers(self) -> None:
-        """Add the status page, and the mount if it is configured."""
+        """Add the status page, the monitor and the API, and the mount if it is configured."""
         shared = {"describe": lambda: describe(self.participants)}
         self.handlers.append((r"uproot_nb/status", StatusPage, shared))
         self.handlers.append((r"uproot_nb/status\.json", StatusData, shared))
+        registry = make_registry(self.participants.health, self.participants)
+        self.handlers.append((r"uproot_nb/metrics", MetricsPage, {"registry": registry}))
+        parts = self.participants.steward_parts()
+        self.handlers.extend(steward_routes("uproot_nb/", join_jupyter, parts))
         if self.mount:
-            self.handlers.extend(_open_to_all(self.participants.routes(MOUNT, sandboxed=True)))
+            self.handlers.extend(open_to_all(self.participants.routes(MOUNT, sandboxed=True)))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Open the participants' port and the kernels' socket, and publish where they are."""
@@ -173,9 +238,11 @@ class UprootNB(ExtensionApp):
         participants.expected.extend()
         participants.start(self.participant_port, self.participant_address)
         if self.mount:
-            participants.site.mount_at(
-                _mount_url(serverapp.public_url, serverapp.base_url, serverapp.default_url)
+            hub = self._hub
+            self._mount = Mount(
+                serverapp, participants.site, "" if hub is None else hub.public_url, self._moved
             )
+            self._mount.open()
         self._listener = await publish_listener(
             Path(serverapp.runtime_dir),
             participants.attach,
@@ -185,14 +252,37 @@ class UprootNB(ExtensionApp):
         )
         os.environ[VARIABLE] = str(self._listener.file)  # kernels inherit it
         self.log.info("Participants reach the experiments at %s", participants.url)
+        if self._gateway is not None:
+            self._serving = asyncio.create_task(self._serve_gateway(self._gateway))
+
+    def _moved(self, url: str) -> None:
+        """Let kernels know the address by which participants come."""
+        self.log.info("Participants reach the experiments at %s", url)
+        if self._listener is not None:
+            self._listener.move(url)
+        self.participants.announce_url()
+
+    async def _serve_gateway(self, gateway: Gateway) -> None:
+        try:
+            await gateway.stay_open(self.log.info)
+        except (UprootError, OSError) as refusal:
+            self.log.error("c.UprootNB.bridge: %s", refusal)
 
     async def stop_extension(self) -> None:
         """Close all connections, and leave no files behind. Idempotent."""
+        if self._mount is not None:
+            self._mount.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+            self._serving = None
         if self.participants is not None:
             await self.participants.stop()
+        if self._gateway is not None:
+            await self._gateway.close()
 
     def current_activity(self) -> dict[str, int] | None:
         """Return who is connected, so that an idle Jupyter server does not end an experiment."""
@@ -202,7 +292,8 @@ class UprootNB(ExtensionApp):
 
     def _notes(self) -> list[str]:
         """Return notes for researchers about this server, a sentence each."""
-        return self.participants.notes + _notes_of_culling(self.serverapp)
+        address = [] if self._mount is None else self._mount.notes
+        return self.participants.notes + address + _notes_of_culling(self.serverapp)
 
     def _note_activity(self, kernel: str) -> None:
         """Prevent *kernel* from being culled: participants use it, though no cell runs."""
@@ -235,33 +326,3 @@ def _notes_of_culling(serverapp: Any) -> list[str]:
             "(shutdown_no_activity_timeout); it stays while a participant's page is open."
         )
     return notes
-
-
-def _mount_url(jupyter_url: str, base_url: str, default_url: str) -> str:
-    """Return the mount's address below Jupyter's root, whose path a proxy may have changed.
-
-    Args:
-        jupyter_url: Jupyter's own URL; it may have Jupyter's token, and leads to the page that
-            is opened first, as `…/lab` or `…/tree`.
-        base_url, default_url: the paths of the root and of that page as the server knows them.
-    """
-    shown = urlsplit(jupyter_url)
-    first = default_url.removeprefix(base_url).strip("/")
-    root = base_url if shown.path == default_url else shown.path.rstrip("/")
-    if first and root.endswith(f"/{first}"):
-        root = root.removesuffix(f"/{first}")
-    return url_path_join(shown._replace(path=root, query="", fragment="").geturl(), MOUNT)
-
-
-def _open_to_all(routes: Routes) -> Routes:
-    """Return *routes* with handlers that need no login to Jupyter."""
-    return [(pattern, _without_login(handler), parts) for pattern, handler, parts in routes]
-
-
-def _without_login(handler: type[RequestHandler]) -> type[RequestHandler]:
-    methods = {}
-    for name in handler.SUPPORTED_METHODS:
-        method = getattr(handler, name.lower())
-        if method != RequestHandler._unimplemented_method:
-            methods[name.lower()] = allow_unauthenticated(method)
-    return type(handler.__name__, (handler,), methods)

@@ -52,8 +52,7 @@ class ParticipantHandler(RequestHandler):
     """The address without secrets, for logs."""
 
     def initialize(self, **parts: Any) -> None:
-        for name, part in parts.items():
-            setattr(self, name, part)
+        vars(self).update(parts)
         self._set_policy()
 
     def set_default_headers(self) -> None:
@@ -134,7 +133,7 @@ class ParticipantHandler(RequestHandler):
         return None  # browsers store none of these pages
 
     def check_xsrf_cookie(self) -> None:
-        """Do nothing: the token in the path is the credential, and there are no cookies."""
+        """Do nothing: the token in the path is the credential; foreign forms are refused."""
 
     def check_trusted_origin(self, origin: str) -> bool:
         return True  # as above
@@ -213,6 +212,8 @@ def address_of(request: HTTPServerRequest, proxies: Proxies) -> str:
 
 def _bare(referrer: str) -> str:
     """Return a page's address without its secrets: account, tokens, query, fragment."""
+    if not referrer:
+        return ""
     try:
         parts = urlsplit(referrer[:_LONGEST])
         host = parts.hostname

@@ -71,9 +71,14 @@ class Seat:
         self.close: Callable[[], None] | None = None
         """Closes the connection to make room, if that is allowed."""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nobody knows yet whose it is."""
+        return self.kind is _Kind.FRESH
+
     def know(self) -> None:
         """Note that a player's token was shown."""
-        if self.kind is not None:
+        if self.kind not in (None, _Kind.PLAYER):
             self._connections._turn(self, _Kind.PLAYER)
 
     def stay(self) -> bool:
@@ -155,18 +160,28 @@ class Connections:
         """
         seat = self.seats.pop(stream, None)
         if seat is None:  # it came by Jupyter's port
-            seat = self.take(network)
-        if seat is None:
-            return None
+            return self.add(network, known=known)
         seat.serve()
         seat.close = None  # from now on it is not closed to make room
+        if not known and seat.network != network:  # the network behind the proxy counts
+            seat.release()
+            return self.add(network, known=False)
+        return self._let_in(seat, known)
+
+    def add(self, network: str, *, known: bool) -> Seat | None:
+        """Return a seat for a connection without a stream of its own; None if there is none.
+
+        Args:
+            known: a player's token was shown.
+        """
+        seat = self.take(network)
+        return None if seat is None else self._let_in(seat, known)
+
+    def _let_in(self, seat: Seat, known: bool) -> Seat | None:
         if known:
             seat.know()
             return seat
-        if seat.network != network:  # it came by a proxy: the network behind it counts
-            seat.release()
-            seat = self.take(network)
-        if seat is None or seat.stay():
+        if seat.stay():
             return seat
         seat.release()
         return None

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from tornado.web import stream_request_body
 
-from uproot_nb.bridge.messages import HttpReply, HttpRequest
+from uproot_nb.bridge.messages import BEGIN, COOKIE, HttpReply, HttpRequest
+from uproot_nb.server.answer_bodies import AnswerBody, cut_off, send_parts
 from uproot_nb.server.base_handler import ParticipantHandler, browser_headers
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.forms import (
@@ -32,11 +33,20 @@ from uproot_nb.server.notices import VISIT, notice, words
 from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import ServedPlayer, ServedSession
 
-__all__ = ["AppApi", "JoinPage", "NotFound", "PlayerApi", "PlayerPage", "RoomPage"]
+__all__ = [
+    "AppApi", "FrontPage", "JoinPage", "MissingSlash", "NotFound", "PlayerApi", "PlayerPage",
+    "RoomPage",
+]  # fmt: skip
 
 _UNBOUNDED = 1 << 62
 _VISIT = re.compile(r"[\w-]{16,64}", re.ASCII)
 _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too many uploads"}
+PLACE = "uproot_place"
+"""The cookie by which a browser is known again at a room or a join link."""
+_COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
+_COOKIE_SECONDS = 60 * 86_400
+_NOTHING_BUT_A_BUTTON = 404
+"""The kernel's status for a join link at which there is nothing else to see."""
 ANSWER = "_uproot_answer"
 """The query parameter with which a page's script asks for the answer to its form."""
 _UNKNOWN_LABEL = 403
@@ -59,6 +69,27 @@ class NotFound(ParticipantHandler):
         self.get()
 
 
+class FrontPage(ParticipantHandler):
+    """The root, for those who have typed only the machine's name."""
+
+    route = ""
+
+    def get(self) -> None:
+        self.show("front", 200)
+
+
+class MissingSlash(ParticipantHandler):
+    """An address without its last slash, as mail programs and people leave it out."""
+
+    def get(self, *ignored: str) -> None:
+        """Lead to the address with the slash, and with the same query."""
+        last = self.request.path.rpartition("/")[2]
+        query = f"?{self.request.query}" if self.request.query else ""
+        self.set_status(302)
+        self.set_header("Location", f"./{last}/{query}")
+        self.finish()
+
+
 class _KernelPage(ParticipantHandler):
     """Pages that a kernel makes."""
 
@@ -68,6 +99,8 @@ class _KernelPage(ParticipantHandler):
     """The numbers of requests."""
     depth = 0
     """How many folders the page is below the participant root."""
+    body: AnswerBody | None = None
+    """The body that follows the kernel's answer in parts."""
 
     @property
     def has_answers(self) -> bool:
@@ -124,10 +157,12 @@ class _KernelPage(ParticipantHandler):
         patience: float,
         room: str = "",
         asked: tuple[str, str, bytes] = ("", "", b""),
+        within: float = 0.0,
     ) -> HttpReply | None:
         """Return the kernel's answer; None if no kernel came, or none answered.
 
-        *asked* is the request to the experiment's own api: method, path and content.
+        *asked* is the request to the experiment's own api: method, path and content. *within* is
+        how long the answer may take, if not as long as that to a form.
         """
         link = await session.served(patience)
         if link is None:
@@ -138,14 +173,16 @@ class _KernelPage(ParticipantHandler):
             player,
             action,
             self.form,
-            [pair for pair in _pairs(self.request.query_arguments) if pair[0] != ANSWER],
+            [pair for pair in _parameters(self.request.query_arguments) if pair[0] != ANSWER],
             self.request.headers.get("Accept-Language", ""),
             list(self.posted_files),
             self.passed_headers,
             room,
             *asked,
         )
-        return await link.ask(request, self.limits.form_patience)
+        reply = await link.ask(request, within or self.limits.form_patience)
+        self.body = link.body_of(reply) if reply is not None and reply.more else None
+        return reply
 
     async def ask_patiently(
         self, session: ServedSession, player: str, action: str, patience: float, room: str = ""
@@ -161,6 +198,21 @@ class _KernelPage(ParticipantHandler):
 
     def pass_on(self, reply: HttpReply) -> None:
         """Send the browser what the kernel answered."""
+        self.set_head(reply)
+        self.finish(reply.body if has_body(reply) else None)
+
+    def on_connection_close(self) -> None:
+        """Take no more of the kernel's answer: the browser is gone."""
+        super().on_connection_close()
+        self.on_finish()
+
+    def on_finish(self) -> None:
+        """Take no more of the kernel's answer."""
+        if self.body is not None:
+            self.body.close()
+
+    def set_head(self, reply: HttpReply) -> None:
+        """Set status and headers to those that the kernel answered."""
         self.set_status(reply.status, None if reply.status in responses else "Unknown")
         sent: set[str] = set()
         for name, value in reply.headers:
@@ -175,7 +227,6 @@ class _KernelPage(ParticipantHandler):
                 write = self.add_header if add else self.set_header
                 write(name, value)
                 sent.add(key)
-        self.finish(reply.body if reply.status not in (204, 304) else None)
 
     def below_root(self, location: str) -> str:
         """Turn a path that begins at the participant root into one relative to this page."""
@@ -235,7 +286,12 @@ class PlayerPage(_KernelPage):
 
     @property
     def has_answers(self) -> bool:
-        return self.request.method == "POST"
+        return self.request.method == "POST" and not self._begins
+
+    @property
+    def _begins(self) -> bool:
+        """Whether somebody begins, and has posted no answers."""
+        return any(name == BEGIN for name, _ in self.form)
 
     @property
     def form(self) -> list[tuple[str, str]]:
@@ -255,10 +311,12 @@ class PlayerPage(_KernelPage):
         return turn
 
     def _prepare_reader(self) -> None:
+        if self.request.method != "POST":
+            return
         connection: Any = self.request.connection
         limits = self.limits
         player = self.sessions.player(self.path_args[0])
-        if self.request.method != "POST" or player is None or player.session.closed:
+        if player is None or player.session.closed:
             return
         connection.set_max_body_size(_UNBOUNDED)
         connection.set_body_timeout(limits.upload_patience)
@@ -292,12 +350,7 @@ class PlayerPage(_KernelPage):
         if self._stalled is not None:
             self._stalled.cancel()
         idle = self.limits.idle_timeout
-        self._stalled = asyncio.get_running_loop().call_later(idle, self._cut_off)
-
-    def _cut_off(self) -> None:
-        connection: Any = self.request.connection
-        if connection is not None and connection.stream is not None:
-            connection.stream.close()
+        self._stalled = asyncio.get_running_loop().call_later(idle, cut_off, self)
 
     def _arrived(self) -> None:
         """Note that the form has arrived, or never will. Idempotent."""
@@ -320,12 +373,17 @@ class PlayerPage(_KernelPage):
         if self.request.method == "POST" and self.request.headers.get("Origin") == "null":
             self.set_header("Access-Control-Allow-Origin", "null")
 
+    def head(self, *arguments: str) -> None:
+        """Answer that there is a page, without asking for it: nothing follows from that."""
+        if self.admit(arguments[0]) is not None:
+            self.finish()
+
     async def get(self, token: str) -> None:
         """Show the page, or once the answer to its form."""
         player = self.admit(token)
         if player is None:
             return
-        answer = player.take_answer(self.get_query_argument(ANSWER, ""))
+        answer = await self._take_answer(player, self.get_query_argument(ANSWER, ""))
         if answer is not None:
             self.pass_on(answer)
             return
@@ -335,6 +393,16 @@ class PlayerPage(_KernelPage):
             self.pass_on(reply)
         else:
             self.pause_or_end(player.session)
+
+    async def _take_answer(self, player: ServedPlayer, key: str) -> HttpReply | None:
+        """Return the page stored under *key*, here or at the gateway that took the form."""
+        answer, session, link = player.take_answer(key), player.session, player.session.link
+        if answer is not None or not key or link is None or not link.shared:
+            return answer
+        number = next(self.numbers)
+        request = HttpRequest(number, session.key, player.name, "answer", [], [], "", path=key)
+        stored = await link.ask(request, self.limits.page_patience)
+        return stored if stored is not None and stored.status != 404 else None
 
     async def post(self, token: str) -> None:
         """Submit the page's form."""
@@ -374,6 +442,9 @@ class PlayerPage(_KernelPage):
         """Answer that the form may not be stored; the page sends it again."""
         if player.session.closed:
             self.show("ended", 410)
+            return
+        if self._begins:
+            self.wait()
             return
         self.set_header("Retry-After", "1")
         if self._by_script:
@@ -449,10 +520,32 @@ class _AskedApi(_KernelPage):
         method = "GET" if method == "HEAD" else method
         asked = (method, path, self.request.body)
         reply = await self.ask_kernel(session, player, action, 0.0, asked=asked)
-        if reply is not None:
+        if reply is None:
+            self.pause_or_end(session)
+        elif self.body is None or self.request.method == "HEAD" or not has_body(reply):
             self.pass_on(reply)
         else:
-            self.pause_or_end(session)
+            await self._stream(reply, self.body, session.players.get(player))
+
+    async def _stream(
+        self, reply: HttpReply, body: AnswerBody, player: ServedPlayer | None
+    ) -> None:
+        """Send the browser an answer part by part, as fast as it reads."""
+        if player is None:  # a program with a key
+            await self._send_parts(reply, body)
+        elif player.streams >= self.limits.max_streams_per_player:
+            self.reports.count_refusal("too many streams", player)
+            self.too_fast()
+        else:
+            player.streams += 1
+            try:
+                await self._send_parts(reply, body)
+            finally:
+                player.streams -= 1
+
+    async def _send_parts(self, reply: HttpReply, body: AnswerBody) -> None:
+        self.set_head(reply)
+        await send_parts(self, body, self.limits.idle_timeout)
 
 
 class PlayerApi(_AskedApi):
@@ -520,16 +613,75 @@ class AppApi(_AskedApi):
         return None
 
 
-class JoinPage(_KernelPage):
+class _Entry(_KernelPage):
+    """Addresses that many people share; a browser is known again by a cookie.
+
+    The cookie names no path, so it belongs to the folder of this address, also behind a proxy.
+    """
+
+    _cookie = ""
+    _is_known = False
+    """Whether the browser had a cookie."""
+
+    def know_browser(self) -> None:
+        """Read the browser's cookie, or set one."""
+        if self.sandboxed:
+            return  # its address is Jupyter's
+        given = self.get_cookie(PLACE) or ""
+        self._is_known = _COOKIE.fullmatch(given) is not None
+        self._cookie = given if self._is_known else secrets.token_urlsafe(32)
+        if not self._is_known:
+            self.set_cookie(
+                PLACE, self._cookie, path="", max_age=_COOKIE_SECONDS, httponly=True,
+                samesite="Lax", secure=self._is_encrypted,
+            )  # fmt: skip
+
+    @property
+    def _is_encrypted(self) -> bool:
+        """Whether the browser came by https, if need be to a proxy."""
+        site = urlsplit(self.site.url)
+        by_proxy = site.scheme == "https" and site.netloc == self.request.host
+        return by_proxy or self.request.protocol == "https"
+
+    @property
+    def passed_headers(self) -> dict[str, str]:
+        return {**super().passed_headers, **({COOKIE: self._cookie} if self._cookie else {})}
+
+    async def ask_for_place(
+        self, session: ServedSession, action: str, room: str = ""
+    ) -> HttpReply | None:
+        """Return the kernel's answer to a press of the button.
+
+        A kernel that dies may have given a place, which the next one finds by the visit.
+        """
+        patience = self.limits.form_patience if self.visit else 0.0
+        return await self.ask_patiently(session, "", action, patience, room)
+
+    @property
+    def visit(self) -> str:
+        """The token of this visit that came with the form, or ""."""
+        visit: str = self.get_body_argument("_uproot_visit", "")
+        return visit if _VISIT.fullmatch(visit) else ""
+
+
+class JoinPage(_Entry):
     """A session's join link: GET shows a button, so that a link preview never joins."""
 
     route = "join/…/…/"
     depth = 3
 
-    def get(self, label: str, secret: str) -> None:
+    async def get(self, label: str, secret: str) -> None:
         session = self._admit(label, secret)
-        if session is not None:
+        if session is None:
+            return
+        reply = None
+        if self._is_known or self.request.query:  # they may have a place, or see a preview
+            patience = self.limits.page_patience
+            reply = await self.ask_kernel(session, "", "look", patience, within=patience)
+        if reply is None or reply.status == _NOTHING_BUT_A_BUTTON:
             self._show_button("join", 200, secrets.token_urlsafe(18))
+        else:
+            self.pass_on(reply)
 
     async def post(self, label: str, secret: str) -> None:
         session = self._admit(label, secret)
@@ -541,9 +693,10 @@ class JoinPage(_KernelPage):
         if await session.served(self.limits.form_patience) is None:
             self._later(503)
             return
-        # A kernel that dies may have given a place, which the next one finds by the visit.
-        patience = self.limits.form_patience if self._visit else 0.0
-        reply = await self.ask_patiently(session, "", "join", patience)
+        places = session.places
+        reply = await self.ask_for_place(session, "join")
+        if session.places == places and self._is_known:
+            session.give_back_join(self.address)
         if reply is not None:
             self.pass_on(reply)
         else:
@@ -556,17 +709,13 @@ class JoinPage(_KernelPage):
         elif session.closed:
             self.show("ended", 410)
             return None
+        else:
+            self.know_browser()
         return session
-
-    @property
-    def _visit(self) -> str:
-        """The token of this visit that came with the form, or ""."""
-        visit: str = self.get_body_argument("_uproot_visit", "")
-        return visit if _VISIT.fullmatch(visit) else ""
 
     def _later(self, status: int) -> None:
         self.set_header("Retry-After", "5")
-        self._show_button("later", status, self._visit or secrets.token_urlsafe(18))
+        self._show_button("later", status, self.visit or secrets.token_urlsafe(18))
 
     def _show_button(self, kind: str, status: int, visit: str) -> None:
         """Show a button that posts *visit*."""
@@ -574,23 +723,21 @@ class JoinPage(_KernelPage):
         self.finish(notice(kind, self.language).replace(VISIT.encode(), visit.encode()))
 
 
-class RoomPage(_KernelPage):
+class RoomPage(_Entry):
     """A room: GET shows its page, POST goes in."""
 
     rooms: ClaimedRooms
     route = "room/…/"
     depth = 2
+    _turn: asyncio.Future[bool] | None = None
+    """The turn for which a label waits, or has waited."""
+    _is_gone = False
 
     async def get(self, name: str) -> None:
         found = self._admit(name)
         if found is not None:
             session, visitor = found
-            patience = self.limits.page_patience
-            await self._answer(
-                session,
-                visitor,
-                lambda: self.ask_patiently(session, "", "room", patience, name),
-            )
+            await self._in_turn(session, visitor, lambda: self._look(session, name))
 
     async def post(self, name: str) -> None:
         found = self._admit(name)
@@ -602,15 +749,7 @@ class RoomPage(_KernelPage):
         if await session.served(self.limits.form_patience) is None:
             self.pause_or_end(session)
             return
-        if not self.may_join(session):
-            self.too_fast()
-            return
-        places = session.places
-        await self._answer(
-            session, visitor, lambda: self.ask_kernel(session, "", "enter", 0.0, name)
-        )
-        if session.places == places:  # the visitor had a place already
-            session.give_back_join(self.address)
+        await self._in_turn(session, visitor, lambda: self._enter(session, name))
 
     def _admit(self, name: str) -> tuple[ServedSession, Visitor] | None:
         """Return the room's session and the visitor; answer and return None if there is none."""
@@ -627,49 +766,105 @@ class RoomPage(_KernelPage):
             self.reports.count_refusal("too fast")
             self.too_fast()
             return None
+        self.know_browser()
         return session, visitor
 
-    def _has_label(self) -> bool:
-        return any(self.get_arguments("label"))
-
-    async def _answer(
-        self,
-        session: ServedSession,
-        visitor: Visitor,
-        ask: Callable[[], Awaitable[HttpReply | None]],
+    async def _in_turn(
+        self, session: ServedSession, visitor: Visitor, answer: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Pass on the kernel's answer to *ask*; labels count before the kernel has checked them."""
-        is_guess = self._has_label()
-        in_time = not is_guess or visitor.may_guess(time.monotonic())
-        if not in_time and not await visitor.wait_to_guess():
-            self._too_many_guesses(session)
+        """Answer at once or, after many wrong labels of this address, when it is its turn.
+
+        No label is refused because of others. A request without any does not wait.
+
+        Args:
+            answer: answers, and returns whether the label was wrong.
+        """
+        if not self.request.arguments:
+            await answer()
             return
-        reply = await ask()
+        self._turn = asyncio.ensure_future(visitor.guesses.wait())
+        try:
+            took = await self._turn
+        except asyncio.CancelledError:
+            if self._is_gone:
+                return
+            raise
+        is_wrong = False
+        try:
+            is_wrong = await answer()
+        finally:
+            if not is_wrong:
+                visitor.guesses.give_back(took)
+        if is_wrong and not took:
+            self._report_guesses(session)
+
+    async def _look(self, session: ServedSession, name: str) -> bool:
+        """Show the room; return whether the label is wrong."""
+        reply = await self.ask_patiently(session, "", "room", self.limits.page_patience, name)
+        return self._pass_on_judgement(session, reply)
+
+    async def _enter(self, session: ServedSession, name: str) -> bool:
+        """Let somebody in; return whether the label is wrong."""
+        if not self.may_join(session):
+            self.too_fast()
+            return False
+        places = session.places
+        reply = await self.ask_for_place(session, "enter", name)
+        if session.places == places:  # the visitor had a place already
+            session.give_back_join(self.address)
+        return self._pass_on_judgement(session, reply)
+
+    def _pass_on_judgement(self, session: ServedSession, reply: HttpReply | None) -> bool:
         if reply is None:
             self.pause_or_end(session)
-            return
-        if reply.status == _UNKNOWN_LABEL:
-            self.reports.count_refusal("unknown label")
-            if not in_time:
-                self._too_many_guesses(session)
-                return
-        elif is_guess and in_time:
-            visitor.give_back_guess(time.monotonic())
+            return False
         self.pass_on(reply)
+        is_wrong = reply.status == _UNKNOWN_LABEL
+        if is_wrong:
+            self.reports.count_refusal("unknown label")
+        return is_wrong
 
-    def _too_many_guesses(self, session: ServedSession) -> None:
+    def _report_guesses(self, session: ServedSession) -> None:
         network = network_of(self.address)
-        detail = f"{network} has tried many labels that nobody has; each further one has to wait"
+        detail = (
+            f"{network} has tried many labels that nobody has; "
+            f"those that come from there are judged one by one, {self.limits.guess_pause} s each"
+        )
         self.reports.count_refusal("too fast", detail=detail, session=session)
-        self.too_fast()
+
+    def on_connection_close(self) -> None:
+        """Give the turn to others: the browser is gone."""
+        super().on_connection_close()
+        self._is_gone = True
+        if self._turn is not None:
+            self._turn.cancel()
+
+
+def has_body(reply: HttpReply) -> bool:
+    """Return whether an answer of this status has a body."""
+    return reply.status not in (204, 304)
 
 
 def _pairs(arguments: dict[str, list[bytes]]) -> list[tuple[str, str]]:
-    return [
-        (name, value.decode("utf-8", "replace"))
-        for name, values in arguments.items()
-        for value in values
-    ]
+    return [(name, _text(value)) for name, values in arguments.items() for value in values]
+
+
+def _parameters(arguments: dict[str, list[bytes]]) -> list[tuple[str, str]]:
+    """Return the parameters of an address; Tornado leaves the bytes of names as Latin-1."""
+    return [(_text(name.encode("latin-1")), value) for name, value in _pairs(arguments)]
+
+
+def _text(sent: bytes) -> str:
+    """Return what was sent as text: two texts that differ are never made the same.
+
+    Links of old systems, as of a school, are not in UTF-8.
+    """
+    for encoding in ("utf-8", "windows-1252"):
+        try:
+            return sent.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return sent.decode("latin-1")
 
 
 def _token_in(referrer: str) -> str:

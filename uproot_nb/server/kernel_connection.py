@@ -6,33 +6,49 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.durations import BOUNDS
 from uproot_nb.bridge.messages import (
     Action,
     AddPlayers,
+    Audience,
+    AudiencePush,
     Backlog,
     BridgeMessage,
+    Charge,
     CloseRoom,
     CloseSession,
     CloseSocket,
+    CommitTimes,
+    FileWanted,
+    HttpPart,
     HttpReply,
     HttpRequest,
     OpenRoom,
     OpenSession,
+    PartsWanted,
     Push,
     Reply,
     RoomNews,
     ServeFiles,
     SetState,
+    SiteMoved,
+    StewardNews,
+    StewardRequest,
     TakenOver,
 )
+from uproot_nb.server.answer_bodies import AnswerBody
 from uproot_nb.server.expected import Expected, room_key
+from uproot_nb.server.gateways.outgoing_files import OutgoingFiles
+from uproot_nb.server.pressure.owed import Owed
 from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import ServedSession, Sessions, digest
-from uproot_nb.server.sockets import PlayerSockets, status_frame
+from uproot_nb.server.sockets import PlayerSocket, PlayerSockets, status_frame
+from uproot_nb.server.steward.watchers import Watchers
 from uproot_nb.server.websocket import text_frame
 
 __all__ = ["KernelLink"]
@@ -42,7 +58,14 @@ logger = logging.getLogger(__name__)
 _ACTIVITY_SECONDS = 1.0
 _SILENCE_SECONDS = 5.0
 """How long a kernel may give no sign of life before participants read "paused"."""
+_FULL_BYTES = 1024 * 1024
+"""A kernel that leaves so much unread is sent only what was on its way, until it has read it."""
+_REQUEST_BYTES = 2048
+"""Bytes of memory for a request besides what it brings."""
+_ABANDONED_SECONDS = 60.0
+"""How long a request counts as unanswered for which nobody waits any more."""
 _ANY = repeat(None)
+_NOBODY: tuple[int, dict[str, int | None]] = (0, {})
 
 
 class KernelLink:
@@ -51,6 +74,8 @@ class KernelLink:
     Args:
         links: those of all kernels; this one leaves the set when its kernel has gone.
         touch: takes the kernel's id when participants use it.
+        epoch: which writer of its database the kernel is; one of an earlier epoch is not served.
+        shared: whether the kernel has other participant servers, too.
     """
 
     def __init__(
@@ -64,14 +89,28 @@ class KernelLink:
         rooms: ClaimedRooms,
         expected: Expected,
         touch: Callable[[str], None],
+        watchers: Watchers,
+        epoch: int = 0,
+        shared: bool = False,
     ) -> None:
-        self.kernel = kernel
+        self.kernel, self.shared, self._epoch = kernel, shared, epoch
         self.sessions: dict[str, ServedSession] = {}
         """The sessions that this kernel serves, by their keys."""
         self._channel, self._links, self._touch = channel, links, touch
         self._all_sessions, self._sockets = sessions, sockets
-        self._rooms, self._expected = rooms, expected
+        self._rooms, self._expected, self._watchers = rooms, expected, watchers
         self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
+        self._late: dict[int, asyncio.TimerHandle] = {}
+        """The timers by which requests are given up."""
+        self._files, self._reading = OutgoingFiles(), set[asyncio.Task[None]]()
+        self._bodies: dict[int, AnswerBody] = {}
+        """The bodies that arrive part by part, by the numbers of their requests."""
+        self._audiences: dict[str, tuple[int, dict[str, int | None]]] = {}
+        """The last audience of each session: its number, and the page of each of its players."""
+        self._owed = Owed()
+        self.full = False
+        """Whether the kernel has left so much unread that nothing more is sent for now."""
+        self._draining: asyncio.Task[None] | None = None
         self._active = False
         self.silent = False
         """Whether the kernel has stopped: its sign of life, due every second, is missing."""
@@ -79,9 +118,14 @@ class KernelLink:
         self._carry_out: dict[type[BridgeMessage], Callable[[Any], None]] = {
             Reply: self._reply,
             Push: self._push,
+            Audience: self._audience,
+            AudiencePush: self._audience_push,
             Backlog: self._backlog,
             Action: self._action,
             HttpReply: self._http_reply,
+            HttpPart: self._http_part,
+            FileWanted: self._file_wanted,
+            Charge: self._charge,
             CloseSocket: self._close_socket,
             OpenSession: self._open_session,
             AddPlayers: self._add_players,
@@ -91,33 +135,124 @@ class KernelLink:
             CloseRoom: self._close_room,
             RoomNews: self._room_news,
             ServeFiles: self._serve_files,
+            StewardNews: self._steward_news,
+            CommitTimes: self._commit_times,
         }
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not read yet."""
+        return self._channel.unsent
 
     # ---- to the kernel --------------------------------------------------------------------
 
     def send(self, message: BridgeMessage) -> None:
         """Send *message*, and note that the kernel is in use."""
+        if self.full and self._owed.take_in(message):
+            return
         self._channel.send(message)
+        if not self.full and self._channel.unsent > _FULL_BYTES:
+            self._set_full(True)
+            self._draining = asyncio.create_task(self._drain())
         if not self._active:
             self._active = True
             self._touch(self.kernel)
             asyncio.get_running_loop().call_later(_ACTIVITY_SECONDS, self._rest)
 
+    async def _drain(self) -> None:
+        """Wait until the kernel reads again; then let those go on who wait for it."""
+        await self._channel.drain()
+        self._set_full(False)
+        for message in self._owed.hand_out():
+            self._channel.send(message)
+
+    def _set_full(self, full: bool) -> None:
+        self.full = full
+        for session in self.sessions.values():
+            session.pressure.stuck = full
+
     def _rest(self) -> None:
         self._active = False
 
-    async def ask(self, request: HttpRequest, patience: float) -> HttpReply | None:
-        """Return the kernel's answer; None if it went away or took more than *patience* s."""
-        answer: asyncio.Future[HttpReply | None] = asyncio.get_running_loop().create_future()
-        self._requests[request.request] = request.session, answer
-        self.send(request)
-        try:
-            async with asyncio.timeout(patience):
-                return await answer
-        except TimeoutError:
+    async def ask(self, request: HttpRequest | StewardRequest, patience: float) -> HttpReply | None:
+        """Return the kernel's answer; None if it went away or took more than *patience* s.
+
+        A kernel that has too much to answer is asked when it has less. If there is more than the
+        answer, `body_of` has it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        session = self.sessions.get(request.session)
+        player = request.player if isinstance(request, HttpRequest) else ""
+        if session is None or not await session.pressure.admits(player, patience):
             return None
+        if session.link is not self:  # it has gone meanwhile
+            return None
+        size, reply = _size_of_request(request), None
+        session.pressure.add(player, size)
+        try:
+            reply = await self._ask(request, deadline, patience)
+            return reply
         finally:
-            self._requests.pop(request.request, None)
+            if reply is not None or session.link is not self:
+                session.pressure.remove(player, size)
+            else:  # the kernel may still be at it
+                loop.call_later(_ABANDONED_SECONDS, session.pressure.remove, player, size)
+
+    async def _ask(
+        self, request: HttpRequest | StewardRequest, deadline: float, patience: float
+    ) -> HttpReply | None:
+        loop, number = asyncio.get_running_loop(), request.request
+        answer: asyncio.Future[HttpReply | None] = loop.create_future()
+        self._requests[number] = request.session, answer
+        self._late[number] = loop.call_at(deadline, _give_up, answer)
+        if isinstance(request, HttpRequest) and request.files:
+            self._files.offer(request, partial(self._be_patient, number, answer, patience))
+        self.send(request)
+        begun = loop.time()
+        try:
+            return await answer
+        finally:
+            self._note_request(request, loop.time() - begun)
+            self._late.pop(number).cancel()
+            self._files.withdraw(number)
+            self._requests.pop(number, None)
+
+    def _be_patient(
+        self, number: int, answer: asyncio.Future[HttpReply | None], patience: float
+    ) -> None:
+        """Wait for an answer for *patience* seconds from now: its files are on their way."""
+        self._late[number].cancel()
+        self._late[number] = asyncio.get_running_loop().call_later(patience, _give_up, answer)
+
+    def _charge(self, message: Charge) -> None:
+        """Count what a player has asked of another gateway."""
+        session = self.sessions.get(message.session)
+        player = session.players.get(message.player) if session is not None else None
+        if player is not None and player.bucket is not None:
+            player.bucket.charge(time.monotonic(), message.calls)
+
+    def _file_wanted(self, message: FileWanted) -> None:
+        task = asyncio.create_task(self._send_piece(message))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _send_piece(self, wanted: FileWanted) -> None:
+        self.send(await self._files.read(wanted))
+
+    def _note_request(self, request: HttpRequest | StewardRequest, seconds: float) -> None:
+        timings = self._sockets.timings
+        if timings is not None:
+            action = request.action if isinstance(request, HttpRequest) else "steward"
+            timings.requests[action].note(seconds)
+
+    def body_of(self, reply: HttpReply) -> AnswerBody | None:
+        """Return the body that follows an answer in parts, if one does."""
+        return self._bodies.get(reply.request)
+
+    def move_site(self, url: str) -> None:
+        """Let the kernel know how participants' links begin; that does not use it."""
+        self._channel.send(SiteMoved(url))
 
     def close(self) -> None:
         """Let the kernel go."""
@@ -173,11 +308,15 @@ class KernelLink:
     def _release(self, key: str) -> None:
         """Stop serving the session *key*; requests that wait for an answer get none."""
         session = self.sessions.pop(key, None)
+        self._audiences.pop(key, None)
         if session is not None and session.link is self:
             session.serve_by(None)
+            self._sockets.abandon_closed(session)
         for asked, answer in self._requests.values():
             if asked == key and not answer.done():
                 answer.set_result(None)
+        for body in [one for one in self._bodies.values() if one.session == key]:
+            body.cut()
 
     def _reply(self, message: Reply) -> None:
         calls = self._sockets.calls
@@ -190,14 +329,23 @@ class KernelLink:
         session = self.sessions.get(message.session)
         if session is None:
             return
-        seq, frame = message.seq, text_frame(message.frame)
-        opened = self._sockets.by_player(session.key)
+        frame, opened = text_frame(message.frame), self._sockets.by_player(session.key)
         for name, position in zip(message.players, message.positions or _ANY, strict=False):
-            for socket in opened.get(name, ()):
-                here = position is None or socket.page == position
-                if here and socket.written < seq and not socket.resuming:
-                    socket.written = seq
-                    socket.post(frame)
+            _post_push(opened.get(name, ()), position, message.seq, frame)
+
+    def _audience(self, message: Audience) -> None:
+        positions = zip(message.players, message.positions or _ANY, strict=False)
+        self._audiences[message.session] = message.number, dict(positions)
+
+    def _audience_push(self, message: AudiencePush) -> None:
+        session = self.sessions.get(message.session)
+        number, positions = self._audiences.get(message.session, _NOBODY)
+        if session is None or number != message.audience:
+            return
+        frame, opened = text_frame(message.frame), self._sockets.by_player(session.key)
+        for name, sockets in opened.items():
+            if name in positions:
+                _post_push(sockets, positions[name], message.seq, frame)
 
     def _action(self, message: Action) -> None:
         session = self.sessions.get(message.session)
@@ -216,18 +364,53 @@ class KernelLink:
 
     def _close_socket(self, message: CloseSocket) -> None:
         socket = self._sockets.get(message.socket)
-        if socket is not None and socket.player.session.link is self:
+        code = message.code if 4000 <= message.code <= 4999 else 4400
+        if socket is None:
+            self._watchers.shut(self, message.socket, code, message.reason)
+        elif socket.player.session.link is self:
             socket.flush()  # what was posted before comes first
-            socket.shut(message.code if 4000 <= message.code <= 4999 else 4400, message.reason)
+            socket.shut(code, message.reason)
+
+    def _steward_news(self, message: StewardNews) -> None:
+        self._watchers.deliver(self, message)
+
+    def _commit_times(self, message: CommitTimes) -> None:
+        timings = self._sockets.timings
+        is_whole = len(message.counts) == len(BOUNDS) + 1
+        if timings is not None and is_whole and message.session in self.sessions:
+            timings.commits[message.session] = message
 
     def _http_reply(self, message: HttpReply) -> None:
-        _, answer = self._requests.get(message.request, ("", None))
+        number = message.request
+        key, answer = self._requests.get(number, ("", None))
         if answer is not None and not answer.done():
+            if message.more:
+                self._bodies[number] = AnswerBody(key, partial(self._want_parts, number))
             answer.set_result(message)
+        elif message.more:
+            self._want_parts(number, 0)
+
+    def _http_part(self, message: HttpPart) -> None:
+        body = self._bodies.get(message.request)
+        if body is not None:
+            body.put(message)
+            if not message.more:
+                del self._bodies[message.request]
+
+    def _want_parts(self, request: int, count: int) -> None:
+        """Ask for more parts of an answer; for none any more if *count* is 0."""
+        if not count:
+            self._bodies.pop(request, None)
+        self.send(PartsWanted(request, count))
 
     def _open_session(self, message: OpenSession) -> None:
+        known = self._all_sessions.get(message.session)
+        if known is not None and self._epoch < known.epoch:
+            self._channel.send(TakenOver(known.key, known.origin))
+            return
         self._announce_takeover(message)
         session, gone = self._all_sessions.open(message)
+        session.epoch = self._epoch
         self._expected.arrived(session.join_secret)
         self._let_reconnect(message.tokens)
         for player in gone:
@@ -311,6 +494,7 @@ class KernelLink:
 
     def _announce_state(self, session: ServedSession) -> None:
         """Send the session's state to its sockets; close them if it is closed."""
+        self._watchers.follow(session)
         if session.closed:
             self._rooms.leave(session)
         else:
@@ -321,3 +505,26 @@ class KernelLink:
             if session.closed:
                 socket.flush()
                 socket.shut(4404, "session closed")
+
+
+def _size_of_request(request: HttpRequest | StewardRequest) -> int:
+    """Return about how many bytes of memory a request takes until it is answered."""
+    form = request.form if isinstance(request, HttpRequest) else []
+    texts = sum(len(name) + len(value) for name, value in (*form, *request.query))
+    return _REQUEST_BYTES + texts + len(request.content)
+
+
+def _give_up(answer: asyncio.Future[HttpReply | None]) -> None:
+    if not answer.done():
+        answer.set_result(None)
+
+
+def _post_push(
+    sockets: Iterable[PlayerSocket], position: int | None, seq: int, frame: bytes
+) -> None:
+    """Post a push to those of a player's sockets that show the page at *position* and lack it."""
+    for socket in sockets:
+        here = position is None or socket.page == position
+        if here and socket.written < seq and not socket.resuming:
+            socket.written = seq
+            socket.post(frame)

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from uproot_nb.server.networks import network_of
+from uproot_nb.server.rates.buckets import TokenBucket
+from uproot_nb.server.rates.guesses import Guesses
 
 __all__ = ["Limits", "TokenBucket", "Visitor", "Visitors", "how_to_change"]
 
@@ -41,6 +43,11 @@ class Limits:
     """Of strangers behind one address (IPv6: one /64); 0 = half of all strangers' places."""
     max_sockets_per_player: int = 32
     max_unanswered_calls: int = 32
+    """Of one socket; further calls stay in the browser."""
+    max_unanswered_bytes: int = 1024 * 1024
+    """Of one player's calls, on all sockets; further ones stay in the browser."""
+    max_unanswered_bytes_in_all: int = 64 * 1024 * 1024
+    """Of a session; beyond it, each player may have one call unanswered."""
     max_form_bytes: int = 1024 * 1024
     """A form without its files."""
     max_upload_bytes: int = 20 * 1024 * 1024
@@ -50,6 +57,8 @@ class Limits:
     max_fields: int = 1000
     max_uploads_per_player: int = 4
     """Forms of one player that may arrive at once."""
+    max_streams_per_player: int = 8
+    """Answers of the experiment's own api that one player may get part by part at once."""
     upload_patience: float = 600.0
     """How long a form may take to arrive; one that stalls for `idle_timeout` is cut off."""
     kept_unanswered: float = 300.0
@@ -65,13 +74,15 @@ class Limits:
     """The shortest time between two reports to a kernel."""
     ping_interval: float = 25.0
     idle_timeout: float = 60.0
+    poll_hold: float = 25.0
+    """Where WebSockets are blocked: how long a request waits for something to send."""
+    poll_patience: float = 15.0
+    """A browser that does not ask again for so long is disconnected."""
     guesses_per_second: float = 0.5
     """Unknown labels that one address may try in a room, after `guess_burst` at once."""
     guess_burst: float = 50.0
-
-    guess_pause: float = 0.5
-    """How long each label beyond that waits, one after the other."""
-    max_waiting_guesses: int = 64
+    guess_pause: float = 0.2
+    """Beyond that, its labels are judged one by one, with so many seconds from one to the next."""
     max_joins_per_second: float = 2.0
     """Places that one address may open, after `join_burst` at once; 0 = no limit."""
     join_burst: float = 300.0
@@ -84,6 +95,11 @@ class Limits:
     """No request waits longer for its turn."""
     max_waiting_turns: int = 4096
     """So many of one network may wait; further ones are refused."""
+
+    @property
+    def max_post_bytes(self) -> int:
+        """How much a page may post that connects by long polling: more than one frame."""
+        return max(self.max_form_bytes, 2 * self.max_frame_bytes)
 
     def request_bucket(self, now: float) -> TokenBucket | None:
         """Return a full bucket for the requests of one network; None without a limit."""
@@ -105,59 +121,21 @@ class Limits:
         return TokenBucket(self.max_calls_per_second, burst, now)
 
 
-class TokenBucket:
-    """Lets *rate* calls a second through, and *burst* at once after a rest.
-
-    bucket = TokenBucket(rate=200, burst=1000, now=time.monotonic())
-    bucket.take(time.monotonic())  # False: too fast
-    """
-
-    __slots__ = ("_at", "_burst", "_level", "_rate")
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate, self._burst, self._level, self._at = rate, burst, burst, now
-
-    def take(self, now: float, cost: float = 1.0) -> bool:
-        """Return whether one more call may pass at *now* (monotonic seconds)."""
-        level = min(self._level + (now - self._at) * self._rate, self._burst)
-        self._at = now
-        if level < min(cost, self._burst):
-            self._level = level
-            return False
-        self._level = level - cost
-        return True
-
-    def queue(self, now: float, longest: float) -> float:
-        """Count one more call; return how many seconds it must wait, at most *longest*.
-
-        Calls beyond that are not counted, or others would wait for ever.
-        """
-        level = min(self._level + (now - self._at) * self._rate, self._burst)
-        pause = max(0.0, 1.0 - level) / self._rate
-        self._at, self._level = now, level - 1.0 if pause <= longest else level
-        return min(pause, longest)
-
-    def charge(self, now: float, cost: float = 1.0) -> None:
-        """Count a call that has passed, even if the level turns negative; *cost* < 0 uncounts."""
-        level = min(self._level + (now - self._at) * self._rate, self._burst) - cost
-        self._level, self._at = min(level, self._burst), now
-
-
 class Visitor:
     """How much one network may still ask."""
 
     __slots__ = (
-        "_guesses", "_joins", "_limits", "_queue", "_queued", "_requests", "_turn", "_waiting",
+        "_joins", "_limits", "_queue", "_queued", "_requests", "guesses",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
         self._requests = limits.bucket(now)
         self._queue = limits.request_bucket(now)
-        self._guesses = TokenBucket(limits.guesses_per_second, limits.guess_burst, now)
+        bucket = TokenBucket(limits.guesses_per_second, limits.guess_burst, now)
+        self.guesses = Guesses(bucket, limits.guess_pause)
         self._joins = limits.join_bucket(now)
-        self._turn: asyncio.Lock | None = None
-        self._waiting = self._queued = 0
+        self._queued = 0
 
     def may_ask(self, now: float) -> bool:
         """Return whether one more request may pass."""
@@ -186,31 +164,6 @@ class Visitor:
         """Uncount a join: it opened no place."""
         if self._joins is not None:
             self._joins.charge(now, -1.0)
-
-    def may_guess(self, now: float) -> bool:
-        """Count one label; return whether the kernel may check it at once."""
-        return self._guesses.take(now)
-
-    def give_back_guess(self, now: float) -> None:
-        """Uncount a label: it was right."""
-        self._guesses.charge(now, -1.0)
-
-    async def wait_to_guess(self) -> bool:
-        """Wait until a label beyond the limit may be checked; return False if too many wait.
-
-        So a right label passes although neighbours behind the same address mistyped theirs, and a
-        search through all labels gets one answer in `guess_pause` seconds.
-        """
-        if self._waiting >= self._limits.max_waiting_guesses:
-            return False
-        self._turn = self._turn or asyncio.Lock()
-        self._waiting += 1
-        try:
-            async with self._turn:
-                await asyncio.sleep(self._limits.guess_pause)
-        finally:
-            self._waiting -= 1
-        return True
 
 
 class Visitors:

@@ -27,6 +27,7 @@ __all__ = ["BoundedServer", "Entrance", "bind_port"]
 
 _PLAYERS_PATH = re.compile(r"/p/([^/?]+)/")
 _PAGE = re.compile(r"/p/[^/?]+/(?:\?|\Z)")
+_POLL = re.compile(r"/p/[^/?]+/poll(?:\?|\Z)")
 _MOST_STRANGERS_BODY = 64 * 1024
 """Bytes: strangers post at most a label, and their bodies are read into memory."""
 _REST_SECONDS = 0.5
@@ -67,6 +68,15 @@ class Entrance:
         """Return whether *path* has a player's token."""
         found = _PLAYERS_PATH.search(path)
         return found is not None and self._sessions.player(found[1]) is not None
+
+    def posts_frames(self, path: str) -> bool:
+        """Return whether pages post their frames to *path*."""
+        return _POLL.search(path) is not None
+
+    @property
+    def longest_post(self) -> int:
+        """How many bytes of frames a player's page may post at once."""
+        return self._limits.max_post_bytes
 
     def longest_body(self, path: str) -> int:
         """Return how many bytes a stranger may send to *path*."""
@@ -148,9 +158,12 @@ class _Gate(httputil.HTTPMessageDelegate):
         if not self._entrance.is_players(path):
             limit = self._entrance.longest_body(path)
             self._connection.set_max_body_size(limit)  # type: ignore[attr-defined]
-        elif self._seat is not None:
-            self._seat.know()
-            self._seat.serve()
+        else:
+            if self._entrance.posts_frames(path):
+                self._connection.set_max_body_size(self._entrance.longest_post)  # type: ignore[attr-defined]
+            if self._seat is not None:
+                self._seat.know()
+                self._seat.serve()
         return self._inner.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

@@ -27,6 +27,7 @@ NOTICE_TEXTS = {
         "Too many requests came at once. This page continues automatically.",
     ),
     "ended": ("This session has ended", "Thank you for taking part. You may close this page."),
+    "front": ("Welcome", "To take part, please open the link that you were given."),
     "missing": ("Page not found", "Please check the link that you were given."),
     "refused": ("That did not work", "Please go back and try again in a moment."),
     "unsent": (
@@ -60,8 +61,8 @@ def words(kind: str, language: str) -> str:
 
 @cache
 def notice(kind: str, language: str) -> bytes:
-    """Return a page as HTML: "join", "paused", "later", "busy", "ended", "missing", "refused",
-    "unsent", "large".
+    """Return a page as HTML: "join", "paused", "later", "busy", "ended", "front", "missing",
+    "refused", "unsent", "large".
     """
     title, text = (_SHIPPED.translate(text, language) for text in NOTICE_TEXTS[kind])
     template = Template((_FOLDER / "notice.html").read_text(encoding="utf-8"))

@@ -19,10 +19,27 @@ from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.files import AppFileHandler, StaticHandler
 from uproot_nb.server.forms import Uploads
-from uproot_nb.server.handlers import AppApi, JoinPage, NotFound, PlayerApi, PlayerPage, RoomPage
+from uproot_nb.server.handlers import (
+    AppApi,
+    FrontPage,
+    JoinPage,
+    MissingSlash,
+    NotFound,
+    PlayerApi,
+    PlayerPage,
+    RoomPage,
+)
 from uproot_nb.server.kernel_connection import KernelLink
 from uproot_nb.server.limits import Limits, Visitors
 from uproot_nb.server.listening import BoundedServer, Entrance, bind_port
+from uproot_nb.server.metrics.health import Health, HealthPage
+from uproot_nb.server.metrics.timings import ServerTimings
+from uproot_nb.server.polling.handlers import (
+    JoinPollHandler,
+    PlayerPollHandler,
+    RoomPollHandler,
+)
+from uproot_nb.server.polling.links import PolledLinks
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.reports import Reports
 from uproot_nb.server.rooms import ClaimedRooms
@@ -35,6 +52,9 @@ from uproot_nb.server.socket_handlers import (
     RoomSocketHandler,
 )
 from uproot_nb.server.sockets import PlayerSockets
+from uproot_nb.server.steward.handlers import StewardParts
+from uproot_nb.server.steward.questions import ApiQuestions
+from uproot_nb.server.steward.watchers import Watchers
 
 __all__ = ["ParticipantServer", "start_embedded"]
 
@@ -42,6 +62,8 @@ _logger = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent.parent / "static"
 _LISTEN_SECONDS = 1.0
 """How often the server checks whether kernels give signs of life."""
+_LONGEST_HEADERS = 160 * 1024
+"""Recruiters append what they like to an address; a form may be longer anyway."""
 _USE_SECONDS = 5.0
 """How often kernels with participants are reported as in use, so that they are not culled."""
 
@@ -60,6 +82,10 @@ class ParticipantServer:
         await server.stop()
 
     It makes the parts and hands each to those that use it; no part knows the whole.
+
+    Args:
+        base_path: the path below which proxies pass everything on, such as "/study".
+        family: of a gateway's numbers; see `PlayerSockets`.
     """
 
     def __init__(
@@ -69,21 +95,27 @@ class ParticipantServer:
         public_url: str = "",
         trusted_proxies: Iterable[str] = (),
         frame_ancestors: Iterable[str] = (),
+        base_path: str = "",
         on_activity: Callable[[str], None] | None = None,
+        family: int = 0,
     ) -> None:
+        self.family = family
         self.limits = limits or Limits()
-        self.site = Site(public_url, trusted_proxies, frame_ancestors)
+        self.site = Site(public_url, trusted_proxies, frame_ancestors, base_path)
         self.sessions = Sessions(self.limits)
         self.reports = Reports(self.sessions, self.limits.report_interval)
-        self.sockets = PlayerSockets(self.limits, self.reports)
+        self.sockets = PlayerSockets(self.limits, self.reports, family)
+        self.watchers = Watchers(self.sessions, self.sockets.numbers)
         self.rooms = ClaimedRooms(self.limits)
         self.expected = Expected(self.limits)
+        self.polled = PolledLinks(self.limits)
         self.uploads = Uploads()
         self.strangers = Visitors(self.limits)
         self.connections = Connections(
             most_connections(self.limits.max_connections),
             self.limits.max_connections_per_network,
         )
+        self.health = Health()
         self.links: set[KernelLink] = set()
         self.port = 0
         self._on_activity = on_activity
@@ -100,6 +132,15 @@ class ParticipantServer:
     def notes(self) -> list[str]:
         """Sentences for the researcher about the port and address that were chosen."""
         return self.site.notes
+
+    @property
+    def timings(self) -> ServerTimings | None:
+        """How long calls, requests and commits take, if that is measured."""
+        return self.sockets.timings
+
+    def measure(self, timings: ServerTimings) -> None:
+        """Measure how long calls, requests and commits take from now on."""
+        self.sockets.timings = timings
 
     # ---- opening and closing --------------------------------------------------------------
 
@@ -124,7 +165,7 @@ class ParticipantServer:
 
     def _make_http(self) -> BoundedServer:
         root = self.site.root
-        # Also below the public URL's path: not every proxy takes it away.
+        # Also below the base path: not every proxy takes it away.
         routes = self.routes(re.escape(f"{root}/"), sandboxed=False) if root else []
         application = Application(
             routes + self.routes("/", sandboxed=False),
@@ -133,7 +174,7 @@ class ParticipantServer:
         )
         http = BoundedServer(
             application,
-            max_header_size=16 * 1024,
+            max_header_size=_LONGEST_HEADERS,
             max_body_size=self.limits.max_form_bytes,
             max_buffer_size=self.limits.max_form_bytes + 64 * 1024,
             idle_connection_timeout=self.limits.idle_timeout,
@@ -151,21 +192,28 @@ class ParticipantServer:
             sandboxed: *prefix* is below Jupyter's own address.
         """
         shared, sockets = self._shared(sandboxed), self.socket_parts(sandboxed)
+        polls, rooms = {**sockets, "links": self.polled}, {"rooms": self.rooms}
         pages = {
             **shared, "limits": self.limits, "expected": self.expected,
             "numbers": self.sockets.numbers,
         }  # fmt: skip
         return [
-            (rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
             (rf"{prefix}p/([^/]+)/", PlayerPage, {**pages, "uploads": self.uploads}),
+            (rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
+            (rf"{prefix}p/([^/]+)/poll", PlayerPollHandler, polls),
             (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, pages),
             (rf"{prefix}(api2?)/([^/]+)/([^/]+)/(.*)", AppApi, pages),
             (rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinSocketHandler, sockets),
+            (rf"{prefix}join/([^/]+)/([^/]+)/poll", JoinPollHandler, polls),
             (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, pages),
-            (rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, {**sockets, "rooms": self.rooms}),
-            (rf"{prefix}room/([^/]+)/", RoomPage, {**pages, "rooms": self.rooms}),
+            (rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, {**sockets, **rooms}),
+            (rf"{prefix}room/([^/]+)/poll", RoomPollHandler, {**polls, **rooms}),
+            (rf"{prefix}room/([^/]+)/", RoomPage, {**pages, **rooms}),
             (rf"{prefix}files/([^/]+)/(.+)", AppFileHandler, shared),
             (rf"{prefix}static/[^/]+/(.+)", StaticHandler, {"path": str(_STATIC), **shared}),
+            (rf"{prefix}(?:p|room|join/[^/]+)/[^/]+", MissingSlash, shared),
+            (rf"{prefix}healthz", HealthPage, {**shared, "health": self.health}),
+            (prefix, FrontPage, shared),
             (rf"{prefix}.*", NotFound, shared),
         ]
 
@@ -183,12 +231,21 @@ class ParticipantServer:
             "sockets": self.sockets, "expected": self.expected,
         }  # fmt: skip
 
+    def steward_parts(self) -> StewardParts:
+        """Return the parts that the monitor's addresses use, which no participant can reach."""
+        numbers = self.sockets.numbers
+        return StewardParts(
+            self.sessions, self.watchers, ApiQuestions(self.sessions, numbers), self.connections,
+            self.limits, self.site.proxies, numbers,
+        )  # fmt: skip
+
     async def stop(self) -> None:
         """Close every socket and kernel's channel, and stop listening. Idempotent."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         self.reports.stop()
+        self.watchers.stop()
         for opened in self.sockets:
             opened.flush()
             opened.shut(1001, "going away")
@@ -200,6 +257,8 @@ class ParticipantServer:
         for descriptor in self._descriptors:
             take_back(descriptor)
         self._descriptors.clear()
+        await self.polled.farewell()
+        self.polled.stop()
         if self._http is not None:
             http, self._http = self._http, None
             http.stop()
@@ -209,18 +268,28 @@ class ParticipantServer:
 
     # ---- kernels --------------------------------------------------------------------------
 
-    def attach(self, channel: Channel, kernel: str = "") -> tuple[Receive, Gone]:
+    def attach(
+        self, channel: Channel, kernel: str = "", epoch: int = 0, *, shared: bool = False
+    ) -> tuple[Receive, Gone]:
         """Serve the kernel at the other end of *channel*; return who receives from it."""
         link = KernelLink(
             channel, kernel, links=self.links, sessions=self.sessions, sockets=self.sockets,
-            rooms=self.rooms, expected=self.expected, touch=self._touch,
+            rooms=self.rooms, expected=self.expected, touch=self._touch, watchers=self.watchers,
+            epoch=epoch, shared=shared,
         )  # fmt: skip
         self.links.add(link)
         return link.receive, link.gone
 
+    def announce_url(self) -> None:
+        """Let the kernels know that participants' links begin in another way than before."""
+        for link in self.links:
+            link.move_site(self.url)
+
     def find_rival(self, hello: Hello) -> str:
         """Return the file from which another kernel serves the session that *hello* names."""
         session = self.sessions.get(hello.session)
+        if session is not None and hello.epoch < session.epoch:
+            return session.origin
         if session is None or session.link is None or hello.take_over:
             return ""
         return session.origin if hello.origin and session.origin != hello.origin else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 __all__ = [
@@ -54,12 +55,18 @@ def frame_policy(host: str, ancestors: Iterable[str]) -> str:
     Jupyter shows participants' pages beside a notebook (`run.view`): it is on another port of the
     same machine, whatever that is called.
     """
-    allowed = ["'self'"]
     name = re.sub(r":\d*\Z", "", host.lower())
-    names = [name] if _HOST.match(name) else []
-    for one in dict.fromkeys([*names, "localhost", "127.0.0.1"]):
+    own = _own_sources(name if _HOST.match(name) else "")
+    return " ".join(["frame-ancestors", own, *ancestors])
+
+
+@lru_cache(maxsize=64)
+def _own_sources(name: str) -> str:
+    """Return the sources that may always frame a page of the machine called *name*."""
+    allowed = ["'self'"]
+    for one in dict.fromkeys([*filter(None, [name]), "localhost", "127.0.0.1"]):
         allowed += [f"http://{one}:*", f"https://{one}:*"]
-    return f"frame-ancestors {' '.join([*allowed, *_EDITORS, *ancestors])}"
+    return " ".join([*allowed, *_EDITORS])
 
 
 def same_origin(origin: str, host: str) -> bool:

@@ -12,15 +12,29 @@ import re
 __all__ = ["hide_secrets", "redact", "stop_hiding"]
 
 _LINK = re.compile(r"\b(p|join/[^/\s\"']+)/[^/\s\"'?#\\]+")
-_FOLDER = re.compile(r"\bfiles/[\w-]{16,}", re.ASCII)
-_LABEL = re.compile(r"\b(label=)[^&\s\"'#\\]+")
+_FOLDER = re.compile(r"\b(files|export)/[\w-]{16,}", re.ASCII)
+_QUERY = re.compile(r"(\b(?:room|join|p)/[^\s\"'?#]*\?)([^\s\"'#]+)")
+_LABEL = re.compile(r"\b((?:label|token)=)[^&\s\"'#\\]+")
 _LOGGERS = ("tornado.access", "tornado.application", "tornado.general", "asyncio")
 
 
 def redact(text: str) -> str:
-    """Return *text* without the tokens, secrets and labels of the links in it."""
+    """Return *text* without the tokens and secrets of the links in it, and what their queries say.
+
+    Any parameter may be a participant's label or a recruiter's id.
+    """
     shown = _LINK.sub(lambda link: f"{link[1].partition('/')[0]}/…", text)
-    return _LABEL.sub(r"\1…", _FOLDER.sub("files/…", shown))
+    shown = _QUERY.sub(lambda found: found[1] + _without_values(found[2]), shown)
+    return _LABEL.sub(r"\1…", _FOLDER.sub(r"\1/…", shown))
+
+
+def _without_values(query: str) -> str:
+    return "&".join(_without_value(pair) for pair in query.split("&"))
+
+
+def _without_value(pair: str) -> str:
+    name, is_named, _ = pair.partition("=")
+    return f"{name}=…" if is_named else "…"
 
 
 class _Redaction(logging.Filter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -16,6 +17,9 @@ from uproot_nb.server.websocket import WebSocket, text_frame
 
 __all__ = ["ClaimedRoom", "ClaimedRooms", "RoomSocket"]
 
+MOST_LABELS = 200
+"""Labels of those who wait in a room that the kernel is sent."""
+LONGEST_LABEL = 128
 _REPORT_SECONDS = 0.05
 _RELOAD = text_frame(b'{"op":"action","action":"reload"}')
 
@@ -43,6 +47,11 @@ class ClaimedRoom:
     def waiting(self) -> int:
         """How many browsers wait."""
         return sum(socket.waits for socket in self.sockets)
+
+    def labels(self) -> list[str]:
+        """Return the labels with which browsers wait, the first ones, each once."""
+        labels = (socket.label for socket in self.sockets if socket.waits and socket.label)
+        return list(islice(dict.fromkeys(labels), MOST_LABELS))
 
     def visitor(self, address: str) -> Visitor:
         """Return what *address* may still ask."""
@@ -155,7 +164,7 @@ class ClaimedRooms:
         for room in unreported:
             session = room.session
             if session is not None:  # an absent kernel gets the number when it comes back
-                _send(session, RoomWaiting(session.key, room.name, room.waiting))
+                _send(session, RoomWaiting(session.key, room.name, room.waiting, room.labels()))
 
     def stop(self) -> None:
         """Say goodbye to everybody who waits. Idempotent."""
@@ -170,15 +179,17 @@ class RoomSocket(WebSocket):
     """The connection of a browser that waits in a room.
 
     The server's own "paused" page connects too, to learn that the session goes on; it does not
-    count as waiting.
+    count as waiting. `label` is what a page says, which a stranger can make up.
     """
 
-    __slots__ = ("_bucket", "_rooms", "room", "waits")
+    __slots__ = ("_bucket", "_rooms", "label", "room", "waits")
 
-    def __init__(self, rooms: ClaimedRooms, room: ClaimedRoom, *, waits: bool) -> None:
+    def __init__(
+        self, rooms: ClaimedRooms, room: ClaimedRoom, *, waits: bool, label: str = ""
+    ) -> None:
         super().__init__(rooms.limits.max_frame_bytes, rooms.limits.max_unsent_bytes)
         self._rooms, self._bucket = rooms, rooms.limits.bucket(time.monotonic())
-        self.room, self.waits = room, waits
+        self.room, self.waits, self.label = room, waits, label[:LONGEST_LABEL]
 
     def on_open(self) -> None:
         self.room.sockets.append(self)

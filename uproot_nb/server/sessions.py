@@ -10,11 +10,27 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Protocol
 
-from uproot_nb.bridge.messages import BridgeMessage, HttpReply, HttpRequest, OpenSession
+from uproot_nb.bridge.messages import (
+    AnswerStored,
+    BridgeMessage,
+    HttpReply,
+    HttpRequest,
+    OpenSession,
+    StewardRequest,
+)
+from uproot_nb.server.answer_bodies import AnswerBody
 from uproot_nb.server.limits import Limits, TokenBucket, Visitors, how_to_change
 from uproot_nb.server.networks import network_of
+from uproot_nb.server.pressure.pressure import Pressure
 
-__all__ = ["Link", "ServedPlayer", "ServedSession", "Sessions", "digest"]
+__all__ = [
+    "Link", "REPORTS_PER_SECOND", "ServedPlayer", "ServedSession", "Sessions", "digest",
+]  # fmt: skip
+
+REPORTS_PER_SECOND = 5.0
+"""Reports that a player's pages may send in the long run (see `PageReport`)."""
+REPORT_BURST = 100.0
+"""Reports that may come at once."""
 
 _ANSWER_SECONDS = 60.0
 """How long a page waits for its browser, which comes at once or not at all."""
@@ -29,22 +45,36 @@ def digest(secret: str) -> bytes:
 class Link(Protocol):
     """The way to the kernel that serves a session."""
 
+    shared: bool
+    """Whether a browser's next request may reach another participant server."""
+    full: bool
+    """Whether the kernel has left so much unread that nothing more is sent for now."""
+
     def send(self, message: BridgeMessage) -> None:
         """Send *message* to the kernel; never waits."""
 
-    async def ask(self, request: HttpRequest, patience: float) -> HttpReply | None:
+    async def ask(self, request: HttpRequest | StewardRequest, patience: float) -> HttpReply | None:
         """Return the kernel's answer; None if it went away or took more than *patience* s."""
+
+    def body_of(self, reply: HttpReply) -> AnswerBody | None:
+        """Return the body that follows an answer in parts, if one does."""
 
 
 class ServedPlayer:
     """A player's place in a session, as the server knows it."""
 
-    __slots__ = ("_answer", "_connected", "bucket", "name", "session", "uploads")
+    __slots__ = (
+        "_answer", "_connected", "bucket", "name", "reports", "session", "streams", "uploads",
+    )  # fmt: skip
 
     def __init__(self, session: ServedSession, name: str, bucket: TokenBucket | None) -> None:
         self.session, self.name, self.bucket = session, name, bucket
+        self.reports = TokenBucket(REPORTS_PER_SECOND, REPORT_BURST, time.monotonic())
+        """How many reports the player's pages may still send, in all tabs together."""
         self.uploads = 0
         """Forms with files that are arriving."""
+        self.streams = 0
+        """Answers that are being sent part by part."""
         self._connected = False
         self._answer: tuple[str, HttpReply] | None = None
 
@@ -58,6 +88,9 @@ class ServedPlayer:
         key = secrets.token_urlsafe(12)
         self._answer = key, reply
         asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.take_answer, key)
+        session, link = self.session, self.session.link
+        if link is not None and link.shared:
+            link.send(AnswerStored(session.key, self.name, key, reply))
         return key
 
     def take_answer(self, key: str) -> HttpReply | None:
@@ -76,6 +109,8 @@ class ServedSession:
         self.name = ""
         self.origin = ""
         """The file from which it is served."""
+        self.epoch = 0
+        """Which writer of its database serves it; later ones have higher numbers."""
         self.join_secret = b""
         self.players: dict[str, ServedPlayer] = {}
         self.places = 0
@@ -86,6 +121,7 @@ class ServedSession:
         self._limits, now = limits, time.monotonic()
         self._joins, self._asked = limits.bucket(now), limits.bucket(now)
         self._visitors = Visitors(limits)
+        self.pressure = Pressure(limits.max_unanswered_bytes_in_all, limits.max_unanswered_bytes)
         self._state = "paused"
         self._changed = asyncio.Event()
 
@@ -131,11 +167,14 @@ class ServedSession:
     def serve_by(self, link: Link | None) -> None:
         """Let *link* serve the session from now on."""
         self.link, self.silent = link, False
+        self.pressure.stuck = link is not None and link.full
         if link is not None:
             self._changed.set()
 
     async def served(self, patience: float) -> Link | None:
         """Return the kernel's link; None if none comes within *patience* seconds."""
+        if self.link is not None and not self.closed:
+            return self.link
         try:
             async with asyncio.timeout(patience):
                 while self.link is None and not self.closed:

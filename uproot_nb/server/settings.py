@@ -9,10 +9,12 @@ from typing import Any
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.networks import Proxies
 from uproot_nb.server.policies import check_ancestors
+from uproot_nb.server.site import check_path
 
 __all__ = ["ServerSettings"]
 
 _LISTS = ("trusted_proxies", "frame_ancestors")
+_TEXTS = ("base_path",)
 _MAY_BE_NOTHING = frozenset({
     "max_calls_per_second", "max_connections_per_network", "max_joins_per_second",
     "max_requests_per_second",
@@ -22,7 +24,7 @@ _LEAST = {"max_frame_bytes": 1024, "max_unsent_bytes": 65536}
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Limits, trusted proxies and frame ancestors, by the names of `UprootNB`'s traits.
+    """Limits, trusted proxies, frame ancestors and base path, by the names of `UprootNB`'s traits.
 
         settings = ServerSettings.of({"max_frame_bytes": 1 << 20, "trusted_proxies": ["10.0.0.2"]})
         ParticipantServer(settings.limits, trusted_proxies=settings.trusted_proxies)
@@ -34,25 +36,28 @@ class ServerSettings:
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ()
+    base_path: str = ""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ServerSettings:
         """Read Python values."""
         known = [limit.name for limit in fields(Limits)]
         for name in given:
-            if name not in known and name not in _LISTS:
+            if name not in known and name not in (*_LISTS, *_TEXTS):
                 raise ValueError(
-                    f"there is no setting {name!r}; there are {', '.join([*known, *_LISTS])}"
+                    f"there is no setting {name!r}; there are "
+                    f"{', '.join([*known, *_LISTS, *_TEXTS])}"
                 )
         numbers: dict[str, Any] = {
-            name: _number(name, value) for name, value in given.items() if name not in _LISTS
+            name: _number(name, value) for name, value in given.items() if name in known
         }
         if "max_upload_bytes" in numbers:  # a form's one file may be as large as the form
             numbers.setdefault("max_file_bytes", numbers["max_upload_bytes"])
         lists = {name: _list(name, given[name]) for name in _LISTS if name in given}
         Proxies(lists.get("trusted_proxies", ()))
         check_ancestors(lists.get("frame_ancestors", ()))
-        return cls(replace(Limits(), **numbers), **lists)
+        path = check_path(_text("base_path", given.get("base_path", "")))
+        return cls(replace(Limits(), **numbers), **lists, base_path=path)
 
     @classmethod
     def parse(cls, assignments: list[str]) -> ServerSettings:
@@ -63,7 +68,7 @@ class ServerSettings:
             if not sign:
                 raise ValueError(f"{assignment!r} has no '=': give NAME=VALUE")
             name = name.strip()
-            given[name] = _parts(value) if name in _LISTS else _parse_number(value)
+            given[name] = _parse(name, value)
         return cls.of(given)
 
     def arguments(self) -> dict[str, Any]:
@@ -72,6 +77,7 @@ class ServerSettings:
             "limits": self.limits,
             "trusted_proxies": self.trusted_proxies,
             "frame_ancestors": self.frame_ancestors,
+            "base_path": self.base_path,
         }
 
 
@@ -90,6 +96,18 @@ def _list(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not all(isinstance(one, str) for one in value):
         raise ValueError(f"{name}={value!r}: give a list of texts")
     return tuple(value)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name}={value!r}: give a text")
+    return value
+
+
+def _parse(name: str, value: str) -> Any:
+    if name in _TEXTS:
+        return value.strip()
+    return _parts(value) if name in _LISTS else _parse_number(value)
 
 
 def _parts(value: str) -> list[str]:

@@ -14,18 +14,24 @@ import psutil
 from uproot_nb.server.networks import Proxies
 from uproot_nb.server.policies import check_ancestors, is_at, same_origin
 
-__all__ = ["Site", "choose_address", "own_addresses"]
+__all__ = ["Site", "check_path", "choose_address", "own_addresses"]
 
 _CONTAINERS = re.compile(r"(docker|br-|veth|virbr|vmnet|vboxnet|vethernet|podman|cni|lxc)", re.I)
 """Networks between this machine and what runs inside it."""
+_PLAIN_PARTS = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 _TUNNELS = re.compile(r"(tun|tap|utun|wg|ppp|ipsec|tailscale|zt|nordlynx|proton|gpd)", re.I)
 
 
 class Site:
     """Where participants' pages are, who may frame them, and which proxies are trusted.
 
+    Site("https://lab.example.org/", base_path="/study").url    # https://lab.example.org/study/
+
+    Args:
+        base_path: the path below which everything is; by default that of the public URL.
+
     Raises:
-        ValueError: an argument is no address or origin; the message names it.
+        ValueError: an argument is no address, path or origin; the message names it.
     """
 
     def __init__(
@@ -33,9 +39,13 @@ class Site:
         public_url: str = "",
         trusted_proxies: Iterable[str] = (),
         frame_ancestors: Iterable[str] = (),
+        base_path: str = "",
     ) -> None:
-        self.public_url = _with_slash(public_url)
+        self.root = check_path(base_path)
+        """The path of the root without its last slash; "" for a server at the top."""
+        self.public_url = _below(_with_slash(public_url), self.root)
         """The address that was configured; "" if none was."""
+        self.root = urlsplit(self.public_url).path.rstrip("/") or self.root
         self.url = self.public_url
         """The root of participants' links."""
         self.proxies = Proxies(trusted_proxies)
@@ -45,11 +55,6 @@ class Site:
         self.notes: list[str] = []
         """Sentences for the researcher about the port and address that were chosen."""
 
-    @property
-    def root(self) -> str:
-        """The public URL's path without its last slash; "" for a server at the top."""
-        return urlsplit(self.public_url).path.rstrip("/")
-
     def listen_at(self, address: str, port: int, wanted: int) -> None:
         """Choose the URL for a server that listens on *address* and *port*, not on *wanted*."""
         self.notes.clear()
@@ -58,7 +63,7 @@ class Site:
                 f"Port {wanted} is in use by another program: participants come by port {port}. "
                 f"Links that name port {wanted} do not lead here."
             )
-        self.url = self.public_url or f"http://{self._reachable(address)}:{port}/"
+        self.url = self.public_url or f"http://{self._reachable(address)}:{port}{self.root}/"
 
     def mount_at(self, url: str) -> None:
         """Let links lead to *url* instead of the own port, unless a public URL was configured."""
@@ -85,6 +90,21 @@ class Site:
             if note:
                 self.notes.append(note)
         return f"[{address}]" if ":" in address else address
+
+
+def check_path(path: str) -> str:
+    """Return a base path as "/study", or "" for the top, however its slashes were given.
+
+    Raises:
+        ValueError: it is no plain path.
+    """
+    plain = f"/{path.strip('/')}" if path.strip("/") else ""
+    parts = plain.split("/")
+    if not _PLAIN_PARTS.fullmatch(plain) or "." in parts or ".." in parts:
+        raise ValueError(
+            f"base_path={path!r}: give a path of letters, digits, '-', '_' and '.', such as /study"
+        )
+    return plain
 
 
 def own_addresses() -> dict[str, str]:
@@ -141,6 +161,23 @@ def _address_by_default() -> str:
         except OSError:
             return ""
         return str(probe.getsockname()[0])
+
+
+def _below(url: str, root: str) -> str:
+    """Return a public URL with the base path, which it may have already.
+
+    Raises:
+        ValueError: it has another path.
+    """
+    path = urlsplit(url).path.rstrip("/")
+    if not url or not root or path == root:
+        return url
+    if path:
+        raise ValueError(
+            f"public_url={url!r} has another path than base_path={root!r}: give the path in one of "
+            "them, or the same in both"
+        )
+    return f"{url.rstrip('/')}{root}/"
 
 
 def _with_slash(url: str) -> str:

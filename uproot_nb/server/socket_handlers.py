@@ -58,19 +58,14 @@ class SocketHandler(ParticipantHandler):
             self.set_header("Sec-WebSocket-Version", _VERSION)
             self.show("refused", 426)
             return
-        if not self._origin_allowed():
-            origin = self.request.headers.get("Origin", "")
-            self.reports.note_foreign_origin(origin, self.request.host, player, self.session)
-            self.show("missing", 404)
+        if not self.origin_allowed():
+            self.refuse_origin(player)
             return
         connection: Any = self.request.connection
         network = network_of(self.address)
         seat = self.connections.upgrade(connection.stream, network, known=player is not None)
         if seat is None:
-            detail = self.connections.describe_shortage(network)
-            self.reports.note_shortage("too many connections", detail)
-            self.set_header("Retry-After", "5")
-            self.show("refused", 503)
+            self.refuse_for_want_of_seats(network)
             return
         self.set_status(101)
         for header in ("Content-Type", "Cache-Control", "Content-Security-Policy"):
@@ -103,13 +98,27 @@ class SocketHandler(ParticipantHandler):
             return None
         return key if long_enough else None
 
-    def _origin_allowed(self) -> bool:
+    def origin_allowed(self) -> bool:
+        """Return whether the request comes from a page of this site, as its browser reports."""
         origin = self.request.headers.get("Origin")
         if origin is None:
             return True  # not a browser; the token is the secret
         if self.sandboxed:
             return origin == "null"  # the sandbox's own origin, never Jupyter's
         return self.site.allows_origin(origin, self.request.headers.get("Host", ""))
+
+    def refuse_origin(self, player: ServedPlayer | None) -> None:
+        """Refuse a request of another site's page."""
+        origin = self.request.headers.get("Origin", "")
+        self.reports.note_foreign_origin(origin, self.request.host, player, self.session)
+        self.show("missing", 404)
+
+    def refuse_for_want_of_seats(self, network: str) -> None:
+        """Refuse a connection for which there is no seat."""
+        detail = self.connections.describe_shortage(network)
+        self.reports.note_shortage("too many connections", detail)
+        self.set_header("Retry-After", "5")
+        self.show("refused", 503)
 
     def _socket_for_unknown(self, what: str, key: bytes) -> WebSocket:
         """Return a socket that waits for a kernel that may know *key*, or one that refuses."""
@@ -170,7 +179,8 @@ class RoomSocketHandler(SocketHandler):
         if room.session is None:
             return RefusedSocket(self.sockets, 4404, "session closed", "closed")
         waits = self.get_query_argument("page", "") != str(WAITING_PAGE)
-        return RoomSocket(self.rooms, room, waits=waits)
+        label = self.get_query_argument("label", "")
+        return RoomSocket(self.rooms, room, waits=waits, label=label)
 
 
 class JoinSocketHandler(SocketHandler):

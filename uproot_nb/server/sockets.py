@@ -11,10 +11,18 @@ from typing import Annotated, NoReturn
 
 import msgspec
 
-from uproot_nb.bridge.messages import Backlog, Invoke, SocketClosed, SocketOpened
+from uproot_nb.bridge.messages import (
+    FAMILY_BITS,
+    Backlog,
+    Invoke,
+    PageReport,
+    SocketClosed,
+    SocketOpened,
+)
 from uproot_nb.server.limits import Limits, how_to_change
+from uproot_nb.server.metrics.timings import ServerTimings
 from uproot_nb.server.reports import Reports
-from uproot_nb.server.sessions import ServedPlayer, ServedSession
+from uproot_nb.server.sessions import REPORTS_PER_SECOND, ServedPlayer, ServedSession
 from uproot_nb.server.websocket import WebSocket, text_frame
 
 __all__ = [
@@ -55,11 +63,20 @@ class _ScriptError(msgspec.Struct, tag_field="op", tag="script_error"):
     count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
+class _Report(msgspec.Struct, tag_field="op", tag="report"):
+    what: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z_]{0,31}$")]
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class Ping(msgspec.Struct, tag_field="op", tag="ping"):
     """A page's own ping: browsers' scripts cannot send those of the protocol."""
 
 
-_decode = msgspec.json.Decoder(_Call | _Ack | Ping | _ScriptError).decode
+_decode = msgspec.json.Decoder(_Call | _Ack | Ping | _ScriptError | _Report).decode
+_LONGEST_REPORT = 4096
+"""Bytes of a report's data."""
+_CALL_BYTES = 512
+"""Bytes of memory for a call besides its arguments."""
 _BYTES_A_CALL = 4096
 """A frame of so many bytes counts as one call more."""
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
@@ -83,11 +100,17 @@ def status_frame(state: str) -> bytes:
 
 
 class PlayerSockets:
-    """All players' open sockets, and the calls that no kernel has answered yet."""
+    """All players' open sockets, and the calls that no kernel has answered yet.
 
-    def __init__(self, limits: Limits, reports: Reports) -> None:
+    Args:
+        family: the upper bits of all numbers, so that those of no two gateways are the same.
+    """
+
+    def __init__(self, limits: Limits, reports: Reports, family: int = 0) -> None:
         self.limits, self.reports = limits, reports
-        self.numbers = itertools.count(1)
+        self.timings: ServerTimings | None = None
+        """Measures calls and requests, if somebody reads how long they take."""
+        self.numbers = itertools.count((family << FAMILY_BITS) + 1)
         """Of sockets, calls and requests."""
         self.calls: dict[int, PlayerSocket] = {}
         """The socket that waits for each call's outcome."""
@@ -137,9 +160,22 @@ class PlayerSockets:
             del of_session[player.name]
             if not of_session:
                 del self._of[player.session.key]
-        for call in socket.unanswered:
-            self.calls.pop(call, None)
+        if player.session.link is None:
+            self._abandon(socket)  # else the kernel still has its calls
         return True
+
+    def abandon_closed(self, session: ServedSession) -> None:
+        """Forget the calls of closed sockets: the kernel that had them is gone."""
+        for socket in set(self.calls.values()):
+            if socket.player.session is session and socket.number not in self._sockets:
+                self._abandon(socket)
+
+    def _abandon(self, socket: PlayerSocket) -> None:
+        if self.timings is not None:
+            self.timings.forget(socket.unanswered)
+        for call in list(socket.unanswered):
+            self.calls.pop(call, None)
+            socket.forget_call(call)
 
     def flush(self) -> None:
         """Write what was posted in this turn."""
@@ -150,6 +186,11 @@ class PlayerSockets:
 
 
 _NO_SOCKETS: Mapping[str, list[PlayerSocket]] = {}
+
+
+def _size_of(invoke: Invoke) -> int:
+    """Return about how many bytes of memory a call takes until it is answered."""
+    return _CALL_BYTES + len(invoke.args) + len(invoke.kwargs)
 
 
 class PlayerSocket(WebSocket):
@@ -194,12 +235,13 @@ class PlayerSocket(WebSocket):
         session, link = self.player.session, self.player.session.link
         if link is not None and self.page != WAITING_PAGE:
             name, page, since = self.player.name, self.page, self.written
-            link.send(SocketOpened(self.number, session.key, name, page, since))
+            link.send(SocketOpened(self.number, session.key, name, page, since, self.by))
 
     def on_closed(self) -> None:
         if not self._sockets.remove(self):
             return
         session, link = self.player.session, self.player.session.link
+        session.pressure.leave(self.player.name, self)
         if link is not None and self.page != WAITING_PAGE:
             link.send(SocketClosed(self.number, session.key, self.player.name))
 
@@ -242,6 +284,8 @@ class PlayerSocket(WebSocket):
             self.acked = max(self.acked, min(frame.seq, self.written))
         elif type(frame) is _ScriptError:
             self._note_script_error(frame)
+        elif type(frame) is _Report:
+            self._pass_report(frame)
         else:
             self.write(PONG)
 
@@ -250,6 +294,26 @@ class PlayerSocket(WebSocket):
             line = max(0, int(failed.line or 0))
             error = failed.message, failed.source, min(line, _HIGHEST_LINE)
             self._sockets.reports.note_script_error(self.player, self.page, *error, failed.count)
+
+    def _pass_report(self, report: _Report) -> None:
+        """Send a report to the kernel; one that is too long, or too many, is only counted."""
+        session, link = self.player.session, self.player.session.link
+        if self.page == WAITING_PAGE:
+            return
+        data = bytes(report.data)
+        if len(data) > _LONGEST_REPORT or too_deep(data):
+            detail = f"the report '{report.what}' has {len(data):,} bytes, or {_TOO_DEEP}"
+            self._sockets.reports.count_refusal("malformed", self.player, detail)
+        elif not self.player.reports.take(time.monotonic()):
+            detail = (
+                f"its page reports '{report.what}' more than {REPORTS_PER_SECOND:g} times a second"
+            )
+            self._sockets.reports.count_refusal("too many reports", self.player, detail)
+        elif link is not None:
+            where = self.number, session.key, self.player.name, self.page
+            link.send(PageReport(*where, report.what, data))
+            if link.full:
+                self._hold_back()
 
     def _call(self, asked: _Call) -> None:
         args, kwargs = bytes(asked.args), bytes(asked.kwargs)
@@ -267,10 +331,34 @@ class PlayerSocket(WebSocket):
         )  # fmt: skip
         self.unanswered[call] = invoke
         sockets.calls[call] = self
+        session.pressure.add(self.player.name, _size_of(invoke))
+        if sockets.timings is not None:
+            sockets.timings.begin(call)
         if session.link is not None:
             session.link.send(invoke)
-        if len(self.unanswered) >= sockets.limits.max_unanswered_calls:
-            self.hold()  # the kernel is behind, or away: further calls stay in the browser
+        if self._must_wait():
+            self._hold_back()
+
+    def _must_wait(self) -> bool:
+        """Return whether further calls stay in the browser: the kernel is behind, or away."""
+        waiting = len(self.unanswered) + len(self._answers)
+        if waiting >= self._sockets.limits.max_unanswered_calls:
+            return True
+        return not self.player.session.pressure.may_call(self.player.name)
+
+    def _hold_back(self) -> None:
+        self.hold()
+        self.player.session.pressure.wait(self.player.name, self, self.go_on)
+
+    def go_on(self) -> None:
+        """Read again if reading was held, and need not be any more."""
+        if not self._held or self._closing:
+            return
+        if self._must_wait():
+            self._hold_back()
+        else:
+            self.player.session.pressure.leave(self.player.name, self)
+            self.let_go()
 
     def _refuse_unreadable(self, payload: bytes, reason: str) -> None:
         """Refuse a call that an honest script may make by accident; close after any other frame."""
@@ -293,13 +381,20 @@ class PlayerSocket(WebSocket):
 
     def answer(self, call: int, frame: bytes) -> None:
         """Write the outcome of a call, and read again if reading was held."""
-        del self.unanswered[call]
+        self.forget_call(call)
+        if self._sockets.timings is not None:
+            self._sockets.timings.end(call)
+        if self._transport is None:
+            return
         if self.resuming:
             self._answers.append(frame)
         else:
             self.post(text_frame(frame))
-        if self._held and len(self.unanswered) < self._sockets.limits.max_unanswered_calls:
-            self.let_go()
+
+    def forget_call(self, call: int) -> None:
+        """Wait no more for the outcome of a call."""
+        invoke = self.unanswered.pop(call)
+        self.player.session.pressure.remove(self.player.name, _size_of(invoke))
 
     def catch_up(self, backlog: Backlog) -> None:
         """Write a part of what the page has missed; after the last, the socket gets every push."""
@@ -318,6 +413,7 @@ class PlayerSocket(WebSocket):
             answers, self._answers = self._answers, []
             for answer in answers:
                 self.post(text_frame(answer))
+            self.go_on()
 
     def _charge(self, size: int) -> None:
         """Charge the player's limit for the backlog's size: it costs as many calls as frames."""
@@ -350,9 +446,9 @@ def _accident(payload: bytes) -> tuple[str, str] | None:
         return (head[1].decode(), _shown_method(payload)) if head else None
     except ValueError:
         return None
-    if not isinstance(found, dict) or found.get("op") not in ("invoke", "script_error"):
+    if not isinstance(found, dict) or found.get("op") not in ("invoke", "script_error", "report"):
         return None
-    if found["op"] == "script_error":
+    if found["op"] != "invoke":
         return _NO_CALL
     call, args, kwargs = found.get("id"), found.get("args", []), found.get("kwargs", {})
     if not isinstance(call, str) or not call or len(call) > 64 or not call.isascii():

@@ -178,6 +178,11 @@ class WebSocket(asyncio.Protocol):
         return self._closing
 
     @property
+    def by(self) -> str:
+        """What carries the frames if it is no connection of our own: "polling"."""
+        return str(self._transport.get_extra_info("by", "")) if self._transport else ""
+
+    @property
     def unsent(self) -> int:
         """Bytes that the browser has not read yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0

@@ -1,0 +1,152 @@
+"""Who may call, who waits, and that nothing is lost of the count."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uproot_nb.server.pressure.pressure import Pressure
+
+pytestmark = pytest.mark.asyncio
+
+MOST, MOST_OF_ONE = 100, 40
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_player_with_too_much_waits_and_nobody_else() -> None:
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure.add("ann", MOST_OF_ONE)
+    assert not pressure.may_call("ann")
+    assert pressure.may_ask("ann")
+    assert pressure.may_call("bob")
+    went: list[str] = []
+    pressure.wait("ann", "socket", lambda: went.append("ann"))
+    pressure.remove("ann", 1)
+    await turns()
+    assert went == ["ann"]
+    assert pressure.may_call("ann")
+
+
+async def test_with_too_much_in_all_each_may_have_one_call() -> None:
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    for name in ("ann", "bob", "cat"):
+        pressure.add(name, MOST_OF_ONE - 1)
+    assert not pressure.may_call("ann")
+    assert pressure.may_call("dan")
+    pressure.add("dan", 5)
+    assert not pressure.may_call("dan")
+    went: list[str] = []
+    pressure.wait("dan", "dan", lambda: went.append("dan"))
+    pressure.remove("dan", 5)  # the others still have too much
+    await turns()
+    assert went == ["dan"]
+
+
+async def test_those_who_wait_because_of_others_go_on_in_their_order() -> None:
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure.stuck = True
+    went: list[int] = []
+    for number in range(50):
+        pressure.wait(f"p{number}", number, lambda number=number: went.append(number))  # type: ignore[misc]
+    pressure.leave("p7", 7)
+    await turns()
+    assert went == []
+    pressure.stuck = False
+    await turns()
+    assert went == [number for number in range(50) if number != 7]
+
+
+async def test_a_request_waits_until_the_kernel_reads_again() -> None:
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure.stuck = True
+    asked = asyncio.ensure_future(pressure.admits("ann", 60.0))
+    await turns()
+    assert not asked.done()
+    pressure.stuck = False
+    assert await asked
+    pressure.stuck = True
+    assert not await pressure.admits("ann", 0.0)
+    assert not pressure._line
+    assert not pressure._behind
+
+
+async def test_one_who_cannot_go_on_yet_costs_no_turns() -> None:
+    """A socket with too many calls of its own waits for an answer, and not turn by turn."""
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    tries: list[int] = []
+
+    def go_on() -> None:
+        tries.append(1)
+        pressure.wait("ann", "socket", go_on)
+
+    pressure.add("ann", 10)
+    pressure.wait("ann", "socket", go_on)
+    pressure.remove("ann", 5)
+    await turns()
+    assert tries == [1]
+
+
+STEP = st.tuples(st.sampled_from("abcd"), st.sampled_from(["call", "answer", "stick", "read"]))
+
+
+class Caller:
+    """A player's socket: what it cannot send waits."""
+
+    def __init__(self, pressure: Pressure, name: str) -> None:
+        self.pressure, self.name = pressure, name
+        self.unsent, self.sent = 0, 0
+
+    def call(self) -> None:
+        self.unsent += 1
+        if self.unsent == 1:
+            self.go_on()
+
+    def go_on(self) -> None:
+        while self.unsent and self.pressure.may_call(self.name):
+            self.unsent -= 1
+            self.sent += 1
+            self.pressure.add(self.name, 15)
+        if self.unsent:
+            self.pressure.wait(self.name, self, self.go_on)
+
+    def answer(self) -> None:
+        if self.sent:
+            self.sent -= 1
+            self.pressure.remove(self.name, 15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, max_size=80))
+async def test_whatever_comes_the_count_is_right_and_in_the_end_all_is_sent(
+    steps: list[tuple[str, str]],
+) -> None:
+    pressure = Pressure(MOST, MOST_OF_ONE)
+    callers: dict[str, Any] = {name: Caller(pressure, name) for name in "abcd"}
+    for name, what in steps:
+        if what in ("stick", "read"):
+            pressure.stuck = what == "stick"
+        else:
+            getattr(callers[name], what)()
+        await turns(3)
+        assert pressure.size == 15 * sum(one.sent for one in callers.values())
+        assert pressure.size < MOST + 4 * 15
+        for one in callers.values():
+            assert pressure.size_of(one.name) == 15 * one.sent < MOST_OF_ONE + 15
+    pressure.stuck = False
+    await turns(5)
+    while any(one.sent or one.unsent for one in callers.values()):
+        assert any(one.sent for one in callers.values()), "somebody waits for nothing"
+        for one in callers.values():
+            one.answer()
+        await turns(5)
+    assert pressure.size == 0
+    assert not pressure._line
+    assert not pressure._behind

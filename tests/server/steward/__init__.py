@@ -1,0 +1,1 @@
+"""The monitor and the API at the participant server."""

@@ -1,0 +1,1 @@
+"""The bridge over NATS: many participant servers (gateways) and kernels, joined by a broker."""

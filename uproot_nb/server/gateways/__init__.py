@@ -1,0 +1,1 @@
+"""Participant servers that kernels find over NATS."""

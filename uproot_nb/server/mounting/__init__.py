@@ -1,0 +1,1 @@
+"""Participants' pages below Jupyter's own address, as behind a JupyterHub."""

@@ -1,0 +1,1 @@
+"""Long polling: participants' connections where WebSockets are blocked."""

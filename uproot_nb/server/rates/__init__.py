@@ -1,0 +1,1 @@
+"""How much, and how fast, browsers may ask."""
