@@ -1,8 +1,11 @@
-"""The command `uproot-nb`: serve a notebook, list a database's sessions, export or check one.
+"""The command `uproot-nb`: serve a notebook, list a database's sessions, export, erase or check.
 
 uproot-nb run market.ipynb --players 8
+uproot-nb gateway --bridge nats://broker:4222 --port 8600
+uproot-nb handover market --db postgresql://db.example.org/lab
 uproot-nb sessions uproot_nb.sqlite3
 uproot-nb export uproot_nb.sqlite3 market market.zip --format parquet
+uproot-nb erase uproot_nb.sqlite3 market PC-04
 uproot-nb check uproot_nb.sqlite3
 """
 
@@ -13,12 +16,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from uproot_nb.analysis.recording import open_log
+from uproot_nb.analysis.table_writers import FORMATS
 from uproot_nb.errors import UprootError
 from uproot_nb.headless.command import add_options
+from uproot_nb.headless.gateway_command import add_gateway_options
+from uproot_nb.headless.handover_command import add_handover_options
 from uproot_nb.log.checking import check_log
+from uproot_nb.log.erasing.offline import erase_from_file
+from uproot_nb.log.places import is_file, shown_place
 from uproot_nb.log.sqlite import accept_loss
 from uproot_nb.notebook.databases import runs
+from uproot_nb.study.recording import open_log
 from uproot_nb.version import VERSION
 
 __all__ = ["main"]
@@ -42,22 +50,28 @@ def _parser() -> argparse.ArgumentParser:
 
     add_options(commands.add_parser("run", help="serve a notebook, without JupyterLab"))
 
+    add_gateway_options(
+        commands.add_parser("gateway", help="admit participants to sessions on other machines")
+    )
+
+    add_handover_options(
+        commands.add_parser("handover", help="let a standby go on with a session that is served")
+    )
+
     sessions = commands.add_parser("sessions", help="list the sessions of a database")
-    sessions.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
+    sessions.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
     sessions.set_defaults(do=_sessions)
 
-    export = commands.add_parser("export", help="write a session's data as a ZIP or folder")
-    export.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
-    export.add_argument("session", metavar="SESSION", help="the session's name")
-    export.add_argument("out", metavar="OUT", type=Path, help="name.zip, or a new folder")
-    export.add_argument("--format", default="csv", choices=("csv", "parquet", "jsonl"))
-    export.add_argument(
-        "--all-fields", action="store_true", help="also the fields that uproot_nb itself sets"
-    )
-    export.set_defaults(do=_export)
+    _add_export(commands.add_parser("export", help="write a session's data as a ZIP or folder"))
+    erase = commands.add_parser("erase", help="erase what a person has left, for good")
+    erase.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
+    erase.add_argument("session", metavar="SESSION", help="the session's name")
+    erase.add_argument("player", metavar="PLAYER", help="the player's name or label")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    erase.set_defaults(do=_erase)
 
     check = commands.add_parser("check", help="check whether a database is whole")
-    check.add_argument("db", metavar="DB", help="the database, such as uproot_nb.sqlite3")
+    check.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
     check.add_argument(
         "--accept-loss", action="store_true",
         help="let sessions continue without events that are lost for good",
@@ -66,10 +80,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
+    export.add_argument("session", metavar="SESSION", help="the session's name")
+    export.add_argument("out", metavar="OUT", type=Path, help="name.zip, or a new folder")
+    export.add_argument("--format", default="csv", choices=tuple(FORMATS))
+    export.add_argument(
+        "--all-fields", action="store_true", help="also the fields that uproot_nb itself sets"
+    )
+    export.add_argument("--excel", action="store_true", help="write CSV that is safe in Excel")
+    export.add_argument("--scrub", action="store_true", help="leave out what names a person")
+    export.add_argument(
+        "--anonymous", action="store_true",
+        help="random names, times from the beginning, no free texts",
+    )  # fmt: skip
+    export.add_argument(
+        "--free-text", metavar="NAME", action="append", default=[],
+        help="with --anonymous: a field whose texts stay; may be repeated",
+    )  # fmt: skip
+    export.add_argument(
+        "--key", metavar="FILE", type=Path,
+        help="with --anonymous: where to write whose the random names are",
+    )  # fmt: skip
+    export.set_defaults(do=_export)
+
+
 def _sessions(options: argparse.Namespace) -> int:
     found = runs(options.db)
     if found.empty:
-        print(f"{options.db} has no session yet.")
+        print(f"{shown_place(options.db)} has no session yet.")
         return 0
     shown = found.assign(
         created=found["created"].dt.strftime("%Y-%m-%d %H:%M"),
@@ -81,12 +120,38 @@ def _sessions(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     with open_log(options.db, options.session) as log:
-        path = log.export(options.out, options.format, filters=not options.all_fields)
+        path = log.export(
+            options.out, options.format, filters=not options.all_fields, scrub=options.scrub,
+            anonymous=options.anonymous, free_text=options.free_text, key=options.key,
+            excel=options.excel,
+        )  # fmt: skip
     print(path)
     return 0
 
 
+def _erase(options: argparse.Namespace) -> int:
+    if not options.yes:
+        print(
+            f"All that '{options.player}' has left in '{options.session}' will be gone for good.\n"
+            "Repeat the name to erase it: ", end="", flush=True,
+        )  # fmt: skip
+        if sys.stdin.readline().strip() != options.player:
+            print("Nothing was erased.")
+            return 1
+    name = erase_from_file(options.db, options.session, options.player)
+    print(
+        f"{name} is erased from {shown_place(options.db)}. Exports, CSV files and backups made "
+        "before are as they were."
+    )
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
+    if options.accept_loss and not is_file(options.db):
+        raise UprootError(
+            f"--accept-loss is for files. What {shown_place(options.db)} has confirmed it lacks "
+            "only if it was restored from a backup.\nIts sessions continue without that anyway."
+        )
     if options.accept_loss:
         for name in accept_loss(options.db):
             print(f"Session '{name}' may continue without its missing events.")
@@ -96,7 +161,8 @@ def _check(options: argparse.Namespace) -> int:
     if found.unsigned:
         print(f"{found.unsigned:,} events were written by an older version, without checksums.")
     whole = "is damaged or incomplete" if found.faults else "is whole"
-    print(f"{options.db} {whole}: {found.sessions:,} sessions, {found.events:,} events.")
+    where = shown_place(options.db)
+    print(f"{where} {whole}: {found.sessions:,} sessions, {found.events:,} events.")
     return 1 if found.faults else 0
 
 

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -21,6 +24,8 @@ from uproot_nb import (
     rehearse,
     runs,
 )
+from uproot_nb.bots.crowd import Part
+from uproot_nb.bots.distant import Share
 from uproot_nb.errors import BadPage
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import world_here
@@ -203,3 +208,80 @@ def test_what_was_slow_is_a_warning_and_no_failure() -> None:
     assert report.warnings["warning"].tolist() == [HELD_UP]
     assert f"Warning: {HELD_UP}" in str(report)
     assert "held up" in report._repr_html_()
+
+
+@pytest.mark.long
+def test_bots_play_in_an_executors_workers_and_make_one_table() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        report = rehearsed(Thanks, Market, bot=bid_and_go_on, executor=pool, players=5)
+    assert report.ok, str(report)
+    assert report.players["state"].tolist() == ["done"] * 5
+    assert report.players["calls"].tolist() == [5] * 5
+    assert report.players["submissions"].tolist() == [2] * 5
+    assert report.latencies["count"]["call"] == 25
+    assert report.interactions == report.latencies["count"].drop("push").sum()
+
+
+@pytest.mark.processes
+def test_bots_play_in_other_processes_to_which_their_code_goes_along() -> None:
+    async def waits_for_all(client):
+        await client.submit(amount=3)
+        await random_forms(client)
+
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        report = rehearsed(Offer, Pair, Thanks, bot=waits_for_all, executor=pool, seed=1)
+    assert report.ok, str(report)
+    assert report.players["bot"].tolist() == ["waits_for_all"] * 4
+    assert report.players["page"].isna().all()
+
+
+def test_a_bots_failure_in_a_worker_comes_with_its_traceback() -> None:
+    async def fails(client):
+        raise LookupError("no such offer")
+
+    with ThreadPoolExecutor(1) as pool:
+        report = rehearsed(Thanks, bot=fails, executor=pool, players=2)
+    assert report.players["state"].tolist() == ["failed"] * 2
+    assert report.errors["error"].tolist() == ["LookupError: no such offer"] * 2
+    assert report.errors["traceback"].str.contains("in fails").all()
+
+
+def test_bots_of_a_worker_that_is_lost_have_failed() -> None:
+    class Lost(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = Future()
+            future.set_exception(OSError("the worker is away"))
+            return future
+
+    with Lost(2) as pool:
+        report = rehearsed(Thanks, executor=pool, players=3)
+    assert report.players["state"].tolist() == ["failed"] * 3
+    assert set(report.errors["error"]) == {"OSError: the worker is away"}
+
+
+def test_workers_give_up_by_themselves_and_say_why() -> None:
+    class Never(GroupCreatingWait):
+        group_size = 9
+
+    with ThreadPoolExecutor(2) as pool:
+        report = rehearsed(Offer, Never, executor=pool, players=3, patience=0.5)
+    assert report.stuck["page"].tolist() == ["Never"] * 3
+    assert set(report.stuck["why"]) == {"nothing came for 0.5 s"}
+
+
+def test_a_share_shows_no_link() -> None:
+    """Dask writes what it runs into its log if a task fails."""
+    part = Part("ann", "http://127.0.0.1:1/p/s3cr3t/", random_forms)
+    assert "s3cr3t" not in repr(Share([part], None, 1.0))
+
+
+def test_a_bot_that_cannot_leave_the_process_is_refused() -> None:
+    lock = Lock()
+
+    async def holds(client):
+        lock.acquire()
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(UprootError, match="cannot be sent"):
+        rehearsed(Thanks, bot=holds, executor=pool)
+    with pytest.raises(UprootError, match="not an executor"):
+        rehearsed(Thanks, executor=3)

@@ -129,6 +129,28 @@ def test_bots_that_are_counted_take_free_places_and_more_are_opened() -> None:
         assert (bots.status["submissions"] == 2).all()
 
 
+def test_bots_that_poll_play_as_where_websockets_are_blocked() -> None:
+    """Calls and pushes pass, and the log says by what."""
+
+    async def bidder(client):
+        await client.call("bid", 7)
+        assert (await client.next_note("Bid", timeout=PATIENCE)).data == 7
+        await client.submit()
+
+    with serving(Market, players=2) as run:
+        bots = run.bots({0: bidder}, polling=True)
+        assert bots.wait(PATIENCE), bots.status.to_string()
+        assert bots.status["state"].tolist() == ["done"], bots.errors.to_string()
+        assert run.bots({1: bidder}).wait(PATIENCE)
+        until_true(lambda: len(set(run.presence["player"])) == 2)
+        by = run.presence.groupby("player", observed=True)["by"].agg(
+            lambda some: set(map(str, some))
+        )
+        assert by.to_dict() == {
+            run.players[0].name: {"polling"}, run.players[1].name: {"websocket"},
+        }  # fmt: skip
+
+
 async def look_in(run: Run) -> None:
     """Somebody opens the first link, and goes."""
     browser = await Browser.open(run, 0)

@@ -20,6 +20,8 @@ class Wire:
         wire.mend()
 
     `deafen` lets requests through and swallows the answers, as a failing network does for a while.
+    `refused` are beginnings of requests that it answers itself, as a school's proxy does;
+    while `is_mute`, a WebSocket opens and passes nothing, as with other proxies.
     """
 
     def __init__(self, url: str) -> None:
@@ -28,6 +30,11 @@ class Wire:
         self._lock = threading.Lock()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._is_cut = self._is_deaf = False
+        self.refused: tuple[bytes, ...] = ()
+        """What a request that is refused contains, in small letters."""
+        self.refusals = 0
+        self.is_mute = False
+        self.muted = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._admit, daemon=True).start()
@@ -85,12 +92,35 @@ class Wire:
         self._pairs.add((near, far))
         return far
 
+    def _open_mute(self, far: socket.socket, near: socket.socket, opening: bytes) -> None:
+        """Pass on the opening of a WebSocket alone; the server's end is not connected any more."""
+        head, end, _ = opening.partition(b"\r\n\r\n")
+        near.sendall(head + end)
+        self.muted += 1
+        with contextlib.suppress(OSError):
+            while far.recv(65536):
+                pass
+
     def _pass_on(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if not back and any(part in data.lower() for part in self.refused):
+                    self.refusals += 1
+                    source.sendall(_FORBIDDEN)
+                    break
+                if back and self.is_mute and data.startswith(_UPGRADED):
+                    self._open_mute(source, sink, data)
+                    return
                 if not (back and self._is_deaf):
                     sink.sendall(data)
         _break((source, sink))
+
+
+_UPGRADED = b"HTTP/1.1 101"
+_FORBIDDEN = (
+    b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 9\r\n"
+    b"Connection: close\r\n\r\nForbidden"
+)
 
 
 def _break(pair: tuple[socket.socket, socket.socket]) -> None:

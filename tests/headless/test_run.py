@@ -21,6 +21,7 @@ import pytest
 from live_jupyter import free_port
 from waiting import wait_until
 
+from tests.running import BEGIN_FORM
 from uproot_nb import open_log
 from uproot_nb.cli import main
 
@@ -127,9 +128,13 @@ def headless(tmp_path: Path) -> Iterator[Any]:
 
 
 def page(link: str) -> str:
-    """Return what is at a link."""
+    """Return what is at a link, for somebody who begins if need be."""
     with urllib.request.urlopen(link, timeout=20) as response:
-        return str(response.read().decode())
+        html = str(response.read().decode())
+    if 'name="_uproot_begin"' in html:
+        with urllib.request.urlopen(link, BEGIN_FORM, timeout=20) as response:
+            html = str(response.read().decode())
+    return html
 
 
 def test_whoever_comes_while_it_starts_waits_for_the_notebook(
@@ -239,7 +244,7 @@ def test_an_option_that_makes_no_sense_is_refused_with_what_may_stand_there(
         main(["run", "study.ipynb", option, text])
     assert ended.value.code == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert f"argument {option}: {text!r}: {advice}" in said
+    assert f"{option}: {text!r}: {advice}" in said
 
 
 def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path) -> None:
@@ -287,13 +292,39 @@ def test_a_port_that_somebody_has_is_named(headless: Any) -> None:
     assert f"Port {port}" in second.text
 
 
-def test_frozen_code_and_another_name_and_database(headless: Any, tmp_path: Path) -> None:
+REDEFINITION = """\
+class Thanks(Page):
+    "Thanks."
+
+
+print("the new page is there")
+"""
+
+
+def test_pages_are_frozen_unless_it_is_told_otherwise(headless: Any) -> None:
+    """A cell that redefines one fails, and says which option lets it."""
+    run = headless(EXPERIMENT, REDEFINITION)
+    assert run.ends() == 1
+    assert "Thanks was redefined, but the session 'study' is frozen" in run.text
+    assert "uproot-nb run --editable" in run.text
+    assert "Cell 2 failed: class Thanks(Page):" in run.text
+    again = headless(EXPERIMENT, REDEFINITION, "print(run.frozen)", options=("--editable",))
+    again.says("False")
+
+
+def test_it_cannot_be_frozen_and_editable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "study.ipynb", "--frozen", "--editable"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_another_name_and_database_and_the_option_of_before(headless: Any, tmp_path: Path) -> None:
     run = headless(
-        EXPERIMENT, "print(run._runtime.code if hasattr(run._runtime, 'code') else '')",
+        EXPERIMENT, "print(run.frozen)",
         options=("--frozen", "--name", "monday", "--db", "data.sqlite3"),
     )  # fmt: skip
     run.says("Session monday")
-    run.says("the notebook says hello")
+    run.says("True")
     run.process.send_signal(signal.SIGINT)
     assert run.ends() == 0
     with open_log(tmp_path / "data.sqlite3", "monday") as log:

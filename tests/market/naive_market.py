@@ -126,7 +126,11 @@ class NaiveMarket:
         if rules.no_loss:
             worst = plan[-1][0].price if price is None else price
             begin = self.done(player, side)
-            for unit in range(begin + 1, begin + standing + quantity + 1):
+            offered = sorted(
+                [worst] * quantity + [order.price for order in mine for _ in range(order.left)],
+                reverse=side == "buy",
+            )
+            for unit, one in enumerate(offered, begin + 1):
                 value = self.value_of(player, side, unit)
-                if value is None or (worst > value if side == "buy" else worst < value):
+                if value is None or (one > value if side == "buy" else one < value):
                     raise Refusal("loss")

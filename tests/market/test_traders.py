@@ -9,12 +9,13 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import InducedValues, Rules
+from uproot_nb.market import Design, InducedValues, Rules
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders import (
@@ -221,6 +222,54 @@ def test_a_shout_of_ones_own_that_fails_lowers_the_margin(side: str, margin: flo
     assert trader.margin < margin
 
 
+def test_each_unit_has_a_margin_of_its_own() -> None:
+    """With one for all of them, units of different value pull it to and fro."""
+    trader, chance = plus(), Random(1)
+    first, second = (
+        View("buy", limit, None, None, None, 1, 200, unit=unit)
+        for unit, limit in ((1, 120), (2, 90))
+    )
+    trader.observe(Shout("buy", 110, False), first, chance)
+    assert trader.margin < 0.2
+    trader.quote(second, chance)
+    assert trader.margin == 0.2
+
+
+def test_prices_of_traders_with_several_units_come_closer_to_equilibrium() -> None:
+    """Over the periods, on the average of several markets."""
+    design = Design(VALUES, lambda chance: ZIP(chance, absolute=1.0), periods=6, steps=400)
+    periods = pandas.concat([design.simulate(seed).periods for seed in range(8)])
+    alphas = periods.groupby("period")["alpha"].mean()
+    assert alphas[6] < 0.7 * alphas[1]
+
+
+def test_what_was_heard_counts_on_every_grid() -> None:
+    """Asks at 137 were taken, asks at 139 were not; nobody has a reason to ask for less."""
+    for tick in (1, Decimal("0.01")):
+        trader, chance = GD(memory=9), Random(1)
+        for _ in range(40):
+            trader.observe(Shout("sell", 139, False), None, chance)
+        for _ in range(4):
+            trader.observe(Shout("sell", 137, True), None, chance)
+        view = View("sell", 100, None, None, None, tick, 2_000)
+        assert trader.quote(view, chance) == 137
+
+
+def test_who_has_values_and_costs_trades_on_both_sides() -> None:
+    values = InducedValues({"ann": [90, 80], "bob": [50]}, {"ann": [20], "cem": [30, 40]})
+    both = simulate_market({name: ZIC() for name in ("ann", "bob", "cem")}, values, steps=400)
+    orders = both.order_events.query("player == 'ann' and event == 'submit'")
+    assert set(orders["side"]) == {"buy", "sell"}
+    limits = orders.groupby("side", observed=True)["price"]
+    assert limits.max()["buy"] <= 90
+    assert limits.min()["sell"] >= 20
+    assert set(both.traders.query("player == 'ann'")["side"]) == {"buy", "sell"}
+    earned = both.traders.groupby("player", observed=True)[["surplus", "equilibrium_surplus"]].sum()
+    gaps = earned["surplus"] - earned["equilibrium_surplus"]
+    assert len(gaps) == 3
+    assert both.periods["profit_dispersion"][0] == pytest.approx((gaps**2).mean() ** 0.5)
+
+
 def test_a_margin_is_never_given_up_altogether() -> None:
     trader, chance = plus(0.05), Random(1)
     view = View("sell", 100, None, None, None, 1, 200)
@@ -323,9 +372,9 @@ def test_under_an_improvement_rule_quotes_only_get_better(kind: str, clears: boo
 
 def test_units_are_traded_in_their_order() -> None:
     tables = simulated("ZIC", periods=1)
-    for name, trades in tables.trades.groupby("buyer"):
+    for name, trades in tables.trades.groupby("buyer", observed=True):
         assert list(trades["value"]) == VALUES.values[str(name)][: len(trades)]
-    for name, trades in tables.trades.groupby("seller"):
+    for name, trades in tables.trades.groupby("seller", observed=True):
         assert list(trades["cost"]) == VALUES.costs[str(name)][: len(trades)]
 
 

@@ -95,7 +95,7 @@ async def test_frozen_code_stays_whatever_is_reloaded(
     assert "Title one" in bob.html
     assert len(_hashes(run)) == 1
     said = capsys.readouterr()
-    assert 'code="frozen"' in said.out + said.err
+    assert "run.thaw()" in said.out + said.err
     assert set(run.calls["code"]) == set(_hashes(run))
 
 
@@ -141,7 +141,7 @@ async def test_a_text_that_autoreload_passes_over_is_shown_once_imported(
     reloaded.cell(f"import importlib; importlib.reload({MODULE})\nfrom {MODULE} import *")
     ann = await Browser.open(run)
     assert "Title two" in ann.html
-    assert len(_hashes(run)) == 2
+    assert len(set(_hashes(run))) == 2  # IPython before 9.18 reloads it once more
 
 
 def _reload(reloaded: Reloaded) -> None:

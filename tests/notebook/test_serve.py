@@ -70,7 +70,7 @@ def test_vs_code_tells_where_the_notebook_is(
     assert run.path == str(tmp_path / "uproot_nb.sqlite3")
     assert run.name.startswith("spring_study-")
     events = run._log.read(run.name, kinds={"code"})
-    assert "spring_study.ipynb" in run._sources(events)
+    assert "spring_study.ipynb" in run._sources(events, notebook=True)
 
 
 @pytest.mark.long
@@ -104,7 +104,7 @@ def test_a_page_order_that_is_none_is_refused(order: Any) -> None:
 WRONG: list[dict[str, Any]] = [
     {"players": -1}, {"players": 1.5}, {"players": "4"}, {"players": True}, {"players": None},
     {"name": ""}, {"name": 5}, {"name": "a/b"}, {"name": "a b"}, {"name": "x" * 101},
-    {"name": b"x"}, {"name": "a\n"}, {"name": "\ud800"}, {"code": "Live"}, {"code": None},
+    {"name": b"x"}, {"name": "a\n"}, {"name": "\ud800"}, {"code": "Live"}, {"code": ""},
     {"code": True},
     {"settings": 5}, {"settings": [1]}, {"settings": "ab"}, {"settings": {1: 2}},
     {"settings": {"a": object()}}, {"port": -1}, {"port": "8600"}, {"port": 70000},

@@ -278,3 +278,31 @@ async def test_no_answers_are_asked_for_with_false_and_fields_of_a_hook_are_know
         await until(lambda: run.players[0].page == "Asks")
         run.advance(run.players[0], defaults={"age": 30})
         assert run.players[0].age == 30
+
+
+async def test_back_leads_past_a_wait_page_that_is_over() -> None:
+    """All are there: whoever was put on it would go straight forward again."""
+
+    class Together(SynchronizingWait):
+        synchronize = "session"
+
+    with serving(Asks, Together, Last, players=1) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(age="30")
+        await ann.load()
+        await until(lambda: run.players[0].page == "Last")
+        assert list(run.revert(run.players[0])) == [run.players[0]]
+        await until(lambda: run.players[0].page == "Asks")
+
+
+async def test_back_leads_past_a_page_that_is_never_shown() -> None:
+    class Skipped(Page):
+        show = False
+
+    with serving(Asks, Skipped, Last, players=1) as run:
+        ann = await Browser.open(run, 0)
+        await ann.submit(age="30")
+        await ann.load()
+        await until(lambda: run.players[0].page == "Last")
+        assert list(run.revert(run.players[0])) == [run.players[0]]
+        await until(lambda: run.players[0].page == "Asks")

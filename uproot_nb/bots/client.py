@@ -25,12 +25,16 @@ from uproot_nb.bots.refusals import (
     SessionEnded,
 )
 from uproot_nb.bots.requests import Body, Requests, form_body
-from uproot_nb.bots.seen_page import SeenPage, read_page
+from uproot_nb.bots.seen_page import BEGIN, SeenPage, asks_to_begin, read_page
 from uproot_nb.errors import UprootError
 
 __all__ = ["Client", "Watcher"]
 
 ACK_EVERY = 0.3
+IDLE_EVENT = "_uproot_idle"
+"""The push with whether a participant who waits is asked "Are you still there?"."""
+HERE = json.dumps({"op": "report", "what": "wait", "data": {"what": "here"}})
+"""The answer."""
 CLOSE_WITHIN = 5.0
 
 
@@ -60,6 +64,7 @@ class Client:
         name: what to call the client in messages; under `run.bots`, the player's name.
         rng: random numbers for the bot, such as `random_forms`.
         watcher: gets everything that takes time.
+        polling: connect by long polling, as a browser does where WebSockets are blocked.
     """
 
     def __init__(
@@ -69,8 +74,11 @@ class Client:
         *,
         rng: random.Random | None = None,
         watcher: Watcher | None = None,
+        polling: bool = False,
     ) -> None:
         self.link, self.name = link.partition("?")[0], name
+        self._polling = polling
+        self._query = link[len(self.link) :]
         self.rng = random.Random() if rng is None else rng
         self.state = "running"
         """The session's: "running", "paused" or "closed"."""
@@ -84,6 +92,8 @@ class Client:
         """When a page, a reply or a push came last."""
         self.deadline: float | None = None
         """When the page's time is up (monotonic seconds), if it has a timeout."""
+        self.is_attentive = True
+        """Whether the bot answers a wait page's question "Are you still there?" at once."""
         self._watcher = watcher
         self._seen = SeenPage("")
         self._noted: int | None = None
@@ -219,6 +229,17 @@ class Client:
         self._check()
         return await self._submit({}, {"_uproot_back": "1"})
 
+    async def decline(self) -> str:
+        """Decline what a consent page asks; return the page on which that leads, "" at the end.
+
+        Raises:
+            LookupError: the page asks for no consent.
+        """
+        self._check()
+        if self.kind != "consent":
+            raise LookupError(f"{self.page or 'The end'} asks for no consent.")
+        return await self._submit({}, {"decline": "1"})
+
     async def reload(self) -> None:
         """Load the page again, as the browser's button does."""
         self._check()
@@ -324,7 +345,7 @@ class Client:
     # ---- pages over HTTP ----
 
     async def _join(self) -> None:
-        response = await self._requests.ask_until_answered(self.link, form_body([]))
+        response = await self._requests.ask_until_answered(self.link + self._query, form_body([]))
         place = response.headers.get("Location", "")
         if response.code != 303 or not place:
             raise NoPage(response.code, self.name, "there is no place, or it is no join link")
@@ -334,8 +355,18 @@ class Client:
         """Get the page on which the player is now."""
         begun = time.perf_counter()
         response = await self._requests.ask_until_answered(self.link)
+        if asks_to_begin(response.body):
+            await self._begin()
+            response = await self._requests.ask_until_answered(self.link)
         self._adopt(response)
         self._took("page", self.page or "(end)", begun)
+
+    async def _begin(self) -> None:
+        """Press the button of a personal link, as a page's script does once it is connected."""
+        body = form_body([(BEGIN, "1")])
+        response = await self._requests.ask_until_answered(self.link + self._query, body)
+        if response.code != 303:
+            self._adopt(response)
 
     async def _submit(
         self, answers: dict[str, Any], extra: dict[str, str], is_step: bool = True
@@ -389,6 +420,8 @@ class Client:
         self.state = page.boot.get("state", self.state)
         if self.visit != visit or self._line is None:
             self._enter(page.boot)
+        else:
+            self._show_full()  # the entrance before the page has its visit, too
         self._something.set()
 
     def _enter(self, boot: dict[str, Any]) -> None:
@@ -404,7 +437,10 @@ class Client:
         return Requests(self._chance, self._check)
 
     def _make_line(self) -> Line:
-        return Line(self._address, self._opened, self._receive, self._lost, self._chance)
+        return Line(
+            self._address, self._opened, self._receive, self._lost, self._chance,
+            polling=self._polling,
+        )  # fmt: skip
 
     # ---- frames ----
 
@@ -416,6 +452,28 @@ class Client:
         if self._line is not None:
             for text in self._calls.texts():
                 self._line.send(text)
+            self.answer_idle(self._boot.get("waiting"))
+            self._show_client(self._boot.get("requires"))
+            self._show_full()
+
+    def _show_full(self) -> None:
+        """Report a page in full screen whose clock waits for it."""
+        if self._boot.get("fullscreen") and self._boot.get("stopped"):
+            self._report("fullscreen", {"visit": self._boot["entered"]})
+
+    def _show_client(self, needs: dict[str, Any] | None) -> None:
+        """Report a browser that has what the page requires."""
+        if needs is not None:
+            client = {
+                "width": max(1280, needs["min_width"] or 0),
+                "height": max(800, needs["min_height"] or 0), "is_touch": bool(needs["touch"]),
+                "has_mouse": not needs["touch"], "has_fullscreen": True,
+            }  # fmt: skip
+            self._report("client", client)
+
+    def _report(self, what: str, data: dict[str, Any]) -> None:
+        if self._line is not None:
+            self._line.send(json.dumps({"op": "report", "what": what, "data": data}))
 
     def _lost(self, code: int) -> bool:
         if code == ENDED:
@@ -450,11 +508,19 @@ class Client:
     def _deliver(self, frame: dict[str, Any]) -> None:
         if self._notes.acknowledged == self._notes.since:
             asyncio.get_running_loop().call_later(ACK_EVERY, self._acknowledge, self._line)
+        if frame.get("event") == IDLE_EVENT:
+            self.answer_idle(frame.get("data"))
         note = self._notes.take(frame)
         if note is not None:
             self.active_at = time.monotonic()
             if self._watcher is not None:
                 self._watcher.heard(note.seq, time.time())
+
+    def answer_idle(self, data: Any) -> None:
+        """Answer "Are you still there?", if a wait page's *data* say that it is asked."""
+        is_asked = isinstance(data, dict) and bool(data.get("idle"))
+        if is_asked and self.is_attentive and self._line is not None:
+            self._line.send(HERE)
 
     def _acknowledge(self, line: Line | None) -> None:
         if line is not None and line is self._line:

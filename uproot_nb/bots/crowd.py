@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,22 @@ from uproot_nb.bots.refusals import SessionEnded, Stuck
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Bot", "Bots", "Part"]
+__all__ = ["Bot", "Bots", "Part", "Progress", "errors_of", "status_of"]
 
 Bot = Callable[[Client], Awaitable[Any]]
 
+LOOK_EVERY = 0.25
 STOP_WITHIN = 15.0
 _COLUMNS = ["player", "bot", "state", "page", "submissions", "calls", "error"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a bot came that played in another process."""
+
+    page: str
+    submissions: int
+    calls: int
 
 
 @dataclass
@@ -36,11 +46,15 @@ class Part:
     link: str
     bot: Bot
     rng: random.Random = field(default_factory=random.Random)
+    polling: bool = False
+    """Whether the bot connects by long polling."""
     state: str = "running"
     """"running", "done", "failed", "stuck" or "stopped"."""
     error: str = ""
     traceback: str = ""
     client: Client | None = None
+    progress: Progress | None = None
+    """Instead of the client, of a bot that played in another process."""
 
     @property
     def name(self) -> str:
@@ -51,13 +65,41 @@ class Part:
     @property
     def page(self) -> str:
         """The page on which the player is, or was last; "" past the last."""
-        return "" if self.client is None else self.client.page
+        return self.come_to().page
+
+    def come_to(self) -> Progress:
+        """Return how far it has come."""
+        if self.client is None:
+            return self.progress or Progress("", 0, 0)
+        return Progress(self.client.page, self.client.submissions, self.client.calls)
 
     def row(self) -> tuple[Any, ...]:
         """Return the part's row of `Bots.status`."""
-        counts = (0, 0) if self.client is None else (self.client.submissions, self.client.calls)
-        rest = self.page or None, *counts, self.error or None
+        come_to = self.come_to()
+        rest = come_to.page or None, come_to.submissions, come_to.calls, self.error or None
         return self.player, self.name, self.state, *rest
+
+
+def status_of(parts: Iterable[Part]) -> pandas.DataFrame:
+    """Return the table `Bots.status`."""
+    import pandas  # lazy: see uproot_nb/__init__.py
+
+    frame = pandas.DataFrame([part.row() for part in parts], columns=_COLUMNS)
+    texts = ["player", "bot", "state", "page", "error"]
+    return frame.astype({**dict.fromkeys(texts, "string"), "submissions": int, "calls": int})
+
+
+def errors_of(parts: Iterable[Part]) -> pandas.DataFrame:
+    """Return the table `Bots.errors`."""
+    import pandas  # lazy: as above
+
+    columns = ["player", "bot", "page", "error", "traceback"]
+    rows = [
+        (part.player, part.name, part.page or None, part.error, part.traceback)
+        for part in parts
+        if part.state in ("failed", "stuck")
+    ]
+    return pandas.DataFrame(rows, columns=columns, dtype="string")
 
 
 class Bots:
@@ -94,24 +136,12 @@ class Bots:
         State: running, done, failed (it raised), stuck (a page accepts nothing) or stopped. The
         page is missing past the last one.
         """
-        import pandas  # lazy: see uproot_nb/__init__.py
-
-        frame = pandas.DataFrame([part.row() for part in self._parts], columns=_COLUMNS)
-        texts = ["player", "bot", "state", "page", "error"]
-        return frame.astype({**dict.fromkeys(texts, "string"), "submissions": int, "calls": int})
+        return status_of(self._parts)
 
     @property
     def errors(self) -> pandas.DataFrame:
         """A row per bot that failed or is stuck: player, bot, page, error, traceback."""
-        import pandas  # lazy: as above
-
-        columns = ["player", "bot", "page", "error", "traceback"]
-        rows = [
-            (part.player, part.name, part.page or None, part.error, part.traceback)
-            for part in self._parts
-            if part.state in ("failed", "stuck")
-        ]
-        return pandas.DataFrame(rows, columns=columns, dtype="string")
+        return errors_of(self._parts)
 
     @property
     def running(self) -> list[str]:
@@ -132,6 +162,21 @@ class Bots:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all have ended, at most *timeout* seconds; return whether they have."""
         return self._over.wait(timeout)
+
+    def wait_patiently(self, seconds: float | None, patience: float) -> str:
+        """Wait until all have ended, or there is no point in waiting; return why, "" at the end.
+
+        Args:
+            seconds: how long at most.
+            patience: how many seconds without anything coming to any of them.
+        """
+        begun = time.monotonic()
+        while not self.wait(LOOK_EVERY):
+            if seconds is not None and time.monotonic() - begun > seconds:
+                return f"not at the end after {seconds:g} s"
+            if self.quiet_for > patience:
+                return f"nothing came for {patience:g} s"
+        return ""
 
     def stop(self) -> None:
         """Have all leave. Idempotent; what they have done stays."""
@@ -185,7 +230,9 @@ class Bots:
         self._ended(part)
 
     async def _played(self, part: Part) -> str:
-        part.client = Client(part.link, part.player, rng=part.rng, watcher=self._watcher)
+        part.client = Client(
+            part.link, part.player, rng=part.rng, watcher=self._watcher, polling=part.polling
+        )
         try:
             await part.client.open()
             await part.bot(part.client)

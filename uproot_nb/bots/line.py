@@ -1,4 +1,4 @@
-"""Line: a page's WebSocket, which reconnects by itself as a browser's does."""
+"""Line: a page's connection, which reconnects by itself as a browser's does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from tornado.httpclient import HTTPError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+
+from uproot_nb.bots.polled_socket import PolledSocket, connect_by_polling
 
 __all__ = ["BAD_FRAME", "BAD_TOKEN", "ENDED", "TOO_LARGE", "Line"]
 
@@ -31,6 +33,7 @@ class Line:
         opened: is called on each connection.
         received: gets each text.
         lost: gets the close code (0: none) of each lost connection; returns False to give up.
+        polling: connect by long polling, as where WebSockets are blocked.
     """
 
     def __init__(
@@ -40,10 +43,12 @@ class Line:
         received: Callable[[str], None],
         lost: Callable[[int], bool],
         rng: random.Random,
+        *,
+        polling: bool = False,
     ) -> None:
-        self._address, self._rng = address, rng
+        self._address, self._rng, self._polling = address, rng, polling
         self._opened, self._received, self._lost = opened, received, lost
-        self._socket: WebSocketClientConnection | None = None
+        self._socket: WebSocketClientConnection | PolledSocket | None = None
         self._heard = 0.0
         self._attempt = 0
         self.connections = 0
@@ -88,9 +93,7 @@ class Line:
                 self._received(text if isinstance(text, str) else text.decode())
 
         try:
-            socket = await websocket_connect(
-                self._address(), connect_timeout=OPEN_WITHIN, on_message_callback=take
-            )
+            socket = await self._connect(take)
         except (OSError, HTTPError, WebSocketError):
             return 0
         self._socket = socket
@@ -106,6 +109,15 @@ class Line:
                 self._attempt = 0
             socket.close()
             await asyncio.wait([over], timeout=GOODBYE_WITHIN)
+
+    async def _connect(
+        self, take: Callable[[str | bytes | None], None]
+    ) -> WebSocketClientConnection | PolledSocket:
+        if self._polling:
+            return await connect_by_polling(self._address(), OPEN_WITHIN, take)
+        return await websocket_connect(
+            self._address(), connect_timeout=OPEN_WITHIN, on_message_callback=take
+        )
 
     async def _listen(self, over: asyncio.Future[None]) -> None:
         """Return when the connection is over; a dead one looks open, so ask now and then."""

@@ -11,7 +11,10 @@ from bs4 import BeautifulSoup, Tag
 
 from uproot_nb.bots.questions import Question, QuestionChoice, SeenForm
 
-__all__ = ["SeenPage", "read_page"]
+__all__ = ["BEGIN", "SeenPage", "asks_to_begin", "read_page"]
+
+BEGIN = "_uproot_begin"
+"""The field that a personal link's first page posts."""
 
 FORM, UNTOUCHED = "uproot-form", "uproot-untouched"
 CONTROLS = frozenset({"input", "select", "textarea", "button"})
@@ -62,6 +65,11 @@ def read_page(html: str) -> SeenPage:
         else:
             page.form_errors.append(text)
     return page
+
+
+def asks_to_begin(html: bytes) -> bool:
+    """Return whether a page is the one by which somebody begins at a personal link."""
+    return b'name="%s"' % BEGIN.encode() in html
 
 
 class _FormReader:

@@ -33,6 +33,11 @@ class Timings:
         """Record a push that came."""
         self.pushes.append((seq, at))
 
+    def take_in(self, other: Timings) -> None:
+        """Add the waiting times of bots that played elsewhere."""
+        self.rows += other.rows
+        self.pushes += other.pushes
+
     def latencies(self, sent: Mapping[int, float]) -> pandas.DataFrame:
         """Return a row per wait: kind, what, ms.
 

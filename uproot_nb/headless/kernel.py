@@ -19,7 +19,7 @@ _READY_SECONDS = 60.0
 _CLOSE_SECONDS = 20.0
 _LOOK_SECONDS = 0.5
 _OPEN_RUNS = "__import__('uproot_nb.notebook.open_runs', fromlist=['open_runs'])"
-_DESCRIBE = f"__import__('json').dumps({_OPEN_RUNS}.describe_runs())"
+_DESCRIBE = f"{_OPEN_RUNS}.describe_runs()"
 
 
 class KernelDied(Exception):
@@ -78,24 +78,44 @@ class NotebookKernel:
         if content["status"] != "ok":
             raise CellFailed(self._count, "\n".join(content.get("traceback") or ("interrupted",)))
 
-    async def runs(self) -> list[dict[str, Any]]:
-        """Return the open runs: see `describe_runs`."""
-        content = await self._execute("", {"runs": _DESCRIBE})
-        data = content.get("user_expressions", {}).get("runs", {}).get("data", {})
+    async def runs(self) -> list[dict[str, Any]] | None:
+        """Return the open runs: see `describe_runs`; None if an interrupt ended the question."""
+        runs: list[dict[str, Any]] | None = await self.evaluate(_DESCRIBE)
+        return runs
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression, such as JSON can hold; None if an interrupt ended it.
+
+        Raises:
+            KernelDied: the process has ended.
+        """
+        asked = {"value": f"__import__('json').dumps({expression})"}
+        content = await self._execute("", asked)
+        data = content.get("user_expressions", {}).get("value", {}).get("data", {})
         text = data.get("text/plain")
-        return [] if text is None else list(json.loads(ast.literal_eval(text)))
+        return None if text is None else json.loads(ast.literal_eval(text))
+
+    async def interrupt(self) -> None:
+        """End the cell, or the experiment's code, that the kernel runs just now."""
+        if self._client is not None and await self._manager.is_alive():
+            await self._manager.interrupt_kernel()
 
     async def wait_for_death(self) -> None:
         """Return when the process has ended."""
         while await self._manager.is_alive():
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def close(self) -> None:
-        """Close the runs, and end the process; a busy cell is interrupted. Idempotent."""
+    async def close(self, for_another: bool = False) -> None:
+        """Close the runs, and end the process; a busy cell is interrupted. Idempotent.
+
+        Args:
+            for_another: hand the sessions over to another kernel instead of closing them.
+        """
         if self._client is not None and await self._manager.is_alive():
             await self._manager.interrupt_kernel()
+            ending = "hand_over_runs" if for_another else "close_runs"
             with contextlib.suppress(KernelDied, asyncio.TimeoutError):
-                closing = self._execute(f"{_OPEN_RUNS}.close_runs()", silent=True)
+                closing = self._execute(f"{_OPEN_RUNS}.{ending}()", silent=True)
                 await asyncio.wait_for(closing, _CLOSE_SECONDS)
         await self.end()
 

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from uproot_nb.errors import UprootError
 
 __all__ = ["CannotStart", "NotebookFile"]
-
-_read: Any = nbformat.reads  # it has no types
 
 SKIPPED = "skip-execution"
 """The tag of cells to skip, as in nbclient and Jupyter Book."""
@@ -43,7 +39,7 @@ class NotebookFile:
         """
         file = Path(path).absolute()
         try:
-            content: Any = _read(file.read_text("utf-8"), as_version=4)
+            content = _parsed(file.read_text("utf-8"))
             cells = [cell for cell in content.cells if cell.cell_type == "code"]
             sources = [
                 cell.source for cell in cells if SKIPPED not in cell.metadata.get("tags", ())
@@ -56,3 +52,9 @@ class NotebookFile:
         if language != "python":
             raise CannotStart(f"{path} is a notebook in {language}, not in Python.")
         return cls(file, tuple(code for code in sources if code.strip()))
+
+
+def _parsed(text: str) -> Any:
+    import nbformat  # lazy: it loads jsonschema, which takes a second or two
+
+    return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]

@@ -19,7 +19,8 @@ from uproot_nb.log.player_status import HEADINGS, PlayerRow
 __all__ = ["PlainScreen", "LiveScreen", "Screen", "picture"]
 
 _COLOURS = {
-    "online": "green", "finished": "blue", "dropped": "red", "offline": "yellow", "open": "dim",
+    "online": "green", "finished": "blue", "dropped": "red", "offline": "yellow", "idle": "yellow",
+    "open": "dim",
 }  # fmt: skip
 _SHOWN_EVENTS = 6
 
@@ -110,7 +111,7 @@ def _table(lines: Sequence[PlayerRow]) -> Table:
         since = "" if line.since is None else time.strftime("%H:%M", time.localtime(line.since))
         texts = (line.name, line.label, line.page, line.round)
         cells = [Text(one_line(text, 30)) for text in texts]
-        table.add_row(*cells, Text(line.status, style=_COLOURS[line.status]), Text(since))
+        table.add_row(*cells, Text(line.status_and_way, style=_COLOURS[line.status]), Text(since))
     return table
 
 

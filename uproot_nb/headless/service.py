@@ -10,13 +10,19 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
+from uproot_nb.headless.endpoint import Endpoint
 from uproot_nb.headless.escape_terminal import one_line
 from uproot_nb.headless.kernel import CellFailed, KernelDied, NotebookKernel
+from uproot_nb.headless.metrics_endpoint import METRICS_VARIABLE, MetricsEndpoint
 from uproot_nb.headless.notebook_file import NotebookFile
-from uproot_nb.headless.participant_endpoint import ParticipantEndpoint
 from uproot_nb.headless.screens import Screen
+from uproot_nb.headless.standby import StandbyRole
+from uproot_nb.headless.steward_endpoint import SECRET_VARIABLES
 from uproot_nb.headless.watch import Watch
+from uproot_nb.log.places import shown_place
+from uproot_nb.log.postgres.address import Place, is_database
 from uproot_nb.notebook.overrides import Overrides
+from uproot_nb.server.metrics.health import Condition, Health
 
 __all__ = ["Service"]
 
@@ -24,6 +30,8 @@ _LOOK_SECONDS = 0.5
 _ASK_SECONDS = 2.0
 _IN_MEMORY = ":memory:"
 _RESTARTS, _WITHIN = 5, 60.0
+TAKEN_OVER = 3
+"""The exit code after another kernel has taken a session over."""
 
 
 class Service:
@@ -35,12 +43,15 @@ class Service:
     def __init__(
         self,
         notebook: NotebookFile,
-        endpoint: ParticipantEndpoint,
+        endpoint: Endpoint,
         overrides: Overrides,
         screen: Screen,
+        standby: StandbyRole | None = None,
     ) -> None:
         self._notebook, self._endpoint, self._screen = notebook, endpoint, screen
-        self._overrides = overrides
+        self._overrides, self._standby = overrides, standby
+        self.condition: Condition = "starting"
+        """What `/healthz` says."""
         self._kernel: NotebookKernel | None = None
         self._watches: dict[tuple[str, str], Watch] = {}
         self._deaths: deque[float] = deque(maxlen=_RESTARTS)
@@ -48,20 +59,34 @@ class Service:
         """The sessions that this kernel serves, by path and name."""
         self._served: set[tuple[str, str]] = set()
         """The sessions that any of the kernels has served."""
+        self._parted: dict[tuple[str, str], str] = {}
+        """The sessions that other kernels have now, and how: "lost" or "handed over"."""
         self._shown_links: set[tuple[str, str]] = set()
+        self._interrupting: asyncio.Future[None] | None = None
         self._stop = asyncio.Event()
+
+    def be_watched(self, metrics: MetricsEndpoint) -> None:
+        """Let `/healthz` say what this run does, and open the address of the metrics.
+
+        Raises:
+            CannotStart: it cannot be opened.
+        """
+        server = self._endpoint.participants
+        health = Health() if server is None else server.health
+        health.condition = lambda: self.condition
+        metrics.open(health, server)
+        for note in metrics.notes:
+            self._screen.write(note)
 
     async def run(self) -> int:
         """Serve until SIGINT or SIGTERM; return the process's exit code.
 
         Raises:
-            CannotStart: the port cannot be opened.
+            CannotStart: the port cannot be opened, or the database admits no standby.
         """
         await self._endpoint.open()
-        self._screen.write(
-            f'Starting: {self._endpoint.url} is open. Participants see "One moment" until the '
-            "notebook serves."
-        )
+        self._endpoint.let_interrupt(self._interrupt)
+        self._screen.write(self._endpoint.greeting)
         for note in self._endpoint.notes:
             self._screen.write(note)
         loop = asyncio.get_running_loop()
@@ -78,6 +103,12 @@ class Service:
             await asyncio.gather(serving, stopping, return_exceptions=True)
             await self._close()
 
+    def _interrupt(self) -> None:
+        """End what the kernel runs: a steward asks for it, and the kernel cannot hear them."""
+        if self._kernel is not None:
+            self._screen.write("A steward has interrupted the kernel.")
+            self._interrupting = asyncio.ensure_future(self._kernel.interrupt())
+
     def _end(self) -> None:
         if self._stop.is_set():
             os._exit(130)  # second request: end at once; the log is whole after any end
@@ -87,17 +118,15 @@ class Service:
     async def _serve(self) -> int:
         while True:
             try:
-                await self._start_kernel()
+                if not await self._start_kernel():
+                    return 0
                 if not self._served:
                     self._screen.write(
                         "No cell of this notebook has called serve() and left its run open."
                     )
                     return 1
                 await self._watch_until_closed()
-                self._screen.write(
-                    f"The notebook has closed all its sessions. {self._describe_stored()}"
-                )
-                return 0
+                return self._take_leave()
             except CellFailed as failure:
                 self._show_failure(failure)
                 return 1
@@ -108,24 +137,49 @@ class Service:
                 return 1
             self._screen.write("The kernel died. A new one continues the session …")
 
-    async def _start_kernel(self) -> None:
+    def _take_leave(self) -> int:
+        """Say why no session is served any more; return the exit code."""
+        if not self._parted:
+            text = f"The notebook has closed all its sessions. {self._describe_stored()}"
+            self._screen.write(text)
+        return TAKEN_OVER if "lost" in self._parted.values() else 0
+
+    async def _start_kernel(self) -> bool:
+        """Start a kernel, and run the cells; False if the session it waited for was closed."""
         if self._kernel is not None:
             await self._kernel.end()
         path = self._notebook.path
-        options = replace(self._overrides, bridge=str(self._endpoint.file)).environment()
+        options = replace(self._overrides, bridge=self._endpoint.bridge).environment()
         environment = {**os.environ, **options, "JPY_SESSION_NAME": str(path)}
+        for secret in (*SECRET_VARIABLES, METRICS_VARIABLE):
+            environment.pop(secret, None)
         self._open = set()
         self._kernel = NotebookKernel(path.parent, environment, self._screen.write)
         await self._kernel.start()
+        if self._standby is not None and not await self._claim(self._standby):
+            return False
+        self.condition = "serving"
         for code in self._notebook.cells:
             self._endpoint.expect_kernel()
             await self._kernel.run_cell(code)
             await self._note_runs()
+        return True
+
+    async def _claim(self, standby: StandbyRole) -> bool:
+        """Wait until the session has no writer; no cell has run before."""
+        assert self._kernel is not None
+        self.condition = "standby"
+        return await standby.claim(self._kernel, self._screen.write)
 
     async def _note_runs(self) -> None:
         """Show the sessions that are new, and those that the notebook has closed."""
         assert self._kernel is not None
-        runs = {(run["path"], run["name"]): run for run in await self._kernel.runs()}
+        found = await self._kernel.runs()
+        if found is None:
+            return  # it is asked again
+        runs = {(run["path"], run["name"]): run for run in found}
+        self._parted = {key: runs[key]["state"] for key in runs if runs[key]["state"] != "open"}
+        runs = {key: run for key, run in runs.items() if key not in self._parted}
         for key in self._open - runs.keys():
             self._note_closed(key)
         for key in runs.keys() - self._open:
@@ -138,8 +192,13 @@ class Service:
             self._shown_links.add(key)
             self._show_links(run)
         if run["path"] != _IN_MEMORY and key not in self._watches:
-            self._watches[key] = Watch(*key)
+            self._watches[key] = Watch(self._place(run["path"]), run["name"])
         self._look()
+
+    def _place(self, path: str) -> Place:
+        """Return where to read a session: with the password that `serve` was given, if one was."""
+        given = self._overrides.db or os.environ.get("UPROOT_NB_DATABASE", "")
+        return given if is_database(given) and shown_place(given) == path else path
 
     def _note_closed(self, key: tuple[str, str]) -> None:
         self._look()
@@ -147,7 +206,9 @@ class Service:
         watch = self._watches.pop(key, None)
         if watch is not None:
             watch.close()
-        self._screen.write(f"The notebook has closed session {key[1]}: its links no longer work.")
+        if key not in self._parted:
+            text = f"The notebook has closed session {key[1]}: its links no longer work."
+            self._screen.write(text)
 
     def _show_links(self, run: dict[str, Any]) -> None:
         self._screen.write(f"Session {run['name']} in {run['path']}")
@@ -200,13 +261,20 @@ class Service:
 
     async def _close(self) -> None:
         if self._kernel is not None:
-            await self._kernel.close()
+            await self._kernel.close(for_another=self._standby is not None)
         for watch in self._watches.values():
             watch.close()
         await self._endpoint.close()
         self._screen.close()
         if self._stop.is_set():
-            self._screen.write(f"Closed. {self._describe_stored()}")
+            self._screen.write(self._describe_end())
+
+    def _describe_end(self) -> str:
+        if self._standby is None:
+            return f"Closed. {self._describe_stored()}"
+        if not self._served:
+            return "Ended before it served anything."
+        return f"Session {self._standby.session} is left to another kernel, and was not closed."
 
     def _describe_stored(self) -> str:
         lost = sorted(name for path, name in self._served if path == _IN_MEMORY)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import orjson
 
 from uproot_nb.analysis.past_states import read_codec
+from uproot_nb.errors import LogAway
 from uproot_nb.log.events import Event
+from uproot_nb.log.places import open_place
 from uproot_nb.log.player_status import PlayerRow, status_of
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.postgres.address import Place
 from uproot_nb.log.state import PlayerState, State
 
 __all__ = ["Watch"]
@@ -24,11 +29,11 @@ class Watch:
     watch.players()
     """
 
-    def __init__(self, path: str, session: str) -> None:
+    def __init__(self, place: Place, session: str) -> None:
         self.session, self.errors, self.events = session, 0, 0
         self.last: list[Event] = []
         """The newest events of participants."""
-        self._log = SqliteLog(path, readonly=True)
+        self._log = open_place(place, readonly=True)
         self._codec = read_codec()
         self._state = State(self._codec)
         self._since: dict[str, float] = {}
@@ -37,7 +42,7 @@ class Watch:
     def look(self) -> list[Event]:
         """Read new events; return those to show, which are none at first."""
         new: list[Event] = []
-        for event in self._log.read(self.session, after=self._state.seq):
+        for event in self._new_events():
             self._state.apply(event)
             if event.kind in ("connect", "disconnect"):
                 self._since[event.subject.partition("/")[2]] = event.time
@@ -48,6 +53,11 @@ class Watch:
         self.last = [*self.last, *new][-_LAST:]
         shown, self._begun = new if self._begun else [], True
         return shown
+
+    def _new_events(self) -> Iterator[Event]:
+        """Yield new events; none while a database is away, of which the run itself reports."""
+        with suppress(LogAway):
+            yield from self._log.read(self.session, after=self._state.seq)
 
     def players(self) -> list[PlayerRow]:
         """Return a row per player, in the order of player.id; texts as they were written."""
@@ -60,7 +70,7 @@ class Watch:
     def _row(self, name: str, player: PlayerState) -> PlayerRow:
         return PlayerRow(
             name, self._field(name, "label"), player.page or "", self._field(name, "round"),
-            status_of(player), self._since.get(name),
+            status_of(player), self._since.get(name), by=player.by,
         )  # fmt: skip
 
     def _field(self, name: str, field: str) -> str:

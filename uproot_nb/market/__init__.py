@@ -2,6 +2,7 @@
 
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
 from uproot_nb.market import AssetMarketPage, Dividends
+from uproot_nb.market import Design, simulate_markets
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.simulations.design import Design
+from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
-    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Dividends", "Equilibrium",
-    "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules", "equilibrium",
+    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Design", "Dividends",
+    "Equilibrium", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules", "equilibrium",
+    "simulate_markets",
 ]  # fmt: skip

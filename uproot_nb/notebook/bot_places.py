@@ -37,10 +37,27 @@ class BotPlaces:
         fill: Bot,
         seed: Any = None,
         watcher: Watcher | None = None,
+        *,
+        polling: bool = False,
     ) -> Bots:
         """Let bots take part, and return them; see `Run.bots`."""
         # lazy: the bots' parts need Tornado, and most notebooks have no bots
-        from uproot_nb.bots.crowd import Bots, Part
+        from uproot_nb.bots.crowd import Bots
+
+        parts, ended = self.take_places(who, fill, seed, polling=polling)
+        self._started.append(Bots(parts, ended, watcher))
+        return self._started[-1]
+
+    def take_places(
+        self,
+        who: int | Mapping[Any, Bot] | Sequence[Bot],
+        fill: Bot,
+        seed: Any = None,
+        *,
+        polling: bool = False,
+    ) -> tuple[list[Part], Callable[[Part], None]]:
+        """Log who is played by which bot; return the parts, and what to call when one is over."""
+        from uproot_nb.bots.crowd import Part  # lazy: as above
 
         if self._runtime.closed:
             raise ClosedRun(self._runtime.name)
@@ -53,13 +70,12 @@ class BotPlaces:
             cast = list(zip(self._free_places(len(bots)), bots, strict=True))
         self._check_cast([player for player, _ in cast])
         parts = [
-            Part(player.name, self._link(player), bot, _chance(seed, player))
+            Part(player.name, self._link(player), bot, _chance(seed, player), polling)
             for player, bot in cast
         ]
         for part in parts:
             self._log(part, plays=True)
-        self._started.append(Bots(parts, self._log_end, watcher))
-        return self._started[-1]
+        return parts, self._log_end
 
     def stop(self) -> None:
         """Have all bots leave. Idempotent."""
@@ -68,18 +84,13 @@ class BotPlaces:
 
     def _player(self, key: Any) -> Player:
         """Return the player that a key names: a player, a name, a label, or a place's number."""
-        players = self._runtime.world.players()
-        if isinstance(key, int) and not isinstance(key, bool):
-            found = [player for player in players if player.id == key]
-        elif isinstance(key, str):
-            found = [player for player in players if player.name == key]
-            found = found or [player for player in players if player.label == key]
-        else:
-            return self._runtime.world.player(self._runtime.delivery.names(key)[0])
-        if len(found) != 1:
-            many = "several players are" if found else "no player is"
+        world = self._runtime.world
+        if not isinstance(key, int) or isinstance(key, bool):
+            return world.player(self._runtime.delivery.meant(key)[0])
+        found = [player for player in world.players() if player.id == key]
+        if not found:
             raise UprootError(
-                f"run.bots({{{key!r}: …}}): {many} called so.\n"
+                f"run.bots({{{key!r}: …}}): there is no place of this number.\n"
                 "Give a player, a name, a label, or the number of a place, from 0."
             )
         return found[0]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from uproot_nb.errors import UprootError
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.source import hash_text
 from uproot_nb.session.steps import Cause
@@ -18,7 +19,8 @@ class Cells:
 
     Args:
         namespace: where the pages are looked for after each cell.
-        redefined: called with each page class that a cell has (re)defined.
+        redefined: called with each page class that a cell has (re)defined; if it raises
+            UprootError, the cell fails with that.
         interrupted: called when an interrupt has ended a cell, or comes between cells.
     """
 
@@ -110,12 +112,38 @@ class Cells:
     def _look_for_pages(self, result: Any) -> None:
         if isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
             self._interrupted()
-        pages = self._pages()
-        for name, page in pages.items():
+        refusals = self.look_for_pages()
+        if refusals:
+            self._fail(result, refusals[0])
+
+    def look_for_pages(self) -> list[UprootError]:
+        """Hand on the pages that are new since the last look; return why some were refused."""
+        refusals = []
+        for name, page in self._pages().items():
             if self._seen.get(name) is not page:
                 self._parents[name] = self._parent()
                 self._seen[name] = page
-                self._redefined(page)
+                try:
+                    self._redefined(page)
+                except UprootError as refusal:
+                    refusals.append(refusal)
+        return refusals
+
+    def take_pages(self) -> None:
+        """Take up the pages that the running cell has defined so far, in the cell's own thread.
+
+        Raises:
+            UprootError: why one was refused.
+        """
+        if self._shell is not None and threading.current_thread() is threading.main_thread():
+            for refusal in self.look_for_pages():
+                raise refusal
+
+    def _fail(self, result: Any, refusal: UprootError) -> None:
+        """Let a cell fail that has run to its end, so that no later cell runs by itself."""
+        if getattr(result, "success", False):
+            result.error_in_exec = refusal
+        self._shell.showtraceback((type(refusal), refusal, None))
 
     def _pages(self) -> dict[str, type[Page]]:
         found = [

@@ -36,6 +36,8 @@ class Connection(Protocol):
     """The file from which the session is served."""
     take_over: bool
     """Whether another kernel that serves the session from another file must give way."""
+    epoch: int
+    """Which writer of its database this kernel is: gateways serve the latest."""
     show: Callable[[str], None]
     """Shows a sentence to the researcher."""
 
@@ -76,7 +78,7 @@ class ServerConnection:
         """Where participants reached the last server, and when it was connected."""
         self.server: ParticipantServer | None = None
         self.session = self.origin = ""
-        self.take_over = False
+        self.take_over, self.epoch = False, 0
         self.show: Callable[[str], None] = lambda text: None
 
     @property

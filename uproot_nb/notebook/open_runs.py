@@ -9,25 +9,53 @@ from typing import Any
 from uproot_nb.notebook.run import Run
 from uproot_nb.notebook.serve import OPEN_RUNS
 
-__all__ = ["close_runs", "describe_runs", "open_runs"]
+__all__ = ["close_runs", "describe_runs", "hand_over_runs", "open_runs"]
 
 
 def open_runs() -> Iterator[Run]:
     """Yield the runs that are being served, whichever module's code has called `serve`."""
+    return (run for run in _all_runs() if not run.closed)
+
+
+def _all_runs() -> Iterator[Run]:
+    """Yield all runs that nobody has closed, also those that other kernels have taken over."""
+    seen = set()  # a module may have two names
     for module in list(sys.modules.values()):
         served = getattr(module, "__dict__", {}).get(OPEN_RUNS, {})
-        yield from (one.run for one in list(served.values()) if not one.run.closed)
+        new = [one.run for one in list(served.values()) if id(one) not in seen]
+        seen |= {id(one) for one in served.values()}
+        yield from new
 
 
 def describe_runs() -> list[dict[str, Any]]:
-    """Return each open run's name, path, url, and its links as [kind, who, url].
+    """Return each run's name, path, url, state, and its links as [kind, who, url].
 
-    The kinds are "join", "room" and "player".
+    The states are "open", and "lost" or "handed over" of runs whose session another kernel has.
+    The kinds of links are "join", "room" and "player".
     """
-    return [
-        {"name": run.name, "path": run.path, "url": run.url, "links": _links(run)}
-        for run in open_runs()
-    ]
+    try:
+        return [
+            {
+                "name": run.name, "path": run.path, "url": run.url, "state": _state(run),
+                "links": [] if run.closed else _links(run),
+            }
+            for run in _all_runs()
+            if _state(run)
+        ]  # fmt: skip
+    except KeyboardInterrupt:  # this waited for a step that does not end, and is no cell
+        for run in open_runs():
+            run._runtime.interrupt_if_held_up()
+        raise
+
+
+def _state(run: Run) -> str:
+    """Return the state of a run; "" if it has been closed."""
+    runtime = run._runtime
+    if runtime.lost is not None:
+        return "lost"
+    if runtime.handed_over:
+        return "handed over"
+    return "" if run.closed else "open"
 
 
 def _links(run: Run) -> list[list[str]]:
@@ -42,3 +70,9 @@ def close_runs() -> None:
     """Close every open run."""
     for run in list(open_runs()):
         run.close()
+
+
+def hand_over_runs() -> None:
+    """Let go of every open run's session, without closing it."""
+    for run in list(open_runs()):
+        run._runtime.hand_over()

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from uproot_nb.errors import UprootError
+from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.log.codec import Codec
+from uproot_nb.log.postgres.address import DatabaseAddress
 
 __all__ = ["check_options", "remedy"]
 
@@ -42,7 +44,8 @@ def _name(value: Any) -> str:
 
 
 def _code(value: Any) -> str:
-    return "" if value in ("live", "frozen") else 'use code="live" or code="frozen"'
+    good = value is None or value in ("live", "frozen")
+    return "" if good else 'use code="live" or code="frozen"'
 
 
 def _settings(value: Any) -> str:
@@ -59,7 +62,8 @@ def _settings(value: Any) -> str:
 
 
 def _db(value: Any) -> str:
-    return "" if value is None or isinstance(value, (str, os.PathLike)) else "give a file's path"
+    good = value is None or isinstance(value, (str, os.PathLike, DatabaseAddress))
+    return "" if good else "give a file's path, or an address as postgresql://…"
 
 
 def _port(value: Any) -> str:
@@ -105,7 +109,8 @@ def _embedded(value: Any) -> str:
 
 
 def _bridge(value: Any) -> str:
-    return "" if value is None or isinstance(value, str) else "give the discovery file's path"
+    good = value is None or isinstance(value, str)
+    return "" if good else "give a broker's address (nats://…), or the discovery file's path"
 
 
 def _language(value: Any) -> str:
@@ -117,6 +122,11 @@ def _simulate(value: Any) -> str:
     return "" if isinstance(value, bool) else "use True or False"
 
 
+def _payment(value: Any) -> str:
+    good = value is None or isinstance(value, Payment)
+    return "" if good else 'give a rule, such as Payment(currency="EUR", fee=5)'
+
+
 def _copy(value: Any) -> str:
     return "" if isinstance(value, bool) else "use True or False"
 
@@ -125,5 +135,5 @@ _CHECKS = {
     "players": _players, "name": _name, "code": _code, "settings": _settings, "db": _db,
     "port": _port, "address": _address, "public_url": _public_url, "embedded": _embedded,
     "bridge": _bridge, "language": _language, "simulate": _simulate, "server": _server,
-    "copy": _copy, "take_over": _copy,
+    "copy": _copy, "take_over": _copy, "payment": _payment, "ask_for_help": _copy,
 }  # fmt: skip

@@ -30,11 +30,12 @@ class Overrides:
     db: str | None = None
     code: str | None = None
     bridge: str | None = None
+    public_url: str | None = None
     fresh: str | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Overrides:
-        """Read them from UPROOT_NB_RUN_PLAYERS, …_NAME, …_DB, …_CODE, …_BRIDGE and …_FRESH."""
+        """Read them from UPROOT_NB_RUN_PLAYERS, …_NAME, …_DB, …_CODE and so on."""
         found: dict[str, Any] = {}
         for field in fields(cls):
             text = environ.get(PREFIX + field.name.upper())

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     import pandas
 
     from uproot_nb.bots.crowd import Bot, Bots
+    from uproot_nb.bots.distant import DistantBots
     from uproot_nb.bots.timings import Timings
 
 __all__ = ["Rehearsal", "rehearse"]
 
-LOOK_EVERY = 0.25
 _KINDS = ["page", "submission", "call", "push"]
 
 
@@ -124,6 +125,7 @@ def rehearse(
     seconds: float | None = None,
     patience: float = 30.0,
     seed: Any = None,
+    executor: Executor | None = None,
     namespace: dict[str, Any] | None = None,
     **options: Any,
 ) -> Rehearsal:
@@ -147,6 +149,10 @@ def rehearse(
         patience: seconds after which they count as stuck if nothing comes to any of them, and no
             page's time will be up.
         seed: makes players' names, treatments and the bots' draws reproducible.
+        executor: lets the bots play in its workers, all at the same time: a pool of processes, or
+            such as Dask's `client.get_executor()` for other machines, which must reach the address
+            (`address="0.0.0.0", port=8600, public_url="http://…:8600"`). `patience` is then that of
+            each worker with its share of the bots.
         options: more for `serve`, such as `app`, `settings` or `embedded`.
 
     Raises:
@@ -168,22 +174,23 @@ def rehearse(
         )  # fmt: skip
         with run:
             used, begun = _engine_seconds(run), time.monotonic()
-            with run._bots.start(players, bot, seed, timings) as bots:
-                why = _wait(bots, seconds, patience)
+            with _started(run, players, bot, seed, timings, executor) as bots:
+                why = bots.wait_patiently(seconds, patience)
                 took = time.monotonic() - begun
                 used = _engine_seconds(run) - used
             return _report(run, bots, timings, why, took, used)
 
 
-def _wait(bots: Bots, seconds: float | None, patience: float) -> str:
-    """Wait until all have ended, or there is no point in waiting; return why."""
-    begun = time.monotonic()
-    while not bots.wait(LOOK_EVERY):
-        if seconds is not None and time.monotonic() - begun > seconds:
-            return f"not at the end after {seconds:g} s"
-        if bots.quiet_for > patience:
-            return f"nothing came for {patience:g} s"
-    return ""
+def _started(
+    run: Run, players: int, bot: Bot, seed: Any, timings: Timings, executor: Executor | None
+) -> Bots | DistantBots:
+    if executor is None:
+        return run._bots.start(players, bot, seed, timings)
+    # lazy: the bots' parts need Tornado
+    from uproot_nb.bots.distant import DistantBots
+
+    parts, ended = run._bots.take_places(players, bot, seed)
+    return DistantBots(executor, parts, ended, timings)
 
 
 def _engine_seconds(run: Run) -> float:
@@ -197,7 +204,7 @@ def _engine_seconds(run: Run) -> float:
 
 
 def _report(
-    run: Run, bots: Bots, timings: Timings, why: str, took: float, used: float
+    run: Run, bots: Bots | DistantBots, timings: Timings, why: str, took: float, used: float
 ) -> Rehearsal:
     pushes = run._runtime.world.log.read(run.name, kinds={"notify"})
     waits = timings.latencies({event.seq: event.time for event in pushes})
@@ -218,7 +225,7 @@ def _quantiles(waits: pandas.DataFrame) -> pandas.DataFrame:
     return found.reindex([kind for kind in _KINDS if kind in found.index])
 
 
-def _stuck(bots: Bots, why: str) -> pandas.DataFrame:
+def _stuck(bots: Bots | DistantBots, why: str) -> pandas.DataFrame:
     frame = bots.status
     frame = frame[frame["state"].isin(["stuck", "stopped"])]
     frame = frame.assign(why=frame["error"].fillna(why))
@@ -233,7 +240,7 @@ def _warnings(run: Run) -> pandas.DataFrame:
     return frame[["page", "warning", "count"]].reset_index(drop=True)
 
 
-def _errors(run: Run, bots: Bots) -> pandas.DataFrame:
+def _errors(run: Run, bots: Bots | DistantBots) -> pandas.DataFrame:
     """Return what failed: bots that raised, and the experiment's own code."""
     import pandas  # lazy: see uproot_nb/__init__.py
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.errors import UprootError
-from uproot_nb.realtime.rooms import LABEL, Room, Rooms
+from uproot_nb.experiment.entrance.labels import clean_label, why_no_label
+from uproot_nb.experiment.entrance.ways_in import WayIn
+from uproot_nb.experiment.recruiters import Recruiter
+from uproot_nb.realtime.rooms import Room, Rooms
 from uproot_nb.session.entities import Player
 from uproot_nb.session.entity_list import Bunch
 
@@ -18,7 +22,14 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
 def room(
-    name: str, labels: Iterable[str] | None = None, capacity: int | None = None, open: bool = True
+    name: str,
+    labels: Iterable[str] | None = None,
+    capacity: int | None = None,
+    open: bool = True,
+    *,
+    label_from: str | None = None,
+    recruiter: Recruiter | str | None = None,
+    returning: Literal["resume", "ask", "refuse"] | None = None,
 ) -> Room:
     """Describe a room: one address, by which participants enter one by one.
 
@@ -29,6 +40,12 @@ def room(
             may, and `?label=…` in the address sets the label.
         capacity: how many places the room gives; by default one for each label, else no limit.
         open: whether people enter at once; otherwise they wait until you open it.
+        label_from: the parameter of the address that is the label, in the place of `label`.
+        recruiter: "prolific", "sona", "mturk" or "cint", or such as `Prolific(done="C1A2B3")`: its
+            links' parameter is the label.
+        returning: what happens to a label, or a browser, that has a place: "resume" leads there,
+            "ask" asks first, "refuse" refuses. Without it they resume, but whoever comes with a
+            label in another browser is asked, unless it is that of `label_from` or `recruiter`.
 
     Raises:
         UprootError: an argument makes no sense; names it.
@@ -47,7 +64,8 @@ def room(
         )
     if not isinstance(open, bool):
         raise UprootError(f"room({name!r}, open={open!r}): use True or False.")
-    return Room(name, None if labels is None else _checked(name, labels), capacity, open)
+    way = WayIn.of(label_from, recruiter, returning)
+    return Room(name, None if labels is None else _checked(name, labels), capacity, open, way)
 
 
 def _checked(name: str, labels: Iterable[str]) -> tuple[str, ...]:
@@ -58,12 +76,10 @@ def _checked(name: str, labels: Iterable[str]) -> tuple[str, ...]:
         )
     known: dict[str, None] = {}
     for label in labels:
-        bare = label.strip() if isinstance(label, str) else label
-        if not isinstance(bare, str) or not LABEL.fullmatch(bare):
-            raise UprootError(
-                f"room({name!r}): {label!r} cannot be a label.\n"
-                "A label is a text of 1 to 128 letters, digits, '_', '-' or '.'."
-            )
+        bare = clean_label(label) if isinstance(label, str) else ""
+        wrong = why_no_label(bare)
+        if wrong:
+            raise UprootError(f"room({name!r}): {label!r} cannot be a label.\n{wrong}")
         if bare in known:
             raise UprootError(
                 f"room({name!r}): the label {bare!r} is there twice.\n"

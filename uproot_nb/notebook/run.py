@@ -6,26 +6,31 @@ import html
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from uproot_nb.analysis.plain_html import plain_html
-from uproot_nb.analysis.recording import Tables
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.errors import UprootError
+from uproot_nb.experiment.recruiters import Recruiter
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.log.state import State
 from uproot_nb.monitor.display import show_html
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.monitor.snapshot import player_table
 from uproot_nb.notebook.bot_places import BotPlaces
+from uproot_nb.notebook.erasing_runs import ErasingRuns
 from uproot_nb.notebook.notebook_source import note_notebook
+from uproot_nb.notebook.paying import Paying
 from uproot_nb.notebook.rooms import RoomHandle, room
 from uproot_nb.notebook.steering import Steering
+from uproot_nb.realtime.hands import players_with_hands
 from uproot_nb.realtime.rooms import Room
 from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.steps import CellLock
+from uproot_nb.study.study_tables import StudyTables
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 
-class Run(Steering, Tables):
+class Run(Steering, Paying, ErasingRuns, StudyTables):
     """A session being served; made by `serve`.
 
     run = serve([Market], players=4)
@@ -79,6 +84,15 @@ class Run(Steering, Tables):
         return self._runtime.world.players()
 
     @property
+    def hands(self) -> Bunch[Player]:
+        """The players whose hands are up, the first to raise it first.
+
+        A page has the button with `ask_for_help = True`, all have it with
+        `serve(ask_for_help=True)`. `run.answer` and `run.lower_hand` lower a hand.
+        """
+        return players_with_hands(self._runtime.world)
+
+    @property
     def lock(self) -> CellLock:
         """Groups a cell's reads and writes: `with run.lock: ...`; then they are committed."""
         return self._runtime.world.cell_lock
@@ -101,9 +115,21 @@ class Run(Steering, Tables):
         world = self._runtime.world
         return f"{self.url}join/{_quoted(self.name)}/{world.join_secret}/"
 
-    def link(self, player: Player) -> str:
-        """Return one player's own link; whoever has it is that player."""
-        return f"{self.url}p/{self._runtime.world.token(player.name)}/"
+    def link(self, player: Player | str) -> str:
+        """Return one player's own link; whoever has it is that player.
+
+        Args:
+            player: the player, the name or the label.
+        """
+        name = player.name if isinstance(player, Player) else self._one(player)
+        return f"{self.url}p/{self._runtime.world.token(name)}/"
+
+    def _one(self, player: Any) -> str:
+        """Return the name of the one player who is meant."""
+        named = self._runtime.delivery.meant(player)
+        if len(named) != 1:
+            raise UprootError(f"{len(named)} players were given where one is asked for.")
+        return named[0]
 
     @property
     def links(self) -> pandas.DataFrame:
@@ -191,6 +217,10 @@ class Run(Steering, Tables):
         labels: Sequence[str] | None = None,
         capacity: int | None = None,
         open: bool = True,
+        *,
+        label_from: str | None = None,
+        recruiter: Recruiter | str | None = None,
+        returning: Literal["resume", "ask", "refuse"] | None = None,
     ) -> RoomHandle:
         """Let participants in through a room, and return its handle.
 
@@ -198,9 +228,14 @@ class Run(Steering, Tables):
             lab.url        # for everybody
             lab.open()     # those who wait come in
 
-        Calling it again for the same name changes the room.
+        The arguments are those of `room`. Calling it again for the same name changes the room.
         """
-        spec = name if isinstance(name, Room) else room(name, labels, capacity, open)
+        spec = name
+        if not isinstance(spec, Room):
+            spec = room(
+                spec, labels, capacity, open,
+                label_from=label_from, recruiter=recruiter, returning=returning,
+            )  # fmt: skip
         rooms = self._runtime.rooms
         rooms.define(spec)
         return RoomHandle(rooms, spec.name, lambda: self.url)
@@ -218,6 +253,7 @@ class Run(Steering, Tables):
         fill: Bot = random_forms,
         *,
         seed: Any = None,
+        polling: bool = False,
     ) -> Bots:
         """Let bots take part: they load pages, send forms and make calls as browsers do.
 
@@ -232,11 +268,12 @@ class Run(Steering, Tables):
             who: how many; or bots; or bots by player, name, label or number of the place.
             fill: the bot of those who are only counted.
             seed: makes what bots draw from `client.rng` reproducible.
+            polling: connect by long polling, as browsers do where WebSockets are blocked.
 
         Raises:
             UprootError: something is no bot, or nobody's place; or a bot plays there already.
         """
-        return self._bots.start(who, fill, seed)
+        return self._bots.start(who, fill, seed, polling=polling)
 
     def pause(self) -> None:
         """Let calls, forms, moves, waits and clocks stand still; participants see a calm notice."""
@@ -245,6 +282,24 @@ class Run(Steering, Tables):
     def resume(self) -> None:
         """Let everything go on; everybody has as much time left as before the pause."""
         self._runtime.set_state("running")
+
+    def freeze(self) -> None:
+        """Let no page be redefined from now on: `run.freeze()`, before the participants come.
+
+        A cell that redefines a page, its template or the page order fails with FrozenCode, and
+        participants go on with the code that was served. It lasts, through restarts too, until
+        `run.thaw()`. Functions and constants that pages use are not held back.
+        """
+        self._runtime.page_code.freeze()
+
+    def thaw(self) -> None:
+        """Let pages be redefined again; what was refused takes effect when its cell runs again."""
+        self._runtime.page_code.thaw()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no page may be redefined."""
+        return self._runtime.page_code.frozen
 
     def close(self) -> None:
         """End the run: participants see that the session has ended. Idempotent."""
@@ -292,7 +347,7 @@ class Run(Steering, Tables):
         """
         named = players or tuple(self.players[:4])
         world = self._runtime.world
-        return self._shown.view([world.player(n) for n in self._runtime.delivery.names(named)])
+        return self._shown.view([world.player(n) for n in self._runtime.delivery.meant(named)])
 
     @property
     def _shown(self) -> Windows:

@@ -9,23 +9,32 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from uproot_nb.analysis.plain_html import show_tables_as_text
 from uproot_nb.engine.output import Output
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.errors import CopiedLog, FrozenCode
-from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import App, Setup, describe_order
+from uproot_nb.errors import CopiedLog, SessionExists
+from uproot_nb.experiment.entrance.ways_in import WayIn
+from uproot_nb.experiment.hints import advise
+from uproot_nb.experiment.money.paid_outcomes import odd_outcomes
+from uproot_nb.experiment.money.payment import Payment
+from uproot_nb.experiment.recruiters import Recruiter
+from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.interop.namespace import CELL_TEMPLATES, resolver, setup_of, templates_for
-from uproot_nb.log.log import EventLog, MemoryLog
+from uproot_nb.log.log import EventLog, TransferableLog
 from uproot_nb.log.origins import check_origin, note_origin, renew_secret
 from uproot_nb.log.paths import database_path, notebook_file
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.places import is_file, open_place, shown_place
+from uproot_nb.log.postgres.address import Place
+from uproot_nb.monitor.remote import RemoteStewards
+from uproot_nb.monitor.rest.api import RestApi
 from uproot_nb.notebook.cells import Cells
-from uproot_nb.notebook.connecting import Connection, ServerConnection
+from uproot_nb.notebook.connecting import Connection
+from uproot_nb.notebook.connection_choice import choose_connection
 from uproot_nb.notebook.magics import (
     install_magics,
     listen_for_templates,
@@ -34,8 +43,10 @@ from uproot_nb.notebook.magics import (
 from uproot_nb.notebook.notebook_source import note_notebook
 from uproot_nb.notebook.options import check_options
 from uproot_nb.notebook.overrides import Overrides
+from uproot_nb.notebook.redefinitions import Redefinitions
 from uproot_nb.notebook.run import Run
-from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
+from uproot_nb.notebook.standby import take_held
+from uproot_nb.notebook.surroundings import runner_of, session_elsewhere, warning_of
 from uproot_nb.session.error_reports import readable
 from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop
 
@@ -57,14 +68,20 @@ def serve(
     name: str | None = None,
     app: Any = None,
     rooms: Sequence[Any] = (),
+    label_from: str | None = None,
+    recruiter: Recruiter | str | None = None,
+    returning: Literal["resume", "ask", "refuse"] | None = None,
     settings: Mapping[str, Any] | None = None,
+    exits: Mapping[str, Any] | None = None,
     db: str | os.PathLike[str] | None = None,
-    code: Literal["live", "frozen"] = "live",
+    code: Literal["live", "frozen"] | None = None,
     seed: Any = None,
     language: str = "",
     simulate: bool = False,
     durable: bool = False,
     effects: bool = True,
+    ask_for_help: bool = False,
+    payment: Payment | None = None,
     copy: bool = False,
     take_over: bool = False,
     bridge: str | None = None,
@@ -91,10 +108,20 @@ def serve(
         app: what `load_app` returned, an app's folder, or a list of these: they are run in order,
             instead of the notebook's own pages.
         rooms: what `room(...)` returned; each is an address for everybody.
+        label_from: the parameter of the join link's or a personal link's address that is the
+            participant's label, such as "PROLIFIC_PID".
+        recruiter: "prolific", "sona", "mturk" or "cint", or such as `Prolific(done="C1A2B3")`, for
+            these links: it knows the parameter of the label.
+        returning: what happens when somebody who has a place comes to the join link again; see
+            `room`.
         settings: read-only for authors' code as `session.settings`.
-        db: the database file; by default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the
-            notebook. ":memory:" stores nothing.
-        code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions.
+        exits: what participants find at each exit, such as {"done": "https://…"}, in the place of
+            those in the notebook's `exits`.
+        db: the database: a file, or an address such as "postgresql://lab@db.example.org/study"; by
+            default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the notebook. ":memory:"
+            stores nothing.
+        code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions
+            (`run.freeze()`). By default a new session is live, and others are as they were left.
         seed: makes players' names, page orders and treatments reproducible; without one a seed is
             drawn and stored in the log.
         language: of our own texts for participants, such as "de"; by default the experiment's
@@ -102,11 +129,16 @@ def serve(
         simulate: let the pages fill themselves in, by each app's simulate.js.
         durable: let a commit survive a power cut too (slower).
         effects: False for a trial: `append_to_csv` and `after_commit` write and call nothing.
+        ask_for_help: let every page have a button by which participants raise their hands, as
+            pages with `ask_for_help = True` do; see `run.hands`.
+        payment: how points and fees become money; by default `payment` of the namespace.
         copy: if the database is a copy of another, give the session in it new links.
         take_over: let this database go on in the place of the one that it is a copy of, with the
-            same links, also if another kernel is serving from that now.
-        bridge, embedded: which participant server to use; by default the Jupyter server's, else
-            one of the run's own at *address* and *port* (or the next free one).
+            same links, also if another kernel is serving from that now; or go on with a session
+            in a notebook that nbconvert, papermill or Voila executes.
+        bridge, embedded: which participant server to use; by default UPROOT_NB_BRIDGE, else the
+            Jupyter server's, else one of the run's own at *address* and *port* (or the next free
+            one). With "nats://host:4222" participants come by gateways: see docs/gateways.md.
         server: limits and the like of a server of the run's own, by the names of `UprootNB`'s
             traits, such as {"max_frame_bytes": 1_000_000, "trusted_proxies": ["127.0.0.1"]}.
 
@@ -115,35 +147,49 @@ def serve(
     Raises:
         BadPage: the page order has no pages, or something that is not a page.
         SessionTaken: another kernel serves the session.
+        SessionExists: nbconvert or the like executes the notebook of a session.
+        BadExit: an exit makes no sense.
         CopiedLog, SessionElsewhere: it is served from a copy of its database, see *copy*.
         UprootError: an argument makes no sense; names it.
     """
     names = sys._getframe(1).f_globals if namespace is None else namespace
     overrides = Overrides.of()
     arguments = overrides.apply(
-        players=players, name=name, code=code, db=db, embedded=embedded, bridge=bridge
-    )
-    check_options(
-        **arguments, settings=settings, port=port, address=address, public_url=public_url,
-        language=language, simulate=simulate, server=server, copy=copy, take_over=take_over,
+        players=players, name=name, code=code, db=db, embedded=embedded, bridge=bridge,
+        public_url=public_url,
     )  # fmt: skip
-    players, name, code, db, embedded, bridge = arguments.values()
-    setup = setup_of(page_order, app, names)
+    check_options(
+        **arguments, settings=settings, port=port, address=address, language=language,
+        simulate=simulate, server=server, copy=copy, take_over=take_over, payment=payment,
+        ask_for_help=ask_for_help,
+    )  # fmt: skip
+    players, name, code, db, embedded, bridge, public_url = arguments.values()
+    setup = replace(setup_of(page_order, app, names, exits), payment=payment)
+    way = WayIn.of(label_from, recruiter, returning)
     _warn_of_odd_places(setup, players)
-    path = ":memory:" if db == ":memory:" else str(database_path(db))
+    _warn_of_odd_outcomes(setup)
+    place = ":memory:" if db == ":memory:" else database_path(db)
+    path = shown_place(place)
     open_runs = names.setdefault(OPEN_RUNS, {})
     used = names.setdefault(USED_NAMES, set())
     session = _session_name(overrides.fresh, path, used) if name is None else name
     running: Serving | None = open_runs.get((path, session))
     if running is not None and not running.run.closed:
-        return running.again(setup, players, rooms)
-    line = ServerConnection(bridge, embedded, port, address, public_url, server)
+        running.let_in(way)
+        running.offer_help(ask_for_help)
+        return running.again(setup, players, rooms, code)
+    line = choose_connection(
+        session, bridge=bridge, embedded=embedded, port=port, address=address,
+        public_url=public_url, server=server,
+    )  # fmt: skip
     line.take_over = take_over
     serving = Serving(
-        names, session, path, setup, line, code, settings, seed, durable, language, simulate, copy
+        names, session, place, setup, line, settings, seed, durable, language, simulate, copy
     )
     serving.let_effects(effects)
-    serving.open(players, rooms)
+    serving.offer_help(ask_for_help)
+    serving.let_in(way)
+    serving.open(players, rooms, code)
     open_runs[path, session] = serving
     names.setdefault(USED_NAMES, set()).add((path, session))
     return serving.run
@@ -161,6 +207,14 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
             )
 
 
+def _warn_of_odd_outcomes(setup: Setup) -> None:
+    """Warn if nobody is known to end as the payment rule says."""
+    rule = setup.payment_rule
+    text = "" if rule is None else odd_outcomes(rule, setup.exits)
+    if text:
+        advise(text)
+
+
 class Serving:
     """The parts of an open run: runtime, cells, output, connection."""
 
@@ -168,10 +222,9 @@ class Serving:
         self,
         names: dict[str, Any],
         session: str,
-        path: str,
+        place: Place,
         setup: Setup,
         line: Connection,
-        code: str,
         settings: Mapping[str, Any] | None,
         seed: Any,
         durable: bool,
@@ -181,46 +234,67 @@ class Serving:
         make_loop: Callable[[StepLock], StepLoop] = StepLoop,
     ) -> None:
         shell = find_shell()
-        self._names, self._code, self._shell = names, code, shell
-        self._cells = Cells(shell, names, self._redefined, self._interrupted)
+        self._names, self._shell = names, shell
+        self._cells = Cells(
+            shell, names, lambda page: self._redefinitions.take(page), self._interrupted
+        )
         line.show = lambda text: self._show(text, Cause("", "", "line", ""))
-        is_stored = path != ":memory:"
-        self._log: EventLog = SqliteLog(path, durable=durable) if is_stored else MemoryLog()
+        held = take_held(shown_place(place), session)
+        self._log: EventLog = held.log if held else open_place(place, durable=durable)
+        path, is_copyable = self._log.path, is_file(place) and line.has_lasting_links
         try:
-            if is_stored and line.has_lasting_links:
+            if is_copyable:
                 _check_origin(path, session, copy, line.take_over)
             self._runtime = Runtime(
                 session, self._log, setup, line.connect, self._cells.cause, self._show,
                 line.disconnect, self._templates, settings, seed, resolver(names, setup),
-                language, simulate, make_loop,
+                language, simulate, make_loop, held.secret if held else None,
             )  # fmt: skip
-            if is_stored:
-                if line.has_lasting_links:
-                    note_origin(path, session)
-                line.origin = self._runtime.origin = os.path.realpath(path)
+            if isinstance(self._log, TransferableLog):
+                line.epoch = self._log.epoch(session)
+            if is_copyable:
+                note_origin(path, session)
+            if place != ":memory:":
+                origin = os.path.realpath(path) if is_file(place) else path
+                line.origin = self._runtime.origin = origin
         except BaseException:
             self._log.close()
             raise
-        line.session = self._runtime.world.key
-        self._runtime.page_code.frozen = code == "frozen"
+        line.session, self._takes_over = self._runtime.world.key, line.take_over
+        self._redefinitions = Redefinitions(
+            self._runtime, self._show, Overrides.of().code == "frozen"
+        )
+        self._runtime.page_code.look_for_code = self._cells.take_pages
         self._output = Output(
             self._runtime.lock.cause_here, self._log_output, self._aim,
             self._runtime.loop.call_soon_threadsafe,
         )  # fmt: skip
         self.run = Run(self._runtime, self._output.finish, self._closed)
+        api = RestApi(self._runtime, self.run)
+        self._runtime.stewards = RemoteStewards(self._runtime, self.run, api)
+
+    def let_in(self, way: WayIn) -> None:
+        """Let participants come in by the join link and personal links as *way* says."""
+        self._runtime.flow.newcomers.way_in = way
+
+    def offer_help(self, offers: bool) -> None:
+        """Let every page have the button by which participants raise their hands, or none."""
+        self._runtime.world.offers_help = offers
 
     def let_effects(self, happen: bool) -> None:
         """Allow or prevent effects outside of the session."""
         self._runtime.has_effects = happen
 
-    def open(self, players: int, rooms: Sequence[Any] = ()) -> None:
+    def open(self, players: int, rooms: Sequence[Any] = (), code: str | None = None) -> None:
         """Start everything."""
         if self._shell is not None:
             install_magics(self._shell)
             show_tables_as_text(self._shell)
         self._output.start()
         try:
+            self._refuse_accidents()
             self._runtime.open(players)
+            self._redefinitions.begin(code)
             note_notebook(self._runtime, self._inform)
             self._warn_of_surroundings()
         except BaseException:
@@ -230,32 +304,18 @@ class Serving:
         for room in rooms:
             self.run.room(room)
         self._cells.watch(self._runtime.end_cell)
-        listen_for_templates(self._names, self._template_changed)
+        listen_for_templates(self._names, self._redefinitions)
 
-    def again(self, setup: Setup, players: int, rooms: Sequence[Any] = ()) -> Run:
+    def again(
+        self, setup: Setup, players: int, rooms: Sequence[Any] = (), code: str | None = None
+    ) -> Run:
         """Go on with the run when its cell runs again: new code, more places."""
-        self._runtime.page_code.see_all()
-        if self._code == "frozen":
-            self._refuse_new_code(setup)
-        else:
-            self._runtime.adopt(setup)
+        if self._redefinitions.adopt(setup, code):
             note_notebook(self._runtime, self._inform)
         self._runtime.add_places(players)
         for room in rooms:
             self.run.room(room)
         return self.run
-
-    # ---- code ----
-
-    def _redefined(self, page: type[Page]) -> None:
-        old = self._runtime.flow.journeys.pages.get(page.key)
-        if old is None or self._runtime.closed:
-            return
-        if self._code == "frozen":
-            if old.source.hash != page.source.hash:
-                raise FrozenCode(page.__name__, self.run.name)
-            return
-        self._runtime.redefine(page)
 
     def _interrupted(self) -> None:
         """End a step that holds everybody up; the researcher has pressed the interrupt button."""
@@ -263,45 +323,33 @@ class Serving:
         if holder:
             self._output.show(f"{holder} was interrupted.", NOBODY)
 
-    def _refuse_new_code(self, setup: Setup) -> None:
-        known = self._runtime.setup
-        hashes = {(page.key, page.source.hash) for page in known.pages}
-        for page in setup.pages:
-            if (page.key, page.source.hash) not in hashes:
-                raise FrozenCode(page.__name__, self.run.name)
-        if describe_order(setup) != describe_order(known):
-            raise FrozenCode("page_order", self.run.name)
-
-    def _template_changed(self, name: str) -> None:
-        runtime = self._runtime
-        page = runtime.flow.journeys.pages.get(name)
-        if page is None or runtime.closed:
-            return
-        if self._code == "frozen":
-            raise FrozenCode(f"the template of {name}", self.run.name)
-        with runtime.lock:
-            runtime.reload_page(page)
-
     def _templates(self, app: App) -> Templates:
-        cells = self._names.setdefault(CELL_TEMPLATES, {})
-        return templates_for(app, dict(cells) if self._code == "frozen" else cells)
+        return templates_for(app, self._names.setdefault(CELL_TEMPLATES, {}))
 
     # ---- output ----
 
     def _inform(self, text: str) -> None:
         self._show(text, Cause("", "", "serve", ""))
 
+    def _runner(self) -> str:
+        """Return the program that executes this notebook in a kernel that soon ends, or ""."""
+        is_lasting = Overrides.of().bridge or self._shell is None
+        return "" if is_lasting else runner_of()
+
+    def _refuse_accidents(self) -> None:
+        """Refuse to go on with a session because a report of its notebook is made."""
+        runner = "" if self._runtime.is_new or self._takes_over else self._runner()
+        if runner:
+            raise SessionExists(self.run.name, self.run.path, runner)
+
     def _warn_of_surroundings(self) -> None:
         """Warn that the kernel will end with its last cell, or that the data are elsewhere."""
-        runner, path, session = runner_of(), self.run.path, self.run.name
-        if runner and not Overrides.of().bridge and self._shell is not None:
-            self._inform(
-                f"This notebook is being executed by {runner}. Its kernel ends after the last "
-                "cell. From then on every link to this session leads nowhere, also those in the "
-                "saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
-            )
+        path, session = self.run.path, self.run.name
+        runner = self._runner()
+        if runner:
+            self._inform(warning_of(runner))
         other = None
-        if self._runtime.is_new and path != ":memory:":
+        if self._runtime.is_new and is_file(path):
             other = session_elsewhere(Path(path), session)
         if other is not None:
             self._inform(
@@ -333,7 +381,7 @@ class Serving:
     def _closed(self) -> None:
         self._output.stop()
         self._cells.leave()
-        stop_listening(self._names, self._template_changed)
+        stop_listening(self._names, self._redefinitions)
         open_runs = self._names.get(OPEN_RUNS, {})
         for key in [key for key, one in open_runs.items() if one is self]:
             del open_runs[key]

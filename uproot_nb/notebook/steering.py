@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.experiment.exits import Exit, name_of_exit
 from uproot_nb.experiment.hints import advise
 from uproot_nb.flow.unanswered import Unanswered
 from uproot_nb.session.entities import Player
@@ -28,7 +29,8 @@ def skipped(gaps: Sequence[Unanswered]) -> str:
 class Steering:
     """The interventions of a run; each is an event of kind `intervention` for every player.
 
-    *players* is a player, a name, an identifier, or any iterable of these. Nothing is done unless
+    *players* is a player, a name, a label, an identifier, a table such as `run.state` or a row of
+    it, or any iterable of these. Nothing is done unless
     everybody named is in the session. Each returns those to whom it was done.
 
         run.advance(run.players[0])
@@ -71,12 +73,58 @@ class Steering:
         """Put players back on the page before; open browsers follow.
 
         What they answered there stays until they answer again. Who is on the first page stays.
+        Wait pages are passed over.
         """
         return self._runtime.interventions.revert(players)
 
-    def move_to_end(self, players: Any) -> Bunch[Player]:
-        """Put players past their last page; open browsers follow."""
-        return self._runtime.interventions.move_to_end(players)
+    def move_to_end(self, players: Any, *, exit: str | Exit | None = None) -> Bunch[Player]:
+        """Put players past their last page; open browsers follow.
+
+            run.move_to_end(run.players[3], exit="screened")
+
+        Args:
+            exit: how their participation has ended; also of those who are at the end already.
+        """
+        name = None if exit is None else name_of_exit(exit)
+        return self._runtime.interventions.move_to_end(players, exit=name)
+
+    def extend(self, players: Any, seconds: float) -> Bunch[Player]:
+        """Give players more time on a page with a timeout: `run.extend(run.players[2], 60)`.
+
+        Open pages show it. Whose time is up, and who is still there, has these seconds from now on.
+        Those whose pages have no timeout are left out.
+
+        Raises:
+            UprootError: nobody of them is on a page with a timeout; or *seconds* is no number of
+                seconds, more than 0.
+        """
+        return self._runtime.interventions.extend(players, seconds)
+
+    def regroup(self, players: Any, size: int | None = None) -> Bunch[Player]:
+        """Put players into one new group, or into groups of *size*, in the order given.
+
+            run.regroup(run.players[4:6])           # the two who are left over
+            run.regroup(run.players, size=3)
+
+        They leave their groups, which go on without them. If all members of a new group wait on
+        the same GroupCreatingWait, it goes on with them, however large the page wants its groups:
+        `after_grouping` runs. Everybody else stays on their page.
+
+        Raises:
+            UprootError: their number does not divide by the size. Then nobody is regrouped.
+        """
+        return self._runtime.interventions.regroup(players, size)
+
+    def free(self, players: Any) -> Bunch[Player]:
+        """Give places to others, as of somebody who returned the submission.
+
+            run.free(run.players.get("PID-17"))
+
+        The players stay in the log, with their data; those who are still in have dropped out. Their
+        links say kindly that the place has ended. Rooms and quotas no longer count them. A place
+        that was there in advance (`serve(players=…)`) is opened anew, with a link of its own.
+        """
+        return self._runtime.interventions.free(players)
 
     def reload(self, players: Any) -> Bunch[Player]:
         """Let players' browsers load their page again."""
@@ -96,6 +144,13 @@ class Steering:
         pages after it have the chat at their end. `run.chats` has all messages.
         """
         return self._runtime.interventions.answer(players, text)
+
+    def lower_hand(self, players: Any) -> Bunch[Player]:
+        """Lower hands that players have raised (`run.hands`), and return whose were up.
+
+        `run.answer` lowers them, too.
+        """
+        return self._runtime.interventions.lower_hand(players)
 
     def set(self, players: Any, /, **fields: Any) -> Bunch[Player]:
         """Give players' fields new values: `run.set(run.players, cash=10)`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -14,25 +14,54 @@ import psutil
 from uproot_nb.errors import UprootError
 from uproot_nb.log.sqlite import SqliteLog
 
-__all__ = ["databases_around", "runner_of", "session_elsewhere"]
+__all__ = ["databases_around", "runner_of", "session_elsewhere", "warning_of"]
 
-_RUNNERS = ("nbconvert", "papermill", "jupyter-execute", "jupyter execute", "nbclient", "quarto")
+_VOILA = "voila"
+_RUNNERS = (
+    "nbconvert",
+    "papermill",
+    "jupyter-execute",
+    "jupyter execute",
+    "nbclient",
+    "quarto",
+    _VOILA,
+)
 _LEVELS = 3
 _MOST_FOLDERS, _MOST_DATABASES = 300, 20
 
 
-def runner_of(process: psutil.Process | None = None) -> str:
+def runner_of(
+    process: psutil.Process | None = None, environ: Mapping[str, str] = os.environ
+) -> str:
     """Return the program that executes this notebook from top to bottom; "" if a person does.
 
     Args:
         process: the kernel's parent; by default that of this process.
+        environ: the kernel's environment. Voila is often part of a Jupyter server, and says there
+            which kernels are its own.
     """
+    if environ.get("SERVER_SOFTWARE", "").startswith(f"{_VOILA}/"):
+        return _VOILA
     try:
         parent = psutil.Process(os.getppid()) if process is None else process
         words = " ".join(Path(word).name for word in parent.cmdline()[:4])
     except (psutil.Error, OSError):
         return ""
     return next((name for name in _RUNNERS if name in words), "")
+
+
+def warning_of(runner: str) -> str:
+    """Return what a researcher should know whose notebook is executed by *runner*."""
+    kernel = "This notebook is being executed by {runner}. Its kernel ends after the last cell."
+    if runner == _VOILA:
+        kernel = (
+            "This notebook is being executed by {runner}, once for each visitor of its page; the "
+            "kernel ends with the visit."
+        )
+    return (
+        f"{kernel.format(runner=runner)} From then on every link to this session leads nowhere, "
+        "also those in the saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
+    )
 
 
 def session_elsewhere(database: Path, session: str) -> Path | None:

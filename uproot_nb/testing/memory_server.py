@@ -29,6 +29,7 @@ from uproot_nb.bridge.messages import (
     HttpRequest,
     Invoke,
     OpenSession,
+    PageReport,
     Push,
     Reply,
     SetState,
@@ -56,6 +57,7 @@ class MemoryServer:
 
     has_lasting_links = False
     take_over = False
+    epoch = 0
 
     def __init__(self) -> None:
         self.session = self.origin = ""
@@ -142,7 +144,9 @@ class MemoryServer:
         number = next(self._numbers)
         self.lines[number] = line
         line.write(json.dumps({"op": "status", "state": self.state}))
-        self.send(SocketOpened(number, self.session, line.name, line.page, line.written))
+        self.send(SocketOpened(
+            number, self.session, line.name, line.page, line.written, line.by
+        ))  # fmt: skip
         return number
 
     def close(self, number: int) -> None:
@@ -159,6 +163,13 @@ class MemoryServer:
         self.send(Invoke(
             number, line.number, self.session, line.name, line.page, frame["id"],
             frame["method"], args, kwargs,
+        ))  # fmt: skip
+
+    def report(self, line: MemoryLine, frame: dict[str, Any]) -> None:
+        """Hand a report of the page's script to the kernel."""
+        data = json.dumps(frame.get("data")).encode()
+        self.send(PageReport(
+            line.number, self.session, line.name, line.page, frame["what"], data
         ))  # fmt: skip
 
     # ---- from the kernel ----
@@ -229,7 +240,9 @@ class MemoryLine:
         opened: Callable[[], None],
         received: Callable[[str], None],
         lost: Callable[[int], bool],
+        by: str = "",
     ) -> None:
+        self.by = by
         self._server, self._address = server, address
         self._opened, self._received, self._lost = opened, received, lost
         self.name = ""
@@ -254,6 +267,8 @@ class MemoryLine:
         frame = json.loads(text)
         if self.is_open and frame["op"] == "invoke":
             self._server.call(self, frame)
+        elif self.is_open and frame["op"] == "report":
+            self._server.report(self, frame)
 
     async def close(self) -> None:
         """Hang up. Idempotent."""

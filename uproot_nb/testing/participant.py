@@ -56,15 +56,18 @@ class _MemoryRequests:
 class _MemoryClient(Client):
     """A client of the wire whose server is in memory."""
 
-    def __init__(self, server: MemoryServer, link: str, name: str) -> None:
-        super().__init__(link, name)
+    def __init__(
+        self, server: MemoryServer, link: str, name: str, *, polling: bool = False
+    ) -> None:
+        super().__init__(link, name, polling=polling)
         self._server = server
 
     def _make_requests(self) -> Any:
         return _MemoryRequests(self._server)
 
     def _make_line(self) -> Any:
-        return MemoryLine(self._server, self._address, self._opened, self._receive, self._lost)
+        by = "polling" if self._polling else ""
+        return MemoryLine(self._server, self._address, self._opened, self._receive, self._lost, by)
 
 
 class Participant:
@@ -86,13 +89,21 @@ class Participant:
         self._client = _MemoryClient(session.server, link, player.name)
         self.is_here = False
         """Whether the browser is open."""
+        self._is_attentive = True
 
     # ---- coming and going ----
 
-    def arrive(self) -> str:
-        """Open the page, or come back; return the page's name."""
+    def arrive(self, *, polling: bool = False) -> str:
+        """Open the page, or come back; return the page's name.
+
+        Args:
+            polling: connect as a browser does where WebSockets are blocked.
+        """
         if not self.is_here:
-            self._client = _MemoryClient(self._session.server, self._link, self.player.name)
+            self._client = _MemoryClient(
+                self._session.server, self._link, self.player.name, polling=polling
+            )
+            self._client.is_attentive = self._is_attentive
             self._do("the page", self._client.open())
             self.is_here = True
         return self.page
@@ -102,6 +113,23 @@ class Participant:
         if self.is_here:
             self.is_here = False
             self._do("the end of the connection", self._client.close())
+
+    @property
+    def is_attentive(self) -> bool:
+        """Whether the participant answers "Are you still there?" on wait pages.
+
+        Set it to False for somebody who looks away, and to True again to let them answer.
+        """
+        return self._is_attentive
+
+    @is_attentive.setter
+    def is_attentive(self, is_attentive: bool) -> None:
+        self._is_attentive = self._client.is_attentive = is_attentive
+        if is_attentive and self.is_here:
+            self._do("an answer", self._answer())
+
+    async def _answer(self) -> None:
+        self._client.answer_idle({"idle": self.player._state.idle})
 
     # ---- what the participant sees ----
 
@@ -174,6 +202,10 @@ class Participant:
     def go_back(self) -> str:
         """Press Back; return the name of the page that this leads to."""
         return self._do(f"the page before {self.page}", self._client.go_back())
+
+    def decline(self) -> str:
+        """Decline what a consent page asks; return the name of the page that this leads to."""
+        return self._do(f"the page after {self.page}", self._client.decline())
 
     def reload(self) -> str:
         """Load the page again; return its name."""

@@ -99,7 +99,7 @@ def served(
     server, path = MemoryServer(), str(db)
     began = time.time() if now is None else now
     serving = Serving(
-        namespace, name, path, setup, server, "live", settings, seed, False, language, False, False,
+        namespace, name, path, setup, server, settings, seed, False, language, False, False,
         lambda lock: SteppedLoop(lock, began),
     )  # fmt: skip
     serving.let_effects(effects)

@@ -249,3 +249,29 @@ def test_an_asset_that_nobody_trades_has_no_deviation() -> None:
     [row] = mispricing_table(order_event_table([]), frame).to_dict("records")
     assert (row["periods"], row["traded_periods"], row["mean_fundamental_value"]) == (1, 0, 20)
     assert all(math.isnan(row[name]) for name in ("rd", "rad", "amplitude", "turnover"))
+
+
+def test_a_middleman_earns_the_difference_of_the_prices() -> None:
+    """Who sells on all that was bought; with a unit left, nobody knows what it is worth."""
+    values = InducedValues({"ann": [90], "eve": [70]}, {"bob": [20], "cem": [40]})
+    book, rows = Book(), []
+
+    def trade(buyer: str, seller: str, price: int) -> None:
+        for name, side in ((seller, "sell"), (buyer, "buy")):
+            outcome = book.limit(name, side, price)  # type: ignore[arg-type]
+            rows.extend(order_event_rows(outcome, float(len(rows)), 1))
+
+    def row() -> Any:
+        return period_table(order_event_table(rows), values.frame()).iloc[0]
+
+    trade("dan", "bob", 30)
+    assert math.isnan(row()["efficiency"])
+    trade("ann", "dan", 80)
+    trade("eve", "cem", 50)
+    found = row()
+    assert found["surplus"] == 100
+    assert found["efficiency"] == 1.0
+    assert (found["lost_surplus"], found["displaced_surplus"]) == (0.0, 0.0)
+    assert (found["buyer_surplus"], found["seller_surplus"]) == (10 - 30 + 20, 10 + 80 + 10)
+    traders = trader_table(order_event_table(rows), values.frame()).set_index(["player", "side"])
+    assert traders["surplus"]["dan", "buy"] + traders["surplus"]["dan", "sell"] == 50

@@ -357,6 +357,28 @@ def test_the_best_quote_may_be_replaced_under_the_improvement_rule() -> None:
     assert book.best_bid == 6
 
 
+def test_the_best_price_is_for_the_next_unit_and_the_second_best_for_the_one_after() -> None:
+    """Whichever of a trader's orders came first."""
+    for side, sign in (("buy", 1), ("sell", -1)):
+        values = {1: 95 * sign + 100, 2: 60 * sign + 100, 3: 55 * sign + 100}
+        book = Book(Rules(no_loss=True), lambda player, side, unit, v=values: v.get(unit))
+        book.limit("ann", side, 50 * sign + 100)
+        book.limit("ann", side, 75 * sign + 100)
+        refused("loss", book.limit, "ann", side, 61 * sign + 100)
+        book.replace("ann", 2, 95 * sign + 100)
+        refused("loss", book.replace, "ann", 1, 61 * sign + 100)
+        book.replace("ann", 1, 60 * sign + 100)
+        refused("no_unit", book.limit, "ann", side, 10 * sign + 100, 2)
+        book.limit("ann", side, 55 * sign + 100)
+
+
+def test_a_bid_that_trades_at_once_is_for_the_next_unit() -> None:
+    book = Book(Rules(no_loss=True), lambda player, side, unit: {1: 95, 2: 60, 3: 55}.get(unit))
+    book.limit("ann", "buy", 50)
+    Book.limit(book, "cem", "sell", 95)
+    assert book.limit("ann", "buy", 95).trades[0].price == 95
+
+
 def test_money_is_bound_by_standing_bids_and_free_again_afterwards() -> None:
     book = Book(Rules(budget=True, short_sales=False))
     book.endow("ann", cash=Decimal("10.5"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.number_cases import NUMBER_CASES
 from uproot_nb.errors import OrderRefused
 from uproot_nb.experiment.numbers import decimal_sign, number_text
 from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
@@ -44,6 +45,14 @@ def test_what_is_no_price_is_none(told: Any) -> None:
 def test_a_fine_tick_takes_as_many_decimals_as_it_has() -> None:
     assert entered_price("1.125", Decimal("0.001")) == Decimal("1.125")
     assert entered_price("1.125", CENT) == "1.125"
+
+
+@pytest.mark.parametrize("language", dict.fromkeys(case[0] for case in NUMBER_CASES))
+def test_prices_are_read_as_the_numbers_of_forms_but_for_exponents(language: str) -> None:
+    for _, text, number in (case for case in NUMBER_CASES if case[0] == language):
+        read = entered_price(text, Decimal("0.001"), language)
+        wanted = text if number is None or "e" in text else Decimal(number)
+        assert read == wanted, text
 
 
 @given(st.decimals(0, 10**6, places=2), st.sampled_from(".,"))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.running import Browser, Rejected, serving, until
+from tests.running import Browser, Clocks, Rejected, serving, until
 from tests.worlds_at_rest import Worlds
 from uproot_nb import GroupCreatingWait, Page, Rounds, Run
 from uproot_nb.errors import BadMarket, BadPage, OrderRefused
@@ -41,7 +41,7 @@ class Trading(AssetMarketPage):
 class Hurried(Trading):
     """Trade."""
 
-    seconds = 0.2
+    seconds = 60.0
 
 
 class Pair(GroupCreatingWait):
@@ -384,9 +384,14 @@ async def test_authors_say_what_else_is_to_be_read() -> None:
 
 async def test_time_that_is_up_pays_the_dividend() -> None:
     with serving(Hurried, Thanks) as run:
+        clocks = Clocks(run)
         await Browser(run.link(run.players[0])).load()
         market = market_of(run, 1)
         assert market.dividend is None
+        clocks.wall += Hurried.seconds
+        clocks.steady += Hurried.seconds
+        run.pause()
+        run.resume()  # deadlines are armed anew, and are reached
         await until(lambda: run.players[0].page == "Thanks")
         assert market.dividend in ASSET.possible
         assert not market.is_open
@@ -507,7 +512,7 @@ async def test_what_the_log_tells_is_enough_for_mispricing(tmp_path: Path) -> No
         run.export(tmp_path / "all.zip")
         with zipfile.ZipFile(tmp_path / "all.zip") as made:
             [name] = [one for one in made.namelist() if "mispricing" in one]
-            assert made.read(name).decode().startswith("periods,traded_periods,mean_fund")
+            assert made.read(name).decode().startswith("session,periods,traded_periods,mean_fund")
 
 
 class Plain(MarketPage):

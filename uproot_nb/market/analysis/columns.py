@@ -118,7 +118,7 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "volatility": MarketColumn("float64", "standard deviation of the changes of the logarithm "
                                    "of the price from trade to trade"),
         "profit_dispersion": _money("root mean squared difference of the surplus from the "
-                                    "equilibrium surplus, over the rows of traders"),
+                                    "equilibrium surplus, over traders, both sides together"),
         "volume_ratio": MarketColumn("float64", "volume / equilibrium quantity, 1 anywhere in its "
                                      "interval", _SHARE),
         "mean_spread": _money("mean spread, weighted by time, until the period's last event"),

@@ -64,11 +64,12 @@ def period_table(
     equilibrium_quantity_low/high, equilibrium_price_low/high, maximum_surplus, surplus,
     buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
     rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
-    over the rows of `traders`, volume_ratio, mean_spread (time-weighted, until the period's last
-    event), fundamental_value (of holding a unit from this period to the end) and dividend (that
-    each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
-    formulas are in `uproot_nb.market.analysis.statistics`. Nobody induces values for an asset, so
-    its equilibrium and surplus are empty (0 units) or NaN.
+    over traders (both sides together), volume_ratio, mean_spread (time-weighted, until the period's
+    last event), fundamental_value (of holding a unit from this period to the end) and dividend
+    (that each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
+    formulas are in `uproot_nb.market.analysis.statistics`. What a middleman buys without a value
+    and sells without a cost earns the difference of the prices. Nobody induces values for
+    an asset, so its equilibrium and surplus are empty (0 units) or NaN.
     """
     units = units_by_period(induced_values)
     events = _rows(order_events)
@@ -160,8 +161,11 @@ def _period(
     values, costs = units.all_of("buy"), units.all_of("sell")
     at = equilibrium(values, costs)
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
-    bought, sold = (math.fsum(_column(trades, f"{who}_surplus")) for who in ("buyer", "seller"))
     traders = list(_traders(period, trades, units))
+    bought, sold = (
+        math.fsum(row["surplus"] for row in traders if row["side"] == side)
+        for side in ("buy", "sell")
+    )
     loss = statistics.efficiency_loss(
         values, costs, units.traded_of("buy"), units.traded_of("sell")
     )
@@ -176,7 +180,7 @@ def _period(
         "alpha": statistics.alpha(prices, at.price), "rmsd": statistics.rmsd(prices, at.price),
         "volatility": statistics.volatility(prices),
         "profit_dispersion": statistics.profit_dispersion(
-            _column(traders, "surplus"), _column(traders, "equilibrium_surplus")),
+            _by_player(traders, "surplus"), _by_player(traders, "equilibrium_surplus")),
         "volume_ratio": statistics.volume_ratio(
             sum(quantities), at.quantity_low, at.quantity_high),
         "mean_spread": statistics.time_weighted_mean(
@@ -192,13 +196,23 @@ def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterato
         players = [player for player, its in units.values if its == side]
         for player in dict.fromkeys([*players, *_column(trades, role)]):
             mine = [trade for trade in trades if trade[role] == player]
+            cash = sign * math.fsum(t["price"] * t["quantity"] for t in mine)
+            surplus = math.fsum(_column(mine, f"{role}_surplus"))
+            if units.resells(player):
+                surplus = cash - sign * units.worth(player, side)
             yield {
                 "period": period, "player": player, "side": side,
-                "units": sum(_column(mine, "quantity")),
-                "cash": sign * math.fsum(t["price"] * t["quantity"] for t in mine),
-                "surplus": math.fsum(_column(mine, f"{role}_surplus")),
+                "units": sum(_column(mine, "quantity")), "cash": cash, "surplus": surplus,
                 "equilibrium_surplus": units.surplus_at(player, side, price),
             }  # fmt: skip
+
+
+def _by_player(traders: Iterable[Mapping[str, Any]], name: str) -> list[float]:
+    """Return a column of `traders`, with the two sides of a player added up."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for row in traders:
+        found[row["player"]].append(row[name])
+    return [math.fsum(sides) for sides in found.values()]
 
 
 def _column(rows: Iterable[Mapping[str, Any]], name: str) -> list[Any]:

@@ -41,13 +41,38 @@ class Units:
         ]
 
     def traded_of(self, side: str) -> list[float]:
-        """Return the values of the units that were traded on a side; NaN for those without one."""
+        """Return the values of the units that were traded on a side; NaN for those without one.
+
+        Units that a middleman has resold are left out.
+        """
         return [
-            self._value(player, its, unit)
-            for (player, its), count in self.traded.items()
+            value
+            for player, its in list(self.traded)
             if its == side
-            for unit in range(1, count + 1)
+            for value in self._values_of(player, its)
+            if not (math.isnan(value) and self.resells(player))
         ]
+
+    def resells(self, player: str) -> bool:
+        """Tell whether a player is a middleman, who has sold on all that has no value or cost.
+
+        Such units are worth nothing to the player but the difference of their prices. Of an asset
+        that is not known before its last dividend.
+        """
+        if not math.isnan(self.holding):
+            return False
+        bought, sold = (
+            sum(map(math.isnan, self._values_of(player, side))) for side in ("buy", "sell")
+        )
+        return bought == sold > 0
+
+    def worth(self, player: str, side: str) -> float:
+        """Return the value of all that a middleman has traded on a side."""
+        return math.fsum(v for v in self._values_of(player, side) if not math.isnan(v))
+
+    def _values_of(self, player: str, side: str) -> list[float]:
+        count = self.traded.get((player, side), 0)
+        return [self._value(player, side, unit) for unit in range(1, count + 1)]
 
     def surplus_at(self, player: str, side: str, price: float | None) -> float:
         """Return what a player would earn by trading every unit that gains at a price."""

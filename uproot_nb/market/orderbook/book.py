@@ -271,7 +271,7 @@ class Book:
                 check_units(account, quantity)
             if rules.no_loss and self._value_of is not None:
                 worst = self.grid.price(abs(key if key is not None else found.worst))
-                check_loss(account, side, quantity, worst, self._value_of)
+                check_loss(account, side, quantity, worst, self._value_of, old)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)

@@ -8,7 +8,7 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.levels import Level
-from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.orderbook.rules import Rules
 
@@ -66,25 +66,27 @@ def check_units(account: Account, quantity: int) -> None:
 
 
 def check_loss(
-    account: Account, side: Side, quantity: int, price: Price, value_of: UnitValue
-) -> None:
-    """Refuse a price at which a unit could be traded at a loss.
+    account: Account, side: Side, quantity: int, price: Price, value_of: UnitValue,
+    old: Order | None = None,
+) -> None:  # fmt: skip
+    """Refuse a price at which a unit could be traded at a loss, as if *old* were cancelled.
 
-    The units are the next ones after those that were traded and those that stand in other orders.
-    A trader's better-priced orders are filled first, so none of them can then make a loss, as
-    long as values fall and costs rise from unit to unit; where they do not, the worst of the units
-    that come before counts.
+    A trader's best-priced orders are filled first. So of all the units that the trader bids for or
+    offers, standing or new, the best price goes with the next unit, the second best with the one
+    after that, and so on. If each price is no loss there, none ever becomes one: whatever is filled
+    or cancelled later, a price moves only to a unit that came with a better price before.
     """
-    if side == "buy":
-        done, standing = account.bought, account.bid_units
-    else:
-        done, standing = account.sold, account.ask_units
-    for unit in range(done + 1, done + standing + quantity + 1):
-        value = value_of(account.player, side, unit)
-        if value is None:
-            words = refusals.NO_UNIT_TO_BUY if side == "buy" else refusals.NO_UNIT_TO_SELL
-            raise OrderRefused("no_unit", words)
-        if side == "buy" and price > value:
-            raise OrderRefused("loss", refusals.LOSS_BID, value=value)
-        if side == "sell" and price < value:
-            raise OrderRefused("loss", refusals.LOSS_ASK, value=value)
+    standing = [o for o in account.orders.values() if o.side == side and o is not old]
+    offered = [(o.price, o.remaining) for o in standing] + [(price, quantity)]
+    offered.sort(key=lambda pair: pair[0], reverse=side == "buy")
+    unit = account.bought if side == "buy" else account.sold
+    if value_of(account.player, side, unit + sum(count for _, count in offered)) is None:
+        words = refusals.NO_UNIT_TO_BUY if side == "buy" else refusals.NO_UNIT_TO_SELL
+        raise OrderRefused("no_unit", words)
+    for one, count in offered:
+        for _ in range(count):
+            unit += 1
+            value = value_of(account.player, side, unit)
+            if value is not None and (one > value if side == "buy" else one < value):
+                words = refusals.LOSS_BID if side == "buy" else refusals.LOSS_ASK
+                raise OrderRefused("loss", words, value=value)

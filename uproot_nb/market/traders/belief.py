@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from random import Random
 
@@ -94,12 +95,20 @@ class GD:
         return good / (good + bad) if good + bad else 0.5
 
     def _candidates(self, view: View) -> list[float]:
-        """Return the prices on the grid from the limit to the outstanding quotes."""
+        """Return prices on the grid from the limit to the outstanding quotes.
+
+        On a fine grid these are some 200 at equal distances, both ends, and all that were heard:
+        there the belief has its steps.
+        """
         tick, limit = float(view.tick), float(view.limit)
         ask = float(view.highest if view.ask is None else view.ask)
         bid = 0.0 if view.bid is None else float(view.bid)
         low, high = (max(limit, bid), ask - tick) if view.side == "sell" else (
             bid + tick, min(limit, ask))  # fmt: skip
         count = int((high - low) / tick + 1e-9) + 1
-        step = max(1, count // 200)
-        return [low + tick * n for n in range(0, max(0, count), step)]
+        if count < 1:
+            return []
+        steps = {*range(0, count, max(1, count // 200)), count - 1}
+        heard = (math.floor((float(one.price) - low) / tick + 0.5) for one in self._shouts)
+        steps.update(place for place in heard if 0 <= place < count)
+        return [low + tick * place for place in sorted(steps)]

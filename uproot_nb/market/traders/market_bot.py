@@ -159,11 +159,11 @@ class _Seat:
 
     async def send_all(self, refused: type[Exception]) -> None:
         """Send an order for each unit that has none yet, of a market that trades them together."""
-        for side, limit in self._units():
+        for side, unit, limit in self._units():
             await self._listen(self._here.rng.expovariate(1 / self._pace))
             if not self._data["open"]:
                 return
-            view = self._view_of(side, limit, None)
+            view = self._view_of(side, limit, None, unit)
             price = self._trader.quote(view, self._here.rng)
             if price is None:
                 continue
@@ -187,17 +187,18 @@ class _Seat:
         while self._data["open"]:
             await self._hear_of(await self._here.next_note())
 
-    def _units(self) -> list[tuple[Side, Any]]:
-        """Return side and limit of every unit without an order; in asset markets, of one."""
+    def _units(self) -> list[tuple[Side, int, Any]]:
+        """Return side, number and limit of all units without an order; in asset markets, of one."""
         sides: list[Side] = [side for side in _SIDES if side in self._data["sides"]]
         if self._mine["profit"] is None:
             free = not self._mine["orders"] and sides
-            return [(self._here.rng.choice(sides), None)] if free else []
-        found: list[tuple[Side, Any]] = []
+            return [(self._here.rng.choice(sides), 1, None)] if free else []
+        found: list[tuple[Side, int, Any]] = []
         for side in sides:
             standing = sum(row[3] for row in self._mine["orders"] if row[1] == side)
             limits = self._mine["values" if side == "buy" else "costs"][standing:]
-            found += [(side, limit) for limit in limits]
+            begun = self._mine["bought" if side == "buy" else "sold"] + standing
+            found += [(side, unit, limit) for unit, limit in enumerate(limits, begun + 1)]
         return found
 
     async def _send(self, view: View, price: Price) -> None:
@@ -271,9 +272,10 @@ class _Seat:
             return None
         limit = self._mine["value" if side == "buy" else "cost"]
         own = next((row for row in self._mine["orders"] if row[1] == side), None)
-        return self._view_of(side, limit, None if own is None else from_plain(own[2]))
+        unit = self._mine["bought" if side == "buy" else "sold"] + 1
+        return self._view_of(side, limit, None if own is None else from_plain(own[2]), unit)
 
-    def _view_of(self, side: Side, limit: Any, own: Price | None) -> View:
+    def _view_of(self, side: Side, limit: Any, own: Price | None, unit: int) -> View:
         """Return what the trader sees who would trade a unit of that value or cost."""
         left = 1.0
         if self._seconds:
@@ -285,7 +287,7 @@ class _Seat:
             side, highest // 2 if limit is None else from_plain(limit),
             max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
             own, from_plain(self._data["tick"]), highest, left, self._data["period"],
-            self._data["period"],
+            self._data["period"], unit,
         )  # fmt: skip
 
     def _highest(self, limit: Any) -> Price:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
@@ -23,7 +24,8 @@ class ZIP:
     has no unit left. With units left it lowers it when the other side's shout was taken by somebody
     who asked for less, or when a shout of its own side failed that asked for as much or less; its
     own shout is one of these. "Its price" is what it would quote, on the market's grid. In the
-    report every trader has one limit; here the margin is the same for all of a trader's units.
+    report every trader has one limit; here each of a trader's units has a margin of its own, which
+    it learns while it is the next one to be traded, and remembers in later periods.
 
     Args:
         chance: draws the parameters, uniformly as in the program printed with the report: margin
@@ -34,12 +36,27 @@ class ZIP:
     """
 
     def __init__(self, chance: Random, relative: float = 0.05, absolute: float = 0.05) -> None:
-        self.margin = chance.uniform(0.05, 0.35)
+        self._first = chance.uniform(0.05, 0.35)
         self.rate, self.momentum = chance.uniform(0.1, 0.5), chance.uniform(0.0, 0.1)
         self._relative, self._absolute = relative, absolute
-        self._gain = 0.0
+        self._margins: dict[tuple[Side, int], float] = {}
+        self._gains: dict[tuple[Side, int], float] = {}
+        """By side and number of the unit, as soon as they are no longer those of the beginning."""
         self._last: View | None = None
         """What it saw when it last had a unit."""
+
+    @property
+    def margin(self) -> float:
+        """The margin of the unit that it trades now, or traded last; setting it is for all."""
+        return self._first if self._last is None else self._margin_of(self._last)
+
+    @margin.setter
+    def margin(self, margin: float) -> None:
+        self._first = margin
+        self._margins.clear()
+
+    def _margin_of(self, view: View) -> float:
+        return self._margins.get((view.side, view.unit), self._first)
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
@@ -66,18 +83,20 @@ class ZIP:
         return on_grid(self._price(view), view)
 
     def _price(self, view: View) -> float:
-        return float(view.limit) * (1 + self.margin if view.side == "sell" else 1 - self.margin)
+        margin = self._margin_of(view)
+        return float(view.limit) * (1 + margin if view.side == "sell" else 1 - margin)
 
     def _move(self, view: View, heard: float, up: bool, chance: Random) -> None:
         sign = 1 if up else -1
         target = heard * (1 + sign * chance.uniform(0, self._relative))
         target += sign * chance.uniform(0, self._absolute)
-        price, limit = self._price(view), float(view.limit)
+        price, limit, unit = self._price(view), float(view.limit), (view.side, view.unit)
         step = self.rate * (target - price)
-        self._gain = self.momentum * self._gain + (1 - self.momentum) * step
+        gain = self.momentum * self._gains.get(unit, 0.0) + (1 - self.momentum) * step
+        self._gains[unit] = gain
         if not limit:
             return  # no margin makes a price of a limit of nothing
-        moved = (price + self._gain) / limit
+        moved = (price + gain) / limit
         margin = moved - 1 if view.side == "sell" else 1 - moved
         if margin > 0:
-            self.margin = margin
+            self._margins[unit] = margin

@@ -12,11 +12,11 @@ from uproot_nb.market.analysis.order_events import order_event_rows, order_event
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.book import Book
-from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
-from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View
+from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View, chosen_side
 
 __all__ = ["simulate_market"]
 
@@ -40,7 +40,8 @@ def simulate_market(
     In each step one of those who still have units is drawn, all alike, and may shout one price for
     one unit. Where `rules.improvement` asks for better quotes, what is no better than the best of
     its side is not heard; the trader's own quote counts as well, so that nobody takes a quote back.
-    The same seed gives the same market. `time` counts the steps of all periods.
+    The same seed gives the same market. `time` counts the steps of all periods. A trader who has
+    both values and costs buys and sells: its `side` decides which, else a coin does.
 
     With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
     the traders send an order for each of their units without hearing of any other, as `market_bot`
@@ -91,11 +92,8 @@ class _Period:
         self._active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
         self._tick, self._highest = rules.tick, _highest(rules, values)
-        self._sides: dict[str, Side] = {
-            name: "buy" if values.values.get(name) else "sell" for name in traders
-        }
-        self._limits: dict[str, Sequence[Price]] = {
-            name: values.values.get(name) or values.costs.get(name, ()) for name in traders
+        self._limits: dict[str, dict[Side, Sequence[Price]]] = {
+            name: _limits(values, name) for name in traders
         }
 
     def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> bool:
@@ -105,7 +103,8 @@ class _Period:
         name = self._chance.choice(self._active)
         view = self._view(name, time_left)
         if view is None:
-            self._active.remove(name)
+            if not self._able(name):
+                self._active.remove(name)
             return True
         price = self._traders[name].quote(view, self._chance)
         if price is None:
@@ -129,10 +128,10 @@ class _Period:
         names = sorted(self._traders)
         self._chance.shuffle(names)
         for name in names:
-            for side, limit in self._units(name):
+            for side, unit, limit in self._units(name):
                 view = View(
                     side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
-                    self._periods,
+                    self._periods, unit,
                 )  # fmt: skip
                 price = self._traders[name].quote(view, self._chance)
                 if price is not None:
@@ -140,16 +139,15 @@ class _Period:
                         self._record(self._book.limit(name, side, price), time, rows)
         self._record(self._book.clear(), time + 1, rows)
 
-    def _units(self, name: str) -> Iterator[tuple[Side, Price]]:
-        for value in self._values.values.get(name, ()):
-            yield "buy", value
-        for cost in self._values.costs.get(name, ()):
-            yield "sell", cost
+    def _units(self, name: str) -> Iterator[tuple[Side, int, Price]]:
+        for side, limits in self._limits[name].items():
+            for unit, limit in enumerate(limits, 1):
+                yield side, unit, limit
 
     def _shout(
         self, name: str, view: View, price: Any, record: Callable[[Outcome], None]
     ) -> Outcome:
-        own = next(iter(self._book.account(name).orders.values()), None)
+        own = self._own(name, view.side)
         if own is None:
             outcome = self._book.limit(name, view.side, price)
         else:
@@ -169,21 +167,51 @@ class _Period:
             trader.observe(heard, self._view(name, time_left), self._chance)
 
     def _view(self, name: str, time_left: float) -> View | None:
-        """Return what a trader sees; None when its units are traded."""
-        book, side = self._book, self._sides[name]
-        account = book.accounts.get(name)
-        if account is None:
-            done, own = 0, None
-        else:
-            done = account.bought if side == "buy" else account.sold
-            own = next(iter(account.orders.values()), None)
-        limits = self._limits[name]
-        if done >= len(limits):
+        """Return what a trader sees; None when its units are traded.
+
+        Who has units to buy and to sell chooses, or a coin does.
+        """
+        able = self._able(name)
+        if not able:
             return None
+        side = able[0] if len(self._limits[name]) == 1 else self._chosen(name, able)
+        if side is None:
+            return None
+        book, own, unit = self._book, self._own(name, side), self._done(name, side) + 1
         return View(
-            side, limits[done], book.best_bid, book.best_ask, None if own is None else own.price,
-            self._tick, self._highest, time_left, self._period, self._periods,
+            side, self._limits[name][side][unit - 1], book.best_bid, book.best_ask,
+            None if own is None else own.price, self._tick, self._highest, time_left,
+            self._period, self._periods, unit,
         )  # fmt: skip
+
+    def _able(self, name: str) -> list[Side]:
+        """Return the sides on which a trader has units left."""
+        limits = self._limits[name]
+        return [side for side, units in limits.items() if self._done(name, side) < len(units)]
+
+    def _done(self, name: str, side: Side) -> int:
+        account = self._book.accounts.get(name)
+        if account is None:
+            return 0
+        return account.bought if side == "buy" else account.sold
+
+    def _chosen(self, name: str, able: Sequence[Side]) -> Side | None:
+        return chosen_side(self._traders[name], self._period, able, self._chance)
+
+    def _own(self, name: str, side: Side) -> Order | None:
+        account = self._book.accounts.get(name)
+        orders = () if account is None else account.orders.values()
+        return next((order for order in orders if order.side == side), None)
+
+
+def _limits(values: InducedValues, name: str) -> dict[Side, Sequence[Price]]:
+    """Return a trader's values and costs, of the sides on which there are any."""
+    found: dict[Side, Sequence[Price]] = {}
+    if values.values.get(name):
+        found["buy"] = values.values[name]
+    if values.costs.get(name) or not found:
+        found["sell"] = values.costs.get(name, ())
+    return found
 
 
 def _highest(rules: Rules, values: InducedValues) -> Price:

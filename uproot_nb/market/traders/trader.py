@@ -25,6 +25,7 @@ class View:
         tick, highest: the smallest step and the highest price allowed.
         time_left: the share of the period that is left, from 1 to 0.
         period, periods: the number of this period, from 1, and of all.
+        unit: the number of its next unit on that side in this period, from 1.
     """
 
     side: Side
@@ -37,6 +38,7 @@ class View:
     time_left: float = 1.0
     period: int = 1
     periods: int = 1
+    unit: int = 1
 
 
 @dataclass(frozen=True)

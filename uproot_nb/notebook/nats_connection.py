@@ -1,0 +1,92 @@
+"""NatsConnection: how a run reaches its gateways, by a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uproot_nb.bridge.channel import Channel
+from uproot_nb.bridge.messages import VERSION, Hello
+from uproot_nb.bridge.nats.broker import open_broker
+from uproot_nb.bridge.nats.broker_address import BrokerAddress
+from uproot_nb.bridge.nats.hub import GatewayHub
+from uproot_nb.errors import BridgeRefused, SessionElsewhere
+
+__all__ = ["NatsConnection"]
+
+Receive = Callable[[list[Any]], None]
+Gone = Callable[[], None]
+
+_PATIENCE_SECONDS = 3.0
+"""How long a run waits for the first gateway before it says so."""
+
+
+class NatsConnection:
+    """Connects a run to all gateways at a broker, and again if the broker was lost.
+
+    Args:
+        public_url: the root of participants' links; by default the first gateway's address.
+    """
+
+    has_lasting_links = True
+
+    def __init__(self, address: BrokerAddress, name: str, public_url: str = "") -> None:
+        self._address, self._name = address, name
+        self._public_url = f"{public_url.rstrip('/')}/" if public_url else ""
+        self._hub: GatewayHub | None = None
+        self.session = self.origin = ""
+        self.take_over, self.epoch = False, 0
+        self.show: Callable[[str], None] = lambda text: None
+
+    async def connect(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
+        """Return the run's channel to all gateways, and the root of the participants' site.
+
+        Raises:
+            BridgeRefused: the broker is not there, or a gateway refuses this kernel.
+        """
+        await self.disconnect()
+        broker = await open_broker(self._address, f"uproot_nb kernel {self._name}")
+        hello = Hello(
+            "", VERSION, "", self.session, self.origin, self.take_over, self.epoch,
+        )  # fmt: skip
+        self._hub = hub = GatewayHub(broker, hello, self._name, receive, gone)
+        hub.show = self.show
+        try:
+            await hub.start()
+            url = await self._find_url(hub)
+        except BaseException:
+            await self.disconnect()
+            raise
+        self._public_url = self._public_url or url
+        return hub, self._public_url
+
+    async def _find_url(self, hub: GatewayHub) -> str:
+        """Wait for a gateway; a run that knows its address goes on without one."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self._meet(hub)
+        except TimeoutError:
+            self.show(_NOBODY.format(broker=self._address.shown))
+        return self._public_url or await self._meet(hub)
+
+    async def _meet(self, hub: GatewayHub) -> str:
+        url = await hub.meet()
+        if hub.refused is not None and not url:
+            refusal = hub.refused
+            if refusal.origin:
+                raise SessionElsewhere(refusal.origin, refusal.reason)
+            raise BridgeRefused(self._address.shown, refusal.reason)
+        return url
+
+    async def disconnect(self) -> None:
+        """Send what is left, and disconnect from the broker. Idempotent."""
+        hub, self._hub = self._hub, None
+        if hub is not None:
+            await hub.close_all()
+
+
+_NOBODY = (
+    "No gateway is connected to {broker} yet. Participants come when one is: "
+    "uproot-nb gateway --bridge …, of this version of uproot_nb."
+)
