@@ -21,17 +21,17 @@ from __future__ import annotations
 from typing import Any
 
 from uproot_nb import errors
+from uproot_nb.analysis.export_formats.plain_table import plain_table, save_table
 from uproot_nb.analysis.plain_html import show_tables_as_text
-from uproot_nb.analysis.recording import Recording, open_log
 from uproot_nb.analysis.state_replay import replay
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.deprecation import Renamed, renamed_names
 from uproot_nb.engine.effects import after_commit, once
-from uproot_nb.errors import Refused, UprootError
-from uproot_nb.experiment.amounts import cu
+from uproot_nb.errors import ArmsFull, Refused, UprootError
 from uproot_nb.experiment.csv_files import append_to_csv, read_csv
 from uproot_nb.experiment.embedding import data_uri, safe
 from uproot_nb.experiment.entries import Entry
+from uproot_nb.experiment.exits import Exit
 from uproot_nb.experiment.fields import (
     BICField,
     BooleanField,
@@ -58,6 +58,8 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.experiment.live import live
+from uproot_nb.experiment.money.amounts import cu
+from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.experiment.order import (
     Between,
     Bracket,
@@ -72,13 +74,18 @@ from uproot_nb.experiment.pages import (
     Page,
     SynchronizingWait,
 )
+from uproot_nb.experiment.participation.consent import Consent
+from uproot_nb.experiment.participation.requirements import Requires
 from uproot_nb.experiment.query import F
 from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.experiment.recruiters import Cint, MTurk, Prolific, Sona
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.flow.dropouts import mark_dropout, watch_for_dropout
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.cells import install_names, remove_names
 from uproot_nb.interop.exporting import export_app
+from uproot_nb.notebook.attached.players import AttachedPlayer
+from uproot_nb.notebook.attached.run import AttachedRun, attach
 from uproot_nb.notebook.databases import runs
 from uproot_nb.notebook.magics import install_magics
 from uproot_nb.notebook.rehearsal import Rehearsal, rehearse
@@ -88,6 +95,7 @@ from uproot_nb.notebook.serve import serve
 from uproot_nb.otree.from_otree import from_otree
 from uproot_nb.realtime import chat
 from uproot_nb.realtime.author_functions import (
+    leave,
     move_to_end,
     move_to_page,
     notify,
@@ -117,21 +125,29 @@ from uproot_nb.session.model_functions import (
     get_latest_entry,
     model_exists,
 )
+from uproot_nb.session.strangers import perfect_strangers, strangers
 from uproot_nb.session.treatments import balanced
+from uproot_nb.study.recording import Recording, open_log
 from uproot_nb.templating.formatting import fmtnum, to
 from uproot_nb.version import VERSION
 
 __all__ = [
+    "ArmsFull",
+    "AttachedPlayer",
+    "AttachedRun",
     "BICField",
     "Between",
     "BooleanField",
     "BoundedChoiceField",
     "Bracket",
+    "Cint",
+    "Consent",
     "DateField",
     "DecimalField",
     "DecimalRangeField",
     "EmailField",
     "Entry",
+    "Exit",
     "F",
     "FileField",
     "FloatField",
@@ -142,12 +158,15 @@ __all__ = [
     "IBANField",
     "IntegerField",
     "LikertField",
+    "MTurk",
     "ModelIdentifier",
     "NoshowPage",
     "Page",
+    "Payment",
     "Player",
     "PlayerContext",
     "PlayerIdentifier",
+    "Prolific",
     "RadioField",
     "Random",
     "RandomOrder",
@@ -155,12 +174,14 @@ __all__ = [
     "Refused",
     "Rehearsal",
     "Repeat",
+    "Requires",
     "Rerun",
     "Rounds",
     "Run",
     "SelectField",
     "Session",
     "SessionIdentifier",
+    "Sona",
     "StringField",
     "SynchronizingWait",
     "TextAreaField",
@@ -170,6 +191,7 @@ __all__ = [
     "add_to_group",
     "after_commit",
     "append_to_csv",
+    "attach",
     "balanced",
     "chat",
     "create_group",
@@ -184,6 +206,7 @@ __all__ = [
     "get_entries",
     "get_field",
     "get_latest_entry",
+    "leave",
     "live",
     "load_app",
     "mark_dropout",
@@ -197,6 +220,8 @@ __all__ = [
     "other_in_session",
     "others_in_group",
     "others_in_session",
+    "perfect_strangers",
+    "plain_table",
     "players",
     "random_forms",
     "read_csv",
@@ -210,10 +235,12 @@ __all__ = [
     "room",
     "runs",
     "safe",
+    "save_table",
     "send_to",
     "send_to_one",
     "serve",
     "spawn",
+    "strangers",
     "to",
     "uuid",
     "watch_for_dropout",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
 __all__ = [
+    "AlreadyPaid",
+    "AmbiguousLabel",
+    "AttachFailed",
+    "BadAction",
+    "BadAddress",
     "BadApp",
     "BadArguments",
     "BadEntry",
@@ -11,14 +20,20 @@ __all__ = [
     "BadLanguageFile",
     "BadMarket",
     "BadPage",
+    "BadPayment",
+    "BadPayoff",
     "BridgeRefused",
     "BridgeSilent",
+    "ClaimLost",
     "ClosedRun",
     "CopiedLog",
     "CorruptLog",
+    "Forbidden",
     "ForeignJournal",
     "FrozenCode",
+    "LackingPrivilege",
     "LockedPlace",
+    "LogAway",
     "LogBusy",
     "LostEvents",
     "MissingName",
@@ -32,10 +47,16 @@ __all__ = [
     "OrderRefused",
     "Refused",
     "ReservedName",
+    "SessionClosed",
     "SessionElsewhere",
+    "SessionExists",
     "SessionTaken",
+    "SimulationsInterrupted",
     "StalePage",
+    "TooManyAtOnce",
+    "UnfinishedErasure",
     "UnfitPlace",
+    "UnknownAction",
     "UnknownField",
     "UnknownModel",
     "UnknownPlayer",
@@ -76,6 +97,23 @@ class BadMarket(UprootError):
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
         super().__init__(f"{what}\n{remedy}")
+
+
+class SimulationsInterrupted(KeyboardInterrupt):
+    """`simulate_markets` was interrupted; what is done is in `result`.
+
+    In the next cell it is `sys.last_value.result`.
+    """
+
+    def __init__(self, result: Any, done: int, total: int, folder: str = "") -> None:
+        self.result, self.done, self.total = result, done, total
+        """What would have been returned, of the markets that are done; and how many those are."""
+        self.folder = folder
+        rest = (
+            "The same call goes on from there." if folder
+            else "They are in sys.last_value.result. With folder=…, the same call would go on."
+        )  # fmt: skip
+        super().__init__(f"{done} of {total} markets are done. {rest}")
 
 
 class StepInterrupted(UprootError):
@@ -127,6 +165,25 @@ class BadPage(UprootError):
         self.page, self.what, self.remedy, self.where = page, what, remedy, where
         place = f" ({where})" if where else ""
         super().__init__(f"{page}{place}: {what}\n{remedy}")
+
+
+class ArmsFull(UprootError):
+    """Every arm of a treatment has as many players as its cap allows; nobody was given one."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"balanced(key={key!r}): every arm is full.\n"
+            'Catch ArmsFull, and let the player go: leave(player, "full").'
+        )
+
+
+class BadExit(UprootError):
+    """An exit makes no sense; the message names it and the remedy."""
+
+    def __init__(self, exit: str, what: str, remedy: str) -> None:
+        self.exit, self.what, self.remedy = exit, what, remedy
+        super().__init__(f"The exit {exit}: {what}\n{remedy}")
 
 
 class BadApp(UprootError):
@@ -244,6 +301,50 @@ class Unstorable(UprootError, TypeError):
         return Unstorable(self.value_type, self.reason, field)
 
 
+class NoStrangersLeft(UprootError):
+    """Players cannot be matched any more without somebody meeting somebody again."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what}\nPlay fewer rounds, or bring more players; strangers() lets people meet again."
+        )
+
+
+class BadPayoff(UprootError, ValueError):
+    """Something was assigned to `player.payoff` that is no number."""
+
+    def __init__(self, subject: str, value: object) -> None:
+        self.subject, self.value = subject, value
+        super().__init__(
+            f"{subject}.payoff cannot be {value!r:.200}: it is no finite number.\n"
+            "Assign a number, such as 12.5 or \"12.50\"; 'del player.payoff' removes a payoff."
+        )
+
+
+class BadPayment(UprootError):
+    """A payment rule makes no sense, or somebody cannot be paid by it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}\n{remedy}")
+
+
+class AlreadyPaid(UprootError):
+    """Somebody is to be marked as paid who is."""
+
+    def __init__(
+        self, player: str, amount: str, currency: str, time: float, called: str = ""
+    ) -> None:
+        self.player, self.amount, self.currency, self.time = player, amount, currency, time
+        when = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        super().__init__(
+            f"{called or player} is marked as paid since {when} UTC: {amount} {currency}.\n"
+            "Nobody is paid twice, and nobody was marked now. Leave them out; or, if the money "
+            "never went out, run.mark_unpaid(player)."
+        )
+
+
 class WrongRecipient(UprootError, TypeError):
     """A push was addressed to something that is not a player."""
 
@@ -264,6 +365,23 @@ class UnknownPlayer(UprootError, KeyError):
 
     def __str__(self) -> str:
         return f"There is no player {self.key!r} in {self.where}.\nrun.links lists all players."
+
+
+class AmbiguousLabel(UprootError, LookupError):
+    """Several players have the label by which one was named.
+
+    Attributes:
+        label: the label.
+        names: the names of the players.
+    """
+
+    def __init__(self, label: str, names: Sequence[str]) -> None:
+        self.label, self.names = label, tuple(names)
+        shown = ", ".join(names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        super().__init__(
+            f"Several players have the label {label!r}: {shown}{more}.\nGive one of these names."
+        )
 
 
 class UnknownModel(UprootError, LookupError):
@@ -288,11 +406,49 @@ class NoEntries(UprootError, LookupError):
 class SessionTaken(UprootError):
     """Another kernel is serving the session; a session has one writer."""
 
+    def __init__(self, session: str, path: str, writer: str = "") -> None:
+        self.session, self.path, self.writer = session, path, writer
+        who = f" ({writer})" if writer else ""
+        super().__init__(
+            f"The session '{session}' in {path} is being served by another kernel{who}.\n"
+            "Close it there (run.close()) or shut that kernel down, or serve under another name."
+        )
+
+
+class ClaimLost(SessionTaken):
+    """Another kernel has taken the session over; this one commits and publishes nothing more."""
+
+    def __init__(self, session: str, path: str, writer: str) -> None:
+        self.session, self.path, self.writer = session, path, writer
+        UprootError.__init__(
+            self,
+            f"The session '{session}' in {path} was taken over by {writer or 'another kernel'}.\n"
+            "This run has stopped: nothing of it is committed or shown any more. What was "
+            "acknowledged before is in the database.",
+        )
+
+
+class SessionExists(UprootError):
+    """A program executes the notebook, and would go on with a session as if it were served."""
+
+    def __init__(self, session: str, path: str, runner: str) -> None:
+        self.session, self.path, self.runner = session, path, runner
+        super().__init__(
+            f"This notebook is being executed by {runner}, and the session '{session}' is in "
+            f"{path} already: its participants would come here, until the kernel ends.\n"
+            f"To look at its data, use open_log({path!r}, {session!r}). To begin another session, "
+            "give another name. To go on with this one all the same: serve(..., take_over=True)."
+        )
+
+
+class SessionClosed(UprootError):
+    """The kernel that served a session has closed it, so nobody is to take it over."""
+
     def __init__(self, session: str, path: str) -> None:
         self.session, self.path = session, path
         super().__init__(
-            f"The session '{session}' in {path} is being served by another kernel.\n"
-            "Close it there (run.close()) or shut that kernel down, or serve under another name."
+            f"The session '{session}' in {path} was closed by the kernel that served it.\n"
+            "There is nothing to take over. Start the command again to open the session again."
         )
 
 
@@ -320,11 +476,11 @@ class NotALog(UprootError):
 class CorruptLog(UprootError):
     """A log file is damaged, and its journal cannot repair it."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, remedy: str = "") -> None:
         self.path, self.reason = path, reason
         super().__init__(
             f"{path} is damaged: {reason}.\n"
-            "Make a copy of the file, then try 'sqlite3 FILE .recover' on the copy."
+            + (remedy or "Make a copy of the file, then try 'sqlite3 FILE .recover' on the copy.")
         )
 
 
@@ -368,6 +524,26 @@ class LogBusy(UprootError):
         )
 
 
+class UnfinishedErasure(UprootError):
+    """Somebody's data are to be erased, and the file may still have bytes of them.
+
+    If *is_hidden*, no table and no reader shows them any more; else all is as it was.
+    """
+
+    def __init__(self, path: str, reason: str, is_hidden: bool = True) -> None:
+        self.path, self.reason, self.is_hidden = path, reason, is_hidden
+        left = (
+            f"The data are erased from every table of {path}, but their old bytes may still be in "
+            f"the file: {reason}."
+            if is_hidden
+            else f"The data are still in {path}, which could not be written: {reason}."
+        )
+        super().__init__(
+            f"{left}\nErase again once the disk has space and nobody else uses the file; "
+            "if the erasure has begun, the next serve of the session does so, too."
+        )
+
+
 class NoSuchPlace(UprootError, FileNotFoundError):
     """The file or the folder of a log does not exist."""
 
@@ -402,15 +578,100 @@ class UnfitPlace(UprootError, OSError):
         )
 
 
-class FrozenCode(UprootError):
-    """A page was redefined while the session is served with code="frozen"."""
+class BadAddress(UprootError, ValueError):
+    """An address of a database cannot be read; it is not shown, as it may have a password in it."""
 
-    def __init__(self, page: str, session: str) -> None:
-        self.page, self.session = page, session
-        super().__init__(
-            f"{page} was redefined, but the session '{session}' is served with code=\"frozen\".\n"
-            'The old code remains in use. To change it, close the run and serve with code="live".'
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        UprootError.__init__(
+            self,
+            f"The address of the database cannot be used: {reason}.\n"
+            "Write it as postgresql://USER@HOST:PORT/DATABASE, and characters such as @ / : ? # "
+            "within a name or password as %40 %2F %3A %3F %23.",
         )
+
+
+class LogAway(UprootError):
+    """A database cannot be reached, or cannot be written just now; it is tried again."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"The database {path} cannot be used just now: {reason}.\n"
+            "Look whether it runs, takes connections, and has room on its disk."
+        )
+
+
+class LackingPrivilege(UprootError, PermissionError):
+    """The role by which a database is used may not do what was asked of it."""
+
+    def __init__(self, path: str, what: str, reason: str) -> None:
+        self.path, self.what, self.reason = path, what, reason
+        UprootError.__init__(
+            self,
+            f"The role of {path} may not {what}: {reason}.\n"
+            "Use another role, or let the database's administrator grant it: docs/postgresql.md "
+            "has the commands.",
+        )
+
+
+class FrozenCode(UprootError):
+    """A page was redefined while the session is frozen."""
+
+    def __init__(self, page: str, session: str, headless: bool = False) -> None:
+        self.page, self.session = page, session
+        option = " Or start it with `uproot-nb run --editable`." if headless else ""
+        super().__init__(
+            f"{page} was redefined, but the session '{session}' is frozen: the old code remains "
+            f"in use.\nTo use the new code, call run.thaw(), and run this cell again.{option}"
+        )
+
+
+class Forbidden(UprootError):
+    """Somebody who only looks wants to steer."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            "A viewer looks and does not steer.\nAsk for a steward's access; nothing was done."
+        )
+
+
+class UnknownAction(UprootError):
+    """There is no action of that name."""
+
+    def __init__(self, what: str, known: Iterable[str]) -> None:
+        self.what = what
+        super().__init__(f"There is no action {what!r}.\nThere are {', '.join(known)}.")
+
+
+class AttachFailed(UprootError):
+    """A run elsewhere was not looked at or steered: its server refuses, or gives no answer.
+
+    Attributes:
+        status: the HTTP status; 0 without an answer.
+        is_ours: whether the sentence is one of uproot_nb's server.
+    """
+
+    def __init__(self, sentence: str, status: int = 0, is_ours: bool = False) -> None:
+        self.status, self.is_ours = status, is_ours
+        super().__init__(sentence)
+
+
+class TooManyAtOnce(UprootError):
+    """Something is asked for while others who asked before take up all there is."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what}, and that is the limit.\nAsk again later.")
+
+
+class BadAction(UprootError, ValueError):
+    """An action was given arguments that it does not take; nothing was done."""
+
+    def __init__(self, what: str, problem: str, remedy: str) -> None:
+        self.what, self.problem, self.remedy = what, problem, remedy
+        super().__init__(f"{what}: {problem}; nothing was done.\n{remedy}")
 
 
 class ClosedRun(UprootError):
@@ -452,3 +713,17 @@ class BridgeSilent(BridgeRefused):
 
     def _words(self) -> str:
         return f"The participant server at {self.address} does not answer: {self.reason}"
+
+
+class BrokerSilent(BridgeSilent):
+    """No NATS server answers at the bridge's address."""
+
+    def _words(self) -> str:
+        return f"No NATS server answers at {self.address}: {self.reason}"
+
+
+class BrokerRefused(BridgeRefused):
+    """The NATS server does not admit us."""
+
+    def _words(self) -> str:
+        return f"The NATS server at {self.address} does not admit us: {self.reason}"
