@@ -1,7 +1,7 @@
 # make demo   robots trade in a notebook's double auction; nobody at the keyboard
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
-# make quick  lint, types and the short tests: before each commit (two minutes)
+# make quick  lint, types and the short tests: before each commit (a minute and a half)
 # make test   everything that is checked before a change is accepted (twenty minutes)
 # make test-lowest   the unit tests with the oldest packages that setup.cfg allows
 # make test-3.13     the unit tests on Python 3.13, where there is one
@@ -26,8 +26,11 @@ FOLDERS := --ignore tests/browser --ignore tests/notebooks
 UNITS := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis"
 QUICK := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis and not long"
 
-.PHONY: chaos demo lab docs quick test test-all test-lowest test-3.13 mutants
-.PHONY: bench conformance lint vendor clean browser proxy
+# Old releases warn of what newer ones have changed.
+OLD := -W ignore::DeprecationWarning -W ignore::FutureWarning
+
+.PHONY: chaos demo lab docs quick short test test-all test-lowest test-3.13 mutants
+.PHONY: bench conformance lint vendor clean browser proxy r postgres hub
 .DEFAULT_GOAL := demo
 
 demo: .venv/demo
@@ -36,21 +39,24 @@ demo: .venv/demo
 lab: .venv/lab
 	$(BIN)/python tools/lab.py
 
-quick: lint
+quick: .venv/installed
+	$(MAKE) --jobs=2 --output-sync lint short
+
+short: .venv/installed
 	$(BIN)/python -m pytest $(QUICK)
 
 docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
-test: lint browser proxy
+test: lint browser proxy r postgres hub
 	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
-test-all: lint browser proxy
+test-all: lint browser proxy r postgres hub
 	$(BIN)/python -m pytest $(CROWDED)
 
 test-lowest:
 	bash tools/prepare.sh lowest
-	.venv-lowest/bin/python -m pytest $(UNITS)
+	.venv-lowest/bin/python -m pytest $(UNITS) $(OLD)
 
 test-3.13:
 	bash tools/prepare.sh 3.13
@@ -81,6 +87,15 @@ browser:
 
 proxy:
 	bash tools/prepare.sh proxy
+
+r:
+	bash tools/prepare.sh r
+
+postgres:
+	bash tools/prepare.sh postgres
+
+hub: .venv/installed
+	bash tools/prepare.sh hub
 
 # The demo needs neither JupyterLab nor linters, type checkers, browsers' drivers and MkDocs.
 .venv/demo: setup.cfg pyproject.toml tools/prepare.sh

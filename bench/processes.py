@@ -63,6 +63,11 @@ class Process:
             return False
         return True
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._started.poll() is not None
+
     def last_words(self) -> str:
         """Return the end of what the program wrote."""
         return self.output.read_text(errors="replace")[-1500:].strip()

@@ -86,6 +86,13 @@ _MEASURES: dict[str, str] = {
         for count in (FEW, MANY)
     },
     "a player of 5,000, of one of 1,000": "… all of this for one player of 5,000, of one of 1,000",
+    "simulated markets per second": "markets of 12 ZI-C traders (200 steps), one core: markets/s",
+    "simulated markets on two cores by processes, of one core": "… two processes, of one core's "
+    "speed",
+    "simulated markets on two cores by Dask, of one core": "… two workers of Dask, of one core's "
+    "speed",
+    "ms a task of a process pool": "… what a task of a process pool costs, ms",
+    "ms a task of Dask": "… what a task of Dask costs, ms",
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",
     "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",

@@ -26,11 +26,13 @@ from measures import (
     books,
     crowds,
     forms,
+    gateways,
     imports,
     latency,
     models,
     monitor,
     opening,
+    simulations,
     sockets,
     tables,
     throughput,
@@ -65,7 +67,9 @@ _ALONE = (
     "books",
     "crowds",
     "monitor",
+    "gateways",
     "imports",
+    "simulations",
 )
 
 
@@ -79,6 +83,7 @@ class Plan:
     spare: int
     repeats: int
     events: int
+    markets: int
     only: frozenset[str]
     systems: frozenset[str]
 
@@ -111,6 +116,12 @@ class Bench:
             "crowds": lambda: crowds.measure(self.folder, self.plan.repeats, self.figures),
             "books": lambda: books.measure(self.folder, self.plan.repeats, self.figures),
             "monitor": lambda: monitor.measure(
+                self.folder, self.plan.repeats, self.plan.seconds, self.figures
+            ),
+            "simulations": lambda: simulations.measure(
+                self.folder, self.plan.markets, self.figures
+            ),
+            "gateways": lambda: gateways.measure(
                 self.folder, self.plan.repeats, self.plan.seconds, self.figures
             ),
             "imports": lambda: imports.measure(self.folder, 2 * self.plan.repeats, self.figures),
@@ -258,6 +269,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         spare=0 if options.quick else 2,
         repeats=1 if options.quick else 3,
         events=1_000_000,
+        markets=160 if options.quick else 2_000,
         only=_chosen(options.only, everything),
         systems=_chosen(options.systems, tuple(_STARTS)),
     )

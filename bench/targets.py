@@ -81,9 +81,9 @@ def _append_growth(figures: Figures) -> float | None:
     return figures.ratio(("µs for the last appends", _OURS), ("µs for the first appends", _OURS))
 
 
-def _watched(figures: Figures) -> float | None:
-    names = ("calls per second, a monitor watches", "calls per second, nobody watches")
-    return figures.ratio(*((name, _OURS) for name in names))
+def _watched(by: str) -> Callable[[Figures], float | None]:
+    names = (f"calls per second, {by}", "calls per second, nobody watches")
+    return lambda figures: figures.ratio(*((name, _OURS) for name in names))
 
 
 def _sleeping_against_idle(figures: Figures) -> float | None:
@@ -135,11 +135,24 @@ TARGETS = (
     Target("market commands per second, each in the log",
            _median("logged market commands per second"), 5_000, True, places=0),
     Target("calls of 500 participants while a monitor watches, of those while none does",
-           _watched, 0.95, True, places=3),
+           _watched("a monitor watches"), 0.95, True, places=3),
+    Target("calls of 500 participants while three pages watch, of those while nobody does",
+           _watched("three pages watch"), 0.95, True, places=3),
     Target("memory of a connected participant in the server", _median("kB a socket"),
            25, False, " kB", 1),
     Target("all that is done to all players, for one of 5,000, of one of 1,000",
            _median("a player of 5,000, of one of 1,000"), 2, False),
+    *(Target(f"simulated markets on two cores by {what}, of one core's",
+             _median(f"simulated markets on two cores by {what}, of one core"), 1.8, True)
+      for what in ("processes", "Dask")),
+    Target("echoes per second by a gateway, of those without one",
+           _ratio("echo by a gateway", _OURS, "echo without a gateway"), 0.6, True),
+    Target("one participant at a gateway, p50", _median("p50 by a gateway"), 0.8, False, " ms", 3),
+    Target("deliveries per processor second of a gateway, of the single server's",
+           _ratio("deliveries per processor second of a gateway", _OURS,
+                  "deliveries per processor second of the server"), 0.9, True),
+    Target("the kernel's processor time for a push to 10,000 at four gateways, of one to 100",
+           _ratio("µs for a push to 10000", _OURS, "µs for a push to 100"), 1.5, False),
     Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),
            0.25, False, " s"),
 )  # fmt: skip

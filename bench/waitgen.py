@@ -75,6 +75,8 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     crowd = [Arrival(url) for url in job["urls"]]
     for arrival in crowd:
         await arrival.browser.open(arrival.browser.url)
+        if not _START.search(arrival.browser.html):
+            await arrival.browser.post({})  # a personal link's first page
     gc.collect()
     gc.freeze()
     drawn, start = random.Random(job["seed"]), time.perf_counter() + 0.5

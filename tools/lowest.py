@@ -9,8 +9,9 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 
-OPTIONAL = ("export", "fast", "iban", "parquet", "wtforms")
+OPTIONAL = ("data", "export", "fast", "iban", "metrics", "nats", "parquet", "postgres", "wtforms")
 """The extras that the package itself imports."""
+_REQUIREMENT = re.compile(r"^([\w-]+)(?:\[\w+\])?>=([^,\s]+)", re.MULTILINE)
 
 
 def lowest(text: str) -> Iterator[str]:
@@ -19,7 +20,7 @@ def lowest(text: str) -> Iterator[str]:
     setup.read_string(text)
     extras = setup["options.extras_require"]
     lines = [setup["options"]["install_requires"], *(extras[name] for name in OPTIONAL)]
-    for name, bound in re.findall(r"^([\w-]+)>=([^,\s]+)", "\n".join(lines), re.MULTILINE):
+    for name, bound in _REQUIREMENT.findall("\n".join(lines)):
         yield f"{name}=={bound}"
 
 

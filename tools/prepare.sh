@@ -7,7 +7,10 @@
 #   bash tools/prepare.sh lowest         .venv-lowest, with the oldest packages that setup.cfg allows
 #   bash tools/prepare.sh 3.13           .venv-3.13, on that Python, if there is one
 #   bash tools/prepare.sh browser        Chromium, from the system's packages
-#   bash tools/prepare.sh proxy          nginx, from there, for the tests of the manual's block
+#   bash tools/prepare.sh proxy          nginx and Caddy, from there, for the tests of deploy/
+#   bash tools/prepare.sh r              R, from there, for the tests of an export's read.R
+#   bash tools/prepare.sh postgres       PostgreSQL, from there, for the tests of logs in a database
+#   bash tools/prepare.sh hub            a JupyterHub's proxy, by npm, for the tests behind a Hub
 #
 # What apt is not allowed to install is asked for in a sentence.
 
@@ -129,13 +132,47 @@ prepare_browser() {
     if [ -n "${CI:-}" ]; then exit 1; fi
 }
 
-has_proxy() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null; }
+has_proxy() {
+    local PATH="$PATH:/usr/sbin:/usr/local/sbin"
+    command -v nginx >/dev/null && command -v caddy >/dev/null
+}
 
 prepare_proxy() {
     has_proxy && return
-    install_packages nginx-light || true
+    install_packages nginx-light caddy openssl || true
     has_proxy && return
-    say "There is no nginx, and apt may not install it: the tests behind a proxy are skipped."
+    say "There is no nginx or Caddy, and apt may not install them: the tests behind a proxy are skipped."
+}
+
+# r-base-core is R without the recommended packages: read.R needs none of them.
+prepare_r() {
+    command -v Rscript >/dev/null && return
+    install_packages r-base-core || true
+    command -v Rscript >/dev/null && return
+    say "There is no R, and apt may not install it: the tests that run read.R are skipped."
+}
+
+has_postgres() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null; }
+
+# The tests start servers of their own, and leave the one that the package makes alone.
+prepare_postgres() {
+    has_postgres && return
+    install_packages postgresql || true
+    has_postgres && return
+    say "There is no PostgreSQL, and apt may not install it: the tests of logs in it are skipped."
+    if [ -n "${CI:-}" ]; then exit 1; fi
+}
+
+has_hub() { [ -x .venv/lib/hub/node_modules/.bin/configurable-http-proxy ]; }
+
+# The Hub itself is one of the packages that tests need; its proxy is a program for Node.
+prepare_hub() {
+    has_hub && return
+    command -v npm >/dev/null || install_packages npm || true
+    npm install --silent --no-audit --no-fund --prefix .venv/lib/hub configurable-http-proxy@4.6.3 >&2 || true
+    has_hub && return
+    say "There is no npm, or it may not install the Hub's proxy: the tests behind a Hub are skipped."
+    if [ -n "${CI:-}" ]; then exit 1; fi
 }
 
 case "${1:-}" in
@@ -146,5 +183,8 @@ case "${1:-}" in
     3.*) prepare_version "$1" ;;
     browser) prepare_browser ;;
     proxy) prepare_proxy ;;
-    *) say "usage: bash tools/prepare.sh demo|lab|environment|lowest|3.13|browser|proxy"; exit 2 ;;
+    r) prepare_r ;;
+    postgres) prepare_postgres ;;
+    hub) prepare_hub ;;
+    *) say "usage: bash tools/prepare.sh demo|lab|environment|lowest|3.13|browser|proxy|r|postgres|hub"; exit 2 ;;
 esac

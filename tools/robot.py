@@ -16,6 +16,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 __all__ = ["CallRefused", "Event", "LineLost", "Robot"]
 
 Event = dict[str, Any]
+_BEGIN = b'name="_uproot_begin"'
+"""What the first page of a personal link posts."""
 _START = re.compile(r'<script[^>]*\bid="uproot-page"[^>]*>(.*?)</script>', re.DOTALL)
 
 
@@ -68,6 +70,9 @@ class Robot:
     async def open(self) -> None:
         """Get the page, then connect from where it says."""
         response = await AsyncHTTPClient().fetch(self.link, request_timeout=60.0)
+        if _BEGIN in response.body:
+            begin = {"method": "POST", "body": "_uproot_begin=1", "follow_redirects": True}
+            response = await AsyncHTTPClient().fetch(self.link, request_timeout=60.0, **begin)
         found = _START.search(response.body.decode("utf-8"))
         if found is None:
             raise LookupError(f"{self.name}: the page does not say where it starts from")

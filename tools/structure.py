@@ -22,6 +22,8 @@ MEDIAN_REACH = 6
 FILES_PER_FOLDER = 25
 
 Graph = dict[str, set[str]]
+Import = tuple[ast.Import | ast.ImportFrom, bool]
+"""An import, and whether only a type checker runs it."""
 
 
 @dataclass
@@ -43,8 +45,9 @@ def read_package(package: Path = PACKAGE) -> list[Module]:
     found = [_read(path, package) for path in sorted(package.rglob("*.py"))]
     names = {module.name for module in found}
     for module in found:
-        run = set(_targets(module.tree, names, typing=False)) - {module.name}
-        typed = set(_targets(module.tree, names, typing=True)) - {module.name}
+        imports = list(_imports(module.tree, False))
+        run = set(_targets(imports, names, typing=False)) - {module.name}
+        typed = set(_targets(imports, names, typing=True)) - {module.name}
         module.imports, module.typing_only = run | typed, typed - run
     return found
 
@@ -56,9 +59,9 @@ def _read(path: Path, package: Path) -> Module:
     return Module(name, path, len(text.splitlines()), ast.parse(text))
 
 
-def _targets(tree: ast.Module, names: set[str], *, typing: bool) -> Iterator[str]:
+def _targets(imports: Iterable[Import], names: set[str], *, typing: bool) -> Iterator[str]:
     """Yield the modules in *names* that are imported at run time, or for type checkers only."""
-    for node, typed in _imports(tree, False):
+    for node, typed in imports:
         if typed is not typing:
             continue
         if isinstance(node, ast.Import):
@@ -72,8 +75,10 @@ def _targets(tree: ast.Module, names: set[str], *, typing: bool) -> Iterator[str
                     yield str(node.module)
 
 
-def _imports(node: ast.AST, typed: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def _imports(node: ast.AST, typed: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # nothing is imported in the middle of a statement
         if isinstance(child, (ast.Import, ast.ImportFrom)):
             yield child, typed
         elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):

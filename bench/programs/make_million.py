@@ -1,4 +1,4 @@
-"""Make a log of a million changes: 200 players, twenty fields, numbers and texts."""
+"""Make a log of a million changes: 200 players, twenty fields, numbers and texts, ten rounds."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import sys
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.places import open_place
 from uproot_nb.log.state import State
 from uproot_nb.session.journal import SNAPSHOT_AFTER
 
 _SESSION, _PLAYERS, _FIELDS, _BATCH = "million", 200, 20, 5_000
+_CHANGES_A_ROUND = 500
 
 
 def main(database: str, length: int) -> None:
     """Append the events, and snapshots as a run takes them; the players join first."""
-    log, codec = SqliteLog(database), Codec()
+    log, codec = open_place(database), Codec()
     state, snapshot = State(codec), 0
     log.claim(_SESSION)
     batch = [_joined(codec, number) for number in range(1, _PLAYERS + 1)]
@@ -44,8 +45,15 @@ def _joined(codec: Codec, number: int) -> Event:
 
 
 def _changed(seq: int) -> Event:
+    done = seq // _PLAYERS - 1
+    if done % _CHANGES_A_ROUND == 0:
+        return _event(seq, "set", _player(seq), "round", str(done // _CHANGES_A_ROUND + 1))
     value = f'"value-{seq:09d}"' if seq % 2 else str(seq)
-    return _event(seq, "set", f"player/p{seq % _PLAYERS:04d}", f"field{seq % _FIELDS}", value)
+    return _event(seq, "set", _player(seq), f"field{seq % _FIELDS}", value)
+
+
+def _player(seq: int) -> str:
+    return f"player/p{seq % _PLAYERS:04d}"
 
 
 def _event(seq: int, kind: str, subject: str, field: str, value: str) -> Event:

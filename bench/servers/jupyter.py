@@ -30,7 +30,7 @@ class JupyterServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._token = secrets.token_urlsafe()
+        self.token = secrets.token_urlsafe()
         self._kernels: list[Kernel] = []
         port, self._runtime = free_port(), folder / "runtime"
         self._url = f"http://127.0.0.1:{port}"
@@ -46,7 +46,7 @@ class JupyterServer:
                 "--ServerApp.ip=127.0.0.1",
                 f"--ServerApp.port={port}",
                 "--ServerApp.port_retries=0",
-                f"--IdentityProvider.token={self._token}",
+                f"--IdentityProvider.token={self.token}",
                 f"--ServerApp.root_dir={folder}",
                 "--ServerApp.jpserver_extensions={'uproot_nb': True}",
                 f"--UprootNB.participant_port={free_port()}",
@@ -60,6 +60,10 @@ class JupyterServer:
             self.close()
             raise
 
+    def monitor(self, session: str) -> str:
+        """Return the address of the socket that the monitor's web page of *session* opens."""
+        return f"{self._url}/uproot_nb/monitor/{session}/ws".replace("http", "ws", 1)
+
     def start_kernel(self) -> Kernel:
         """Start a kernel through the REST API, so that it is the server's child."""
         identifier = json.loads(self._rest("api/kernels", b"{}"))["id"]
@@ -70,7 +74,7 @@ class JupyterServer:
         return kernel
 
     def _rest(self, path: str, data: bytes) -> str:
-        authorization = f"token {self._token}"
+        authorization = f"token {self.token}"
         return fetch(f"{self._url}/{path}", data, authorization=authorization)[1]
 
     def close(self) -> None:
@@ -88,7 +92,8 @@ class Kernel:
         self._running = ""
         self._client = BlockingKernelClient(connection_file=str(connection))
         self._client.load_connection_file()
-        self._client.start_channels()
+        # Without a heartbeat, which a busy machine misses for a second and calls death.
+        self._client.start_channels(hb=False)
         self._client.wait_for_ready(timeout=60)
         self.pid = int(self.execute("import os; print(os.getpid())"))
 

@@ -13,7 +13,7 @@ from processes import BenchError
 from servers.jupyter import JupyterServer, Kernel
 from servers.system import System, fetch
 
-__all__ = ["ARENA", "NotebookSystem", "start"]
+__all__ = ["ARENA", "NotebookSystem", "enter", "start"]
 
 ARENA = """
 from uproot_nb import *
@@ -82,6 +82,10 @@ class NotebookSystem(System):
 
     kernel: Kernel
     database: Path
+    monitor: str = ""
+    """The address of a monitor's web page's socket."""
+    token: str = ""
+    """What lets somebody into Jupyter."""
     sessions: int = 0
 
     def add(self, players: int) -> list[str]:
@@ -122,6 +126,7 @@ def start(folder: Path, players: int) -> NotebookSystem:
     origin = "http" + "/".join(urls[0].split("/")[:3]).removeprefix("ws")
     system = NotebookSystem(
         "uproot_nb", origin, urls, pids, jupyter.close, kernel=kernel, database=database,
+        monitor=jupyter.monitor("bench"), token=jupyter.token,
         open_forms=lambda players: system.serve_forms(players),
     )  # fmt: skip
     return system
@@ -131,12 +136,12 @@ def _serve(kernel: Kernel, name: str, players: int, database: Path) -> list[str]
     """Serve a session from a cell, and open everybody's page."""
     names = {"run": f"run_{name}", "name": name, "players": players, "database": str(database)}
     kernel.execute(_SERVE.format(**names))
-    return [_enter(link) for link in json.loads(kernel.execute(_LINKS.format(**names)))]
+    return [enter(link) for link in json.loads(kernel.execute(_LINKS.format(**names)))]
 
 
-def _enter(link: str) -> str:
+def enter(link: str) -> str:
     """Open a player's page and return the address of the socket that its script opens."""
-    url, html = fetch(link)
+    url, html = fetch(link, b"_uproot_begin=1")
     found = _START.search(html)
     if found is None:
         raise BenchError("a page without its starting point")
