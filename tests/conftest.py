@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
 from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, sync_playwright
 from traitlets.config import Config
 
+from tests.components.postgres import postgres, postgres_cluster  # noqa: F401
 from tests.starting import starts_a_process
 from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.engine.watchdog import Watchdog
@@ -30,21 +33,43 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+# jsonschema's grammar of addresses in all alphabets, which it can do without, takes two seconds to
+# load. No test checks such an address.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # a busy machine is slow, and its code no worse for that
+
 MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a browser's path."
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes, and let the files with most of them come first.
+    """Mark the tests that start processes, and let the files that take longest come first.
 
-    `make quick` leaves these tests out. They take longest: begun last, one of
-    their files would keep one worker busy while all others have nothing left to do.
+    Those are files that ask for more than the usual time, and then those with most of
+    the marked tests, which `make quick` leaves out. Begun last, one of their files would
+    keep one worker busy while all others have nothing left to do.
     """
     starting: Counter[Path] = Counter()
+    seconds: Counter[Path] = Counter()
     for item in items:
         if isinstance(item, pytest.Function) and starts_a_process(item):
             item.add_marker("processes")
             starting[item.path] += 1
-    items.sort(key=lambda item: -starting[item.path])
+        asked = item.get_closest_marker("timeout")
+        seconds[item.path] = max(seconds[item.path], asked.args[0] if asked else 0)
+    items.sort(key=lambda item: (-seconds[item.path], -starting[item.path]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collect no garbage among tests and modules, now or later: they stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="module")

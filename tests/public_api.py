@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
-from uproot_nb import Rehearsal, Rerun, Run
+from uproot_nb import AttachedPlayer, AttachedRun, Rehearsal, Rerun, Run
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.cli import _parser
 from uproot_nb.experiment.declarations import Field
@@ -28,7 +28,10 @@ MODULES = (
     "uproot_nb", "uproot_nb.market", "uproot_nb.market.traders", "uproot_nb.testing",
     "uproot_nb.errors",
 )  # fmt: skip
-MADE_BY_US = (Entity, Participant, Protocol, Rehearsal, Rerun, Run, Served, Tables)
+MADE_BY_US = (
+    AttachedPlayer, AttachedRun, Entity, Participant, Protocol, Rehearsal, Rerun, Run, Served,
+    Tables,
+)  # fmt: skip
 """Classes whose objects authors get from functions: how they are made may change."""
 
 
@@ -107,7 +110,8 @@ def _members(name: str, owner: type) -> Iterator[tuple[str, str]]:
             {key: None for key in vars(cls).get("__annotations__", {}) if key not in found}
         )
     if issubclass(owner, Page):
-        public = {*owner.kind_attributes, *owner.kind_functions, *owner.live_methods}
+        functions = {*owner.kind_functions, *owner.kind_hooks, *owner.live_methods}
+        public = {*owner.kind_attributes, *functions}
     else:
         public = {key for key in found if not key.startswith("_")}
         if "__init__" in vars(owner) and not set(owner.__mro__) & {BaseException, *MADE_BY_US}:

@@ -6,8 +6,10 @@ import asyncio
 import itertools
 import json
 import re
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -16,16 +18,19 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from uproot_nb import Page, Run, serve
+from uproot_nb.bots.seen_page import BEGIN, asks_to_begin
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.log.state import State
 from uproot_nb.session.clock import EvenClock
 
 __all__ = [
-    "Browser", "Clocks", "Faulty", "Rejected", "plain", "serving", "set_clock", "together", "until",
-    "until_true",
+    "BEGIN_FORM", "Browser", "Clocks", "Faulty", "Rejected", "plain", "serving", "set_clock",
+    "together", "until", "until_true",
 ]  # fmt: skip
 
-PATIENCE = 10.0
+BEGIN_FORM = f"{BEGIN}=1".encode()
+"""What the first page of a personal link posts."""
+PATIENCE = 40.0
 """Seconds after which a condition that should have come true counts as failed."""
 
 
@@ -101,6 +106,8 @@ class Browser:
     """
 
     _loads = itertools.count(1)
+    begins = True
+    """Whether this is no program that only looks."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -137,7 +144,17 @@ class Browser:
         return self.html
 
     async def fetch(self, path: str = "", body: dict[str, Any] | None = None) -> HTTPResponse:
-        """Get the page, or post a form to it; redirects are not followed."""
+        """Get the page, or post a form to it; redirects are not followed.
+
+        Who is the first to come begins, as the page's script does.
+        """
+        answer = await self._ask(path, body)
+        if body is None and self.begins and asks_to_begin(answer.body or b""):
+            begun = await self._ask(path, {BEGIN: "1"})
+            return begun if begun.code != 303 else await self._ask(path, None)
+        return answer
+
+    async def _ask(self, path: str, body: dict[str, Any] | None) -> HTTPResponse:
         request = HTTPRequest(
             self.url + path,
             method="GET" if body is None else "POST",
@@ -279,6 +296,32 @@ class Faulty(MemoryLog):
             self.refused += 1
             raise OSError(28, "No space left on device")
         super().append(events)
+
+
+class Distant(Faulty):
+    """The same log, which commits on a thread of its own, as one in a database does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_commit = threading.Event()
+        self.may_commit.set()
+        self.batches: list[int] = []
+        """The sizes of what was committed."""
+        self._thread = ThreadPoolExecutor(1)
+
+    def submit(self, events: Any, done: Callable[[BaseException | None], None]) -> None:
+        """Commit on the thread, as soon as it may."""
+        self._thread.submit(self._commit, events, done)
+
+    def _commit(self, events: Any, done: Callable[[BaseException | None], None]) -> None:
+        self.may_commit.wait()
+        try:
+            self.append(events)
+        except OSError as error:
+            done(error)
+        else:
+            self.batches.append(len(events))
+            done(None)
 
 
 async def together(*calls: Awaitable[Any]) -> list[Any]:

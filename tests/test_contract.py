@@ -18,8 +18,8 @@ STATIC = Path(uproot_nb.__file__).parent / "static"
 PAGES = {
     "Page": "flow/test_flow.py::test_pages_follow_one_another_and_hooks_run_once",
     "NoshowPage": "engine/test_namespace.py::test_a_page_that_is_never_shown_runs_its_hooks",
-    "GroupCreatingWait": "flow/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
-    "SynchronizingWait": "flow/test_waits.py::test_all_here_runs_once_for_each_group_and_round",
+    "GroupCreatingWait": "flow/waiting/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
+    "SynchronizingWait": "flow/waiting/test_waits.py::test_all_here_runs_once_for_each_group_and_round",
 }
 """The types of pages."""
 
@@ -40,18 +40,23 @@ HOOKS_OF_PAGES = {
     "after_always_once": "flow/test_submitting.py::test_once_is_per_page_and_always_once_per_position",
     "timeout": "flow/test_timeouts.py::test_a_timeout_may_be_a_hook_and_none_is_none",
     "timeout_reached": "flow/test_timeouts.py::test_a_player_without_a_browser_goes_on_when_time_is_up",
-    "after_grouping": "flow/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
-    "all_here": "flow/test_waits.py::test_all_here_runs_once_for_each_group_and_round",
-    "wait_for": "flow/test_waits.py::test_wait_for_returns_the_players_to_wait_for",
+    "after_grouping": "flow/waiting/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
+    "all_here": "flow/waiting/test_waits.py::test_all_here_runs_once_for_each_group_and_round",
+    "group_size": "flow/waiting/test_grouping.py::test_treatments_with_groups_of_two_and_three_share_a_lobby",
+    "wait_for": "flow/waiting/test_waits.py::test_wait_for_returns_the_players_to_wait_for",
 }
 """What pages may say and do on the way."""
 
 ATTRIBUTES_OF_PAGES = {
     "allow_back": "flow/test_submitting.py::test_back_shows_the_page_before_and_runs_no_once_hook_again",
     "keep_values": "engine/test_namespace.py::test_answers_are_stored_for_the_next_time_the_page_is_shown",
+    "log_focus": "flow/participation/test_focus.py::test_what_happens_becomes_events_and_columns_of_page_times",
+    "ask_for_help": "realtime/test_hands.py::test_a_hand_is_up_until_the_researcher_lowers_it_and_the_page_shows_both",
+    "requires": "flow/participation/test_requirements.py::test_a_page_waits_until_the_browser_has_what_it_requires",
     "template": "templating/test_templates.py::test_a_template_on_the_class_beats_a_cell_which_beats_a_file_which_beats_the_docstring",
-    "group_size": "flow/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
-    "synchronize": "flow/test_waits.py::test_the_session_waits_for_all_places_but_not_for_dropouts",
+    "group_size": "flow/waiting/test_waits.py::test_two_hundred_who_come_at_once_are_all_grouped_once",
+    "synchronize": "flow/waiting/test_waits.py::test_the_session_waits_for_all_places_but_not_for_dropouts",
+    "timeout_exit": "flow/test_leaving.py::test_a_timeout_may_lead_to_an_exit",
 }
 """What is set on a page."""
 
@@ -129,7 +134,7 @@ DATA = {
     "along": "session/test_entities.py::test_along_goes_through_the_values_of_a_field",
     "member_id": "session/test_groups.py::test_members_know_their_group_and_each_other",
     "label": "realtime/test_rooms.py::test_a_label_becomes_the_players_and_admits_once",
-    "online": "flow/test_waits.py::test_who_has_closed_the_tab_is_not_put_into_a_group",
+    "online": "flow/waiting/test_waits.py::test_who_has_closed_the_tab_is_not_put_into_a_group",
     "settings": "session/test_entities.py::test_settings_are_read_only_with_attribute_access",
     "filter": "session/test_entity_list.py::test_filter_returns_members_for_which_all_conditions_hold",
     "find_one": "session/test_entity_list.py::test_find_one_finds_exactly_one",

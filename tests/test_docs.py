@@ -92,6 +92,8 @@ def test_the_reference_has_everything_that_scripts_see(browser: Browser, tmp_pat
     def look(url: str) -> None:
         tab = browser.new_page()
         tab.goto(url)
+        tab.wait_for_selector("#uproot-page", state="attached")  # after the one that begins
+        tab.wait_for_function("typeof uproot === 'object' && uproot.inner")
         names.extend(tab.evaluate("Object.keys(uproot)"))
         tab.close()
 

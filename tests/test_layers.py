@@ -10,16 +10,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import uproot_nb
+from uproot_nb.log.codec import Codec
+from uproot_nb.log.events import CHANGES
+from uproot_nb.log.state import State
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uproot_nb"
 
 BELOW = {
     "deprecation": set(),
     "errors": set(),
+    "executors": {"errors"},
     "version": set(),
     "languages": {"errors"},
     "experiment": {"errors"},
-    "bots": {"errors"},
+    "bots": {"errors", "executors"},
     "bridge": {"errors"},
     "templating": {"errors", "experiment", "languages"},
     "forms": {"errors", "experiment", "languages", "templating"},
@@ -31,31 +35,42 @@ BELOW = {
         "errors", "experiment", "languages", "log", "bridge", "templating", "forms", "session",
         "realtime",
     },
-    "market": {"errors", "experiment", "log", "bots", "session", "realtime"},
+    "market": {
+        "errors", "executors", "experiment", "log", "bots", "session", "realtime", "version",
+    },
     "engine": {
         "errors", "experiment", "log", "bridge", "templating", "session", "realtime", "flow",
         "version",
     },
     "analysis": {"errors", "experiment", "log", "session", "market", "version"},
     "interop": {
-        "errors", "experiment", "languages", "log", "templating", "session", "realtime", "flow",
-        "version",
+        "errors", "experiment", "forms", "languages", "log", "templating", "session", "realtime",
+        "flow", "version",
     },
     "otree": {"errors"},
+    "study": {"errors", "experiment", "languages", "log", "analysis"},
     "reruns": {
         "errors", "experiment", "log", "bridge", "session", "flow", "engine", "analysis",
-        "interop",
+        "interop", "study",
     },
-    "monitor": {"errors", "experiment", "log", "session", "flow", "engine", "analysis"},
+    "steering": {
+        "errors", "experiment", "log", "bridge", "session", "realtime", "flow", "engine",
+        "analysis", "study",
+    },
+    "monitor": {
+        "errors", "experiment", "log", "bridge", "session", "realtime", "flow", "engine",
+        "analysis", "study", "steering", "version",
+    },
     "notebook": {
         "errors", "experiment", "log", "bridge", "bots", "server", "templating", "session",
-        "realtime", "flow", "engine", "analysis", "interop", "monitor", "version",
+        "realtime", "flow", "engine", "analysis", "interop", "steering", "monitor", "study",
+        "version",
     },
     "testing": {
         "errors", "experiment", "bots", "bridge", "interop", "notebook", "reruns", "session",
     },
     "headless": {"errors", "log", "bridge", "server", "analysis", "notebook"},
-    "cli": {"errors", "log", "analysis", "headless", "notebook", "version"},
+    "cli": {"errors", "log", "analysis", "headless", "notebook", "study", "version"},
 }  # fmt: skip
 """What each floor may import, beside itself and `deprecation`; it stands above all that it names.
 
@@ -88,9 +103,15 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Walk through each file once for all rules."""
+    return list(ast.walk(parsed(path)))
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Yield the package's modules that *path* imports (also inside functions), with the line."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -101,6 +122,8 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 def functions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
     """Yield every function with its dotted name."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):
+            continue  # functions are statements
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield f"{prefix}.{node.name}", node
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -126,7 +149,7 @@ def test_imports_point_down() -> None:
     )
 
 
-MARKET = ["orderbook", "analysis", "market", "pages", "traders"]
+MARKET = ["orderbook", "analysis", "market", "pages", "traders", "simulations"]
 
 
 def room_of(name: str) -> int:
@@ -156,7 +179,7 @@ def test_no_star_is_imported() -> None:
     none(
         f"{named(path)}:{node.lineno}"
         for path in modules()
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
     )
 
@@ -261,7 +284,7 @@ def documented_methods() -> frozenset[str]:
     return frozenset(
         node.name
         for path in modules()
-        for owner in ast.walk(parsed(path))
+        for owner in nodes(path)
         if isinstance(owner, ast.ClassDef)
         for node in owner.body
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node)
@@ -288,3 +311,26 @@ def test_no_room_has_the_name_of_something_public() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     files = {path.stem for path in PACKAGE.glob("*.py")}
     assert not (rooms | files) & set(uproot_nb.__all__)
+
+
+CHANGED_BY_HAND = CHANGES | {"call"}
+"""Kinds of events whose writer changes the state itself."""
+
+
+def test_who_writes_what_the_state_is_made_of_folds_it() -> None:
+    """Otherwise the state of a run is another one than after a restart."""
+    folded = set(State(Codec())._folds) - CHANGED_BY_HAND
+    broken = [
+        f"{named(path)}:{node.lineno} writes '{kind}' without folding it"
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and _last_name(node.func) in ("write", "write_for")
+        for kind in (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+        if kind in folded and not _is_note(node)
+    ]
+    none(broken)
+
+
+def _is_note(call: ast.Call) -> bool:
+    """Whether it is an intervention at the session or a push, which no player's state has."""
+    return any(isinstance(arg, ast.Constant) and arg.value == "intervention" for arg in call.args)

@@ -8,7 +8,8 @@ from mutants import Mutation, mutated, read_mutations
 
 
 def test_there_are_sixty_and_each_has_a_name_of_its_own() -> None:
-    assert len({mutation.name for mutation in read_mutations()}) == 60
+    names = [mutation.name for mutation in read_mutations()]
+    assert len(names) == len(set(names)) >= 60
 
 
 def test_a_file_is_whole_again_after_its_mutation(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ FUNCTION_FORMS = {
     "tutorial": ["GroupCreatingWait", "SynchronizingWait", "group.players.assign("],
     "live_monitor": ["run.monitor(", "run.bots(", "run.message(", "run.view("],
     "analysis": ["open_log(", ".panel(", ".export(", "IntSlider(", ".at(seq)"],
+    "study": ["Consent(", "Payment(", "balanced(", "run.funnel", "run.payments"],
     "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
     "zero_intelligence": ["simulate_market(", '.periods["efficiency"]', "equilibrium("],
 }

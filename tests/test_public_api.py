@@ -54,7 +54,7 @@ def test_the_warning_belongs_to_the_cell_that_uses_an_old_name(shell: Any) -> No
     """IPython shows such warnings for cells, and only for cells."""
     with pytest.warns(DeprecationWarning, match="TornLog is deprecated") as seen:
         shell.run_cell("from uproot_nb.errors import TornLog")
-    assert "ipython-input" in seen[0].filename
+    assert "ipython-input" in seen.pop(DeprecationWarning).filename
 
 
 def test_every_deprecated_name_is_on_the_page_about_stability() -> None:
@@ -80,7 +80,7 @@ def test_a_deprecated_function_warns_its_caller_and_works() -> None:
         DeprecationWarning, match=r"twice\(\) is deprecated since uproot_nb 0.2"
     ) as seen:
         assert twice(3) == 6
-    assert seen[0].filename == __file__
+    assert seen.pop(DeprecationWarning).filename == __file__
 
 
 def test_a_renamed_parameter_is_taken_by_both_names_and_not_twice() -> None:
@@ -93,7 +93,7 @@ def test_a_renamed_parameter_is_taken_by_both_names_and_not_twice() -> None:
         assert twice(n=3) == 6
     with pytest.warns(DeprecationWarning, match=r"twice\(amount=...\)") as seen:
         assert twice(amount=3) == 6  # type: ignore[call-arg]
-    assert seen[0].filename == __file__
+    assert seen.pop(DeprecationWarning).filename == __file__
     with pytest.raises(TypeError, match="'amount' is the old name of 'n'"):
         twice(n=3, amount=3)  # type: ignore[call-arg]
 
@@ -110,4 +110,4 @@ def test_a_renamed_attribute_is_read_and_set_by_its_old_name() -> None:
         assert run.kinds == ("parquet",) == run.formats
     with pytest.warns(DeprecationWarning, match="use Run.formats"):
         assert Run.kinds == ("csv",)
-    assert seen[0].filename == __file__
+    assert seen.pop(DeprecationWarning).filename == __file__

@@ -19,6 +19,11 @@ RUN = """async ([where, rules]) => {
     }));
 }"""
 
+SETTLED = """async () => {
+    const moving = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(moving.map((one) => one.finished));
+}"""
+
 
 def violations(page: Page, where: str = "", *, ignore: tuple[str, ...] = ()) -> list[str]:
     """Return a text for each element that breaks a rule of axe-core; none is what we want.
@@ -30,6 +35,7 @@ def violations(page: Page, where: str = "", *, ignore: tuple[str, ...] = ()) -> 
     # evaluate() runs also where a policy of the page forbids added scripts
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(SCRIPT.read_text("utf-8"))
+    page.evaluate(SETTLED)  # in the middle of a transition, colours are nobody's choice
     rules = {rule: {"enabled": False} for rule in ignore}
     found: list[dict[str, Any]] = page.evaluate(RUN, [where, rules])
     return [_told(rule, *node) for rule in found for node in rule["nodes"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import TimeoutError as TookTooLong
 from wire_server import WireServer
+
+from tests.retrying import retry_once
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    retry_once(items, Path(__file__).parent)
 
 
 @pytest.fixture
@@ -87,3 +94,14 @@ class Visit:
 def visit(context: BrowserContext, wire: WireServer) -> Visit:
     wire.reset()
     return Visit(context, wire)
+
+
+@pytest.fixture
+def phone(browser: Browser, wire: WireServer) -> Iterator[Visit]:
+    """A look at a page on a small screen with fingers."""
+    small: Any = {"width": 375, "height": 667}
+    context = browser.new_context(viewport=small, has_touch=True, is_mobile=True)
+    context.set_default_timeout(10_000)
+    wire.reset()
+    yield Visit(context, wire)
+    context.close()

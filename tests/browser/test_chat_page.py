@@ -81,3 +81,52 @@ def test_the_researchers_messages_are_text_on_the_page_and_a_notice_where_there_
         assert violations(page) == []
         assert page.title() != "broken"
         assert list(run.chats["sender"]) == ["researcher", "player", "researcher"]
+
+
+class Helped(Page):
+    """
+    # Work
+    """
+
+    ask_for_help = True
+
+
+def test_a_hand_is_raised_by_keyboard_opens_the_thread_and_comes_down_with_the_answer(
+    context: BrowserContext,
+) -> None:
+    with serving(Helped) as run:
+        page = context.new_page()
+        page.goto(run.link(run.players[0]))
+        raising = page.get_by_role("button", name="Raise your hand")
+        expect(raising).to_have_attribute("aria-pressed", "false")
+        expect(page.locator("uproot-chat")).to_be_hidden()
+        raising.focus()
+        page.keyboard.press("Enter")
+        lowering = page.get_by_role("button", name="Lower your hand")
+        expect(lowering).to_be_focused()
+        expect(page.get_by_text("Your hand is raised.")).to_be_visible()
+        assert violations(page) == []
+        page.get_by_role("textbox").fill("Which button?")
+        page.get_by_role("textbox").press("Enter")
+        line = page.get_by_role("log", name="Messages").get_by_role("listitem")
+        expect(line).to_have_count(1)
+        run.answer(run.players[0], "The <b>green</b> one.")
+        expect(line.nth(1)).to_contain_text("The <b>green</b> one.")
+        expect(raising).to_have_attribute("aria-pressed", "false")
+        expect(page.get_by_text("Your hand is raised.")).to_be_hidden()
+        page.reload()
+        expect(line).to_have_count(2)
+        run.lower_hand(run.players[0])
+        assert run.players[0].page == "Helped"  # Enter has not sent the page's form
+
+
+def test_a_page_with_a_hidden_thread_shows_it_once_the_researcher_writes(
+    context: BrowserContext,
+) -> None:
+    with serving(Helped) as run:
+        page = context.new_page()
+        page.goto(run.link(run.players[0]))
+        expect(page.get_by_role("button", name="Raise your hand")).to_be_visible()
+        page.wait_for_function("() => document.querySelector('uproot-chat').seen")
+        run.answer(run.players[0], "Five minutes left.")
+        expect(page.get_by_role("log", name="Messages")).to_contain_text("Five minutes left.")

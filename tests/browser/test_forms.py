@@ -11,6 +11,7 @@ from axe import violations
 from markupsafe import Markup
 from playwright.sync_api import Browser, expect
 
+from tests.number_cases import NUMBER_CASES
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import (
     BICField,
@@ -245,6 +246,39 @@ def test_a_script_that_fills_a_slider_in_has_touched_it(visit: Visit) -> None:
     assert data(visit) == {"x": "7"}
 
 
+def test_fields_that_a_script_adds_later_work_as_the_others(visit: Visit) -> None:
+    page = """<div x-data="{ more: false }">
+        <button type="button" @click="more = true">More</button>
+        <template x-if="more"><div>{{ fields() }}</div></template></div>"""
+    chosen = BoundedChoiceField(label="Topics", choices=["a", "b"], max=1)
+    amount = DecimalField(label="Amount")
+    fields = {"x": EVERY_FIELD["untouched"], "amount": amount, "topics": chosen}
+    open_form(visit, fields, page, language="de")
+    visit.page.get_by_role("button", name="More").click()
+    slider = visit.page.locator("#x")
+    assert slider.evaluate("e => e.validationMessage") == "Please move the slider."
+    slider.press("ArrowRight")
+    visit.page.get_by_label("Amount").fill("2,5")
+    visit.page.get_by_label("a", exact=True).check()
+    assert data(visit) == {"x": "5.1", "amount": "2,5", "topics": "a"}
+    assert visit.page.evaluate("I('amount').valueAsNumber") == 2.5
+    assert visit.errors == []
+
+
+def test_a_group_may_get_its_boxes_later(visit: Visit) -> None:
+    page = """<div x-data="{ topics: [] }">
+        <button type="button" @click="topics = ['a', 'b']">More</button>
+        <div class="uproot-choices" data-many="1" data-too-many="Too many.">
+        <template x-for="topic in topics"><label><input type="checkbox" name="t" :value="topic">
+        <span x-text="topic"></span></label></template></div></div>{{ fields() }}"""
+    open_form(visit, {"x": DecimalField(label="x")}, page)
+    visit.page.get_by_role("button", name="More").click()
+    for topic in ("a", "b"):
+        visit.page.get_by_label(topic, exact=True).check()
+    message = visit.page.get_by_label("a", exact=True).evaluate("e => e.validationMessage")
+    assert (message, visit.errors) == ("Too many.", [])
+
+
 # ---- options --------------------------------------------------------------------------------
 
 
@@ -377,6 +411,30 @@ def test_a_number_that_a_browser_has_written_is_named(visit: Visit) -> None:
     form = make_form(fields, pairs=[(n, t) for n, t in pairs], language="de")
     assert form.validate()
     assert [str(form.data[name]) for name in "abc"] == ["1.125", "None", "2.5"]
+
+
+@pytest.mark.parametrize("language", dict.fromkeys(case[0] for case in NUMBER_CASES))
+def test_scripts_read_a_number_as_the_server_does(visit: Visit, language: str) -> None:
+    cases = [(text, number) for its, text, number in NUMBER_CASES if its == language]
+    open_form(visit, {"x": DecimalField(label="x")}, language=language)
+    got = visit.page.evaluate(
+        """(texts) => texts.map((text) => {
+            I("x").value = text;
+            return Number.isNaN(I("x").valueAsNumber) ? null : I("x").valueAsNumber;
+        })""",
+        [text for text, _ in cases],
+    )
+    for (text, number), found in zip(cases, got, strict=True):
+        assert found == (None if number is None else pytest.approx(float(number))), text
+
+
+def test_scripts_read_whole_numbers_as_the_server_does(visit: Visit) -> None:
+    open_form(visit, {"x": IntegerField(label="x")}, language="de")
+    for unclear in ("2,000", "2,0000", "2000.000"):
+        visit.page.get_by_label("x").fill(unclear)
+        assert visit.page.evaluate("Number.isNaN(I('x').valueAsNumber)")
+    visit.page.get_by_label("x").fill("2000")
+    assert visit.page.evaluate("I('x').valueAsNumber") == 2000
 
 
 TYPED = [

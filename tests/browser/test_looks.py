@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from axe import violations
 
 from uproot_nb.experiment.fields import IntegerField, RadioField
 from uproot_nb.flow.submitting import UNPROVEN
 from uproot_nb.forms.form import make_form, template_functions
-from uproot_nb.templating.texts import SCRIPT_TEXTS, TEMPLATE_TEXTS, TEXTS
+from uproot_nb.templating.texts import REQUIREMENT_TEXTS, SCRIPT_TEXTS, TEMPLATE_TEXTS, TEXTS
 
 if TYPE_CHECKING:
     from conftest import Visit
@@ -101,7 +102,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name:
     visit.open_page(shown, context, **boot)
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 320
     small = """Array.from(document.querySelectorAll(".btn, .form-control"))
-        .filter(e => e.getBoundingClientRect().height < 44).map(e => e.id)"""
+        .filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.id)"""
     assert visit.page.evaluate(small) == []
 
 
@@ -155,18 +156,19 @@ def test_every_text_is_listed_for_translation() -> None:
     """What a template or a script says without being listed would stay English for ever."""
     from uproot_nb.templating.templates import OUR_FOLDER
 
-    said = {UNPROVEN}
-    for name in ("Base", "Page", "End", "Trouble", "Wait", "Landing", "Market"):
-        text = (OUR_FOLDER / f"{name}.html").read_text("utf-8")
-        said |= {found[1] for found in re.finditer(r"""_\(["'](.+?)["']\)""", text)}
-    assert said - set(TEMPLATE_TEXTS) == set()
+    english = set(yaml.safe_load((OUR_FOLDER.parent / "languages" / "en.yml").read_text("utf-8")))
+    said, spoken = {UNPROVEN}, set()
+    for template in OUR_FOLDER.glob("*.html"):
+        found = re.finditer(r"""_\(["'](.+?)["']\)""", template.read_text("utf-8"))
+        said |= {text[1] for text in found}
+    for script in (OUR_FOLDER.parent / "static").glob("*.js"):
+        found = re.finditer(
+            r'\btext\("(.+?)"[,)]|(?:paused|closed): "(.+?)"', script.read_text("utf-8")
+        )
+        spoken |= {text[1] or text[2] for text in found}
+    assert said - english == set()
     assert set(TEMPLATE_TEXTS) - said == set()
-    spoken = set()
-    for name in ("uproot", "dialogs", "timeouts", "waiting"):
-        script = (OUR_FOLDER.parent / "static" / f"{name}.js").read_text("utf-8")
-        spoken |= {found[1] for found in re.finditer(r'\btext\("(.+?)"[,)]', script)}
-        spoken |= {found[1] for found in re.finditer(r'(?:paused|closed): "(.+?)"', script)}
-    assert spoken == set(SCRIPT_TEXTS)
+    assert spoken == {*SCRIPT_TEXTS, *REQUIREMENT_TEXTS}
     assert len(TEXTS) == len(set(TEXTS))
 
 

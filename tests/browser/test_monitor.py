@@ -3,79 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 from axe import violations
+from monitor_panel import NEWS, ROWS, Panel, keep_picture
 from playwright.sync_api import BrowserContext, Page, expect
-
-STATIC = Path(__file__).parents[2] / "uproot_nb" / "static"
-NEWS: dict[str, Any] = {
-    "op": "news", "n": 1, "total": 400, "state": "running", "errors": [], "presence": [],
-    "points": [], "everything": True, "name": "market", "join": "http://localhost/join/",
-    "qr": "data:,", "fields": [], "chart": "",
-    "players": [
-        [name, label, "Market", None, "online", None, [], f"http://localhost/{name}", at]
-        for at, (name, label) in enumerate([("abc12", "red"), ("def34", "red"), ("ghi56", "blue")])
-    ],
-}  # fmt: skip
-ROWS = [
-    [at, 1764000000.5 + at, "set", "player/abc12" if at % 2 else "session", "price", str(at * 7),
-     "abc12", "Market", "Market.bid"]
-    for at in range(1, 401)
-]  # fmt: skip
-
-
-class Panel:
-    """The panel, what it has said, and what it is told."""
-
-    def __init__(self, page: Page, width: int = 900) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.set_viewport_size({"width": width, "height": 700})
-        page.set_content("<!DOCTYPE html><body style='margin:0'><div id=el></div></body>")
-        page.add_script_tag(path=STATIC / "vendor/uplot/uPlot.iife.min.js")
-        page.add_style_tag(path=STATIC / "monitor.css")
-        page.evaluate(
-            """async (source) => {
-                const blob = new Blob([source], { type: "text/javascript" });
-                const { default: widget } = await import(URL.createObjectURL(blob));
-                window.said = [];
-                window.hears = {};
-                const model = {
-                    get: (name) => name === "kind" ? "monitor" : "mark", off() {},
-                    on: (name, act) => { hears[name] = act; },
-                    send: (message) => said.push(message),
-                };
-                widget.render({ model, el: document.getElementById("el") });
-            }""",
-            (STATIC / "monitor.js").read_text("utf-8"),
-        )
-        self.tell(NEWS)
-
-    def tell(self, message: dict[str, Any]) -> None:
-        self.page.evaluate("(message) => hears['msg:custom'](message)", message)
-
-    def said(self, op: str) -> list[dict[str, Any]]:
-        return [one for one in self.page.evaluate("said") if one["op"] == op]
-
-    def give_rows(self) -> None:
-        """Answer the last question for rows as the kernel does."""
-        asked = self.said("rows")[-1]
-        rows = ROWS[asked["a"] : asked["a"] + asked["count"]]
-        self.tell({**asked, "rows": rows, "total": len(ROWS), "found": False})
-
-    def open_events(self) -> None:
-        self.page.get_by_role("tab", name="Events").click()
-        self.give_rows()  # which tells how many there are
-        self.give_rows()
-
-    def act(self, what: str) -> Any:
-        self.page.locator(f"[data-action={what}]").click()
-        return self.page.get_by_role("alertdialog")
 
 
 @pytest.fixture
@@ -84,13 +18,6 @@ def page(context: BrowserContext) -> Page:
     page = context.new_page()
     page.clock.install()
     return page
-
-
-def keep_picture(page: Page, name: str) -> None:
-    """Keep a screenshot if a folder for them is named."""
-    folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 @pytest.mark.parametrize("width", [360, 900])
@@ -188,7 +115,7 @@ def test_what_begins_as_json_and_is_none_is_not_taken_for_words(page: Page, type
     question = panel.act("set")
     question.get_by_role("textbox").fill(typed)
     question.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("status")).to_contain_text("begins as JSON does, but is none")
+    expect(question.get_by_role("alert")).to_contain_text("begins as JSON does, but is none")
     expect(question).to_be_visible()
     assert panel.said("do") == []
 
@@ -340,7 +267,7 @@ def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page:
     page.get_by_label("Select all players").check()
     question = panel.act("advance")
     asked = panel.said("unanswered")[-1]
-    assert asked["players"] == ["abc12", "def34", "ghi56"]
+    assert asked["players"] == ["ghi56", "abc12", "def34"]  # blue, red, red
     old = {"op": "unanswered", "id": asked["id"] - 1, "gaps": [["Old", "old", "", 1]]}
     panel.tell(old)  # of a question that was answered with no
     gaps = [["Ask", "age", "", 2], ["Ask", "cash", "3", 2], ["Ask", "firm", '"Ford"', 1]]
@@ -350,7 +277,7 @@ def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page:
     keep_picture(page, "unanswered")
     question.get_by_label("Ask: cash (2)").fill("[2")
     question.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("status")).to_contain_text("close its brackets")
+    expect(question.get_by_role("alert")).to_contain_text("close its brackets")
     question.get_by_label("Ask: cash (2)").fill("2.5")
     question.get_by_label("Ask: cash (2)").press("Enter")
     said = panel.said("do")[-1]
@@ -377,6 +304,21 @@ def test_select_all_says_whether_all_are_selected(page: Page) -> None:
     page.get_by_label("Find players").fill("")
     expect(page.get_by_text("1 selected")).to_be_visible()
     expect(one).not_to_be_checked()
+    assert panel.errors == []
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_a_mark_shows_who_is_connected_by_long_polling(page: Page, width: int) -> None:
+    panel = Panel(page, width)
+    polling = ["jkl78", "", "Market", None, "online", None, [], "http://localhost/jkl78", 3]
+    panel.tell({**NEWS, "n": 2, "everything": False, "players": [[*polling, "polling"]]})
+    mark = page.locator("[data-player=jkl78] .unb-by")
+    expect(mark).to_have_text("polling")
+    expect(mark).to_have_attribute("title", re.compile("WebSockets are blocked"))
+    expect(page.locator("[data-player=abc12] .unb-by")).to_have_count(0)
+    keep_picture(page, f"polling_{width}")
+    panel.tell({**NEWS, "n": 3, "everything": False, "players": [[*polling, ""]]})
+    expect(mark).to_have_count(0)
     assert panel.errors == []
 
 
@@ -418,7 +360,7 @@ def test_chats_are_lines_of_text_that_open_to_an_input(page: Page) -> None:
     page.get_by_role("tab", name="Chats (1)").click()
     chat = page.locator("[data-chat=abc12]")
     expect(page.locator("[data-chat]")).to_have_count(2)
-    expect(chat.locator("summary")).to_contain_text("abc12 (red)")
+    expect(chat.locator("summary")).to_contain_text("red (abc12)")
     chat.locator("summary").click()
     expect(chat.get_by_role("listitem")).to_contain_text("<b>Help</b>")
     # The colours are those of Jupyter's theme, which is not here.
@@ -433,3 +375,38 @@ def test_chats_are_lines_of_text_that_open_to_an_input(page: Page) -> None:
     panel.tell({**news, "n": 4, "chats": [["abc12", [asked, [1764000001, "researcher", "Yes"]]]]})
     expect(page.get_by_role("tab", name="Chats", exact=True)).to_be_visible()
     assert panel.errors == []
+
+
+def test_players_are_acted_on_in_the_order_of_labels_whatever_was_pressed_first(page: Page) -> None:
+    """So groups of a size are made of neighbours: PC-2 before PC-10."""
+    labels = ["PC-10", "PC-2", "PC-1"]
+    given = zip(NEWS["players"], labels, strict=True)
+    players = [[row[0], label, *row[2:]] for row, label in given]
+    panel = Panel(page, news={**NEWS, "players": players})
+    for name in ("abc12", "ghi56", "def34"):
+        page.get_by_label(f"Select {name}").check()
+    question = panel.act("regroup")
+    expect(question).to_contain_text("PC-1, PC-2, PC-10")
+    question.get_by_role("textbox").fill("1")
+    question.get_by_role("button", name="Yes").click()
+    assert panel.said("do")[-1]["players"] == ["ghi56", "def34", "abc12"]
+
+
+def test_the_exits_that_are_suggested_are_those_of_the_session(page: Page) -> None:
+    panel = Panel(page, news={**NEWS, "exits": ["too_slow", "done"]})
+    page.get_by_label("Select abc12").check()
+    options = panel.act("leave").locator("option")
+    assert [one.get_attribute("value") for one in options.all()] == ["too_slow", "done"]
+
+
+def test_a_chat_names_its_participant_by_the_label(page: Page) -> None:
+    panel = Panel(page)
+    asked = [1764000000, "player", "Help"]
+    hand = [*NEWS["players"][2][:9], "", 0, False, "", "", "", "", False, 1764000000.0]
+    news = {**NEWS, "everything": False, "n": 2, "players": [hand], "chats": [["abc12", [asked]]]}
+    panel.tell(news)
+    page.get_by_role("button", name="hand up: open the chat with blue").click()
+    expect(page.get_by_label("Answer blue (ghi56)", exact=True)).to_be_focused()
+    red = page.locator("[data-chat=abc12]")
+    red.locator("summary").click()
+    expect(red.get_by_role("log", name="Messages of red (abc12)")).to_contain_text("red Help")

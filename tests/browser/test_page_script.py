@@ -428,6 +428,7 @@ def test_a_server_that_refuses_is_asked_ever_more_rarely(visit: Visit) -> None:
     visit.freeze()
     visit.page.evaluate("""() => {
         window.tries = [Date.now()];
+        window.fetch = () => Promise.reject(new Error("refused"));
         window.WebSocket = class {
             constructor() {
                 tries.push(Date.now());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe import violations
@@ -82,21 +83,60 @@ def test_a_lost_line_is_said_calmly_and_mends_itself(run: Run, page: Page) -> No
     expect(page.get_by_text("Hello!")).to_be_visible()
 
 
+def test_a_full_room_has_a_code_and_a_way_on_and_may_be_stayed_in(page: Page) -> None:
+    exits = {"full": {"url": "https://exit.example/?a=1", "code": "FULL-1"}}
+    page.clock.install()
+    page.set_viewport_size({"width": 360, "height": 740})
+    with serving(Hello, players=0, names={"exits": exits}) as run:
+        lab = run.room("lab", ["p01", "p02"], capacity=1)
+        page.goto(f"{lab.url}?label=p01")
+        page.get_by_role("button").click()
+        expect(page.get_by_text("Hello!")).to_be_visible()
+        page.goto(f"{lab.url}?label=p02")
+        expect(page.get_by_role("timer")).to_be_visible()
+        expect(page.get_by_text("FULL-1")).to_be_visible()
+        assert violations(page) == []
+        page.get_by_role("button", name="Stay on this page").click()
+        way = page.get_by_role("link", name="Continue")
+        assert way.get_attribute("href") == "https://exit.example/?a=1"
+
+
+TITLES = {
+    "wait": "One moment, please", "used": "This label has been used",
+    "full": "All places are taken", "again": "You have begun already. Go on?",
+    "preview": "This is a preview", "begun": "Somebody has already begun in this browser",
+    "several": "This link has two different labels",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("part", ["enter", "wait", "label", "used", "full"])
+@pytest.mark.parametrize(
+    "part",
+    ["enter", "wait", "label", "used", "full", "again", "preview", "begun", "several"],
+)
 def test_every_part_of_a_room_is_accessible_on_a_phone(
     run: Run, page: Page, part: str, scheme: str
 ) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})
     lab = run.room("lab", ["p01"], capacity=1, open=part != "wait")
-    if part in ("used", "full"):
+    if part in ("used", "full", "again"):
         page.goto(f"{lab.url}?label=p01")
         page.get_by_role("button").click()
         expect(page.get_by_text("Hello!")).to_be_visible()
-        run.room("lab", ["p01", "p02"], capacity=1)
-    label = {"label": "", "full": "?label=p02"}.get(part, "?label=p01")
+        wish: Any = {"used": "refuse", "again": "ask"}.get(part)
+        run.room("lab", ["p01", "p02"], capacity=1, returning=wish)
+    if part == "begun":
+        run.room("lab", returning="refuse")
+        page.goto(lab.url)
+        page.get_by_role("button").click()
+        expect(page.get_by_text("Hello!")).to_be_visible()
+    if part == "preview":
+        run.room("lab", recruiter="mturk")
+    preview = "?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE"
+    others = {"full": "?label=p02", "preview": preview, "several": "?label=p01&label=p02"}
+    label = {"label": "", "begun": "", **others}.get(part, "?label=p01")
     page.goto(lab.url + label)
-    expect(page.get_by_role("heading")).to_be_visible()
+    expect(page.get_by_role("heading")).to_have_text(TITLES.get(part, "Welcome"))
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

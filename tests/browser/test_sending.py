@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from axe import violations
 from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.running import serving
 from uproot_nb import FileField, IntegerField, Run
 from uproot_nb import Page as ExperimentPage
+
+if TYPE_CHECKING:
+    from conftest import Visit
 
 
 class Offer(ExperimentPage):
@@ -44,6 +50,7 @@ def run() -> Iterator[Run]:
 def page(context: BrowserContext, run: Run) -> Page:
     page = context.new_page()
     page.goto(run.link(run.players[0]))
+    expect(page.get_by_label("Amount")).to_be_visible()
     return page
 
 
@@ -148,6 +155,76 @@ def test_what_is_too_large_is_said_on_the_page_and_can_be_changed(page: Page) ->
     expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+def test_a_form_is_sent_for_as_long_as_the_server_is_away(visit: Visit) -> None:
+    """For half an hour, without asking so often that a server that comes back suffers."""
+    visit.freeze()
+    shown = type(
+        "Market", (), {"template": '<input name="price" aria-label="Price">', "__doc__": None}
+    )
+    visit.page.goto(visit.wire.serve(shown))
+    visit.page.clock.run_for(1)
+    visit.sees("Alpine.store('uproot').connected", True)
+    visit.page.evaluate("""() => {
+        window.tries = 0;
+        window.realFetch = window.fetch;
+        window.fetch = (where, { body } = {}) => {
+            if (body instanceof URLSearchParams) tries += 1;  // not a poll
+            return Promise.reject(new TypeError("away"));
+        };
+        window.WebSocket = class {
+            constructor() { setTimeout(() => this.onclose && this.onclose({code: 1006}), 0); }
+            close() {}
+        };
+    }""")
+    visit.wire.drop()
+    visit.sees("Alpine.store('uproot').connected", False)
+    visit.page.get_by_label("Price").fill("7")
+    visit.page.get_by_role("button", name="Next").click()
+    tried = []
+    for _ in range(30):
+        for _ in range(30):
+            visit.page.clock.run_for(2_000)
+        tried.append(visit.page.evaluate("tries"))
+    a_minute = [after - before for before, after in pairwise(tried)]
+    assert all(5 <= tries <= 13 for tries in a_minute), a_minute
+    expect(visit.page.locator("#uproot-unsent")).to_contain_text("have not arrived yet")
+    assert visit.page.get_by_label("Price").input_value() == "7"
+    visit.page.evaluate("void (window.fetch = window.realFetch)")
+    visit.page.clock.run_for(10_000)
+    visit.wire.wait_for(lambda: visit.wire.forms)
+    assert [form["price"] for form in visit.wire.forms] == ["7"]
+
+
+def test_a_reload_while_the_server_is_away_loses_nothing(visit: Visit) -> None:
+    visit.open('<input name="price" aria-label="Price">', draft={"owner": "o", "key": "k"})
+    visit.page.route("**/p/token/", lambda route: route.abort())
+    visit.page.get_by_label("Price").fill("7")
+    visit.page.get_by_role("button", name="Next").click()
+    expect(visit.page.locator("#uproot-unsent")).to_be_visible()
+    visit.page.on("dialog", lambda dialog: dialog.accept())
+    with pytest.raises(PlaywrightError):
+        visit.page.reload()
+    visit.page.unroute("**/p/token/")
+    visit.page.goto(visit.wire.url)
+    expect(visit.page.get_by_label("Price")).to_have_value("7")
+
+
+def test_a_page_from_the_browsers_cache_goes_on_sending(visit: Visit) -> None:
+    visit.open('<input name="price" aria-label="Price">')
+    failed = first_fails(visit.page, lambda route: route.abort(), times=1000)
+    visit.page.get_by_label("Price").fill("7")
+    visit.page.get_by_role("button", name="Next").click()
+    expect(visit.page.locator("#uproot-unsent")).to_be_visible()
+    visit.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+    visit.page.unroute("**/p/**")
+    visit.page.evaluate(
+        "window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+    )
+    visit.wire.wait_for(lambda: visit.wire.forms)
+    assert failed
+    assert [form["price"] for form in visit.wire.forms] == ["7"]
+
+
 def test_a_page_that_may_not_fetch_sends_its_form_as_browsers_do(
     context: BrowserContext,
 ) -> None:
@@ -163,3 +240,19 @@ def test_a_page_that_may_not_fetch_sends_its_form_as_browsers_do(
         press(page, "7")
         expect(page.get_by_role("heading", name="It is over")).to_be_visible(timeout=15_000)
         assert run.players[0].amount == 7
+
+
+def test_a_form_is_sent_again_no_sooner_than_a_busy_server_wants_it(visit: Visit) -> None:
+    visit.page.clock.install(time=0)
+    visit.wire.form_answers = [(429, {"Retry-After": "20"}, "<p>One moment, please.</p>")]
+    visit.open('<input name="price" aria-label="Price">')
+    visit.page.get_by_label("Price").fill("7")
+    visit.page.get_by_role("button", name="Next").click()
+    visit.wire.wait_for(lambda: len(visit.wire.forms) == 1)
+    visit.page.get_by_text("Your answers have not arrived yet.").wait_for()
+    visit.page.clock.fast_forward(15_000)
+    visit.page.evaluate("() => new Promise(done => uproot.invoke('none').then(done, done))")
+    assert len(visit.wire.forms) == 1
+    visit.page.clock.fast_forward(6_000)
+    visit.wire.wait_for(lambda: len(visit.wire.forms) == 2)
+    assert visit.wire.forms[1]["price"] == "7"

@@ -1,11 +1,18 @@
 """What participants see and hear of a page's deadline, and what happens when it has come."""
-# ruff: noqa: E501  (scripts read better in one line)
+# ruff: noqa: E501, RUF012  (scripts read better in one line, and as authors write)
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.running import serving, set_clock, until
+from uproot_nb import IntegerField
+from uproot_nb import Page as ExperimentPage
+from uproot_nb.flow.timeouts import RETURN_WITHIN
 
 if TYPE_CHECKING:
     from conftest import Visit
@@ -180,7 +187,10 @@ def test_a_server_that_forgets_the_deadline_gets_the_form(clocked: Visit) -> Non
     assert clocked.wire.forms == []
     clocked.page.clock.run_for(3_100)
     clocked.page.clock.resume()
-    clocked.submits({"price": "7", "_uproot_timeout": "1"})
+    clocked.wire.wait_for(lambda: clocked.wire.forms)
+    (form,) = clocked.wire.forms
+    assert (form["price"], form["_uproot_timeout"]) == ("7", "1")
+    assert int(form["_uproot_age"]) >= 23_000  # nothing was entered since the page was there
 
 
 def lose_sockets(visit: Visit) -> None:
@@ -211,6 +221,34 @@ def test_without_a_connection_it_shows_that_time_is_up_and_goes_on_later(
     clocked.page.clock.resume()
     clocked.wire.wait_for(lambda: len(clocked.wire.sockets) == 3)  # again, and on the next page
     assert [form["_uproot_timeout"] for form in clocked.wire.forms] == ["1"]
+
+
+def test_once_time_is_up_nothing_more_can_be_entered_unless_the_server_gives_time(
+    clocked: Visit,
+) -> None:
+    opened(clocked, 20_000, '<input name="price" aria-label="Price">', entered=7)
+    lose_sockets(clocked)
+    run_until_left(clocked, 0)
+    assert clocked.page.evaluate("I('uproot-form').inert") is True
+    clocked.page.evaluate(
+        """uproot.inner.happenings.dispatchEvent(new CustomEvent("clock", {
+            detail: { remaining: 5000, stopped: false } }))"""
+    )
+    assert clocked.page.evaluate("I('uproot-form').inert") is False
+
+
+def test_a_page_that_the_server_has_left_sends_what_was_entered_before_it_goes(
+    clocked: Visit,
+) -> None:
+    opened(clocked, 20_000, '<input name="price" aria-label="Price">', entered=7)
+    run_until_left(clocked, 9_000)
+    clocked.page.get_by_label("Price").fill("7")
+    run_until_left(clocked, 0)
+    clocked.wire.send({"op": "action", "action": "reload", "entered": 9})
+    clocked.wire.wait_for(lambda: clocked.wire.forms)
+    (form,) = clocked.wire.forms
+    assert (form["price"], form["_uproot_visit"]) == ("7", "v0")
+    assert int(form["_uproot_age"]) >= 9_000
 
 
 def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
@@ -272,3 +310,50 @@ def test_a_message_never_covers_the_countdown(clocked: Visit, width: int, state:
     assert time is not None
     assert toast is not None
     assert time["y"] + time["height"] <= toast["y"]
+
+
+# ---- a run ------------------------------------------------------------------------------------
+
+
+class Decide(ExperimentPage):
+    """# Decide"""
+
+    timeout = 60
+    fields = {"points": IntegerField(label="Points", min=0, max=10)}
+
+
+class Last(ExperimentPage):
+    """# It is over"""
+
+
+@pytest.mark.parametrize("away", [8, 300])
+def test_what_was_entered_while_the_connection_was_away_counts_or_is_logged(
+    context: BrowserContext, away: int
+) -> None:
+    with serving(Decide, Last, players=1) as run:
+        page, player = context.new_page(), run.players[0]
+        page.goto(run.link(player))
+        page.wait_for_function(
+            "window.uproot && uproot.inner.boot.draft && uproot.inner.link.isOpen"
+        )
+        page.get_by_label("Points").fill("7")
+        page.evaluate("uproot.inner.link.rest()")
+        run._runtime.wait_for(until(lambda: not player.online))
+        deadline, timeouts = player._state.deadline, run._runtime.flow.timeouts
+        set_clock(run, lambda: deadline + away)
+        run._runtime.loop.call_soon_threadsafe(timeouts.resume)
+        run._runtime.wait_for(until(lambda: player._state.late or player.page == "Last"))
+        assert (player.page == "Last") is (away > RETURN_WITHIN)
+        page.evaluate("away => uproot.inner.noteChange(Date.now() - 1000 * away - 5000)", away)
+        time_is_up = """uproot.inner.happenings.dispatchEvent(new CustomEvent("clock", {
+            detail: { remaining: 0, stopped: false } }))"""
+        page.evaluate(time_is_up)
+        page.evaluate("uproot.inner.link.begin()")
+        expect(page.get_by_role("heading", name="It is over")).to_be_visible()
+        late = run.events[run.events["kind"] == "late"]["value"].tolist()
+        (value,) = [json.loads(one) if isinstance(one, str) else one for one in late]
+        assert value["form"] == [["points", "7"]]
+        assert value["accepted"] is (away < RETURN_WITHIN)
+        assert abs(value["typed_at"] - (deadline - 5)) < 3
+        assert player.get("points") == (7 if away < RETURN_WITHIN else None)
+        assert page.evaluate("sessionStorage.length") == 0

@@ -45,10 +45,13 @@ class WireServer:
         """Forget the past, as a server that has just started."""
         self.drop()
         self.html = ""
+        self.state = START["state"]
         self.sockets = []
         self.addresses: list[str] = []
         self.received: list[dict[str, Any]] = []
         self.forms: list[dict[str, str]] = []
+        self.form_answers: list[tuple[int, dict[str, str], str]] = []
+        """Status, headers and body of the answers to the next forms; then they are taken."""
         self.pages_served = 0
         self.refuse = 0
         self.log: list[dict[str, Any]] = []
@@ -58,6 +61,7 @@ class WireServer:
 
     def serve(self, shown: type, context: dict[str, Any] | None = None, **boot: Any) -> str:
         """Show *shown* from now on, with *context* in its template; return its address."""
+        self.state = {**START, **boot}["state"]
         told = {"_": lambda text: boot.get("texts", {}).get(text, text), **(context or {})}
         self.html = Templates([], version="v1").render(shown, told, {**START, **boot})
         return self.url
@@ -170,7 +174,14 @@ class PageHandler(tornado.web.RequestHandler):
         form = {name: self.get_body_argument(name) for name in self.request.body_arguments}
         form |= {name: files[0].filename for name, files in self.request.files.items()}
         self.server.note(lambda: self.server.forms.append(form))
-        self.redirect("./", status=303)
+        if not self.server.form_answers:
+            self.redirect("./", status=303)
+            return
+        status, headers, body = self.server.form_answers.pop(0)
+        self.set_status(status)
+        for name, value in headers.items():
+            self.set_header(name, value)
+        self.finish(body)
 
 
 class ScriptHandler(tornado.web.RequestHandler):
@@ -196,6 +207,7 @@ class Socket(tornado.websocket.WebSocketHandler):
             self.server.note(lambda: self.server.addresses.append(self.request.uri or ""))
             self.close(self.server.refuse, "refused")
             return
+        self.say({"op": "status", "state": self.server.state})
         since = int(self.get_query_argument("since"))
         for frame in self.server.log[since:]:
             self.say(frame)

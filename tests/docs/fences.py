@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["LANGUAGES", "Fence", "fences_of"]
 
-LANGUAGES = {"python", "html", "js", "css", "yaml", "bash", "text"}
+LANGUAGES = {"python", "html", "js", "css", "yaml", "bash", "sql", "text"}
 """What a fence may be in; anything else is a mistake, so that nothing is skipped silently."""
 
 _FENCE = re.compile(

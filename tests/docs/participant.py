@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 __all__ = ["Participant"]
 
 CONTROLS = "#uproot-form :is(input, select, textarea):not([type=hidden], [form='']):visible"
-ANSWERS = {"email": "ann@example.org", "date": "2026-01-02"}
+ANSWERS = {"iban": "DE89370400440532013000", "email": "ann@example.org", "date": "2026-01-02"}
 TORN = "main p:empty:not([role], [id])"
 """What the parser of a browser leaves where a block stood in a paragraph."""
 
@@ -85,4 +85,5 @@ class Participant:
         elif kind == "file":
             control.set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"x"})
         else:
-            control.fill(ANSWERS.get(kind, "An answer"))
+            name = control.get_attribute("name") or ""
+            control.fill(ANSWERS.get(name) or ANSWERS.get(kind, "An answer"))

@@ -16,11 +16,13 @@ from queue import SimpleQueue
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
+import cloudpickle
 import pytest
 import yaml
 
 import uproot_nb
 from tests.docs.fences import Fence
+from tests.running import BEGIN_FORM
 from uproot_nb import Page, Run, create_group, move_to_page
 from uproot_nb.experiment.order import Step
 from uproot_nb.notebook.serve import OPEN_RUNS
@@ -57,6 +59,8 @@ class Reader:
         sys.modules[self.module.__name__] = self.module
         self.patch = pytest.MonkeyPatch()
         self.patch.chdir(self.folder)
+        # As a notebook's classes, which other processes cannot import.
+        cloudpickle.register_pickle_by_value(self.module)
         close = Run.close
 
         def look_and_close(run: Run) -> None:
@@ -81,6 +85,7 @@ class Reader:
         finally:
             self._notebook.shutdown()
             self.patch.undo()
+            cloudpickle.unregister_pickle_by_value(self.module)
             del sys.modules[self.module.__name__]
 
     def follow(self, fences: list[Fence]) -> None:
@@ -182,6 +187,9 @@ class Reader:
     def _bash(self, fence: Fence) -> None:
         subprocess.run(["bash", "-n"], input=fence.text, text=True, check=True)
 
+    def _sql(self, fence: Fence) -> None:
+        """An administrator's: tests/log/postgres/test_roles.py runs it on a server of its own."""
+
     def _text(self, fence: Fence) -> None:
         """What is shown as the outcome of something is only to be read."""
 
@@ -192,5 +200,6 @@ def _names_a_page(step: Any) -> bool:
 
 
 def _fetch(url: str) -> None:
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+    begin = BEGIN_FORM if "/p/" in url else None
+    with urllib.request.urlopen(url, begin, timeout=PATIENCE) as answer:
         assert answer.status == 200, url

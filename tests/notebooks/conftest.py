@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, BrowserContext
 
+from tests.driving.desk import SIZE, Desk, write_settings
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
 from tests.driving.wire import Wire
+from tests.retrying import retry_once
 
 _FOLDERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    retry_once(items, Path(__file__).parent)
 
 
 @pytest.fixture
@@ -94,3 +101,35 @@ def wire(auction: OpenNotebook) -> Iterator[Wire]:
     wire = Wire(auction.links[0])
     yield wire
     wire.close()
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def app(request: pytest.FixtureRequest) -> str:
+    """Which of Jupyter's two programs."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def desk_jupyter(app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
+    """A Jupyter server that people look at."""
+    folder = tmp_path_factory.mktemp(app)
+    write_settings(folder / ".jupyter" / "config" / "labconfig", dark=app == "notebook")
+    with LiveJupyter(folder, app=app) as jupyter:
+        yield jupyter
+
+
+@pytest.fixture
+def desk(desk_jupyter: LiveJupyter, app: str, browser: Browser) -> Iterator[Callable[..., Desk]]:
+    """Open a notebook: `desk("market", MARKET, BUSY)`."""
+    contexts: list[BrowserContext] = []
+
+    def open_desk(name: str, *cells: str) -> Desk:
+        context = browser.new_context(viewport=SIZE)
+        contexts.append(context)
+        return Desk(desk_jupyter, context.new_page(), app, name, *cells)
+
+    yield open_desk
+    for context in contexts:
+        context.close()
+    for session in desk_jupyter.request("GET", "api/sessions"):
+        desk_jupyter.request("DELETE", f"api/sessions/{session['id']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from live_jupyter import LiveJupyter
 
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
@@ -83,3 +84,56 @@ def test_a_cell_with_a_mistake_leaves_the_old_page_in_place(
     assert people[0].call("post_offer", 40)["offer"] == 1
     people[1].sees("#bids", "40")
     assert marked(people) == [True, True]
+
+
+# ---- what the cell says that people keep ----
+
+STUDY = """
+from uproot_nb import *
+
+
+class Task(Page):
+    '''# The task
+
+    <input type="password" name="pin" aria-label="PIN">'''
+
+    timeout = 3000
+    fields = {"story": TextAreaField(label="Story")}
+
+
+class Thanks(Page):
+    "Thank you."
+
+
+run = serve([Task, Thanks], players=2, name="study")
+"""
+CORRECTED = STUDY[STUDY.index("class Task") : STUDY.index("class Thanks")].replace(
+    "# The task", "# Another task"
+)
+PLACES = "[[p._state.entered, p._state.deadline, p.position] for p in run.players]"
+
+
+def test_people_keep_what_a_redefinition_says_they_keep_and_a_frozen_page_stays(
+    jupyter: LiveJupyter, person: Person
+) -> None:
+    """Place, time and answers; a password that would be lost makes it an offer."""
+    kernel = jupyter.start_kernel("kept.ipynb")
+    try:
+        kernel.run(STUDY)
+        ann, bob = (person(link).arrive() for link in kernel.value("list(run.links['url'])"))
+        ann.page.get_by_label("Story").fill("once upon a time")
+        bob.page.get_by_label("PIN").fill("1234")
+        places = kernel.value(PLACES)
+        kernel.run(CORRECTED.replace("3000", "9000"))
+        ann.reads("h1", "Another task")
+        assert ann.page.get_by_label("Story").input_value() == "once upon a time"
+        bob.sees("#uproot-offer", "This page has been corrected.")
+        assert bob.page.get_by_label("PIN").input_value() == "1234"
+        assert kernel.value(PLACES) == places
+        kernel.run("run.freeze()")
+        refusal = kernel.execute(CORRECTED.replace("Another", "A third")).error
+        assert "FrozenCode" in refusal
+        assert "run.thaw()" in refusal
+        ann.arrive().reads("h1", "Another task")
+    finally:
+        kernel.shut_down()

@@ -15,6 +15,7 @@ Person = Callable[[str], Participant]
 KEEP_ALL = """
 window.got = [];
 document.addEventListener("DOMContentLoaded", () => {
+    if (!window.uproot) return;     // before somebody has begun
     uproot.onCustomEvent("Book", (event) => got.push(["Book", event.detail.data]));
     uproot.onCustomEvent("Trade", (event) => got.push(["Trade", event.detail.data]));
     const show = uproot.receive;

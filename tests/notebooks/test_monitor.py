@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from live_jupyter import LiveJupyter, wait_until
-from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
+from axe import violations
+from live_jupyter import LiveJupyter
+from playwright.sync_api import Browser, expect
 
+from tests.driving.desk import IDLE, SIZE, Desk, is_of_jupyter
 from tests.driving.participant import Participant
 from uproot_nb.log.events import Event
 from uproot_nb.log.sqlite import SqliteLog
@@ -89,138 +89,30 @@ run = serve([Market], players=1, name="long", db="long.sqlite3")
 run
 """
 MILLION = 1_000_000
-SIZE: Any = {"width": 1200, "height": 1000}
-IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-"""The kernel is there and waits for a cell."""
+BOXES = """element => {
+    const boxes = [];
+    for (let one = element; one && !one.matches(".jp-Notebook"); one = one.parentElement) {
+        const scrolls = ["auto", "scroll"].includes(getComputedStyle(one).overflowY);
+        const outer = one.matches(".jp-WindowedPanel-outer");    // the notebook itself
+        if (scrolls && !outer && one.scrollHeight > one.clientHeight) boxes.push(one.className);
+    }
+    return boxes;
+}"""
+"""What has to be scrolled to see all of an element, within the notebook."""
 
 
-class Desk:
-    """A researcher's window on a notebook: it runs cells and looks at what they show."""
-
-    def __init__(self, jupyter: LiveJupyter, page: Page, app: str, name: str, *cells: str) -> None:
-        self.jupyter, self.page, self.name = jupyter, page, name
-        self.file = jupyter.folder / f"{name}.ipynb"
-        self.file.write_text(json.dumps(notebook_of(cells)), "utf-8")
-        # Each notebook in a workspace of its own: Lab would bring the last one's tabs back.
-        place = f"lab/workspaces/{name}/tree" if app == "lab" else "notebooks"
-        self.url = f"{jupyter.url}{place}/{name}.ipynb"
-        self.errors: list[str] = []
-        page.on("pageerror", self._note)
-        page.goto(f"{self.url}?token={jupyter.token}")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(IDLE, timeout=60_000)
-
-    def _note(self, error: Any) -> None:
-        """Notebook 7 has an error of its own whenever it opens; ours are in other files."""
-        if "/static/notebook/notebook_core" not in (error.stack or ""):
-            self.errors.append(f"{error}")
-
-    def run_cell(self, number: int) -> None:
-        """Run a cell, and do not wait for its end: only until the kernel has it.
-
-        A page that has just opened can lose the first request, before its kernel is there.
-        """
-        cell = self.page.locator(".jp-Cell").nth(number)
-        prompt = cell.locator(".jp-InputPrompt")
-
-        def begun() -> bool:
-            self._answer_jupyter()
-            try:
-                cell.locator(".cm-line").first.click(timeout=5_000)
-                self.page.keyboard.press("Control+Enter")
-                expect(prompt).not_to_have_text("[ ]:", timeout=3_000)
-            except (AssertionError, TimeoutError):
-                return False
-            return True
-
-        wait_until(begun, 60.0, f"cell {number} to begin")
-
-    def _answer_jupyter(self) -> None:
-        """Jupyter asks something of its own now and then, as when a kernel is late: agree."""
-        for button in self.page.locator(".jp-Dialog .jp-mod-accept").all():
-            button.click(timeout=5_000)
-
-    def tab(self, name: str) -> None:
-        """Open one of the monitor's panels."""
-        self.page.get_by_role("tab", name=name).click()
-
-    def act(self, what: str, answer: str = "") -> None:
-        """Ask for an action on those who are selected, and say yes."""
-        self.page.locator(f"[data-action={what}]").click()
-        question = self.page.get_by_role("alertdialog")
-        if answer:
-            question.get_by_role("textbox").fill(answer)
-        question.get_by_role("button", name="Yes").click()
-        expect(question).to_be_hidden()
-
-    def save(self) -> dict[str, Any]:
-        """Save the notebook, and return what is in the file."""
-        before = self.file.stat().st_mtime_ns
-        saved: dict[str, Any] = {}
-
-        def is_whole() -> bool:
-            if self.file.stat().st_mtime_ns == before:
-                # Again, if need be: a page that is busy can lose a key.
-                self.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
-                self.page.keyboard.press("Control+s")
-                self.page.wait_for_timeout(500)
-                return False
-            with contextlib.suppress(json.JSONDecodeError):  # half of it is written
-                saved.update(json.loads(self.file.read_text("utf-8")))
-            return bool(saved)
-
-        wait_until(is_whole, 20.0, "the notebook to be saved")
-        return saved
-
-    def keep_picture(self, name: str, of: str = ".unb") -> None:
-        """Keep a screenshot for the documentation, if a folder for them is named."""
-        folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
-        if folder:
-            shown = self.page.locator(of).first
-            shown.screenshot(path=str(Path(folder) / f"{self.name}_{name}.png"))
-
-
-def notebook_of(cells: tuple[str, ...]) -> dict[str, Any]:
-    """Return a notebook as its file has it."""
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = [
-        {"cell_type": "code", "id": f"cell{at}", "metadata": {}, "execution_count": None,
-         "outputs": [], "source": text}
-        for at, text in enumerate(cells)
-    ]  # fmt: skip
-    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": made}
-
-
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def app(request: pytest.FixtureRequest) -> str:
-    """Which of Jupyter's two programs."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def desk_jupyter(app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveJupyter]:
-    """A Jupyter server that people look at."""
-    folder = tmp_path_factory.mktemp(app)
-    write_settings(folder / ".jupyter" / "config" / "labconfig", dark=app == "notebook")
-    with LiveJupyter(folder, app=app) as jupyter:
-        yield jupyter
-
-
-@pytest.fixture
-def desk(desk_jupyter: LiveJupyter, app: str, browser: Browser) -> Iterator[Callable[..., Desk]]:
-    """Open a notebook: `desk("market", MARKET, BUSY)`."""
-    contexts: list[BrowserContext] = []
-
-    def open_desk(name: str, *cells: str) -> Desk:
-        context = browser.new_context(viewport=SIZE)
-        contexts.append(context)
-        return Desk(desk_jupyter, context.new_page(), app, name, *cells)
-
-    yield open_desk
-    for context in contexts:
-        context.close()
-    for session in desk_jupyter.request("GET", "api/sessions"):
-        desk_jupyter.request("DELETE", f"api/sessions/{session['id']}")
+@pytest.mark.parametrize(
+    ("message", "stack", "whose"),
+    [
+        ("Canceled future for create_subshell_request message before replies were done", "", True),
+        ("Canceled future for comm_msg message before replies were done", "", False),
+        ("x is undefined", "at http://h/static/notebook/notebook_core.4f2.js?v=4f2:1:1", True),
+        ("x is undefined", "at http://h/static/lab/jlab_core.4f2.js?v=4f2:1:1", False),
+        ("x is undefined", "at blob:http://h/6b1:1:1", False),
+    ],
+)
+def test_errors_of_jupyters_own_are_known_from_ours(message: str, stack: str, whose: bool) -> None:
+    assert is_of_jupyter(message, stack) is whose
 
 
 def test_what_participants_have_written_is_no_formula(desk: Callable[..., Desk], app: str) -> None:
@@ -268,6 +160,9 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     page.get_by_label("Fields to draw").press("Enter")
     expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
     room.keep_picture("chart")
+    for name in page.get_by_role("tablist", name="What to see").get_by_role("tab").all():
+        name.click()
+        assert violations(page, ".unb") == [], name.inner_text()
     room.tab("Players")
     page.set_viewport_size({"width": 520, "height": 900})
     expect(line.get_by_role("checkbox")).to_be_visible()
@@ -286,11 +181,15 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
 
 
 def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: str) -> None:
-    """Nobody takes the last picture of a session for the session."""
-    room = desk(f"ended_{app}", MARKET.replace('"market"', '"ended"'), KILL)
+    """Nobody takes the last picture of a lab for the lab; its 40 rows need no box that scrolls."""
+    room = desk(
+        f"ended_{app}", MARKET.replace('players=3, name="market"', 'players=40, name="ended"'), KILL
+    )
     room.run_cell(0)
     page = room.page
-    expect(page.locator(".unb tr[data-player]")).to_have_count(3, timeout=60_000)
+    expect(page.locator(".unb tr[data-player]")).to_have_count(40, timeout=60_000)
+    assert page.locator(".unb .unb-players .unb-table").evaluate(BOXES) == []
+    room.keep_picture("forty")
     expect(page.locator(".unb header")).to_contain_text("running")
     room.run_cell(1)
     expect(page.locator(".unb header")).to_contain_text("no kernel", timeout=30_000)
@@ -418,17 +317,6 @@ def test_a_million_events_scroll(desk: Callable[..., Desk], app: str) -> None:
     assert rows.count() <= 30
     room.keep_picture("filtered")
     assert room.errors == []
-
-
-def write_settings(folder: Path, dark: bool) -> None:
-    """Ask nobody about news; one of the two programs is dark, so that both themes are seen."""
-    folder.mkdir(parents=True)
-    settings: dict[str, Any] = {
-        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
-    }
-    if dark:
-        settings["@jupyterlab/apputils-extension:themes"] = {"theme": "JupyterLab Dark"}
-    (folder / "default_setting_overrides.json").write_text(json.dumps(settings), "utf-8")
 
 
 def write_million(path: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_prisoners_dilemma(open_notebook: Open) -> None:
     order = "[Pair, Choose, Compare, Results]"
     check(dilemma, order, "submit", "C.REWARD = 11", "Compare.all_here")
     assert dilemma.kernel.value("(again.first.field, again.first.recorded, again.first.now)") == [
-        "payoff", 10, 11,
+        "payoff", "10", "11",  # Decimals come as text
     ]  # fmt: skip
 
 
