@@ -72,7 +72,7 @@ class Request:
         """
         self._check()
         asked = time.monotonic()
-        self._log.ask_for_hand_over(self._session)
+        self._log.ask_for_hand_over(self._session, epoch=self._before.epoch)
         try:
             while time.monotonic() < asked + patience:
                 if self._is_done(self._find()):
@@ -81,7 +81,7 @@ class Request:
                 time.sleep(_LOOK_SECONDS)
         except KeyboardInterrupt:
             pass
-        self._log.ask_for_hand_over(self._session, wanted=False)
+        self._log.ask_for_hand_over(self._session, wanted=False, epoch=self._before.epoch)
         _report(
             f"{self._before.name} still serves '{self._session}': the request is withdrawn. Its "
             "terminal or cell says what it runs; run.interrupt() ends that."

@@ -71,8 +71,8 @@ class StandbyRole:
                 shown = words
             if state in ("held", "closed"):
                 return state == "held"
-            waits = state == "taken"
-            if not waits:
+            waits = waits or state == "taken"  # who was seen once may yet close the session
+            if state != "taken":
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     def _words(self, state: str, text: str) -> str:

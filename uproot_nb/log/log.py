@@ -194,8 +194,13 @@ class TransferableLog(EventLog, Protocol):
     def epoch(self, session: str) -> int:
         """Return the number of this writer's claim, which rises with each; 0 without one."""
 
-    def wait_for_claim(self, session: str, stop: threading.Event) -> bytes:
+    def wait_for_claim(
+        self, session: str, stop: threading.Event, after_writer: bool = False
+    ) -> bytes:
         """Claim *session* as soon as it has no living writer; blocks its thread until then.
+
+        Args:
+            after_writer: whether a `claim` was refused before, because it had a writer.
 
         Raises:
             SessionTaken: *stop* was set before.

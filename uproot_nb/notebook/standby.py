@@ -59,7 +59,11 @@ def claim_now(durable: bool = False) -> Answer:
 
 
 def claim_when_free(durable: bool = False) -> Answer:
-    """Claim the session as soon as it has no living writer; an interrupt ends the waiting."""
+    """Claim the session that another kernel had, as soon as it has no living writer.
+
+    If that kernel closes it, be it before this begins to wait, the answer is "closed". An interrupt
+    ends the waiting.
+    """
     return _claim(durable, _wait_interruptibly)
 
 
@@ -106,7 +110,7 @@ def _wait_interruptibly(log: TransferableLog, session: str) -> bytes:
     """Wait on another thread, so that an interrupt of this one ends it."""
     stop = threading.Event()
     with ThreadPoolExecutor(1, "uproot_nb-standby") as thread:
-        waiting = thread.submit(log.wait_for_claim, session, stop)
+        waiting = thread.submit(log.wait_for_claim, session, stop, after_writer=True)
         try:
             return waiting.result()
         finally:

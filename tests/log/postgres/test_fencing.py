@@ -93,10 +93,14 @@ WRITING = """
 log.append(events(1, 3))
 say("ready")
 sys.stdin.readline()
-try:
-    log.append(events(4, 5))
-except ClaimLost as lost:
-    say(f"lost to {lost.writer}")
+while True:
+    try:
+        log.append(events(4, 5))
+    except LogAway:  # its connection was ended
+        continue
+    except ClaimLost as lost:
+        say(f"lost to {lost.writer}")
+    break
 try:
     log.append(events(4, 5))
 except ClaimLost:

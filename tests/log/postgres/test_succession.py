@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,12 @@ from tests.components.postgres import PostgresCluster
 from tests.components.tcp_proxy import TcpProxy
 from uproot_nb.errors import SessionClosed, SessionTaken
 from uproot_nb.log.events import Event
+from uproot_nb.log.postgres import writer
+from uproot_nb.log.postgres.address import DatabaseAddress
 from uproot_nb.log.postgres.postgres_log import PostgresLog
+from uproot_nb.log.postgres.schema_tables import SchemaTables
+from uproot_nb.log.postgres.succession import Succession
+from uproot_nb.log.postgres.writer import FencedWriter
 
 
 @pytest.fixture
@@ -151,3 +158,85 @@ def wait_for_standbys(log: PostgresLog, count: int) -> None:
         if found.standbys == count:
             return
         threading.Event().wait(0.02)
+
+
+def test_who_was_refused_and_waits_does_not_open_a_session_that_was_closed_in_between(
+    waiting: PostgresLog, postgres: str
+) -> None:
+    with closing(PostgresLog(postgres)) as first:
+        first.claim("market")
+        with pytest.raises(SessionTaken):
+            waiting.claim("market")
+        first.release("market")
+        with pytest.raises(SessionClosed):
+            waiting.wait_for_claim("market", threading.Event(), after_writer=True)
+
+
+def test_a_session_that_is_closed_just_before_it_is_taken_over_stays_closed(
+    waiting: PostgresLog, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer, silent until then, comes back between the look at it and the claim."""
+    with closing(PostgresLog(postgres)) as first:
+        first.claim("market")
+        monkeypatch.setattr(Succession, "_is_free", lambda _: first.release("market") or True)
+        with pytest.raises(SessionClosed):
+            waiting.wait_for_claim("market", threading.Event(), after_writer=True)
+    assert waiting.epoch("market") == 0
+
+
+def test_a_writer_whose_connection_was_ended_keeps_its_session_if_it_comes_back_in_time(
+    waiting: PostgresLog, postgres: str, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that claims at once meets the gap between its two connections."""
+    for name in ("GRACE_SECONDS", "LEASE_SECONDS"):
+        monkeypatch.setattr(writer, name, 3_600.0)
+    address = DatabaseAddress.of(postgres)
+    first = FencedWriter(address, SchemaTables(address.schema), False, time.time, time.monotonic)
+    with closing(first):
+        first.claim("market")
+        assert first._connection is not None
+        first._connection.close()
+        looks = iter(range(1_000_000))
+        looked = threading.Event()
+        may_come_back = waiting._writer._may_come_back
+
+        def look(*values: Any) -> bool:
+            found = may_come_back(*values)
+            if found and next(looks) == 1:
+                looked.set()
+            return found
+
+        monkeypatch.setattr(waiting._writer, "_may_come_back", look)
+        claimed = pool.submit(waiting.claim, "market")
+        assert looked.wait(60)
+        first.renew()
+        with pytest.raises(SessionTaken):
+            claimed.result(60)
+
+
+def test_a_run_that_is_closed_after_its_connection_broke_has_closed_its_session(
+    waiting: PostgresLog, postgres: str, postgres_cluster: PostgresCluster
+) -> None:
+    address = DatabaseAddress.of(postgres)
+    first = FencedWriter(address, SchemaTables(address.schema), False, time.time, time.monotonic)
+    first.claim("market")
+    postgres_cluster.execute(f"SELECT pg_terminate_backend({first._backend})")
+    first.close()
+    found = waiting.writer_of("market")
+    assert found is not None
+    assert found.name == ""
+
+
+def test_only_the_writer_that_is_meant_is_asked_to_hand_over(
+    waiting: PostgresLog, postgres: str
+) -> None:
+    with closing(PostgresLog(postgres)) as first:
+        first.claim("market")
+        first.hand_over("market")
+    waiting.claim("market")
+    waiting.ask_for_hand_over("market", epoch=1)
+    waiting._writer.renew()
+    assert not waiting.is_asked_to_hand_over("market")
+    waiting.ask_for_hand_over("market", epoch=2)
+    waiting._writer.renew()
+    assert waiting.is_asked_to_hand_over("market")

@@ -19,8 +19,8 @@ from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import SessionRecord, Snapshot, retained_snapshots
 from uproot_nb.log.postgres.address import DatabaseAddress
+from uproot_nb.log.postgres.array_pages import ArrayPages, has_arrow
 from uproot_nb.log.postgres.connections import ReadConnections, TimedConnection, naming_failures
-from uproot_nb.log.postgres.copied_arrays import CopiedArrays, has_arrow
 from uproot_nb.log.postgres.damages import count_rows, find_damages
 from uproot_nb.log.postgres.database_quotas import DatabaseQuotas
 from uproot_nb.log.postgres.erasures import forget_erasure, replace_events
@@ -54,6 +54,10 @@ ON CONFLICT (session, seq) DO UPDATE SET state = excluded.state, checksum = excl
 _LOAD = """
 SELECT session, seq, state, checksum FROM {snapshots}
 WHERE session = %s AND seq <= coalesce(%s::bigint, seq) ORDER BY seq DESC LIMIT 1
+"""
+_ASK = """
+UPDATE {sessions} SET handover = %s
+WHERE name = %s AND writer != '' AND epoch = coalesce(%s::bigint, epoch)
 """
 _as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
@@ -90,7 +94,7 @@ class PostgresLog:
         self._tables = SchemaTables(self.address.schema)
         self._connections = ReadConnections(self.address)
         self._pages = EventPages(self._connections, self._tables, self.path)
-        self._arrays = CopiedArrays(self._connections, self._tables, self.path)
+        self._arrays = ArrayPages(self._connections, self._tables, self.path)
         self._writer = FencedWriter(self.address, self._tables, durable, clock, monotonic)
         self._keeper = Keeper(self._writer, self._connections.refuse)
         self._process = os.getpid()
@@ -108,32 +112,45 @@ class PostgresLog:
 
     def claim(self, session: str) -> bytes:
         """Become the one writer of *session* (made if new) and return its secret."""
+        return self._claim(session, to_go_on=False)
+
+    def _claim(self, session: str, to_go_on: bool) -> bytes:
         self._check_writable(session)
-        secret, _ = self._writer.claim(session)
+        secret, _ = self._writer.claim(session, to_go_on)
         self._keeper.start()
         self._finish_erasures(session)
         return secret
 
-    def wait_for_claim(self, session: str, stop: threading.Event) -> bytes:
+    def wait_for_claim(
+        self, session: str, stop: threading.Event, after_writer: bool = False
+    ) -> bytes:
         """Claim *session* as soon as it has no living writer; blocks its thread until then.
+
+        Args:
+            after_writer: whether a `claim` was refused before, because it had a writer.
 
         Raises:
             SessionTaken: *stop* was set before.
             SessionClosed: the writer that was waited for has closed the session.
         """
         self._check_writable(session)
-        watch = Succession(self.address, self._tables, session, self._monotonic)
-        return watch.wait(stop, self.claim)
+        watch = Succession(self.address, self._tables, session, self._monotonic, after_writer)
+        return watch.wait(stop, self._claim)
 
     def epoch(self, session: str) -> int:
         """Return the number of this writer's claim, which rises with each; 0 without one."""
         return self._writer.epoch_of(session) or 0
 
-    def ask_for_hand_over(self, session: str, wanted: bool = True) -> None:
-        """Ask the writer of *session*, wherever it is, to let go of it; or no longer."""
+    def ask_for_hand_over(
+        self, session: str, wanted: bool = True, epoch: int | None = None
+    ) -> None:
+        """Ask the writer of *session*, wherever it is, to let go of it; or no longer.
+
+        Args:
+            epoch: ask only the writer of this claim, and nobody who has followed it.
+        """
         self._check_writable(session)
-        ask = "UPDATE {sessions} SET handover = %s WHERE name = %s AND writer != ''"
-        self._fetch(ask, (wanted, to_stored(session)))
+        self._fetch(_ASK, (wanted, to_stored(session), epoch))
 
     def writer_of(self, session: str) -> SessionWriter | None:
         """Return who serves *session*, and how many wait to take it over; None if unknown."""

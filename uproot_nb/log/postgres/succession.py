@@ -13,13 +13,17 @@ from uproot_nb.log.postgres.address import DatabaseAddress
 from uproot_nb.log.postgres.connections import TimedConnection, connect, naming_failures
 from uproot_nb.log.postgres.schema_tables import SchemaTables
 from uproot_nb.log.postgres.stored_texts import from_stored, to_stored
-from uproot_nb.log.postgres.writer import HOLDERS, LEASE_SECONDS, RELEASED, key_of
+from uproot_nb.log.postgres.writer import (
+    GRACE_SECONDS,
+    HOLDERS,
+    LEASE_SECONDS,
+    RELEASED,
+    key_of,
+)
 
 __all__ = ["SessionWriter", "Succession", "find_writer"]
 
 LOOK_SECONDS = 0.25
-GRACE_SECONDS = 1.0
-"""How long a writer may take to connect again, whose connection has ended."""
 
 _STATE = f"""
 SELECT writer != '', coalesce(clock_timestamp() - heartbeat > make_interval(secs => %s), true),
@@ -60,7 +64,10 @@ class Succession:
     back; after the watcher's own connection broke, as in a restart of the database, it has as long
     as a lease. A writer whose connection stands, and that shows no sign of life, has that, too.
 
-        Succession(address, tables, "market", time.monotonic).wait(stop, log.claim)
+        Succession(address, tables, "market", time.monotonic).wait(stop, claim)
+
+    Args:
+        has_seen_writer: whether the session had a writer when somebody else looked.
     """
 
     def __init__(
@@ -69,16 +76,20 @@ class Succession:
         tables: SchemaTables,
         session: str,
         monotonic: Callable[[], float],
+        has_seen_writer: bool = False,
     ) -> None:
         self._address, self._tables, self._session = address, tables, session
         self._monotonic = monotonic
         self._connection: TimedConnection | None = None
         self._free_since: float | None = None
-        self._has_seen_writer = self._is_counted = False
+        self._has_seen_writer, self._is_counted = has_seen_writer, False
         self._grace = GRACE_SECONDS
 
-    def wait(self, stop: threading.Event, claim: Callable[[str], bytes]) -> bytes:
+    def wait(self, stop: threading.Event, claim: Callable[[str, bool], bytes]) -> bytes:
         """Claim the session as soon as it has no living writer; return its secret.
+
+        Args:
+            claim: claims it, and, if its second argument is true, only if nobody has closed it.
 
         Raises:
             SessionTaken: *stop* was set before.
@@ -88,7 +99,7 @@ class Succession:
             while not stop.is_set():
                 try:
                     if self._is_free():
-                        return claim(self._session)
+                        return claim(self._session, self._has_seen_writer)
                 except SessionTaken:
                     self._free_since = None  # somebody else was faster
                 except LogAway:

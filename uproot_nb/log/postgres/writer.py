@@ -15,7 +15,14 @@ from typing import Any
 
 import psycopg
 
-from uproot_nb.errors import ClaimLost, CorruptLog, LogAway, SessionTaken
+from uproot_nb.errors import (
+    ClaimLost,
+    CorruptLog,
+    LogAway,
+    SessionClosed,
+    SessionTaken,
+    UprootError,
+)
 from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, is_whole
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import SECRET_BYTES, check_succession
@@ -29,10 +36,20 @@ from uproot_nb.log.postgres.layout import prepare
 from uproot_nb.log.postgres.schema_tables import SchemaTables
 from uproot_nb.log.postgres.stored_texts import from_stored, to_stored
 
-__all__ = ["HOLDERS", "LEASE_SECONDS", "RELEASED", "Claimed", "FencedWriter", "key_of"]
+__all__ = [
+    "GRACE_SECONDS",
+    "HOLDERS",
+    "LEASE_SECONDS",
+    "RELEASED",
+    "Claimed",
+    "FencedWriter",
+    "key_of",
+]
 
 LEASE_SECONDS = 3.0
 """How long a writer that does not show that it lives is waited for."""
+GRACE_SECONDS = 1.0
+"""How long a writer may take to connect again, whose connection has ended."""
 RELEASED = "uproot_nb_released"
 """The channel on which it is said that some session has no writer any more."""
 _ENDING_SECONDS = 3.0
@@ -66,7 +83,18 @@ _KNOWN = "SELECT last_seq, epoch, writer FROM {sessions} WHERE name = %s"
 _TAKE = """
 UPDATE {sessions} SET epoch = epoch + 1, writer = %s, backend = pg_backend_pid(),
     heartbeat = clock_timestamp(), handover = false
-WHERE name = %s RETURNING epoch, last_seq, running
+WHERE name = %s AND (NOT %s OR writer != '' OR handover) RETURNING epoch, last_seq, running
+"""
+HOLDERS = """
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = %s AND pid != pg_backend_pid()
+"""
+# A server that has just started has ended everybody's connections: all need time to come back.
+_MAY_COME_BACK = f"""
+SELECT coalesce(clock_timestamp() - heartbeat < make_interval(secs => %s), false)
+    OR clock_timestamp() - pg_postmaster_start_time() < make_interval(secs => %s)
+FROM {{sessions}} WHERE name = %s AND writer != '' AND NOT EXISTS ({HOLDERS})
 """
 # Nothing waits for the disk here: a heartbeat that a crash has undone is not missed.
 _RENEW = """
@@ -81,11 +109,6 @@ WHERE name = %s AND epoch = %s
 _LEASE = """
 SELECT writer, coalesce(clock_timestamp() - heartbeat > make_interval(secs => %s), true), backend
 FROM {sessions} WHERE name = %s
-"""
-HOLDERS = """
-SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND (classid::bigint << 32 | objid::bigint) = %s AND pid != pg_backend_pid()
 """
 
 
@@ -136,11 +159,15 @@ class FencedWriter:
 
     # ---- claims ----
 
-    def claim(self, session: str) -> tuple[bytes, Claimed]:
+    def claim(self, session: str, to_go_on: bool = False) -> tuple[bytes, Claimed]:
         """Become the one writer of *session*, and return its secret.
+
+        Args:
+            to_go_on: only if its last writer has not closed it.
 
         Raises:
             SessionTaken: somebody else is, and has shown so in the last LEASE_SECONDS.
+            SessionClosed: its last writer has closed it, and it is only *to_go_on* with.
         """
         with self._using("write sessions") as connection:
             if session in self.claimed:
@@ -148,7 +175,11 @@ class FencedWriter:
             self._begin(connection, session)
             self._lock_session(connection, session)
             try:
-                [row] = self._run(connection, _TAKE, (here(), to_stored(session)))
+                bound = to_stored(here()), to_stored(session), to_go_on
+                rows = self._run(connection, _TAKE, bound)
+                if not rows:
+                    raise SessionClosed(session, self.path)
+                [row] = rows
                 secret = self._secret(connection, session)
             except BaseException:
                 self._unlock(connection, session)
@@ -166,15 +197,18 @@ class FencedWriter:
         """
         with self._lock:
             claimed = self.claimed.pop(session, None)
-            connection = self._connection
-            if claimed is None or claimed.lost is not None or connection is None:
-                return  # a lock ends with its connection
-            running = to_stored(claimed.running)
-            with suppress(psycopg.Error):
-                bound = for_another, running, to_stored(session), claimed.epoch
-                self._run(connection, _RELEASE, bound)
-                self._unlock(connection, session)
-                connection.execute("SELECT pg_notify(%s, '')", (RELEASED,))
+            if claimed is None or claimed.lost is not None or self._closed:
+                return
+            for _ in range(2):  # the connection may have broken since it was used last
+                with suppress(UprootError), self._using("release sessions") as connection:
+                    self._let_go(connection, claimed, for_another)
+                    return
+
+    def _let_go(self, connection: TimedConnection, claimed: Claimed, for_another: bool) -> None:
+        name, running = to_stored(claimed.session), to_stored(claimed.running)
+        self._run(connection, _RELEASE, (for_another, running, name, claimed.epoch))
+        self._unlock(connection, claimed.session)
+        connection.execute("SELECT pg_notify(%s, '')", (RELEASED,))
 
     def _begin(self, connection: TimedConnection, session: str) -> int:
         """Add *session* if it is new; return the seq of its last event."""
@@ -188,15 +222,31 @@ class FencedWriter:
         return int(known[0][0])
 
     def _lock_session(self, connection: TimedConnection, session: str) -> None:
-        """Take the lock that says: the writer of *session* lives."""
+        """Take the lock that says: the writer of *session* lives.
+
+        A writer whose connection has just ended keeps its session if it connects again in time.
+        """
         key = key_of(self._tables.schema, session)
         begun = self._monotonic()
-        while not _try_lock(connection, key):
+        while True:
             waited = self._monotonic() - begun
-            if waited > LEASE_SECONDS + _ENDING_SECONDS:
-                raise SessionTaken(session, self.path)
-            self._end_holder(connection, session, key, waited > LEASE_SECONDS)
+            is_overdue = waited > LEASE_SECONDS
+            if is_overdue or not self._may_come_back(connection, session, key):
+                if not _try_lock(connection, key):
+                    if waited > LEASE_SECONDS + _ENDING_SECONDS:
+                        raise SessionTaken(session, self.path)
+                    self._end_holder(connection, session, key, is_overdue)
+                elif is_overdue or not self._may_come_back(connection, session, key):
+                    return
+                else:  # its connection has ended just now
+                    self._unlock(connection, session)
             time.sleep(0.02)
+
+    def _may_come_back(self, connection: TimedConnection, session: str, key: int) -> bool:
+        """Return whether nobody else has the lock, and the writer may be about to take it again."""
+        bound = GRACE_SECONDS, LEASE_SECONDS, to_stored(session), key
+        rows = self._run(connection, _MAY_COME_BACK, bound)
+        return bool(rows) and bool(rows[0][0])
 
     def _end_holder(
         self, connection: TimedConnection, session: str, key: int, is_overdue: bool
@@ -429,6 +479,11 @@ class FencedWriter:
                 if self._monotonic() > end:
                     raise LogAway(self.path, "its earlier connection does not end")
                 time.sleep(0.02)
+        try:
+            self._verify(connection, claimed)
+        except ClaimLost:
+            self._unlock(connection, claimed.session)  # whoever claimed it will need the lock
+            raise
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,4 +1,4 @@
-"""Arrays that COPY brings are the same events, whatever stands in their texts."""
+"""Pages of arrays have the same events, whatever stands in their texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.components.postgres import PostgresCluster
 from uproot_nb.errors import CorruptLog
 from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.events import Event, EventColumns
-from uproot_nb.log.postgres import copied_arrays, postgres_log
+from uproot_nb.log.postgres import array_pages, postgres_log
 from uproot_nb.log.postgres.postgres_log import PostgresLog
 
 ODD = [
@@ -37,7 +37,7 @@ def log(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresLog]
     """A log of odd texts, which is read in small pages of arrays."""
     pytest.importorskip("pyarrow")
     monkeypatch.setattr(postgres_log, "LONG_READ", 10)
-    monkeypatch.setattr(copied_arrays, "_BYTES_A_PAGE", 20_000)
+    monkeypatch.setattr(array_pages, "_NUMBERS_A_PAGE", 200)
     with closing(PostgresLog(postgres)) as made:
         made.append(EVENTS)
         yield made
