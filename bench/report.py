@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 from figures import Figures
 from measures.crowds import FEW, MANY, STEPS
+from measures.postgres import JOBS as POSTGRES_JOBS
 from measures.waits import SIZES, WAYS
 from targets import TARGETS
 
@@ -93,6 +94,24 @@ _MEASURES: dict[str, str] = {
     "speed",
     "ms a task of a process pool": "… what a task of a process pool costs, ms",
     "ms a task of Dask": "… what a task of Dask costs, ms",
+    **{
+        f"{what} in {place}": f"{told}, stored in {place}{unit}"
+        for place in ("a file", "PostgreSQL")
+        for what, told, unit in (
+            ("store", "100 participants", ": calls/s"),
+            ("p50 of a call stored", "one participant", ": p50, ms"),
+        )
+    },
+    "p50 of a bare INSERT": "a bare INSERT, synchronous_commit=on, p50, ms",
+    "s to open in PostgreSQL, killed": "resume a million events in PostgreSQL, killed 50,000 after "
+    "the last snapshot, s",
+    "s to open in PostgreSQL, ended": "… of a run that had ended, s",
+    **{
+        f"{what}{job} from {place}": f"a million events from {place}, {_JOBS[job]}{unit}"
+        for job in POSTGRES_JOBS
+        for place in ("a file", "PostgreSQL")
+        for what, unit in (("s for ", ", s"), ("MB peak, ", ": peak memory, MB"))
+    },
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",
     "s more for from uproot_nb import *": "… and `from uproot_nb import *` after it, s",

@@ -32,6 +32,7 @@ from measures import (
     models,
     monitor,
     opening,
+    postgres,
     simulations,
     sockets,
     tables,
@@ -70,6 +71,7 @@ _ALONE = (
     "gateways",
     "imports",
     "simulations",
+    "postgres",
 )
 
 
@@ -123,6 +125,9 @@ class Bench:
             ),
             "gateways": lambda: gateways.measure(
                 self.folder, self.plan.repeats, self.plan.seconds, self.figures
+            ),
+            "postgres": lambda: postgres.measure(
+                self.folder, self.plan.events, self.plan.repeats, self.plan.seconds, self.figures
             ),
             "imports": lambda: imports.measure(self.folder, 2 * self.plan.repeats, self.figures),
         }

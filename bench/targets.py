@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from figures import Figures
 from measures.waits import SIZES
@@ -71,6 +72,18 @@ def _of_fetchall(job: str) -> Callable[[Figures], float | None]:
 def _against_peer(figures: Figures) -> float | None:
     measure = "s for events of a million"
     return figures.ratio((measure, "uproot"), (measure, _OURS))
+
+
+def _above_bare_insert(figures: Figures) -> float | None:
+    stored, bare = (
+        figures.values(f"p50 of a {what}") for what in ("call stored in PostgreSQL", "bare INSERT")
+    )
+    above = [one - other for one, other in zip(stored, bare, strict=False)]
+    return median(above) if above else None
+
+
+def _from_postgres(job: str) -> Callable[[Figures], float | None]:
+    return _ratio(f"s for {job} from PostgreSQL", _OURS, f"s for {job} from a file")
 
 
 def _model_growth(figures: Figures) -> float | None:
@@ -153,6 +166,14 @@ TARGETS = (
                   "deliveries per processor second of the server"), 0.9, True),
     Target("the kernel's processor time for a push to 10,000 at four gateways, of one to 100",
            _ratio("µs for a push to 10000", _OURS, "µs for a push to 100"), 1.5, False),
+    Target("stored calls per second in PostgreSQL, of those in a file",
+           _ratio("store in PostgreSQL", _OURS, "store in a file"), 0.6, True),
+    Target("one participant's stored call in PostgreSQL, p50, above a bare INSERT",
+           _above_bare_insert, 1.5, False, " ms", 2),
+    Target("opening a million events in PostgreSQL", _median("s to open in PostgreSQL, killed"),
+           1, False, " s"),
+    Target("a million events from PostgreSQL as a DataFrame, of those from a file",
+           _from_postgres("events"), 1.5, False),
     Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),
            0.25, False, " s"),
 )  # fmt: skip

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.places import open_place
 
 
-def main(database: str) -> None:
+def main(database: str, session: str = "bench") -> None:
     """Print how many there are."""
-    log = SqliteLog(database, readonly=True)
-    print(sum(1 for _ in log.read("bench", kinds={"set"}, field="x")))
+    log = open_place(database, readonly=True)
+    print(sum(1 for _ in log.read(session, kinds={"set"}, field="x")))
     log.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -8,18 +8,18 @@ import sys
 import time
 
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.places import open_place
 
-_SESSION, _BATCH, _PATTERNS = "bench", 5_000, 10_000
+_BATCH, _PATTERNS = 5_000, 10_000
 _NUMBER = re.compile(r'-(\d+)(?=")')
 
 
-def main(database: str, length: int) -> None:
+def main(database: str, length: int, session: str = "bench") -> None:
     """Append until the session has *length* events; every call keeps an id of its own."""
-    log = SqliteLog(database)
-    log.claim(_SESSION)
-    seq = log.last_seq(_SESSION)
-    patterns = [e for e in log.read(_SESSION, after=seq - _PATTERNS) if e.kind in ("call", "set")]
+    log = open_place(database)
+    log.claim(session)
+    seq = log.last_seq(session)
+    patterns = [e for e in log.read(session, after=seq - _PATTERNS) if e.kind in ("call", "set")]
     started, clock = time.perf_counter(), patterns[-1].time
     added = 0
     while seq < length:
@@ -31,7 +31,7 @@ def main(database: str, length: int) -> None:
             seq, added, clock = seq + 1, added + 1, clock + 0.0001
             batch.append(pattern._replace(seq=seq, time=clock, value=value))
         log.append(batch)
-    log.release(_SESSION)
+    log.release(session)
     log.close()
     print(json.dumps({"added": added, "seconds": time.perf_counter() - started}))
 
@@ -42,4 +42,4 @@ def _raise_numbers(value: str, by: int) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -29,11 +29,11 @@ class Arena(Page):
         notify(player, players(player.session), x, event="Post")
 
 
-def main(database: str) -> None:
+def main(database: str, session: str = "bench") -> None:
     """Print the seconds that `serve` took and the megabytes it added."""
     process = psutil.Process()
     before, started = process.memory_info().rss, time.perf_counter()
-    run = serve([Arena], name="bench", db=database)
+    run = serve([Arena], name=session, db=database)
     took, after = time.perf_counter() - started, process.memory_info().rss
     names = len(run.players)
     run.close()
@@ -41,4 +41,4 @@ def main(database: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -7,6 +7,7 @@ import random
 import resource
 import sqlite3
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,11 +20,13 @@ import pandas  # noqa: F401  an analyst has it already
 from uproot_nb import Recording, open_log
 from uproot_nb.log.opening import COLUMNS
 
+_SESSION = "million"
+
 
 def main(job: str, database: str) -> None:
     """Do one job and print its figures."""
-    with open_log(database) as log:
-        told = JOBS[job](log, Path(database).parent)
+    with open_log(database, _SESSION) as log:
+        told = JOBS[job](log, Path.cwd())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**told, "peak": peak}))
 
@@ -59,7 +62,7 @@ def at(log: Recording, folder: Path) -> dict[str, float]:
     """Look at moments here and there, each from a log that was just opened."""
     drawn, times = random.Random(1), []
     for seq in islice(iter(lambda: drawn.randrange(1, log._past.last), 0), 9):
-        with open_log(log.path) as fresh:
+        with open_log(log.path, _SESSION) as fresh:
             started = time.perf_counter()
             fresh.at(seq)
             times.append(time.perf_counter() - started)
@@ -70,8 +73,9 @@ def export(format: str) -> Callable[[Recording, Path], dict[str, float]]:
     """Return the job of an export to a folder."""
 
     def job(log: Recording, folder: Path) -> dict[str, float]:
+        target = Path(tempfile.mkdtemp(dir=folder)) / f"export-{format}"
         started = time.perf_counter()
-        log.export(folder / f"export-{format}", format, progress=False)
+        log.export(target, format, progress=False)
         return {"seconds": time.perf_counter() - started}
 
     return job

@@ -88,9 +88,9 @@ class NotebookSystem(System):
     """What lets somebody into Jupyter."""
     sessions: int = 0
 
-    def add(self, players: int) -> list[str]:
+    def add(self, players: int, database: str = "") -> list[str]:
         """Serve a second session of *players* players and return their addresses."""
-        return _serve(self.kernel, "more", players, self.database)
+        return _serve(self.kernel, "more", players, database or self.database)
 
     def serve_forms(self, players: int) -> list[str]:
         """Serve one more session, of pages with a form, and return the links."""
@@ -132,7 +132,7 @@ def start(folder: Path, players: int) -> NotebookSystem:
     return system
 
 
-def _serve(kernel: Kernel, name: str, players: int, database: Path) -> list[str]:
+def _serve(kernel: Kernel, name: str, players: int, database: Path | str) -> list[str]:
     """Serve a session from a cell, and open everybody's page."""
     names = {"run": f"run_{name}", "name": name, "players": players, "database": str(database)}
     kernel.execute(_SERVE.format(**names))

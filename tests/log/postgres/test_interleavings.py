@@ -309,8 +309,8 @@ def check_that_one_can_write(world: World) -> None:
 @given(SCHEDULES)
 # A claim that is lost while its writer connects again leaves the lock to who has it now.
 @example([
-    (0, "claim", 1), (0, "finish", 1), (0, "cut", 1), (0, "renew", 2), (1, "claim", 1),
-    (1, "finish", 1), (1, "cut", 1), (0, "finish", 1),
+    (0, "claim", 1), (0, "finish", 1), (0, "cut", 1), (0, "renew", 1), (0, "finish", 1),
+    (0, "renew", 2), (1, "claim", 1), (1, "finish", 1), (1, "cut", 1), (0, "finish", 1),
 ])  # fmt: skip
 # Between a look at a silent writer and the claim, the writer closes the session.
 @example([
