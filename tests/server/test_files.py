@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.server.app_folders import HIDDEN, KEY, SHOWN, make_folder
 from tests.server.worlds import World, until
 from uproot_nb.bridge.messages import CloseSession, OpenSession, ServeFiles
 
 pytestmark = pytest.mark.asyncio
 
-KEY = "folder-key-0123456789"
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An app's folder, and a secret beside it."""
-    made = tmp_path / "app" / "_static"
-    (made / "deep").mkdir(parents=True)
-    (made / "deep" / "a b.js").write_text("let a;")
-    (made / "page.html").write_text("<p>ä</p>", "utf-8")
-    (made / "photo.webp").write_bytes(b"webp")
-    (made / "odd").write_bytes(b"\x00")
-    (made / ".hidden").write_text("hidden")
-    (made / ".git").mkdir()
-    (made / ".git" / "config").write_text("hidden")
-    (made.parent / "app.py").write_text("secret")
-    os.symlink(made.parent / "app.py", made / "link.py")
-    os.symlink(made.parent, made / "up")
-    os.symlink(made / "deep", made / "within")
-    os.symlink(made / "loop", made / "loop")
-    return made
+    return make_folder(tmp_path)
 
 
 async def serve(world: World, folder: Path) -> None:
@@ -42,16 +26,7 @@ async def serve(world: World, folder: Path) -> None:
     await until(lambda: world.server.sessions.folder(KEY))
 
 
-@pytest.mark.parametrize(
-    ("path", "kind", "body"),
-    [
-        ("deep/a%20b.js", "text/javascript; charset=UTF-8", "let a;"),
-        ("within/a%20b.js", "text/javascript; charset=UTF-8", "let a;"),
-        ("page.html", "text/html; charset=UTF-8", "<p>ä</p>"),
-        ("photo.webp", "image/webp", "webp"),
-        ("odd", "application/octet-stream", "\x00"),
-    ],
-)
+@pytest.mark.parametrize(("path", "kind", "body"), SHOWN)
 async def test_a_file_comes_with_its_type(
     world: World, folder: Path, path: str, kind: str, body: str
 ) -> None:
@@ -69,15 +44,7 @@ async def test_a_file_comes_with_its_type(
     assert part.body == answer.body[:1]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "none.js", "deep", "deep/", "", ".hidden", ".git/config", "link.py", "up/app.py",
-        "../app.py", "%2e%2e/app.py", "..%2fapp.py", "deep/..%2f..%2f..%2fapp.py", "..%5capp.py",
-        "%2fetc%2fpasswd", "/etc/passwd", "deep//a%20b.js", "a%00b", "x" * 300, "%ff", "loop",
-        "./page.html", "C:%5cx",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("path", HIDDEN)
 async def test_nothing_else_is_ever_shown(world: World, folder: Path, path: str) -> None:
     await serve(world, folder)
     answer = await world.fetch(f"files/{KEY}/{path}")
@@ -93,6 +60,28 @@ async def test_a_changed_file_is_sent_anew(world: World, folder: Path) -> None:
     (folder / "page.html").write_text("<p>changed</p>")
     again = await world.fetch(f"files/{KEY}/page.html", headers=kept)
     assert (again.code, again.body) == (200, b"<p>changed</p>")
+
+
+async def test_of_a_file_that_has_changed_no_part_is_sent_for_an_earlier_one(
+    world: World, folder: Path
+) -> None:
+    await serve(world, folder)
+    first = await world.fetch(f"files/{KEY}/page.html")
+    rest = {"Range": "bytes=3-", "If-Range": first.headers["Etag"]}
+    assert (await world.fetch(f"files/{KEY}/page.html", headers=rest)).code == 206
+    (folder / "page.html").write_text("<p>changed</p>")
+    whole = await world.fetch(f"files/{KEY}/page.html", headers=rest)
+    assert (whole.code, whole.body) == (200, b"<p>changed</p>")
+
+
+async def test_a_file_of_a_session_that_is_expected_can_be_had_later(
+    world: World, folder: Path
+) -> None:
+    world.server.expected.extend()
+    early = await world.fetch(f"files/{KEY}/page.html")
+    assert (early.code, early.headers["Retry-After"]) == (503, "5")
+    await serve(world, folder)
+    assert (await world.fetch(f"files/{KEY}/page.html")).code == 200
 
 
 async def test_a_wrong_key_opens_nothing_and_the_key_ends_with_the_session(

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 __all__ = [
-    "Action", "AddPlayers", "AnswerStored", "Audience", "AudiencePush",
+    "Action", "AddPlayers", "AnswerStored", "AppFileAsked", "AppFileFound", "AppPiece",
+    "AppPieceWanted", "Audience", "AudiencePush",
     "BEGIN", "Backlog", "COOKIE", "Charge", "CloseRoom", "CloseSession", "CloseSocket",
     "CommitTimes", "FAMILY_BITS", "FilePiece", "FileWanted", "FromKernel",
     "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
@@ -17,7 +18,7 @@ __all__ = [
     "StewardOpened", "StewardRequest", "TakenOver", "VERSION", "Welcome",
 ]  # fmt: skip
 
-VERSION = 7
+VERSION = 8
 """Version of the bridge; a kernel and a server of different versions refuse each other."""
 
 FAMILY_BITS = 32
@@ -201,11 +202,34 @@ class RoomNews(BridgeMessage, frozen=True):
 
 
 class ServeFiles(BridgeMessage, frozen=True):
-    """Whoever knows `key` may read the files below `folder`, while the session is open."""
+    """Whoever knows `key` may read the files below `folder`, while the session is open.
+
+    A server on another machine is sent no folder, and asks for each file by `AppFileAsked`.
+    """
 
     session: str
     key: str
     folder: str
+
+
+class AppFileFound(BridgeMessage, frozen=True):
+    """The answer to an `AppFileAsked`. `version` follows from what is in the file; "" if none is.
+
+    `name` is its name without any folder, `size` is in bytes, `modified` in whole Unix seconds.
+    """
+
+    request: int
+    version: str = ""
+    name: str = ""
+    size: int = 0
+    modified: int = 0
+
+
+class AppPiece(BridgeMessage, frozen=True):
+    """The bytes that an `AppPieceWanted` asks for; none if that version is not there any more."""
+
+    request: int
+    data: bytes
 
 
 class HttpReply(BridgeMessage, frozen=True):
@@ -346,6 +370,24 @@ class FilePiece(BridgeMessage, frozen=True):
     request: int
     index: int
     data: bytes
+
+
+class AppFileAsked(BridgeMessage, frozen=True):
+    """A browser asks a server on another machine for the file at `path`; see `ServeFiles`."""
+
+    request: int
+    key: str
+    path: str
+
+
+class AppPieceWanted(BridgeMessage, frozen=True):
+    """The server wants a piece of an `AppFileFound`; `index` counts its pieces from 0."""
+
+    request: int
+    key: str
+    path: str
+    version: str
+    index: int
 
 
 class PartsWanted(BridgeMessage, frozen=True):
@@ -502,10 +544,12 @@ class StewardRequest(BridgeMessage, frozen=True):
 FromKernel = (
     Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
     | CloseSocket | HttpReply | HttpPart | OpenRoom | CloseRoom | RoomNews | ServeFiles
-    | StewardNews | Audience | AudiencePush | FileWanted | Charge | CommitTimes
+    | StewardNews | Audience | AudiencePush | FileWanted | Charge | CommitTimes | AppFileFound
+    | AppPiece
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | PartsWanted | Invoke | SocketOpened | SocketClosed | Misuse
     | RoomWaiting | ScriptError | TakenOver | RoomShared | PageReport | StewardOpened
     | StewardMessage | StewardClosed | StewardRequest | AnswerStored | SiteMoved | FilePiece
+    | AppFileAsked | AppPieceWanted
 )  # fmt: skip

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, StaticFileHandler
 
+from uproot_nb.bridge.file_paths import find_file
+from uproot_nb.server.answer_bodies import cut_off
 from uproot_nb.server.base_handler import ParticipantHandler
+from uproot_nb.server.expected import Expected
+from uproot_nb.server.gateways.kernel_files import FileLost, KernelFile, KernelFiles
+from uproot_nb.server.limits import Limits
+from uproot_nb.server.sessions import ServedSession
 
 __all__ = ["AppFileHandler", "StaticHandler"]
 
 _YEAR = 365 * 24 * 3600
 _APP_FILE_SECONDS = 60
-_ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 # Systems disagree about these, or do not know them: a wrong type keeps a script from running.
 _TYPES = {
     ".avif": "image/avif", ".css": "text/css", ".js": "text/javascript",
@@ -47,10 +56,72 @@ class StaticHandler(ParticipantHandler, StaticFileHandler):
         self.set_header("Access-Control-Allow-Origin", "*")
 
 
+class FoundFile(Protocol):
+    """A file that a browser may read, wherever it is."""
+
+    @property
+    def path(self) -> str:
+        """Its path, or its name: its type follows from it."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    @property
+    def modified(self) -> datetime:
+        """When it was written last."""
+
+    @property
+    def etag(self) -> str:
+        """What changes with it, in quotes."""
+
+    def parts(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Yield the bytes from *start* to *end*."""
+
+
+@dataclass(frozen=True)
+class FileHere:
+    """A file on this machine."""
+
+    path: str
+    size: int
+    modified: datetime
+    etag: str
+
+    @classmethod
+    def find(cls, folder: str, path: str) -> FileHere | None:
+        """Return the file at *path* below *folder*; None if there is none for browsers."""
+        place = find_file(folder, path)
+        if place is None:
+            return None
+        try:
+            found = os.stat(place)
+        except OSError:
+            return None
+        # The author may change the file at any time; tornado's own tag would stay the same.
+        etag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        return cls(place, found.st_size, datetime.fromtimestamp(int(found.st_mtime), UTC), etag)
+
+    async def parts(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Yield the bytes from *start* to *end*."""
+        for part in StaticFileHandler.get_content(self.path, start, end):
+            yield part
+
+
 class AppFileHandler(ParticipantHandler, StaticFileHandler):
-    """The static files of an app, for whoever knows the folder's key."""
+    """The static files of an app, for whoever knows the folder's key.
+
+    Tornado decides what is asked for: all of the file, a range of it, or whether it has changed.
+    """
+
+    limits: Limits
+    expected: Expected
+    kernel_files: KernelFiles
 
     route = "files/…"
+    file: FoundFile
+    _range: tuple[int, int] | None = None
+    """Which bytes the browser gets; None without a body."""
 
     def initialize(self, **parts: Any) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, "")
@@ -63,35 +134,90 @@ class AppFileHandler(ParticipantHandler, StaticFileHandler):
         self, key: str, path: str, include_body: bool = True
     ) -> None:
         """Send the file, or the page for missing addresses."""
-        folder = self.sessions.folder(key)
-        if folder is None:
+        try:
+            self.file = await self._find(key, path)
+            self._forget_old_range()
+            await StaticFileHandler.get(self, path, include_body)
+            await self._send_range()
+        except FileLost:
+            self._break_off()
+
+    async def _find(self, key: str, path: str) -> FoundFile:
+        offered = self.sessions.offered(key)
+        if offered is None and self.expected.is_open:
+            raise FileLost  # its kernel may still come
+        if offered is None or offered[0].closed:
             self.reports.count_refusal("unknown folder")
             raise HTTPError(404)
-        self.root = folder
-        await StaticFileHandler.get(self, path, include_body)
-
-    def parse_url_path(self, url_path: str) -> str:
-        if _ODD.search(url_path) or any(part[:1] in ("", ".") for part in url_path.split("/")):
-            raise HTTPError(404)  # hidden files, ways up, and what only Windows understands
-        return StaticFileHandler.parse_url_path(self, url_path)
-
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str:
-        place, found = os.path.realpath(root), os.path.realpath(absolute_path)
-        if not Path(found).is_relative_to(place) or not os.path.isfile(found):
-            raise HTTPError(404)  # a link may lead elsewhere
+        session, folder = offered
+        found = FileHere.find(folder, path) if folder else await self._ask(session, key, path)
+        if found is None:
+            raise HTTPError(404)
         return found
 
+    async def _ask(self, session: ServedSession, key: str, path: str) -> KernelFile | None:
+        """Return a file that is on the kernel's machine."""
+        link = await session.served(self.limits.page_patience)
+        if link is None:
+            raise FileLost
+        return await self.kernel_files.find(link, key, path)
+
+    def _forget_old_range(self) -> None:
+        """Send all of a file of which the browser has a part of an earlier version."""
+        headers = self.request.headers
+        if headers.get("If-Range", self.file.etag) != self.file.etag and "Range" in headers:
+            del headers["Range"]
+
+    async def _send_range(self) -> None:
+        """Send what is wanted of the file, as fast as the browser reads."""
+        if self._range is None:
+            return
+        try:
+            async for part in self.file.parts(*self._range):
+                self.write(part)
+                async with asyncio.timeout(self.limits.idle_timeout):
+                    await self.flush()
+        except (StreamClosedError, TimeoutError):
+            cut_off(self)
+
+    def _break_off(self) -> None:
+        """Answer that the file cannot be had now; never send half a file for the whole."""
+        if self._headers_written:
+            cut_off(self)
+        else:
+            self.clear()
+            self.set_header("Retry-After", "5")
+            self.show("paused", 503)
+
+    # ---- what tornado asks ----------------------------------------------------------------
+
+    def parse_url_path(self, url_path: str) -> str:
+        return url_path
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str:
+        return self.file.path
+
+    def get_modified_time(self) -> datetime:
+        return self.file.modified
+
+    def get_content_size(self) -> int:
+        return self.file.size
+
+    def get_content(  # type: ignore[override]
+        self, abspath: str, start: int | None = None, end: int | None = None
+    ) -> list[bytes]:
+        """Note what is to be sent; return nothing, because it may have to be waited for."""
+        self._range = start or 0, self.file.size if end is None else end
+        return []
+
     def get_content_type(self) -> str:
-        assert self.absolute_path is not None
-        known = _TYPES.get(Path(self.absolute_path).suffix.lower())
+        self.absolute_path = self.file.path
+        known = _TYPES.get(Path(self.file.path).suffix.lower())
         kind = known or StaticFileHandler.get_content_type(self)
         return f"{kind}; charset=UTF-8" if kind.startswith("text/") else kind
 
     def compute_etag(self) -> str | None:
-        # The author may change the file at any time; tornado's own tag would stay the same.
-        assert self.absolute_path is not None
-        found = os.stat(self.absolute_path)
-        return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        return self.file.etag if hasattr(self, "file") else None
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Cache-Control", f"private, max-age={_APP_FILE_SECONDS}")

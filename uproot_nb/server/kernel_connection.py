@@ -15,6 +15,8 @@ from uproot_nb.bridge.durations import BOUNDS
 from uproot_nb.bridge.messages import (
     Action,
     AddPlayers,
+    AppFileFound,
+    AppPiece,
     Audience,
     AudiencePush,
     Backlog,
@@ -43,6 +45,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.server.answer_bodies import AnswerBody
 from uproot_nb.server.expected import Expected, room_key
+from uproot_nb.server.gateways.kernel_files import FileQuestions
 from uproot_nb.server.gateways.outgoing_files import OutgoingFiles
 from uproot_nb.server.pressure.owed import Owed
 from uproot_nb.server.rooms import ClaimedRooms
@@ -102,6 +105,8 @@ class KernelLink:
         self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
         self._late: dict[int, asyncio.TimerHandle] = {}
         """The timers by which requests are given up."""
+        self.files = FileQuestions(self.send)
+        """What is asked about apps' files, if the kernel is on another machine."""
         self._files, self._reading = OutgoingFiles(), set[asyncio.Task[None]]()
         self._bodies: dict[int, AnswerBody] = {}
         """The bodies that arrive part by part, by the numbers of their requests."""
@@ -135,6 +140,8 @@ class KernelLink:
             CloseRoom: self._close_room,
             RoomNews: self._room_news,
             ServeFiles: self._serve_files,
+            AppFileFound: self.files.take,
+            AppPiece: self.files.take,
             StewardNews: self._steward_news,
             CommitTimes: self._commit_times,
         }
@@ -257,6 +264,7 @@ class KernelLink:
     def close(self) -> None:
         """Let the kernel go."""
         self._channel.close()
+        self.files.drop()
         for key in list(self.sessions):
             self._release(key)
 
@@ -297,6 +305,7 @@ class KernelLink:
 
     def gone(self) -> None:
         """Pause the sessions of a kernel that has closed or died; their sockets stay open."""
+        self.files.drop()
         for session in list(self.sessions.values()):
             self._release(session.key)
             self._announce_state(session)

@@ -19,6 +19,7 @@ from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.files import AppFileHandler, StaticHandler
 from uproot_nb.server.forms import Uploads
+from uproot_nb.server.gateways.kernel_files import KernelFiles
 from uproot_nb.server.handlers import (
     AppApi,
     FrontPage,
@@ -107,6 +108,7 @@ class ParticipantServer:
         self.sockets = PlayerSockets(self.limits, self.reports, family)
         self.watchers = Watchers(self.sessions, self.sockets.numbers)
         self.rooms = ClaimedRooms(self.limits)
+        self.kernel_files = KernelFiles(self.sockets.numbers, self.limits.form_patience)
         self.expected = Expected(self.limits)
         self.polled = PolledLinks(self.limits)
         self.uploads = Uploads()
@@ -197,6 +199,10 @@ class ParticipantServer:
             **shared, "limits": self.limits, "expected": self.expected,
             "numbers": self.sockets.numbers,
         }  # fmt: skip
+        files = {
+            **shared, "limits": self.limits, "expected": self.expected,
+            "kernel_files": self.kernel_files,
+        }  # fmt: skip
         return [
             (rf"{prefix}p/([^/]+)/", PlayerPage, {**pages, "uploads": self.uploads}),
             (rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
@@ -209,7 +215,7 @@ class ParticipantServer:
             (rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, {**sockets, **rooms}),
             (rf"{prefix}room/([^/]+)/poll", RoomPollHandler, {**polls, **rooms}),
             (rf"{prefix}room/([^/]+)/", RoomPage, {**pages, **rooms}),
-            (rf"{prefix}files/([^/]+)/(.+)", AppFileHandler, shared),
+            (rf"{prefix}files/([^/]+)/(.+)", AppFileHandler, files),
             (rf"{prefix}static/[^/]+/(.+)", StaticHandler, {"path": str(_STATIC), **shared}),
             (rf"{prefix}(?:p|room|join/[^/]+)/[^/]+", MissingSlash, shared),
             (rf"{prefix}healthz", HealthPage, {**shared, "health": self.health}),

@@ -19,6 +19,7 @@ from uproot_nb.bridge.messages import (
     StewardRequest,
 )
 from uproot_nb.server.answer_bodies import AnswerBody
+from uproot_nb.server.gateways.kernel_files import FileQuestions
 from uproot_nb.server.limits import Limits, TokenBucket, Visitors, how_to_change
 from uproot_nb.server.networks import network_of
 from uproot_nb.server.pressure.pressure import Pressure
@@ -58,6 +59,10 @@ class Link(Protocol):
 
     def body_of(self, reply: HttpReply) -> AnswerBody | None:
         """Return the body that follows an answer in parts, if one does."""
+
+    @property
+    def files(self) -> FileQuestions:
+        """What is asked of the kernel about apps' files, if it is on another machine."""
 
 
 class ServedPlayer:
@@ -211,9 +216,16 @@ class Sessions:
         return self._players.get(digest(token))
 
     def folder(self, key: str) -> str | None:
-        """Return the folder of static files that *key* opens, unless its session is closed."""
-        session, folder = self._folders.get(digest(key), (None, ""))
+        """Return the folder of static files that *key* opens, unless its session is closed.
+
+        It is "" if it is on the kernel's machine, and that is another one.
+        """
+        session, folder = self.offered(key) or (None, "")
         return folder if session is not None and not session.closed else None
+
+    def offered(self, key: str) -> tuple[ServedSession, str] | None:
+        """Return the session whose folder *key* has opened, and that folder; see `folder`."""
+        return self._folders.get(digest(key))
 
     def joined_by(self, label: str, secret: str) -> ServedSession | None:
         """Return the session that a join link with *label* (key or name) and *secret* leads to."""

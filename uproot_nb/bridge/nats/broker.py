@@ -34,8 +34,8 @@ class Broker:
     """Publishes and subscribes, in its loop's thread.
 
     broker = await open_broker(BrokerAddress.parse("nats://127.0.0.1:4222"))
-    await broker.subscribe("uproot_nb.v7.gateways", print)
-    broker.publish("uproot_nb.v7.gateways", b"...")
+    await broker.subscribe("uproot_nb.v8.gateways", print)
+    broker.publish("uproot_nb.v8.gateways", b"...")
     await broker.close()
     """
 

@@ -15,6 +15,10 @@ from uproot_nb.bridge.messages import (
     Action,
     AddPlayers,
     AnswerStored,
+    AppFileAsked,
+    AppFileFound,
+    AppPiece,
+    AppPieceWanted,
     Audience,
     AudiencePush,
     Backlog,
@@ -53,6 +57,7 @@ from uproot_nb.bridge.nats.nats_channel import (
     encode_message,
 )
 from uproot_nb.bridge.nats.offer import Offer
+from uproot_nb.bridge.nats.served_files import ServedFiles
 from uproot_nb.bridge.nats.stored_answers import StoredAnswers
 from uproot_nb.bridge.nats.subjects import Beacon, Opening, Subjects, new_id
 
@@ -60,7 +65,6 @@ __all__ = ["GatewayHub"]
 
 _BEACON_SECONDS = 1.0
 _MOST_LABELS = 200
-_NO_FILES_YET = "An app's own files (static) cannot be sent through a gateway yet."
 
 
 class GatewayHub:
@@ -89,6 +93,7 @@ class GatewayHub:
         self._inbox = Inbox(broker, self._opened)
         self._offer, self._answers = Offer(), StoredAnswers()
         self._files = IncomingFiles(self.send)
+        self._served_files = ServedFiles(self.send, self.drain)
         self._links: dict[int, GatewayLink] = {}
         self._audience = Audience("", 0, [], [])
         """Who got the last push to many."""
@@ -110,8 +115,16 @@ class GatewayHub:
             FileWanted: lambda message: self._send_to(message.request, message),
             Push: self._send_push,
             Action: self._send_action,
-            ServeFiles: self._refuse_files,
+            ServeFiles: self._serve_files,
+            AppFileFound: lambda message: self._send_to(message.request, message),
+            AppPiece: lambda message: self._send_to(message.request, message),
             **dict.fromkeys(_TO_ALL, self._send_to_all),
+        }
+        self._take_by: dict[type[BridgeMessage], Callable[[Any], None]] = {
+            AnswerStored: self._answers.store,
+            FilePiece: self._files.take,
+            AppFileAsked: self._served_files.find,
+            AppPieceWanted: self._served_files.read,
         }
 
     # ---- gateways -------------------------------------------------------------------------
@@ -192,6 +205,7 @@ class GatewayHub:
             self.closed = True
             self._stop()
             self._files.leave()
+            self._served_files.close()
             self._gone()
 
     # ---- receiving ------------------------------------------------------------------------
@@ -230,11 +244,9 @@ class GatewayHub:
 
     def _may_pass(self, message: BridgeMessage) -> bool:
         """Deal with what is not for the run; return whether *message* is."""
-        if isinstance(message, AnswerStored):
-            self._answers.store(message)
-            return False
-        if isinstance(message, FilePiece):
-            self._files.take(message)
+        take = self._take_by.get(type(message))
+        if take is not None:
+            take(message)
             return False
         if not isinstance(message, HttpRequest):
             return True
@@ -333,8 +345,10 @@ class GatewayHub:
             for link in links:
                 link.channel.send_encoded(encoded)
 
-    def _refuse_files(self, message: ServeFiles) -> None:
-        self.show(_NO_FILES_YET)
+    def _serve_files(self, message: ServeFiles) -> None:
+        """Serve a folder's files to gateways, which do not learn where it is."""
+        self._served_files.serve(message)
+        self._send_to_all(ServeFiles(message.session, message.key, ""))
 
     # ---- the end --------------------------------------------------------------------------
 
@@ -354,6 +368,7 @@ class GatewayHub:
             await asyncio.sleep(0.002)
         self._stop()
         self._files.close()
+        self._served_files.close()
         await self._broker.close()
 
     def _stop(self) -> None:

@@ -204,8 +204,8 @@ class Inbox:
     """Receives for all channels of one process, and watches that each gives signs of life.
 
         inbox = Inbox(broker, lambda envelope: ...)
-        await inbox.listen("uproot_nb.v7.to.kernel.1f…")
-        channel = inbox.channel(number, peer="uproot_nb.v7.to.gateway.2e…", incoming=FromServer)
+        await inbox.listen("uproot_nb.v8.to.kernel.1f…")
+        channel = inbox.channel(number, peer="uproot_nb.v8.to.gateway.2e…", incoming=FromServer)
 
     Args:
         opening: takes an envelope by which somebody opens a stream to us.

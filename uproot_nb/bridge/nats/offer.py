@@ -9,6 +9,7 @@ from uproot_nb.bridge.messages import (
     CloseSession,
     OpenRoom,
     OpenSession,
+    ServeFiles,
     SetState,
 )
 
@@ -19,12 +20,13 @@ class Offer:
     """The messages that open a session at a gateway, as they are at present.
 
     offer.note(OpenSession(...)); offer.note(SetState(key, "paused"))
-    offer.messages()      # the session, paused, and its rooms
+    offer.messages()      # the session, paused, its rooms, and that it serves files
     """
 
     def __init__(self) -> None:
         self._session: OpenSession | None = None
         self._rooms: dict[str, OpenRoom] = {}
+        self._files: dict[str, ServeFiles] = {}
 
     def note(self, message: BridgeMessage) -> None:
         """Note what changes for gateways that start later."""
@@ -41,12 +43,17 @@ class Offer:
                 self._rooms[message.name] = message
             case CloseRoom():
                 self._rooms.pop(message.name, None)
+            case ServeFiles():
+                self._files[message.key] = message
             case CloseSession():
                 self._session = None
+                self._files.clear()
 
     def messages(self) -> list[BridgeMessage]:
         """Return what a gateway is sent first; nothing while no session is open."""
-        return [] if self._session is None else [self._session, *self._rooms.values()]
+        if self._session is None:
+            return []
+        return [self._session, *self._rooms.values(), *self._files.values()]
 
 
 def _copy(message: OpenSession, tokens: dict[str, str], state: str) -> OpenSession:

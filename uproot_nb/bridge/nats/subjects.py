@@ -14,7 +14,7 @@ __all__ = ["Beacon", "Opening", "Subjects", "new_id"]
 class Subjects:
     """The subjects below one prefix; each version of the bridge has its own.
 
-    Subjects("uproot_nb").gateway("1f…")     # 'uproot_nb.v7.to.gateway.1f…'
+    Subjects("uproot_nb").gateway("1f…")     # 'uproot_nb.v8.to.gateway.1f…'
     """
 
     def __init__(self, prefix: str) -> None:
