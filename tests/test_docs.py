@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 from playwright.sync_api import Browser
 
 import uproot_nb
+from tests.components.postgres import PostgresCluster
 from tests.docs.fences import LANGUAGES, Fence, fences_of
 from tests.docs.participant import Participant
 from tests.docs.reader import Reader
@@ -26,6 +29,23 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.fixture(autouse=True)
 def no_database_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UPROOT_NB_DATABASE", raising=False)
+
+
+@pytest.fixture
+def administer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
+    """Runs SQL on a server of its own, which any host's name in an address leads to."""
+    with PostgresCluster("postgres") as cluster:
+        monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(cluster.port))
+
+        def execute(statement: str) -> None:
+            # Roles and databases belong to the server, all else to the database of the page.
+            database = "experiments" if "uproot_nb" in statement else "postgres"
+            address = cluster.address("postgres", database)
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(statement.encode())
+
+        yield execute
 
 
 @every_page
@@ -43,13 +63,15 @@ def marked(fence: Fence) -> bool:
 
 @every_page
 def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
-    page: Path, tmp_path: Path, browser: Browser
+    page: Path, tmp_path: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
     """A browser opens each page that they make, answers, chats and trades, and goes on."""
+    has_database = any(fence.language == "sql" for fence in fences_of(page))
+    administer = request.getfixturevalue("administer") if has_database else None
     context = browser.new_context()
     context.set_default_timeout(10_000)
     participant = Participant(context)
-    with Reader(page.stem, tmp_path, participant.look) as reader:
+    with Reader(page.stem, tmp_path, participant.look, administer) as reader:
         reader.follow(fences_of(page))
     context.close()
     assert participant.failures == []

@@ -28,12 +28,16 @@ _PATIENCE = 60
 class PostgresCluster:
     """A PostgreSQL server of the tests' own, on a free port; nobody needs a password by default.
 
-    with PostgresCluster() as cluster:
-        cluster.execute("CREATE ROLE analyst LOGIN")
-        PostgresLog(cluster.address("analyst"))
+        with PostgresCluster() as cluster:
+            cluster.execute("CREATE ROLE analyst LOGIN")
+            PostgresLog(cluster.address("analyst"))
+
+    Args:
+        administrator: the role that exists from the beginning, and may do everything.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, administrator: str = "lab") -> None:
+        self._administrator = administrator
         self.folder = Path(tempfile.mkdtemp(prefix="uproot_nb-postgres-"))
         self.data = self.folder / "data"
         self.port = free_port()
@@ -41,7 +45,7 @@ class PostgresCluster:
         self._account = server_account()
         if self._account:
             shutil.chown(self.folder, self._account)
-        self._run("initdb", "-D", str(self.data), "-U", "lab", "-A", "trust", "-E", "UTF8",
+        self._run("initdb", "-D", str(self.data), "-U", administrator, "-A", "trust", "-E", "UTF8",
                   "--locale=C", "--no-instructions")  # fmt: skip
         self.start()
 
@@ -86,7 +90,7 @@ class PostgresCluster:
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the administrator, and return its rows."""
-        address = self.address(database=database)
+        address = self.address(self._administrator, database)
         with psycopg.connect(address, autocommit=True) as connection:
             cursor = connection.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []

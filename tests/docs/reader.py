@@ -46,9 +46,14 @@ class Reader:
     They run in a thread of their own, where no loop runs yet: Playwright has one in this thread.
     """
 
-    def __init__(self, name: str, folder: Path, look: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, name: str, folder: Path, look: Callable[[str], None] | None = None,
+        administer: Callable[[str], object] | None = None,
+    ) -> None:  # fmt: skip
         self.module = ModuleType(f"documentation_{name}")
         self.folder, self.look = folder, look or _fetch
+        self._administer = administer
+        """Runs an SQL statement as the administrator of the page's database."""
         self._notebook = ThreadPoolExecutor(1)
         self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         """What the notebook's thread wants this one to do; None when it has done its own part."""
@@ -188,7 +193,10 @@ class Reader:
         subprocess.run(["bash", "-n"], input=fence.text, text=True, check=True)
 
     def _sql(self, fence: Fence) -> None:
-        """An administrator's: tests/log/postgres/test_roles.py runs it on a server of its own."""
+        """Run what an administrator of the database does, statement by statement."""
+        assert self._administer is not None, f"{fence}: this page has no database"
+        for statement in filter(None, map(str.strip, fence.text.split(";"))):
+            self._administer(statement)
 
     def _text(self, fence: Fence) -> None:
         """What is shown as the outcome of something is only to be read."""
