@@ -92,6 +92,10 @@ _MEASURES: dict[str, str] = {
     "speed",
     "simulated markets on two cores by Dask, of one core": "… two workers of Dask, of one core's "
     "speed",
+    "processor time of markets by processes, of one core's": "… processor time of all processes, "
+    "of one core's",
+    "processor time of markets by Dask, of one core's": "… processor time of Dask, scheduler and "
+    "all, of one core's",
     "ms a task of a process pool": "… what a task of a process pool costs, ms",
     "ms a task of Dask": "… what a task of Dask costs, ms",
     **{

@@ -261,6 +261,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--systems", default="", help=f"some of {','.join(_STARTS)}")
     parser.add_argument("--rounds", type=int, help="how many paired rounds")
     parser.add_argument("--seconds", type=float, help="seconds for one figure")
+    parser.add_argument("--markets", type=int, help="how many simulated markets for each way")
     parser.add_argument("--output", type=Path, help="where to write the report")
     return parser.parse_args()
 
@@ -274,7 +275,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         spare=0 if options.quick else 2,
         repeats=1 if options.quick else 3,
         events=1_000_000,
-        markets=160 if options.quick else 2_000,
+        markets=options.markets or (96 if options.quick else 600),
         only=_chosen(options.only, everything),
         systems=_chosen(options.systems, tuple(_STARTS)),
     )

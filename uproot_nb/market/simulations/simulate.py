@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate_markets"]
 
-_LARGEST_CHUNK = 16
+_LARGEST_CHUNK = 64
 _CHUNKS_A_WORKER = 4
 """At least, so that the last chunks end at about the same time."""
 
@@ -106,7 +106,7 @@ def simulate_markets(
             dict of "markets" and these, each stacked over all markets, with the same first columns.
         folder: where finished chunks are stored (as Parquet). The same call with the same folder
             simulates only what is missing.
-        chunk: how many markets a task has; at most 16 by default.
+        chunk: how many markets a task has; at most 64 by default.
 
     Raises:
         BadMarket: designs, seeds or tables make no sense, or the folder has another simulation.
