@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import ast
+import random
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import uproot_nb
 from uproot_nb.experiment.pages import ATTRIBUTES, HOOKS
@@ -282,12 +285,21 @@ STARRED = [
 
 
 def test_a_star_gives_every_name() -> None:
-    assert set(STARRED) - set(uproot_nb.__all__) == set()
+    assert set(STARRED) - set(uproot_nb.__all__) == {"Random"}  # imported by name alone
     assert [name for name in STARRED if not hasattr(uproot_nb, name)] == []
 
 
 def test_the_star_leaves_the_underscore_alone() -> None:
     assert "_" not in uproot_nb.__all__
+
+
+def test_the_star_hides_no_name_of_the_standard_library() -> None:
+    """Neither `random.Random`, nor a module; `uuid` alone is a function here, as apps know it."""
+    names: dict[str, Any] = {}
+    exec("from random import Random\nfrom uproot_nb import *", names)
+    assert names["Random"] is random.Random
+    assert set(uproot_nb.__all__) & {*vars(random), *sys.stdlib_module_names} == {"uuid"}
+    assert uproot_nb.Random is uproot_nb.RandomOrder
 
 
 def test_every_hook_and_attribute_has_its_row() -> None:

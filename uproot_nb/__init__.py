@@ -63,10 +63,12 @@ from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.experiment.order import (
     Between,
     Bracket,
-    Random,
     RandomOrder,
     Repeat,
     Rounds,
+)
+from uproot_nb.experiment.order import (
+    Random as Random,  # not by the star import, which would hide that of `random`
 )
 from uproot_nb.experiment.pages import (
     GroupCreatingWait,
@@ -168,7 +170,6 @@ __all__ = [
     "PlayerIdentifier",
     "Prolific",
     "RadioField",
-    "Random",
     "RandomOrder",
     "Recording",
     "Refused",

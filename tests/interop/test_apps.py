@@ -18,7 +18,7 @@ import pytest
 
 from tests.interop.projects import write_app, write_files
 from tests.running import BEGIN_FORM
-from uproot_nb import serve
+from uproot_nb import RandomOrder, serve
 from uproot_nb.errors import BadApp, BadPage, MissingName, MissingPackage
 from uproot_nb.experiment.pages import GroupCreatingWait, Page
 from uproot_nb.experiment.query import F
@@ -100,6 +100,7 @@ def test_names_of_earlier_versions_are_there_too(tmp_path: Path) -> None:
     """
     app = load_app(write_app(tmp_path, "market", code))
     assert set(EARLIER) <= set(app.namespace)
+    assert app.namespace["Random"] is RandomOrder
 
 
 def test_a_name_that_an_app_has_from_elsewhere_is_not_replaced_by_an_earlier_one(

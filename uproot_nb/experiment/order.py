@@ -79,15 +79,19 @@ class Operator:
 class Bracket(Operator):
     """Holds pages together where entries are shuffled or chosen.
 
-    page_order = [Random(Bracket(IntroA, TaskA), Bracket(IntroB, TaskB))]
+    page_order = [RandomOrder(Bracket(IntroA, TaskA), Bracket(IntroB, TaskB))]
     """
 
 
-class Random(Operator):
-    """Shows its entries in random order, drawn for each player."""
+class RandomOrder(Operator):
+    """Shows its entries in random order, drawn for each player.
+
+    page_order = [RandomOrder(TaskA, TaskB), Results]
+    """
 
 
-RandomOrder = Random
+Random = RandomOrder
+"""The framework's first name for it, which apps use; notebooks have `random.Random` for numbers."""
 
 
 class Between(Operator):
@@ -233,7 +237,7 @@ class _Expansion:
                 while self.decide():
                     number += 1
                     self._round(entry, number, around)
-            case Random():
+            case RandomOrder():
                 shuffled = list(entry.entries)
                 self._rng.shuffle(shuffled)
                 self.sequence(shuffled, around)
