@@ -62,7 +62,7 @@ class NaiveMarket:
             self.orders.remove(gone)
         try:
             plan, own = self._plan(player, side, price, quantity)
-            self._check(player, side, price, quantity, plan, own)
+            self._check(player, side, price, quantity, plan, own, gone)
         except Refusal:
             self.orders = kept
             raise
@@ -96,9 +96,18 @@ class NaiveMarket:
                 plan.append((maker, min(left, maker.left)))
         return plan, own
 
+    def _falls_back(self, side: str, price: int, gone: Asked | None) -> bool:
+        """Return whether the best quote of a side is replaced by a worse one."""
+        if gone is None:
+            return False
+        others = [order.price for order in self.orders if order.side == side]
+        if side == "buy":
+            return gone.price > max(others, default=0) and price < gone.price
+        return gone.price < min(others, default=10**9) and price > gone.price
+
     def _check(
         self, player: str, side: str, price: int | None, quantity: int,
-        plan: list[tuple[Asked, int]], own: list[Asked],
+        plan: list[tuple[Asked, int]], own: list[Asked], gone: Asked | None,
     ) -> None:  # fmt: skip
         rules, mine = self.rules, [o for o in self.queue(side) if o.player == player]
         filled = sum(count for _, count in plan)
@@ -111,7 +120,7 @@ class NaiveMarket:
             cost += price * (quantity - filled)
             best = self.queue(side)[:1]
             worse = best and (price <= best[0].price if side == "buy" else price >= best[0].price)
-            if rules.improvement and worse:
+            if rules.improvement and (worse or self._falls_back(side, price, gone)):
                 raise Refusal("no_improvement")
             if rules.max_orders and filled < quantity and len(mine) >= rules.max_orders:
                 raise Refusal("too_many_orders")

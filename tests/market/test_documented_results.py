@@ -57,7 +57,7 @@ def test_traders_trade_where_no_rule_says_how_high_prices_go(make: Any, rules: A
 
 
 def test_a_highest_price_that_the_rules_name_is_the_traders() -> None:
-    rules = Rules(max_price=5_000)
+    rules = Rules(max_price=1_200)
     traders = {name: ZIC() for name in BUYERS + SELLERS}
     orders = simulate_market(traders, VALUES, rules=rules, seed=1, steps=200).order_events
     assert orders["price"].max() > 120

@@ -132,6 +132,24 @@ def test_a_closed_market_takes_nothing(worlds: Worlds) -> None:
     assert len(market.orders_of("ann")) == 1
 
 
+def test_the_close_is_logged_once_and_outlives_the_kernel(worlds: Worlds) -> None:
+    _, market = opened(worlds)
+    market.limit("ann", "buy", 5)
+    market.close()
+    market.close()
+    with pytest.raises(OrderRefused):
+        market.limit("ann", "buy", 6)
+    assert [row["event"] for row in rows_of(market)] == ["submit", "close", "reject"]
+    world, again = opened(worlds)
+    again.close()
+    assert not again.is_open
+    assert [row["event"] for row in rows_of(again)] == ["submit", "close", "reject"]
+    assert [order.price for order in again.orders_of("ann")] == [5]
+    fresh = Market.in_session(world.session, period=2)
+    fresh.settle()
+    assert [row["event"] for row in rows_of(fresh)] == ["close"]
+
+
 def test_ones_own_rule_refuses_and_is_logged(worlds: Worlds) -> None:
     _, market = opened(worlds)
     refusal = market.refuse(LimitOrder("ann", "buy", 5), "too_soon", "Please wait.")

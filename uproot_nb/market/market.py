@@ -11,7 +11,7 @@ from typing import Any
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
 from uproot_nb.market.analysis.dividends import Dividends
-from uproot_nb.market.analysis.records import command_in, new_record, new_refusal
+from uproot_nb.market.analysis.records import command_in, new_closing, new_record, new_refusal
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook import commands, refusals
 from uproot_nb.market.orderbook.book import Book
@@ -279,10 +279,12 @@ class Market:
         self._do(commands.Endow(trader, cash, units, credit), None)
 
     def close(self) -> None:
-        """Accept no more orders. Standing orders stay in the book. Idempotent."""
+        """Accept no more orders, and log the end. Standing orders stay in the book. Idempotent."""
         with self.model._world.lock:
             if self.is_open:
+                self._catch_up()
                 self.model.closed = True
+                self._note(new_closing())
                 self._notify_listeners(None)
 
     def shift(self, seconds: float) -> None:
@@ -491,7 +493,9 @@ class Market:
         for record in records[self._applied :] if self._applied < len(records) else ():
             command = command_in(self.model._world.codec.decode(record["fields"]))
             if command is not None:
-                self._note_trades(execute(self._book, command), record["time"])
+                with self._book.as_recorded():
+                    outcome = execute(self._book, command)
+                self._note_trades(outcome, record["time"])
             self._applied, self._last = self._applied + 1, record["id"]
 
     def _value_of(self, player: str, side: Side, unit: int) -> Price | None:

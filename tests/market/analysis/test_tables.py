@@ -15,6 +15,7 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.order_events import (
     ORDER_EVENTS,
+    closing_row,
     order_event_rows,
     order_event_table,
     refusal_row,
@@ -54,6 +55,10 @@ class Day:
             self.rows += order_event_rows(outcome, self.time, self.period)
             best = self.book.best_bid, self.book.best_ask
             self.seen.append((len(self.rows), (*best, *map(self._depth, ("buy", "sell")))))
+
+    def close(self) -> None:
+        self.time += 7
+        self.rows.append(closing_row(self.time, self.period))
 
     def _depth(self, side: Any) -> int:
         best = self.book.ladders[side].best
@@ -156,6 +161,48 @@ def test_tables_agree_with_the_book_and_with_each_other(
                  "cancel": (number,), "replace": (number, price)}[name]  # fmt: skip
         day.do(name, player, *given)
     check(day, no_loss)
+
+
+def spread_of(day: Day, end: float | None = None) -> float:
+    """Return the mean spread until *end*, the close by default."""
+    if end is not None:
+        day.time = end - 7
+    day.close()
+    return float(period_table(day.events, VALUES.frame())["mean_spread"].iloc[-1])
+
+
+def test_the_last_spread_lasts_until_the_close() -> None:
+    """It is 10 for one second, then 2 for 99."""
+    day = Day()
+    day.do("limit", "ann", "buy", 40)
+    day.do("limit", "cem", "sell", 50)
+    day.do("limit", "dot", "sell", 42)
+    assert period_table(day.events, VALUES.frame())["mean_spread"][0] == 10
+    assert spread_of(day, end=102.0) == pytest.approx(2.08)
+    day.do("limit", "ann", "sell", 0)  # what comes after the end is refused, and no part of it
+    assert period_table(day.events, VALUES.frame())["mean_spread"][0] == pytest.approx(2.08)
+    assert day.events["event"].tolist()[-2:] == ["close", "reject"]
+    assert len(book_table(day.events)) == 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6))
+def test_the_mean_spread_is_that_of_a_clock_that_asks_the_book_every_second(seed: int) -> None:
+    day, chance, spreads = Day(), random.Random(seed), list[float]()
+    for _ in range(chance.randint(1, 25)):
+        player = chance.choice(["ann", "bea", "cem", "dot"])
+        side = "buy" if player in VALUES.values else "sell"
+        if chance.random() < 0.3:
+            day.do("cancel", player, chance.randint(1, 20))
+        else:
+            day.do("limit", player, side, chance.randint(20, 90), chance.randint(1, 2))
+        seconds = chance.randint(1, 9)
+        bid, ask = day.book.best_bid, day.book.best_ask
+        if bid is not None and ask is not None:
+            spreads += [float(ask - bid)] * seconds
+        day.time += seconds - 1  # the next command comes one later
+    naive = sum(spreads) / len(spreads) if spreads else math.nan
+    assert spread_of(day, end=day.time + 1) == pytest.approx(naive, nan_ok=True)
 
 
 def check(day: Day, no_loss: bool) -> None:

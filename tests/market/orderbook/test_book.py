@@ -27,6 +27,7 @@ from uproot_nb.market.orderbook.commands import (
     plain_command,
 )
 from uproot_nb.market.orderbook.depth import Depth, plain_changes
+from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
 
@@ -347,14 +348,33 @@ def test_less_at_the_same_price_keeps_its_place_and_more_loses_it() -> None:
     assert [order.player for order in book.standing("buy")] == ["bob", "ann"]
 
 
-def test_the_best_quote_may_be_replaced_under_the_improvement_rule() -> None:
+@pytest.mark.parametrize(("side", "sign"), [("buy", 1), ("sell", -1)])
+def test_the_best_quote_never_falls_back_under_the_improvement_rule(side: Side, sign: int) -> None:
     book = Book(Rules(improvement=True))
-    book.limit("ann", "buy", 5)
-    book.limit("bob", "buy", 7)
-    assert "7" in refused("no_improvement", book.limit, "ann", "buy", 7)
-    assert refused("no_improvement", book.replace, "bob", 2, 5)
-    book.replace("bob", 2, 6)
+    book.limit("ann", side, 50 + 5 * sign)
+    book.limit("bob", side, 50 + 7 * sign)
+    for worse in (5, 6):
+        assert str(50 + 7 * sign) in refused(
+            "no_improvement", book.replace, "bob", 2, 50 + worse * sign
+        )
+    refused("no_improvement", book.replace, "bob", 2, 50 + 6 * sign, 3)
+    refused("no_improvement", book.limit, "ann", side, 50 + 7 * sign)
+    refused("no_improvement", book.replace, "ann", 1, 50 + 6 * sign)
+    book.replace("bob", 2, None, 3)
+    book.replace("bob", 3, 50 + 8 * sign)
+    assert (book.best_bid if side == "buy" else book.best_ask) == 50 + 8 * sign
+    book.replace("ann", 1, 50 + 9 * sign)
+    assert [order.player for order in book.standing(side)] == ["ann", "bob"]
+
+
+def test_commands_of_a_log_are_executed_as_they_were() -> None:
+    """A rule that has become stricter does not stop an older session."""
+    book = Book(Rules(improvement=True))
+    book.limit("ann", "buy", 7)
+    with book.as_recorded():
+        book.replace("ann", 1, 6)
     assert book.best_bid == 6
+    refused("no_improvement", book.replace, "ann", 2, 5)
 
 
 def test_the_best_price_is_for_the_next_unit_and_the_second_best_for_the_one_after() -> None:

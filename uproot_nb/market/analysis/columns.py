@@ -45,7 +45,8 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "client_time": MarketColumn(
             "Float64", "when, on the clock of the trader's browser, if sent", "Unix seconds"),
         "period": _WHEN["period"],
-        "event": MarketColumn("category", "submit, fill, partial_fill, cancel or reject"),
+        "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or close: "
+                              "the end of the period, which has no order"),
         "order": _count("number of the order within the period", dtype="Int64"),
         "player": MarketColumn("category", "the name of the player whose order it is"),
         "side": MarketColumn("category", "buy or sell"),
@@ -121,7 +122,8 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
                                     "equilibrium surplus, over traders, both sides together"),
         "volume_ratio": MarketColumn("float64", "volume / equilibrium quantity, 1 anywhere in its "
                                      "interval", _SHARE),
-        "mean_spread": _money("mean spread, weighted by time, until the period's last event"),
+        "mean_spread": _money("mean spread, weighted by time, until the market closed, or "
+                              "else the period's last event"),
         "fundamental_value": _money("what holding a unit from this period to the end pays on "
                                     "average; missing where no asset is traded"),
         "dividend": _money("what each unit has paid at the period's end; missing before that, or "

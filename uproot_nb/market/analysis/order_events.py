@@ -1,4 +1,7 @@
-"""The table `order_events`: one row for everything that happened to an order, refusals too."""
+"""The table `order_events`: one row for everything that happened to an order, refusals too.
+
+A period's last row is its end, `close`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from uproot_nb.market.orderbook.prices import Price
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["ORDER_EVENTS", "order_event_rows", "order_event_table", "refusal_row"]
+__all__ = ["ORDER_EVENTS", "closing_row", "order_event_rows", "order_event_table", "refusal_row"]
 
 ORDER_EVENTS = types_of("order_events")
 """The columns and their dtypes."""
@@ -31,6 +34,11 @@ def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[st
         }
         for event in outcome.events
     ]  # fmt: skip
+
+
+def closing_row(time: float, period: int) -> dict[str, Any]:
+    """Return the end of a period as a row of `order_events`."""
+    return {"time": time, "period": period, "event": "close"}
 
 
 def refusal_row(
@@ -51,10 +59,10 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
 
     Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
     (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
-    (submit, fill, partial_fill, cancel, reject), order, player, side (buy, sell), kind (limit,
-    market), price (in a fill what was paid, else the limit), quantity (submitted, filled or
-    cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's (in
-    a call, the earlier order's and then the later's).
+    (submit, fill, partial_fill, cancel, reject, close), order, player, side (buy, sell), kind
+    (limit, market), price (in a fill what was paid, else the limit), quantity (submitted, filled
+    or cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's
+    (in a call, the earlier order's and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     events = list(rows)

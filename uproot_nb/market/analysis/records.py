@@ -18,7 +18,7 @@ from uproot_nb.market.orderbook.commands import (
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome
 from uproot_nb.market.orderbook.prices import exact, from_plain, plain
 
-__all__ = ["command_in", "new_record", "new_refusal", "rows_in"]
+__all__ = ["command_in", "new_closing", "new_record", "new_refusal", "rows_in"]
 
 _LONGEST = 40
 """Characters stored of a text that is not a price."""
@@ -35,6 +35,11 @@ def new_record(
     given = {key: value for key, value in plain_command(command).items() if value is not None}
     events = [] if outcome is None else [_plain_event(event) for event in outcome.events]
     return {"command": given, "client_time": client_time, "events": events}
+
+
+def new_closing() -> dict[str, Any]:
+    """Return the log entry of the market's end."""
+    return {"client_time": None, "events": [["close", *(None for _ in _COLUMNS[1:])]]}
 
 
 def new_refusal(
@@ -55,7 +60,7 @@ def new_refusal(
 
 
 def command_in(record: Mapping[str, Any]) -> Command | None:
-    """Return the command that was executed; None if it was refused."""
+    """Return the command that was executed; None if it was refused, or the market closed."""
     data = record.get("command")
     return None if data is None else from_plain_command(dict(data))
 

@@ -64,17 +64,17 @@ def period_table(
     equilibrium_quantity_low/high, equilibrium_price_low/high, maximum_surplus, surplus,
     buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
     rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
-    over traders (both sides together), volume_ratio, mean_spread (time-weighted, until the period's
-    last event), fundamental_value (of holding a unit from this period to the end) and dividend
-    (that each unit has paid at its end), NaN where no asset is traded or nothing is paid yet. The
-    formulas are in `uproot_nb.market.analysis.statistics`. What a middleman buys without a value
-    and sells without a cost earns the difference of the prices. Nobody induces values for
-    an asset, so its equilibrium and surplus are empty (0 units) or NaN.
+    over traders (both sides together), volume_ratio, mean_spread (time-weighted, until the period
+    closed, or else its last event), fundamental_value (of holding a unit from this period to the
+    end) and dividend (that each unit has paid at its end), NaN where no asset is traded or nothing
+    is paid yet. The formulas are in `uproot_nb.market.analysis.statistics`. What a middleman buys
+    without a value and sells without a cost earns the difference of the prices. Nobody induces
+    values for an asset, so its equilibrium and surplus are empty (0 units) or NaN.
     """
     units = units_by_period(induced_values)
     events = _rows(order_events)
     trades, books = _by_period(_trades(events, units)), _by_period(quotes(events))
-    ends = {int(p): float(t) for p, t in zip(order_events.period, order_events.time, strict=True)}
+    ends = _ends(events)
     rows = [
         _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
         for period in sorted({*units, *ends})
@@ -153,6 +153,19 @@ def _trade(maker: Mapping[str, Any], taker: Mapping[str, Any], units: Units) -> 
         "taker_order": taker["order"], "initiator": taker["side"], "value": value, "cost": cost,
         "buyer_surplus": value - price * quantity, "seller_surplus": price * quantity - cost,
     }  # fmt: skip
+
+
+def _ends(events: Iterable[Mapping[str, Any]]) -> dict[int, float]:
+    """Return when each period was closed; of one that was not, its last event."""
+    ends: dict[int, float] = {}
+    closed: set[int] = set()
+    for row in events:
+        period = int(row["period"])
+        if period not in closed:
+            ends[period] = float(row["time"])
+        if row["event"] == "close":
+            closed.add(period)  # what comes later is refused
+    return ends
 
 
 def _period(

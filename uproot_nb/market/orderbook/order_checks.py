@@ -7,7 +7,7 @@ from typing import Any
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
-from uproot_nb.market.orderbook.levels import Level
+from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.orderbook.rules import Rules
@@ -38,8 +38,15 @@ def check_quantity(quantity: Any, rules: Rules) -> None:
         raise OrderRefused("too_many", refusals.TOO_MANY, quantity=rules.max_quantity)
 
 
-def check_improvement(side: Side, key: int, best: Level | None) -> None:
-    """Refuse a quote that is not better than the best of its side."""
+def check_improvement(side: Side, key: int, ladder: Ladder, old: Order | None = None) -> None:
+    """Refuse a quote that is not better than the best of its side.
+
+    One that replaces *old* must be better than the others; if *old* is the best, it may not be
+    worse than that, so that the best quote never falls back.
+    """
+    best = ladder.best_without(old)
+    if old is not None and ladder.best is not best and key > old.key:
+        best = ladder.best
     if best is not None and key >= best.key:
         words = refusals.NO_BETTER_BID if side == "buy" else refusals.NO_BETTER_ASK
         raise OrderRefused("no_improvement", words, price=best.price)

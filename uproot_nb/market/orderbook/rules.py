@@ -35,7 +35,9 @@ class Rules:
         max_quantity: The largest order.
         self_trade: An order that would meet the trader's own is refused ("refuse"), or the older
             one is cancelled and the new one goes on ("cancel_oldest").
-        improvement: A limit order must be better than the best of its side (spread reduction).
+        improvement: A limit order must be better than the best of its side (spread reduction). Who
+            has the best quote may replace it by a better one, but not fall back; it may be
+            cancelled.
         no_loss: Nobody may bid more than a unit's value, or ask less than its cost.
         budget: Nobody may bid more than the cash that other bids have not reserved. By default
             (None) this holds for traders with an endowment; False lets everybody buy on credit.

@@ -13,6 +13,7 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.traders.price_range import highest_value, warn_of_range
 from uproot_nb.market.traders.simulation import simulate_market
 from uproot_nb.market.traders.trader import Trader
 
@@ -63,6 +64,7 @@ class Design:
                 raise BadMarket(f"{name}={count!r} is not a count.", f"Write {name}=1 or more.")
         if isinstance(self.values, InducedValues):
             self._makers(self.values)
+            warn_of_range(self.rules, highest_value(self.values), stacklevel=3)
         elif not callable(self.values):
             raise BadMarket(
                 f"values={self.values!r} are no induced values.",

@@ -8,13 +8,18 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends, as_price
-from uproot_nb.market.analysis.order_events import order_event_rows, order_event_table
+from uproot_nb.market.analysis.order_events import (
+    closing_row,
+    order_event_rows,
+    order_event_table,
+)
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import Price
-from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.traders.price_range import highest_price, warn_of_range
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["simulate_asset_market"]
@@ -65,6 +70,8 @@ def simulate_asset_market(
             f"Endowments and traders do not fit: {odd}.", "Give each trader cash and units."
         )
     allowed = rules or Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
+    first = as_price(dividends.fundamental_value(1))
+    warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []
     paid: dict[int, Price | None] = {}
     held = dict(endowments)
@@ -72,11 +79,17 @@ def simulate_asset_market(
         one = _AssetPeriod(traders, dividends, held, allowed, period, seed)
         for step in range(steps):
             one.step(1 - step / steps, (period - 1) * steps + step, rows)
+        rows.append(closing_row(float(period * steps), period))
         paid[period] = dividend = dividends.draw(period, seed)
         held = one.settled(dividend)
     units = sum(units for _, units in endowments.values())
     frame = dividends.frame(paid, units)
     return MarketTables("simulation", order_event_table(rows), frame)
+
+
+def _most(held: Holdings, value: Price) -> Price:
+    """Return what a unit can cost at most: nobody pays more than the richest has."""
+    return max([value, *(cash for cash, _ in held.values())])
 
 
 class _AssetPeriod:
@@ -91,10 +104,7 @@ class _AssetPeriod:
         self._chance = Random(f"{seed}/{period}")
         self._names = sorted(traders)
         self._book = Book(rules)
-        self._highest = rules.max_price
-        if rules.max_price == NO_LIMIT:  # nobody pays more than the richest has
-            riches = max((cash for cash, _ in held.values()), default=0)
-            self._highest = min(max(riches, self._value), NO_LIMIT)
+        self._highest = highest_price(rules, _most(held, self._value))
         for name in self._names:
             self._book.endow(name, *held[name])
 

@@ -8,14 +8,19 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.analysis.order_events import order_event_rows, order_event_table
+from uproot_nb.market.analysis.order_events import (
+    closing_row,
+    order_event_rows,
+    order_event_table,
+)
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import Price
-from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.traders.price_range import highest_price, highest_value, warn_of_range
 from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View, chosen_side
 
 __all__ = ["simulate_market"]
@@ -39,7 +44,7 @@ def simulate_market(
 
     In each step one of those who still have units is drawn, all alike, and may shout one price for
     one unit. Where `rules.improvement` asks for better quotes, what is no better than the best of
-    its side is not heard; the trader's own quote counts as well, so that nobody takes a quote back.
+    its side is not heard; nobody takes a quote back.
     The same seed gives the same market. `time` counts the steps of all periods. A trader who has
     both values and costs buys and sells: its `side` decides which, else a coin does.
 
@@ -49,7 +54,7 @@ def simulate_market(
     Sniper) have nothing to go by.
 
     Prices are drawn, believed in and opened with up to `rules.max_price`; where the rules name
-    none, up to the highest value or cost.
+    none, up to the highest value or cost. More than ten times that is warned of.
 
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
@@ -64,16 +69,20 @@ def simulate_market(
     if named != set(traders):
         odd = ", ".join(sorted(named ^ set(traders)))
         raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
+    warn_of_range(rules, highest_value(values), stacklevel=2)
     rows: list[dict[str, Any]] = []
     for period in range(1, periods + 1):
         chance = Random(f"{seed}/{period}")
         one = _Period(traders, values, rules or Rules(), period, periods, clear_after_trade, chance)
+        begin = (period - 1) * steps
         if rules is not None and rules.call:
-            one.call((period - 1) * steps, rows)
+            one.call(begin, rows)
+            rows.append(closing_row(float(begin + 1), period))
             continue
         for step in range(steps):
-            if not one.step(1 - step / steps, (period - 1) * steps + step, rows):
+            if not one.step(1 - step / steps, begin + step, rows):
                 break
+        rows.append(closing_row(float(begin + steps), period))
     frame = values.frame(range(1, periods + 1))
     return MarketTables("simulation", order_event_table(rows), frame)
 
@@ -91,7 +100,7 @@ class _Period:
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
-        self._tick, self._highest = rules.tick, _highest(rules, values)
+        self._tick, self._highest = rules.tick, highest_price(rules, highest_value(values))
         self._limits: dict[str, dict[Side, Sequence[Price]]] = {
             name: _limits(values, name) for name in traders
         }
@@ -111,8 +120,6 @@ class _Period:
             return True
         if price == view.own:
             self._announce(view, price, None, time_left)  # shouted and heard again
-            return True
-        if self._book.rules.improvement and not _improves(view, price):
             return True
         try:
             outcome = self._shout(name, view, price, lambda o: self._record(o, time, rows))
@@ -214,24 +221,6 @@ def _limits(values: InducedValues, name: str) -> dict[Side, Sequence[Price]]:
     return found
 
 
-def _highest(rules: Rules, values: InducedValues) -> Price:
-    """Return the highest price of the rules; if they name none, the highest value or cost.
-
-    A trader who draws from a million prices for units worth a hundred would never trade.
-    """
-    if rules.max_price != NO_LIMIT:
-        return rules.max_price
-    units = [*values.values.values(), *values.costs.values()]
-    return min(rules.max_price, max((price for one in units for price in one), default=NO_LIMIT))
-
-
 def _listens(trader: Trader) -> bool:
     # A subclass of Heedless may listen after all.
     return getattr(type(trader), "observe", None) is not Heedless.observe
-
-
-def _improves(view: View, price: Price) -> bool:
-    """Return whether a price is better than the best quote of its side, whosever that is."""
-    if view.side == "buy":
-        return view.bid is None or price > view.bid
-    return view.ask is None or price < view.ask

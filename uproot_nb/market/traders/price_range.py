@@ -1,0 +1,48 @@
+"""Price range: the highest price that robot traders think of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
+
+__all__ = ["highest_price", "highest_value", "warn_of_range"]
+
+_FAR = 10
+"""A range that is so many times the highest value is far beyond the values."""
+
+
+def highest_price(rules: Rules, worth: Price | None) -> Price:
+    """Return the highest price of the rules; if they name none, what units are *worth* at most.
+
+    A trader who draws from a million prices for units worth a hundred would never trade.
+    """
+    if rules.max_price != NO_LIMIT or worth is None:
+        return rules.max_price
+    return min(worth, rules.max_price)
+
+
+def highest_value(values: InducedValues) -> Price | None:
+    """Return the highest value or cost; None if there are no units."""
+    units: Iterable[Iterable[Price]] = (*values.values.values(), *values.costs.values())
+    return max((price for one in units for price in one), default=None)
+
+
+def warn_of_range(rules: Rules | None, worth: Price | None, stacklevel: int) -> None:
+    """Warn if the rules' highest price is far beyond what units are worth at most.
+
+    Args:
+        stacklevel: as of `warnings.warn`, for who calls this function.
+    """
+    if rules is None or worth is None or rules.max_price == NO_LIMIT:
+        return
+    if rules.max_price > _FAR * max(worth, rules.tick):
+        warnings.warn(
+            f"max_price={rules.max_price} is far beyond the highest value, {worth}. Traders who "
+            "draw from all prices, as ZIC, will hardly trade. Name a lower max_price, or none: "
+            "then the highest value or cost is the highest price.",
+            stacklevel=stacklevel + 1,
+        )
