@@ -434,7 +434,7 @@ def test_a_restart_gives_the_same_book_before_and_after_the_call(worlds: Worlds)
     assert [entry["command"]["command"] for entry in kept[:3]] == ["limit", "limit", "clear"]
     rows = [r for _, time, e in again.model.entries for r in rows_in(e, time, again.period)]
     assert [row["event"] for row in rows] == [
-        "submit", "submit", "partial_fill", "fill", "reject",
+        "submit", "submit", "partial_fill", "fill", "close", "reject",
     ]  # fmt: skip
 
 

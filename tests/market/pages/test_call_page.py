@@ -204,7 +204,12 @@ async def test_when_time_is_up_all_is_traded_once_and_everybody_goes_on() -> Non
         assert [o.remaining for o in market.orders_of(run.players[0])] == [1]
         tables = run.market()
         assert list(tables.trades["initiator"]) == ["sell"]
-        assert list(tables.order_events["event"])[-3:] == ["reject", "partial_fill", "fill"]
+        assert list(tables.order_events["event"])[-4:] == [
+            "reject",
+            "partial_fill",
+            "fill",
+            "close",
+        ]
 
 
 async def test_who_comes_after_the_call_is_told_what_it_came_to() -> None:
