@@ -133,13 +133,14 @@ def test_a_closed_market_takes_nothing(worlds: Worlds) -> None:
 
 
 def test_the_close_is_logged_once_and_outlives_the_kernel(worlds: Worlds) -> None:
-    _, market = opened(worlds)
+    first, market = opened(worlds)
     market.limit("ann", "buy", 5)
     market.close()
     market.close()
     with pytest.raises(OrderRefused):
         market.limit("ann", "buy", 6)
     assert [row["event"] for row in rows_of(market)] == ["submit", "close", "reject"]
+    first.journal.commit()
     world, again = opened(worlds)
     again.close()
     assert not again.is_open

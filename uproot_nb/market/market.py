@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import index
 from typing import Any
@@ -11,7 +11,13 @@ from typing import Any
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
 from uproot_nb.market.analysis.dividends import Dividends
-from uproot_nb.market.analysis.records import command_in, new_closing, new_record, new_refusal
+from uproot_nb.market.analysis.records import (
+    command_in,
+    new_bankruptcies,
+    new_closing,
+    new_record,
+    new_refusal,
+)
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook import commands, refusals
 from uproot_nb.market.orderbook.book import Book
@@ -19,7 +25,7 @@ from uproot_nb.market.orderbook.commands import Command, execute
 from uproot_nb.market.orderbook.depth import Depth
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
-from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain, total
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
@@ -170,6 +176,15 @@ class Market:
         """Whether the market accepts orders."""
         return not self.model.get("closed", False)
 
+    def purse_markets(self) -> list[Market]:
+        """Return the other markets of this period and group that share their traders' cash."""
+        if self.rules.purse is None:
+            return []
+        world = world_of(self.model)
+        names = _Purses.of(world).beside(self.model.name, self.model.market)
+        found = (self._tagged(world, name) for name in names)
+        return [one for one in found if one is not None and one.rules.purse == self.rules.purse]
+
     def depth(self, levels: int | None = None) -> Depth:
         """Return the public view; with *levels*, only the best so many prices of each side."""
         return Depth.of(self.book, levels)
@@ -182,8 +197,10 @@ class Market:
         """Return a trader's private data, for JSON.
 
         orders (rows number, side, price, remaining; the newest 100), more (the number of older
-        orders), cash, units, bought, sold, value and cost (of the next unit; null if there is
-        none), profit (null without induced values).
+        orders), cash, purse (the cash in all markets of the purse), units, held (the part of the
+        cash held back for units owed), bought, sold,
+        value and cost (of the next unit; null if there is none), profit (null without induced
+        values).
         """
         name, book, values = _name(trader), self.book, self.values
         account = book.account(name)
@@ -191,8 +208,10 @@ class Market:
         data: dict[str, Any] = {
             "orders": [[o.number, o.side, plain(o.price), o.remaining] for o in newest],
             "more": len(account.orders) - len(newest),
-            "cash": plain(account.cash), "units": account.units, "bought": account.bought,
-            "sold": account.sold, "value": None, "cost": None, "profit": None,
+            "cash": plain(account.cash), "units": account.units,
+            "purse": plain(self._purse(name)), "held": plain(book.held_back(name)),
+            "bought": account.bought, "sold": account.sold,
+            "value": None, "cost": None, "profit": None,
         }  # fmt: skip
         if values is not None:
             data["value"] = plain(values.value_of(name, "buy", account.bought + 1))
@@ -201,6 +220,11 @@ class Market:
             cost = sum(list(values.costs.get(name, ()))[: account.sold])
             data["profit"] = plain(book.grid.sum(worth - cost, account.earned))
         return data
+
+    def _purse(self, trader: str) -> Price:
+        """Return a trader's cash in all markets of the purse."""
+        markets = (self, *self.purse_markets())
+        return total(market.book.account(trader).cash for market in markets)
 
     # Setting up
 
@@ -275,8 +299,10 @@ class Market:
     def _endow_as_before(self, trader: str, previous: Market) -> None:
         """Endow a trader with its holdings of the previous period, and credit if it had credit."""
         cash, units = previous._settled(trader)
-        credit = None if previous.book.account(trader).endowed else True
-        self._do(commands.Endow(trader, cash, units, credit), None)
+        account, grid = previous.book.account(trader), previous.book.grid
+        credit = None if account.endowed else True
+        held = grid.price(account.held_ticks) if account.held_ticks else None
+        self._do(commands.Endow(trader, cash, units, credit, held), None)
 
     def close(self) -> None:
         """Accept no more orders, and log the end. Standing orders stay in the book. Idempotent."""
@@ -299,7 +325,9 @@ class Market:
     def settle(self, dividend: Price | None = None) -> Price:
         """End the period: close the market, pay the period's dividend and return it.
 
-        It is drawn once, from the session's seed, and logged; settling again changes nothing.
+        It is drawn once, from the session's seed, and logged; settling again changes nothing. Who
+        has less than no cash then is bankrupt: that is logged, too, and until it is made good such
+        a trader can only buy what it owes, and sell what it has.
 
         Args:
             dividend: what each unit pays, instead of a draw.
@@ -313,6 +341,7 @@ class Market:
             if paid is None:
                 paid = self._drawn() if dividend is None else _money(dividend)
                 self.model.dividend = plain(paid)
+                self._note_bankruptcies()
             elif dividend is not None and dividend != paid:
                 raise BadMarket(
                     f"{self.name!r} has paid {paid} in period {self.period} already.",
@@ -355,6 +384,17 @@ class Market:
             for trader in previous.book.accounts:
                 if trader not in book.accounts:
                     self._endow_as_before(trader, previous)
+
+    def _note_bankruptcies(self) -> None:
+        """Log who has less than no cash, of those who have no credit."""
+        budget, found = self.rules.budget, list[tuple[str, Price, int]]()
+        for name, account in self.book.accounts.items():
+            if account.endowed if budget is None else budget:
+                cash, _ = self._settled(name)
+                if total((cash, self._purse(name), -account.cash)) < 0:
+                    found.append((name, cash, account.owed))
+        if found:
+            self._note(new_bankruptcies(found))
 
     def _settled(self, trader: str) -> tuple[Price, int]:
         account, paid = self.book.account(trader), self.dividend
@@ -480,7 +520,7 @@ class Market:
             self._trades.extend((time, trade) for trade in outcome.trades)
 
     def _forget(self) -> None:
-        self._book = Book(self.rules, self._value_of)
+        self._book = Book(self.rules, self._value_of, self._cash_elsewhere)
         self._trades: list[tuple[float, Trade]] = []
         self._applied, self._last = 0, ""
 
@@ -498,9 +538,61 @@ class Market:
                 self._note_trades(outcome, record["time"])
             self._applied, self._last = self._applied + 1, record["id"]
 
+    def _cash_elsewhere(self, player: str) -> Price | None:
+        """Return what a trader can spend of the same purse in other markets.
+
+        None if none of them limits the trader.
+        """
+        found = (other.book.spendable(player) for other in self.purse_markets())
+        known = [cash for cash in found if cash is not None]
+        return total(known) if known else None
+
     def _value_of(self, player: str, side: Side, unit: int) -> Price | None:
         values = self.values
         return None if values is None else values.value_of(player, side, unit)
+
+
+_BY_PERIOD = "markets/by period"
+"""The name of the index."""
+
+
+class _Purses:
+    """The names of a session's market models, by period and group.
+
+    A session is looked through once; markets that are created later are added. Those whose creation
+    was undone stay, and have no model.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._names: dict[tuple[str, int], dict[str, None]] = {}
+        for subject in list(world.state.fields):
+            kind, _, name = subject.partition("/")
+            model = world.models.get(name) if kind == "model" else None
+            data = None if model is None else model.get("market")
+            if isinstance(data, Mapping):
+                self.add(name, data)
+
+    @classmethod
+    def of(cls, world: World) -> _Purses:
+        """Return those of a session."""
+        indexes = world.models.indexes
+        if _BY_PERIOD not in indexes:
+            indexes[_BY_PERIOD] = cls(world)
+        found: _Purses = indexes[_BY_PERIOD]
+        return found
+
+    def add(self, name: str, data: Mapping[str, Any]) -> None:
+        """Add a market by its model's name and what the model says of it."""
+        self._names.setdefault(_period_of(data), {})[name] = None
+
+    def beside(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the models of the other markets of the same period and group."""
+        return (other for other in list(self._names.get(_period_of(data), ())) if other != name)
+
+
+def _period_of(data: Mapping[str, Any]) -> tuple[str, int]:
+    title = str(data.get("title", data["name"]))
+    return str(data["name"])[len(title) :], int(data["period"])
 
 
 def _new(world: World, name: str, period: int, group: Group | None, rules: Rules | None) -> Model:
@@ -509,10 +601,11 @@ def _new(world: World, name: str, period: int, group: Group | None, rules: Rules
     place = _place(name, group)
     tag = _tag(place, period)
     model = world.models.create(tag, name=tag)
-    model.market = {
+    model.market = data = {
         "name": place, "title": name, "period": period, "rules": (rules or Rules()).plain(),
         "ruled": rules is not None,
     }  # fmt: skip
+    _Purses.of(world).add(tag, data)
     return model
 
 

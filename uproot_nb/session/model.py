@@ -210,6 +210,8 @@ class Models:
         self.types: dict[str, type] = {}
         self.bound: dict[str, Any] = {}
         """Objects derived from a model's entries (such as a market), by the model's name."""
+        self.indexes: dict[str, Any] = {}
+        """What is derived from several models (such as the markets of a period), by its name."""
         self.listeners: dict[str, Callable[..., Any]] = {}
         """Functions registered by `chat.on_message`, by their name in the log."""
 

@@ -283,7 +283,7 @@
         }
 
         showHoldings() {
-            const { value, cost, values, costs, profit, cash, units } = this.mine;
+            const { value, cost, values, costs, profit, purse, units } = this.mine;
             const induced = profit !== null, call = this.snapshot.call;
             const list = (amounts) => amounts.map(shown).join(sign === "," ? "; " : ", ") || "–";
             // In a call market all units trade at once, so show all of them.
@@ -292,7 +292,7 @@
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
                 [words.Profit, profit],
-                [words.Cash, induced ? null : cash],
+                [words.Cash, induced ? null : purse],
                 [words.Units, induced ? null : units],
                 ...Object.entries(this.snapshot.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];

@@ -20,6 +20,7 @@ from tests.worlds_at_rest import Worlds
 from uproot_nb import GroupCreatingWait, Page, Rounds, Run
 from uproot_nb.errors import BadMarket, BadPage, OrderRefused
 from uproot_nb.market import AssetMarketPage, Dividends, Market, MarketPage, Rules
+from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.traders import NearZeroIntelligence, View, market_bot
 from uproot_nb.session.world import World
 
@@ -57,6 +58,40 @@ def worlds() -> Iterator[Worlds]:
     made = Worlds()
     yield made
     made.close()
+
+
+def test_a_short_seller_whose_cash_the_dividend_takes_is_bankrupt_and_can_cover(
+    worlds: Worlds,
+) -> None:
+    world = worlds.open()
+    one, two = (
+        Market.in_session(world.session, name="x", period=t, rules=Rules(max_short=4))
+        for t in (1, 2)
+    )
+    one.endow("ann", cash=100)
+    one.endow("bob", cash=900, units=4)
+    one.limit("bob", "buy", 50, 2)
+    one.limit("ann", "sell", 50, 2)
+    assert one.holdings("ann")["held"] == 100
+    one.settle(200)
+    two.carry_over(one)
+    assert (two.holdings("ann")["cash"], two.holdings("ann")["units"]) == (-200, -2)
+    assert two.holdings("ann")["held"] == 100
+    with pytest.raises(OrderRefused, match="money"):
+        two.limit("ann", "buy", 40, 3)
+    with pytest.raises(OrderRefused, match="money"):
+        two.limit("ann", "sell", 40)
+    two.limit("ann", "buy", 40, 2)
+    two.limit("bob", "sell", 40, 2)
+    assert (two.holdings("ann")["cash"], two.holdings("ann")["units"]) == (-280, 0)
+    world.journal.commit()
+    rows = [r for _, time, e in one.model.entries for r in rows_in(e, time, 1)]
+    told = [(row["player"], row["price"], row["quantity"]) for row in rows[-1:]]
+    assert [row["event"] for row in rows[-2:]] == ["close", "bankrupt"]
+    assert told == [("ann", -200, 2)]
+    again = Market.in_session(worlds.open().session, name="x", period=2)
+    assert again.holdings("ann") == two.holdings("ann")
+    assert len(again.previous.model.entries) == len(one.model.entries)  # type: ignore[union-attr]
 
 
 def opened(world: World, period: int, **options: Any) -> Market:

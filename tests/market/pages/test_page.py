@@ -262,12 +262,12 @@ async def test_what_happens_by_the_authors_code_is_seen_on_the_page() -> None:
         market.limit("house", "sell", 5)
         market.limit(run.players[0], "buy", 5)
         market.close()
-        names = ["UprootMarket", "UprootMarket", "UprootMarketMine", "UprootMarketClosed"]
+        names = ["UprootMarket", "UprootMarketMine", "UprootMarket", "UprootMarketClosed"]
         await ann.settle()
         await bob.settle()
         assert [event["event"] for event in ann.events] == names
-        assert ann.events[2]["data"]["mine"]["units"] == 1
-        assert [event["event"] for event in bob.events] == [names[0], names[1], names[3]]
+        assert ann.events[1]["data"]["mine"]["units"] == 1
+        assert [event["event"] for event in bob.events] == [names[0], names[2], names[3]]
         with pytest.raises(Rejected, match="closed"):
             await ann.call("send_order", "market", "buy", 1)
 

@@ -46,13 +46,16 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
             "Float64", "when, on the clock of the trader's browser, if sent", "Unix seconds"),
         "period": _WHEN["period"],
         "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or close: "
-                              "the end of the period, which has no order"),
+                              "the end of the period, which has no order; then bankrupt: a trader "
+                              "has less than no cash"),
         "order": _count("number of the order within the period", dtype="Int64"),
         "player": MarketColumn("category", "the name of the player whose order it is"),
         "side": MarketColumn("category", "buy or sell"),
         "kind": MarketColumn("category", "limit or market"),
-        "price": _money("what was paid per unit in a fill, else the limit per unit"),
-        "quantity": _count("how many were submitted, filled or cancelled", _UNITS, "Int64"),
+        "price": _money("what was paid per unit in a fill, else the limit per unit; of who is "
+                        "bankrupt, the cash"),
+        "quantity": _count("how many were submitted, filled or cancelled; of who is bankrupt, how "
+                           "many are owed", _UNITS, "Int64"),
         "remaining": _count("how many of the order are left after it", _UNITS, "Int64"),
         "reason": MarketColumn("category", "why it was refused or cancelled, as a code"),
         "trade": _count("number of the trade within the period; a trade is two fills, the "
@@ -124,6 +127,7 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
                                      "interval", _SHARE),
         "mean_spread": _money("mean spread, weighted by time, until the market closed, or "
                               "else the period's last event"),
+        "bankruptcies": _count("how many traders had less than no cash at the period's end"),
         "fundamental_value": _money("what holding a unit from this period to the end pays on "
                                     "average; missing where no asset is traded"),
         "dividend": _money("what each unit has paid at the period's end; missing before that, or "

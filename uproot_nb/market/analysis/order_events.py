@@ -1,6 +1,6 @@
 """The table `order_events`: one row for everything that happened to an order, refusals too.
 
-A period's last row is its end, `close`.
+A period's last row is its end, `close`; those who are `bankrupt` at its settlement follow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from uproot_nb.market.orderbook.prices import Price
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["ORDER_EVENTS", "closing_row", "order_event_rows", "order_event_table", "refusal_row"]
+__all__ = [
+    "ORDER_EVENTS",
+    "bankrupt_row",
+    "closing_row",
+    "order_event_rows",
+    "order_event_table",
+    "refusal_row",
+]
 
 ORDER_EVENTS = types_of("order_events")
 """The columns and their dtypes."""
@@ -41,6 +48,14 @@ def closing_row(time: float, period: int) -> dict[str, Any]:
     return {"time": time, "period": period, "event": "close"}
 
 
+def bankrupt_row(time: float, period: int, player: str, cash: Price, owed: int) -> dict[str, Any]:
+    """Return that a trader has less than no cash at the end, as a row of `order_events`."""
+    return {
+        "time": time, "period": period, "event": "bankrupt", "player": player, "price": cash,
+        "quantity": owed,
+    }  # fmt: skip
+
+
 def refusal_row(
     refusal: OrderRefused, time: float, period: int, player: str, *, side: Side | None = None,
     kind: Kind | None = None, price: Price | None = None, quantity: int | None = None,
@@ -59,10 +74,10 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
 
     Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
     (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
-    (submit, fill, partial_fill, cancel, reject, close), order, player, side (buy, sell), kind
-    (limit, market), price (in a fill what was paid, else the limit), quantity (submitted, filled
-    or cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the taker's
-    (in a call, the earlier order's and then the later's).
+    (submit, fill, partial_fill, cancel, reject, close, bankrupt), order, player, side (buy, sell),
+    kind (limit, market), price (in a fill what was paid, else the limit), quantity (submitted,
+    filled or cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the
+    taker's (in a call, the earlier order's and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     events = list(rows)

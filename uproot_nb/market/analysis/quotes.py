@@ -72,7 +72,7 @@ def _all_quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     last: dict[int, tuple[float, ...]] = {}
     crossed: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
     for row in rows:
-        if row["event"] in ("reject", "close"):
+        if row["event"] in ("reject", "close", "bankrupt"):
             continue
         period = int(row["period"])
         before, stood = crossed.pop(period, ((), None))

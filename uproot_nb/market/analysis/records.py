@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
@@ -16,9 +16,9 @@ from uproot_nb.market.orderbook.commands import (
     plain_command,
 )
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome
-from uproot_nb.market.orderbook.prices import exact, from_plain, plain
+from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
 
-__all__ = ["command_in", "new_closing", "new_record", "new_refusal", "rows_in"]
+__all__ = ["command_in", "new_bankruptcies", "new_closing", "new_record", "new_refusal", "rows_in"]
 
 _LONGEST = 40
 """Characters stored of a text that is not a price."""
@@ -40,6 +40,15 @@ def new_record(
 def new_closing() -> dict[str, Any]:
     """Return the log entry of the market's end."""
     return {"client_time": None, "events": [["close", *(None for _ in _COLUMNS[1:])]]}
+
+
+def new_bankruptcies(found: Iterable[tuple[str, Price, int]]) -> dict[str, Any]:
+    """Return the log entry of bankrupt traders: each with the cash and the units that it owes."""
+    rows = [
+        ["bankrupt", None, player, None, None, plain(cash), owed, None, None, None]
+        for player, cash, owed in found
+    ]
+    return {"client_time": None, "events": rows}
 
 
 def new_refusal(

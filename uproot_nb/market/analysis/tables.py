@@ -9,7 +9,7 @@ make the tables for each. Types, meanings and units of all columns are in `COLUM
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +65,21 @@ def period_table(
     buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
     rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
     over traders (both sides together), volume_ratio, mean_spread (time-weighted, until the period
-    closed, or else its last event), fundamental_value (of holding a unit from this period to the
-    end) and dividend (that each unit has paid at its end), NaN where no asset is traded or nothing
-    is paid yet. The formulas are in `uproot_nb.market.analysis.statistics`. What a middleman buys
-    without a value and sells without a cost earns the difference of the prices. Nobody induces
-    values for an asset, so its equilibrium and surplus are empty (0 units) or NaN.
+    closed, or else its last event), bankruptcies (at its end), fundamental_value (of holding a unit
+    from this period to the end) and dividend (that each unit has paid at its end), NaN where no
+    asset is traded or nothing is paid yet. The formulas are in
+    `uproot_nb.market.analysis.statistics`. What a middleman buys without a value and sells without
+    a cost earns the difference of the prices. Nobody induces values for an asset, so its
+    equilibrium and surplus are empty (0 units) or NaN.
     """
     units = units_by_period(induced_values)
     events = _rows(order_events)
     trades, books = _by_period(_trades(events, units)), _by_period(quotes(events))
     ends = _ends(events)
+    bankrupt = Counter(int(row["period"]) for row in events if row["event"] == "bankrupt")
     rows = [
         _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
+        | {"bankruptcies": bankrupt[period]}
         for period in sorted({*units, *ends})
     ]
     return _table("periods", rows)

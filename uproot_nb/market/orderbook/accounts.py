@@ -19,7 +19,7 @@ class Account:
 
     __slots__ = (
         "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "counts", "earned", "endowed",
-        "initial_cash", "initial_units", "orders", "player", "sold",
+        "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
     def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
@@ -32,6 +32,8 @@ class Account:
         """Ticks received minus ticks paid."""
         self.bid_ticks = self.bid_units = self.ask_units = 0
         """Reserved by standing orders."""
+        self.held_ticks = 0
+        """What the units that the trader owes were sold for."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
         self.counts: dict[Side, int] = {"buy": 0, "sell": 0}
@@ -51,6 +53,31 @@ class Account:
     def free_ticks(self) -> int:
         """Money not reserved by standing bids, in ticks."""
         return self._grid.affordable(self.initial_cash) + self.earned - self.bid_ticks
+
+    @property
+    def owed(self) -> int:
+        """Units sold short and not covered yet."""
+        return max(0, -self.units)
+
+    @property
+    def to_cover(self) -> int:
+        """Units owed that no standing bid is for."""
+        return max(0, self.owed - self.bid_units)
+
+    def owed_with(self, quantity: int) -> int:
+        """Return the units owed once all standing asks and *quantity* more are filled."""
+        return max(0, quantity - self.free_units)
+
+    def spendable(self, margin: int) -> int:
+        """Return the ticks that are free, with *margin* held back for each unit owed or offered."""
+        return self.free_ticks - self.held_ticks - margin * self.owed_with(0)
+
+    def released_by(self, covered: int, margin: int) -> int:
+        """Return the ticks that are no longer held back when so many units owed are covered."""
+        if not covered:
+            return 0
+        left = self.held_ticks * (self.owed - covered) // self.owed
+        return self.held_ticks - left + margin * covered
 
     @property
     def free_units(self) -> int:
@@ -78,9 +105,12 @@ class Account:
 
     def trade(self, side: Side, ticks: int, quantity: int) -> None:
         """Book a trade."""
+        owed = self.owed
         if side == "buy":
+            self.held_ticks -= self.released_by(min(owed, quantity), 0)
             self.earned -= ticks * quantity
             self.bought += quantity
         else:
             self.earned += ticks * quantity
             self.sold += quantity
+            self.held_ticks += ticks * (self.owed - owed)

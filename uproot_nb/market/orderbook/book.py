@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,11 @@ from uproot_nb.market.orderbook.order_checks import (
     check_improvement,
     check_loss,
     check_orders,
+    check_owed,
     check_priced,
+    check_purchase,
     check_quantity,
+    check_short_sale,
     check_side,
     check_units,
 )
@@ -42,7 +45,10 @@ class Book:
     always give the same book: it has no clock and no randomness.
     """
 
-    def __init__(self, rules: Rules | None = None, value_of: UnitValue | None = None) -> None:
+    def __init__(
+        self, rules: Rules | None = None, value_of: UnitValue | None = None,
+        elsewhere: Callable[[str], Price | None] | None = None,
+    ) -> None:  # fmt: skip
         self.rules = rules or Rules()
         if self.rules.no_loss and value_of is None:
             raise BadMarket(
@@ -57,8 +63,9 @@ class Book:
         """The standing orders by number, oldest first."""
         self.ladders: dict[Side, Ladder] = {"buy": Ladder(), "sell": Ladder()}
         self.next_order = self.next_trade = 1
-        self._value_of = value_of
+        self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._margin = -self.grid.affordable(-self.rules.margin)
 
     # State
 
@@ -84,6 +91,23 @@ class Book:
         account = self.accounts.get(player)
         return Account(player, self.grid) if account is None else account
 
+    def held_back(self, player: str) -> Price:
+        """Return the money that is held back for the units that a trader owes."""
+        account = self.account(player)
+        if not self._has_budget(account) or self._produces(player):
+            return self.grid.price(0)
+        return self.grid.price(account.held_ticks + self._margin * account.owed)
+
+    def spendable(self, player: str) -> Price | None:
+        """Return the cash that is neither reserved nor held back; None for who has no budget."""
+        account = self.accounts.get(player)
+        if account is None or not self._has_budget(account):
+            return None
+        ticks = account.earned - account.bid_ticks
+        if not self._produces(player):
+            ticks -= account.held_ticks + self._margin * account.owed_with(0)
+        return self.grid.sum(account.initial_cash, ticks)
+
     @contextmanager
     def as_recorded(self) -> Iterator[None]:
         """Check no rules within this block: commands of a log were allowed when they came."""
@@ -95,11 +119,14 @@ class Book:
 
     # Commands
 
-    def endow(self, player: str, cash: Price = 0, units: int = 0, credit: bool = False) -> None:
+    def endow(
+        self, player: str, cash: Price = 0, units: int = 0, credit: bool = False, held: Price = 0
+    ) -> None:
         """Give a trader cash and units before the first order.
 
         Unless the rules have `budget=False`, the trader cannot spend more cash than that. *credit*
-        allows it where the rules leave it open (`budget=None`).
+        allows it where the rules leave it open (`budget=None`). Of the cash, *held* is what units
+        that the trader owes (negative *units*) were sold for, and is held back for them.
 
         Raises:
             BadMarket: not money, not a number of units, or the trader has traded already.
@@ -118,6 +145,7 @@ class Book:
             )
         self.accounts[player] = account = Account(player, self.grid, money, units)
         account.endowed = not credit
+        account.held_ticks = self.grid.affordable(held)
 
     def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
         """Buy or sell at *price* or better; the rest stands in the book.
@@ -275,19 +303,41 @@ class Book:
             resting = quantity - found.quantity
             if key is not None and old is None and resting:
                 check_orders(account, side, rules)
-            has_budget = account.endowed if rules.budget is None else rules.budget
-            if has_budget and side == "buy":
-                check_cash(account, found.ticks - (key * resting if key is not None else 0))
             if key is None:
                 quantity = found.quantity
-            if not rules.short_sales and side == "sell":
-                check_units(account, quantity)
+            cost = found.ticks - (key * resting if key is not None else 0)
+            self._check_means(account, side, quantity, cost)
             if rules.no_loss and self._value_of is not None:
                 worst = self.grid.price(abs(key if key is not None else found.worst))
                 check_loss(account, side, quantity, worst, self._value_of, old)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)
+
+    def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
+        """Check that a trader has the cash or the units, and may owe what is missing."""
+        rules = self.rules
+        beside = None if self._elsewhere is None else self._elsewhere(account.player)
+        has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
+        elsewhere = 0 if beside is None else self.grid.affordable(beside)
+        is_bound = has_budget and not self._produces(account.player)
+        if side == "buy" and is_bound:
+            check_purchase(account, quantity, cost, self._margin, elsewhere)
+        elif side == "buy" and has_budget:
+            check_cash(account, cost - elsewhere)
+        if side == "sell" and not rules.short_sales:
+            check_units(account, quantity)
+        elif side == "sell" and rules.max_short is not None:
+            check_owed(account, quantity, rules.max_short)
+        if side == "sell" and is_bound:
+            check_short_sale(account, quantity, self._margin, elsewhere)
+
+    def _has_budget(self, account: Account) -> bool:
+        return account.endowed if self.rules.budget is None else self.rules.budget
+
+    def _produces(self, player: str) -> bool:
+        """Tell whether a trader has units that cost something: those are sold, and not owed."""
+        return self._value_of is not None and self._value_of(player, "sell", 1) is not None
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,

@@ -28,6 +28,7 @@ class Endow(_Command, frozen=True):
     cash: Price = 0
     units: int = 0
     credit: bool | None = None
+    held: Price | None = None
 
 
 class LimitOrder(_Command, frozen=True, tag="limit"):
@@ -83,8 +84,8 @@ def execute(book: Book, command: Command) -> Outcome | None:
         OrderRefused: the rules do not take it.
     """
     match command:
-        case Endow(player, cash, units, credit):
-            book.endow(player, cash, units, bool(credit))
+        case Endow(player, cash, units, credit, held):
+            book.endow(player, cash, units, bool(credit), held or 0)
             return None
         case LimitOrder(player, side, price, quantity):
             return book.limit(player, side, price, quantity)

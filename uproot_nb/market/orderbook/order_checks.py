@@ -13,8 +13,8 @@ from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.orderbook.rules import Rules
 
 __all__ = [
-    "check_cash", "check_improvement", "check_loss", "check_orders", "check_priced",
-    "check_quantity", "check_side", "check_units",
+    "check_cash", "check_improvement", "check_loss", "check_orders", "check_owed", "check_priced",
+    "check_purchase", "check_quantity", "check_short_sale", "check_side", "check_units",
 ]  # fmt: skip
 
 
@@ -64,6 +64,34 @@ def check_cash(account: Account, ticks: int) -> None:
     """Refuse to spend cash that is missing or reserved by other bids."""
     if ticks > account.free_ticks:
         raise OrderRefused("no_cash", refusals.NO_CASH)
+
+
+def check_purchase(
+    account: Account, quantity: int, ticks: int, margin: int, elsewhere: int
+) -> None:
+    """Refuse to spend cash that is missing, reserved by bids, or held back for units owed.
+
+    Whoever owes units may always buy them back, on credit if need be. *elsewhere* are ticks that
+    the trader's purse has in other markets.
+    """
+    covered = min(quantity, account.to_cover)
+    if covered < quantity:
+        free = account.spendable(margin) + account.released_by(covered, margin)
+        if ticks > free + elsewhere:
+            raise OrderRefused("no_cash", refusals.NO_CASH)
+
+
+def check_short_sale(account: Account, quantity: int, margin: int, elsewhere: int) -> None:
+    """Refuse to sell units short without the margin in cash, whatever the sale brings."""
+    more = account.owed_with(quantity) - account.owed_with(0)
+    if more and margin * more > account.spendable(margin) + elsewhere:
+        raise OrderRefused("no_cash", refusals.NO_CASH)
+
+
+def check_owed(account: Account, quantity: int, most: int) -> None:
+    """Refuse to owe more units than the rules allow."""
+    if account.owed_with(quantity) > max(most, account.owed_with(0)):
+        raise OrderRefused("no_units", refusals.NO_UNITS)
 
 
 def check_units(account: Account, quantity: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 
-__all__ = ["Price", "PriceGrid", "exact", "from_plain", "plain"]
+__all__ = ["Price", "PriceGrid", "exact", "from_plain", "plain", "total"]
 
 Price = int | Decimal
 """Money is a whole number or a Decimal, never a float."""
@@ -37,6 +38,15 @@ def plain(price: Price | None) -> int | str | None:
 def from_plain(data: int | str) -> Price:
     """Return the money that `plain` wrote."""
     return Decimal(data) if isinstance(data, str) else data
+
+
+def total(amounts: Iterable[Price]) -> Price:
+    """Return the exact sum of amounts of money."""
+    found: Price = 0
+    for one in amounts:
+        whole = isinstance(found, int) and isinstance(one, int)
+        found = found + one if whole else _EXACT.add(Decimal(found), Decimal(one))
+    return found
 
 
 class PriceGrid:

@@ -19,7 +19,7 @@ HIGHEST_PRICE = 10**12
 NO_LIMIT = 1_000_000
 """The highest price where an author names none: far above what anything is worth."""
 
-_MONEY = ("tick", "max_price", "k")
+_MONEY = ("tick", "max_price", "k", "margin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,16 @@ class Rules:
         no_loss: Nobody may bid more than a unit's value, or ask less than its cost.
         budget: Nobody may bid more than the cash that other bids have not reserved. By default
             (None) this holds for traders with an endowment; False lets everybody buy on credit.
-        short_sales: Traders may sell units that they do not have.
+        short_sales: Traders may sell units that they do not have, and owe them. Whoever has a
+            budget cannot spend what these were sold for before they are bought back. They may
+            always be bought back, on credit if need be: so a trader whose cash is used up by
+            dividends can cover. Units with an induced cost are not owed.
+        max_short: The most units that a trader may owe; None for no limit.
+        margin: Money that is held back for each unit owed, besides what it was sold for; without
+            it in cash, a trader with a budget can sell no unit short.
+        purse: Markets of one period and group whose rules name the same purse share the cash of
+            their traders: what is spent in one is missing in the others. None: each market has a
+            purse of its own.
         max_orders: The most standing orders of a trader on a side; None for no limit.
         call: Orders are collected, and traded at one price when the market is cleared (a call
             market, or clearing house). A trader's own bid and ask then "meet" if they cross.
@@ -58,6 +67,9 @@ class Rules:
     budget: bool | None = None
     short_sales: bool = True
     max_orders: int | None = None
+    max_short: int | None = None
+    margin: Price = 0
+    purse: str | None = "purse"
     call: bool = False
     k: Price = Decimal("0.5")
 
@@ -74,14 +86,32 @@ class Rules:
                 'Write "refuse" or "cancel_oldest".',
             )
         self._check_call()
+        self._check_short_sales()
         counts = {"max_quantity": self.max_quantity}
-        if self.max_orders is not None:
-            counts["max_orders"] = self.max_orders
+        for name in ("max_orders", "max_short"):
+            if getattr(self, name) is not None:
+                counts[name] = getattr(self, name)
         for name, count in counts.items():
             if type(count) is not int or count < 1:
                 raise BadMarket(
                     f"{name}={count!r} is not a number of units.", f"Write {name}=1 or more."
                 )
+
+    def _check_short_sales(self) -> None:
+        if self.purse is not None and (not isinstance(self.purse, str) or not self.purse):
+            raise BadMarket(
+                f"purse={self.purse!r} is not a name.", 'Write purse="purse", or None for none.'
+            )
+        margin = exact(self.margin)
+        if margin is None or margin < 0:
+            raise BadMarket(
+                f"margin={self.margin!r} is not an amount of money.", "Write margin=50, or 0."
+            )
+        if not self.short_sales and (margin or self.max_short is not None):
+            raise BadMarket(
+                "short_sales=False leaves nothing to limit.",
+                "Write Rules(max_short=…, margin=…) without short_sales=False.",
+            )
 
     def _check_call(self) -> None:
         share = exact(self.k)

@@ -37,10 +37,12 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
     if shown is not None:
         shown = page_function(page, "shown_number")(page, market, shown)
     traded = sum(trade.quantity for trade in outcome.trades)
-    return {
+    reply = {
         "market": market.name, "order": shown, "resting": outcome.resting, "traded": traded,
         "mine": mine,
     }  # fmt: skip
+    # How many events a sealed book has had is nobody's business.
+    return reply if market.rules.call else {**reply, "seq": outcome.seq}
 
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:

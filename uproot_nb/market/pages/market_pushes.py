@@ -7,13 +7,14 @@ from typing import Any
 
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.depth import plain_changes
+from uproot_nb.market.orderbook.orders import Order
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.prices import plain
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
-__all__ = ["market_data", "push", "push_outcome", "push_to_traders"]
+__all__ = ["market_data", "push", "push_outcome", "push_shout", "push_to_traders"]
 
 SHOWN_TRADES = 500
 """The latest trades that a page starts with."""
@@ -32,18 +33,41 @@ def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) ->
     traders = list(page_function(page, "traders")(page, player))
     now = world_of(player).clock()
     trades = [_plain_trade(now, trade) for trade in outcome.trades]
-    push(page, market, traders, {**plain_changes(outcome), "trades": trades}, "UprootMarket")
     private_data = page_function(page, "private_data")
     concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
-    for other in traders:
+    for other in traders:  # first, so that who hears of a trade knows what is left
         if other.name in concerned and other.name != market.caller:
-            push(
-                page,
-                market,
-                [other],
-                {"mine": private_data(page, other, market)},
-                "UprootMarketMine",
-            )
+            mine = {"mine": private_data(page, other, market)}
+            push(page, market, [other], mine, "UprootMarketMine")
+    if outcome.trades:
+        _push_purses(page, market, [one for one in traders if one.name in concerned])
+    news = {**plain_changes(outcome), "trades": trades, "quote": _quote(outcome)}
+    push(page, market, traders, news, "UprootMarket")
+
+
+def _push_purses(page: Any, market: Market, traders: list[Player]) -> None:
+    """Push their own data to those whose cash in other markets of the page has changed, too."""
+    private_data = page_function(page, "private_data")
+    for beside in market.purse_markets():
+        if beside.title in page.market_names:
+            for other in traders:
+                mine = {"mine": private_data(page, other, beside)}
+                push(page, beside, [other], mine, "UprootMarketMine")
+
+
+def push_shout(page: Any, player: Player, market: Market, order: Order) -> None:
+    """Push to everybody that a standing order's price was shouted again."""
+    traders = list(page_function(page, "traders")(page, player))
+    news = {"side": order.side, "price": plain(order.price)}
+    push(page, market, traders, news, "UprootMarketShout")
+
+
+def _quote(outcome: Outcome) -> list[Any] | None:
+    """Return side and price of the limit order that was sent; None if there was none."""
+    for event in outcome.events:
+        if event.event == "submit" and event.price is not None:
+            return [event.side, plain(event.price)]
+    return None
 
 
 def push(
@@ -65,7 +89,8 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),
         "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
-        "open": market.is_open, "timed": page.seconds is not None,
+        "open": market.is_open, "timed": page.seconds is not None, "seconds": page.seconds,
+        "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
     }  # fmt: skip
 

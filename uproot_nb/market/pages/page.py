@@ -17,7 +17,13 @@ from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.answering import answer, check_time, refuse, standing
-from uproot_nb.market.pages.market_pushes import market_data, push, push_outcome, push_to_traders
+from uproot_nb.market.pages.market_pushes import (
+    market_data,
+    push,
+    push_outcome,
+    push_shout,
+    push_to_traders,
+)
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
@@ -240,6 +246,26 @@ class MarketPage(Page):
         limit = entered_price(price, found.rules.tick, language)
         order = page_function(page, "order_of")(page, player, found, order)
         return answer(page, player, found, Replace(player.name, order, limit, units), sent)
+
+    @live
+    def repeat_order(
+        page: Any, player: Player, market: str, order: Any, sent: Any = None
+    ) -> dict[str, Any]:
+        """Shout the price of the player's own order again: others hear it, the book stays as it is.
+
+        Robots do so, and learn from it. A call market has nothing to hear before it is cleared.
+        """
+        found = _market(page, player, market)
+        asked = Replace(player.name, order)
+        check_time(page, player, found, asked, sent)
+        own = found.book.account(player.name).orders
+        standing_order = own.get(order) if type(order) is int else None
+        if standing_order is None:
+            raise refuse(page, found, asked, "no_order", refusals.NO_ORDER, sent)
+        if found.rules.call:
+            raise refuse(page, found, asked, "no_change", refusals.NO_CHANGE, sent)
+        push_shout(page, player, found, standing_order)
+        return {"market": found.name}
 
 
 def _trades(page: Any, other: Any) -> bool:

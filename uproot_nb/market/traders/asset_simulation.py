@@ -9,6 +9,7 @@ from typing import Any
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends, as_price
 from uproot_nb.market.analysis.order_events import (
+    bankrupt_row,
     closing_row,
     order_event_rows,
     order_event_table,
@@ -74,14 +75,15 @@ def simulate_asset_market(
     warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []
     paid: dict[int, Price | None] = {}
-    held = dict(endowments)
+    held, short = dict(endowments), dict[str, Price]()
     for period in range(1, (periods or dividends.periods) + 1):
-        one = _AssetPeriod(traders, dividends, held, allowed, period, seed)
+        one = _AssetPeriod(traders, dividends, held, short, allowed, period, seed)
         for step in range(steps):
             one.step(1 - step / steps, (period - 1) * steps + step, rows)
         rows.append(closing_row(float(period * steps), period))
         paid[period] = dividend = dividends.draw(period, seed)
-        held = one.settled(dividend)
+        held, short = one.settled(dividend), one.short_proceeds()
+        rows.extend(one.bankrupt(held, float(period * steps)))
     units = sum(units for _, units in endowments.values())
     frame = dividends.frame(paid, units)
     return MarketTables("simulation", order_event_table(rows), frame)
@@ -96,8 +98,8 @@ class _AssetPeriod:
     """One period: a book, and what everybody brings to it."""
 
     def __init__(
-        self, traders: Mapping[str, Trader], dividends: Dividends, held: Holdings, rules: Rules,
-        period: int, seed: int | str,
+        self, traders: Mapping[str, Trader], dividends: Dividends, held: Holdings,
+        short: Mapping[str, Price], rules: Rules, period: int, seed: int | str,
     ) -> None:  # fmt: skip
         self._traders, self._dividends, self._period = traders, dividends, period
         self._value = as_price(dividends.fundamental_value(period))
@@ -106,7 +108,7 @@ class _AssetPeriod:
         self._book = Book(rules)
         self._highest = highest_price(rules, _most(held, self._value))
         for name in self._names:
-            self._book.endow(name, *held[name])
+            self._book.endow(name, *held[name], held=short.get(name, 0))
 
     def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> None:
         """Let one trader act."""
@@ -118,13 +120,17 @@ class _AssetPeriod:
         price = trader.quote(self._view(name, side, time_left), self._chance)
         if price is None:
             return
+        own = self._own(name)
         try:
-            outcomes = self._shout(name, side, price)
+            outcomes = self._shout(name, side, price, own)
         except OrderRefused:
             return
+        self._announce(side, price, outcomes, time_left)
+        # Taken back only after the new one is accepted; it reserves nothing that one needs.
+        if own is not None and own.side != side and own.remaining:
+            outcomes.append(self._book.cancel(name, own.number))
         for outcome in outcomes:
             rows.extend(order_event_rows(outcome, float(time), self._period))
-        self._announce(side, price, outcomes, time_left)
 
     def settled(self, dividend: Price) -> dict[str, tuple[Price, int]]:
         """Return what everybody has when the period has paid."""
@@ -134,19 +140,26 @@ class _AssetPeriod:
             for name, own in accounts.items()
         }
 
-    def _shout(self, name: str, side: Side, price: Price) -> list[Outcome]:
-        """Replace the trader's last order; if the new one is refused, the last one stays."""
-        own = self._own(name)
-        if own is None:
-            return [self._book.limit(name, side, price)]
-        if own.side == side:
-            return [] if own.price == price else [self._book.replace(name, own.number, price)]
-        # Cancelled only after the new one is accepted; it reserves nothing that one needs.
-        made = self._book.limit(name, side, price)
-        return [made, *self._taken_back(own)]
+    def short_proceeds(self) -> dict[str, Price]:
+        """Return what the units that traders owe were sold for."""
+        grid, accounts = self._book.grid, self._book.accounts
+        return {name: grid.price(own.held_ticks) for name, own in accounts.items()}
 
-    def _taken_back(self, own: Order) -> list[Outcome]:
-        return [self._book.cancel(own.player, own.number)] if own.remaining else []
+    def bankrupt(self, settled: Holdings, time: float) -> list[dict[str, Any]]:
+        """Return the rows of those who have less than no cash, unless the rules give credit."""
+        if self._book.rules.budget is False:
+            return []
+        return [
+            bankrupt_row(time, self._period, name, cash, max(0, -units))
+            for name, (cash, units) in settled.items()
+            if cash < 0
+        ]
+
+    def _shout(self, name: str, side: Side, price: Price, own: Order | None) -> list[Outcome]:
+        """Replace the trader's last order; if the new one is refused, the last one stays."""
+        if own is None or own.side != side:
+            return [self._book.limit(name, side, price)]
+        return [] if own.price == price else [self._book.replace(name, own.number, price)]
 
     def _announce(
         self, side: Side, price: Price, outcomes: list[Outcome], time_left: float
@@ -157,10 +170,11 @@ class _AssetPeriod:
             trader.observe(heard, self._view(name, side, time_left), self._chance)
 
     def _view(self, name: str, side: Side, time_left: float) -> View:
-        book, own = self._book, self._own(name)
+        book = self._book
+        # While a new order is heard, one of the other side may still stand.
+        mine = (o.price for o in book.account(name).orders.values() if o.side == side)
         return View(
-            side, self._value, book.best_bid, book.best_ask,
-            own.price if own is not None and own.side == side else None,
+            side, self._value, book.best_bid, book.best_ask, next(mine, None),
             book.rules.tick, self._highest, time_left, self._period,
             self._dividends.periods,
         )  # fmt: skip

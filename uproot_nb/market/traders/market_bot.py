@@ -7,15 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uproot_nb.bots.random_forms import random_form
-from uproot_nb.market.analysis.dividends import HOLDING_VALUE
-from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.orders import OTHER
 from uproot_nb.market.orderbook.prices import Price, from_plain, plain
-from uproot_nb.market.orderbook.rules import NO_LIMIT
-from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
+from uproot_nb.market.traders.seat import MarketSeat
+from uproot_nb.market.traders.trader import Trader, View
 
 __all__ = ["market_bot"]
-
-_SIDES: tuple[Side, Side] = ("buy", "sell")
 
 
 def market_bot(
@@ -32,7 +29,8 @@ def market_bot(
 
     Args:
         pace: seconds between two acts, on average; the gaps are exponential.
-        seconds: how long a period lasts, for traders who look at the clock.
+        seconds: how long a period lasts, for traders who look at the clock; by default what the
+            page says.
         on_trade: called with each trade that the page shows: number, time, price, quantity,
             initiator.
 
@@ -40,8 +38,9 @@ def market_bot(
     trades in the first. Where the page has no end of its own, the bot has done its part when it has
     no unit left to trade. Where an asset is traded,
     a trader's limit is what holding a unit pays on average if the page shows it (`show_value`),
-    else half of the highest price. A trader who stands by its price sends nothing; nobody hears it
-    again, as in `simulate_market`. On a CallMarketPage the bot sends one order for each of its
+    else half of the highest price. A trader who stands by its price repeats it, and everybody hears
+    it again. What traders are asked and hear, and in which order, is as in `simulate_market` and
+    `simulate_asset_market`. On a CallMarketPage the bot sends one order for each of its
     units, at what the trader would quote for it, and is ready then.
     """
 
@@ -59,15 +58,15 @@ def market_bot(
             except PageLeft:
                 continue
             try:
-                seat = _Seat(here, trader, seed["markets"][0], pace, seconds, on_trade)
-                if seat.is_call:
-                    await seat.send_all(CallRefused)
-                    await seat.be_ready()
+                bot = _Play(here, trader, seed["markets"][0], pace, seconds, on_trade)
+                if bot.seat.is_call:
+                    await bot.send_all(CallRefused)
+                    await bot.be_ready()
                     here.check()
                     await client.submit()
                     continue
-                await seat.trade(CallRefused)
-                if not seat.timed:
+                await bot.trade(CallRefused)
+                if not bot.timed:
                     return
                 await client.proceeded()  # the period's end, or whatever moves the player
             except PageLeft:
@@ -107,110 +106,103 @@ class _Here:
         return await self._client.next_note(timeout=timeout)
 
 
-class _Seat:
-    """A bot's place in one market: the page's data, and the trader's decisions."""
+class _Play:
+    """A bot in one market: it listens, acts at its pace, and sends what its trader decides."""
 
     def __init__(
         self, here: _Here, trader: Trader, data: dict[str, Any], pace: float,
         seconds: float | None, on_trade: Callable[[list[Any]], None] | None,
     ) -> None:  # fmt: skip
-        self._on_trade, self._last_trade = on_trade, 0
-        self._here, self._trader, self._pace, self._seconds = here, trader, pace, seconds
-        self._begun = time.monotonic()
-        self._seed(data)
+        self._here, self._pace = here, pace
+        length = seconds or data.get("seconds")
+        ends = data.get("ends") if seconds is None else None
+        self._length, self._ends = length, ends or time.time() + (length or 0.0)
+        self.seat = MarketSeat(trader, data, here.rng, self._time_left, on_trade)
 
     @property
     def timed(self) -> bool:
         """Whether the page has an end of its own."""
-        return bool(self._data["timed"])
+        return bool(self.seat.data["timed"])
 
-    @property
-    def is_call(self) -> bool:
-        """Whether orders are collected here, and traded together."""
-        return "call" in self._data
-
-    def _seed(self, data: dict[str, Any]) -> None:
-        self._data, self._mine, self._seq = data, data["mine"], data["depth"]["seq"]
-        rows = {"buy": data["depth"]["bids"], "sell": data["depth"]["asks"]}
-        self._levels = {side: {from_plain(row[0]) for row in rows[side]} for side in _SIDES}
-        self._observe(data["trades"])
-
-    def _observe(self, trades: list[list[Any]]) -> None:
-        for trade in trades:
-            if trade[0] > self._last_trade:
-                self._last_trade = trade[0]
-                if self._on_trade is not None:
-                    self._on_trade(trade)
+    def _time_left(self) -> float:
+        if not self._length:
+            return 1.0
+        return min(1.0, max(0.0, (self._ends - time.time()) / self._length))
 
     async def trade(self, refused: type[Exception]) -> None:
         """Act until there is nothing left to trade, or the page is left."""
-        while self._has_units():
+        while self.seat.has_units:
             await self._listen(self._here.rng.expovariate(1 / self._pace))
-            view = self._view()
-            price = None if view is None else self._trader.quote(view, self._here.rng)
-            if view is None or price is None:
-                continue
-            try:
-                await self._send(view, price)
-            except refused as refusal:
-                if getattr(refusal, "error", "") == "BadArguments":
-                    raise
-                await self._ask_again()  # somebody was faster, or the rules do not take it
+            await self.act(refused)
+
+    async def act(self, refused: type[Exception]) -> None:
+        """Let the trader act once, and hear everything up to its own quote."""
+        view = self.seat.view()
+        price = None if view is None else self.seat.trader.quote(view, self._here.rng)
+        if view is None or price is None:
+            return
+        try:
+            await self._shout(view, price)
+        except refused as refusal:  # somebody was faster, or the rules do not take it
+            if getattr(refusal, "error", "") == "BadArguments":
+                raise
 
     async def send_all(self, refused: type[Exception]) -> None:
         """Send an order for each unit that has none yet, of a market that trades them together."""
-        for side, unit, limit in self._units():
+        for view in list(self.seat.units_without_order()):
             await self._listen(self._here.rng.expovariate(1 / self._pace))
-            if not self._data["open"]:
+            if not self.seat.data["open"]:
                 return
-            view = self._view_of(side, limit, None, unit)
-            price = self._trader.quote(view, self._here.rng)
+            price = self.seat.trader.quote(view, self._here.rng)
             if price is None:
                 continue
-            name = self._data["market"]
             try:
-                reply = await self._here.call(
-                    "send_order", name, side, plain(price), 1, time.time()
-                )
+                reply = await self._command("send_order", view.side, plain(price), 1)
             except refused as refusal:
                 if getattr(refusal, "error", "") == "BadArguments":
                     raise
                 continue  # the rules do not take it
-            self._mine = reply["mine"]
+            self.seat.expect(reply)
 
     async def be_ready(self) -> None:
         """Say that one is ready, where one is asked, and wait until the market is cleared."""
-        if self._data["open"] and self._data["call"]["ready"] is not None:
-            name = self._data["market"]
-            reply = await self._here.call("set_ready", name, True, time.time())
-            self._data["open"] = reply["call"]["open"]
-        while self._data["open"]:
+        data = self.seat.data
+        if data["open"] and data["call"]["ready"] is not None:
+            reply = await self._command("set_ready", True)
+            data["open"] = reply["call"]["open"]
+        while self.seat.data["open"]:
             await self._hear_of(await self._here.next_note())
 
-    def _units(self) -> list[tuple[Side, int, Any]]:
-        """Return side, number and limit of all units without an order; in asset markets, of one."""
-        sides: list[Side] = [side for side in _SIDES if side in self._data["sides"]]
-        if self._mine["profit"] is None:
-            free = not self._mine["orders"] and sides
-            return [(self._here.rng.choice(sides), 1, None)] if free else []
-        found: list[tuple[Side, int, Any]] = []
-        for side in sides:
-            standing = sum(row[3] for row in self._mine["orders"] if row[1] == side)
-            limits = self._mine["values" if side == "buy" else "costs"][standing:]
-            begun = self._mine["bought" if side == "buy" else "sold"] + standing
-            found += [(side, unit, limit) for unit, limit in enumerate(limits, begun + 1)]
-        return found
+    async def _shout(self, view: View, price: Price) -> None:
+        """Shout a price: again, instead of the last one, or as a first order.
 
-    async def _send(self, view: View, price: Price) -> None:
-        own = next((row for row in self._mine["orders"] if row[1] == view.side), None)
-        market, sent = self._data["market"], time.time()
+        Where everybody buys and sells, a trader has one order: that of the other side is taken
+        back as soon as the new one is accepted.
+        """
+        own = self.seat.own(view.side)
+        other = self.seat.own(OTHER[view.side]) if self.seat.is_asset else None
         if own is None:
-            reply = await self._here.call("send_order", market, view.side, plain(price), 1, sent)
+            reply = await self._command("send_order", view.side, plain(price), 1)
         elif from_plain(own[2]) == price:
+            await self._command("repeat_order", own[0])
             return
         else:
-            reply = await self._here.call("replace_order", market, own[0], plain(price), None, sent)
-        self._mine = reply["mine"]
+            reply = await self._command("replace_order", own[0], plain(price), None)
+        await self._hear_own(reply)
+        if other is not None and other[0] in [row[0] for row in self.seat.mine["orders"]]:
+            await self._hear_own(await self._command("cancel_order", other[0]))
+
+    async def _command(self, method: str, *args: Any) -> dict[str, Any]:
+        reply: dict[str, Any] = await self._here.call(
+            method, self.seat.data["market"], *args, time.time()
+        )
+        return reply
+
+    async def _hear_own(self, reply: dict[str, Any]) -> None:
+        """Hear what came before one's own order, then that, and take one's new data with it."""
+        self.seat.expect(reply)
+        while self.seat.seq < reply["seq"]:
+            await self._hear_of(await self._here.next_note())
 
     async def _listen(self, seconds: float) -> None:
         """Hear the market for so long."""
@@ -223,90 +215,14 @@ class _Seat:
             await self._hear_of(note)
 
     async def _hear_of(self, note: Any) -> None:
-        if isinstance(note.data, dict) and self._is_here(note.data):
-            await self._take(note.event, note.data)
-
-    def _is_here(self, data: dict[str, Any]) -> bool:
-        return all(data.get(name) == self._data[name] for name in ("market", "period"))
-
-    async def _take(self, event: str | None, data: dict[str, Any]) -> None:
-        if event == "UprootMarketCleared":
-            self._seed(data)
-        elif event == "UprootMarketClosed":
-            self._data["open"] = False
-        elif event == "UprootMarketMine":
-            self._mine = data["mine"]
-        elif event == "UprootMarket" and data["seq"] > self._seq:
-            if data["before"] != self._seq:
-                await self._ask_again()
-                return
-            self._seq = data["seq"]
-            self._change(data)
-
-    def _change(self, data: dict[str, Any]) -> None:
-        for side, price, quantity, _ in data["changes"]:
-            level = self._levels[side]
-            (level.add if quantity else level.discard)(from_plain(price))
-            if quantity and not data["trades"]:
-                self._hear(Shout(side, from_plain(price), False))
-        self._observe(data["trades"])
-        for _, _, price, _, initiator in data["trades"]:
-            self._hear(Shout(initiator, from_plain(price), True))
-
-    def _hear(self, shout: Shout) -> None:
-        self._trader.observe(shout, self._view(), self._here.rng)
+        data = note.data
+        if not isinstance(data, dict):
+            return
+        here = all(data.get(name) == self.seat.data[name] for name in ("market", "period"))
+        if here and not self.seat.take(note.event, data):
+            await self._ask_again()
 
     async def _ask_again(self) -> None:
         data = await self._here.call("seed_markets")
-        name = self._data["market"]
-        self._seed(next(one for one in data["markets"] if one["market"] == name))
-
-    def _has_units(self) -> bool:
-        mine = self._mine
-        return mine["profit"] is None or mine["value"] is not None or mine["cost"] is not None
-
-    def _view(self) -> View | None:
-        """Return what the trader sees; None if it can do nothing now."""
-        side = self._side()
-        if side is None or not self._data["open"]:
-            return None
-        limit = self._mine["value" if side == "buy" else "cost"]
-        own = next((row for row in self._mine["orders"] if row[1] == side), None)
-        unit = self._mine["bought" if side == "buy" else "sold"] + 1
-        return self._view_of(side, limit, None if own is None else from_plain(own[2]), unit)
-
-    def _view_of(self, side: Side, limit: Any, own: Price | None, unit: int) -> View:
-        """Return what the trader sees who would trade a unit of that value or cost."""
-        left = 1.0
-        if self._seconds:
-            left = max(0.0, 1 - (time.monotonic() - self._begun) / self._seconds)
-        if limit is None:
-            limit = self._data["facts"].get(HOLDING_VALUE)
-        highest = self._highest(limit)
-        return View(
-            side, highest // 2 if limit is None else from_plain(limit),
-            max(self._levels["buy"], default=None), min(self._levels["sell"], default=None),
-            own, from_plain(self._data["tick"]), highest, left, self._data["period"],
-            self._data["period"], unit,
-        )  # fmt: skip
-
-    def _highest(self, limit: Any) -> Price:
-        """Return the highest price to think of: that of the rules, if they name one.
-
-        Else it is twice the highest of the trader's own value or cost and the prices that stand:
-        it does not know what the units of others are worth. Without any, it is what it can pay.
-        """
-        highest: Price = from_plain(self._data["max_price"])
-        if highest != NO_LIMIT:
-            return highest
-        known = [price for side in _SIDES for price in self._levels[side]]
-        known += [] if limit is None else [from_plain(limit)]
-        cash: Price = from_plain(self._mine["cash"])
-        return min(highest, max(2 * max(known) if known else cash, 1)) if known or cash else highest
-
-    def _side(self) -> Side | None:
-        able: list[Side] = [side for side in _SIDES if side in self._data["sides"]]
-        if self._mine["profit"] is not None:
-            held = {"buy": self._mine["value"], "sell": self._mine["cost"]}
-            able = [side for side in able if held[side] is not None]
-        return chosen_side(self._trader, self._data["period"], able, self._here.rng)
+        name = self.seat.data["market"]
+        self.seat.seed(next(one for one in data["markets"] if one["market"] == name))

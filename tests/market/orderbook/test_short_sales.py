@@ -1,0 +1,196 @@
+"""Short sales: what is held back, what margin is asked for, and how the bankrupt cover."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market import InducedValues, Rules
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.orders import Side
+
+
+def refused(code: str, act: Any, *arguments: Any) -> None:
+    with pytest.raises(OrderRefused) as refusal:
+        act(*arguments)
+    assert refusal.value.code == code
+
+
+def book_of(cash: int, units: int = 0, **rules: Any) -> Book:
+    """Return a book in which ann has that, and house everything."""
+    book = Book(Rules(**rules))
+    book.endow("ann", cash, units)
+    book.endow("house", 10_000, 1_000)
+    return book
+
+
+def sell_to_house(book: Book, price: int, quantity: int = 1) -> None:
+    book.limit("house", "buy", price, quantity)
+    book.limit("ann", "sell", price, quantity)
+
+
+def test_what_a_short_sale_brings_cannot_be_spent_before_it_is_covered() -> None:
+    book = book_of(100)
+    sell_to_house(book, 80, 2)
+    assert book.account("ann").cash == 260
+    assert book.held_back("ann") == 160
+    refused("no_cash", book.limit, "ann", "buy", 87, 3)  # two of them cover: 261
+    book.limit("ann", "buy", 86, 3)
+    book.cancel_all()
+    book.limit("house", "sell", 90, 1)
+    book.limit("ann", "buy", 90)
+    assert book.held_back("ann") == 80
+    assert book.account("ann").cash == 170
+
+
+def test_a_seller_with_units_owes_nothing() -> None:
+    book = book_of(10, 2)
+    sell_to_house(book, 80, 2)
+    assert book.held_back("ann") == 0
+    book.limit("ann", "buy", 170)
+
+
+def test_units_with_a_cost_are_made_and_not_owed() -> None:
+    values = InducedValues({"ann": [90]}, {"ann": [20, 30]})
+    book = Book(Rules(budget=True, margin=500), values.value_of)
+    book.endow("house", 100, 2)
+    book.limit("house", "sell", 80)
+    refused("no_cash", book.limit, "ann", "buy", 80)
+    book = Book(Rules(margin=500), values.value_of)
+    book.endow("ann", 5)
+    book.endow("house", 100, 2)
+    book.limit("house", "buy", 40)
+    book.limit("ann", "sell", 40)
+    book.limit("ann", "buy", 45)
+    assert book.held_back("ann") == 0
+
+
+def test_margin_is_needed_in_cash_for_each_unit_owed() -> None:
+    book = book_of(100, 1, margin=40)
+    book.limit("ann", "sell", 90, 3)  # one of them is hers
+    refused("no_cash", book.limit, "ann", "sell", 500)
+    refused("no_cash", book.limit, "ann", "buy", 21)
+    book.limit("ann", "buy", 20)
+    book.cancel("ann", 2)
+    book.limit("house", "buy", 90, 3)
+    assert book.account("ann").units == -2
+    assert book.held_back("ann") == 2 * 90 + 2 * 40
+    assert book.account("ann").cash - book.held_back("ann") == 100 + 90 - 80
+
+
+def test_a_trader_owes_no_more_units_than_the_rules_allow() -> None:
+    book = book_of(1_000, 1, max_short=2)
+    refused("no_units", book.limit, "ann", "sell", 50, 4)
+    book.limit("ann", "sell", 50, 3)
+    refused("no_units", book.limit, "ann", "sell", 60)
+    book.replace("ann", 1, 55)
+    book.endow("bea", 10, -5)  # as a period before may have left it
+    refused("no_units", book.limit, "bea", "sell", 50)
+
+
+def test_who_is_bankrupt_can_cover_and_do_nothing_else() -> None:
+    book = book_of(1_000)
+    book.endow("bea", -200, -2, held=60)
+    refused("no_cash", book.limit, "bea", "sell", 50)
+    refused("no_cash", book.limit, "bea", "buy", 50, 3)
+    book.limit("bea", "buy", 50, 2)
+    refused("no_cash", book.limit, "bea", "buy", 1)
+    book.limit("house", "sell", 50, 2)
+    assert (book.account("bea").units, book.account("bea").cash) == (0, -300)
+    assert book.held_back("bea") == 0
+    refused("no_cash", book.limit, "bea", "buy", 1)
+
+
+def test_credit_and_rules_without_short_sales_stay_as_they_were() -> None:
+    book = Book(Rules(budget=False, margin=40))
+    book.endow("ann", 0)
+    book.limit("house", "buy", 80)
+    book.limit("ann", "sell", 80)
+    book.limit("ann", "buy", 500)
+    assert book.held_back("ann") == 0
+    without = Book(Rules(short_sales=False))
+    without.endow("ann", 100)
+    refused("no_units", without.limit, "ann", "sell", 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"margin": -1}, {"margin": 0.5}, {"max_short": 0}, {"max_short": True},
+        {"short_sales": False, "margin": 5}, {"short_sales": False, "max_short": 5},
+    ],
+)  # fmt: skip
+def test_rules_that_make_no_sense_are_refused_where_they_are_written(wrong: Any) -> None:
+    with pytest.raises(BadMarket):
+        Rules(**wrong)
+
+
+def test_margins_survive_the_log() -> None:
+    rules = Rules(tick=Decimal("0.5"), margin=Decimal("12.3"), max_short=4)
+    assert Rules.from_plain(rules.plain()) == rules
+    assert Book(rules)._margin == 25  # whole ticks, rounded up
+
+
+def taken(book: Book, side: Side, price: int) -> bool:
+    """Let ann trade with the house; return whether the book took her order."""
+    try:
+        book.limit("ann", side, price)
+    except OrderRefused:
+        book.cancel_all()
+        return False
+    return True
+
+
+class Naive:
+    """A trader's position, worked out again from its trades: proceeds at average cost."""
+
+    def __init__(self, cash: int, units: int) -> None:
+        self.cash, self.units, self.held = cash, units, Fraction(0)
+
+    def trade(self, side: str, price: int) -> None:
+        owed = max(0, -self.units)
+        if side == "buy":
+            if owed:
+                self.held = Fraction(int(self.held * (owed - 1) / owed))
+            self.cash, self.units = self.cash - price, self.units + 1
+        else:
+            self.cash, self.units = self.cash + price, self.units - 1
+            if self.units < 0:
+                self.held += price
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 60), st.sampled_from((None, 1, 3)))
+def test_random_short_sellers_never_spend_what_is_held_back(
+    seed: int, margin: int, most: int | None
+) -> None:
+    chance = random.Random(seed)
+    cash, units = chance.randint(0, 300), chance.randint(0, 2)
+    book = book_of(cash, units, margin=margin, max_short=most)
+    naive = Naive(cash, units)
+    for _ in range(40):
+        side: Side = chance.choice(["buy", "sell"])
+        price = chance.randint(1, 120)
+        owed = max(0, -naive.units)
+        free = naive.cash - naive.held - margin * owed
+        more = side == "sell" and naive.units <= 0
+        allowed = (
+            (bool(owed) or price <= free) if side == "buy"
+            else not more or (margin <= free and (most is None or owed < most))
+        )  # fmt: skip
+        book.limit("house", "sell" if side == "buy" else "buy", price)
+        took = taken(book, side, price)
+        assert took == allowed
+        if took:
+            naive.trade(side, price)
+        account = book.account("ann")
+        assert (account.cash, account.units) == (naive.cash, naive.units)
+        assert book.held_back("ann") == naive.held + margin * max(0, -naive.units)
+    assert most is None or naive.units >= -most

@@ -1,0 +1,327 @@
+"""A robot trader is the same offline and online: asked for the same calls, in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.running import Browser, Rejected, serving
+from uproot_nb import Page
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market import (
+    AssetMarketPage,
+    CallMarketPage,
+    Dividends,
+    InducedValues,
+    Market,
+    MarketPage,
+    Rules,
+)
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.traders import (
+    GD,
+    ZIC,
+    ZIP,
+    ZIU,
+    NearZeroIntelligence,
+    Shout,
+    Sniper,
+    View,
+    asset_simulation,
+    simulate_asset_market,
+    simulate_market,
+    simulation,
+)
+from uproot_nb.market.traders.market_bot import _Play
+from uproot_nb.market.traders.seat import MarketSeat
+
+MAKERS: dict[str, Callable[[int], Any]] = {
+    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(),
+    "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
+    "NearZeroIntelligence": lambda n: NearZeroIntelligence(),
+}  # fmt: skip
+STEPS = 60
+
+
+@dataclass
+class Noting:
+    """A trader that notes its calls, and draws from numbers of its own.
+
+    What the clock shows is left out: it goes by steps offline, and by seconds online.
+    """
+
+    inner: Any
+    name: str
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def _chance(self) -> Random:
+        return Random(f"{self.name}/{len(self.calls)}")
+
+    def side(self, period: int, chance: Random) -> Side:
+        drawn = self._chance()
+        if hasattr(self.inner, "side"):
+            side = self.inner.side(period, drawn)
+        else:
+            side = drawn.choice(("buy", "sell"))
+        self.calls.append(("side", period, side))
+        return side  # type: ignore[no-any-return]
+
+    def quote(self, view: View, chance: Random) -> Any:
+        seen = replace(view, time_left=1.0, periods=1)
+        price = self.inner.quote(seen, self._chance())
+        self.calls.append(("quote", seen, price))
+        return price
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        seen = None if view is None else replace(view, time_left=1.0, periods=1)
+        self.inner.observe(shout, seen, self._chance())
+        self.calls.append(("observe", shout, seen))
+
+
+def noting(kind: str, names: Iterable[str]) -> dict[str, Noting]:
+    return {name: Noting(MAKERS[kind](n), name) for n, name in enumerate(names)}
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that fills with the names of those whose turn it is in simulations."""
+    drawn: list[str] = []
+
+    class NotedRandom(Random):
+        def choice(self, names: Any) -> Any:
+            drawn.append(super().choice(names))
+            return drawn[-1]
+
+        def shuffle(self, names: Any) -> None:  # of a call
+            super().shuffle(names)
+            drawn.extend(names)
+
+    for module in (simulation, asset_simulation):
+        monkeypatch.setattr(module, "Random", NotedRandom)
+    return drawn
+
+
+def calls_of(traders: Mapping[str, Noting]) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: trader.calls for name, trader in traders.items()}
+
+
+class Tab:
+    """A bot's place on a page, by a real socket."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser, self.rng = browser, Random(1)
+        self.call = browser.call
+
+    async def next_note(self, timeout: float | None = None) -> Any:
+        note = await asyncio.wait_for(self.browser.event(), timeout)
+        return SimpleNamespace(event=note["event"], data=note["data"])
+
+
+async def seated(run: Any, traders: Mapping[str, Noting]) -> dict[str, _Play]:
+    plays = {}
+    for place, name in enumerate(traders):
+        tab: Any = Tab(await Browser.open(run, place))
+        seed = await tab.call("seed_markets")
+        plays[name] = _Play(tab, traders[name], seed["markets"][0], 1e-9, None, None)
+    return plays
+
+
+async def hear(play: _Play) -> None:
+    """Hear all that has come."""
+    browser = play._here.browser  # type: ignore[attr-defined]
+    await browser.settle()
+    while any(frame["op"] == "event" for frame in browser._waiting):
+        await play._hear_of(await play._here.next_note())
+
+
+async def let_trade(run: Any, traders: Mapping[str, Noting], turns: Iterable[str]) -> None:
+    """Let the traders act in the order in which they acted offline; everybody hears it."""
+    plays = await seated(run, traders)
+    for name in turns:
+        await plays[name].act(Rejected)
+        await asyncio.gather(*map(hear, plays.values()))
+
+
+class Over(Page):
+    """It is over."""
+
+
+def values_of(names: list[str]) -> InducedValues:
+    """Two who buy, one who sells, and one who does both."""
+    ann, bob, cem, dot = names
+    return InducedValues({ann: [120, 90], bob: [110, 80], dot: [100]}, {cem: [40, 60], dot: [50]})
+
+
+@pytest.mark.parametrize("rules", [Rules(max_price=200), Rules(max_price=200, improvement=True)])
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_double_auction_is_the_same_to_a_trader(
+    kind: str, rules: Rules, turns: list[str]
+) -> None:
+    class Trading(MarketPage):
+        """Trade."""
+
+        def open_market(page, market: Market, traders: Any) -> None:
+            market.induce(values_of([trader.name for trader in traders]))
+
+    Trading.rules = rules
+    with serving(Trading, Over, players=4) as run:
+        names = [player.name for player in run.players]
+        offline, online = noting(kind, names), noting(kind, names)
+        simulate_market(offline, values_of(names), steps=STEPS, rules=rules, seed=3)
+        await let_trade(run, online, turns)
+        assert all(any(c[0] == "observe" for c in calls) for calls in calls_of(online).values())
+        assert calls_of(online) == calls_of(offline)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[str]) -> None:
+    rules_of_it = Rules(max_price=200, budget=True, short_sales=False, self_trade="cancel_oldest")
+    held: Any = [(225, 3), (585, 2), (945, 1)]
+
+    class Stocks(AssetMarketPage):
+        """Trade."""
+
+        dividends: ClassVar[Dividends] = Dividends((0, 8, 28, 60), periods=1, terminal=40)
+        show_value = True
+        rules = rules_of_it
+
+        def endow(page, market: Market, traders: Any) -> None:
+            for trader, (cash, units) in zip(traders, held, strict=True):
+                market.endow(trader, cash, units)
+
+    with serving(Stocks, Over, players=3) as run:
+        names = [player.name for player in run.players]
+        offline, online = noting(kind, names), noting(kind, names)
+        simulate_asset_market(
+            offline, Stocks.dividends, dict(zip(names, held, strict=True)), steps=STEPS,
+            rules=rules_of_it, seed=3,
+        )  # fmt: skip
+        await let_trade(run, online, turns)
+        assert calls_of(online) == calls_of(offline)
+        assert all(any(c[0] == "observe" for c in calls) for calls in calls_of(online).values())
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD"])
+async def test_a_call_is_the_same_to_a_trader(kind: str, sealed: bool, turns: list[str]) -> None:
+    rules_of_it = Rules(max_price=200, call=True)
+
+    class Call(CallMarketPage):
+        """Trade."""
+
+        rules = rules_of_it
+
+        def open_market(page, market: Market, traders: Any) -> None:
+            market.induce(values_of([trader.name for trader in traders]))
+
+    Call.sealed = sealed
+    with serving(Call, Over, players=4) as run:
+        names = [player.name for player in run.players]
+        offline, online = noting(kind, names), noting(kind, names)
+        simulate_market(offline, values_of(names), rules=rules_of_it, seed=3)
+        plays = await seated(run, online)
+        for name in turns:
+            await plays[name].send_all(Rejected)
+        Call.clear_now(run.players[0])
+        await asyncio.gather(*map(hear, plays.values()))
+        assert calls_of(online) == calls_of(offline)
+
+
+# ---- what is heard, and what not -------------------------------------------------------------
+
+
+async def test_withdrawals_are_no_shouts_and_a_changed_order_is_one() -> None:
+    with serving(MarketPage, players=2) as run:
+        listener = noting("ZIC", [run.players[0].name])
+        (play,) = (await seated(run, listener)).values()
+        market = Market.in_session(run.session)
+        for trader in ("cem", "dot"):
+            market.limit(trader, "sell", 60)
+        market.cancel("dot", 2)
+        market.replace("cem", 1, 55)
+        market.limit("dot", "sell", 55, 3)
+        market.replace("dot", 4, quantity=2)
+        market.market("eve", "buy", 2)
+        market.cancel_all()
+        await hear(play)
+        (calls,) = calls_of(listener).values()
+        shouts = [
+            (one.side, one.price, one.accepted) for kind, one, _ in calls if kind == "observe"
+        ]
+        assert shouts == [
+            ("sell", 60, False), ("sell", 60, False), ("sell", 55, False), ("sell", 55, False),
+            ("buy", 55, True), ("buy", 55, True),
+        ]  # fmt: skip
+
+
+async def test_only_a_standing_order_of_ones_own_is_repeated() -> None:
+    with serving(MarketPage, players=2) as run:
+        ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+        for browser in (ann, bob):
+            await browser.call("seed_markets")
+        sent = await ann.call("send_order", "market", "buy", 40)
+        assert await ann.call("repeat_order", "market", sent["order"]) == {"market": "market"}
+        for order in (sent["order"], 7, True, "1", None, [], 1e300):
+            with pytest.raises(Rejected, match="no longer in the market"):
+                await bob.call("repeat_order", "market", order)
+        await bob.settle()
+        shouted = [event["data"] for event in bob.events if event["event"] == "UprootMarketShout"]
+        assert [(one["side"], one["price"]) for one in shouted] == [("buy", 40)]
+        Market.in_session(run.session).close()
+        with pytest.raises(Rejected, match="closed"):
+            await ann.call("repeat_order", "market", sent["order"])
+        assert Market.in_session(run.session).book.seq == 1
+
+
+def seat(data: dict[str, Any], trader: Any) -> MarketSeat:
+    mine = {"orders": [], "bought": 0, "sold": 0, "value": 90, "cost": None, "profit": 0, "cash": 0}
+    depth = {"seq": 0, "bids": [], "asks": []}
+    whole = {
+        "mine": mine, "market": "market", "timed": False, "depth": depth, "trades": [],
+        "facts": {}, "open": True, "tick": 1, "max_price": 200, "period": 1, "sides": ["buy"],
+    }  # fmt: skip
+    return MarketSeat(trader, whole | data, Random(1), lambda: 1.0)
+
+
+def push(before: int, price: int, trades: Any = ()) -> dict[str, Any]:
+    quote = ["buy", price]
+    return {"before": before, "seq": before + 1, "changes": [["buy", price, 1, 1]],
+            "trades": list(trades), "quote": quote}  # fmt: skip
+
+
+def test_what_came_before_ones_own_order_is_heard_with_what_one_had_then() -> None:
+    """A reply is there before the pushes that were on their way."""
+    listener = noting("ZIC", ["ann"])["ann"]
+    here = seat({}, listener)
+    here.expect({"seq": 2, "mine": {**here.mine, "value": 70, "bought": 1}})
+    assert here.take("UprootMarket", push(0, 40))
+    assert here.take("UprootMarket", push(1, 50))
+    assert [(call[2].limit, call[2].unit) for call in listener.calls] == [(90, 1), (70, 2)]
+    assert not here.take("UprootMarket", push(3, 60))
+    assert here.take("UprootMarket", push(1, 50))  # known already
+    assert len(listener.calls) == 2
+
+
+def test_a_refusal_loses_nothing_that_is_on_its_way() -> None:
+    """What the book refuses changes nothing, and nothing has to be asked for again."""
+
+    class Here:
+        rng = Random(1)
+        calls: ClassVar[list[str]] = []
+
+        async def call(self, method: str, *args: Any) -> Any:
+            self.calls.append(method)
+            raise OrderRefused("no_order", "Somebody was faster.")
+
+    listener = noting("ZIC", ["ann"])["ann"]
+    play = _Play(Here(), listener, seat({}, ZIC()).data, 1.0, None, None)  # type: ignore[arg-type]
+    asyncio.run(play.act(OrderRefused))
+    assert Here.calls == ["send_order"]
+    assert play.seat.take("UprootMarket", push(0, 40))
+    assert [call[0] for call in listener.calls] == ["quote", "observe"]

@@ -1,0 +1,213 @@
+"""One purse for the markets of a period and group: cash is spent once, in whichever market."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.running import Browser, Rejected, serving
+from tests.worlds_at_rest import Worlds
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market import Market, MarketPage, Rules
+from uproot_nb.session.world import World
+
+
+@pytest.fixture
+def worlds() -> Iterator[Worlds]:
+    made = Worlds()
+    yield made
+    made.close()
+
+
+def pair(world: World, **rules: Any) -> tuple[Market, Market]:
+    """Return two markets in which the house sells whatever is wanted."""
+    allowed = Rules(**rules)
+    red, blue = (Market.in_session(world.session, name=n, rules=allowed) for n in ("red", "blue"))
+    for market in (red, blue):
+        market.endow("house", units=100)
+    return red, blue
+
+
+def buy(market: Market, price: int) -> None:
+    market.limit("house", "sell", price)
+    try:
+        market.limit("ann", "buy", price)
+    finally:
+        market.cancel_all("house")
+
+
+def test_cash_is_spent_once(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=60)
+    blue.endow("ann", cash=40)
+    buy(red, 80)
+    with pytest.raises(OrderRefused, match="money"):
+        buy(blue, 21)
+    buy(blue, 15)
+    assert [one.holdings("ann")["cash"] for one in (red, blue)] == [-20, 25]
+    assert [one.holdings("ann")["purse"] for one in (red, blue)] == [5, 5]
+
+
+def test_standing_bids_reserve_cash_in_both_and_sales_are_spent_in_both(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=100, units=1)
+    red.limit("ann", "buy", 70)
+    with pytest.raises(OrderRefused, match="money"):
+        blue.limit("ann", "buy", 31)
+    red.cancel("ann", 1)
+    blue.limit("ann", "buy", 100)
+    red.limit("eve", "buy", 30)
+    red.limit("ann", "sell", 30)
+    blue.replace("ann", 1, 130)
+    with pytest.raises(OrderRefused, match="money"):
+        blue.replace("ann", 2, 131)
+
+
+def test_who_has_a_budget_in_one_market_has_no_credit_in_the_other(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=10)
+    with pytest.raises(OrderRefused, match="money"):
+        buy(blue, 11)
+    buy(blue, 10)
+    blue.limit("bob", "buy", 500)  # nobody has endowed bob
+
+
+@pytest.mark.parametrize("names", [(None, None), ("a", "b"), ("purse", None)])
+def test_purses_of_other_names_are_others(worlds: Worlds, names: Any) -> None:
+    world = worlds.open()
+    for market, purse in zip(("red", "blue"), names, strict=True):
+        one = Market.in_session(world.session, name=market, rules=Rules(purse=purse))
+        one.endow("ann", cash=100)
+        one.endow("house", units=5)
+        buy(one, 100)
+        assert one.holdings("ann")["purse"] == 0
+
+
+def test_another_period_has_another_purse_and_a_restart_the_same(worlds: Worlds) -> None:
+    world = worlds.open()
+    red, _ = pair(world)
+    later = Market.in_session(world.session, name="red", period=2)
+    red.endow("ann", cash=100)
+    later.endow("ann", cash=50)
+    with pytest.raises(OrderRefused, match="money"):
+        later.limit("ann", "buy", 51)
+    buy(red, 90)
+    world.journal.commit()
+    again = worlds.open()
+    blue = Market.find(again.session, name="blue")
+    assert blue is not None
+    with pytest.raises(OrderRefused, match="money"):
+        buy(blue, 11)
+    buy(blue, 10)
+    assert blue.holdings("ann")["purse"] == 0
+
+
+def test_exact_money_of_different_ticks_is_one_purse(worlds: Worlds) -> None:
+    world = worlds.open()
+    cents = Market.in_session(world.session, name="c", rules=Rules(tick=Decimal("0.05")))
+    whole = Market.in_session(world.session, name="w")
+    cents.endow("ann", cash=Decimal("10.55"))
+    whole.endow("house", units=9)
+    with pytest.raises(OrderRefused, match="money"):
+        buy(whole, 11)
+    buy(whole, 10)
+    cents.limit("ann", "buy", Decimal("0.55"))
+    assert whole.holdings("ann")["purse"] == "0.55"
+
+
+def test_who_is_rich_in_another_market_is_not_bankrupt(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=100)
+    buy(blue, 60)
+    blue.settle()
+    buy(red, 40)
+    red.settle()
+    events = [r[0] for _, _, e in blue.model.entries for r in e["events"]]
+    assert "bankrupt" not in events
+
+
+@pytest.mark.parametrize("wrong", ["", 3, True])
+def test_a_purse_is_a_name(wrong: Any) -> None:
+    with pytest.raises(BadMarket, match="purse"):
+        Rules(purse=wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9))
+def test_no_sequence_of_orders_spends_more_than_there_is(seed: int) -> None:
+    """Against a purse of plain numbers; sales bring cash, standing bids reserve it."""
+    worlds, chance = Worlds(), random.Random(seed)
+    try:
+        markets = pair(worlds.open())
+        cash, units, bids = [chance.randint(0, 80) for _ in range(2)], [3, 3], [0, 0]
+        for market, amount in zip(markets, cash, strict=True):
+            market.endow("ann", cash=amount, units=3)
+        for _ in range(25):
+            place, price = chance.randrange(2), chance.randint(1, 60)
+            market, act = markets[place], chance.choice(["bid", "buy", "sell", "cancel"])
+            free = sum(cash) - sum(bids)
+            if act == "cancel":
+                market.cancel_all("ann")
+                bids[place] = 0
+            elif act == "sell" and units[place] and not bids[place]:
+                market.limit("eve", "buy", price)
+                market.limit("ann", "sell", price)
+                cash[place] += price
+                units[place] -= 1
+            elif act in ("bid", "buy") and not bids[place]:
+                done = bought(market, price, act == "buy")
+                assert done == (price <= free)
+                if done and act == "buy":
+                    cash[place] -= price
+                    units[place] += 1
+                elif done:
+                    bids[place] = price
+            assert markets[0].holdings("ann")["purse"] == sum(cash)
+    finally:
+        worlds.close()
+
+
+def bought(market: Market, price: int, at_once: bool) -> bool:
+    """Return whether the book took it."""
+    try:
+        if at_once:
+            buy(market, price)
+        else:
+            market.limit("ann", "buy", price)
+    except OrderRefused:
+        return False
+    return True
+
+
+async def test_the_page_shows_one_purse_in_both_markets() -> None:
+    class Two(MarketPage):
+        """Trade."""
+
+        market_names = ("red", "blue")
+
+        def open_market(page, market: Market, traders: Any) -> None:
+            for trader in traders:
+                market.endow(trader, cash=50, units=2)
+
+    with serving(Two, players=2) as run:
+        ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+        for browser in (ann, bob):
+            await browser.call("seed_markets")
+        await bob.call("send_order", "red", "sell", 80)
+        await ann.call("send_order", "red", "buy", 80)
+        with pytest.raises(Rejected, match="money"):
+            await ann.call("send_order", "blue", "buy", 21)
+        await ann.settle()
+        await bob.settle()
+        last = {
+            browser: [e["data"] for e in browser.events if e["event"] == "UprootMarketMine"][-1]
+            for browser in (ann, bob)
+        }
+        assert [one["market"] for one in last.values()] == ["blue", "blue"]
+        assert [one["mine"]["purse"] for one in last.values()] == [20, 180]
