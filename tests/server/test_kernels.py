@@ -104,9 +104,9 @@ async def test_waiting_calls_are_offered_in_order_after_every_socket(world: Worl
     await first.die()
     for number in range(3):
         await ann.invoke(f"a{number}")
-        await until(lambda: len(world.server.sockets.calls) == 2 * number + 1)  # noqa: B023
+        await until(lambda: len(world.unanswered) == 2 * number + 1)  # noqa: B023
         await bob.invoke(f"b{number}")
-        await until(lambda: len(world.server.sockets.calls) == 2 * number + 2)  # noqa: B023
+        await until(lambda: len(world.unanswered) == 2 * number + 2)  # noqa: B023
     second = await world.kernel()
     await second.serve()
     await until(lambda: sum(isinstance(message, Invoke) for message in second.heard) == 6)
@@ -122,14 +122,14 @@ async def test_while_the_kernel_is_away_the_browser_keeps_what_is_too_much(world
     await kernel.die()
     for number in range(50):
         await ann.invoke(f"a{number}")
-    await until(lambda: len(world.server.sockets.calls) == 32)
+    await until(lambda: len(world.unanswered) == 32)
     second = await world.kernel()
     await second.serve()
     for number in range(50):
         invoke = await second.expect(Invoke)
         assert invoke.id == f"a{number}"
         second.answer(invoke)
-    await until(lambda: not world.server.sockets.calls)
+    await until(lambda: not world.unanswered)
 
 
 async def test_a_push_of_a_returned_kernel_follows_its_backlog(world: World) -> None:
@@ -438,3 +438,42 @@ async def test_messages_of_a_kernel_about_foreign_sockets_are_ignored(world: Wor
     assert await ann.read() == {"op": "result", "id": "a1", "data": "true"}
     owner.push("ann")
     assert (await ann.read() or {})["seq"] == 1
+
+
+async def test_a_request_counts_until_its_kernel_has_answered_or_gone(world: World) -> None:
+    """Whoever asks again and again fills no kernel, however long that takes to answer."""
+    kernel = await world.kernel()
+    await kernel.serve()
+    kernel.answers = False
+    session = world.server.sessions.get("key-market")
+    assert session is not None
+    link, share = session.link, session.players["ann"].share
+    assert link is not None
+    numbers = world.server.sockets.numbers
+    asked = [HttpRequest(next(numbers), "key-market", "ann", "page", [], [], "") for _ in range(3)]
+    replies = await asyncio.gather(*(link.ask(one, 0.01) for one in asked))
+    assert replies == [None] * 3
+    given_up = share.size
+    assert given_up > 0, "the kernel may still be at it"
+    kernel.send(HttpReply(asked[0].request, 200, [], b"late"))
+    kernel.send(HttpReply(asked[1].request, NO_ANSWER, [], b""))
+    await until(lambda: share.size == given_up // 3)
+    await kernel.die()
+    await until(lambda: share.size == 0)
+    assert session.pressure.size == 0
+
+
+async def test_of_a_request_that_is_given_back_the_browser_is_told_to_come_again(
+    world: World,
+) -> None:
+    kernel = await world.kernel()
+    await kernel.serve()
+    kernel.answers = False
+    for method, body in (("GET", None), ("POST", b"a=1")):
+        fetching = asyncio.ensure_future(world.fetch(ANN, method=method, body=body))
+        asked = await kernel.expect(HttpRequest)
+        kernel.send(HttpReply(asked.request, NO_ANSWER, [], b""))
+        answer = await fetching
+        assert answer.code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert not any(isinstance(one, HttpRequest) for one in kernel.heard), "it is asked once"

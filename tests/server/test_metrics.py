@@ -108,7 +108,7 @@ async def test_a_browser_that_goes_leaves_no_call_behind(watched: Watched) -> No
     timings = world.server.timings
     assert timings is not None
     world.kernels[0].answer(invoke)
-    await until(lambda: not timings._begun)
+    await until(lambda: not timings.begun)
     assert await watched.figure("participants", session="market") == 0
 
 
@@ -122,7 +122,7 @@ async def test_a_kernel_that_dies_leaves_no_call_of_closed_pages_behind(watched:
     await world.kernels[0].die()
     timings = world.server.timings
     assert timings is not None
-    await until(lambda: not timings._begun)
+    await until(lambda: not timings.begun)
 
 
 async def test_requests_are_counted_by_what_they_ask_for(watched: Watched) -> None:
@@ -252,3 +252,19 @@ async def test_an_open_address_without_a_token_is_pointed_out(
         assert TOKEN not in "".join(endpoint.notes)
     finally:
         await endpoint.close()
+
+
+@given(st.lists(st.floats(0, 20), min_size=1))
+def test_the_calls_of_a_turn_are_counted_as_one_by_one(seconds: list[float]) -> None:
+    timings, alone = ServerTimings(), Durations()
+    now = 1000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("uproot_nb.server.metrics.timings.time.monotonic", lambda: now)
+        for call, one in enumerate(seconds):
+            timings.begun[call] = now - one
+            alone.note(now - (now - one))
+            timings.ended.append(call)
+        timings.note_ended()
+    assert timings.calls.counts == alone.counts
+    assert timings.calls.seconds == pytest.approx(alone.seconds, abs=1e-6)
+    assert not timings.begun

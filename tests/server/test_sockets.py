@@ -22,6 +22,7 @@ from uproot_nb.bridge.messages import (
     SocketClosed,
     SocketOpened,
 )
+from uproot_nb.server.pressure.pressure import CALL_BYTES
 from uproot_nb.server.sockets import PlayerSocket
 
 pytestmark = pytest.mark.asyncio
@@ -52,14 +53,14 @@ async def test_calls_of_a_socket_that_closes_count_until_the_kernel_has_answered
         ann.connection.close()
         await until(lambda: not list(world.server.sockets))
     invokes = [await kernel.expect(Invoke) for _ in range(5)]
-    assert len(world.server.sockets.calls) == 5
-    assert session.pressure.size == 5 * (512 + 4)
+    assert len(world.unanswered) == 5
+    assert session.pressure.size == 5 * CALL_BYTES
     for invoke in invokes[:3]:
         kernel.answer(invoke)
-    await until(lambda: len(world.server.sockets.calls) == 2)
-    assert session.pressure.size == 2 * (512 + 4)
+    await until(lambda: len(world.unanswered) == 2)
+    assert session.pressure.size == 2 * CALL_BYTES
     await kernel.die()
-    assert not world.server.sockets.calls
+    assert not world.unanswered
     assert session.pressure.size == 0
 
 
@@ -169,7 +170,7 @@ async def test_a_reply_for_a_closed_socket_is_dropped(world: World) -> None:
     kernel.answer(invoke)
     kernel.push("bob")
     assert (await bob.read() or {})["op"] == "event"
-    assert not world.server.sockets.calls
+    assert not world.unanswered
 
 
 async def test_a_kernel_may_close_a_socket(world: World) -> None:

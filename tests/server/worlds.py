@@ -369,6 +369,11 @@ class World:
         (self._links[kernel],) = self.server.links - before
         return kernel
 
+    @property
+    def unanswered(self) -> list[int]:
+        """The numbers of the calls that no kernel has answered."""
+        return [call for session in self.server.sessions for call in session.pressure.calls]
+
     def link_of(self, kernel: Kernel) -> Any:
         return self._links[kernel]
 

@@ -11,8 +11,9 @@ __all__ = [
     "AppPieceWanted", "Audience", "AudiencePush",
     "BEGIN", "Backlog", "COOKIE", "Charge", "CloseRoom", "CloseSession", "CloseSocket",
     "CommitTimes", "FAMILY_BITS", "FilePiece", "FileWanted", "FromKernel",
-    "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse", "OpenRoom",
-    "OpenSession", "PageReport", "PartsWanted", "Push", "Refusal", "Reply", "Role", "RoomNews",
+    "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse",
+    "NO_ANSWER", "OpenRoom", "OpenSession", "PageReport", "PartsWanted", "Push", "Refusal",
+    "Reply", "Role", "RoomNews",
     "RoomShared", "RoomWaiting", "ScriptError", "ServeFiles", "SetState", "SiteMoved",
     "SocketClosed", "SocketOpened", "StewardClosed", "StewardMessage", "StewardNews",
     "StewardOpened", "StewardRequest", "TakenOver", "VERSION", "Welcome",
@@ -23,6 +24,9 @@ VERSION = 8
 
 FAMILY_BITS = 32
 """A gateway's numbers of sockets, calls and requests have more bits; the upper ones name it."""
+
+NO_ANSWER = 0
+"""The status of an `HttpReply` by which a kernel gives a request back."""
 
 COOKIE = "uproot-cookie"
 """The name among a request's headers of what names the browser at a room or join link."""
@@ -233,8 +237,9 @@ class AppPiece(BridgeMessage, frozen=True):
 
 
 class HttpReply(BridgeMessage, frozen=True):
-    """The answer to an `HttpRequest` or a `StewardRequest`.
+    """The answer to an `HttpRequest` or a `StewardRequest`; each gets one.
 
+    The status `NO_ANSWER` says that there will be none: the browser sends its request again.
     If there is `more`, its body follows as `HttpPart`s.
     """
 

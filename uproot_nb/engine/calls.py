@@ -82,7 +82,8 @@ class Calls:
     def receive(self, invoke: Invoke) -> None:
         """Run a call: now, after the player's earlier ones, or not again if it has run before."""
         player = self._world.state.players.get(invoke.player)
-        if player is None:
+        if player is None:  # an answer all the same: the server counts what has none
+            self.give_up(invoke)
             return
         key = (invoke.player, invoke.id)
         asked = self._asked.get(key)

@@ -18,6 +18,7 @@ import orjson
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
+    NO_ANSWER,
     BridgeMessage,
     CloseSession,
     CloseSocket,
@@ -675,12 +676,12 @@ class Runtime:
     def _receive_other(self, message: BridgeMessage) -> None:
         match message:
             case HttpRequest(action="room" | "enter"):
-                self._spawn(self._answer_room(message))
+                self._spawn(self._answer(message, self._answer_room))
             case RoomWaiting():
                 self.rooms.note_waiting(message)
             case HttpRequest():
-                if message.player == "" or message.player in self.world.state.players:
-                    self._spawn(self.flow.answer(message))
+                is_known = message.player == "" or message.player in self.world.state.players
+                self._spawn(self._answer(message, self.flow.answer if is_known else _no_answer))
             case PartsWanted():
                 self._note_wanted(message)
             case SocketOpened():
@@ -734,9 +735,26 @@ class Runtime:
             cause = Cause(failed.player, key, f"{page.__name__ if page else 'page'} script", "")
             self.reports.script_error(failed.message, place, cause, failed.count)
 
-    async def _answer_room(self, request: HttpRequest) -> None:
-        if request.action == "room" or await self.flow.pause.over():
-            self.flow.reply(await self.rooms.answer(request))
+    async def _answer(
+        self, request: HttpRequest, answer: Callable[[HttpRequest], Awaitable[bool]]
+    ) -> None:
+        """Answer a request, or give it back: a server sends only so many that are unanswered.
+
+        Args:
+            answer: returns whether the request has got its answer, or gets it after the commit.
+        """
+        is_answered = False
+        try:
+            is_answered = await answer(request)
+        finally:
+            if not is_answered:
+                self._send(HttpReply(request.request, NO_ANSWER, [], b""))
+
+    async def _answer_room(self, request: HttpRequest) -> bool:
+        if request.action != "room" and not await self.flow.may_begin():
+            return False
+        self.flow.reply(await self.rooms.answer(request))
+        return True
 
     def _lose(self, error: ClaimLost) -> None:
         """Go silent: another kernel serves the session now, and has its participants."""
@@ -1105,6 +1123,11 @@ def _words_of(message: TakenOver | RoomShared, session: str) -> str:
         f"The session '{message.other}', which is still open, claims the room {room}, too: people "
         f"who come to the room are let into '{session}' from now on, not into '{message.other}'."
     )
+
+
+async def _no_answer(request: HttpRequest) -> bool:
+    """Answer a request for a player whom this session does not have."""
+    return False
 
 
 def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:

@@ -16,6 +16,7 @@ from uproot_nb.experiment.setup import Setup
 from uproot_nb.flow.api_answers import ApiAnswers
 from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.arrivals import Arrivals
+from uproot_nb.flow.backlog import Backlog, take_turn
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.hooks import again_while_busy, attempt_for, cause_of
 from uproot_nb.flow.joins import Introduce, Joins
@@ -102,6 +103,7 @@ class Flow:
         self._postponed: dict[Player, int] = {}
         """Players to settle after the pause, and the visit to which they were moved, else 0."""
         self.pause = Pause(world.loop)
+        self._backlog = Backlog(world)
         self.page_reports = PageReports(world, reports)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)
@@ -159,30 +161,51 @@ class Flow:
 
     # ---- requests ----
 
-    async def answer(self, request: HttpRequest) -> None:
-        """Answer one request, after the earlier ones of the same player.
+    async def answer(self, request: HttpRequest) -> bool:
+        """Answer one request, after the earlier ones of the same player; return whether it is.
 
         In a pause, only the page that a player is on, or begins by, is shown. Others wait; one
-        that waits too long gets no answer, and the browser sends it again.
+        that waits too long gets no answer, and the browser sends it again. So do all while so much
+        is uncommitted that nothing more should be begun.
         """
         if self._must_wait(request) and not await self.pause.over():
-            return
-        if request.action == "join":
-            self.reply(await self._joins.answer(request))
-            return
-        if request.action == "look":
-            self.reply(self._joins.look(request))
-            return
-        if request.action == "app_api":
-            self.reply(await self._api.answer_app(request))
-            return
-        if request.action == "api":  # may be slow: the player's pages do not wait for it
-            player = self._world.player(request.player)
-            page = self.journeys.page(player, player.position)
-            self.reply(await self._api.answer(request, page))
-            return
-        async with self._turn(request.player):
-            self.reply(await self._page_or_next(request))
+            return False
+        if not await self._backlog.leaves_room():
+            return False
+        if request.action in ("page", "submit"):
+            return await self._answer_in_turn(request)
+        self.reply(await self._answer_out_of_turn(request))
+        return True
+
+    async def may_begin(self) -> bool:
+        """Wait until the run goes on; return False if that takes too long."""
+        return await self.pause.over() and await self._backlog.leaves_room()
+
+    async def _answer_out_of_turn(self, request: HttpRequest) -> HttpReply:
+        match request.action:
+            case "join":
+                return await self._joins.answer(request)
+            case "look":
+                return self._joins.look(request)
+            case "app_api":
+                return await self._api.answer_app(request)
+        # The api may be slow: the player's pages do not wait for it.
+        player = self._world.player(request.player)
+        return await self._api.answer(request, self.journeys.page(player, player.position))
+
+    async def _answer_in_turn(self, request: HttpRequest) -> bool:
+        turn = self._turn(request.player)
+        if not await take_turn(turn):
+            return False
+        try:
+            reply = await self._page_or_next(request)
+            if self._world.journal.is_behind:  # one page of a player at most waits to be committed
+                await self._backlog.send_after_commit(reply)
+            else:
+                self.reply(reply)
+            return True
+        finally:
+            turn.release()
 
     async def _page_or_next(self, request: HttpRequest) -> HttpReply:
         player = self._world.player(request.player)

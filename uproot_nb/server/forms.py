@@ -7,9 +7,7 @@ import contextlib
 import logging
 import os
 import re
-import shutil
 import tempfile
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 from python_multipart import MultipartParser
@@ -17,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from tornado.log import app_log
 
+from uproot_nb.bridge.owned_folders import OwnedFolder, remove_abandoned
 from uproot_nb.server.limits import Limits
 
 __all__ = [
@@ -30,6 +29,9 @@ PostedFile = tuple[str, str, str, str, int]
 MALFORMED, TOO_LARGE, TOO_MANY, UNSAVED = 400, 413, 429, 503
 """The statuses that a form may be refused with."""
 
+_PREFIX = "uproot_nb-uploads-"
+_KERNEL_READS = 600.0
+"""Seconds in which a kernel has read a form's files, or never will."""
 _LONGEST_BOUNDARY = 200
 _LONGEST_HEAD = 8 * 1024
 _LONGEST_FILE_NAME = 255
@@ -50,13 +52,17 @@ class Uploads:
     """
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
+        self._folder: OwnedFolder | None = None
+
+    def remove_abandoned(self) -> None:
+        """Remove the folders of servers that were killed, unless a kernel may still read there."""
+        remove_abandoned(_PREFIX, unused_for=_KERNEL_READS)
 
     def create(self) -> tuple[int, str]:
         """Make an empty file of mode 0600; return its open descriptor and its path."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="uproot_nb-uploads-"))  # mode 0700
-        return tempfile.mkstemp(dir=self._folder)
+            self._folder = OwnedFolder(_PREFIX)
+        return tempfile.mkstemp(dir=self._folder.path)
 
     def remove(self, path: str) -> None:
         """Remove one file. Idempotent."""
@@ -73,7 +79,7 @@ class Uploads:
         """Remove the folder and whatever is left in it. Idempotent."""
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
 
 
 class FormReader:

@@ -31,7 +31,7 @@ from uproot_nb.server.limits import Limits, Visitor, how_to_change
 from uproot_nb.server.networks import network_of
 from uproot_nb.server.notices import VISIT, notice, words
 from uproot_nb.server.rooms import ClaimedRooms
-from uproot_nb.server.sessions import ServedPlayer, ServedSession
+from uproot_nb.server.sessions import Link, ServedPlayer, ServedSession
 
 __all__ = [
     "AppApi", "FrontPage", "JoinPage", "MissingSlash", "NotFound", "PlayerApi", "PlayerPage",
@@ -101,6 +101,8 @@ class _KernelPage(ParticipantHandler):
     """How many folders the page is below the participant root."""
     body: AnswerBody | None = None
     """The body that follows the kernel's answer in parts."""
+    asked: Link | None = None
+    """The kernel that was asked last."""
 
     @property
     def has_answers(self) -> bool:
@@ -164,7 +166,7 @@ class _KernelPage(ParticipantHandler):
         *asked* is the request to the experiment's own api: method, path and content. *within* is
         how long the answer may take, if not as long as that to a form.
         """
-        link = await session.served(patience)
+        link = self.asked = await session.served(patience)
         if link is None:
             return None
         request = HttpRequest(
@@ -194,6 +196,8 @@ class _KernelPage(ParticipantHandler):
             reply = await self.ask_kernel(session, player, action, patience, room)
             if reply is not None or session.closed or time.monotonic() >= deadline:
                 return reply
+            if session.link is not None and session.link is self.asked:
+                return None  # it has too much to do, or is paused
             # The kernel went before it answered: ask the next one.
 
     def pass_on(self, reply: HttpReply) -> None:

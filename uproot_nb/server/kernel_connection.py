@@ -13,6 +13,7 @@ from typing import Any
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.durations import BOUNDS
 from uproot_nb.bridge.messages import (
+    NO_ANSWER,
     Action,
     AddPlayers,
     AppFileFound,
@@ -48,6 +49,7 @@ from uproot_nb.server.expected import Expected, room_key
 from uproot_nb.server.gateways.kernel_files import FileQuestions
 from uproot_nb.server.gateways.outgoing_files import OutgoingFiles
 from uproot_nb.server.pressure.owed import Owed
+from uproot_nb.server.pressure.pressure import Share
 from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import ServedSession, Sessions, digest
 from uproot_nb.server.sockets import PlayerSocket, PlayerSockets, status_frame
@@ -63,12 +65,32 @@ _SILENCE_SECONDS = 5.0
 """How long a kernel may give no sign of life before participants read "paused"."""
 _FULL_BYTES = 1024 * 1024
 """A kernel that leaves so much unread is sent only what was on its way, until it has read it."""
-_REQUEST_BYTES = 2048
+_LOOK_EVERY = 8
+"""After so many messages it is checked how much the kernel has left unread."""
+_REQUEST_BYTES = 8192
 """Bytes of memory for a request besides what it brings."""
-_ABANDONED_SECONDS = 60.0
-"""How long a request counts as unanswered for which nobody waits any more."""
 _ANY = repeat(None)
 _NOBODY: tuple[int, dict[str, int | None]] = (0, {})
+
+
+class _Asked:
+    """A request that a kernel has not answered yet; it counts until then, or until it has gone."""
+
+    def __init__(
+        self, request: HttpRequest | StewardRequest, session: ServedSession, share: Share
+    ) -> None:
+        self.session = session
+        self.answer: asyncio.Future[HttpReply | None] = asyncio.get_running_loop().create_future()
+        self._share, self._size = share, _size_of_request(request)
+        session.pressure.add(share, self._size)
+
+    def settle(self, reply: HttpReply | None) -> bool:
+        """Uncount it, and hand on its answer; return whether somebody still waits for that."""
+        self.session.pressure.remove(self._share, self._size)
+        is_awaited = not self.answer.done()
+        if is_awaited:
+            self.answer.set_result(reply)
+        return is_awaited
 
 
 class KernelLink:
@@ -102,7 +124,8 @@ class KernelLink:
         self._channel, self._links, self._touch = channel, links, touch
         self._all_sessions, self._sockets = sessions, sockets
         self._rooms, self._expected, self._watchers = rooms, expected, watchers
-        self._requests: dict[int, tuple[str, asyncio.Future[HttpReply | None]]] = {}
+        self._requests: dict[int, _Asked] = {}
+        """Requests that the kernel has not answered, also those for which nobody waits any more."""
         self._late: dict[int, asyncio.TimerHandle] = {}
         """The timers by which requests are given up."""
         self.files = FileQuestions(self.send)
@@ -115,6 +138,8 @@ class KernelLink:
         self._owed = Owed()
         self.full = False
         """Whether the kernel has left so much unread that nothing more is sent for now."""
+        self._unlooked = 0
+        """Messages since it was checked how much the kernel has left unread."""
         self._draining: asyncio.Task[None] | None = None
         self._active = False
         self.silent = False
@@ -158,9 +183,12 @@ class KernelLink:
         if self.full and self._owed.take_in(message):
             return
         self._channel.send(message)
-        if not self.full and self._channel.unsent > _FULL_BYTES:
-            self._set_full(True)
-            self._draining = asyncio.create_task(self._drain())
+        self._unlooked += 1
+        if self._unlooked >= _LOOK_EVERY:
+            self._unlooked = 0
+            if not self.full and self._channel.unsent > _FULL_BYTES:
+                self._set_full(True)
+                self._draining = asyncio.create_task(self._drain())
         if not self._active:
             self._active = True
             self._touch(self.kernel)
@@ -187,31 +215,26 @@ class KernelLink:
         A kernel that has too much to answer is asked when it has less. If there is more than the
         answer, `body_of` has it.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
+        deadline = asyncio.get_running_loop().time() + patience
         session = self.sessions.get(request.session)
-        player = request.player if isinstance(request, HttpRequest) else ""
-        if session is None or not await session.pressure.admits(player, patience):
+        if session is None:
+            return None
+        share = _share_of(request, session)
+        if not await session.pressure.admits(share, patience):
             return None
         if session.link is not self:  # it has gone meanwhile
             return None
-        size, reply = _size_of_request(request), None
-        session.pressure.add(player, size)
-        try:
-            reply = await self._ask(request, deadline, patience)
-            return reply
-        finally:
-            if reply is not None or session.link is not self:
-                session.pressure.remove(player, size)
-            else:  # the kernel may still be at it
-                loop.call_later(_ABANDONED_SECONDS, session.pressure.remove, player, size)
+        return await self._ask(request, _Asked(request, session, share), deadline, patience)
 
     async def _ask(
-        self, request: HttpRequest | StewardRequest, deadline: float, patience: float
+        self,
+        request: HttpRequest | StewardRequest,
+        asked: _Asked,
+        deadline: float,
+        patience: float,
     ) -> HttpReply | None:
-        loop, number = asyncio.get_running_loop(), request.request
-        answer: asyncio.Future[HttpReply | None] = loop.create_future()
-        self._requests[number] = request.session, answer
+        loop, number, answer = asyncio.get_running_loop(), request.request, asked.answer
+        self._requests[number] = asked
         self._late[number] = loop.call_at(deadline, _give_up, answer)
         if isinstance(request, HttpRequest) and request.files:
             self._files.offer(request, partial(self._be_patient, number, answer, patience))
@@ -223,7 +246,6 @@ class KernelLink:
             self._note_request(request, loop.time() - begun)
             self._late.pop(number).cancel()
             self._files.withdraw(number)
-            self._requests.pop(number, None)
 
     def _be_patient(
         self, number: int, answer: asyncio.Future[HttpReply | None], patience: float
@@ -321,18 +343,21 @@ class KernelLink:
         if session is not None and session.link is self:
             session.serve_by(None)
             self._sockets.abandon_closed(session)
-        for asked, answer in self._requests.values():
-            if asked == key and not answer.done():
-                answer.set_result(None)
+        of_session = [n for n, asked in self._requests.items() if asked.session.key == key]
+        for number in of_session:
+            self._requests.pop(number).settle(None)
         for body in [one for one in self._bodies.values() if one.session == key]:
             body.cut()
 
     def _reply(self, message: Reply) -> None:
-        calls = self._sockets.calls
-        socket = calls.get(message.call)
-        if socket is not None and socket.player.session.link is self:
-            del calls[message.call]
-            socket.answer(message.call, message.frame)
+        call, timings = message.call, self._sockets.timings
+        for session in self.sessions.values():  # there is one
+            socket = session.pressure.calls.pop(call, None)
+            if socket is not None:
+                if timings is not None:
+                    timings.ended.append(call)
+                socket.answer(call, message.frame)
+                return
 
     def _push(self, message: Push) -> None:
         session = self.sessions.get(message.session)
@@ -391,11 +416,11 @@ class KernelLink:
 
     def _http_reply(self, message: HttpReply) -> None:
         number = message.request
-        key, answer = self._requests.get(number, ("", None))
-        if answer is not None and not answer.done():
+        asked = self._requests.pop(number, None)
+        if asked is not None and asked.settle(None if message.status == NO_ANSWER else message):
             if message.more:
+                key = asked.session.key
                 self._bodies[number] = AnswerBody(key, partial(self._want_parts, number))
-            answer.set_result(message)
         elif message.more:
             self._want_parts(number, 0)
 
@@ -514,6 +539,14 @@ class KernelLink:
             if session.closed:
                 socket.flush()
                 socket.shut(4404, "session closed")
+
+
+def _share_of(request: HttpRequest | StewardRequest, session: ServedSession) -> Share:
+    """Return who is charged for a request."""
+    if isinstance(request, StewardRequest):
+        return session.pressure.stewards
+    player = session.players.get(request.player)
+    return session.pressure.strangers if player is None else player.share
 
 
 def _size_of_request(request: HttpRequest | StewardRequest) -> int:

@@ -154,6 +154,7 @@ class ParticipantServer:
         """
         sockets = bind_port(port, address, tries)
         hide_secrets()
+        self.uploads.remove_abandoned()
         self.port = sockets[0].getsockname()[1]
         self.site.listen_at(address, self.port, port)
         self._http = self._make_http()

@@ -69,11 +69,14 @@ class ServedPlayer:
     """A player's place in a session, as the server knows it."""
 
     __slots__ = (
-        "_answer", "_connected", "bucket", "name", "reports", "session", "streams", "uploads",
+        "_answer", "_connected", "bucket", "name", "reports", "session", "share", "streams",
+        "uploads",
     )  # fmt: skip
 
     def __init__(self, session: ServedSession, name: str, bucket: TokenBucket | None) -> None:
         self.session, self.name, self.bucket = session, name, bucket
+        self.share = session.pressure.share()
+        """What the kernel has not answered."""
         self.reports = TokenBucket(REPORTS_PER_SECOND, REPORT_BURST, time.monotonic())
         """How many reports the player's pages may still send, in all tabs together."""
         self.uploads = 0

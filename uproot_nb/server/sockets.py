@@ -21,6 +21,7 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.server.limits import Limits, how_to_change
 from uproot_nb.server.metrics.timings import ServerTimings
+from uproot_nb.server.pressure.pressure import CALL_BYTES, SMALL_CALL
 from uproot_nb.server.reports import Reports
 from uproot_nb.server.sessions import REPORTS_PER_SECOND, ServedPlayer, ServedSession
 from uproot_nb.server.websocket import WebSocket, text_frame
@@ -75,8 +76,6 @@ class Ping(msgspec.Struct, tag_field="op", tag="ping"):
 _decode = msgspec.json.Decoder(_Call | _Ack | Ping | _ScriptError | _Report).decode
 _LONGEST_REPORT = 4096
 """Bytes of a report's data."""
-_CALL_BYTES = 512
-"""Bytes of memory for a call besides its arguments."""
 _BYTES_A_CALL = 4096
 """A frame of so many bytes counts as one call more."""
 _HEAD = re.compile(rb'\s*\{\s*"op"\s*:\s*"invoke"\s*,\s*"id"\s*:\s*"([\w-]{1,64})"')
@@ -108,12 +107,11 @@ class PlayerSockets:
 
     def __init__(self, limits: Limits, reports: Reports, family: int = 0) -> None:
         self.limits, self.reports = limits, reports
+        self.most_unanswered = limits.max_unanswered_calls
         self.timings: ServerTimings | None = None
         """Measures calls and requests, if somebody reads how long they take."""
         self.numbers = itertools.count((family << FAMILY_BITS) + 1)
         """Of sockets, calls and requests."""
-        self.calls: dict[int, PlayerSocket] = {}
-        """The socket that waits for each call's outcome."""
         self.unflushed: list[PlayerSocket] = []
         self.refused = 0
         """Sockets that are open only until the browser has read why they are refused."""
@@ -166,19 +164,20 @@ class PlayerSockets:
 
     def abandon_closed(self, session: ServedSession) -> None:
         """Forget the calls of closed sockets: the kernel that had them is gone."""
-        for socket in set(self.calls.values()):
-            if socket.player.session is session and socket.number not in self._sockets:
+        for socket in set(session.pressure.calls.values()):
+            if socket.number not in self._sockets:
                 self._abandon(socket)
 
     def _abandon(self, socket: PlayerSocket) -> None:
         if self.timings is not None:
             self.timings.forget(socket.unanswered)
         for call in list(socket.unanswered):
-            self.calls.pop(call, None)
             socket.forget_call(call)
 
     def flush(self) -> None:
         """Write what was posted in this turn."""
+        if self.timings is not None and self.timings.ended:
+            self.timings.note_ended()
         while self.unflushed:
             unflushed, self.unflushed = self.unflushed, []
             for socket in unflushed:
@@ -186,11 +185,6 @@ class PlayerSockets:
 
 
 _NO_SOCKETS: Mapping[str, list[PlayerSocket]] = {}
-
-
-def _size_of(invoke: Invoke) -> int:
-    """Return about how many bytes of memory a call takes until it is answered."""
-    return _CALL_BYTES + len(invoke.args) + len(invoke.kwargs)
 
 
 class PlayerSocket(WebSocket):
@@ -202,8 +196,8 @@ class PlayerSocket(WebSocket):
     """
 
     __slots__ = (
-        "_answers", "_outgoing", "_sockets", "acked", "number", "page", "player", "resuming",
-        "unanswered", "written",
+        "_answers", "_counted", "_outgoing", "_sockets", "acked", "number", "page", "player",
+        "resuming", "unanswered", "written",
     )  # fmt: skip
 
     def __init__(self, sockets: PlayerSockets, player: ServedPlayer, page: int, since: int) -> None:
@@ -214,6 +208,8 @@ class PlayerSocket(WebSocket):
         self.written = self.acked = since
         self.resuming = True
         self.unanswered: dict[int, Invoke] = {}
+        self._counted: dict[int, int] | None = None
+        """Bytes of the calls that are counted by their bytes; None saves memory."""
         self._outgoing: list[bytes] = []
         self._answers: list[bytes] = []
         """Outcomes of calls that wait for the backlog."""
@@ -241,7 +237,9 @@ class PlayerSocket(WebSocket):
         if not self._sockets.remove(self):
             return
         session, link = self.player.session, self.player.session.link
-        session.pressure.leave(self.player.name, self)
+        session.pressure.leave(self.player.share, self)
+        for call in self.unanswered:  # no limit of this socket holds any more
+            self._count(call, CALL_BYTES)
         if link is not None and self.page != WAITING_PAGE:
             link.send(SocketClosed(self.number, session.key, self.player.name))
 
@@ -323,32 +321,57 @@ class PlayerSocket(WebSocket):
         if too_deep(args) or too_deep(kwargs):
             self._refuse_call(asked.id, asked.method, _TOO_DEEP)
             return
-        sockets, session = self._sockets, self.player.session
+        sockets, player = self._sockets, self.player
+        session = player.session
         call = next(sockets.numbers)
         invoke = Invoke(
-            call, self.number, session.key, self.player.name, self.page, asked.id, asked.method,
+            call, self.number, session.key, player.name, self.page, asked.id, asked.method,
             args, kwargs,
         )  # fmt: skip
+        pressure = session.pressure
         self.unanswered[call] = invoke
-        sockets.calls[call] = self
-        session.pressure.add(self.player.name, _size_of(invoke))
+        pressure.calls[call] = self
         if sockets.timings is not None:
-            sockets.timings.begin(call)
+            sockets.timings.begun[call] = time.monotonic()
         if session.link is not None:
             session.link.send(invoke)
-        if self._must_wait():
+        size = len(args) + len(kwargs)
+        if size > SMALL_CALL:
+            self._count(call, size)
+        if (
+            len(self.unanswered) >= sockets.most_unanswered
+            or player.share.size >= pressure.limit
+            or len(pressure.calls) >= pressure.most_calls
+            or self._answers
+        ) and self._must_wait():
             self._hold_back()
+
+    def _count(self, call: int, size: int) -> None:
+        """Count a call by its bytes until it is answered."""
+        if self._counted is None:
+            self._counted = {}
+        self._counted[call] = self._counted.get(call, 0) + size
+        self.player.session.pressure.add(self.player.share, size)
+
+    def _uncount(self, call: int) -> None:
+        counted = self._counted
+        size = counted.pop(call, 0) if counted is not None else 0
+        if size:
+            self.player.session.pressure.remove(self.player.share, size)
 
     def _must_wait(self) -> bool:
         """Return whether further calls stay in the browser: the kernel is behind, or away."""
         waiting = len(self.unanswered) + len(self._answers)
         if waiting >= self._sockets.limits.max_unanswered_calls:
             return True
-        return not self.player.session.pressure.may_call(self.player.name)
+        pressure, opened = self.player.session.pressure, self._sockets.of_player(self.player)
+        if not pressure.may_call(self.player.share):
+            return True
+        return pressure.crowded and any(one.unanswered for one in opened)
 
     def _hold_back(self) -> None:
         self.hold()
-        self.player.session.pressure.wait(self.player.name, self, self.go_on)
+        self.player.session.pressure.wait(self.player.share, self, self.go_on)
 
     def go_on(self) -> None:
         """Read again if reading was held, and need not be any more."""
@@ -357,7 +380,7 @@ class PlayerSocket(WebSocket):
         if self._must_wait():
             self._hold_back()
         else:
-            self.player.session.pressure.leave(self.player.name, self)
+            self.player.session.pressure.leave(self.player.share, self)
             self.let_go()
 
     def _refuse_unreadable(self, payload: bytes, reason: str) -> None:
@@ -381,9 +404,12 @@ class PlayerSocket(WebSocket):
 
     def answer(self, call: int, frame: bytes) -> None:
         """Write the outcome of a call, and read again if reading was held."""
-        self.forget_call(call)
-        if self._sockets.timings is not None:
-            self._sockets.timings.end(call)
+        del self.unanswered[call]
+        if self._counted:
+            self._uncount(call)
+        player = self.player
+        if player.session.pressure.waiting:
+            player.session.pressure.free(player.share)
         if self._transport is None:
             return
         if self.resuming:
@@ -393,8 +419,9 @@ class PlayerSocket(WebSocket):
 
     def forget_call(self, call: int) -> None:
         """Wait no more for the outcome of a call."""
-        invoke = self.unanswered.pop(call)
-        self.player.session.pressure.remove(self.player.name, _size_of(invoke))
+        del self.unanswered[call]
+        self.player.session.pressure.calls.pop(call, None)
+        self._uncount(call)
 
     def catch_up(self, backlog: Backlog) -> None:
         """Write a part of what the page has missed; after the last, the socket gets every push."""

@@ -271,6 +271,11 @@ class Journal:
             or self._characters + self._flight_characters >= BACKLOG_CHARACTERS
         )
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether what is written now may have to wait long until it is committed."""
+        return self._flying or self._failing_since is not None
+
     def start(self) -> None:
         """Remember the loop's thread; called on it."""
         self._loop_thread = threading.get_ident()

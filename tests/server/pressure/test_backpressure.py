@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.running import until as until_started
 from tests.server.worlds import Kernel, World, until
 from uproot_nb.bridge.messages import Invoke, SocketClosed, SocketOpened
+from uproot_nb.server.pressure.pressure import CALL_BYTES
+from uproot_nb.server.sessions import ServedSession
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,6 +49,11 @@ def reading(kernel: Kernel, reads: bool) -> None:
     (transport.resume_reading if reads else transport.pause_reading)()
 
 
+def let_everybody_fill(session: ServedSession) -> None:
+    """Let each player have so much unanswered that the stream can become full."""
+    session.pressure._most_of_one = session.pressure.limit = 64 << 20
+
+
 async def fill(world: World, kernel: Kernel, player: str = "ann", count: int = 400) -> int:
     """Call with much until the server sends the kernel nothing more; return how many sockets."""
     link = world.link_of(kernel)
@@ -66,7 +74,7 @@ async def test_of_a_kernel_that_stands_still_others_notice_nothing(stream: World
     first, second = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")
     assert session is not None
-    session.pressure._most_of_one = 64 << 20  # or nobody could fill the stream
+    let_everybody_fill(session)
     reading(first, False)
     await fill(stream, first)
     link, unsent = stream.link_of(first), stream.link_of(first)._channel.unsent
@@ -98,7 +106,7 @@ async def test_all_that_waited_arrives_once_and_in_order(stream: World) -> None:
     first, _ = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")
     assert session is not None
-    session.pressure._most_of_one = 64 << 20
+    let_everybody_fill(session)
     reading(first, False)
     sockets = await fill(stream, first)
     reading(first, True)
@@ -106,7 +114,7 @@ async def test_all_that_waited_arrives_once_and_in_order(stream: World) -> None:
         first.answer(await first.expect(Invoke))
     await until(lambda: session.pressure.size == 0)
     assert not session.pressure._line
-    assert not session.pressure._behind
+    assert not session.pressure.waiting
     assert not any(isinstance(one, Invoke) for one in first.heard)
 
 
@@ -149,14 +157,14 @@ async def test_what_one_player_has_unanswered_is_bounded_over_all_tabs(stream: W
         for number in range(20):
             call = {"op": "invoke", "id": f"{tab}-{number}", "method": "m", "args": ["x" * 60_000]}
             raw.send(1, json.dumps(call).encode())
-    await until(lambda: session.pressure.size_of("ann") >= 1 << 20)
+    await until(lambda: session.players["ann"].share.size >= 1 << 20)
     bob = await stream.play("bob")
     await bob.invoke("b")
     while (invoke := await first.expect(Invoke)).player != "bob":
         pass
     first.answer(invoke)
     assert (await bob.read() or {})["id"] == "b"
-    assert session.pressure.size_of("ann") < (1 << 20) + 8 * 64 * 1024
+    assert session.players["ann"].share.size < (1 << 20) + 8 * 64 * 1024
 
 
 KERNEL = """
@@ -192,7 +200,7 @@ async def test_a_kernels_process_that_is_stopped_fills_no_memory(stream: World) 
         sys.executable, "-c", KERNEL, stream._listener.address
     )
     try:
-        await until(lambda: stream.server.sessions.get("key-market"))
+        await until_started(lambda: stream.server.sessions.get("key-market"))
         raws = [await stream.raw() for _ in range(4)]
         await until(lambda: not any(one.resuming for one in stream.server.sockets))
         os.kill(process.pid, signal.SIGSTOP)
@@ -219,3 +227,41 @@ async def test_a_kernels_process_that_is_stopped_fills_no_memory(stream: World) 
     finally:
         process.kill()
         await process.wait()
+
+
+async def test_where_all_call_too_much_each_may_have_one_call_however_short(
+    stream: World,
+) -> None:
+    """Short calls are not counted in bytes, but by their number."""
+    kernel, _ = await two_kernels(stream)
+    session = stream.server.sessions.get("key-market")
+    assert session is not None
+    session.pressure._most = 5 * CALL_BYTES
+    session.pressure.most_calls = 5
+    raws = [await stream.raw("ann") for _ in range(3)]
+    for number in range(10):
+        for tab, raw in enumerate(raws):
+            raw.send(1, b'{"op":"invoke","id":"%d-%d","method":"m"}' % (tab, number))
+    await until(lambda: len(session.pressure.calls) >= 5)
+    bob = await stream.play("bob")
+    for number in range(3):
+        await bob.invoke(f"b{number}")
+    await until(lambda: sum(one.player == "bob" for one in calls_of(kernel)) == 1)
+    assert sum(one.player == "ann" for one in calls_of(kernel)) <= 5 + 2, "one for each tab more"
+    ids = []
+    for _ in range(33):
+        invoke = await kernel.expect(Invoke)
+        assert len(session.pressure.calls) <= 5 + 4, "one more for each connection in a turn"
+        ids.append(invoke.id)
+        kernel.answer(invoke)
+    assert len(set(ids)) == 33
+    for who in ("0-", "1-", "2-", "b"):
+        mine = [one for one in ids if one.startswith(who)]
+        assert mine == sorted(mine)
+    await until(lambda: not session.pressure.calls)
+    assert not session.pressure.waiting
+    assert not session.pressure._line
+
+
+def calls_of(kernel: Kernel) -> list[Invoke]:
+    return [one for one in kernel.heard if isinstance(one, Invoke)]

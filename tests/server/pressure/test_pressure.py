@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uproot_nb.server.pressure.pressure import Pressure
+from uproot_nb.server.pressure.pressure import Pressure, Share
 
 pytestmark = pytest.mark.asyncio
 
 MOST, MOST_OF_ONE = 100, 40
+
+
+class Shares:
+    """The pressure, by players' names."""
+
+    def __init__(self) -> None:
+        self.pressure = Pressure(MOST, MOST_OF_ONE)
+        self._shares: dict[str, Share] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(self.pressure, name)
+        return act if name in ("size", "waiting", "_line") else partial(self._act, act)
+
+    def _act(self, act: Any, player: str, *others: Any) -> Any:
+        return act(self.of(player), *others)
+
+    def of(self, player: str) -> Share:
+        return self._shares.setdefault(player, self.pressure.share())
+
+    def stick(self, stuck: bool) -> None:
+        self.pressure.stuck = stuck
 
 
 async def turns(count: int = 20) -> None:
@@ -22,7 +44,7 @@ async def turns(count: int = 20) -> None:
 
 
 async def test_a_player_with_too_much_waits_and_nobody_else() -> None:
-    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure = Shares()
     pressure.add("ann", MOST_OF_ONE)
     assert not pressure.may_call("ann")
     assert pressure.may_ask("ann")
@@ -36,7 +58,7 @@ async def test_a_player_with_too_much_waits_and_nobody_else() -> None:
 
 
 async def test_with_too_much_in_all_each_may_have_one_call() -> None:
-    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure = Shares()
     for name in ("ann", "bob", "cat"):
         pressure.add(name, MOST_OF_ONE - 1)
     assert not pressure.may_call("ann")
@@ -51,36 +73,36 @@ async def test_with_too_much_in_all_each_may_have_one_call() -> None:
 
 
 async def test_those_who_wait_because_of_others_go_on_in_their_order() -> None:
-    pressure = Pressure(MOST, MOST_OF_ONE)
-    pressure.stuck = True
+    pressure = Shares()
+    pressure.stick(True)
     went: list[int] = []
     for number in range(50):
         pressure.wait(f"p{number}", number, lambda number=number: went.append(number))  # type: ignore[misc]
     pressure.leave("p7", 7)
     await turns()
     assert went == []
-    pressure.stuck = False
+    pressure.stick(False)
     await turns()
     assert went == [number for number in range(50) if number != 7]
 
 
 async def test_a_request_waits_until_the_kernel_reads_again() -> None:
-    pressure = Pressure(MOST, MOST_OF_ONE)
-    pressure.stuck = True
+    pressure = Shares()
+    pressure.stick(True)
     asked = asyncio.ensure_future(pressure.admits("ann", 60.0))
     await turns()
     assert not asked.done()
-    pressure.stuck = False
+    pressure.stick(False)
     assert await asked
-    pressure.stuck = True
+    pressure.stick(True)
     assert not await pressure.admits("ann", 0.0)
     assert not pressure._line
-    assert not pressure._behind
+    assert not pressure.waiting
 
 
 async def test_one_who_cannot_go_on_yet_costs_no_turns() -> None:
     """A socket with too many calls of its own waits for an answer, and not turn by turn."""
-    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure = Shares()
     tries: list[int] = []
 
     def go_on() -> None:
@@ -100,7 +122,7 @@ STEP = st.tuples(st.sampled_from("abcd"), st.sampled_from(["call", "answer", "st
 class Caller:
     """A player's socket: what it cannot send waits."""
 
-    def __init__(self, pressure: Pressure, name: str) -> None:
+    def __init__(self, pressure: Shares, name: str) -> None:
         self.pressure, self.name = pressure, name
         self.unsent, self.sent = 0, 0
 
@@ -128,19 +150,19 @@ class Caller:
 async def test_whatever_comes_the_count_is_right_and_in_the_end_all_is_sent(
     steps: list[tuple[str, str]],
 ) -> None:
-    pressure = Pressure(MOST, MOST_OF_ONE)
+    pressure = Shares()
     callers: dict[str, Any] = {name: Caller(pressure, name) for name in "abcd"}
     for name, what in steps:
         if what in ("stick", "read"):
-            pressure.stuck = what == "stick"
+            pressure.stick(what == "stick")
         else:
             getattr(callers[name], what)()
         await turns(3)
         assert pressure.size == 15 * sum(one.sent for one in callers.values())
         assert pressure.size < MOST + 4 * 15
         for one in callers.values():
-            assert pressure.size_of(one.name) == 15 * one.sent < MOST_OF_ONE + 15
-    pressure.stuck = False
+            assert pressure.of(one.name).size == 15 * one.sent < MOST_OF_ONE + 15
+    pressure.stick(False)
     await turns(5)
     while any(one.sent or one.unsent for one in callers.values()):
         assert any(one.sent for one in callers.values()), "somebody waits for nothing"
@@ -149,4 +171,4 @@ async def test_whatever_comes_the_count_is_right_and_in_the_end_all_is_sent(
         await turns(5)
     assert pressure.size == 0
     assert not pressure._line
-    assert not pressure._behind
+    assert not pressure.waiting

@@ -49,7 +49,7 @@ from uproot_nb.bridge.messages import (
 from uproot_nb.bridge.nats.broker import Broker
 from uproot_nb.bridge.nats.envelopes import Envelope
 from uproot_nb.bridge.nats.gateway_link import MANY, GatewayLink
-from uproot_nb.bridge.nats.incoming_files import IncomingFiles
+from uproot_nb.bridge.nats.incoming_files import PREFIX, IncomingFiles
 from uproot_nb.bridge.nats.nats_channel import (
     SILENCE_SECONDS,
     Inbox,
@@ -60,6 +60,7 @@ from uproot_nb.bridge.nats.offer import Offer
 from uproot_nb.bridge.nats.served_files import ServedFiles
 from uproot_nb.bridge.nats.stored_answers import StoredAnswers
 from uproot_nb.bridge.nats.subjects import Beacon, Opening, Subjects, new_id
+from uproot_nb.bridge.owned_folders import remove_abandoned
 
 __all__ = ["GatewayHub"]
 
@@ -130,7 +131,8 @@ class GatewayHub:
     # ---- gateways -------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Let gateways find this kernel."""
+        """Let gateways find this kernel; remove what killed kernels had received."""
+        await asyncio.to_thread(remove_abandoned, PREFIX)
         self._broker.on_change = self._note_broker
         await self._inbox.listen(self._subjects.kernel(self._id))
         await self._broker.subscribe(self._subjects.kernels, lambda data: self._announce())

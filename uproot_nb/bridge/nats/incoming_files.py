@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,12 @@ from typing import BinaryIO
 import msgspec
 
 from uproot_nb.bridge.messages import FAMILY_BITS, FilePiece, FileWanted, HttpReply, HttpRequest
+from uproot_nb.bridge.owned_folders import OwnedFolder
 
-__all__ = ["IncomingFiles"]
+__all__ = ["IncomingFiles", "PREFIX"]
 
+PREFIX = "uproot_nb-received-"
+"""How the names of the folders of received files begin."""
 PIECE_BYTES = 256 * 1024
 _STORED_SECONDS = 300.0
 """How long files are stored whose form is not answered."""
@@ -41,7 +43,7 @@ class IncomingFiles:
 
     def __init__(self, send: Callable[[FileWanted | HttpReply], None]) -> None:
         self._send = send
-        self._folder: Path | None = None
+        self._folder: OwnedFolder | None = None
         self._fetching: dict[int, asyncio.Task[None]] = {}
         self._pieces: dict[int, asyncio.Future[bytes]] = {}
         """The piece that each request waits for."""
@@ -84,7 +86,7 @@ class IncomingFiles:
             task.cancel()
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
 
     async def _fetch_all(self, request: HttpRequest, then: Callable[[HttpRequest], None]) -> None:
         number, has_all = request.request, False
@@ -131,5 +133,5 @@ class IncomingFiles:
 
     def _made_folder(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="uproot_nb-received-"))  # mode 0700
-        return self._folder
+            self._folder = OwnedFolder(PREFIX)
+        return self._folder.path

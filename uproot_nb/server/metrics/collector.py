@@ -88,9 +88,8 @@ class ServerCollector(Collector):
     def _queues(self) -> Iterator[Metric]:
         sockets = self._server.sockets
         waiting = {session.name: 0 for session in self._open}
-        for socket in sockets.calls.values():
-            name = socket.player.session.name
-            waiting[name] = waiting.get(name, 0) + 1
+        for session in self._open:
+            waiting[session.name] += len(session.pressure.calls)
         yield _gauges("calls_waiting", "Calls without an outcome yet.", "session", waiting)
         unsent = {session.name: 0 for session in self._open}
         for socket in sockets:

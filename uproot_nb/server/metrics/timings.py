@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 
-from uproot_nb.bridge.durations import Durations
+from uproot_nb.bridge.durations import BOUNDS, Durations
 from uproot_nb.bridge.messages import CommitTimes
 
 __all__ = ["ServerTimings"]
+
+_LAST = len(BOUNDS)
+"""The place of the class without a bound."""
 
 
 class ServerTimings:
     """Measures calls and requests, and remembers what kernels report of their commits.
 
-    timings.begin(7)        # call 7 goes to the kernel
-    timings.end(7)          # its outcome is there
+        timings.begun[7] = time.monotonic()     # call 7 goes to the kernel
+        timings.ended.append(7)                 # its outcome is there
+        timings.note_ended()                    # once for all outcomes of a turn
+
+    Calls are many, so that both ends of one cost no more than a dictionary's and a list's entry.
     """
 
     def __init__(self) -> None:
@@ -26,22 +33,28 @@ class ServerTimings:
         """From a request to the kernel's answer, by the request's action."""
         self.commits: dict[str, CommitTimes] = {}
         """The last report of each session, by its key."""
-        self._begun: dict[int, float] = {}
+        self.begun: dict[int, float] = {}
+        """When calls came that have no outcome yet, by their numbers."""
+        self.ended: list[int] = []
+        """Calls that have got their outcomes in this turn."""
 
-    def begin(self, call: int) -> None:
-        """Note that a call goes to the kernel."""
-        self._begun[call] = time.monotonic()
-
-    def end(self, call: int) -> None:
-        """Note that a call has its outcome."""
-        begun = self._begun.pop(call, None)
-        if begun is not None:
-            self.calls.note(time.monotonic() - begun)
+    def note_ended(self) -> None:
+        """Count the calls that have ended: by class, for most calls of a turn take as long."""
+        ended, self.ended = self.ended, []
+        take, now = self.begun.pop, time.monotonic()
+        begun = [take(call, now) for call in ended]
+        begun.sort()
+        rest, place = len(begun), bisect_left(BOUNDS, now - begun[-1])
+        while rest:
+            longer = bisect_left(begun, now - BOUNDS[place], 0, rest) if place < _LAST else 0
+            self.calls.counts[place] += rest - longer
+            rest, place = longer, place + 1
+        self.calls.seconds += len(begun) * now - sum(begun)
 
     def forget(self, calls: Iterable[int]) -> None:
         """Forget calls whose browser is gone."""
         for call in calls:
-            self._begun.pop(call, None)
+            self.begun.pop(call, None)
 
     def keep_commits(self, sessions: Iterable[str]) -> None:
         """Forget the reports of all sessions but those with these keys."""

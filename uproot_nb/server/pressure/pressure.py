@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any
 
-__all__ = ["Pressure"]
+__all__ = ["CALL_BYTES", "SMALL_CALL", "Pressure", "Share"]
+
+CALL_BYTES = 1024
+"""Bytes of memory for a call, with up to `SMALL_CALL` bytes of arguments."""
+SMALL_CALL = 512
+"""Calls with longer arguments are counted in bytes, others by their number alone."""
 
 _A_TURN = 16
 """So many of a player's, and of all who wait, go on in one turn of the loop."""
@@ -16,18 +22,40 @@ _CALLS_TO_REQUESTS = 4
 Waiting = OrderedDict[Hashable, Callable[[], None]]
 
 
+class Share:
+    """What one player has unanswered, or all strangers together.
+
+    share = pressure.share()
+    share.size          # 0 bytes
+    """
+
+    __slots__ = ("most_asked", "size", "waiting")
+
+    def __init__(self, most_asked: int) -> None:
+        self.most_asked = most_asked
+        """Bytes from which on no page is asked for."""
+        self.size = 0
+        """Bytes that are unanswered."""
+        self.waiting: Waiting | None = None
+        """Who waits, first come, first served."""
+
+
 class Pressure:
     """Counts the bytes of each player's unanswered calls and requests, and those of all.
 
-        pressure.add("ann", 600)
-        if not pressure.may_call("ann"):
-            pressure.wait("ann", socket, socket.go_on)
+        ann = pressure.share()
+        pressure.add(ann, 600)
+        if not pressure.may_call(ann):
+            pressure.wait(ann, socket, socket.go_on)
         ...
-        pressure.remove("ann", 600)     # the kernel has answered
+        pressure.remove(ann, 600)     # the kernel has answered
 
     A player with too much has to wait, and nobody else. If all together have too much, each may
     still have one call unanswered: those who call much cannot stop those who call little. While the
-    kernel reads nothing (`stuck`), all wait. Strangers' requests have the name "".
+    kernel reads nothing (`stuck`), all wait. Strangers have one share, of half of everything.
+
+    Calls of a few bytes are the most, and cost nothing here: a socket may have only so many, and
+    how many there are in all is the length of `calls`.
 
     Args:
         most: bytes of all players.
@@ -36,41 +64,54 @@ class Pressure:
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._most, self._most_of_one = most, most_of_one
-        self._of: dict[str, int] = {}
-        self._behind: dict[str, Waiting] = {}
-        """Who waits, by player."""
-        self._line: OrderedDict[Hashable, tuple[str, Callable[[], None]]] = OrderedDict()
-        """Those who wait because of others, first come, first served."""
-        self._freed: dict[str, int] = {}
-        """Players who have been answered, and how many of theirs are to be let go on, if may be."""
-        self._scheduled = self._stuck = False
+        self.calls: dict[int, Any] = {}
+        """The socket that waits for the outcome of each call, by the call's number."""
+        self.most_calls = most // CALL_BYTES
+        """Calls that may be unanswered beside what is counted in bytes."""
+        self.limit = most_of_one
+        """Bytes from which on a player may perhaps not call: 0 while the kernel reads nothing."""
         self.size = 0
-        """Bytes that are unanswered."""
+        """Bytes that are unanswered, without those of small calls."""
+        self.strangers = Share(most // 2)
+        """Of those who are no players yet."""
+        self.stewards = Share(most)
+        """Of those who steer the session."""
+        self.waiting: dict[Hashable, Share] = {}
+        """All who wait."""
+        self._line: OrderedDict[Hashable, tuple[Share, Callable[[], None]]] = OrderedDict()
+        """Those who wait because of others, first come, first served."""
+        self._freed: dict[Share, int] = {}
+        """Who has been answered, and how many of theirs are to be let go on, if may be."""
+        self._scheduled = self._stuck = False
+
+    def share(self) -> Share:
+        """Return the share of one more player."""
+        return Share(_CALLS_TO_REQUESTS * self._most_of_one)
 
     # ---- counting -------------------------------------------------------------------------
 
-    def add(self, player: str, size: int) -> None:
+    def add(self, share: Share, size: int) -> None:
         """Count *size* bytes that are sent to the kernel; more than 0."""
-        self.size += size
-        self._of[player] = self._of.get(player, 0) + size
+        self._resize(self.size + size)
+        share.size += size
 
-    def remove(self, player: str, size: int) -> None:
+    def remove(self, share: Share, size: int) -> None:
         """Uncount *size* bytes, which are answered; let those go on who may."""
-        self.size -= size
-        left = self._of[player] - size
-        if left:
-            self._of[player] = left
-        else:
-            del self._of[player]
-        if player in self._behind:
-            self._freed[player] = len(self._behind[player])
+        self._resize(self.size - size)
+        share.size -= size
+        if self.waiting:
+            self.free(share)
+
+    def _resize(self, size: int) -> None:
+        self.size, self.most_calls = size, (self._most - size) // CALL_BYTES
+
+    def free(self, share: Share) -> None:
+        """Let those go on who waited for the answer that *share* has got."""
+        if share.waiting:
+            self._freed[share] = len(share.waiting)
             self._serve_soon()
         elif self._line:
             self._serve_soon()
-
-    def size_of(self, player: str) -> int:
-        """Return the bytes that a player has unanswered."""
-        return self._of.get(player, 0)
 
     # ---- who may go on --------------------------------------------------------------------
 
@@ -82,58 +123,65 @@ class Pressure:
     @stuck.setter
     def stuck(self, stuck: bool) -> None:
         self._stuck = stuck
+        self.limit = 0 if stuck else self._most_of_one
         if not stuck and (self._line or self._freed):
             self._serve_soon()
 
-    def may_call(self, player: str) -> bool:
-        """Return whether a player may call once more."""
-        return self._may(player, self._most_of_one)
+    @property
+    def crowded(self) -> bool:
+        """Whether all players together have too much unanswered."""
+        return len(self.calls) >= self.most_calls
 
-    def may_ask(self, player: str) -> bool:
+    def may_call(self, share: Share) -> bool:
+        """Return whether a player may call once more, as far as it is counted in bytes."""
+        return self._may(share, self._most_of_one)
+
+    def may_ask(self, share: Share) -> bool:
         """Return whether a player may ask for one more page."""
-        return self._may(player, _CALLS_TO_REQUESTS * self._most_of_one)
+        return self._may(share, share.most_asked)
 
-    def _may(self, player: str, most: int) -> bool:
+    def _may(self, share: Share, most: int) -> bool:
         if self._stuck:
             return False
-        own = self._of.get(player, 0)
-        return not own or (self.size < self._most and (own < most or not player))
+        return not share.size or (not self.crowded and share.size < most)
 
-    async def admits(self, player: str, patience: float) -> bool:
+    async def admits(self, share: Share, patience: float) -> bool:
         """Wait until `may_ask`; return False if that takes more than *patience* seconds."""
-        if self.may_ask(player):
+        if self.may_ask(share):
             return True
         try:
             async with asyncio.timeout(patience):
-                while not self.may_ask(player):
-                    await self._news(player)
+                while not self.may_ask(share):
+                    await self._news(share)
         except TimeoutError:
             return False
         return True
 
-    async def _news(self, player: str) -> None:
+    async def _news(self, share: Share) -> None:
         news = asyncio.Event()
-        self.wait(player, news, news.set)
+        self.wait(share, news, news.set)
         try:
             await news.wait()
         finally:
-            self.leave(player, news)
+            self.leave(share, news)
 
-    def wait(self, player: str, who: Hashable, go_on: Callable[[], None]) -> None:
+    def wait(self, share: Share, who: Hashable, go_on: Callable[[], None]) -> None:
         """Call *go_on* once when the player may go on, perhaps; *who* waits once at a time."""
-        if player:
-            self._behind.setdefault(player, OrderedDict())[who] = go_on
-        if self._stuck or self.size >= self._most:
-            self._line.setdefault(who, (player, go_on))
+        if share.waiting is None:
+            share.waiting = OrderedDict()
+        share.waiting[who] = go_on
+        self.waiting[who] = share
+        if self._stuck or self.crowded:
+            self._line.setdefault(who, (share, go_on))
 
-    def leave(self, player: str, who: Hashable) -> None:
+    def leave(self, share: Share, who: Hashable) -> None:
         """Wait no more. Idempotent."""
+        self.waiting.pop(who, None)
         self._line.pop(who, None)
-        others = self._behind.get(player)
-        if others is not None:
-            others.pop(who, None)
-            if not others:
-                del self._behind[player]
+        if share.waiting is not None:
+            share.waiting.pop(who, None)
+            if not share.waiting:
+                share.waiting = None
 
     # ---- serving those who wait -----------------------------------------------------------
 
@@ -148,27 +196,26 @@ class Pressure:
         if self._stuck:
             return
         freed, self._freed = self._freed, {}
-        for player, count in freed.items():
-            self._serve_player(player, count)
+        for share, count in freed.items():
+            self._serve_share(share, count)
         self._serve_line()
-        if self._freed or (self._line and self.size < self._most):
+        if self._freed or (self._line and not self.crowded):
             self._serve_soon()
 
-    def _serve_player(self, player: str, count: int) -> None:
+    def _serve_share(self, share: Share, count: int) -> None:
         for _ in range(min(count, _A_TURN)):
-            waiting = self._behind.get(player)
-            if not waiting or not self.may_ask(player):
+            if not share.waiting or not self.may_ask(share):
                 return
-            who, go_on = next(iter(waiting.items()))
-            self.leave(player, who)
+            who, go_on = next(iter(share.waiting.items()))
+            self.leave(share, who)
             go_on()
         if count > _A_TURN:
-            self._freed[player] = count - _A_TURN
+            self._freed[share] = count - _A_TURN
 
     def _serve_line(self) -> None:
         for _ in range(_A_TURN):
-            if not self._line or self._stuck or self.size >= self._most:
+            if not self._line or self._stuck or self.crowded:
                 return
-            who, (player, go_on) = next(iter(self._line.items()))
-            self.leave(player, who)
+            who, (share, go_on) = next(iter(self._line.items()))
+            self.leave(share, who)
             go_on()
