@@ -9,6 +9,7 @@ import pytest
 
 from tests.server.worlds import BY_WEBSOCKET, TOKENS, Limited, World, until
 from uproot_nb.bridge.messages import (
+    NO_ANSWER,
     AddPlayers,
     Backlog,
     CloseSession,
