@@ -25,6 +25,7 @@ from measures import (
     appends,
     books,
     crowds,
+    echoes,
     forms,
     gateways,
     imports,
@@ -69,6 +70,7 @@ _ALONE = (
     "crowds",
     "monitor",
     "gateways",
+    "echoes",
     "imports",
     "simulations",
     "postgres",
@@ -128,6 +130,9 @@ class Bench:
             ),
             "postgres": lambda: postgres.measure(
                 self.folder, self.plan.events, self.plan.repeats, self.plan.seconds, self.figures
+            ),
+            "echoes": lambda: echoes.measure(
+                self.folder, self.plan.repeats, self.plan.seconds, self.figures
             ),
             "imports": lambda: imports.measure(self.folder, 2 * self.plan.repeats, self.figures),
         }

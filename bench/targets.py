@@ -158,6 +158,10 @@ TARGETS = (
     *(Target(f"simulated markets on two cores by {what}, of one core's",
              _median(f"simulated markets on two cores by {what}, of one core"), 1.8, True)
       for what in ("processes", "Dask")),
+    Target("the server's code for an echo with bounds, speed of that without",
+           _median("speed of an echo with bounds"), 0.97, True, places=3),
+    Target("metrics' share of the server's work for an echo",
+           _median("share of metrics in the server's work for an echo"), 0.01, False, places=4),
     Target("echoes per second by a gateway, of those without one",
            _ratio("echo by a gateway", _OURS, "echo without a gateway"), 0.6, True),
     Target("one participant at a gateway, p50", _median("p50 by a gateway"), 0.8, False, " ms", 3),

@@ -385,3 +385,38 @@ async def test_the_extension_can_be_a_gateway(start: Start, nats_server: NatsSer
 async def test_what_is_no_broker_is_refused_in_the_configuration() -> None:
     with pytest.raises(TraitError, match=r"UprootNB\.bridge: give nats://"):
         UprootNB(bridge="market.ipynb")
+
+
+async def test_metrics_are_shown_to_whoever_is_let_in_by_jupyter(start: Start) -> None:
+    lab = await start()
+    await lab.serve()
+    ann = await lab.connect(ANN + "ws?page=0&since=0", port=lab.own_port)
+    await ann.read()
+    await ann.invoke("a")
+    await ann.read()
+    address = "base/uproot_nb/metrics"
+    for wrong in ({}, {"Authorization": "token wrong"}, {"Authorization": "Bearer jupyter"}):
+        refused = await lab.fetch(address, headers=wrong)
+        assert refused.code in (302, 403)
+        assert b"uproot_nb_" not in (refused.body or b"")
+    assert (await lab.fetch(address, port=lab.own_port)).code == 404
+    shown = await lab.fetch(address, headers=LOGIN)
+    assert shown.code == 200
+    assert shown.headers["Content-Type"].startswith("text/plain")
+    text = shown.body.decode()
+    assert "uproot_nb_call_seconds_count 1.0" in text
+    assert 'uproot_nb_participants{session="market"} 1.0' in text
+    for secret in (*TOKENS, SECRET, "jupyter-token", "key-market"):
+        assert secret not in text
+    assert (await lab.fetch(f"{address}?token=jupyter-token")).code == 200
+
+
+async def test_metrics_can_be_switched_off(start: Start) -> None:
+    lab = await start(metrics=False)
+    await lab.serve()
+    assert (await lab.fetch("base/uproot_nb/metrics", headers=LOGIN)).code == 404
+    assert lab.extension.participants.timings is None
+    ann = await lab.connect(ANN + "ws?page=0&since=0", port=lab.own_port)
+    await ann.read()
+    await ann.invoke("a")
+    assert await ann.read() == {"op": "result", "id": "a", "data": 1}

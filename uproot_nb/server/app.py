@@ -124,6 +124,12 @@ class UprootNB(ExtensionApp):
         that kernels elsewhere serve there come by this server, too; see the manual's Gateways.""",
     ).tag(config=True)
 
+    metrics = Bool(
+        True,
+        help="""Measure how long calls, requests and commits take, and show that and more to
+        Prometheus at uproot_nb/metrics, behind Jupyter's login or token.""",
+    ).tag(config=True)
+
     limits = Dict(
         help="""Further limits by name, such as {"max_form_bytes": 2_000_000}; see the manual."""
     ).tag(config=True)
@@ -215,7 +221,8 @@ class UprootNB(ExtensionApp):
             on_activity=self._note_activity,
             family=draw_family() if self.bridge else 0,
         )
-        self.participants.measure(ServerTimings())
+        if self.metrics:
+            self.participants.measure(ServerTimings())
         if self.bridge:
             self._gateway = Gateway(self.participants, BrokerAddress.parse(self.bridge))
 
@@ -224,8 +231,9 @@ class UprootNB(ExtensionApp):
         shared = {"describe": lambda: describe(self.participants)}
         self.handlers.append((r"uproot_nb/status", StatusPage, shared))
         self.handlers.append((r"uproot_nb/status\.json", StatusData, shared))
-        registry = make_registry(self.participants.health, self.participants)
-        self.handlers.append((r"uproot_nb/metrics", MetricsPage, {"registry": registry}))
+        if self.metrics:
+            registry = make_registry(self.participants.health, self.participants)
+            self.handlers.append((r"uproot_nb/metrics", MetricsPage, {"registry": registry}))
         parts = self.participants.steward_parts()
         self.handlers.extend(steward_routes("uproot_nb/", join_jupyter, parts))
         if self.mount:

@@ -45,7 +45,7 @@ class Limits:
     max_unanswered_calls: int = 32
     """Of one socket; further calls stay in the browser."""
     max_unanswered_bytes: int = 1024 * 1024
-    """Of one player's calls, on all sockets; further ones stay in the browser."""
+    """Of one player's long calls, on all sockets; further ones stay in the browser."""
     max_unanswered_bytes_in_all: int = 64 * 1024 * 1024
     """Of a session; beyond it, each player may have one call unanswered."""
     max_form_bytes: int = 1024 * 1024

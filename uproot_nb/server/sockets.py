@@ -332,7 +332,8 @@ class PlayerSocket(WebSocket):
         self.unanswered[call] = invoke
         pressure.calls[call] = self
         if sockets.timings is not None:
-            sockets.timings.begun[call] = time.monotonic()
+            bucket = player.bucket  # it was asked when the frame came
+            sockets.timings.begun[call] = time.monotonic() if bucket is None else bucket.at
         if session.link is not None:
             session.link.send(invoke)
         size = len(args) + len(kwargs)
