@@ -58,6 +58,37 @@ _MEASURES: dict[str, str] = {
     },
     "ms for 100 new events": "a million events, the next look with 100 new ones, ms",
     "kB a socket": "memory of one more connected participant in the server, kB",
+    "µs of the server's code for an echo, uncounted": "the server's own code for an echo, without "
+    "system calls: without bounds, µs",
+    "µs of the server's code for an echo, counted": "… with bounds, µs",
+    "µs of the server's code for an echo, timed": "… and with metrics, µs",
+    "speed of an echo with bounds": "… speed with bounds, of that without",
+    "µs of the server's processor for an echo": "… all of the server's work for an echo, µs",
+    "deliveries per processor second of the server": "deliveries per processor second of the "
+    "server",
+    "deliveries per processor second of a gateway": "… of a gateway",
+    **{
+        f"µs for a push to {count}": f"a push to {count:,} players at four gateways, the kernel's "
+        "processor, µs"
+        for count in (100, 10_000)
+    },
+    **{
+        f"crowd at gateways, {name}": f"10,000 participants at four gateways: {told}"
+        for name, told in (
+            ("calls", "calls"),
+            ("lost", "dropped"),
+            ("unanswered", "calls without an outcome"),
+            ("refused", "calls refused"),
+            ("p50 in ms", "p50, ms"),
+            ("p99 in ms", "p99, ms"),
+            ("p99.9 in ms", "p99.9, ms"),
+            ("greatest in ms", "the longest, ms"),
+            ("p99 by which clients call late in ms", "p99 by which the clients call late, ms"),
+        )
+    },
+    "kB a socket at a gateway": "… memory of a socket at a gateway, kB",
+    "share of a processor, kernel of a crowd": "… share of a processor, kernel",
+    "share of a processor, gateway 0 of a crowd": "… share of a processor, one gateway",
     "s to open, killed": "resume a million events, killed 50,000 after its last snapshot, s",
     "MB after opening, killed": "… and the memory this adds, MB",
     "s to open, ended": "resume a million events of a run that had ended, s",

@@ -24,6 +24,7 @@ from figures import Figures
 from measures import (
     appends,
     books,
+    crowd,
     crowds,
     echoes,
     forms,
@@ -71,6 +72,7 @@ _ALONE = (
     "monitor",
     "gateways",
     "echoes",
+    "crowd",
     "imports",
     "simulations",
     "postgres",
@@ -88,6 +90,8 @@ class Plan:
     repeats: int
     events: int
     markets: int
+    crowd: int
+    crowd_seconds: float
     only: frozenset[str]
     systems: frozenset[str]
 
@@ -133,6 +137,9 @@ class Bench:
             ),
             "echoes": lambda: echoes.measure(
                 self.folder, self.plan.repeats, self.plan.seconds, self.figures
+            ),
+            "crowd": lambda: crowd.measure(
+                self.folder, self.plan.crowd, self.plan.crowd_seconds, self.figures
             ),
             "imports": lambda: imports.measure(self.folder, 2 * self.plan.repeats, self.figures),
         }
@@ -281,6 +288,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         repeats=1 if options.quick else 3,
         events=1_000_000,
         markets=options.markets or (96 if options.quick else 600),
+        crowd=1_000 if options.quick else crowd.PLAYERS,
+        crowd_seconds=20.0 if options.quick else 60.0,
         only=_chosen(options.only, everything),
         systems=_chosen(options.systems, tuple(_STARTS)),
     )

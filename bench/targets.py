@@ -178,6 +178,13 @@ TARGETS = (
            1, False, " s"),
     Target("a million events from PostgreSQL as a DataFrame, of those from a file",
            _from_postgres("events"), 1.5, False),
+    Target("10,000 participants at four gateways, each with a call every 10 s: dropped",
+           _median("crowd at gateways, lost"), 0, False, places=0),
+    Target("… calls without an outcome", _median("crowd at gateways, unanswered"), 0, False,
+           places=0),
+    Target("… p99", _median("crowd at gateways, p99 in ms"), 1000, False, " ms", 1),
+    Target("… memory of a socket at a gateway", _median("kB a socket at a gateway"), 25, False,
+           " kB", 1),
     Target("import uproot_nb in a fresh kernel", _median("s for import uproot_nb"),
            0.25, False, " s"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from processes import Process, free_port, processor_seconds
 from servers import gateways, uproot_nb
 from servers.system import System
 
-__all__ = ["FEW", "MANY", "measure"]
+__all__ = ["FEW", "MANY", "measure", "open_broker"]
 
 FEW, MANY = 100, 10_000
 _PLAYERS = 100
@@ -52,7 +52,7 @@ def _measure_round(
 
 
 def _measure_pushes(folder: Path, figures: Figures) -> None:
-    with _broker(folder) as bridge:
+    with open_broker(folder) as bridge:
         found = run_program("push_to_many", folder, bridge, str(FEW), str(MANY))
     for count, times in found.items():
         figures.add(f"µs for a push to {count}", _OURS, times["notify"])
@@ -60,7 +60,8 @@ def _measure_pushes(folder: Path, figures: Figures) -> None:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[str]:
+def open_broker(folder: Path) -> Iterator[str]:
+    """Start a broker of one's own, and yield its address."""
     port = free_port()
     program = Path(sys.executable).parent / "nats-server"
     broker = Process([program, "-p", str(port), "-a", "127.0.0.1"], folder, f"nats-{port}")

@@ -11,7 +11,7 @@ from processes import Process, free_port
 from servers.system import System
 from servers.uproot_nb import NotebookSystem, enter
 
-__all__ = ["start"]
+__all__ = ["start", "start_gateway"]
 
 _SERVE = """
 {run} = serve([Arena], players={players}, name={name!r}, db={database!r}, bridge={bridge!r})
@@ -32,7 +32,7 @@ def start(folder: Path, kernel: NotebookSystem, players: int, gateways: int) -> 
         ports = []
         for number in range(gateways):
             ports.append(free_port())
-            gateway = _start_gateway(folder, bridge, ports[-1])
+            gateway = start_gateway(folder, bridge, ports[-1])
             up.callback(gateway.close)
             pids["server" if not number else f"gateway {number + 1}"] = gateway.pid
         urls = _serve(kernel, bridge, ports, players)
@@ -42,7 +42,8 @@ def start(folder: Path, kernel: NotebookSystem, players: int, gateways: int) -> 
     return System("uproot_nb", origin, urls, pids, close, open_forms=lambda players: [])
 
 
-def _start_gateway(folder: Path, bridge: str, port: int) -> Process:
+def start_gateway(folder: Path, bridge: str, port: int) -> Process:
+    """Start a gateway that admits as many as it may have files for."""
     gateway = Process(
         [sys.executable, "-m", "uproot_nb.cli", "gateway", "--bridge", bridge, "--port", str(port),
          "--set", "max_connections=20000", "--set", "max_requests_per_second=0",

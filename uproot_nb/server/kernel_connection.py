@@ -145,7 +145,11 @@ class KernelLink:
         self.silent = False
         """Whether the kernel has stopped: its sign of life, due every second, is missing."""
         self._heard, self._beats = time.monotonic(), False
-        self._carry_out: dict[type[BridgeMessage], Callable[[Any], None]] = {
+        self._carry_out = self._made_table()
+
+    def _made_table(self) -> dict[type[BridgeMessage], Callable[[Any], None]]:
+        """Return what carries out each kind of message."""
+        return {
             Reply: self._reply,
             Push: self._push,
             Audience: self._audience,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -42,14 +42,14 @@ class ServerTimings:
         """Count the calls that have ended: by class, for most calls of a turn take as long."""
         ended, self.ended = self.ended, []
         take, now = self.begun.pop, time.monotonic()
-        begun = [take(call, now) for call in ended]
-        begun.sort()
-        rest, place = len(begun), bisect_left(BOUNDS, now - begun[-1])
-        while rest:
-            longer = bisect_left(begun, now - BOUNDS[place], 0, rest) if place < _LAST else 0
-            self.calls.counts[place] += rest - longer
-            rest, place = longer, place + 1
-        self.calls.seconds += len(begun) * now - sum(begun)
+        taken = [now - take(call, now) for call in ended]
+        taken.sort()
+        done, place = 0, bisect_left(BOUNDS, taken[0])
+        while done < len(taken):
+            upto = bisect_right(taken, BOUNDS[place]) if place < _LAST else len(taken)
+            self.calls.counts[place] += upto - done
+            done, place = upto, place + 1
+        self.calls.seconds += sum(taken)
 
     def forget(self, calls: Iterable[int]) -> None:
         """Forget calls whose browser is gone."""
