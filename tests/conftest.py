@@ -19,6 +19,7 @@ from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, sync_playwright
 from traitlets.config import Config
 
+from tests.components.log_places import place  # noqa: F401
 from tests.components.postgres import postgres, postgres_cluster  # noqa: F401
 from tests.starting import starts_a_process
 from tests.worlds_at_rest import Worlds, events_of

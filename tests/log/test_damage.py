@@ -6,20 +6,23 @@ import random
 import shutil
 import sqlite3
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.components.log_places import LogPlace
 from uproot_nb.cli import main
-from uproot_nb.errors import UprootError
+from uproot_nb.errors import CorruptLog, UprootError
 from uproot_nb.log.checking import check_log
 from uproot_nb.log.events import Event
-from uproot_nb.log.log import Snapshot
+from uproot_nb.log.log import EventLog, Snapshot
 from uproot_nb.log.sqlite import VERSION, SqliteLog
 
 ROWS = 400
+TEXTS = ["kind", "subject", "field", "value", "actor", "page", "cause", "code"]
 
 
 def event(seq: int) -> Event:
@@ -29,15 +32,26 @@ def event(seq: int) -> Event:
     )
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "log.sqlite3"
-    with closing(SqliteLog(path)) as log:
+def written(log: EventLog) -> None:
+    with closing(log):
         log.claim("market")
         for first in range(1, ROWS, 20):
             log.append([event(seq) for seq in range(first, first + 20)])
             log.save_snapshot(Snapshot("market", first + 19, b"{}" * 500))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "log.sqlite3"
+    written(SqliteLog(path))
     return path
+
+
+@pytest.fixture
+def db(place: LogPlace) -> LogPlace:
+    """The same in a file or in a database, which the test may damage."""
+    written(place.open())
+    return place
 
 
 def read(path: Path) -> Any:
@@ -83,11 +97,9 @@ def test_a_damaged_file_reads_the_same_or_is_named(whole: Path, tmp_path: Path) 
     assert named > 50
 
 
-def test_a_damaged_snapshot_is_passed_over(whole: Path, tmp_path: Path) -> None:
-    path = Path(shutil.copy(whole, tmp_path))
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("UPDATE snapshots SET state = x'00' WHERE seq = 400")
-    with closing(SqliteLog(path)) as log:
+def test_a_damaged_snapshot_is_passed_over(db: LogPlace) -> None:
+    db.execute(f"UPDATE snapshots SET state = {zero_byte(db)} WHERE seq = 400")
+    with closing(db.open()) as log:
         found = log.load_snapshot("market")
         assert found is not None
         assert found.seq == 380
@@ -107,19 +119,38 @@ def test_a_damaged_snapshot_is_passed_over(whole: Path, tmp_path: Path) -> None:
     ],
 )
 def test_checking_names_what_is_not_what_was_written(
-    whole: Path, tmp_path: Path, harm: str, fault: str, capsys: pytest.CaptureFixture[str]
+    db: LogPlace, harm: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = Path(shutil.copy(whole, tmp_path))
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute(harm)
-    assert main(["check", str(path)]) == 1
+    db.execute(harm.replace("x'00'", zero_byte(db)))
+    assert main(["check", str(db)]) == 1
     assert fault in capsys.readouterr().out
 
 
-def test_checking_a_whole_log_says_so(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(whole)]) == 0
+def zero_byte(db: LogPlace) -> str:
+    """Return a zero byte as the place's SQL writes it."""
+    return "x'00'" if db.is_file else r"'\x00'"
+
+
+@pytest.mark.parametrize("column", ["time", *TEXTS, "checksum"])
+def test_whichever_column_of_an_event_is_changed_no_reading_takes_it(
+    db: LogPlace, column: str
+) -> None:
+    other = f"{column} || 'x'" if column in TEXTS else f"{column} + 1"
+    db.execute(f"UPDATE events SET {column} = {other} WHERE seq = 200")
+    with closing(db.open(readonly=True)) as log:
+        readings: list[Callable[[], object]] = [
+            lambda: list(log.read("market")), lambda: list(log.read("market", newest_first=True)),
+            lambda: list(log.read_columns("market")), lambda: list(log.read_arrays("market")),
+        ]  # fmt: skip
+        for reading in readings:
+            with pytest.raises(CorruptLog, match="event 200 is not what was written"):
+                reading()
+
+
+def test_checking_a_whole_log_says_so(db: LogPlace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(db)]) == 0
     assert "is whole: 1 sessions, 400 events" in capsys.readouterr().out
-    assert check_log(whole).faults == []
+    assert check_log(db.address).faults == []
 
 
 def older(path: Path) -> None:

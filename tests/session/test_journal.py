@@ -17,10 +17,13 @@ from typing import Any
 
 import pytest
 
+from tests.components.log_places import LogPlace
 from tests.running import Browser, Distant, Faulty, plain, serving, together, until, until_true
 from uproot_nb import Page, Run, live, notify, players, send_to
 from uproot_nb.errors import ClosedRun, UprootError
 from uproot_nb.log.codec import Codec
+from uproot_nb.log.places import open_place
+from uproot_nb.log.postgres.address import Place
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session import journal
@@ -376,9 +379,9 @@ async def test_a_method_and_its_outcome_are_one_transaction() -> None:
 # ---- snapshots ----
 
 
-def replayed(path: Path, name: str = "market") -> dict[str, Any]:
+def replayed(path: Place, name: str = "market") -> dict[str, Any]:
     """Return the state as replaying every event from the first gives it."""
-    log = SqliteLog(path)
+    log = open_place(path)
     try:
         state = State(Codec()).apply_all(log.read(name))
         return plain(state)
@@ -399,23 +402,22 @@ def test_a_snapshot_holds_only_what_is_committed(world: World) -> None:
     assert snapshot.seq == world.log.last_seq(world.name)
 
 
-async def test_resuming_from_a_snapshot_equals_replaying_all(tmp_path: Path) -> None:
+async def test_resuming_from_a_snapshot_equals_replaying_all(place: LogPlace) -> None:
     """Snapshots only shorten the replay."""
-    path = tmp_path / "log.sqlite3"
     for number in range(3):
-        with serving(Market, db=path, names=NAMES) as run:
+        with serving(Market, db=place.address, names=NAMES) as run:
             ann = await Browser.open(run, number % 2)
             for price in range(5):
                 await ann.call("offer", price)
             run.session.book["bids"][number] = {number: [1, 2]}
             run.session.book["bids"].setdefault("x", []).append(number)
-    log = SqliteLog(path)
+    log = place.open()
     snapshot = log.load_snapshot("market")
     assert snapshot is not None
     assert snapshot.seq == log.last_seq("market")
     folded = plain(load_state(log, "market", Codec()))
     log.close()
-    assert folded == replayed(path)
+    assert folded == replayed(place.address)
     assert len(folded["fields"]["session"]["offers"]) == 15
     assert folded["fields"]["session"]["book"]["bids"]["x"] == [0, 1, 2]
 
@@ -515,11 +517,10 @@ threading.Event().wait()
 """
 
 
-async def test_killing_the_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+async def test_killing_the_process_loses_nothing_that_was_acknowledged(place: LogPlace) -> None:
     """SIGKILL amid trading: each answered call is in the log once, and each unanswered at most."""
-    path = tmp_path / "log.sqlite3"
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVER, str(place)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
@@ -544,7 +545,7 @@ async def test_killing_the_process_loses_nothing_that_was_acknowledged(tmp_path:
         process.kill()
         process.wait()
         process.stdout.close()  # type: ignore[union-attr]
-    with serving(Market, db=path, names=NAMES) as run:
+    with serving(Market, db=place.address, names=NAMES) as run:
         check_kept(run, acknowledged)
         pushed = [v["data"] for v in run.events.query("kind == 'notify'")["value"]]
         assert len(pushed) == len(run.session.offers)

@@ -9,16 +9,20 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.components.log_places import LogPlace
 from tests.running import Browser, serving, until
 from uproot_nb import Page, balanced
 from uproot_nb.analysis.past_states import read_codec
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.postgres.address import DatabaseAddress
+from uproot_nb.log.postgres.writer import key_of
 from uproot_nb.log.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -42,9 +46,9 @@ run.close()
 """
 
 
-def start(path: Path, name: str) -> subprocess.Popen[bytes]:
+def start(place: LogPlace, name: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", KERNEL, str(path), name], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-c", KERNEL, str(place), name], cwd=ROOT, stdout=subprocess.PIPE
     )
 
 
@@ -54,10 +58,9 @@ def read(kernel: subprocess.Popen[bytes], draws: int) -> bytes:
     return kernel.stdout.read(draws)
 
 
-def given(path: Path, name: str) -> list[Any]:
+def given(place: LogPlace, name: str) -> list[Any]:
     """Return the arms that the log of a session has given, one for each player who has one."""
-    log = SqliteLog(str(path))
-    with closing(log):
+    with closing(place.open(readonly=True)) as log:
         state = State(read_codec()).apply_all(log.read(name))
     fields = [state.values(f"player/{one}") for one in state.players]
     draws = state.values("session")["counted_treatment"]
@@ -67,29 +70,42 @@ def given(path: Path, name: str) -> list[Any]:
     return arms
 
 
-def counted(path: Path) -> dict[str, int]:
-    with closing(sqlite3.connect(path)) as reader:
-        rows = reader.execute("SELECT session, sum(count) FROM quotas GROUP BY session")
-        return dict(rows.fetchall())
+def counted(place: LogPlace) -> dict[str, int]:
+    return dict(place.execute("SELECT session, sum(count) FROM quotas GROUP BY session"))
+
+
+@contextmanager
+def drawing_elsewhere(place: LogPlace) -> Iterator[None]:
+    """Another kernel is about to draw until the block ends."""
+    if place.is_file:
+        with closing(sqlite3.connect(place.address, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        return
+    address = DatabaseAddress.of(place.address)
+    with psycopg.connect(address.conninfo) as connection:
+        key = key_of(address.schema, "\0quotas")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+        yield
 
 
 @pytest.mark.parametrize("killed_after", [3, 17])
 def test_two_kernels_that_are_killed_deal_each_place_once(
-    tmp_path: Path, killed_after: int
+    place: LogPlace, killed_after: int
 ) -> None:
-    path = tmp_path / "study.sqlite3"
-    one, two = start(path, "one"), start(path, "two")
+    one, two = start(place, "one"), start(place, "two")
     read(one, killed_after)
     one.kill()
     read(two, killed_after)
     two.kill()
     assert [one.wait(), two.wait()] == [-9, -9]
-    one, two = start(path, "one"), start(path, "two")
+    one, two = start(place, "one"), start(place, "two")
     assert one.communicate()[0].endswith(b"!")
     assert two.communicate()[0].endswith(b"!")
-    arms = Counter(given(path, "one") + given(path, "two"))
+    arms = Counter(given(place, "one") + given(place, "two"))
     assert arms == {"control": PLAYERS, "nudge": PLAYERS}
-    assert counted(path) == {"one": PLAYERS, "two": PLAYERS}
+    assert counted(place) == {"one": PLAYERS, "two": PLAYERS}
 
 
 TRIED: list[str] = []
@@ -110,22 +126,19 @@ class Deal(Page):
 
 
 async def test_a_draw_that_finds_the_file_locked_holds_up_nobody_and_is_made_later(
-    tmp_path: Path,
+    place: LogPlace,
 ) -> None:
-    path = tmp_path / "study.sqlite3"
     TRIED.clear()
-    with serving(Task, Deal, db=path, players=2) as run:
+    with serving(Task, Deal, db=place.address, players=2) as run:
         browsers = [await Browser.open(run, number) for number in (0, 1)]
         for one in browsers:
             await one.submit()
         journal = run._runtime.world.journal
         await until(lambda: journal.committed == journal.seq)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with drawing_elsewhere(place):
             loading = [asyncio.create_task(one.load()) for one in browsers]
             await until(lambda: all(TRIED.count(player.name) > 1 for player in run.players))
             run._runtime.wait_for(asyncio.sleep(0))
-            other.execute("ROLLBACK")
         for load in loading:
             await load
         assert sorted(player.treatment for player in run.players) == sorted(ARMS)
@@ -133,16 +146,13 @@ async def test_a_draw_that_finds_the_file_locked_holds_up_nobody_and_is_made_lat
         assert run.errors.empty
 
 
-async def test_a_cell_waits_for_a_locked_file_without_the_runs_lock(tmp_path: Path) -> None:
-    path = tmp_path / "study.sqlite3"
-    with serving(Task, db=path, players=1) as run:
+async def test_a_cell_waits_for_a_locked_file_without_the_runs_lock(place: LogPlace) -> None:
+    with serving(Task, db=place.address, players=1) as run:
         journal = run._runtime.world.journal
         await until(lambda: journal.committed == journal.seq)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with drawing_elsewhere(place):
             drawing = asyncio.create_task(
                 asyncio.to_thread(balanced, run.players[0], ARMS, count="arrived", across=True)
             )
             await asyncio.to_thread(run._runtime.wait_for, asyncio.sleep(0))
-            other.execute("ROLLBACK")
         assert await drawing in ARMS

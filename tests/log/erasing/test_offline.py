@@ -1,10 +1,9 @@
-"""Erasing from a file: no byte remains, everything else does, and a kill leaves no half of it."""
+"""Erasing offline: no byte remains, everything else does, and a kill leaves no half of it."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.components.log_places import LogPlace
+from tests.components.postgres import PostgresCluster
 from uproot_nb.cli import main
-from uproot_nb.errors import SessionTaken, UnfinishedErasure, UnknownPlayer, UprootError
+from uproot_nb.errors import LogAway, SessionTaken, UnfinishedErasure, UnknownPlayer, UprootError
 from uproot_nb.log.checking import check_log
 from uproot_nb.log.checksums import checksum_of_event
 from uproot_nb.log.codec import Codec
@@ -26,6 +27,7 @@ from uproot_nb.log.erasing.offline import erase_from_file
 from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, MemoryLog, Snapshot
+from uproot_nb.log.postgres import postgres_log
 from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
 
@@ -63,34 +65,35 @@ def story() -> Iterator[Event]:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return written(tmp_path / "log.sqlite3")
+def db(place: LogPlace) -> LogPlace:
+    """A log of the story, in a file or in a database."""
+    return written(place)
 
 
-def written(path: Path) -> Path:
+def written(place: LogPlace) -> LogPlace:
     events = list(story())
-    with closing(SqliteLog(path)) as log:
+    with closing(place.open()) as log:
         log.claim("market")
         log.append(events)
         log.save_snapshot(Snapshot("market", 5, dump(events[:5])))
         for seq in range(6, 12):  # some are deleted again, and leave free pages
             log.save_snapshot(Snapshot("market", seq, dump(events[:seq]) + b" " * 9000))
-    return path
+    return place
 
 
 def dump(events: list[Event]) -> bytes:
     return State(Codec()).apply_all(events).dump()
 
 
-def left(folder: Path) -> list[tuple[str, str]]:
-    """Return which files have which secrets."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    return [(p.name, s) for p in files for s in SECRETS if s.encode() in p.read_bytes()]
+def left(place: LogPlace) -> list[tuple[str, str]]:
+    """Return which files or tables have which secrets."""
+    content = place.content()
+    assert any(content.values())
+    return [(name, s) for name, found in content.items() for s in SECRETS if s.encode() in found]
 
 
-def read(path: Path) -> list[Event]:
-    with closing(SqliteLog(path, readonly=True)) as log:
+def read(place: LogPlace) -> list[Event]:
+    with closing(place.open(readonly=True)) as log:
         return list(log.read("market"))
 
 
@@ -98,16 +101,16 @@ def erase(log: EventLog) -> None:
     log.erase("market", "ann12", list(changed_by_erasure(partial(log.read, "market"), "ann12")))
 
 
-def test_no_byte_of_what_somebody_left_remains_in_any_file(db: Path) -> None:
-    assert {secret for _, secret in left(db.parent)} == set(SECRETS)
-    assert erase_from_file(db, "market", SECRETS[3]) == "ann12"
-    assert left(db.parent) == []
-    assert check_log(db).faults == []
+def test_no_byte_of_what_somebody_left_remains_in_any_file(db: LogPlace) -> None:
+    assert {secret for _, secret in left(db)} == set(SECRETS)
+    assert erase_from_file(db.address, "market", SECRETS[3]) == "ann12"
+    assert left(db) == []
+    assert check_log(db.address).faults == []
 
 
-def test_numbering_moves_and_everything_of_the_others_stay(db: Path) -> None:
+def test_numbering_moves_and_everything_of_the_others_stay(db: LogPlace) -> None:
     before = read(db)
-    erase_from_file(db, "market", "ann12")
+    erase_from_file(db.address, "market", "ann12")
     now = read(db)
     assert [one.seq for one in now] == list(range(1, len(before) + 2))
     assert [one.time for one in now[:-1]] == [one.time for one in before]
@@ -121,43 +124,45 @@ def test_numbering_moves_and_everything_of_the_others_stay(db: Path) -> None:
     assert list(state.value("session", "quotes").values()) == ["says …"]
 
 
-def test_erasing_again_changes_nothing(db: Path) -> None:
-    erase_from_file(db, "market", "ann12")
+def test_erasing_again_changes_nothing(db: LogPlace) -> None:
+    erase_from_file(db.address, "market", "ann12")
     before = read(db)
-    erase_from_file(db, "market", "ann12")
+    erase_from_file(db.address, "market", "ann12")
     assert read(db) == before
 
 
-def test_data_that_somebody_writes_back_are_found_though_their_checksum_is_right(db: Path) -> None:
+def test_data_that_somebody_writes_back_are_found_though_their_checksum_is_right(
+    db: LogPlace,
+) -> None:
     old = read(db)[4]
-    erase_from_file(db, "market", "ann12")
-    with closing(sqlite3.connect(db)) as writer:
-        writer.execute(
-            "UPDATE events SET kind = ?, field = ?, value = ?, actor = ?, page = ?, checksum = ? "
-            "WHERE seq = 5",
-            (old.kind, old.field, old.value, old.actor, old.page, checksum_of_event(old)),
-        )
-        writer.commit()
-    assert check_log(db).faults == ["Session 'market': event 5 has data of ann12, who was erased"]
-    with closing(sqlite3.connect(db)) as writer:
-        writer.execute("UPDATE events SET value = '1' WHERE seq = 13")
-        writer.commit()
-    assert "event 13 is not what was written" in check_log(db).faults[0]
+    erase_from_file(db.address, "market", "ann12")
+    db.execute(
+        f"UPDATE events SET kind = '{old.kind}', field = '{old.field}', value = '{old.value}', "
+        f"actor = '{old.actor}', page = '{old.page}', checksum = {checksum_of_event(old)} "
+        "WHERE seq = 5"
+    )
+    assert check_log(db.address).faults == [
+        "Session 'market': event 5 has data of ann12, who was erased"
+    ]
+    db.execute("UPDATE events SET value = '1' WHERE seq = 13")
+    assert "event 13 is not what was written" in check_log(db.address).faults[0]
 
 
 DIES = """
 import os, signal, sys
-import uproot_nb.log.sqlite as sqlite
+from uproot_nb.log import sqlite
 from uproot_nb.log.erasing import offline
+from uproot_nb.log.postgres import postgres_log
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 step, path = sys.argv[1:]
 if step == "append":
-    sqlite.SqliteLog.append = die
+    sqlite.SqliteLog.append = postgres_log.PostgresLog.append = die
 else:
     setattr(sqlite, step, die)
+    setattr(postgres_log, step.replace("wipe", "vacuum"), die)
 offline.erase_from_file(path, "market", "ann12")
 """
 
@@ -165,71 +170,94 @@ offline.erase_from_file(path, "market", "ann12")
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.parametrize("step", ["append", "replace_events", "wipe", "forget_erasure"])
 def test_killed_at_any_step_it_is_finished_or_not_begun_when_the_session_is_opened(
-    db: Path, step: str
+    db: LogPlace, step: str
 ) -> None:
     before = read(db)
-    died = subprocess.run([sys.executable, "-c", DIES, step, os.fspath(db)], check=False)
+    died = subprocess.run([sys.executable, "-c", DIES, step, str(db)], check=False)
     assert died.returncode == -signal.SIGKILL
-    with closing(SqliteLog(db)) as log:
+    with closing(db.open()) as log:
         log.claim("market")
     if step == "append":
         assert read(db) == before
     else:
-        assert left(db.parent) == []
-    assert check_log(db).faults == []
+        assert left(db) == []
+    assert check_log(db.address).faults == []
 
 
-def test_an_unfinished_erasure_is_named_by_the_check(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with closing(SqliteLog(db)) as reader:
+def test_an_unfinished_erasure_is_named_by_the_check(tmp_path: Path) -> None:
+    """Whoever reads a file keeps its old pages; readers of a database keep nothing from it."""
+    db = written(LogPlace(os.fspath(tmp_path / "log.sqlite3")))
+    with closing(SqliteLog(db.address)) as reader:
         pages = reader._writer
         assert pages is not None
         pages.execute("BEGIN")
         pages.execute("SELECT * FROM events").fetchone()  # reads while it is erased
         with pytest.raises(UnfinishedErasure, match="Erase again"):
-            erase_from_file(db, "market", "ann12")
+            erase_from_file(db.address, "market", "ann12")
         pages.execute("COMMIT")
-    assert check_log(db).faults == [
+    check_that_it_is_unfinished(db)
+
+
+def check_that_it_is_unfinished(db: LogPlace) -> None:
+    assert check_log(db.address).faults == [
         "the erasure of ann12 in 'market' is not finished: run `uproot-nb erase` again"
     ]
-    erase_from_file(db, "market", "ann12")
-    assert check_log(db).faults == []
-    assert left(db.parent) == []
+    erase_from_file(db.address, "market", "ann12")
+    assert check_log(db.address).faults == []
+    assert left(db) == []
 
 
-def test_nobody_is_erased_who_is_not_there_or_not_meant_alone(db: Path) -> None:
+@pytest.mark.processes
+def test_an_erasure_whose_room_the_server_could_not_clear_is_named_by_the_check(
+    postgres: str, postgres_cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = written(LogPlace(postgres, postgres_cluster))
+
+    def fail(*_: object) -> None:
+        raise LogAway(postgres, "it is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(postgres_log, "vacuum", fail)
+        with pytest.raises(UnfinishedErasure, match="Erase again"):
+            erase_from_file(db.address, "market", "ann12")
+    assert left(db) == []  # no table has them, but the server's files may
+    check_that_it_is_unfinished(db)
+
+
+def test_nobody_is_erased_who_is_not_there_or_not_meant_alone(db: LogPlace) -> None:
     before = read(db)
     with pytest.raises(UnknownPlayer, match="no player 'nobody' in market"):
-        erase_from_file(db, "market", "nobody")
+        erase_from_file(db.address, "market", "nobody")
     with pytest.raises(UprootError, match="no session 'else'"):
-        erase_from_file(db, "else", "ann12")
-    with pytest.raises(FileNotFoundError):
-        erase_from_file(db.with_name("missing"), "market", "ann12")
-    assert not db.with_name("missing").exists()
-    with closing(SqliteLog(db)) as served:
+        erase_from_file(db.address, "else", "ann12")
+    if db.is_file:  # a database makes its tables when it is opened, and nobody's session
+        missing = Path(db.address).with_name("missing")
+        with pytest.raises(FileNotFoundError):
+            erase_from_file(missing, "market", "ann12")
+        assert not missing.exists()
+    with closing(db.open()) as served:
         served.claim("market")
         with pytest.raises(SessionTaken):
-            erase_from_file(db, "market", "ann12")
+            erase_from_file(db.address, "market", "ann12")
     assert read(db) == before
 
 
 def test_the_terminal_erases_after_the_name_was_repeated(
-    db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    db: LogPlace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.readline", lambda: "bob34\n", raising=False)
     assert main(["erase", str(db), "market", "ann12"]) == 1
     assert "Nothing was erased." in capsys.readouterr().out
     assert main(["erase", str(db), "market", "ann12", "--yes"]) == 0
-    assert left(db.parent) == []
+    assert left(db) == []
 
 
-def test_a_log_in_memory_erases_the_same_events(db: Path) -> None:
+def test_a_log_in_memory_erases_the_same_events(db: LogPlace) -> None:
     log = MemoryLog()
     log.claim("market")
     log.append(list(story()))
     erase(log)
-    erase_from_file(db, "market", "ann12")
+    erase_from_file(db.address, "market", "ann12")
     assert list(log.read("market")) == read(db)[:-1]
 
 
