@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
-from uproot_nb.headless.kernel import NotebookKernel
+from uproot_nb.headless import kernel as kernels
+from uproot_nb.headless.kernel import KernelDied, NotebookKernel
 
 
 async def test_who_ends_a_wait_is_heard_at_every_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +34,38 @@ async def test_who_ends_a_wait_is_heard_at_every_moment(monkeypatch: pytest.Monk
     let_go.set()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def make_kernel(folder: Path) -> NotebookKernel:
+    return NotebookKernel(folder, os.environ, lambda text: None)
+
+
+async def test_a_kernel_answers_that_works_in_another_folder_and_leaves_nothing_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    kernel = make_kernel(tmp_path / "notebooks")
+    try:
+        await kernel.start()
+        folder = await kernel.evaluate("__import__('os').getcwd()")
+        assert Path(folder).samefile(tmp_path / "notebooks")
+        assert not [*(tmp_path / "here").iterdir(), *(tmp_path / "notebooks").iterdir()]
+        sockets = Path(kernel._sockets)
+        assert sockets.stat().st_mode & 0o077 == 0
+    finally:
+        await kernel.end()
+    assert not sockets.exists()
+
+
+async def test_a_kernel_that_does_not_answer_is_given_up_like_one_that_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "_READY_SECONDS", 0.001)
+    kernel = make_kernel(tmp_path)
+    try:
+        with pytest.raises(KernelDied, match="has not answered for 0.001 s"):
+            await kernel.start()
+    finally:
+        await kernel.end()

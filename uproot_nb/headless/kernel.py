@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,10 @@ _DESCRIBE = f"{_OPEN_RUNS}.describe_runs()"
 
 
 class KernelDied(Exception):
-    """The kernel's process has ended by itself."""
+    """The kernel's process has ended by itself, or has never answered."""
+
+    def __init__(self, words: str = "The kernel died.") -> None:
+        super().__init__(words)
 
 
 class CellFailed(Exception):
@@ -45,9 +50,13 @@ class NotebookKernel:
         self, folder: Path, environment: Mapping[str, str], show: Callable[[str], None]
     ) -> None:
         self._folder, self._environment, self._show = folder, dict(environment), show
-        # Sockets in a private folder where the system has them, so that nobody else can listen.
-        transport = "ipc" if os.name == "posix" else "tcp"
-        self._manager = AsyncKernelManager(kernel_name="python3", transport=transport)
+        # A private folder has the sockets where the system has such, so that nobody else can
+        # listen. Its path is whole: a kernel works in the notebook's folder, we do anywhere.
+        self._sockets = tempfile.mkdtemp(prefix="uproot_nb-kernel-")
+        self._manager = AsyncKernelManager(
+            kernel_name="python3", transport="ipc" if os.name == "posix" else "tcp",
+            connection_file=os.path.join(self._sockets, "kernel.json"),
+        )  # fmt: skip
         self._client: Any = None
         self._pump: asyncio.Task[None] | None = None
         self._count = 0
@@ -59,11 +68,19 @@ class NotebookKernel:
         return None if provisioner is None else getattr(provisioner, "pid", None)
 
     async def start(self) -> None:
-        """Start the process, and wait until it is ready."""
+        """Start the process, and wait until it is ready.
+
+        Raises:
+            KernelDied: it has ended, or does not answer.
+        """
         await self._manager.start_kernel(cwd=str(self._folder), env=self._environment)
         self._client = self._manager.client()
         self._client.start_channels()
-        await self._while_alive(self._client.wait_for_ready(timeout=_READY_SECONDS))
+        try:
+            await self._while_alive(self._client.wait_for_ready(timeout=_READY_SECONDS))
+        except RuntimeError as silent:  # it does not say more; the machine may be very busy
+            words = f"The kernel has not answered for {_READY_SECONDS:g} s after its start."
+            raise KernelDied(words) from silent
         self._pump = asyncio.create_task(self._listen())
 
     async def run_cell(self, code: str) -> None:
@@ -128,6 +145,7 @@ class NotebookKernel:
             self._client.stop_channels()
             self._client = None
             await self._manager.shutdown_kernel(now=not await self._manager.is_alive())
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
     async def _execute(
         self, code: str, asked: Mapping[str, str] | None = None, silent: bool = False

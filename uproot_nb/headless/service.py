@@ -130,12 +130,12 @@ class Service:
             except CellFailed as failure:
                 self._show_failure(failure)
                 return 1
-            except KernelDied:
-                pass
+            except KernelDied as death:
+                words = str(death)
             if not self._may_restart():
                 self._screen.write(f"The kernel died {_RESTARTS} times within a minute: giving up.")
                 return 1
-            self._screen.write("The kernel died. A new one continues the session …")
+            self._screen.write(f"{words} A new one continues the session …")
 
     def _take_leave(self) -> int:
         """Say why no session is served any more; return the exit code."""
