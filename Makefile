@@ -7,7 +7,8 @@
 # make test-3.13     the unit tests on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
-# make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200)
+# make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200), then
+#             six hosts are, and cut off from each other, for as long; CHAOS="--faults 200" instead
 #
 # Each alone is enough on a fresh machine: what is needed is installed into .venv first.
 
@@ -67,6 +68,7 @@ mutants: .venv/installed
 
 chaos: .venv/installed
 	$(BIN)/python tools/chaos.py
+	$(BIN)/python tools/chaos.py --hosts $(CHAOS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,16 +1,22 @@
-"""Chaos: participants call without a pause while a real Jupyter and its kernel come to harm.
+"""Chaos: participants call without a pause while what serves them comes to harm.
 
-    CHAOS_SECONDS=1200 python tools/chaos.py [--seed 1]
+    CHAOS_SECONDS=1200 python tools/chaos.py [--seed 1]      a real Jupyter and its kernel
+    python tools/chaos.py --hosts [--faults 200] [--seed 1]  six hosts and the network between them
 
-In turn, in an order that is drawn: the kernel is killed, restarted politely, or interrupted amid a
-cell that changes everything it can; the Jupyter server is killed; the database is moved away and
-back. In the end every call is compared with what the session says. What counts:
+In Jupyter, in turn, in an order that is drawn: the kernel is killed, restarted politely, or
+interrupted amid a cell that changes everything it can; the Jupyter server is killed; the database
+is moved away and back. In the end every call is compared with what the session says. What counts:
 
 - lost: answered, but its effects are not there
 - doubled: done twice
 - half-executed: begun, not done, and not answered as interrupted
 - failed: answered with an error that no one has caused
 - stuck: not answered long after the last harm
+
+On hosts, a kernel and its standby, two gateways, a database and a broker are killed, paused,
+restarted and cut off from each other, as the seed wants it (`tools/hosts/`). What counts besides:
+pushes lost, doubled or out of order, two writers at once, and whoever is not answered within 15
+seconds after the end of a fault.
 
 The exit code is 0 only if all of these are 0.
 """
@@ -32,6 +38,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the components of the tests
+
+from hosts.trial import Trial, run_trial
+from hosts.verdict import Verdict
 from live_jupyter import LiveJupyter, free_port
 from live_kernel import CellFailed, Kernel
 from waiting import wait_until
@@ -40,6 +51,8 @@ from uproot_nb.bots.client import Client
 from uproot_nb.bots.refusals import CallRefused
 
 SECONDS = 1200.0
+MOST_FAULTS = 100_000
+"""More than fit into any time."""
 PLAYERS = 24
 METHODS = ("plainly", "later", "in_thread", "exclusively")
 QUIET_SECONDS = 60.0
@@ -302,19 +315,34 @@ def _lives(pid: int) -> bool:
 def main() -> int:
     """Run it, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--hosts", action="store_true", help="on six hosts, not in a Jupyter")
+    parser.add_argument("--seconds", type=float, help="how long; by default $CHAOS_SECONDS")
+    parser.add_argument("--faults", type=int, help="so many on hosts, instead of seconds")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     seconds = options.seconds or float(os.environ.get("CHAOS_SECONDS", SECONDS))
-    with tempfile.TemporaryDirectory(prefix="uproot_nb-chaos-") as folder:
-        chaos = Chaos(Path(folder), options.seed)
-        try:
-            outcome = chaos.run(seconds)
-        finally:
-            chaos.close()
+    outcome = _on_hosts(options, seconds) if options.hosts else _in_jupyter(options.seed, seconds)
     for name, value in outcome._asdict().items():
         print(f"{name.replace('_', ' '):15} {value}")
     return 1 if outcome.faults else 0
+
+
+def _in_jupyter(seed: int, seconds: float) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="uproot_nb-chaos-") as folder:
+        chaos = Chaos(Path(folder), seed)
+        try:
+            return chaos.run(seconds)
+        finally:
+            chaos.close()
+
+
+def _on_hosts(options: argparse.Namespace, seconds: float) -> Verdict:
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    if options.faults:
+        return run_trial(Trial(options.seed, options.faults, say=say))
+    return run_trial(Trial(options.seed, MOST_FAULTS, seconds=seconds, say=say))
 
 
 if __name__ == "__main__":

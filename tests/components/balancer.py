@@ -9,6 +9,8 @@ from typing import Self
 
 __all__ = ["Balancer"]
 
+_CONNECT_SECONDS = 2.0
+
 
 class Balancer:
     """Hands each new connection to the next port in turn, past those where nobody answers.
@@ -21,7 +23,8 @@ class Balancer:
     """
 
     def __init__(self) -> None:
-        self.ports: list[int] = []
+        self.places: list[tuple[str, int]] = []
+        """Host and port of each server."""
         self.flows = asyncio.Event()
         """Cleared while nothing may pass: connections stay open, as in a partition."""
         self.flows.set()
@@ -29,6 +32,15 @@ class Balancer:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of servers on this machine."""
+        return [port for _, port in self.places]
+
+    @ports.setter
+    def ports(self, ports: list[int]) -> None:
+        self.places = [("127.0.0.1", port) for port in ports]
 
     @property
     def port(self) -> int:
@@ -75,11 +87,12 @@ class Balancer:
         )
 
     async def _find(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        ports = list(self.ports)
-        for _ in ports:
-            port = ports[next(self._turn) % len(ports)]
-            with contextlib.suppress(OSError):
-                return await asyncio.open_connection("127.0.0.1", port)
+        places = list(self.places)
+        for _ in places:
+            host, port = places[next(self._turn) % len(places)]
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    return await asyncio.open_connection(host, port)
         raise ConnectionError("nobody answers")
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

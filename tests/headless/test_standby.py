@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,9 +61,9 @@ class Lab:
         """Start a machine that serves at once."""
         return await self._start("Session market in", *options)
 
-    async def waits(self) -> RunProcess:
+    async def waits(self, *options: str) -> RunProcess:
         """Start a machine that waits."""
-        return await self._start("Standby: session market")
+        return await self._start("Standby: session market", *options)
 
     async def _start(self, words: str, *options: str) -> RunProcess:
         machine = self._machines.enter_context(RunProcess(self.notebook, *self._options, *options))
@@ -130,6 +132,13 @@ def links_of(run: RunProcess, url: str) -> list[str]:
     return [url + path for path in found]
 
 
+def condition_of(run: RunProcess) -> str:
+    """Return what `/healthz` says at the address that the command has shown."""
+    [address] = re.findall(r"Prometheus reads (\S+)/metrics$", run.text, re.MULTILINE)
+    with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+        return str(json.load(answer)["status"])
+
+
 async def ends(run: RunProcess) -> int:
     return await asyncio.to_thread(run.wait)
 
@@ -192,6 +201,22 @@ async def test_one_of_several_standbys_takes_over_and_the_others_wait_on(
         [waiting] = [one for one in others if "Session market in" not in one.text]
         assert (tmp_path / "ran").read_text() == "once once "
         assert waiting.process.poll() is None
+
+
+@pytest.mark.asyncio
+async def test_a_service_manager_reads_what_a_machine_does(
+    lab: Lab, own_nats_server: NatsServer
+) -> None:
+    """Neither has a port for participants: they come by the gateway."""
+    with GatewayProcess(own_nats_server.url):
+        first = await lab.serves("--metrics", "127.0.0.1:0")
+        second = await lab.waits("--metrics", "127.0.0.1:0")
+        assert await asyncio.to_thread(condition_of, first) == "serving"
+        assert await asyncio.to_thread(condition_of, second) == "standby"
+        first.kill()
+        while await asyncio.to_thread(condition_of, second) != "serving":
+            await asyncio.sleep(0.05)
+        assert "Session market in" in second.text
 
 
 @pytest.mark.asyncio

@@ -59,6 +59,7 @@ class Service:
         """The sessions that this kernel serves, by path and name."""
         self._served: set[tuple[str, str]] = set()
         """The sessions that any of the kernels has served."""
+        self._looking = asyncio.Lock()
         self._parted: dict[tuple[str, str], str] = {}
         """The sessions that other kernels have now, and how: "lost" or "handed over"."""
         self._shown_links: set[tuple[str, str]] = set()
@@ -153,12 +154,12 @@ class Service:
         environment = {**os.environ, **options, "JPY_SESSION_NAME": str(path)}
         for secret in (*SECRET_VARIABLES, METRICS_VARIABLE):
             environment.pop(secret, None)
-        self._open = set()
+        self._open, self.condition = set(), "starting"
         self._kernel = NotebookKernel(path.parent, environment, self._screen.write)
         await self._kernel.start()
         if self._standby is not None and not await self._claim(self._standby):
             return False
-        self.condition = "serving"
+        self.condition = "starting"
         for code in self._notebook.cells:
             self._endpoint.expect_kernel()
             await self._kernel.run_cell(code)
@@ -181,10 +182,13 @@ class Service:
         self._parted = {key: runs[key]["state"] for key in runs if runs[key]["state"] != "open"}
         runs = {key: run for key, run in runs.items() if key not in self._parted}
         for key in self._open - runs.keys():
-            self._note_closed(key)
+            await self._note_closed(key)
         for key in runs.keys() - self._open:
             self._note_open(key, runs[key])
         self._open = set(runs)
+        if runs:
+            self.condition = "serving"
+        await self._look()
 
     def _note_open(self, key: tuple[str, str], run: dict[str, Any]) -> None:
         self._served.add(key)
@@ -193,15 +197,14 @@ class Service:
             self._show_links(run)
         if run["path"] != _IN_MEMORY and key not in self._watches:
             self._watches[key] = Watch(self._place(run["path"]), run["name"])
-        self._look()
 
     def _place(self, path: str) -> Place:
         """Return where to read a session: with the password that `serve` was given, if one was."""
         given = self._overrides.db or os.environ.get("UPROOT_NB_DATABASE", "")
         return given if is_database(given) and shown_place(given) == path else path
 
-    def _note_closed(self, key: tuple[str, str]) -> None:
-        self._look()
+    async def _note_closed(self, key: tuple[str, str]) -> None:
+        await self._look()
         self._shown_links.discard(key)
         watch = self._watches.pop(key, None)
         if watch is not None:
@@ -226,28 +229,37 @@ class Service:
         assert self._kernel is not None
         death = asyncio.create_task(self._kernel.wait_for_death())
         asking = asyncio.create_task(self._note_runs_again())
+        looking = asyncio.create_task(self._look_again_and_again())
         try:
             while self._open:
-                self._look()
-                await asyncio.wait({death}, timeout=_LOOK_SECONDS)
+                await asyncio.wait({death, asking, looking}, return_when=asyncio.FIRST_COMPLETED)
                 if death.done():
                     raise KernelDied
+                if looking.done():
+                    looking.result()
                 if asking.done():
                     asking.result()
                     asking = asyncio.create_task(self._note_runs_again())
         finally:
-            death.cancel()
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            for task in (death, asking, looking):
+                task.cancel()
+            await asyncio.gather(asking, looking, return_exceptions=True)
 
     async def _note_runs_again(self) -> None:
         await asyncio.sleep(_ASK_SECONDS)
         await self._note_runs()
 
-    def _look(self) -> None:
-        watches = list(self._watches.values())
-        new = [event for watch in watches for event in watch.look()]
-        self._screen.show(watches, new)
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        """Show what is new; it is read on a thread, as a database that is away takes its time."""
+        async with self._looking:
+            watches = list(self._watches.values())
+            looks = [await asyncio.to_thread(watch.look) for watch in watches]
+            self._screen.show(watches, [event for look in looks for event in look])
 
     def _may_restart(self) -> bool:
         now = time.monotonic()

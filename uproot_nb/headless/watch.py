@@ -10,6 +10,7 @@ import orjson
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.errors import LogAway
 from uproot_nb.log.events import Event
+from uproot_nb.log.log import EventLog
 from uproot_nb.log.places import open_place
 from uproot_nb.log.player_status import PlayerRow, status_of
 from uproot_nb.log.postgres.address import Place
@@ -33,7 +34,8 @@ class Watch:
         self.session, self.errors, self.events = session, 0, 0
         self.last: list[Event] = []
         """The newest events of participants."""
-        self._log = open_place(place, readonly=True)
+        self._place = place
+        self._log: EventLog | None = None
         self._codec = read_codec()
         self._state = State(self._codec)
         self._since: dict[str, float] = {}
@@ -57,6 +59,8 @@ class Watch:
     def _new_events(self) -> Iterator[Event]:
         """Yield new events; none while a database is away, of which the run itself reports."""
         with suppress(LogAway):
+            if self._log is None:
+                self._log = open_place(self._place, readonly=True)
             yield from self._log.read(self.session, after=self._state.seq)
 
     def players(self) -> list[PlayerRow]:
@@ -65,7 +69,8 @@ class Watch:
 
     def close(self) -> None:
         """Close the file. Idempotent."""
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
 
     def _row(self, name: str, player: PlayerState) -> PlayerRow:
         return PlayerRow(
