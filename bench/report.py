@@ -11,6 +11,7 @@ import psutil  # type: ignore[import-untyped]
 from figures import Figures
 from measures.crowds import FEW, MANY, STEPS
 from measures.postgres import JOBS as POSTGRES_JOBS
+from measures.takeovers import WAYS as TAKEOVERS
 from measures.waits import SIZES, WAYS
 from targets import TARGETS
 
@@ -146,6 +147,12 @@ _MEASURES: dict[str, str] = {
         for job in POSTGRES_JOBS
         for place in ("a file", "PostgreSQL")
         for what, unit in (("s for ", ", s"), ("MB peak, ", ": peak memory, MB"))
+    },
+    **{
+        f"s from {what} to an answer, {which}": f"from {what} to the answer of another kernel, "
+        f"{which}, s"
+        for what in TAKEOVERS.values()
+        for which in ("median", "worst")
     },
     "s for import uproot_nb": "`import uproot_nb` in a fresh kernel, s",
     "processor s for import uproot_nb": "… processor time of it, s",

@@ -38,6 +38,7 @@ from measures import (
     simulations,
     sockets,
     tables,
+    takeovers,
     throughput,
     waits,
 )
@@ -75,6 +76,7 @@ _ALONE = (
     "crowd",
     "imports",
     "simulations",
+    "takeover",
     "postgres",
 )
 
@@ -92,6 +94,7 @@ class Plan:
     markets: int
     crowd: int
     crowd_seconds: float
+    kills: int
     only: frozenset[str]
     systems: frozenset[str]
 
@@ -126,6 +129,7 @@ class Bench:
             "monitor": lambda: monitor.measure(
                 self.folder, self.plan.repeats, self.plan.seconds, self.figures
             ),
+            "takeover": lambda: takeovers.measure(self.folder, self.plan.kills, self.figures),
             "simulations": lambda: simulations.measure(
                 self.folder, self.plan.markets, self.figures
             ),
@@ -290,6 +294,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         markets=options.markets or (96 if options.quick else 600),
         crowd=1_000 if options.quick else crowd.PLAYERS,
         crowd_seconds=20.0 if options.quick else 60.0,
+        kills=5 if options.quick else 50,
         only=_chosen(options.only, everything),
         systems=_chosen(options.systems, tuple(_STARTS)),
     )

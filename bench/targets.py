@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from figures import Figures
+from measures.takeovers import WAYS
 from measures.waits import SIZES
 
 __all__ = ["TARGETS", "Target"]
@@ -162,6 +163,12 @@ TARGETS = (
            _median("speed of an echo with bounds"), 0.97, True, places=3),
     Target("metrics' share of the server's work for an echo",
            _median("share of metrics in the server's work for an echo"), 0.01, False, places=4),
+    Target("seconds from a kill to the answer of another kernel, the worst",
+           _median(f"s from {WAYS['kills']} to an answer, worst"), 5, False, " s"),
+    Target("seconds from a standstill to the answer of another kernel, the worst",
+           _median(f"s from {WAYS['standstills']} to an answer, worst"), 5, False, " s"),
+    Target("seconds from a handover to the answer of another kernel, the worst",
+           _median(f"s from {WAYS['handovers']} to an answer, worst"), 1, False, " s"),
     Target("echoes per second by a gateway, of those without one",
            _ratio("echo by a gateway", _OURS, "echo without a gateway"), 0.6, True),
     Target("one participant at a gateway, p50", _median("p50 by a gateway"), 0.8, False, " ms", 3),

@@ -3,6 +3,8 @@
 Usage:
     python bench/programs/take_over.py --kills 50 --standstills 10 --handovers 10
 
+It prints each time, and in the last line all of them as JSON: {"kills": [1.61, …], …}, in seconds.
+
 The machines are processes here: `uproot-nb run --standby` with its kernel, a PostgreSQL cluster, a
 NATS server and a gateway of the program's own. One participant calls all the time. A kill is
 SIGKILL of the command and its kernel, a standstill SIGSTOP of both, which nobody closes connections
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -84,10 +87,11 @@ class Succession:
 
 async def measure(
     succession: Succession, ways: dict[str, tuple[int, Callable[..., object]]]
-) -> None:
+) -> dict[str, list[float]]:
     await succession.client.open()
+    found: dict[str, list[float]] = {}
     for name, (count, end) in ways.items():
-        times: list[float] = []
+        times = found[name] = []
         for number in range(count):
             times.append(await succession.pass_on(end))
             print(f"{name} {number + 1}: {times[-1]:.2f} s", file=sys.stderr, flush=True)
@@ -97,6 +101,7 @@ async def measure(
                 flush=True,
             )
     await succession.client.close()
+    return found
 
 
 def main() -> None:
@@ -120,7 +125,7 @@ def main() -> None:
             "handovers": (counts.handovers, lambda run: subprocess.run(command, check=True)),
         }
         try:
-            asyncio.run(measure(succession, ways))
+            print(json.dumps(asyncio.run(measure(succession, ways))))
         finally:
             succession.close()
 
