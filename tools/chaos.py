@@ -28,6 +28,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -320,6 +321,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, help="so many on hosts, instead of seconds")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended
     seconds = options.seconds or float(os.environ.get("CHAOS_SECONDS", SECONDS))
     outcome = _on_hosts(options, seconds) if options.hosts else _in_jupyter(options.seed, seconds)
     for name, value in outcome._asdict().items():

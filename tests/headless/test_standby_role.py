@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -26,7 +27,7 @@ class ScriptedKernel:
 async def asked_for(*answers: tuple[str, str] | None) -> tuple[bool, list[str]]:
     role = StandbyRole("market", "postgresql://lab@db/lab", (), durable=False)
     kernel = ScriptedKernel(*answers)
-    is_held = await role.claim(cast("NotebookKernel", kernel), lambda _: None)
+    is_held = await role.claim(cast("NotebookKernel", kernel), lambda _: None, lambda: None)
     return is_held, kernel.asked[1:]
 
 
@@ -45,3 +46,18 @@ async def test_a_session_that_had_a_writer_once_is_waited_for_to_the_end() -> No
     is_held, asked = await asked_for(*answers)
     assert not is_held
     assert asked == ["claim_now", *["claim_when_free"] * 3]
+
+
+async def test_a_kernel_stands_by_from_the_first_answer_that_somebody_has_the_session() -> None:
+    """While it imports modules it could not take over at once, and does not say so."""
+    said: list[str] = []
+    role = StandbyRole("market", "postgresql://lab@db/lab", (), durable=False)
+    kernel = ScriptedKernel(("away", "no"), ("taken", "process 1"), ("held", ""))
+
+    async def evaluate(expression: str) -> Any:
+        said.append(expression.rpartition(".")[2].partition("(")[0])
+        return await kernel.evaluate(expression)
+
+    asking: Any = SimpleNamespace(evaluate=evaluate)
+    assert await role.claim(asking, lambda _: None, lambda: said.append("waits"))
+    assert said == ["warm_up", "claim_now", "claim_now", "waits", "claim_when_free"]

@@ -63,7 +63,8 @@ class HostLab:
     @property
     def database(self) -> str:
         """The address of the database for this process."""
-        return self._database_for(PEOPLE)
+        address, _ = self._place(PEOPLE, "database")
+        return f"{self._address}?hostaddr={address}"
 
     @property
     def gateways(self) -> list[tuple[str, int]]:
@@ -83,7 +84,10 @@ class HostLab:
         for host, command in self._commands(url).items():
             place = self.folder / host
             place.mkdir()
-            environment = {"JUPYTER_RUNTIME_DIR": str(place / "runtime"), "PYTHONPATH": str(_ROOT)}
+            environment = {
+                "JUPYTER_RUNTIME_DIR": str(place / "runtime"), "PYTHONPATH": str(_ROOT),
+                "PGHOSTADDR": self._place(host, "database")[0],
+            }  # fmt: skip
             whole = [*self.network.inside(host), *command]
             self.programs[host] = Program(whole, place / "output.txt", environment)
         for host in ("database", "broker", *GATEWAYS):
@@ -166,7 +170,7 @@ class HostLab:
         for host in KERNELS:
             found[host] = [
                 *uproot, "run", str(notebook), "--plain", "--standby", "--public-url", url,
-                "--db", self._database_for(host), "--bridge", self._broker_for(host),
+                "--db", self._address, "--bridge", self._broker_for(host),
                 "--metrics", f"{self.network.listens_at(host)}:{self._ports[host]}",
             ]  # fmt: skip
         for host in GATEWAYS:
@@ -208,9 +212,10 @@ class HostLab:
     def _place(self, seen_from: str, host: str) -> tuple[str, int]:
         return self.network.place(seen_from, host, self._ports[host])
 
-    def _database_for(self, host: str) -> str:
-        address, port = self._place(host, "database")
-        return f"postgresql://lab@{address}:{port}/postgres"
+    @property
+    def _address(self) -> str:
+        """The database's one address; PGHOSTADDR tells each host the way."""
+        return f"postgresql://lab@database:{self._ports['database']}/postgres"
 
     def _broker_for(self, host: str) -> str:
         address, port = self._place(host, "broker")

@@ -164,10 +164,14 @@ class Relays:
     def place(self, seen_from: str, host: str, port: int) -> tuple[str, int]:
         if seen_from == host:
             return "127.0.0.1", port
-        key = seen_from, host, port
+        key, address = (seen_from, host, port), self._address(seen_from)
         if key not in self._lines:
-            self._lines[key] = Relay(port)
-        return "127.0.0.1", self._lines[key].port
+            self._lines[key] = Relay(port, address)
+        return address, port
+
+    def _address(self, host: str) -> str:
+        """Return where all relays of a host's lines listen, on their servers' own ports."""
+        return f"127.0.1.{[*self.hosts, PEOPLE].index(host) + 1}"
 
     def cut(self, one: str, other: str, only_from: bool = False) -> None:
         for pair in _directions(one, other, only_from):

@@ -22,16 +22,20 @@ class Relay:
         relay.close()
 
     What was stopped passes once it may again.
+
+    Args:
+        address: another one than 127.0.0.1 of this machine; the port is then the server's.
     """
 
-    def __init__(self, server_port: int) -> None:
+    def __init__(self, server_port: int, address: str = "127.0.0.1") -> None:
         self._server_port = server_port
         self._may_pass = {True: asyncio.Event(), False: asyncio.Event()}
         for event in self._may_pass.values():
             event.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = 0 if address == "127.0.0.1" else server_port
+        self._listener = socket.create_server((address, port))
         self.port = int(self._listener.getsockname()[1])
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

@@ -169,8 +169,11 @@ class Service:
     async def _claim(self, standby: StandbyRole) -> bool:
         """Wait until the session has no writer; no cell has run before."""
         assert self._kernel is not None
-        self.condition = "standby"
-        return await standby.claim(self._kernel, self._screen.write)
+
+        def wait() -> None:
+            self.condition = "standby"
+
+        return await standby.claim(self._kernel, self._screen.write, wait)
 
     async def _note_runs(self) -> None:
         """Show the sessions that are new, and those that the notebook has closed."""

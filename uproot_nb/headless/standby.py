@@ -23,7 +23,7 @@ class StandbyRole:
     """Which session a kernel waits for, and what it imports meanwhile.
 
     role = StandbyRole.of(notebook, name=None, db="postgresql://db.example.org/lab")
-    await role.claim(kernel, print)      # the kernel is the session's one writer now
+    await role.claim(kernel, print, lambda: None)  # the kernel is the session's one writer now
     """
 
     session: str
@@ -50,17 +50,22 @@ class StandbyRole:
             name or _only_name(notebook), db, tuple(imported_modules(cells)), durable
         )  # fmt: skip
 
-    async def claim(self, kernel: NotebookKernel, show: Callable[[str], None]) -> bool:
+    async def claim(
+        self, kernel: NotebookKernel, show: Callable[[str], None], waits: Callable[[], None]
+    ) -> bool:
         """Become the session's writer, at once or when it has none; False if it was closed.
+
+        Args:
+            waits: called when the kernel is ready, and somebody else has the session.
 
         Raises:
             CannotStart: the database does not admit us.
             KernelDied: the kernel's process has ended.
         """
         await kernel.evaluate(f"{_STANDBY}.warm_up({self.modules!r})")
-        shown, waits = "", False
+        shown, was_taken = "", False
         while True:
-            ask = "claim_when_free" if waits else "claim_now"
+            ask = "claim_when_free" if was_taken else "claim_now"
             answer = await kernel.evaluate(f"{_STANDBY}.{ask}(durable={self.durable})")
             state, text = answer if answer is not None else ("stopped", "")
             if state == "refused":
@@ -71,8 +76,10 @@ class StandbyRole:
                 shown = words
             if state in ("held", "closed"):
                 return state == "held"
-            waits = waits or state == "taken"  # who was seen once may yet close the session
-            if state != "taken":
+            was_taken |= state == "taken"  # who was seen once may yet close the session
+            if state == "taken":
+                waits()
+            else:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     def _words(self, state: str, text: str) -> str:
