@@ -18,7 +18,7 @@ import pytest
 from tests.running import Browser, serving, until
 from uproot_nb import Page, live, send_to, serve
 from uproot_nb.bridge import stream
-from uproot_nb.bridge.discovery import Discovery, find_server, publish, withdraw
+from uproot_nb.bridge.discovery import Discovery, find_server, publish, republish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
 from uproot_nb.engine import runtime
 from uproot_nb.errors import BridgeRefused
@@ -131,6 +131,27 @@ class Beside:
         found = Discovery(self.listener.address, "t" * 32, self.server.url, os.getpid())
         self.file = publish(found, self.folder)
 
+    def move(self, url: str) -> None:
+        """Learn how browsers reach it."""
+        self._do(self._move(url))
+
+    def lose_kernels(self) -> None:
+        """Lose the lines to all kernels."""
+        self._do(self._lose_kernels())
+
+    async def _move(self, url: str) -> None:
+        self.server.site.mount_at(url)
+        self.listener.move(self.server.url)
+        self.listener.file = republish(
+            Discovery(self.listener.address, "t" * 32, self.server.url, os.getpid()), self.file
+        )
+        self.server.announce_url()
+
+    async def _lose_kernels(self) -> None:
+        for link in list(self.server.links):
+            link.close()
+            link.gone()
+
     async def _stop(self) -> None:
         assert self.file is not None
         withdraw(self.file)
@@ -195,6 +216,24 @@ async def test_a_server_that_went_away_and_came_back_is_dialled_again(
         assert run.link(run.players[0]).rpartition("/p/")[2] == token
         again = await Browser.open(run)
         assert await again.call("echo", 2) == 2
+
+
+async def test_a_server_that_learns_its_address_changes_the_links_and_is_dialled_again_there(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As behind a JupyterHub. The researcher is not told to hand out links anew after a loss."""
+    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    with serving(Market, embedded=False) as run:
+        beside.move("https://hub.test/user/ann/")
+        await until(lambda: run.url == "https://hub.test/user/ann/")
+        assert run.link(run.players[0]).startswith(f"{run.url}p/")
+        assert run.join_link.startswith(f"{run.url}join/")
+        channel = run._runtime._channel
+        beside.lose_kernels()
+        await until(lambda: run._runtime._channel not in (None, channel))
+        assert run.url == "https://hub.test/user/ann/"
+    said = capsys.readouterr()
+    assert "another address" not in said.out + said.err
 
 
 async def test_browsers_stay_connected_while_another_run_takes_the_session_over(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.discovery import VARIABLE, Discovery, find_server, find_successor
+from uproot_nb.bridge.messages import SiteMoved
 from uproot_nb.bridge.stream import StreamChannel, dial
 from uproot_nb.errors import BridgeRefused, BridgeSilent, SessionElsewhere, UprootError
 
@@ -155,11 +156,23 @@ class ServerConnection:
     async def _dial(self, found: Discovery, receive: Receive, gone: Gone) -> StreamChannel:
         since = time.time()
         channel = await dial(
-            found, receive, gone, kernel=kernel_id(), session=self.session, origin=self.origin,
+            found, self._following(receive), gone, kernel=kernel_id(), session=self.session,
+            origin=self.origin,
             take_over=self.take_over,
         )  # fmt: skip
         self._url, self._since = channel.welcome.url or found.url, since
         return channel
+
+    def _following(self, receive: Receive) -> Receive:
+        """Return *receive*, for messages that also say where participants come from now on."""
+
+        def take(messages: list[Any]) -> None:
+            for message in messages:
+                if isinstance(message, SiteMoved):
+                    self._url = message.url
+            receive(messages)
+
+        return take
 
     async def _embed(self, receive: Receive, gone: Gone) -> tuple[Channel, str]:
         # lazy: beside a Jupyter server with the extension, a kernel never needs the server's parts

@@ -11,6 +11,7 @@ from uproot_nb.bridge.messages import VERSION, Hello
 from uproot_nb.bridge.nats.broker import open_broker
 from uproot_nb.bridge.nats.broker_address import BrokerAddress
 from uproot_nb.bridge.nats.hub import GatewayHub
+from uproot_nb.bridge.nats.learned_site import LearnedSite
 from uproot_nb.errors import BridgeRefused, SessionElsewhere
 
 __all__ = ["NatsConnection"]
@@ -26,14 +27,15 @@ class NatsConnection:
     """Connects a run to all gateways at a broker, and again if the broker was lost.
 
     Args:
-        public_url: the root of participants' links; by default the first gateway's address.
+        public_url: the root of participants' links; by default the first gateway's address, also
+            if that changes.
     """
 
     has_lasting_links = True
 
     def __init__(self, address: BrokerAddress, name: str, public_url: str = "") -> None:
         self._address, self._name = address, name
-        self._public_url = f"{public_url.rstrip('/')}/" if public_url else ""
+        self._site = LearnedSite(f"{public_url.rstrip('/')}/" if public_url else "")
         self._hub: GatewayHub | None = None
         self.session = self.origin = ""
         self.take_over, self.epoch = False, 0
@@ -50,34 +52,33 @@ class NatsConnection:
         hello = Hello(
             "", VERSION, "", self.session, self.origin, self.take_over, self.epoch,
         )  # fmt: skip
-        self._hub = hub = GatewayHub(broker, hello, self._name, receive, gone)
+        self._hub = hub = GatewayHub(broker, hello, self._name, receive, gone, self._site)
         hub.show = self.show
         try:
             await hub.start()
-            url = await self._find_url(hub)
+            await self._meet_some(hub)
         except BaseException:
             await self.disconnect()
             raise
-        self._public_url = self._public_url or url
-        return hub, self._public_url
+        return hub, self._site.url
 
-    async def _find_url(self, hub: GatewayHub) -> str:
+    async def _meet_some(self, hub: GatewayHub) -> None:
         """Wait for a gateway; a run that knows its address goes on without one."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return await self._meet(hub)
+                await self._meet(hub)
         except TimeoutError:
             self.show(_NOBODY.format(broker=self._address.shown))
-        return self._public_url or await self._meet(hub)
+            if not self._site.url:
+                await self._meet(hub)
 
-    async def _meet(self, hub: GatewayHub) -> str:
-        url = await hub.meet()
-        if hub.refused is not None and not url:
-            refusal = hub.refused
-            if refusal.origin:
-                raise SessionElsewhere(refusal.origin, refusal.reason)
-            raise BridgeRefused(self._address.shown, refusal.reason)
-        return url
+    async def _meet(self, hub: GatewayHub) -> None:
+        refusal = await hub.meet()
+        if refusal is None:
+            return
+        if refusal.origin:
+            raise SessionElsewhere(refusal.origin, refusal.reason)
+        raise BridgeRefused(self._address.shown, refusal.reason)
 
     async def disconnect(self) -> None:
         """Send what is left, and disconnect from the broker. Idempotent."""

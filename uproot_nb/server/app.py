@@ -224,7 +224,9 @@ class UprootNB(ExtensionApp):
         if self.metrics:
             self.participants.measure(ServerTimings())
         if self.bridge:
-            self._gateway = Gateway(self.participants, BrokerAddress.parse(self.bridge))
+            self._gateway = Gateway(
+                self.participants, BrokerAddress.parse(self.bridge), notes=self._notes_of_address
+            )
 
     def initialize_handlers(self) -> None:
         """Add the status page, the monitor and the API, and the mount if it is configured."""
@@ -300,8 +302,11 @@ class UprootNB(ExtensionApp):
 
     def _notes(self) -> list[str]:
         """Return notes for researchers about this server, a sentence each."""
-        address = [] if self._mount is None else self._mount.notes
-        return self.participants.notes + address + _notes_of_culling(self.serverapp)
+        culling = _notes_of_culling(self.serverapp)
+        return self.participants.notes + self._notes_of_address() + culling
+
+    def _notes_of_address(self) -> list[str]:
+        return [] if self._mount is None else self._mount.notes
 
     def _note_activity(self, kernel: str) -> None:
         """Prevent *kernel* from being culled: participants use it, though no cell runs."""

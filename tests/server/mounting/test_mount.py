@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.components.nats_server import NatsServer, own_nats_server
+from tests.running import until
 from tests.server.labs import LOGIN, Lab
-from tests.server.worlds import until
+from uproot_nb import Page, Run, serve
 from uproot_nb.bridge.discovery import find_server
 from uproot_nb.bridge.messages import SiteMoved
+
+__all__ = ["own_nats_server"]
 
 pytestmark = pytest.mark.asyncio
 
@@ -81,6 +86,38 @@ async def test_links_carry_the_address_of_the_researchers_browser(hub: Start) ->
     later = await lab.serve()
     assert later.welcome.url == PUBLIC + MOUNT
     assert not [one for one in later.welcome.notes if "No browser" in one]
+
+
+async def test_links_of_a_run_at_a_broker_follow_the_researchers_browser(
+    hub: Start, own_nats_server: NatsServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = await hub(bridge=own_nats_server.url)
+    own = {"bridge": own_nats_server.url, "embedded": None}
+    run = await asyncio.to_thread(_served, **own)
+    given = await asyncio.to_thread(_served, name="given", public_url=PUBLIC, **own)
+    assert run.url == lab.extension.participants.url
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).count("No browser has opened") == 1
+    await lab.fetch(STATUS, headers={**LOGIN, **BROWSER})
+    await until(lambda: run.url == PUBLIC + MOUNT)
+    assert run.link(run.players[0]).startswith(PUBLIC + MOUNT)
+    assert given.url == f"{PUBLIC}/"
+    channel = run._runtime._channel
+    own_nats_server.kill()
+    await until(lambda: run._runtime._channel is None)
+    own_nats_server.start()
+    await until(lambda: run._runtime._channel not in (None, channel))
+    assert run.url == PUBLIC + MOUNT
+    for one in (run, given):
+        await asyncio.to_thread(one.close)
+
+
+class Hello(Page):
+    """A page."""
+
+
+def _served(**options: Any) -> Run:
+    return serve([Hello], players=1, db=":memory:", namespace={}, **options)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,8 @@ class Broker:
         """Send what was published, and disconnect. Idempotent."""
         self.on_change = lambda connected: None
         if not self._client.is_closed:
-            with contextlib.suppress(OSError, TimeoutError):
+            # nats-py may wait for a connection for which a task that it has cancelled waited, too.
+            with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
                 await self._client.close()
             _obey_cancellation()
 

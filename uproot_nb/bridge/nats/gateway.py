@@ -43,6 +43,7 @@ class GatewayKernels:
         find_rival: returns the file from which another kernel serves a kernel's session, or "".
         url: returns the root of participants' links.
         sessions: patterns of the names of the sessions to serve, such as "pilot-*"; all without.
+        notes: returns sentences for researchers about that root.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class GatewayKernels:
         find_rival: Callable[[Hello], str],
         url: Callable[[], str],
         sessions: Sequence[str] = (),
+        notes: Callable[[], list[str]] = list,
     ) -> None:
-        self._broker, self._family, self._url = broker, family, url
+        self._broker, self._family, self._url, self._notes = broker, family, url, notes
         self._accept, self._find_rival = accept, find_rival
         self._patterns = tuple(sessions)
         self._subjects = Subjects(broker.address.prefix)
@@ -109,7 +111,7 @@ class GatewayKernels:
             channel.close()
             asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._forget, kernel, channel)
             return
-        channel.send(Welcome(self._url(), VERSION))
+        channel.send(Welcome(self._url(), VERSION, self._notes()))
         receive, gone = self._accept(channel, hello)
         channel.open(receive, partial(self._lost, kernel, gone))
         if messages[1:]:

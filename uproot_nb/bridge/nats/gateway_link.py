@@ -28,12 +28,10 @@ class GatewayLink:
 
     Attributes:
         family: the upper bits of the numbers of its sockets, calls and requests.
-        url: where participants reach it.
     """
 
     def __init__(self, channel: NatsChannel, family: int) -> None:
         self.channel, self.family = channel, family
-        self.url = ""
         self.admitted = False
         """Whether the gateway has let us in."""
         self.charges = Charges()

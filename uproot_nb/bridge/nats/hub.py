@@ -43,6 +43,7 @@ from uproot_nb.bridge.messages import (
     RoomWaiting,
     ServeFiles,
     SetState,
+    SiteMoved,
     StewardNews,
     Welcome,
 )
@@ -50,6 +51,7 @@ from uproot_nb.bridge.nats.broker import Broker
 from uproot_nb.bridge.nats.envelopes import Envelope
 from uproot_nb.bridge.nats.gateway_link import MANY, GatewayLink
 from uproot_nb.bridge.nats.incoming_files import PREFIX, IncomingFiles
+from uproot_nb.bridge.nats.learned_site import LearnedSite
 from uproot_nb.bridge.nats.nats_channel import (
     SILENCE_SECONDS,
     Inbox,
@@ -71,7 +73,7 @@ _MOST_LABELS = 200
 class GatewayHub:
     """Sends each gateway what its participants need, and receives from all.
 
-        hub = GatewayHub(broker, hello, receive, gone)
+        hub = GatewayHub(broker, hello, "market", receive, gone, LearnedSite())
         await hub.start()
         hub.send(OpenSession(...))        # also for gateways that start later
         await hub.close_all()
@@ -82,12 +84,19 @@ class GatewayHub:
     Args:
         hello: who this kernel is, and the session that it serves.
         name: the session's name, which gateways may go by.
+        site: the root of participants' links, which gateways may know.
     """
 
     def __init__(
-        self, broker: Broker, hello: Hello, name: str, receive: Receive, gone: Gone
+        self,
+        broker: Broker,
+        hello: Hello,
+        name: str,
+        receive: Receive,
+        gone: Gone,
+        site: LearnedSite,
     ) -> None:
-        self._broker, self._hello, self._name = broker, hello, name
+        self._broker, self._hello, self._name, self._site = broker, hello, name, site
         self._receive, self._gone = receive, gone
         self._subjects = Subjects(broker.address.prefix)
         self._id = new_id()
@@ -102,7 +111,7 @@ class GatewayHub:
         self._arrival = asyncio.Event()
         self.show: Callable[[str], None] = lambda text: None
         """Shows a sentence to the researcher."""
-        self.refused: Refusal | None = None
+        self._refused: Refusal | None = None
         """Why the last gateway has refused this kernel."""
         self.closed = False
         to_one: Callable[[Any], None] = self._send_to_one
@@ -138,17 +147,13 @@ class GatewayHub:
         await self._broker.subscribe(self._subjects.kernels, lambda data: self._announce())
         self._beat()
 
-    async def meet(self) -> str:
-        """Wait for the first gateway; return where participants reach it, or "" if it refuses us.
-
-        `refused` has its reason.
-        """
+    async def meet(self) -> Refusal | None:
+        """Wait until a gateway lets us in; return why the last one did not, if that comes first."""
         while True:
-            admitted = next(iter(self._admitted()), None)
-            if admitted is not None:
-                return admitted.url
-            if self.refused is not None:
-                return ""
+            if any(self._admitted()):
+                return None
+            if self._refused is not None:
+                return self._refused
             self._arrival.clear()
             await self._arrival.wait()
 
@@ -219,6 +224,8 @@ class GatewayHub:
             messages = self._greet(link, messages)
         for message in messages:
             link.note(message)
+            if isinstance(message, SiteMoved):
+                self._learn_site(link, message.url)
             if len(self._links) > 1:
                 self._charge_elsewhere(link, message)
         passed = [self._summed(message) for message in messages if self._may_pass(message)]
@@ -234,15 +241,23 @@ class GatewayHub:
     def _greet(self, link: GatewayLink, messages: list[BridgeMessage]) -> list[BridgeMessage]:
         """Read the gateway's answer to our greeting; return the messages after it."""
         match messages[:1]:
-            case [Welcome(url=url)]:
-                link.url, link.admitted, self.refused = url, True, None
+            case [Welcome() as welcome]:
+                link.admitted, self._refused = True, None
+                self._learn_site(link, welcome.url)
+                for note in welcome.notes if link.family == self._site.family else ():
+                    self.show(note)
                 for message in self._offer.messages():
                     link.channel.send(message)
                 self._arrival.set()
             case [Refusal() as refusal]:
-                self.refused = refusal
+                self._refused = refusal
                 self._arrival.set()
         return messages[1:] if link.admitted else []
+
+    def _learn_site(self, link: GatewayLink, url: str) -> None:
+        """Let the run know if its links begin in another way now."""
+        if self._site.learn(link.family, url):
+            self._receive([SiteMoved(url)])
 
     def _may_pass(self, message: BridgeMessage) -> bool:
         """Deal with what is not for the run; return whether *message* is."""
@@ -251,7 +266,7 @@ class GatewayHub:
             take(message)
             return False
         if not isinstance(message, HttpRequest):
-            return True
+            return not isinstance(message, SiteMoved)
         if message.action == "answer":
             stored = self._answers.take(message.player, message.path)
             self._answer(message, stored or HttpReply(message.request, 404, [], b""))

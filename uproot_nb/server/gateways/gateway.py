@@ -35,12 +35,18 @@ class Gateway:
 
     Args:
         sessions: patterns of the names of the sessions to serve; all without.
+        notes: returns sentences for researchers about the server's address.
     """
 
     def __init__(
-        self, server: ParticipantServer, address: BrokerAddress, sessions: Sequence[str] = ()
+        self,
+        server: ParticipantServer,
+        address: BrokerAddress,
+        sessions: Sequence[str] = (),
+        notes: Callable[[], list[str]] = list,
     ) -> None:
-        self._server, self._address, self._sessions = server, address, sessions
+        self._server, self._address = server, address
+        self._sessions, self._notes = sessions, notes
         self._kernels: GatewayKernels | None = None
 
     def condition(self) -> Condition:
@@ -84,7 +90,7 @@ class Gateway:
         server = self._server
         self._kernels = GatewayKernels(
             broker, server.family, self._attach, server.find_rival, lambda: server.url,
-            self._sessions,
+            self._sessions, self._notes,
         )  # fmt: skip
         await self._kernels.start()
 
