@@ -112,7 +112,7 @@ async def test_the_status_page_needs_a_login_and_shows_no_secret(start: Start) -
     told = msgspec.json.decode(page.body)
     (session,) = told["sessions"]
     assert (session["name"], session["state"]) == ("market", "running")
-    assert (session["players"], session["sockets"]) == (2, 1)
+    assert (session["players"], session["participants"], session["sockets"]) == (2, 1, 1)
     assert (told["kernels"], told["connections"], told["refusals"]) == (1, 1, {})
     assert told["memory_bytes"] > 1_000_000
 

@@ -12,8 +12,8 @@ __all__ = [
     "BEGIN", "Backlog", "COOKIE", "Charge", "CloseRoom", "CloseSession", "CloseSocket",
     "CommitTimes", "FAMILY_BITS", "FilePiece", "FileWanted", "FromKernel",
     "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse",
-    "NO_ANSWER", "OpenRoom", "OpenSession", "PageReport", "PartsWanted", "Push", "Refusal",
-    "Reply", "Role", "RoomNews",
+    "NO_ANSWER", "OpenRoom", "OpenSession", "PageReport", "PartsWanted", "Presence", "Push",
+    "Refusal", "Reply", "Role", "RoomNews",
     "RoomShared", "RoomWaiting", "ScriptError", "ServeFiles", "SetState", "SiteMoved",
     "SocketClosed", "SocketOpened", "StewardClosed", "StewardMessage", "StewardNews",
     "StewardOpened", "StewardRequest", "TakenOver", "VERSION", "Welcome",
@@ -268,6 +268,15 @@ class Charge(BridgeMessage, frozen=True):
     session: str
     player: str
     calls: int
+
+
+class Presence(BridgeMessage, frozen=True):
+    """How many participants and sockets are connected at all gateways of a session together."""
+
+    session: str
+    participants: int
+    sockets: int
+    gateways: int
 
 
 class FileWanted(BridgeMessage, frozen=True):
@@ -550,7 +559,7 @@ FromKernel = (
     Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
     | CloseSocket | HttpReply | HttpPart | OpenRoom | CloseRoom | RoomNews | ServeFiles
     | StewardNews | Audience | AudiencePush | FileWanted | Charge | CommitTimes | AppFileFound
-    | AppPiece
+    | AppPiece | Presence
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | PartsWanted | Invoke | SocketOpened | SocketClosed | Misuse

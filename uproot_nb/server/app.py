@@ -29,9 +29,10 @@ from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.settings import ServerSettings
 from uproot_nb.server.site import check_path
-from uproot_nb.server.status import StatusData, StatusPage, describe
+from uproot_nb.server.status import describe
 from uproot_nb.server.steward.handlers import steward_routes
 from uproot_nb.server.steward.jupyter_access import join_jupyter
+from uproot_nb.server.steward.status_address import StatusAddress
 
 __all__ = ["UprootNB"]
 
@@ -230,13 +231,12 @@ class UprootNB(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the status page, the monitor and the API, and the mount if it is configured."""
-        shared = {"describe": lambda: describe(self.participants)}
-        self.handlers.append((r"uproot_nb/status", StatusPage, shared))
-        self.handlers.append((r"uproot_nb/status\.json", StatusData, shared))
         if self.metrics:
             registry = make_registry(self.participants.health, self.participants)
             self.handlers.append((r"uproot_nb/metrics", MetricsPage, {"registry": registry}))
         parts = self.participants.steward_parts()
+        shown = {"parts": parts, "describe": lambda: describe(self.participants)}
+        self.handlers.append((r"uproot_nb/status((?:\.json)?)", join_jupyter(StatusAddress), shown))
         self.handlers.extend(steward_routes("uproot_nb/", join_jupyter, parts))
         if self.mount:
             self.handlers.extend(open_to_all(self.participants.routes(MOUNT, sandboxed=True)))

@@ -34,6 +34,7 @@ from uproot_nb.bridge.messages import (
     OpenRoom,
     OpenSession,
     PartsWanted,
+    Presence,
     Push,
     Reply,
     RoomNews,
@@ -171,6 +172,7 @@ class KernelLink:
             ServeFiles: self._serve_files,
             AppFileFound: self.files.take,
             AppPiece: self.files.take,
+            Presence: self._note_presence,
             StewardNews: self._steward_news,
             CommitTimes: self._commit_times,
         }
@@ -493,6 +495,11 @@ class KernelLink:
         if expected.count:
             for token in tokens:
                 expected.arrived(digest(token))
+
+    def _note_presence(self, message: Presence) -> None:
+        session = self.sessions.get(message.session)
+        if session is not None:
+            session.presence = message
 
     def _set_state(self, message: SetState) -> None:
         session = self.sessions.get(message.session)

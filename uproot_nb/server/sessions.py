@@ -16,6 +16,7 @@ from uproot_nb.bridge.messages import (
     HttpReply,
     HttpRequest,
     OpenSession,
+    Presence,
     StewardRequest,
 )
 from uproot_nb.server.answer_bodies import AnswerBody
@@ -121,6 +122,8 @@ class ServedSession:
         """Which writer of its database serves it; later ones have higher numbers."""
         self.join_secret = b""
         self.players: dict[str, ServedPlayer] = {}
+        self.presence: Presence | None = None
+        """Who is connected at all gateways; None if this server is the only one."""
         self.places = 0
         """How many places there have been."""
         self.link: Link | None = None
@@ -174,7 +177,7 @@ class ServedSession:
 
     def serve_by(self, link: Link | None) -> None:
         """Let *link* serve the session from now on."""
-        self.link, self.silent = link, False
+        self.link, self.silent, self.presence = link, False, None
         self.pressure.stuck = link is not None and link.full
         if link is not None:
             self._changed.set()

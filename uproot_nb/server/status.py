@@ -1,21 +1,18 @@
-"""StatusPage: the participant server's state for researchers, without tokens and links."""
+"""A participant server's state for researchers, without tokens and links."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from jupyter_server.base.handlers import JupyterHandler
-from tornado.web import authenticated
-
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.sessions import ServedSession
 
-__all__ = ["StatusData", "StatusPage", "describe"]
+__all__ = ["describe", "status_page"]
 
 _PAGE = Path(__file__).parent / "pages" / "status.html"
 
@@ -24,8 +21,9 @@ def describe(server: ParticipantServer) -> dict[str, Any]:
     """Return the state of *server* as plain values.
 
     Keys: `address`, `connections`, `kernels`, `memory_bytes` (None if unknown), `refusals` (count
-    by kind), `sessions` (per session: name, state, players, sockets, `calls_waiting`,
-    `unacknowledged` sockets, `unsent_bytes`).
+    by kind), `sessions`. Per session: name, state, and players (its places); `participants` who are
+    connected, open `sockets`, and `gateways`, at all gateways of the session together, about a
+    second old; at this server `calls_waiting`, `unacknowledged` sockets, `unsent_bytes`.
     """
     return {
         "address": server.url,
@@ -33,46 +31,28 @@ def describe(server: ParticipantServer) -> dict[str, Any]:
         "kernels": len(server.links),
         "memory_bytes": _memory(),
         "refusals": dict(sorted(server.reports.refusals.counts.items())),
-        "sessions": [
-            {
-                "name": session.name,
-                "state": session.state,
-                "players": len(session.players),
-                "sockets": len(sockets),
-                "calls_waiting": sum(len(socket.unanswered) for socket in sockets),
-                "unacknowledged": sum(socket.acked < socket.written for socket in sockets),
-                "unsent_bytes": sum(socket.unsent for socket in sockets),
-            }
-            for session in server.sessions
-            for sockets in [server.sockets.of_session(session)]
-        ],
+        "sessions": [_describe_session(server, session) for session in server.sessions],
     }
 
 
-class _Researcher(JupyterHandler):
-    """A handler for people who are logged in to Jupyter."""
-
-    def initialize(self, describe: Callable[[], dict[str, Any]]) -> None:
-        self.describe = describe
-
-
-class StatusPage(_Researcher):
-    """The page."""
-
-    @authenticated
-    def get(self) -> None:
-        self.finish(_page(self.describe()))
-
-
-class StatusData(_Researcher):
-    """The same as JSON."""
-
-    @authenticated
-    def get(self) -> None:
-        self.finish(self.describe())
+def _describe_session(server: ParticipantServer, session: ServedSession) -> dict[str, Any]:
+    sockets = server.sockets.of_session(session)
+    here, everywhere = server.sockets.by_player(session.key), session.presence
+    return {
+        "name": session.name,
+        "state": session.state,
+        "players": len(session.players),
+        "participants": len(here) if everywhere is None else everywhere.participants,
+        "sockets": len(sockets) if everywhere is None else everywhere.sockets,
+        "gateways": 1 if everywhere is None else everywhere.gateways,
+        "calls_waiting": sum(len(socket.unanswered) for socket in sockets),
+        "unacknowledged": sum(socket.acked < socket.written for socket in sockets),
+        "unsent_bytes": sum(socket.unsent for socket in sockets),
+    }
 
 
-def _page(state: dict[str, Any]) -> str:
+def status_page(state: dict[str, Any]) -> str:
+    """Return what `describe` returns, as a page."""
     memory = state["memory_bytes"]
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         address=escape(state["address"]),
@@ -86,7 +66,7 @@ def _page(state: dict[str, Any]) -> str:
 
 def _rows(rows: Any) -> str:
     cells = ["".join(f"<td>{escape(str(value))}</td>" for value in row) for row in rows]
-    return "\n".join(f"<tr>{row}</tr>" for row in cells) or '<tr><td colspan="7">none</td></tr>'
+    return "\n".join(f"<tr>{row}</tr>" for row in cells) or '<tr><td colspan="9">none</td></tr>'
 
 
 def _memory() -> int | None:

@@ -21,6 +21,7 @@ from uproot_nb.bridge.channel import memory_pair
 from uproot_nb.bridge.messages import VERSION, Hello, OpenSession, TakenOver
 from uproot_nb.errors import SessionElsewhere
 from uproot_nb.server.participants import ParticipantServer
+from uproot_nb.server.status import describe
 
 __all__ = ["nats_server", "own_nats_server"]
 
@@ -366,3 +367,35 @@ async def test_of_two_writers_of_a_database_the_later_one_is_served(
 
         gateway.do(take_turns())
         await until(lambda: heard == [TakenOver("key", "db")])
+
+
+async def test_every_gateways_status_shows_who_is_connected_at_all_of_them(
+    nats_server: NatsServer,
+) -> None:
+    with (
+        LocalGateway(nats_server.port) as first,
+        LocalGateway(nats_server.port) as second,
+        serving(Count, players=3, bridge=nats_server.url, embedded=None) as run,
+    ):
+        paths = [link.split("/", 3)[3] for link in run.links["url"]]
+        async with (
+            Client(second.server.url + paths[0]),  # the same participant in two tabs
+            Client(second.server.url + paths[1]),
+        ):
+            async with Client(first.server.url + paths[0]):
+                await until(lambda: shown(first) == shown(second) == (2, 3, 2))
+                with LocalGateway(nats_server.port) as late:
+                    await until(lambda: shown(late) == shown(first) == (2, 3, 3))
+            await until(lambda: shown(first) == shown(second) == (2, 2, 2))
+            second.cut_off()
+            await until(lambda: shown(first) == (0, 0, 1))
+            await until(lambda: shown(second) == (2, 2, 1))  # what it knows itself
+            second.join_again()
+            await until(lambda: shown(first) == shown(second) == (2, 2, 2))
+
+
+def shown(gateway: LocalGateway) -> tuple[int, int, int] | None:
+    """Return how many participants, sockets and gateways a gateway's status shows."""
+    sessions = describe(gateway.server)["sessions"]
+    names = ("participants", "sockets", "gateways")
+    return tuple(sessions[0][name] for name in names) if sessions else None

@@ -16,7 +16,7 @@ from tornado.httpclient import HTTPClientError, HTTPResponse
 from tornado.websocket import WebSocketClosedError
 
 from tests.server.steward.desks import Desk
-from tests.server.worlds import TOKENS, handshake, until
+from tests.server.worlds import SECRET, TOKENS, handshake, until
 from uproot_nb.bridge.messages import (
     CloseSession,
     CloseSocket,
@@ -40,7 +40,8 @@ STRANGERS = ["", "a-guess", PARTICIPANT]
 PAGES = ["monitor/", "monitor/market/", "monitor/nothing/"]
 API = ["api/v1/sessions", "api/v1/openapi.json", "api/v1/sessions/market/players", "api/v1/nothing"]
 EXPORT = "monitor/market/export/key-0123456789abcdef"
-REST = ["monitor", "monitor/market", EXPORT, "", "nothing", "status"]
+STATUS = ["monitor/~status", "monitor/~status.json"]
+REST = ["monitor", "monitor/market", EXPORT, "", "nothing", "status", *STATUS]
 
 
 @pytest.mark.parametrize("path", PAGES + API + REST)
@@ -586,3 +587,17 @@ async def test_logs_have_no_token(desk: Desk, caplog: pytest.LogCaptureFixture) 
     for secret in (desk.tokens.steward, desk.tokens.viewer, "key-0123456789abcdef", "a-guess"):
         assert secret not in caplog.text
     assert caplog.records
+
+
+@pytest.mark.parametrize("who", ["steward", "viewer", "cookie viewer"])
+async def test_the_servers_status_is_shown_without_secrets(desk: Desk, who: str) -> None:
+    await desk.world.play()
+    page, data = [await desk.ask(path, who) for path in STATUS]
+    assert (page.code, data.code) == (200, 200)
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    assert "<td>market</td>" in page.body.decode()
+    (session,) = json.loads(data.body)["sessions"]
+    assert (session["participants"], session["sockets"], session["gateways"]) == (1, 1, 1)
+    for secret in (*TOKENS, SECRET, "key-market"):
+        assert secret not in (page.body + data.body).decode()
+    assert (await desk.ask(STATUS[1], who, method="HEAD")).body == b""

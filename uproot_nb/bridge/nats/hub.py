@@ -36,6 +36,7 @@ from uproot_nb.bridge.messages import (
     HttpRequest,
     OpenRoom,
     OpenSession,
+    Presence,
     Push,
     Refusal,
     Reply,
@@ -160,6 +161,16 @@ class GatewayHub:
     def _beat(self) -> None:
         self._timers["beacon"] = asyncio.get_running_loop().call_later(_BEACON_SECONDS, self._beat)
         self._announce()
+        self._report_presence()
+
+    def _report_presence(self) -> None:
+        """Let all gateways know who is connected at any of them, if that has changed."""
+        links = list(self._admitted())
+        participants = len(set().union(*(link.players for link in links)))
+        sockets = sum(link.sockets for link in links)
+        news = self._offer.presence(participants, sockets, len(links))
+        if news is not None:
+            self.send(news)
 
     def _announce(self) -> None:
         if self._broker.connected and not self.closed:
@@ -404,4 +415,5 @@ _TO_ALL = (
     CloseRoom,
     RoomNews,
     CommitTimes,
+    Presence,
 )

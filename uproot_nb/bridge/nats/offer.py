@@ -9,6 +9,7 @@ from uproot_nb.bridge.messages import (
     CloseSession,
     OpenRoom,
     OpenSession,
+    Presence,
     ServeFiles,
     SetState,
 )
@@ -27,6 +28,7 @@ class Offer:
         self._session: OpenSession | None = None
         self._rooms: dict[str, OpenRoom] = {}
         self._files: dict[str, ServeFiles] = {}
+        self._presence: list[Presence] = []
 
     def note(self, message: BridgeMessage) -> None:
         """Note what changes for gateways that start later."""
@@ -45,6 +47,8 @@ class Offer:
                 self._rooms.pop(message.name, None)
             case ServeFiles():
                 self._files[message.key] = message
+            case Presence():
+                self._presence = [message]
             case CloseSession():
                 self._session = None
                 self._files.clear()
@@ -53,7 +57,15 @@ class Offer:
         """Return what a gateway is sent first; nothing while no session is open."""
         if self._session is None:
             return []
-        return [self._session, *self._rooms.values(), *self._files.values()]
+        rooms, files = self._rooms.values(), self._files.values()
+        return [self._session, *rooms, *files, *self._presence]
+
+    def presence(self, participants: int, sockets: int, gateways: int) -> Presence | None:
+        """Return the news of who is connected; None if there is none, or no session is open."""
+        if self._session is None:
+            return None
+        news = Presence(self._session.session, participants, sockets, gateways)
+        return None if [news] == self._presence else news
 
 
 def _copy(message: OpenSession, tokens: dict[str, str], state: str) -> OpenSession:

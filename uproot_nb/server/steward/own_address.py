@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.web import Application, RequestHandler
@@ -15,7 +16,9 @@ from uproot_nb.server.listening import BoundedServer, Entrance, bind_port
 from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.redaction import hide_secrets, stop_hiding
 from uproot_nb.server.site import Site
+from uproot_nb.server.status import describe
 from uproot_nb.server.steward.handlers import StewardHandler, steward_routes
+from uproot_nb.server.steward.status_address import StatusAddress
 from uproot_nb.server.steward.token_access import (
     LoginAddress,
     NothingHere,
@@ -101,12 +104,14 @@ class StewardServer:
             return type(f"Own{handler.__name__}", (TokenAccess, handler), {"own": own})
 
         parts = server.steward_parts()
+        shown: dict[str, Any] = {"parts": parts, "describe": lambda: describe(server)}
         prefixes = ["/"] + ([re.escape(f"{self.site.root}/")] if self.site.root else [])
         routes = [
             route
             for prefix in prefixes
             for route in (
                 (rf"{prefix}monitor/~login", join(LoginAddress), {"parts": parts}),
+                (rf"{prefix}monitor/~status((?:\.json)?)", join(StatusAddress), shown),
                 *steward_routes(prefix, join, parts),
             )
         ]
