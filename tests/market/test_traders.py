@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Design, InducedValues, Rules
+from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.simulations.summary import finished_row
 from uproot_nb.market.traders import (
     GD,
     ZIC,
@@ -127,6 +129,51 @@ def test_a_belief_falls_with_an_ask_and_rises_with_a_bid() -> None:
     assert bids[-1] == 1.0
     assert all(0 <= belief <= 1 for belief in (*asks, *bids))
     assert all(a >= b - 1e-9 for a, b in pairwise(asks))
+
+
+def naive_belief(heard: list[Shout], side: str, price: float, highest: float) -> float:
+    """The formulas of the paper again, by counting."""
+
+    def at(where: float) -> float:
+        if where <= 0 or where >= highest:
+            return float((where <= 0) == (side == "sell"))
+        good = bad = 0
+        for one in heard:
+            willing = one.price >= where if side == "sell" else one.price <= where
+            asked = one.price <= where if side == "sell" else one.price >= where
+            good += willing and (one.side != side or one.accepted)
+            bad += asked and one.side == side and not one.accepted
+        return good / (good + bad) if good + bad else 0.5
+
+    known = {0.0, highest, *(float(one.price) for one in heard)}
+    above = min((p for p in known if p >= price), default=highest)
+    below = max((p for p in known if p <= price), default=0.0)
+    if above <= below:
+        return at(below)
+    share = (price - below) / (above - below)
+    return at(below) + (at(above) - at(below)) * (3 - 2 * share) * share * share
+
+
+@given(
+    st.lists(shouts, max_size=30), st.sampled_from(["buy", "sell"]),
+    st.integers(-10, 230) | st.floats(0, 200), st.sampled_from([100.0, 200.0]),
+)  # fmt: skip
+@settings(deadline=None, max_examples=150)
+def test_beliefs_are_those_that_counting_gives(
+    heard: list[Shout], side: Side, price: float, highest: float
+) -> None:
+    trader = GD(memory=40)
+    trader._shouts.extend(heard)
+    assert trader.belief(side, price, highest) == naive_belief(heard, side, price, highest)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_tables_made_of_rows_are_those_made_of_data_frames(kind: str) -> None:
+    made = simulated(kind, periods=2)
+    again = MarketTables("simulation", made.order_events, made.induced_values)
+    for name in made.names:
+        pandas.testing.assert_frame_equal(getattr(made, name), getattr(again, name))
+    assert finished_row(1, made) == finished_row(1, again)
 
 
 def test_a_sniper_waits_for_a_good_deal() -> None:

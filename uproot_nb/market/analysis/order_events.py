@@ -21,6 +21,7 @@ __all__ = [
     "ORDER_EVENTS",
     "bankrupt_row",
     "closing_row",
+    "numbered_events",
     "order_event_rows",
     "order_event_table",
     "refusal_row",
@@ -67,6 +68,18 @@ def refusal_row(
         "side": side, "kind": kind, "price": price, "quantity": quantity, "remaining": None,
         "reason": refusal.code, "trade": None,
     }  # fmt: skip
+
+
+def numbered_events(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in their order with number and price as `order_event_table` has them.
+
+    The tables can be made of these, too, without a DataFrame in between.
+    """
+    made = []
+    for seq, row in enumerate(rows, 1):
+        price = row.get("price")
+        made.append({**row, "seq": seq, "price": None if price is None else float(price)})
+    return made
 
 
 def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:

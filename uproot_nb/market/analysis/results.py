@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from uproot_nb.market.analysis.order_events import numbered_events, order_event_table
 from uproot_nb.market.analysis.tables import (
     book_table,
     mispricing_table,
+    period_rows,
     period_table,
     trade_table,
     trader_table,
 )
+from uproot_nb.market.analysis.values import induced_value_table
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MARKET_TABLES", "MarketTables"]
+__all__ = ["MARKET_TABLES", "MarketTables", "SimulatedMarket"]
 
 MARKET_TABLES = (
     "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
@@ -41,33 +44,47 @@ class MarketTables:
         self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame
     ) -> None:
         self.name = name
-        self.order_events = order_events
-        self.induced_values = induced_values
+        self._recorded: tuple[Any, Any] = order_events, induced_values
+
+    @cached_property
+    def order_events(self) -> pandas.DataFrame:
+        """A row for everything that happened to an order; see `order_event_table`."""
+        return self._recorded[0]
+
+    @cached_property
+    def induced_values(self) -> pandas.DataFrame:
+        """A row per unit: its value or cost; see `InducedValues.frame`."""
+        return self._recorded[1]
+
+    @cached_property
+    def period_rows(self) -> list[dict[str, Any]]:
+        """The rows of `periods` as dicts, which are made faster; what is missing is NaN or None."""
+        return period_rows(*self._recorded)
 
     @cached_property
     def trades(self) -> pandas.DataFrame:
         """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
-        return trade_table(self.order_events, self.induced_values)
+        return trade_table(*self._recorded)
 
     @cached_property
     def book(self) -> pandas.DataFrame:
         """The best bid and ask, spread, midpoint and depth after each event that changed them."""
-        return book_table(self.order_events)
+        return book_table(self._recorded[0])
 
     @cached_property
     def periods(self) -> pandas.DataFrame:
         """A row per period: equilibrium, surplus, efficiency, alpha and the other statistics."""
-        return period_table(self.order_events, self.induced_values)
+        return period_table(*self._recorded)
 
     @cached_property
     def traders(self) -> pandas.DataFrame:
         """A row per period, player and side: units, cash, surplus."""
-        return trader_table(self.order_events, self.induced_values)
+        return trader_table(*self._recorded)
 
     @cached_property
     def mispricing(self) -> pandas.DataFrame:
         """One row: RD, RAD, amplitude, turnover; no row where no asset is traded."""
-        return mispricing_table(self.order_events, self.induced_values)
+        return mispricing_table(*self._recorded)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,3 +94,28 @@ class MarketTables:
 
     def __repr__(self) -> str:
         return f"<MarketTables of '{self.name}': {', '.join(self.names)}>"
+
+
+class SimulatedMarket(MarketTables):
+    """The tables of a simulation, made of plain rows; what nobody asks for is not made.
+
+    Args:
+        rows: as `order_event_rows` makes them, in their order.
+        values: the rows of `induced_values`.
+    """
+
+    def __init__(
+        self, rows: list[dict[str, Any]], values: list[tuple[int, str | None, str, int, float]]
+    ) -> None:
+        self.name = "simulation"
+        self._recorded = numbered_events(rows), values
+
+    @cached_property
+    def order_events(self) -> pandas.DataFrame:
+        """A row for everything that happened to an order; see `order_event_table`."""
+        return order_event_table(self._recorded[0])
+
+    @cached_property
+    def induced_values(self) -> pandas.DataFrame:
+        """A row per unit: its value or cost; see `InducedValues.frame`."""
+        return induced_value_table(self._recorded[1])

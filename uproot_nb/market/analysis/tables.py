@@ -17,12 +17,18 @@ from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.equilibrium import equilibrium
 from uproot_nb.market.analysis.quotes import quotes
-from uproot_nb.market.analysis.units import Units, units_by_period
+from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["book_table", "mispricing_table", "period_table", "trade_table", "trader_table"]
+__all__ = [
+    "Events", "book_table", "mispricing_table", "period_rows", "period_table", "trade_table",
+    "trader_table",
+]  # fmt: skip
+
+Events = "pandas.DataFrame | list[dict[str, Any]]"
+"""The table `order_events`, or its rows as `numbered_events` makes them."""
 
 _NEEDED = (
     "seq", "time", "period", "event", "order", "player", "side", "kind", "price", "quantity",
@@ -31,9 +37,7 @@ _NEEDED = (
 """The columns of `order_events` that the tables follow from."""
 
 
-def trade_table(
-    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
-) -> pandas.DataFrame:
+def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
     """Return the table `trades`, a row per trade, oldest first.
 
     Columns: trade, seq and time (of the taker's fill), period, price (per unit), quantity, buyer,
@@ -44,7 +48,7 @@ def trade_table(
     return _table("trades", _trades(_rows(order_events), units_by_period(induced_values)))
 
 
-def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
+def book_table(order_events: Events) -> pandas.DataFrame:
     """Return the table `book`: the best quotes after each event that changed what stands.
 
     Columns: seq, time, period, bid, ask, spread (ask - bid), midpoint ((bid + ask) / 2), bid_depth
@@ -55,9 +59,7 @@ def book_table(order_events: pandas.DataFrame) -> pandas.DataFrame:
     return _table("book", quotes(_rows(order_events)))
 
 
-def period_table(
-    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
-) -> pandas.DataFrame:
+def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
     """Return the table `periods`, a row per period with its statistics.
 
     Columns: period, trades, volume (units), mean_price (volume-weighted),
@@ -72,22 +74,24 @@ def period_table(
     a cost earns the difference of the prices. Nobody induces values for an asset, so its
     equilibrium and surplus are empty (0 units) or NaN.
     """
+    return _table("periods", period_rows(order_events, induced_values))
+
+
+def period_rows(order_events: Events, induced_values: InducedUnits) -> list[dict[str, Any]]:
+    """Return the rows of `period_table` as dicts; what is missing is NaN or None."""
     units = units_by_period(induced_values)
     events = _rows(order_events)
     trades, books = _by_period(_trades(events, units)), _by_period(quotes(events))
     ends = _ends(events)
     bankrupt = Counter(int(row["period"]) for row in events if row["event"] == "bankrupt")
-    rows = [
+    return [
         _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
         | {"bankruptcies": bankrupt[period]}
         for period in sorted({*units, *ends})
     ]
-    return _table("periods", rows)
 
 
-def trader_table(
-    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
-) -> pandas.DataFrame:
+def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
     """Return the table `traders`, a row per period, player and side.
 
     Columns: period, player, side, units (traded on that side), cash (received less paid on that
@@ -102,9 +106,7 @@ def trader_table(
     return _table("traders", rows)
 
 
-def mispricing_table(
-    order_events: pandas.DataFrame, induced_values: pandas.DataFrame
-) -> pandas.DataFrame:
+def mispricing_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
     """Return the table `mispricing`: one row over all periods, none where no asset is traded.
 
     Columns: periods (that have a fundamental value), traded_periods (those of them with a trade),
@@ -242,8 +244,10 @@ def _by_period(rows: Iterable[dict[str, Any]]) -> defaultdict[int, list[dict[str
     return found
 
 
-def _rows(order_events: pandas.DataFrame) -> list[dict[str, Any]]:
+def _rows(order_events: Events) -> list[dict[str, Any]]:
     """Return what the tables need to know of each event, in their order."""
+    if isinstance(order_events, list):
+        return order_events
     # Column by column: with to_dict("records") this was most of the time that the tables took.
     frame = order_events.sort_values("seq")
     columns = (frame[name].astype(object).tolist() for name in _NEEDED)

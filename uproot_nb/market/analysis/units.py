@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
-__all__ = ["Units", "units_by_period"]
+__all__ = ["InducedUnits", "Units", "units_by_period"]
+
+InducedUnits = "pandas.DataFrame | list[tuple[int, str | None, str, int, float]]"
+"""The table `induced_values`, or its rows."""
 
 
 class Units:
@@ -86,15 +90,18 @@ class Units:
         return self.values.get((player, side), {}).get(unit, math.nan)
 
 
-def units_by_period(induced_values: pandas.DataFrame) -> defaultdict[int, Units]:
+def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
     """Return each period's units, before any trade.
 
     Only the sides "buy" and "sell" are units of demand and supply; the rows "hold" and "dividend"
     describe an asset (see `Dividends.frame`).
     """
     found: defaultdict[int, Units] = defaultdict(Units)
-    columns = (induced_values[name] for name in ("period", "player", "side", "unit", "value"))
-    for period, player, side, unit, value in zip(*columns, strict=True):
+    rows: Iterable[Any] = induced_values
+    if not isinstance(induced_values, list):
+        columns = (induced_values[name] for name in ("period", "player", "side", "unit", "value"))
+        rows = zip(*columns, strict=True)
+    for period, player, side, unit, value in rows:
         units = found[int(period)]
         if side == "hold":
             units.holding, units.outstanding = float(value), int(unit)

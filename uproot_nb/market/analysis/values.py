@@ -75,14 +75,20 @@ class InducedValues:
         Columns: period (int64), player (category), side (category: buy, sell), unit (int64, from 1
         on), value (float64: the buyer's value or the seller's cost).
         """
+        return induced_value_table(self.rows(periods))
+
+    def rows(
+        self, periods: int | Iterable[int] = 1
+    ) -> list[tuple[int, str | None, str, int, float]]:
+        """Return the rows of `frame`: period, player, side, unit, value."""
         numbers = [periods] if isinstance(periods, int) else list(periods)
-        return induced_value_table(
+        return [
             (period, player, side, unit, float(value))
             for period in numbers
             for side, schedules in (("buy", self.values), ("sell", self.costs))
             for player, units in schedules.items()
             for unit, value in enumerate(units, 1)
-        )
+        ]
 
     @classmethod
     def symmetric(

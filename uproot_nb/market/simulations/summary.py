@@ -42,7 +42,10 @@ class MarketRow(NamedTuple):
 
 def finished_row(cell: int, tables: MarketTables) -> MarketRow:
     """Return the row of a market."""
-    periods = {name: tables.periods[name].tolist() for name in tables.periods.columns}
+    rows = tables.period_rows
+    counts = {name: [row[name] for row in rows] for name in ("trades", "volume")}
+    wanted = ("mean_price", *_SUMS, *_MEANS)
+    periods = counts | {name: [_number(row[name]) for row in rows] for name in wanted}
     sums = [math.fsum(periods[name]) for name in _SUMS]
     means = [_mean(periods[name]) for name in _MEANS]
     price = _mean(periods["mean_price"], periods["volume"])
@@ -63,6 +66,11 @@ def summary_table(rows: Iterable[MarketRow]) -> pandas.DataFrame:
     plain = [(row.cell, *row.numbers, row.error, row.message) for row in rows]
     frame = pandas.DataFrame(plain, columns=list(SUMMARY), dtype=object)
     return frame.astype(cast("Any", SUMMARY))
+
+
+def _number(value: float | None) -> float:
+    """Return a number as the table `periods` has it: NaN for None, and no negative zero."""
+    return math.nan if value is None else float(value) + 0.0
 
 
 def _mean(numbers: Sequence[float], weights: Sequence[float] | None = None) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterable
 from random import Random
 
 from uproot_nb.market.orderbook.orders import Side
@@ -44,9 +46,10 @@ class GD:
         sells, limit = view.side == "sell", float(view.limit)
         there = view.bid if sells else view.ask
         best, gain = None, 0.0
+        beliefs = _Beliefs(self._shouts, view.side, float(view.highest))
         for price in self._candidates(view):
             takes = there is not None and abs(price - float(there)) < float(view.tick) / 2
-            belief = 1.0 if takes else self.belief(view.side, price, float(view.highest))
+            belief = 1.0 if takes else beliefs.at(price)
             expected = belief * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
@@ -71,28 +74,7 @@ class GD:
 
     def belief(self, side: Side, price: float, highest: float) -> float:
         """Return the believed probability that a quote of that side at *price* is accepted."""
-        known = sorted({0.0, highest, *(float(one.price) for one in self._shouts)})
-        above = next((p for p in known if p >= price), highest)
-        below = next((p for p in reversed(known) if p <= price), 0.0)
-        high, low = self._at(side, above, highest), self._at(side, below, highest)
-        if above <= below:
-            return low
-        share = (price - below) / (above - below)
-        return low + (high - low) * (3 - 2 * share) * share * share
-
-    def _at(self, side: Side, price: float, highest: float) -> float:
-        if price <= 0 or price >= highest:
-            return float((price <= 0) == (side == "sell"))
-        good = bad = 0
-        for one in self._shouts:
-            heard, own = float(one.price), one.side == side
-            reachable = heard >= price if side == "sell" else heard <= price
-            dearer = heard <= price if side == "sell" else heard >= price
-            if reachable and (not own or one.accepted):
-                good += 1
-            elif own and not one.accepted and dearer:
-                bad += 1
-        return good / (good + bad) if good + bad else 0.5
+        return _Beliefs(self._shouts, side, highest).at(price)
 
     def _candidates(self, view: View) -> list[float]:
         """Return prices on the grid from the limit to the outstanding quotes.
@@ -112,3 +94,56 @@ class GD:
         heard = (math.floor((float(one.price) - low) / tick + 0.5) for one in self._shouts)
         steps.update(place for place in heard if 0 <= place < count)
         return [low + tick * place for place in sorted(steps)]
+
+
+class _Beliefs:
+    """What was heard, sorted once, so that the belief at any price needs no more than a search.
+
+    Args:
+        side: whose quotes the beliefs are about.
+    """
+
+    def __init__(self, shouts: Iterable[Shout], side: Side, highest: float) -> None:
+        good, bad, known = list[float](), list[float](), {0.0, highest}
+        for one in shouts:
+            heard, own = float(one.price), one.side == side
+            known.add(heard)
+            if not own or one.accepted:
+                good.append(heard)
+            else:
+                bad.append(heard)
+        self._good, self._bad, self._known = sorted(good), sorted(bad), sorted(known)
+        self._sells, self._highest = side == "sell", highest
+        self._found: dict[float, float] = {}
+
+    def at(self, price: float) -> float:
+        """Return the belief at a price: a cubic between the nearest prices that were heard."""
+        known = self._known
+        place = bisect_left(known, price)
+        above = known[place] if place < len(known) else self._highest
+        if above == price:
+            return self._heard(price)
+        below = known[place - 1] if place else 0.0
+        high, low = self._heard(above), self._heard(below)
+        if above <= below:
+            return low
+        share = (price - below) / (above - below)
+        return low + (high - low) * (3 - 2 * share) * share * share
+
+    def _heard(self, price: float) -> float:
+        """Return the belief at a price that was heard, or at either end."""
+        belief = self._found.get(price)
+        if belief is None:
+            belief = self._found[price] = self._counted(price)
+        return belief
+
+    def _counted(self, price: float) -> float:
+        if price <= 0 or price >= self._highest:
+            return float((price <= 0) == self._sells)
+        if self._sells:
+            good = len(self._good) - bisect_left(self._good, price)
+            bad = bisect_right(self._bad, price)
+        else:
+            good = bisect_right(self._good, price)
+            bad = len(self._bad) - bisect_left(self._bad, price)
+        return good / (good + bad) if good + bad else 0.5

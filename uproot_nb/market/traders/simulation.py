@@ -8,12 +8,8 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.analysis.order_events import (
-    closing_row,
-    order_event_rows,
-    order_event_table,
-)
-from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.order_events import closing_row, order_event_rows
+from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
@@ -83,8 +79,7 @@ def simulate_market(
             if not one.step(1 - step / steps, begin + step, rows):
                 break
         rows.append(closing_row(float(begin + steps), period))
-    frame = values.frame(range(1, periods + 1))
-    return MarketTables("simulation", order_event_table(rows), frame)
+    return SimulatedMarket(rows, values.rows(range(1, periods + 1)))
 
 
 class _Period:
