@@ -5,6 +5,7 @@ The tables take their types from here; the codebook of an export takes everythin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -186,15 +187,24 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
     known = _categories(values)
     made = {
         name: _category(values[name], known[name]) if dtype == "category"
-        else _unsigned(pandas.Series(values[name], dtype=object).astype(cast("Any", dtype)))
+        else _numbers(values[name], dtype)
         for name, dtype in types_of(table).items()
     }  # fmt: skip
     return pandas.DataFrame(made)
 
 
-def _unsigned(column: pandas.Series[Any]) -> pandas.Series[Any]:
-    """Return numbers without a negative zero, as a loss that rounds to nothing leaves."""
-    return column + 0.0 if column.dtype.kind == "f" else column
+def _numbers(values: list[Any], dtype: str) -> Any:
+    """Return a column; numbers without a negative zero, as a loss that rounds to nothing leaves."""
+    import numpy  # lazy: it comes with pandas
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    if dtype == "float64":
+        known = [math.nan if value is None else value for value in values]
+        return numpy.array(known, dtype=dtype) + 0.0
+    if dtype == "int64":
+        return numpy.array(values, dtype=dtype)
+    made = pandas.Series(values, dtype=object).astype(cast("Any", dtype))
+    return made + 0.0 if made.dtype.kind == "f" else made
 
 
 def _categories(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

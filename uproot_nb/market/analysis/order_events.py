@@ -70,16 +70,16 @@ def refusal_row(
     }  # fmt: skip
 
 
-def numbered_events(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows in their order with number and price as `order_event_table` has them.
+def numbered_events(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give rows, which are in their order, number and price as `order_event_table` has them.
 
-    The tables can be made of these, too, without a DataFrame in between.
+    The tables can be made of these, too, without a DataFrame in between. The rows themselves are
+    changed and returned.
     """
-    made = []
     for seq, row in enumerate(rows, 1):
         price = row.get("price")
-        made.append({**row, "seq": seq, "price": None if price is None else float(price)})
-    return made
+        row["seq"], row["price"] = seq, None if price is None else float(price)
+    return rows
 
 
 def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:

@@ -49,12 +49,14 @@ class MarketTables:
     @cached_property
     def order_events(self) -> pandas.DataFrame:
         """A row for everything that happened to an order; see `order_event_table`."""
-        return self._recorded[0]
+        frame: pandas.DataFrame = self._recorded[0]
+        return frame
 
     @cached_property
     def induced_values(self) -> pandas.DataFrame:
         """A row per unit: its value or cost; see `InducedValues.frame`."""
-        return self._recorded[1]
+        frame: pandas.DataFrame = self._recorded[1]
+        return frame
 
     @cached_property
     def period_rows(self) -> list[dict[str, Any]]:

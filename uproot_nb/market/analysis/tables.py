@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
@@ -27,7 +27,7 @@ __all__ = [
     "trader_table",
 ]  # fmt: skip
 
-Events = "pandas.DataFrame | list[dict[str, Any]]"
+Events: TypeAlias = "pandas.DataFrame | list[dict[str, Any]]"
 """The table `order_events`, or its rows as `numbered_events` makes them."""
 
 _NEEDED = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    pass
+    import pandas
 
 __all__ = ["InducedUnits", "Units", "units_by_period"]
 
-InducedUnits = "pandas.DataFrame | list[tuple[int, str | None, str, int, float]]"
+InducedUnits: TypeAlias = "pandas.DataFrame | list[tuple[int, str | None, str, int, float]]"
 """The table `induced_values`, or its rows."""
 
 

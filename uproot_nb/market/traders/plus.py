@@ -61,7 +61,7 @@ class ZIP:
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
         self._last = view
-        price = self._quoted(view)
+        price = on_grid(self._price(view), view)
         return price if price > 0 else None
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
@@ -69,28 +69,26 @@ class ZIP:
         self._last = known = view or self._last
         if known is None:
             return  # it never had a unit, and has no price to compare
-        own, heard, sells = self._quoted(known), shout.price, known.side == "sell"
+        price = self._price(known)
+        own, heard, sells = on_grid(price, known), shout.price, known.side == "sell"
         better = own <= heard if sells else own >= heard
         if shout.accepted and better:
-            self._move(known, float(heard), up=sells, chance=chance)
+            self._move(known, price, float(heard), up=sells, chance=chance)
         elif view is not None and (not better or own == heard):
             # A trade that was the other side's doing, or a rival's quote that nobody took.
             rival = shout.side == known.side
             if shout.accepted != rival:
-                self._move(known, float(heard), up=not sells, chance=chance)
-
-    def _quoted(self, view: View) -> Price:
-        return on_grid(self._price(view), view)
+                self._move(known, price, float(heard), up=not sells, chance=chance)
 
     def _price(self, view: View) -> float:
         margin = self._margin_of(view)
         return float(view.limit) * (1 + margin if view.side == "sell" else 1 - margin)
 
-    def _move(self, view: View, heard: float, up: bool, chance: Random) -> None:
+    def _move(self, view: View, price: float, heard: float, up: bool, chance: Random) -> None:
         sign = 1 if up else -1
         target = heard * (1 + sign * chance.uniform(0, self._relative))
         target += sign * chance.uniform(0, self._absolute)
-        price, limit, unit = self._price(view), float(view.limit), (view.side, view.unit)
+        limit, unit = float(view.limit), (view.side, view.unit)
         step = self.rate * (target - price)
         gain = self.momentum * self._gains.get(unit, 0.0) + (1 - self.momentum) * step
         self._gains[unit] = gain
