@@ -4,7 +4,7 @@
 # make quick  lint, types and the short tests: before each commit (a minute and a half)
 # make test   everything that is checked before a change is accepted (twenty minutes)
 # make test-lowest   the unit tests with the oldest packages that setup.cfg allows
-# make test-3.13     the unit tests on Python 3.13, where there is one
+# make test-3.13     the short tests on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 # make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200), then
@@ -49,7 +49,7 @@ short: .venv/installed
 docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
-test: lint browser proxy r postgres hub
+test: lint browser proxy r postgres
 	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
 test-all: lint browser proxy r postgres hub
@@ -61,7 +61,7 @@ test-lowest:
 
 test-3.13:
 	bash tools/prepare.sh 3.13
-	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(UNITS)
+	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(QUICK)
 
 mutants: .venv/installed
 	$(BIN)/python tools/mutants.py
