@@ -1,4 +1,4 @@
-"""Backlog: requests that wait because the log is away, and what is bounded meanwhile."""
+"""LogBacklog: requests that wait because the log is away, and what is bounded meanwhile."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uproot_nb.bridge.messages import HttpReply
 from uproot_nb.flow.pause import HOLDING_SECONDS
 from uproot_nb.session.world import World
 
-__all__ = ["Backlog", "take_turn"]
+__all__ = ["LogBacklog", "take_turn"]
 
 
-class Backlog:
+class LogBacklog:
     """Lets requests wait while a database is away, as calls do, so that no memory fills.
 
     if await backlog.leaves_room():

@@ -16,7 +16,7 @@ from uproot_nb.experiment.setup import Setup
 from uproot_nb.flow.api_answers import ApiAnswers
 from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.arrivals import Arrivals
-from uproot_nb.flow.backlog import Backlog, take_turn
+from uproot_nb.flow.backlog import LogBacklog, take_turn
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.hooks import again_while_busy, attempt_for, cause_of
 from uproot_nb.flow.joins import Introduce, Joins
@@ -103,7 +103,7 @@ class Flow:
         self._postponed: dict[Player, int] = {}
         """Players to settle after the pause, and the visit to which they were moved, else 0."""
         self.pause = Pause(world.loop)
-        self._backlog = Backlog(world)
+        self._backlog = LogBacklog(world)
         self.page_reports = PageReports(world, reports)
         self.journeys = Journeys(world, setup)
         self.whereabouts = Whereabouts(world)

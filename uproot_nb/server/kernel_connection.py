@@ -50,7 +50,7 @@ from uproot_nb.server.expected import Expected, room_key
 from uproot_nb.server.gateways.kernel_files import FileQuestions
 from uproot_nb.server.gateways.outgoing_files import OutgoingFiles
 from uproot_nb.server.pressure.owed import Owed
-from uproot_nb.server.pressure.pressure import Share
+from uproot_nb.server.pressure.pressure import Debt
 from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import ServedSession, Sessions, digest
 from uproot_nb.server.sockets import PlayerSocket, PlayerSockets, status_frame
@@ -78,7 +78,7 @@ class _Asked:
     """A request that a kernel has not answered yet; it counts until then, or until it has gone."""
 
     def __init__(
-        self, request: HttpRequest | StewardRequest, session: ServedSession, share: Share
+        self, request: HttpRequest | StewardRequest, session: ServedSession, share: Debt
     ) -> None:
         self.session = session
         self.answer: asyncio.Future[HttpReply | None] = asyncio.get_running_loop().create_future()
@@ -552,7 +552,7 @@ class KernelLink:
                 socket.shut(4404, "session closed")
 
 
-def _share_of(request: HttpRequest | StewardRequest, session: ServedSession) -> Share:
+def _share_of(request: HttpRequest | StewardRequest, session: ServedSession) -> Debt:
     """Return who is charged for a request."""
     if isinstance(request, StewardRequest):
         return session.pressure.stewards

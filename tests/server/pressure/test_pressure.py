@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uproot_nb.server.pressure.pressure import Pressure, Share
+from uproot_nb.server.pressure.pressure import Debt, Pressure
 
 pytestmark = pytest.mark.asyncio
 
@@ -22,7 +22,7 @@ class Shares:
 
     def __init__(self) -> None:
         self.pressure = Pressure(MOST, MOST_OF_ONE)
-        self._shares: dict[str, Share] = {}
+        self._shares: dict[str, Debt] = {}
 
     def __getattr__(self, name: str) -> Any:
         act = getattr(self.pressure, name)
@@ -31,7 +31,7 @@ class Shares:
     def _act(self, act: Any, player: str, *others: Any) -> Any:
         return act(self.of(player), *others)
 
-    def of(self, player: str) -> Share:
+    def of(self, player: str) -> Debt:
         return self._shares.setdefault(player, self.pressure.share())
 
     def stick(self, stuck: bool) -> None:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-__all__ = ["CALL_BYTES", "SMALL_CALL", "Pressure", "Share"]
+__all__ = ["CALL_BYTES", "SMALL_CALL", "Debt", "Pressure"]
 
 CALL_BYTES = 1024
 """Bytes of memory for a call, with up to `SMALL_CALL` bytes of arguments."""
@@ -22,7 +22,7 @@ _CALLS_TO_REQUESTS = 4
 Waiting = OrderedDict[Hashable, Callable[[], None]]
 
 
-class Share:
+class Debt:
     """What one player has unanswered, or all strangers together.
 
     share = pressure.share()
@@ -72,30 +72,30 @@ class Pressure:
         """Bytes from which on a player may perhaps not call: 0 while the kernel reads nothing."""
         self.size = 0
         """Bytes that are unanswered, without those of small calls."""
-        self.strangers = Share(most // 2)
+        self.strangers = Debt(most // 2)
         """Of those who are no players yet."""
-        self.stewards = Share(most)
+        self.stewards = Debt(most)
         """Of those who steer the session."""
-        self.waiting: dict[Hashable, Share] = {}
+        self.waiting: dict[Hashable, Debt] = {}
         """All who wait."""
-        self._line: OrderedDict[Hashable, tuple[Share, Callable[[], None]]] = OrderedDict()
+        self._line: OrderedDict[Hashable, tuple[Debt, Callable[[], None]]] = OrderedDict()
         """Those who wait because of others, first come, first served."""
-        self._freed: dict[Share, int] = {}
+        self._freed: dict[Debt, int] = {}
         """Who has been answered, and how many of theirs are to be let go on, if may be."""
         self._scheduled = self._stuck = False
 
-    def share(self) -> Share:
+    def share(self) -> Debt:
         """Return the share of one more player."""
-        return Share(_CALLS_TO_REQUESTS * self._most_of_one)
+        return Debt(_CALLS_TO_REQUESTS * self._most_of_one)
 
     # ---- counting -------------------------------------------------------------------------
 
-    def add(self, share: Share, size: int) -> None:
+    def add(self, share: Debt, size: int) -> None:
         """Count *size* bytes that are sent to the kernel; more than 0."""
         self._resize(self.size + size)
         share.size += size
 
-    def remove(self, share: Share, size: int) -> None:
+    def remove(self, share: Debt, size: int) -> None:
         """Uncount *size* bytes, which are answered; let those go on who may."""
         self._resize(self.size - size)
         share.size -= size
@@ -105,7 +105,7 @@ class Pressure:
     def _resize(self, size: int) -> None:
         self.size, self.most_calls = size, (self._most - size) // CALL_BYTES
 
-    def free(self, share: Share) -> None:
+    def free(self, share: Debt) -> None:
         """Let those go on who waited for the answer that *share* has got."""
         if share.waiting:
             self._freed[share] = len(share.waiting)
@@ -132,20 +132,20 @@ class Pressure:
         """Whether all players together have too much unanswered."""
         return len(self.calls) >= self.most_calls
 
-    def may_call(self, share: Share) -> bool:
+    def may_call(self, share: Debt) -> bool:
         """Return whether a player may call once more, as far as it is counted in bytes."""
         return self._may(share, self._most_of_one)
 
-    def may_ask(self, share: Share) -> bool:
+    def may_ask(self, share: Debt) -> bool:
         """Return whether a player may ask for one more page."""
         return self._may(share, share.most_asked)
 
-    def _may(self, share: Share, most: int) -> bool:
+    def _may(self, share: Debt, most: int) -> bool:
         if self._stuck:
             return False
         return not share.size or (not self.crowded and share.size < most)
 
-    async def admits(self, share: Share, patience: float) -> bool:
+    async def admits(self, share: Debt, patience: float) -> bool:
         """Wait until `may_ask`; return False if that takes more than *patience* seconds."""
         if self.may_ask(share):
             return True
@@ -157,7 +157,7 @@ class Pressure:
             return False
         return True
 
-    async def _news(self, share: Share) -> None:
+    async def _news(self, share: Debt) -> None:
         news = asyncio.Event()
         self.wait(share, news, news.set)
         try:
@@ -165,7 +165,7 @@ class Pressure:
         finally:
             self.leave(share, news)
 
-    def wait(self, share: Share, who: Hashable, go_on: Callable[[], None]) -> None:
+    def wait(self, share: Debt, who: Hashable, go_on: Callable[[], None]) -> None:
         """Call *go_on* once when the player may go on, perhaps; *who* waits once at a time."""
         if share.waiting is None:
             share.waiting = OrderedDict()
@@ -174,7 +174,7 @@ class Pressure:
         if self._stuck or self.crowded:
             self._line.setdefault(who, (share, go_on))
 
-    def leave(self, share: Share, who: Hashable) -> None:
+    def leave(self, share: Debt, who: Hashable) -> None:
         """Wait no more. Idempotent."""
         self.waiting.pop(who, None)
         self._line.pop(who, None)
@@ -202,7 +202,7 @@ class Pressure:
         if self._freed or (self._line and not self.crowded):
             self._serve_soon()
 
-    def _serve_share(self, share: Share, count: int) -> None:
+    def _serve_share(self, share: Debt, count: int) -> None:
         for _ in range(min(count, _A_TURN)):
             if not share.waiting or not self.may_ask(share):
                 return
