@@ -12,8 +12,8 @@ class LearnedSite:
     """Follows the first gateway's address, which it may have learned only later, as behind a Hub.
 
         site = LearnedSite()
-        site.learn(7, "http://10.0.0.3:8888/")      # False: the first one
-        site.learn(9, "http://10.0.0.4:8888/")      # False: links lead to the first one
+        site.learn(7, "http://one.example.org:8888/")      # False: the first one
+        site.learn(9, "http://two.example.org:8888/")      # False: links lead to the first one
         site.learn(7, "https://hub.example.org/")   # True: links begin in another way now
 
     It outlasts the connection to the broker.
