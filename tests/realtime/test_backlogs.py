@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from tests.running import Browser, Rejected, serving, until
 from uproot_nb import Page, Run, live, move_to_page, notify, send_to
 from uproot_nb.bridge.messages import FAMILY_BITS, Backlog, SocketOpened
+from uproot_nb.errors import LogAway
 from uproot_nb.realtime import delivery
 from uproot_nb.server.sockets import PlayerSocket
 from uproot_nb.session.wire import LARGEST_VALUE, TooLarge
@@ -404,6 +406,38 @@ def test_a_page_loads_anew_when_the_log_cannot_be_read(
             settle(run)
         assert tab.loads_anew
         assert "Input/output error" in run.errors["message"].iloc[-1]
+
+
+def test_a_page_waits_for_a_log_that_is_away_and_misses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that restarts is no reason to load the page anew, and nothing comes twice."""
+    with serving(First, db=tmp_path / "log.sqlite3") as run:
+        run.advance(run.players)
+        settle(run)
+        tab = Tab(run, 0)
+        for number in range(5):
+            send_to(run.players, number)
+    with serving(First, db=tmp_path / "log.sqlite3") as run:
+        log, searches = run._runtime.world.log, itertools.count(1)
+        read = log.read
+
+        def read_or_break(*args: Any, **options: Any) -> Any:
+            breaks = next(searches) < 3
+            for place, event in enumerate(read(*args, **options)):
+                if breaks and place == 2:
+                    raise LogAway("a database", "it restarts")
+                yield event
+
+        monkeypatch.setattr(delivery, "AGAIN_SECONDS", 0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(log, "read", read_or_break)
+            tab.connect(run)
+            settle(run)
+        assert next(searches) == 4
+        assert not tab.loads_anew
+        assert [data for _, data in tab.received] == list(range(5))
+        assert "LogAway" not in run.errors["type"].tolist()
 
 
 def test_a_search_that_fails_leaves_nobody_behind_who_came_meanwhile(

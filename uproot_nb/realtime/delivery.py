@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from uproot_nb.bridge.messages import (
     Push,
     SocketOpened,
 )
-from uproot_nb.errors import BadPage, UprootError, WrongRecipient
+from uproot_nb.errors import BadPage, LogAway, UprootError, WrongRecipient
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import Event
@@ -50,6 +51,8 @@ PART_BYTES = 256 * 1024
 """Bytes of pushes in one part of a backlog."""
 SEARCHED_BYTES = 64 * 1024 * 1024
 """Bytes of pushes that are read from the log at once, for all pages that have missed some."""
+AGAIN_SECONDS = 0.25
+"""How long the log is left alone that could not be read just now."""
 _EVENTS_A_TURN = 500
 _BYTES_A_PUSH = 200
 """Bytes of memory for a push besides its frame."""
@@ -159,6 +162,11 @@ class _Missed:
         """Reload the page instead."""
         self.too_much = True
         self.frames.clear()
+
+    def begin_again(self) -> None:
+        """Forget what an interrupted search has found."""
+        self.frames.clear()
+        self.size, self.too_much = 0, False
 
 
 class Delivery:
@@ -325,6 +333,12 @@ class Delivery:
     async def _answer_by_search(self, missed: list[_Missed]) -> None:
         try:
             await self._search(missed)
+        except LogAway:
+            # A database that is away comes back, and the log says so: pages wait as their calls do.
+            for one in missed:
+                one.begin_again()
+            await asyncio.sleep(AGAIN_SECONDS)
+            return
         except (OSError, SqliteError, UprootError) as error:
             self._world.journal.report(error)
             for one in missed:  # a page that reloads needs nothing from the log
