@@ -97,6 +97,7 @@ def _kill(lab: HostLab, fault: Fault, wait: Callable[[float], object]) -> None:
     [host] = fault.where
     if fault.how == "children":  # what has started them has to see to it
         lab.programs[host].send(signal.SIGKILL, "children")
+        wait(fault.seconds)
         return
     lab.take_away(host, alone=fault.how == "itself")
     wait(fault.seconds)
