@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from nats.aio.transport import TcpTransport
 
 from tests.components.nats_server import NatsServer, nats_server, own_nats_server
 from tests.running import until
@@ -101,3 +102,55 @@ async def test_nobody_answering_and_not_being_admitted_are_told_apart() -> None:
         server.kill()
         with pytest.raises(BrokerSilent, match="No NATS server answers"):
             await connect(server)
+
+
+async def test_what_is_published_together_is_written_once_and_comes_in_order(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = await connect(nats_server), await connect(nats_server)
+    heard: list[bytes] = []
+    for subject in ("together.a", "together.b"):
+        await far.subscribe(subject, heard.append)
+    written: list[list[bytes]] = []
+    write = TcpTransport.writelines
+
+    def note(transport: TcpTransport, parts: list[bytes]) -> None:
+        written.append(list(parts))
+        write(transport, parts)
+
+    monkeypatch.setattr(TcpTransport, "writelines", note)
+    with near.together():
+        for number in range(6):
+            near.publish(f"together.{'ab'[number % 2]}", b"%d" % number)
+        assert written == []
+    assert [len(parts) for parts in written if b"together" in b"".join(parts)] == [6]
+    near.publish("together.a", b"6")
+    await until(lambda: len(heard) == 7)
+    assert heard == [b"%d" % number for number in range(7)]
+    await near.close()
+    await far.close()
+
+
+async def test_a_message_that_cannot_be_read_stops_no_other(nats_server: NatsServer) -> None:
+    near, far = await connect(nats_server), await connect(nats_server)
+    heard: list[bytes] = []
+
+    def listen(data: bytes) -> None:
+        if data == b"bad":
+            raise ValueError(data)
+        heard.append(data)
+
+    await far.subscribe("test.bad", listen)
+
+    def publish_and_fail() -> None:
+        with near.together():
+            near.publish("test.bad", b"bad")
+            near.publish("test.bad", b"good")
+            raise ZeroDivisionError  # what was published before is sent all the same
+
+    with pytest.raises(ZeroDivisionError):
+        publish_and_fail()
+    near.publish("test.bad", b"later")
+    await until(lambda: heard == [b"good", b"later"])
+    await near.close()
+    await far.close()

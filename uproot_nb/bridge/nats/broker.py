@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.bridge.nats.broker_address import BrokerAddress
 from uproot_nb.errors import BrokerRefused, BrokerSilent, UprootError
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
+
+    from uproot_nb.bridge.nats.prompt_client import PromptClient
 
 __all__ = ["Broker", "open_broker"]
 
@@ -39,7 +41,7 @@ class Broker:
     await broker.close()
     """
 
-    def __init__(self, client: Client, address: BrokerAddress) -> None:
+    def __init__(self, client: PromptClient, address: BrokerAddress) -> None:
         from nats import errors  # lazy: an extra
 
         self.address = address
@@ -75,18 +77,26 @@ class Broker:
             coroutine.close()
             _log.error("A message was not sent over NATS: nats-py wanted to wait.")
 
+    def together(self) -> AbstractContextManager[None]:
+        """Send what is published in a block in one piece, at its end."""
+        return self._client.held()
+
     async def subscribe(self, subject: str, listen: Listen) -> None:
         """Let *listen* have what is published to *subject* from now on."""
 
-        async def take(message: Msg) -> None:
+        def take(data: bytes) -> None:
             try:
-                listen(message.data)
+                listen(data)
             except Exception:  # the border around one message: those that follow are read
                 _log.exception("A message over NATS could not be read.")
 
-        await self._client.subscribe(
-            subject, cb=take, pending_msgs_limit=0, pending_bytes_limit=0
+        async def take_message(message: Msg) -> None:
+            take(message.data)
+
+        subscription = await self._client.subscribe(
+            subject, cb=take_message, pending_msgs_limit=0, pending_bytes_limit=0
         )  # the streams' credit bounds what waits
+        self._client.hand_over(subscription, take)
         await self._client.flush()
         _obey_cancellation()
 
@@ -120,13 +130,13 @@ async def open_broker(address: BrokerAddress, name: str = "") -> Broker:
         BrokerRefused: the server does not admit us.
     """
     try:
-        from nats.aio.client import Client  # lazy: an extra
+        from uproot_nb.bridge.nats.prompt_client import PromptClient  # lazy: an extra
     except ImportError as error:
         raise UprootError(
             f"{address.shown} is a NATS server; its client is not installed.\n"
             "Run: pip install 'uproot_nb[nats]'"
         ) from error
-    client = Client()
+    client = PromptClient()
     broker = Broker(client, address)
     try:
         await _connect(client, broker, address, name)
@@ -137,7 +147,7 @@ async def open_broker(address: BrokerAddress, name: str = "") -> Broker:
     return broker
 
 
-async def _connect(client: Client, broker: Broker, address: BrokerAddress, name: str) -> None:
+async def _connect(client: PromptClient, broker: Broker, address: BrokerAddress, name: str) -> None:
     from nats import errors  # lazy: an extra
 
     options: dict[str, Any] = address.options()
@@ -159,7 +169,7 @@ async def _connect(client: Client, broker: Broker, address: BrokerAddress, name:
         raise failure(address.shown, f"{_reason(cause)}.") from error
 
 
-async def _give_up(client: Client) -> None:
+async def _give_up(client: PromptClient) -> None:
     with contextlib.suppress(Exception):  # it was never connected
         await client.close()
 

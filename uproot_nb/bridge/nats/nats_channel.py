@@ -58,7 +58,6 @@ class NatsChannel:
     def __init__(
         self, inbox: Inbox, stream: VirtualStream, peer: str, incoming: Any, clock: float
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._inbox, self._stream, self._peer = inbox, stream, peer
         self._decoder: msgspec.msgpack.Decoder[list[BridgeMessage]]
         self._decoder = msgspec.msgpack.Decoder(list[incoming])
@@ -92,11 +91,12 @@ class NatsChannel:
         if self.closed or not encoded:
             return
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._inbox.flush_soon(self)
         self._outgoing.append(encoded)
         self._outgoing_bytes += len(encoded)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what waits for the end of the turn."""
         outgoing, self._outgoing = self._outgoing, []
         self._outgoing_bytes = 0
         if outgoing and not self._stream_is_over():
@@ -130,7 +130,7 @@ class NatsChannel:
         self._inbox.publish(self._peer, envelope)
 
     async def drain(self, number: int = 0) -> None:
-        self._flush()
+        self.flush()
         if not self.closed:
             await self._room.wait()
 
@@ -138,7 +138,7 @@ class NatsChannel:
         if self.closed:
             return
         self._gone = None
-        self._flush()
+        self.flush()
         if self.closed:  # flushing has shown that the other side is too slow
             return
         self.closed = self._ending = True
@@ -219,6 +219,8 @@ class Inbox:
     ) -> None:
         self._broker, self._opening, self._clock = broker, opening, clock
         self._channels: dict[int, NatsChannel] = {}
+        self._unflushed: list[NatsChannel] = []
+        """The channels that send something in this turn of the loop."""
         self._timer: asyncio.TimerHandle | None = None
         self._looked = self.now = clock()
         """When the inbox was last active (monotonic seconds)."""
@@ -244,6 +246,18 @@ class Inbox:
         channel = NatsChannel(self, stream, peer, incoming, self._clock())
         self._channels[number] = channel
         return channel, number
+
+    def flush_soon(self, channel: NatsChannel) -> None:
+        """Let *channel* send at the end of this turn of the loop, together with the others."""
+        if not self._unflushed:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unflushed.append(channel)
+
+    def _flush(self) -> None:
+        channels, self._unflushed = self._unflushed, []
+        with self._broker.together():
+            for channel in channels:
+                channel.flush()
 
     def publish(self, subject: str, envelope: Envelope) -> None:
         """Send one envelope."""
