@@ -11,7 +11,7 @@ __all__ = [
     "AppPieceWanted", "Audience", "AudiencePush",
     "BEGIN", "Backlog", "COOKIE", "Charge", "CloseRoom", "CloseSession", "CloseSocket",
     "CommitTimes", "FAMILY_BITS", "FilePiece", "FileWanted", "FromKernel",
-    "FromServer", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse",
+    "FromServer", "Gateways", "Hello", "HttpPart", "HttpReply", "HttpRequest", "Invoke", "Misuse",
     "NO_ANSWER", "OpenRoom", "OpenSession", "PageReport", "PartsWanted", "Presence", "Push",
     "Refusal", "Reply", "Role", "RoomNews",
     "RoomShared", "RoomWaiting", "ScriptError", "ServeFiles", "SetState", "SiteMoved",
@@ -277,6 +277,12 @@ class Presence(BridgeMessage, frozen=True):
     participants: int
     sockets: int
     gateways: int
+
+
+class Gateways(BridgeMessage, frozen=True):
+    """So many gateways divide among them what a kernel may have unanswered."""
+
+    count: int
 
 
 class FileWanted(BridgeMessage, frozen=True):
@@ -559,7 +565,7 @@ FromKernel = (
     Hello | OpenSession | AddPlayers | SetState | CloseSession | Reply | Push | Backlog | Action
     | CloseSocket | HttpReply | HttpPart | OpenRoom | CloseRoom | RoomNews | ServeFiles
     | StewardNews | Audience | AudiencePush | FileWanted | Charge | CommitTimes | AppFileFound
-    | AppPiece | Presence
+    | AppPiece | Presence | Gateways
 )  # fmt: skip
 FromServer = (
     Welcome | Refusal | HttpRequest | PartsWanted | Invoke | SocketOpened | SocketClosed | Misuse

@@ -28,6 +28,7 @@ from uproot_nb.bridge.messages import (
     CloseSocket,
     CommitTimes,
     FileWanted,
+    Gateways,
     HttpPart,
     HttpReply,
     HttpRequest,
@@ -141,6 +142,8 @@ class KernelLink:
         """Whether the kernel has left so much unread that nothing more is sent for now."""
         self._unlooked = 0
         """Messages since it was checked how much the kernel has left unread."""
+        self._parts = 1
+        """Among how many servers is divided what the kernel may have unanswered."""
         self._draining: asyncio.Task[None] | None = None
         self._active = False
         self.silent = False
@@ -175,6 +178,7 @@ class KernelLink:
             Presence: self._note_presence,
             StewardNews: self._steward_news,
             CommitTimes: self._commit_times,
+            Gateways: self._divide,
         }
 
     @property
@@ -476,12 +480,18 @@ class KernelLink:
                 other._release(session.key)
         self.sessions[session.key] = session
         session.serve_by(self)
+        session.pressure.divide(self._parts)
         sockets = self._sockets.of_session(session)
         for socket in sockets:
             socket.announce()
         waiting = [invoke for socket in sockets for invoke in socket.unanswered.values()]
         for invoke in sorted(waiting, key=lambda invoke: invoke.call):
             self.send(invoke)
+
+    def _divide(self, message: Gateways) -> None:
+        self._parts = max(1, message.count)
+        for session in self.sessions.values():
+            session.pressure.divide(self._parts)
 
     def _add_players(self, message: AddPlayers) -> None:
         session = self.sessions.get(message.session)

@@ -172,3 +172,32 @@ async def test_whatever_comes_the_count_is_right_and_in_the_end_all_is_sent(
     assert pressure.size == 0
     assert not pressure._line
     assert not pressure.waiting
+
+
+async def test_what_several_servers_let_through_is_as_much_as_one_lets() -> None:
+    parts = [Pressure(8 * MOST, 8 * MOST_OF_ONE) for _ in range(4)]
+    for pressure in parts:
+        pressure.divide(4)
+        ann, strangers = pressure.share(), pressure.strangers
+        while pressure.may_call(ann):
+            pressure.add(ann, 5)
+        while pressure.may_ask(strangers):
+            pressure.add(strangers, 5)
+        assert ann.size == 2 * MOST_OF_ONE
+        assert strangers.size == MOST
+    assert sum(pressure.size for pressure in parts) <= 8 * MOST
+    parts[0].divide(1)
+    assert parts[0].may_call(ann)
+
+
+async def test_those_who_waited_go_on_when_a_server_has_gone() -> None:
+    pressure = Pressure(8 * MOST, 8 * MOST_OF_ONE)
+    pressure.divide(4)
+    ann, went = pressure.share(), list[str]()
+    pressure.add(ann, 2 * MOST_OF_ONE)
+    assert not pressure.may_call(ann)
+    pressure.wait(ann, "socket", lambda: went.append("ann"))
+    pressure.divide(1)
+    pressure.remove(ann, 1)
+    await turns()
+    assert went == ["ann"]

@@ -30,6 +30,7 @@ from uproot_nb.bridge.messages import (
     FilePiece,
     FileWanted,
     FromServer,
+    Gateways,
     Hello,
     HttpPart,
     HttpReply,
@@ -194,7 +195,13 @@ class GatewayHub:
     def _lost(self, link: GatewayLink) -> None:
         if self._links.get(link.family) is link:
             del self._links[link.family]
+            self._divide()
         self._report_left(link)
+
+    def _divide(self) -> None:
+        """Give each gateway its part of what this kernel may have unanswered."""
+        links = list(self._admitted())
+        self._send_encoded(links, Gateways(len(links)))
 
     def _part(self, link: GatewayLink) -> None:
         link.channel.close()
@@ -259,6 +266,7 @@ class GatewayHub:
                     self.show(note)
                 for message in self._offer.messages():
                     link.channel.send(message)
+                self._divide()
                 self._arrival.set()
             case [Refusal() as refusal]:
                 self._refused = refusal

@@ -63,10 +63,11 @@ class Pressure:
     """
 
     def __init__(self, most: int, most_of_one: int) -> None:
+        self._whole, self._parts = (most, most_of_one), 1
         self._most, self._most_of_one = most, most_of_one
         self.calls: dict[int, Any] = {}
         """The socket that waits for the outcome of each call, by the call's number."""
-        self.most_calls = most // CALL_BYTES
+        self.most_calls = -(-most // CALL_BYTES)
         """Calls that may be unanswered beside what is counted in bytes."""
         self.limit = most_of_one
         """Bytes from which on a player may perhaps not call: 0 while the kernel reads nothing."""
@@ -86,7 +87,14 @@ class Pressure:
 
     def share(self) -> Debt:
         """Return the share of one more player."""
-        return Debt(_CALLS_TO_REQUESTS * self._most_of_one)
+        return Debt(_CALLS_TO_REQUESTS * self._whole[1])
+
+    def divide(self, parts: int) -> None:
+        """Let the kernel have only a part unanswered: other servers have the other *parts*."""
+        most, most_of_one = self._whole
+        self._parts, self._most, self._most_of_one = parts, most // parts, most_of_one // parts
+        self.limit = 0 if self._stuck else self._most_of_one
+        self._resize(self.size)
 
     # ---- counting -------------------------------------------------------------------------
 
@@ -103,7 +111,7 @@ class Pressure:
             self.free(share)
 
     def _resize(self, size: int) -> None:
-        self.size, self.most_calls = size, (self._most - size) // CALL_BYTES
+        self.size, self.most_calls = size, -((size - self._most) // CALL_BYTES)
 
     def free(self, share: Debt) -> None:
         """Let those go on who waited for the answer that *share* has got."""
@@ -138,7 +146,7 @@ class Pressure:
 
     def may_ask(self, share: Debt) -> bool:
         """Return whether a player may ask for one more page."""
-        return self._may(share, share.most_asked)
+        return self._may(share, share.most_asked // self._parts)
 
     def _may(self, share: Debt, most: int) -> bool:
         if self._stuck:
