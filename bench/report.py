@@ -141,6 +141,7 @@ _MEASURES: dict[str, str] = {
     "p50 of a bare INSERT": "a bare INSERT, synchronous_commit=on, p50, ms",
     "s to open in PostgreSQL, killed": "resume a million events in PostgreSQL, killed 50,000 after "
     "the last snapshot, s",
+    "processor s to open in PostgreSQL, killed": "… processor time of it, s",
     "s to open in PostgreSQL, ended": "… of a run that had ended, s",
     **{
         f"{what}{job} from {place}": f"a million events from {place}, {_JOBS[job]}{unit}"

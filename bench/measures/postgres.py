@@ -73,6 +73,7 @@ def _measure_opening(home: Path, address: str, events: int, rounds: int, figures
         for which in ("killed", "ended"):
             found = run_program("open_session", home, address, "more")
             figures.add(f"s to open in PostgreSQL, {which}", _OURS, found["seconds"])
+            figures.add(f"processor s to open in PostgreSQL, {which}", _OURS, found["processor"])
 
 
 def _measure_tables(home: Path, address: str, events: int, rounds: int, figures: Figures) -> None:

@@ -32,12 +32,22 @@ class Arena(Page):
 def main(database: str, session: str = "bench") -> None:
     """Print the seconds that `serve` took and the megabytes it added."""
     process = psutil.Process()
-    before, started = process.memory_info().rss, time.perf_counter()
+    before, started, used = process.memory_info().rss, time.perf_counter(), time.process_time()
     run = serve([Arena], name=session, db=database)
     took, after = time.perf_counter() - started, process.memory_info().rss
+    used = time.process_time() - used
     names = len(run.players)
     run.close()
-    print(json.dumps({"seconds": took, "megabytes": (after - before) / 1e6, "players": names}))
+    print(
+        json.dumps(
+            {
+                "seconds": took,
+                "processor": used,
+                "megabytes": (after - before) / 1e6,
+                "players": names,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -231,7 +231,7 @@ def world_of(
 
     def execute_when_let(self: Any, query: Any, *values: Any, **options: Any) -> Any:
         gate, text = getattr(HERE, "gate", None), repr(query)
-        if gate is not None and ("'sessions'" in text or "advisory" in text or "pg_te" in text):
+        if gate is not None and ('"sessions"' in text or "advisory" in text or "pg_te" in text):
             gate.stop_here()
         return execute(self, query, *values, **options)
 

@@ -8,8 +8,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from psycopg.sql import Composed
-
 from uproot_nb.log.arrow_pages import EventArrays, page_of, read_ahead
 from uproot_nb.log.postgres.connections import ReadConnections, TimedConnection, naming_failures
 from uproot_nb.log.postgres.event_pages import Filters
@@ -90,7 +88,7 @@ def _stretches(low: int, high: int) -> Iterator[tuple[int, int]]:
 
 
 def _fetched(
-    connection: TimedConnection, query: Composed, bounds: Sequence[dict[str, Any]]
+    connection: TimedConnection, query: bytes, bounds: Sequence[dict[str, Any]]
 ) -> Iterator[list[bytes]]:
     """Yield the server's row for each page, as it was sent."""
     with connection.cursor(binary=True) as cursor:

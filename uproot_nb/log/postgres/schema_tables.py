@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 __all__ = ["SchemaTables"]
 
@@ -17,15 +17,12 @@ class SchemaTables:
         self.schema = schema
         names = ["sessions", "secrets", "events", "snapshots", "erasures", "layout", "quotas"]
         self._names = {name: Identifier(schema, name) for name in names}
-        self._made: dict[str, Composed] = {}
+        self._made: dict[str, bytes] = {}
 
-    def name(self, table: str) -> Identifier:
-        """Return the name of a table."""
-        return self._names[table]
-
-    def query(self, text: str) -> Composed:
+    def query(self, text: str) -> bytes:
         """Return a statement in which {events} and the like are this schema's tables."""
         made = self._made.get(text)
         if made is None:
-            made = self._made[text] = SQL(text).format(**self._names)
+            # As bytes: psycopg would write a composed statement anew each time.
+            made = self._made[text] = SQL(text).format(**self._names).as_bytes(None)
         return made
