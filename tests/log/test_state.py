@@ -382,6 +382,24 @@ def test_a_snapshot_is_json_that_says_where_it_ends() -> None:
 
 # ---- snapshots stay small ----
 
+
+def test_the_text_of_what_a_snapshot_has_left_to_the_log_is_read_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tables of models read texts, and nobody may have read the value before."""
+    monkeypatch.setattr(state_module, "MOST_ELEMENTS", 3)
+    log, state = MemoryLog(), State(CODEC)
+    log.claim("market")
+    for number in range(1, 9):
+        value = CODEC.encode({"path": [], "values": [number]}) if number > 1 else "[]"
+        kind = "append" if number > 1 else "set"
+        event = Event(number, 0.0, "market", kind, "model/a", "entries", value, "", "", "", "")
+        log.append([event])
+        state.apply(event)
+    loaded = State(CODEC).load(state.dump(), changes_until(log, "market", state.seq))
+    assert loaded.text("model/a", "entries") == "[2,3,4,5,6,7,8]"
+
+
 KEYS = st.sampled_from([("model/a", "entries"), ("model/b", "entries"), ("session", "strokes")])
 
 

@@ -357,7 +357,8 @@ class State:
 
     def text(self, subject: str, name: str) -> str:
         """Return the latest value of a field as JSON; KeyError if it is not set."""
-        return self._text(self.fields[subject][name])
+        stored = self.fields[subject][name]
+        return self._text(stored.fill() if type(stored) is Stored else stored)
 
     # ---- how each kind of event changes the state ----
 
