@@ -31,6 +31,8 @@ run = serve([Hello], players=1, name="study", embedded=True, port=0)
 PAPERMILL = [sys.executable, "-m", "papermill", "notebook.ipynb", "done.ipynb", "-k", "python3"]
 NBCONVERT = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "notebook.ipynb"]
 EXECUTE = [sys.executable, "-m", "jupyter", "execute", "notebook.ipynb"]
+ALL = [NBCONVERT, *(pytest.param(each, marks=pytest.mark.slow) for each in (PAPERMILL, EXECUTE))]
+"""Each brings a kernel of its own: one stands for all in `make test`."""
 
 
 class Hello(Page):
@@ -79,7 +81,7 @@ def last_seq(database: Path) -> int:
     return int(open_log(database, "study").events["seq"].max())
 
 
-@pytest.mark.parametrize("command", [PAPERMILL, NBCONVERT, EXECUTE])
+@pytest.mark.parametrize("command", ALL)
 def test_a_session_that_waits_is_not_taken_over(
     command: list[str], folder: Path, environment: dict[str, str], served_once: Path
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_session_that_waits_is_not_taken_over(
     assert last_seq(served_once) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [PAPERMILL, NBCONVERT])
 def test_a_session_that_is_served_is_not_taken_over(
     command: list[str], folder: Path, environment: dict[str, str]
@@ -111,6 +114,7 @@ def test_a_new_session_is_served_until_the_last_cell(
     assert last_seq(folder / "uproot_nb.sqlite3") > 0
 
 
+@pytest.mark.slow
 def test_who_asks_for_it_goes_on_with_a_session(
     folder: Path, environment: dict[str, str], served_once: Path
 ) -> None:
