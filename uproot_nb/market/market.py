@@ -181,7 +181,8 @@ class Market:
         if self.rules.purse is None:
             return []
         world = world_of(self.model)
-        names = _Purses.of(world).beside(self.model.name, self.model.market)
+        place = {"name": self.name, "title": self.title, "period": self.period}
+        names = _Purses.of(world).beside(self.model.name, place)
         found = (self._tagged(world, name) for name in names)
         return [one for one in found if one is not None and one.rules.purse == self.rules.purse]
 

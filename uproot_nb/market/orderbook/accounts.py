@@ -105,12 +105,14 @@ class Account:
 
     def trade(self, side: Side, ticks: int, quantity: int) -> None:
         """Book a trade."""
-        owed = self.owed
         if side == "buy":
-            self.held_ticks -= self.released_by(min(owed, quantity), 0)
+            if self.held_ticks:
+                self.held_ticks -= self.released_by(min(self.owed, quantity), 0)
             self.earned -= ticks * quantity
             self.bought += quantity
         else:
             self.earned += ticks * quantity
             self.sold += quantity
-            self.held_ticks += ticks * (self.owed - owed)
+            owed = self.sold - self.bought - self.initial_units
+            if owed > 0:
+                self.held_ticks += ticks * min(owed, quantity)

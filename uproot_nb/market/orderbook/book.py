@@ -317,6 +317,9 @@ class Book:
     def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         """Check that a trader has the cash or the units, and may owe what is missing."""
         rules = self.rules
+        needs_units = side == "sell" and not (rules.short_sales and rules.max_short is None)
+        if self._elsewhere is None and not needs_units and not self._has_budget(account):
+            return  # in most markets
         beside = None if self._elsewhere is None else self._elsewhere(account.player)
         has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
         elsewhere = 0 if beside is None else self.grid.affordable(beside)
