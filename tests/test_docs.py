@@ -61,7 +61,15 @@ def marked(fence: Fence) -> bool:
     return any((fence.raises, fence.file, fence.script))
 
 
-@every_page
+LONG = {"simulations"}
+"""Its pools and clusters take minutes."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page.stem in LONG else ()) for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
     page: Path, tmp_path: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:

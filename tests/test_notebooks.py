@@ -32,6 +32,9 @@ ALONE = {"zero_intelligence"}
 """They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+LONG = {"asset_market", "analysis"}
+"""They take a minute to run."""
+
 every_serving_notebook = pytest.mark.parametrize(
     "path", [path for path in NOTEBOOKS if path.stem not in ALONE], ids=lambda path: path.stem
 )
@@ -87,7 +90,15 @@ def test_what_people_write_never_becomes_markup(path: Path) -> None:
         assert door not in text
 
 
-@every_serving_notebook
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in LONG else ())
+        for path in NOTEBOOKS
+        if path.stem not in ALONE
+    ],
+    ids=lambda path: path.stem,
+)
 def test_it_runs_from_top_to_bottom_twice(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jupyter: LiveJupyter
 ) -> None:

@@ -102,7 +102,10 @@ def wrong_form() -> Form:
 
 # ---- looks ----------------------------------------------------------------------------------
 
-WINDOWS = [(360, "light"), (360, "dark"), (1200, "light"), (1200, "dark")]
+WINDOWS = [
+    (360, "light"), (1200, "dark"),
+    *(pytest.param(*window, marks=pytest.mark.slow) for window in ((360, "dark"), (1200, "light"))),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)

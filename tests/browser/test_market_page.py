@@ -379,7 +379,7 @@ def test_a_reload_shows_the_same(run: Run, windows: Any) -> None:
 
 
 def test_two_markets_side_by_side(windows: Any) -> None:
-    """Each with its own book; cash and units are those of each market."""
+    """Each with its own book and units; what is bought in one is paid from the purse of both."""
     with serving(Assets) as run:
         ann, bob = map(windows, links_of(run))
         bob.order("Sell", "40", market=0)
@@ -387,10 +387,11 @@ def test_two_markets_side_by_side(windows: Any) -> None:
         expect(ann.part("Asks", 0)).to_contain_text("40")
         expect(ann.part("Bids", 1)).to_contain_text("30")
         ann.part("Asks", 0).get_by_role("button", name="Buy: 40").click()
-        expect(ann.amount("Cash").first).to_have_text("60")
+        expect(ann.amount("Cash").first).to_have_text("160")
         expect(ann.amount("Units").first).to_have_text("3")
-        expect(ann.amount("Cash").nth(1)).to_have_text("100")
-        ann.order("Buy", "61", market=0)
+        expect(ann.amount("Cash").nth(1)).to_have_text("160")
+        expect(ann.amount("Units").nth(1)).to_have_text("2")
+        ann.order("Buy", "161", market=0)
         expect(ann.page.get_by_role("alert").first).not_to_be_empty()
         assert list(run.market("red").trades["price"]) == [40]
         assert list(run.market("blue").trades["price"]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -635,9 +636,14 @@ def test_every_control_has_a_name_and_every_panel_a_role(page: Page) -> None:
         assert part in snapshot, snapshot
 
 
-@pytest.mark.parametrize("width", [390, 1600])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("role", ["steward", "viewer"])
+VIEWS = list(itertools.product(["steward", "viewer"], ["light", "dark"], [390, 1600]))
+FEW = [("steward", "dark", 390), ("viewer", "light", 1600)]
+
+
+@pytest.mark.parametrize(
+    ("role", "scheme", "width"),
+    [pytest.param(*view, marks=() if view in FEW else pytest.mark.slow) for view in VIEWS],
+)
 def test_axe_finds_nothing_on_any_panel(page: Page, role: str, scheme: Any, width: int) -> None:
     value = json.dumps({"type": "KeyError", "message": "'cash'", "traceback": "File …\nKeyError"})
     failed = [[1, NOW, "player/p01", "Contribute", value, "Contribute.before_next", 1, 1]]

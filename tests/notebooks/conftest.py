@@ -103,7 +103,7 @@ def wire(auction: OpenNotebook) -> Iterator[Wire]:
     wire.close()
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
+@pytest.fixture(scope="module", params=["lab", pytest.param("notebook", marks=pytest.mark.slow)])
 def app(request: pytest.FixtureRequest) -> str:
     """Which of Jupyter's two programs."""
     return str(request.param)

@@ -71,7 +71,13 @@ def test_the_board_can_be_drawn_on_with_the_keyboard(people: list[Participant]) 
     assert other.pushes("Stroke")[0]["points"] == [[500, 375], [520, 375], [540, 375], [540, 395]]
 
 
-@pytest.mark.parametrize("points", [[], [[0, 0]] * 201, [[-1, 0]], [[0, 751]], [[0]], "x", None])
+WRONG = [[], [[0, 0]] * 201, [[-1, 0]], [[0, 751]], [[0]], "x", None]
+
+
+@pytest.mark.parametrize(
+    "points",
+    [WRONG[1], *(pytest.param(each, marks=pytest.mark.slow) for each in WRONG if each != WRONG[1])],
+)
 def test_a_stroke_that_is_none_is_refused(
     board: OpenNotebook, person: Person, points: object
 ) -> None:

@@ -290,6 +290,7 @@ def test_a_saved_notebook_opens_again_with_its_snapshot(
     expect(table).to_contain_text("<i>last</i>")
 
 
+@pytest.mark.slow
 def test_a_million_events_scroll(desk: Callable[..., Desk], app: str) -> None:
     """To both ends, through the middle, and filtered; the page has few rows at any time."""
     if app != "lab":

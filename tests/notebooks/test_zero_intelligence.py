@@ -11,7 +11,10 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).resolve().parent.parent.parent / "notebooks" / "zero_intelligence.ipynb"
-pytestmark = pytest.mark.timeout(900)  # the notebook takes a minute; on a busy machine, several
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.slow,
+]  # the notebook takes a minute; on a busy machine, several
 MARKETS = ["1", "2", "3", "4", "5"]
 ASKED = """
 import json
@@ -33,7 +36,7 @@ WHOLE = 100
 """The notebook's number of seeds."""
 
 
-@pytest.fixture(scope="module", params=[8, pytest.param(WHOLE, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[8, WHOLE])
 def told(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
     """What the notebook has computed with so many seeds, in a fresh kernel as Jupyter does it."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
