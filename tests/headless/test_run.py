@@ -194,7 +194,7 @@ def test_a_killed_kernel_is_followed_by_another(headless: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        (("x = 1\n1 / 0",), "Cell 1 failed: x = 1"),
+        pytest.param(("x = 1\n1 / 0",), "Cell 1 failed: x = 1", marks=pytest.mark.slow),
         (("x = 1",), "No cell of this notebook has called serve()"),
         ((EXPERIMENT, "import os\nraise SystemExit"), "Cell 2 failed"),
     ],
@@ -264,10 +264,15 @@ def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path)
 @pytest.mark.parametrize(
     ("cells", "shown", "words"),
     [
-        (["import time\nprint('waits')\ntime.sleep(60)"], "waits", "Nothing was served."),
         ([EXPERIMENT.replace('name="study"', 'db=":memory:"')], "hello", "Nothing was stored"),
-        ([EXPERIMENT, EXPERIMENT.replace('name="study"', 'name="brief", db=":memory:"')],
-         "Session brief", "in the database, except for brief."),
+        pytest.param(
+            ["import time\nprint('waits')\ntime.sleep(60)"], "waits", "Nothing was served.",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            [EXPERIMENT, EXPERIMENT.replace('name="study"', 'name="brief", db=":memory:"')],
+            "Session brief", "in the database, except for brief.", marks=pytest.mark.slow,
+        ),
     ],
 )  # fmt: skip
 def test_it_does_not_say_that_it_keeps_what_it_does_not(
@@ -301,6 +306,7 @@ print("the new page is there")
 """
 
 
+@pytest.mark.slow
 def test_pages_are_frozen_unless_it_is_told_otherwise(headless: Any) -> None:
     """A cell that redefines one fails, and says which option lets it."""
     run = headless(EXPERIMENT, REDEFINITION)
@@ -318,6 +324,7 @@ def test_it_cannot_be_frozen_and_editable(capsys: pytest.CaptureFixture[str]) ->
     assert "not allowed with" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_name_and_database_and_the_option_of_before(headless: Any, tmp_path: Path) -> None:
     run = headless(
         EXPERIMENT, "print(run.frozen)",

@@ -203,6 +203,7 @@ async def test_one_of_several_standbys_takes_over_and_the_others_wait_on(
         assert waiting.process.poll() is None
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_service_manager_reads_what_a_machine_does(
     lab: Lab, own_nats_server: NatsServer
@@ -219,6 +220,7 @@ async def test_a_service_manager_reads_what_a_machine_does(
         assert "Session market in" in second.text
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_standbys_end_when_the_session_is_closed(
     lab: Lab, own_nats_server: NatsServer, tmp_path: Path
@@ -232,6 +234,7 @@ async def test_standbys_end_when_the_session_is_closed(
         assert "There is nothing to take over" in second.text
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_session_is_not_handed_over_to_nobody(
     lab: Lab, own_nats_server: NatsServer
@@ -250,6 +253,7 @@ async def test_a_session_is_not_handed_over_to_nobody(
         assert await ends(first) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_code_that_runs_is_waited_for(
     lab: Lab, own_nats_server: NatsServer, tmp_path: Path
