@@ -227,7 +227,7 @@ def test_what_was_typed_on_a_page_that_the_researcher_ended_is_in_the_log(
             context.set_offline(False)
         expect(page.get_by_role("heading", name="It is over")).to_be_visible()
         page.wait_for_function("sessionStorage.length === 0")
-        late = run.events[run.events["kind"] == "late"]["value"].tolist()
+        late = run.events.query('kind == "late"')["value"].tolist()
         (value,) = [json.loads(one) if isinstance(one, str) else one for one in late]
         assert (value["form"], value["accepted"]) == ([["word", "half a sen"]], False)
         assert "word" not in player.fields()
@@ -244,7 +244,7 @@ def test_what_a_second_tab_sends_after_the_first_is_in_the_log(context: BrowserC
             tab.get_by_role("button", name="Next").click()
             expect(tab.get_by_role("heading", name="It is over")).to_be_visible()
             tab.wait_for_function("sessionStorage.length === 0")
-        late = run.events[run.events["kind"] == "late"]["value"].tolist()
+        late = run.events.query('kind == "late"')["value"].tolist()
         (value,) = [json.loads(one) if isinstance(one, str) else one for one in late]
         assert (value["form"], value["accepted"]) == (
             [["word", "second"], ["points", "3"]],

@@ -350,7 +350,7 @@ def test_what_was_entered_while_the_connection_was_away_counts_or_is_logged(
         page.evaluate(time_is_up)
         page.evaluate("uproot.inner.link.begin()")
         expect(page.get_by_role("heading", name="It is over")).to_be_visible()
-        late = run.events[run.events["kind"] == "late"]["value"].tolist()
+        late = run.events.query('kind == "late"')["value"].tolist()
         (value,) = [json.loads(one) if isinstance(one, str) else one for one in late]
         assert value["form"] == [["points", "7"]]
         assert value["accepted"] is (away < RETURN_WITHIN)

@@ -124,7 +124,7 @@ def test_an_action_that_cannot_be_done_says_why(
         got, answer = Asking(run).do(action, **arguments)
         assert got == status
         assert says in answer["error"]
-        assert run.events[run.events["kind"] == "intervention"].empty
+        assert run.events.query('kind == "intervention"').empty
 
 
 def test_nobody_is_paid_twice() -> None:
