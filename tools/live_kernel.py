@@ -95,6 +95,11 @@ class Kernel:
 
     # ---- life and death -------------------------------------------------------------------
 
+    def is_busy(self) -> bool:
+        """Return whether Jupyter says that a cell is running."""
+        told = self._jupyter.request("GET", f"api/kernels/{self.identifier}")
+        return bool(told["execution_state"] == "busy")
+
     def interrupt(self) -> None:
         """Interrupt the cell that is running."""
         self._jupyter.request("POST", f"api/kernels/{self.identifier}/interrupt", {})

@@ -63,6 +63,8 @@ async def test_a_kernel_that_does_not_answer_is_given_up_like_one_that_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernels, "_READY_SECONDS", 0.001)
+    (tmp_path / "sitecustomize.py").write_text("import threading\nthreading.Event().wait()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     kernel = make_kernel(tmp_path)
     try:
         with pytest.raises(KernelDied, match="has not answered for"):

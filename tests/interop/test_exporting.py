@@ -261,7 +261,9 @@ def test_f_stays_f_where_the_author_uses_the_underscore(tmp_path: Path) -> None:
 
 
 def test_random_is_random_order(tmp_path: Path) -> None:
-    code = exported(tmp_path, HELLO, "page_order = [Random(Hello, Hello)]")
+    code = exported(
+        tmp_path, "from uproot_nb import Random", HELLO, "page_order = [Random(Hello, Hello)]"
+    )
     assert "page_order = [RandomOrder(Hello, Hello)]" in code
 
 

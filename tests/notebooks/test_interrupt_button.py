@@ -13,12 +13,16 @@ from waiting import wait_until
 from tests.driving.clients import Clients
 
 STUCK = """
+from threading import Event
+
 from uproot_nb import *
+
+looping = Event()
 
 class Stuck(Page):
     @live
     def loop(page, player):
-        player.session.looping = True
+        looping.set()
         while True:
             pass
 
@@ -38,13 +42,18 @@ def kernel(jupyter: LiveJupyter) -> Iterator[Kernel]:
     kernel.shut_down()
 
 
-@pytest.mark.parametrize("cell", ["", "run.session.reached = True"], ids=["idle", "in a cell"])
+CELL = "looping.wait()\nrun.session.reached = True"
+
+
+@pytest.mark.parametrize("cell", ["", CELL], ids=["idle", "in a cell"])
 def test_the_button_ends_a_loop_without_an_end(kernel: Kernel, cell: str) -> None:
     """Also while no cell runs, when ipykernel ignores it, and while a cell waits for the loop."""
     ann, bob = kernel.value("list(run.links['url'])")
     with Clients([ann]) as looping, Clients([bob]) as waiting:
         loop, echo = looping.begin("loop"), waiting.begin("echo", 1)
         begun = kernel.begin(cell) if cell else None
+        if begun is not None:
+            wait_until(kernel.is_busy, 60.0, "the cell to begin")
 
         pressed = 0.0
 
