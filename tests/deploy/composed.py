@@ -18,7 +18,7 @@ from typing import Any, Self
 import psutil
 import yaml
 
-from tests.components.nats_server import _program as nats_program
+from tests.components.nats_server import nats_program
 from tests.components.postgres import PostgresCluster
 from tests.components.proxies import DEPLOY, caddy_authority, program
 from tests.running import until_true

@@ -37,6 +37,13 @@ SCRIPT = (
 )
 
 
+async def _arrivals(run: Run) -> None:
+    """Wait until those whom a cell has moved are on their pages, as between two cells."""
+    for player in run.players:
+        async with run._runtime.flow._turn(player.name):
+            pass
+
+
 class Reader:
     """Runs the fences of a page in order, as a notebook in the folder would.
 
@@ -144,6 +151,9 @@ class Reader:
 
     def _execute(self, fence: Fence, file: str) -> None:
         self._do(partial(exec, compile(fence.text, file, "exec"), vars(self.module)))
+        for serving in [*vars(self.module).get(OPEN_RUNS, {}).values()]:
+            if not serving.run.closed:
+                self._do(partial(serving.run._runtime.wait_for, _arrivals(serving.run)))
 
     def _do(self, act: Callable[[], object]) -> None:
         """Do something in the notebook's thread, and meanwhile what that asks for in this one."""

@@ -44,7 +44,7 @@ def read(uploads: Uploads, body: bytes, kind: str = PARTS, size: int = 7) -> For
 
 def left(uploads: Uploads) -> list[Path]:
     folder = uploads._folder
-    return [] if folder is None else list(folder.iterdir())
+    return [] if folder is None else list(folder.path.iterdir())
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
