@@ -70,6 +70,7 @@ LONG = {"simulations"}
     [pytest.param(page, marks=pytest.mark.slow if page.stem in LONG else ()) for page in PAGES],
     ids=lambda page: page.stem,
 )
+@pytest.mark.flaky(reruns=1)  # as of all that drives a browser
 def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
     page: Path, tmp_path: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
