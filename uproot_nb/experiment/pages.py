@@ -367,10 +367,6 @@ def _is_ours(cls: type[Page]) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _is_hook(name: str, value: Any) -> bool:
-    return name in HOOKS and (name not in ATTRIBUTES or _is_function(value))
-
-
 def _is_function(value: Any) -> bool:
     return inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod))
 

@@ -78,11 +78,6 @@ class WayIn:
         """Return whether the recruiter shows the study to somebody who has not accepted it."""
         return self.recruiter is not None and self.recruiter.preview in query
 
-    @property
-    def recruiter_key(self) -> str:
-        """The recruiter's name; "" without one."""
-        return "" if self.recruiter is None else self.recruiter.key
-
     def dump(self) -> dict[str, Any]:
         """Return the way in as the log stores it; only what differs from the usual."""
         stored: dict[str, Any] = {}

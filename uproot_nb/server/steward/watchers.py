@@ -203,8 +203,3 @@ def _asks_to_interrupt(data: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(message, dict) and message.get("what") == "interrupt"
-
-
-def _mark(key: str) -> str:
-    """Return by what a page tells one session from another; the key does not follow from it."""
-    return blake2b(key.encode(errors="replace"), digest_size=16).hexdigest()
