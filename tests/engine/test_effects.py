@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,9 +213,16 @@ class Done(Page):
 
 
 def everything() -> bytes:
-    """Return what the folder's files have, with the hidden ones and without the log."""
-    files = [one for one in Path.cwd().iterdir() if "sqlite3" not in one.name]
-    return b"".join(one.read_bytes() for one in files)
+    """Return what the folder's files have, with the hidden ones and without the log.
+
+    A journal may be deleted while it is looked for.
+    """
+    content = []
+    for file in Path.cwd().iterdir():
+        if "sqlite3" not in file.name:
+            with suppress(FileNotFoundError):
+                content.append(file.read_bytes())
+    return b"".join(content)
 
 
 @pytest.mark.parametrize("iban", ["a bug", "refused"])

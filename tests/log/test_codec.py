@@ -20,6 +20,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -587,9 +588,13 @@ def test_a_field_that_is_gone_or_has_no_default_leaves_the_value_unresolved() ->
         assert CODEC.encode(back) == changed
 
 
-def test_no_module_is_imported_to_find_a_class() -> None:
-    name = "wave"  # any module that nothing here needs
-    assert name not in sys.modules
+def test_no_module_is_imported_to_find_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "module_that_nobody_imports"
+    (tmp_path / f"{name}.py").write_text("class X: Y = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_spec(name) is not None
     back = CODEC.decode(f'{{"$enum":["{name}","X","Y"]}}')
     assert type(back) is Unresolved
     assert name not in sys.modules

@@ -66,7 +66,8 @@ def over(nats_server: NatsServer) -> dict[str, Any]:
 
 
 async def ask(gateway: LocalGateway, run: Run, link: str, **options: Any) -> HTTPResponse:
-    """Ask one gateway for what a link leads to."""
+    """Ask one gateway, once it has met the kernel, for what a link leads to."""
+    await until(gateway.states)
     url = gateway.server.url + link.removeprefix(run.url)
     return await AsyncHTTPClient().fetch(
         url, raise_error=False, follow_redirects=False, request_timeout=60, **options
@@ -74,8 +75,7 @@ async def ask(gateway: LocalGateway, run: Run, link: str, **options: Any) -> HTT
 
 
 async def begin(gateway: LocalGateway, run: Run, link: str) -> dict[str, Any]:
-    """Begin as a player at a gateway that has met the kernel; return what the page knows."""
-    await until(gateway.states)
+    """Begin as a player at a gateway; return what the page knows."""
     await ask(gateway, run, link, method="POST", body=BEGIN_FORM)
     html = (await ask(gateway, run, link)).body.decode()
     found: dict[str, Any] = json.loads(html.split('id="uproot-page">')[1].split("</script>")[0])

@@ -58,8 +58,16 @@ CREATE TABLE {schema}.quotas(
 );
 INSERT INTO {schema}.layout VALUES ({version})
 """
-_NEEDS_SCHEMA = "SELECT to_regnamespace(%s) IS NULL"
-_NEEDS_TABLES = "SELECT to_regclass(%s) IS NULL"
+# The catalogs themselves: to_regclass would answer from what this connection remembers of them,
+# from before it waited for whoever has created the tables meanwhile.
+_NEEDS_SCHEMA = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)"
+_NEEDS_TABLES = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS relation
+    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+    WHERE namespace.nspname = %s AND relation.relname = 'layout'
+)
+"""
 
 
 def prepare(connection: TimedConnection, tables: SchemaTables, path: str, readonly: bool) -> None:
@@ -95,7 +103,7 @@ def _version(connection: TimedConnection, tables: SchemaTables, path: str) -> in
 
 
 def _is_missing(connection: TimedConnection, tables: SchemaTables) -> bool:
-    return bool(_one(connection, _NEEDS_TABLES, f"{tables.schema}.layout"))
+    return bool(_one(connection, _NEEDS_TABLES, tables.schema))
 
 
 def _create(connection: TimedConnection, tables: SchemaTables, path: str) -> None:
