@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
@@ -249,6 +250,32 @@ async def test_who_has_not_come_yet_finds_the_longer_time_and_again_in_a_rerun()
         await ann.disconnect()
         again = rerun(run, [Free, Task, Thanks], namespace={})
         assert again.same, again.differences
+
+
+class Slow(Page):
+    """Its hook takes a while."""
+
+    timeout = 300
+
+    async def before_always_once(page, player):
+        REACHED.set()
+        await asyncio.to_thread(MAY_GO_ON.wait, 60)
+
+
+REACHED, MAY_GO_ON = threading.Event(), threading.Event()
+
+
+async def test_who_was_moved_by_the_line_before_gets_more_time() -> None:
+    MAY_GO_ON.clear()
+    with serving(Free, Slow) as run, ThreadPoolExecutor() as cell:
+        player = run.players[0]
+        run.advance(player)
+        run.advance(player)
+        extended = cell.submit(run.extend, player, 60)
+        assert await asyncio.to_thread(REACHED.wait, 60)
+        MAY_GO_ON.set()
+        assert await asyncio.wrap_future(extended) == [player]
+        assert player._state.held == 360
 
 
 async def test_whose_time_is_up_has_the_new_seconds_from_now_on() -> None:

@@ -169,6 +169,7 @@ class Interventions:
             UprootError: nobody of them is on a page with a timeout.
         """
         _check_seconds(seconds)
+        self._flow.let_arrive(self._named(players, "extend"))
         with self._world.lock:
             named = self._named(players, "extend")
             timed = Bunch([player for player in named if self._flow.timeouts.has_timeout(player)])

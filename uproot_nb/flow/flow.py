@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,6 +52,9 @@ __all__ = ["Flow", "VisitRequest"]
 
 NEWS_SECONDS = 0.2
 """How long wait pages wait for further news, so that many arrivals make one push."""
+
+ARRIVAL_SECONDS = 5.0
+"""How long a cell waits for players whom the line before has moved."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +349,24 @@ class Flow:
     def follow(self, player: Player) -> None:
         """Let a moved player arrive on the new page, and the browser show it."""
         self._world.loop.call_soon_threadsafe(self._spawn_follow, player, player._state.entered)
+
+    def let_arrive(self, players: Sequence[Player]) -> None:
+        """Wait in a cell until players who were moved just before are on their pages.
+
+        Hooks before a page that take long are not waited for; under the lock, and on the loop,
+        nothing is.
+        """
+        lock, late = self._world.lock, [one for one in players if not self.moves.has_arrived(one)]
+        if late and not lock.owned() and threading.get_ident() != lock.thread_of_steps:
+            arriving = asyncio.run_coroutine_threadsafe(self._turns_end(late), self._world.loop)
+            with suppress(TimeoutError):
+                arriving.result(ARRIVAL_SECONDS)
+            arriving.cancel()
+
+    async def _turns_end(self, players: Sequence[Player]) -> None:
+        for player in players:
+            async with self._turn(player.name):
+                pass
 
     def wake_waiting(self, everybody: bool = False) -> None:
         """Check soon whether waiting players may go on, after a move or dropout.

@@ -93,11 +93,6 @@ class BoundedServer(HTTPServer):
     entrance: Entrance | None = None
     """Without one, everybody is let in."""
 
-    @property
-    def open_connections(self) -> int:
-        """The number of connections that are no WebSockets."""
-        return len(self._connections)
-
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Take a new connection, or close it."""
         peer = str(address[0]) if address else ""
