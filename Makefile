@@ -53,7 +53,7 @@ test: lint browser proxy r postgres
 	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
 test-all: lint browser proxy r postgres hub
-	$(BIN)/python -m pytest $(CROWDED)
+	$(BIN)/python -m pytest $(CROWDED) --hypothesis-profile=thorough
 
 test-lowest:
 	bash tools/prepare.sh lowest

@@ -21,6 +21,7 @@ from traitlets.config import Config
 
 from tests.components.log_places import place  # noqa: F401
 from tests.components.postgres import postgres, postgres_cluster  # noqa: F401
+from tests.examples import THOROUGH, USUAL
 from tests.starting import starts_a_process
 from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.engine.watchdog import Watchdog
@@ -38,8 +39,10 @@ FLAGS = [
 # load. No test checks such an address.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")  # a busy machine is slow, and its code no worse for that
+# No deadlines: a busy machine is slow, and its code no worse for that.
+settings.register_profile(THOROUGH, deadline=None)
+settings.register_profile(USUAL, deadline=None, max_examples=30)
+settings.load_profile(USUAL)
 
 MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a browser's path."
 

@@ -34,6 +34,10 @@ ALONE = {"zero_intelligence"}
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 LONG = {"asset_market", "analysis"}
 """They take a minute to run."""
+PLAYED = {
+    path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("notebooks/test_*")
+}
+"""They are run in JupyterLab, and played, by tests of their own."""
 
 every_serving_notebook = pytest.mark.parametrize(
     "path", [path for path in NOTEBOOKS if path.stem not in ALONE], ids=lambda path: path.stem
@@ -93,7 +97,7 @@ def test_what_people_write_never_becomes_markup(path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, marks=pytest.mark.slow if path.stem in LONG else ())
+        pytest.param(path, marks=pytest.mark.slow if path.stem in LONG | PLAYED else ())
         for path in NOTEBOOKS
         if path.stem not in ALONE
     ],

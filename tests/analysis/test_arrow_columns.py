@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
 from tests.analysis.rounds.people_in import people_in
+from tests.examples import examples
 from uproot_nb.analysis.arrow_columns import field_kinds, float_texts
 from uproot_nb.analysis.arrow_writers import open_arrow_writer
 from uproot_nb.analysis.changes import Changed, Changes, long_columns
@@ -64,7 +65,7 @@ def told(changed: list[Changed]) -> list[Any]:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(STEPS, st.integers(1, 12))
 def test_changes_fields_and_wide_rows_are_those_of_columns(steps: Any, size: int) -> None:
     with Live() as live:

@@ -33,6 +33,7 @@ def run() -> Iterator[Any]:
     run.close()
 
 
+@pytest.mark.slow
 def test_no_method_of_a_table_ends_the_process() -> None:
     command = [sys.executable, "-m", "tests.analysis.every_method"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

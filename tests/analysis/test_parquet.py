@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.analysis import parquet
 from uproot_nb.analysis.json_cells import NOT_FINITE, Column, Columns
 from uproot_nb.analysis.parquet import Parquet
@@ -49,7 +50,7 @@ def held(name: str, cell: str | None) -> Any:
     return None if cell is None else HELD[name](cell)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(SPARSE, st.sampled_from([1, 7, 100]), st.integers(1, 12))
 def test_each_cell_is_in_its_column_and_nothing_anywhere_else(
     rows: list[tuple[str, str | None]], group: int, piece: int

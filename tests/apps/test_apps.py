@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.apps.driving import walking
@@ -31,6 +32,7 @@ def test_opinions_in_two_languages_from_start_to_end(browser: Browser) -> None:
         assert (walk.complaints, list(walk.run.errors["value"])) == ([], [])
 
 
+@pytest.mark.slow
 def test_apps_run_one_after_the_other(browser: Browser) -> None:
     with walking(browser, ["opinions", "dictator"], players=2) as walk:
         walk.until_all_ended()

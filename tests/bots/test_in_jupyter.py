@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from live_jupyter import LiveJupyter
 
 from tests.driving.notebooks import OpenNotebook
@@ -50,6 +51,7 @@ run = serve([Offer, Market, Thanks], players=1, name="restarted")
 """
 
 
+@pytest.mark.slow
 async def test_a_client_goes_on_when_the_kernel_was_killed_and_comes_back(
     jupyter: LiveJupyter,
 ) -> None:

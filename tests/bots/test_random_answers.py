@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.bots.questions import Question
 from uproot_nb.bots.random_answers import answer_at_random
 from uproot_nb.bots.requests import form_body
@@ -123,7 +124,7 @@ def answered(declared: dict[str, Any], seed: int, attempt: int = 0) -> Any:
     return posted
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), fields, min_size=1), st.integers(), wholes)
 def test_what_is_drawn_is_accepted_by_the_server(
     declared: dict[str, Any], seed: int, attempt: int

@@ -182,6 +182,7 @@ def steer_from_another_process(night: Night, steward: Window) -> None:
     expect(row).to_have_attribute("data-is", "")
 
 
+@pytest.mark.slow
 def test_code_without_an_end_is_interrupted_from_the_web_page(night: Night) -> None:
     """The kernel hears nothing meanwhile, so the command itself interrupts it."""
     steward = night.steward()
@@ -205,6 +206,7 @@ def test_code_without_an_end_is_interrupted_from_the_web_page(night: Night) -> N
     assert steward.errors == []
 
 
+@pytest.mark.slow
 def test_a_laptop_that_slept_knows_what_has_happened_and_two_stewards_move_once(
     night: Night,
 ) -> None:

@@ -180,6 +180,7 @@ def robots(lab: Headless) -> Iterator[Robots]:
     robots.close()
 
 
+@pytest.mark.slow
 def test_a_lab_is_watched_and_steered_by_keyboard_alone(
     lab: Headless, opened: Callable[..., Window], robots: Robots
 ) -> None:

@@ -21,7 +21,7 @@ from tornado.websocket import WebSocketClosedError
 from tests.running import Browser, serving
 from uproot_nb import Page, live, notify, open_log, players, rerun
 
-BATCHES = [60, pytest.param(1200, marks=pytest.mark.slow)]
+BATCHES = [20, pytest.param(1200, marks=pytest.mark.slow)]
 """Batches of frames: about twenty seconds, and two minutes."""
 
 KERNEL = """

@@ -413,8 +413,10 @@ def kernel(folder: Path) -> Iterator[tuple[Any, list[str]]]:
 @pytest.mark.parametrize(
     ("method", "outcome"),
     [
-        ("loop", "Interrupted"), ("waiting", "Interrupted"), ("threaded", "Interrupted"),
-        ("again", "done"), ("again_later", "done"),
+        ("threaded", "Interrupted"), ("again", "done"),
+        pytest.param("loop", "Interrupted", marks=pytest.mark.slow),
+        pytest.param("waiting", "Interrupted", marks=pytest.mark.slow),
+        pytest.param("again_later", "done", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 async def test_a_call_that_ran_when_the_kernel_died_is_not_run_again(

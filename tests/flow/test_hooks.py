@@ -7,9 +7,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, plain, serving, until
 from tests.worlds_at_rest import Worlds, loaded, replayed
 from uproot_nb import (
@@ -130,7 +131,7 @@ def change_somehow(data: st.DataObject, player: Player) -> None:
         (target.add if data.draw(st.booleans()) else target.discard)(data.draw(st.integers(0, 3)))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data())
 def test_whatever_a_failed_hook_has_changed_is_as_it_was(data: st.DataObject) -> None:
     """In memory, in the log, and in a snapshot; without a look at the log."""

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from tests.examples import examples
 from uproot_nb.errors import BadField, BadPage, UprootError
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import (
@@ -277,7 +278,7 @@ POSTABLE = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=250)
+@examples(250)
 @given(number=st.integers(0, len(EVERY_FIELD) - 1), texts=st.lists(POSTABLE, max_size=3))
 def test_whatever_is_posted_is_a_storable_answer_or_an_error(number: int, texts: list[str]) -> None:
     field, kind = EVERY_FIELD[number]

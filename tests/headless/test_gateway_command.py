@@ -56,6 +56,7 @@ def test_the_bridge_may_be_given_by_the_environment(
         assert run.url == f"http://127.0.0.1:{gateway.port}/"
 
 
+@pytest.mark.slow
 def test_a_gateway_waits_for_a_broker_that_starts_later() -> None:
     with NatsServer() as broker:
         broker.kill()
@@ -110,6 +111,7 @@ def test_a_gateway_that_cannot_start_says_why(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_gateway_that_is_not_admitted_ends_with_status_2() -> None:
     with NatsServer("authorization { token: right }") as broker:
         command = [sys.executable, "-m", "uproot_nb.cli", "gateway", "--port", "0", "--bridge"]

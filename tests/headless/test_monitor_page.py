@@ -60,6 +60,7 @@ def test_a_link_opens_the_page_and_the_page_outlives_its_kernel(
     assert stranger.url == address
 
 
+@pytest.mark.slow
 def test_who_watches_a_run_that_a_steward_closes_reads_that_it_was_closed(
     run: Headless, browser: Browser
 ) -> None:

@@ -137,6 +137,7 @@ def page(link: str) -> str:
     return html
 
 
+@pytest.mark.slow
 def test_whoever_comes_while_it_starts_waits_for_the_notebook(
     headless: Any, tmp_path: Path
 ) -> None:
@@ -196,7 +197,9 @@ def test_a_killed_kernel_is_followed_by_another(headless: Any, tmp_path: Path) -
     [
         pytest.param(("x = 1\n1 / 0",), "Cell 1 failed: x = 1", marks=pytest.mark.slow),
         (("x = 1",), "No cell of this notebook has called serve()"),
-        ((EXPERIMENT, "import os\nraise SystemExit"), "Cell 2 failed"),
+        pytest.param(
+            (EXPERIMENT, "import os\nraise SystemExit"), "Cell 2 failed", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_fails_ends_it_with_one(headless: Any, cells: tuple[str, ...], words: str) -> None:
@@ -247,6 +250,7 @@ def test_an_option_that_makes_no_sense_is_refused_with_what_may_stand_there(
     assert f"{option}: {text!r}: {advice}" in said
 
 
+@pytest.mark.slow
 def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path) -> None:
     """It says so, and ends by itself once nothing is left."""
     second = EXPERIMENT.replace('"study"', '"second"').replace("run =", "other =")
@@ -288,6 +292,7 @@ def test_it_does_not_say_that_it_keeps_what_it_does_not(
     assert words in run.text
 
 
+@pytest.mark.slow
 def test_a_port_that_somebody_has_is_named(headless: Any) -> None:
     port = free_port()
     first = headless(EXPERIMENT, options=("--port", str(port)))

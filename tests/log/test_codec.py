@@ -27,10 +27,11 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from tests.examples import examples
 from uproot_nb.errors import UnknownPlayer, Unstorable
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
@@ -293,13 +294,13 @@ plain = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(values)
 def test_every_storable_value_comes_back_the_same(value: Any) -> None:
     same_after(value)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(plain)
 def test_plain_values_are_stored_as_the_json_that_they_are(value: Any) -> None:
     same_after(value)
@@ -307,7 +308,7 @@ def test_plain_values_are_stored_as_the_json_that_they_are(value: Any) -> None:
         assert CODEC.encode(value) == orjson.dumps(value).decode()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(plain)
 def test_live_containers_are_stored_as_what_they_are_made_of(value: Any) -> None:
     def track(value: Any) -> Any:
@@ -529,7 +530,7 @@ def knows_nothing(module: str, qualname: str) -> type | None:
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(values)
 def test_values_of_unknown_classes_encode_to_the_text_they_came_from(value: Any) -> None:
     stranger = Codec(knows_nothing)
@@ -655,7 +656,7 @@ TAGS = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.sampled_from(TAGS), json_values)
 def test_damaged_tags_never_raise_and_settle(tag: str, content: Any) -> None:
     text = orjson.dumps({"$" + tag: content}).decode()
@@ -672,7 +673,7 @@ def test_a_time_zone_that_is_none_leaves_the_value_unresolved(zone: str) -> None
     assert CODEC.encode(back) == text
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text() | st.binary().map(lambda data: data.decode("latin1")))
 def test_text_that_is_no_json_is_refused(text: str) -> None:
     ignore_refusal(lambda: CODEC.decode(text))

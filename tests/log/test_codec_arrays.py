@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
+from tests.examples import examples
 from uproot_nb.errors import Unstorable
 from uproot_nb.log.codec import Codec
 
@@ -43,7 +44,7 @@ plain_dtypes = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     plain_dtypes.flatmap(
         lambda dtype: stnp.arrays(dtype, stnp.array_shapes(min_dims=0, min_side=0))
@@ -59,7 +60,7 @@ def test_arrays_of_any_plain_dtype_come_back_the_same(array: np.ndarray[Any, Any
     assert back.flags.owndata or back.base is None
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(plain_dtypes.flatmap(lambda dtype: stnp.arrays(dtype.newbyteorder("="), ())))
 def test_scalars_of_any_plain_dtype_come_back_the_same(array: np.ndarray[Any, Any]) -> None:
     scalar = array[()]

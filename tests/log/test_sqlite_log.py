@@ -278,7 +278,9 @@ for rows in (1, 3, 200, 1, 450) * 10_000:
 """
 
 
-@pytest.mark.parametrize("heard", [1, 2, 17, 60, 150])
+@pytest.mark.parametrize(
+    "heard", [1, 60, *(pytest.param(heard, marks=pytest.mark.slow) for heard in (2, 17, 150))]
+)
 def test_a_killed_writer_loses_nothing_it_acknowledged(
     path: Path, start: Start, heard: int
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Design, InducedValues, Rules
 from uproot_nb.market.analysis.results import MarketTables
@@ -158,7 +159,7 @@ def naive_belief(heard: list[Shout], side: str, price: float, highest: float) ->
     st.lists(shouts, max_size=30), st.sampled_from(["buy", "sell"]),
     st.integers(-10, 230) | st.floats(0, 200), st.sampled_from([100.0, 200.0]),
 )  # fmt: skip
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_beliefs_are_those_that_counting_gives(
     heard: list[Shout], side: Side, price: float, highest: float
 ) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import serving, until, until_true
 from uproot_nb import Page, Run
 from uproot_nb.bridge.messages import (
@@ -359,7 +360,7 @@ def test_whatever_a_viewer_sends_nothing_changes_and_nobody_reads_of_it() -> Non
         until_true(lambda: server.news(7))
         committed = run._runtime.world.journal.committed
 
-        @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+        @examples(150, suppress_health_check=list(HealthCheck))
         @given(st.lists(HOSTILE, min_size=3, max_size=9))
         def send(messages: list[dict[str, Any]]) -> None:
             key = run._runtime.world.key

@@ -105,6 +105,7 @@ def test_a_session_that_is_served_is_not_taken_over(
         run.message(run.players, "Still here.")
 
 
+@pytest.mark.slow
 def test_a_new_session_is_served_until_the_last_cell(
     folder: Path, environment: dict[str, str]
 ) -> None:
@@ -150,6 +151,7 @@ def _answers(port: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_visitor_of_voila_takes_no_session_over(voila: str, served_once: Path) -> None:
     before = last_seq(served_once)
     with urllib.request.urlopen(voila, timeout=120) as answer:

@@ -57,6 +57,7 @@ def test_the_demo_trades_and_ends_by_itself(tmp_path: Path) -> None:
     assert Path(database[1]).stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_demo_in_which_nobody_trades_fails(tmp_path: Path) -> None:
     demo = start("demo.py", tmp_path, "--seconds", "0")
     said, _ = demo.communicate(timeout=120)
@@ -81,6 +82,7 @@ def test_an_interrupted_demo_leaves_no_process_behind(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.slow
 def test_the_lab_prints_the_participants_address(tmp_path: Path) -> None:
     lab = start("lab.py", tmp_path, "--no-browser", f"--folder={tmp_path / 'experiments'}")
     try:

@@ -41,6 +41,7 @@ def test_a_redefined_live_method_answers_the_next_call_without_a_reload(
     assert marked(people) == [True, True]
 
 
+@pytest.mark.slow
 def test_a_method_that_a_cell_adds_can_be_called(
     auction: OpenNotebook, people: list[Participant]
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_redefined_template_is_shown_at_once_to_those_who_are_on_the_page(
     people[0].reads("#profit", "55")
 
 
+@pytest.mark.slow
 def test_a_template_cell_is_shown_at_once(diary: OpenNotebook, person: Person) -> None:
     people = [person(link).arrive() for link in diary.links[:2]]
     people[0].find("#text").fill("kept")
@@ -75,6 +77,7 @@ def test_a_template_cell_is_shown_at_once(diary: OpenNotebook, person: Person) -
     people[1].reads("#draft", "kept")
 
 
+@pytest.mark.slow
 def test_a_cell_with_a_mistake_leaves_the_old_page_in_place(
     auction: OpenNotebook, people: list[Participant]
 ) -> None:
@@ -113,6 +116,7 @@ CORRECTED = STUDY[STUDY.index("class Task") : STUDY.index("class Thanks")].repla
 PLACES = "[[p._state.entered, p._state.deadline, p.position] for p in run.players]"
 
 
+@pytest.mark.slow
 def test_people_keep_what_a_redefinition_says_they_keep_and_a_frozen_page_stays(
     jupyter: LiveJupyter, person: Person
 ) -> None:

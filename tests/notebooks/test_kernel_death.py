@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from live_jupyter import wait_until
 from random_trader import Call, RandomTrader, View
 from robot import Event, Robot
@@ -86,6 +87,7 @@ def test_a_call_in_flight_when_the_kernel_dies_is_answered_after_the_restart(
         assert auction.kernel.value("run.session.offers_made") == 1
 
 
+@pytest.mark.slow
 def test_links_and_data_are_the_same_after_a_restart(auction: OpenNotebook) -> None:
     with Robots(auction.links[:2]) as robots:
         robots.do(robots[0].invoke("post_offer", 40))

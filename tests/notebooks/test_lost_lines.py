@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Route
 
 from tests.driving.notebooks import OpenNotebook
@@ -25,6 +26,7 @@ document.addEventListener("DOMContentLoaded", () => {
 CUT = "Alpine.store('uproot').connected === false"
 
 
+@pytest.mark.slow
 def test_a_push_between_rendering_and_connecting_arrives(
     auction: OpenNotebook, person: Person
 ) -> None:

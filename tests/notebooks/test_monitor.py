@@ -180,6 +180,7 @@ def test_a_session_is_watched_and_steered_while_a_cell_is_busy(
     assert not [link for link in links if link.rstrip("/").rpartition("/")[2] in str(room.save())]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: str) -> None:
     """Nobody takes the last picture of a lab for the lab; its 40 rows need no box that scrolls."""
     room = desk(
@@ -196,6 +197,7 @@ def test_a_kernel_that_was_ended_is_spoken_of(desk: Callable[..., Desk], app: st
     expect(page.get_by_role("button", name="Pause")).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_a_kernel_that_another_program_restarts_is_spoken_of(
     desk: Callable[..., Desk], app: str
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_kernel_that_another_program_restarts_is_spoken_of(
     assert room.errors == []
 
 
+@pytest.mark.slow
 def test_a_kernel_that_stood_still_is_spoken_of_till_it_goes_on(
     desk: Callable[..., Desk], app: str
 ) -> None:
@@ -242,6 +245,7 @@ def test_a_kernel_that_stood_still_is_spoken_of_till_it_goes_on(
     assert room.errors == []
 
 
+@pytest.mark.slow
 def test_below_jupyters_own_address_pages_load_and_calls_work(
     app: str, tmp_path: Path, browser: Browser
 ) -> None:
@@ -264,6 +268,7 @@ def test_below_jupyters_own_address_pages_load_and_calls_work(
         context.close()
 
 
+@pytest.mark.slow
 def test_a_saved_notebook_opens_again_with_its_snapshot(
     desk: Callable[..., Desk], app: str
 ) -> None:

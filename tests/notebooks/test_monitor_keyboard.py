@@ -61,6 +61,7 @@ def lab(name: str) -> str:
     return LAB.replace("NAME", name)
 
 
+@pytest.mark.slow
 def test_shortcuts_of_jupyter_do_not_act_while_the_focus_is_in_the_monitor(
     desk: Callable[..., Desk], app: str
 ) -> None:
@@ -162,6 +163,7 @@ class Results(Page):
 """
 
 
+@pytest.mark.slow
 def test_a_cell_that_redefines_a_page_is_refused_from_freeze_to_thaw(
     desk: Callable[..., Desk], person: Callable[[str], Participant], app: str
 ) -> None:

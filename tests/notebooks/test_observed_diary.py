@@ -29,6 +29,7 @@ def test_the_partner_sees_every_word_and_the_other_pair_nothing(
     assert [one.pushes("Draft") for one in (writer, *others)] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_a_finished_entry_is_in_both_windows(
     diary: OpenNotebook, people: list[Participant]
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_finished_entry_is_in_both_windows(
     assert diary.kernel.value(rows) == [[1, "First entry"]]
 
 
+@pytest.mark.slow
 def test_applause_goes_to_the_default_handler_of_one(people: list[Participant]) -> None:
     writer, partner, *others = people
     partner.find("#applaud").click()
@@ -50,6 +52,7 @@ def test_applause_goes_to_the_default_handler_of_one(people: list[Participant]) 
     assert [one.pushes(None) for one in (partner, *others)] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_what_people_write_is_shown_as_text(people: list[Participant]) -> None:
     writer, partner, *_ = people
     writer.find("#text").fill(MARKUP)
@@ -61,12 +64,14 @@ def test_what_people_write_is_shown_as_text(people: list[Participant]) -> None:
     assert partner.page.evaluate("window.hit === undefined && !document.querySelector('img')")
 
 
+@pytest.mark.slow
 def test_only_the_diarist_writes(people: list[Participant]) -> None:
     writer, partner, *_ = people
     assert partner.refused("write", "Me too") == ["Refused", "Only the diarist can write here."]
     assert writer.pushes("Draft") == []
 
 
+@pytest.mark.slow
 def test_a_page_comes_back_with_what_was_written(people: list[Participant]) -> None:
     writer, partner, *_ = people
     writer.find("#text").fill("Half a sent")

@@ -32,6 +32,7 @@ def test_a_reply_reaches_the_caller_alone(people: list[Participant]) -> None:
     assert seller.results() == other.results() == []
 
 
+@pytest.mark.slow
 def test_a_push_to_all_reaches_the_sender_too(people: list[Participant]) -> None:
     buyer, seller, other = people
     buyer.type("#price", "40")
@@ -41,6 +42,7 @@ def test_a_push_to_all_reaches_the_sender_too(people: list[Participant]) -> None
     assert [len(one.pushes("Book")) for one in people] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_push_to_all_but_the_sender_goes_to_the_default_handler(
     people: list[Participant],
 ) -> None:
@@ -53,6 +55,7 @@ def test_a_push_to_all_but_the_sender_goes_to_the_default_handler(
     buyer.reads("#news", "")
 
 
+@pytest.mark.slow
 def test_a_push_to_one_reaches_nobody_else(people: list[Participant]) -> None:
     buyer, seller, other = people
     buyer.type("#price", "40")
@@ -79,6 +82,7 @@ def test_a_trade_is_shown_to_everybody_and_becomes_a_row(
     ]
 
 
+@pytest.mark.slow
 def test_an_offer_that_crosses_the_book_trades_at_the_standing_price(
     people: list[Participant],
 ) -> None:
@@ -159,6 +163,7 @@ def test_the_page_fits_a_phone(auction: OpenNotebook, person: Person) -> None:
     assert buyer.page.evaluate(wider) is False
 
 
+@pytest.mark.slow
 def test_participants_see_neither_names_nor_values_of_others(people: list[Participant]) -> None:
     buyer, seller, other = people
     buyer.call("post_offer", 40)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.robots import Robots
 from tests.running import Browser
@@ -62,6 +64,7 @@ def test_the_double_auction(open_notebook: Open) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_prisoners_dilemma(open_notebook: Open) -> None:
     dilemma = open_notebook("prisoners_dilemma")
 
@@ -85,6 +88,7 @@ def test_the_prisoners_dilemma(open_notebook: Open) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_public_goods_game(open_notebook: Open) -> None:
     goods = open_notebook("public_goods")
 

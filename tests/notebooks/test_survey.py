@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.browser.axe import violations
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
@@ -60,6 +62,7 @@ def test_every_kind_of_question_in_german(survey: OpenNotebook, person: Person) 
     assert survey.raised == []
 
 
+@pytest.mark.slow
 def test_back_leads_to_the_answers_that_were_given(survey: OpenNotebook, person: Person) -> None:
     bob = person(survey.links[1]).arrive()
     choose_language(bob, "English")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.server.forms import FormReader, Uploads, bare_file_name
 from uproot_nb.server.limits import Limits
 
@@ -229,7 +230,7 @@ def test_a_plain_form_is_read_as_browsers_write_it(
     ),
     size=st.integers(1, 50),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_bytes_break_the_reader_or_leave_a_file(pieces: list[bytes], size: int) -> None:
     uploads = Uploads()
     try:

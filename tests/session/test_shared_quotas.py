@@ -90,7 +90,7 @@ def drawing_elsewhere(place: LogPlace) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("killed_after", [3, 17])
+@pytest.mark.parametrize("killed_after", [3, pytest.param(17, marks=pytest.mark.slow)])
 def test_two_kernels_that_are_killed_deal_each_place_once(
     place: LogPlace, killed_after: int
 ) -> None:

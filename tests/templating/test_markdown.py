@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
 from markupsafe import Markup
 
+from tests.examples import examples
 from uproot_nb.templating.markdown import PARAGRAPH, paragraph, read_prose
 
 CHAT = Markup('<uproot-chat><div role="log"></div></uproot-chat>')
@@ -156,7 +157,7 @@ def test_a_portable_text_needs_no_filter_of_ours() -> None:
 LINES = ["- a", "  - b", "1. c", "| x | y |", "", "text", "> q", "## h", "    code", "```"]
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(
     st.lists(st.sampled_from([*LINES, "IF", "FOR"]), max_size=12), st.randoms(use_true_random=False)
 )

@@ -404,6 +404,7 @@ class TestAsAnAuthor:
         page = fences_of(ROOT / "docs" / "testing.md")
         assert "5 passed" in author({fence.file: fence.text for fence in page if fence.file})
 
+    @pytest.mark.slow
     def test_a_mistake_in_the_experiment_is_shown_by_its_traceback(self, author: Any) -> None:
         experiment = (
             "from uproot_nb import *\n"
@@ -425,6 +426,7 @@ class TestAsAnAuthor:
         assert "ExperimentFailed" in shown
         assert "player.cash -= price" in shown
 
+    @pytest.mark.slow
     def test_an_app_in_a_folder_is_served(self, author: Any) -> None:
         app = (
             "from uproot.fields import *\n"

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.rounds.histories import FIELDS, ORDERS, STEPS, WHO, History
+from tests.examples import examples
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.analysis.rounds.decisive_changes import decisive_changes
 from uproot_nb.analysis.rounds.locator import MOVES
@@ -45,7 +46,7 @@ def recorded(events: Iterable[Event]) -> tuple[Any, ...]:
     return rows, inside, list(recorder.outside)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(ORDERS), STEPS, SETS, STEPS, st.sampled_from([3, 20, 200]))
 def test_the_same_rows_and_columns_follow_from_decisive_changes(
     order: Any, before: Any, sets: Any, behind: Any, page_size: int

@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.equilibrium import equilibrium
 from uproot_nb.market.analysis.values import InducedValues
@@ -33,7 +34,7 @@ def clears(values: list[int], costs: list[int], price: float) -> bool:
     return least <= most
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(amounts, amounts, st.integers(-2, 3))
 def test_it_is_what_trying_everything_finds(values: list[int], costs: list[int], tax: int) -> None:
     found = equilibrium(values, costs, tax)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.order_events import (
@@ -185,7 +186,7 @@ def test_the_last_spread_lasts_until_the_close() -> None:
     assert len(book_table(day.events)) == 3
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 10**6))
 def test_the_mean_spread_is_that_of_a_clock_that_asks_the_book_every_second(seed: int) -> None:
     day, chance, spreads = Day(), random.Random(seed), list[float]()

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
@@ -248,7 +248,7 @@ def code_of(naively: Any) -> str | None:
 
 
 TestBookAgainstList = BookAgainstList.TestCase
-TestBookAgainstList.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestBookAgainstList.settings = examples(150, stateful_step_count=40)
 
 
 def refused(code: str, command: Any, *arguments: Any, **named: Any) -> str:

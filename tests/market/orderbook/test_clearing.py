@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import Asked
 from tests.worlds_at_rest import Worlds
@@ -280,7 +281,7 @@ def holdings_of(book: Book, player: str) -> tuple[Any, int]:
 
 
 TestCallAgainstList = CallAgainstList.TestCase
-TestCallAgainstList.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestCallAgainstList.settings = examples(120, stateful_step_count=30)
 
 
 # ---- the rules -----------------------------------------------------------------------------
@@ -382,7 +383,7 @@ def test_rules_of_an_older_log_are_read_as_they_were() -> None:
     assert Rules.from_plain(json.loads(json.dumps(new.plain()))) == new
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(sides, prices, quantities), max_size=25), st.integers(0, 4))
 def test_any_k_gives_a_price_that_clears(asked: list[tuple[str, int, int]], quarters: int) -> None:
     k = Decimal(quarters) / 4

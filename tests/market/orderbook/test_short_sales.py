@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market import InducedValues, Rules
 from uproot_nb.market.orderbook.book import Book
@@ -166,7 +167,7 @@ class Naive:
                 self.held += price
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, 10**9), st.integers(0, 60), st.sampled_from((None, 1, 3)))
 def test_random_short_sellers_never_spend_what_is_held_back(
     seed: int, margin: int, most: int | None

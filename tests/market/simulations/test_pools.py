@@ -51,6 +51,7 @@ def test_what_a_killed_process_had_is_tried_again(tmp_path: Path) -> None:
     assert found.equals(again)
 
 
+@pytest.mark.slow
 def test_only_what_kills_its_process_has_an_error() -> None:
     designs = {"mixed": mixed(), "deadly": Design(VALUES, Deadly)}
     found = simulate_markets(designs, [1, 2], progress=False, chunk=2)
@@ -123,6 +124,7 @@ def workers_that_wait(script: subprocess.Popen[str], folder: Path) -> list[psuti
     return [psutil.Process(pid) for pid in pids]
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_quickly_and_keeps_what_is_done(tmp_path: Path) -> None:
     """Jupyter and terminals interrupt the workers, too."""
     script = begun(tmp_path, FOREVER)
@@ -138,6 +140,7 @@ def test_an_interrupt_ends_quickly_and_keeps_what_is_done(tmp_path: Path) -> Non
     psutil.wait_procs(workers)
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_script(tmp_path: Path) -> None:
     script = begun(tmp_path, FOREVER)
     workers = workers_that_wait(script, tmp_path)

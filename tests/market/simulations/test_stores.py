@@ -211,6 +211,7 @@ def described(seed: str, **values: int) -> str:
     return found.stdout
 
 
+@pytest.mark.slow
 def test_code_is_described_alike_in_every_process_and_with_all_that_it_uses() -> None:
     assert described("1") == described("2")
     assert len({described("1"), described("1", least=3), described("1", shade=4)}) == 3
