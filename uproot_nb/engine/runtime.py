@@ -339,10 +339,9 @@ class Runtime:
             self.leave(time.monotonic() + HANDOVER_SECONDS)
             self.world.log.rest()
 
-    def _look_for_handover(self) -> None:
+    def _look_for_handover(self, log: TransferableLog) -> None:
         """Hand over if somebody asks for it, unless a cell holds the lock: then when it ends."""
-        log = self.world.log
-        if not isinstance(log, TransferableLog) or self.handed_over:
+        if self.handed_over:
             return
         if log.is_asked_to_hand_over(self.name) and self.lock.acquire_now(False):
             self.lock.release()
@@ -548,7 +547,9 @@ class Runtime:
         )  # fmt: skip
         self.beside(repeat(LOOK_SECONDS, report, *acts))
         self.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
-        self.beside(repeat(HANDOVER_LOOK_SECONDS, report, self._look_for_handover))
+        if isinstance(self.world.log, TransferableLog):
+            look = partial(self._look_for_handover, self.world.log)
+            self.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
 
     def _tick(self) -> None:
         """Save a snapshot if one is due."""

@@ -233,7 +233,7 @@ def test_bots_and_participants_in_tests_answer_at_once_unless_they_look_away() -
 def test_a_page_that_does_not_ask_asks_nobody() -> None:
     with start(Sync, Play) as session:
         session[0].arrive()
-        session.advance(10_000)
+        session.advance(1_000)
         assert said(session) == []
 
 
@@ -277,7 +277,7 @@ def test_a_page_without_a_way_out_lets_nobody_leave() -> None:
 
     with start(Stay, Play) as session:
         session[0].arrive()
-        session.advance(10_000)
+        session.advance(1_000)
         report(session, session[0], "wait", {"what": "left"})
         assert on(session)[0] == "Stay" and said(session) == []
 
