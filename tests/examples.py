@@ -12,12 +12,12 @@ USUAL = "usual"
 THOROUGH = "thorough"
 """The profile of `make test-all`."""
 
-_SHARE = 5
-_FEW = 25
+_SHARE = 4
+_FEW = 10
 
 
 def examples(count: int, **others: Any) -> settings:
-    """Try *count* examples with the profile "thorough", and a fifth of them otherwise."""
+    """Try *count* examples with the profile "thorough", and a quarter of them otherwise."""
     if settings.get_current_profile_name() != THOROUGH:
         count = max(_FEW, count // _SHARE)
     return settings(max_examples=count, deadline=None, **others)

@@ -89,6 +89,7 @@ def test_every_snippet_runs_after_those_before_it_and_its_pages_can_be_used(
     assert templates | scripts <= {*reader.visited, "Base", "Layout"}
 
 
+@pytest.mark.slow
 def test_the_site_builds_strictly_and_asks_no_other_site_for_anything(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],

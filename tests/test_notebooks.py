@@ -34,10 +34,8 @@ ALONE = {"zero_intelligence"}
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 LONG = {"asset_market", "analysis"}
 """They take a minute to run."""
-PLAYED = {
-    path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("notebooks/test_*")
-}
-"""They are run in JupyterLab, and played, by tests of their own."""
+PLAYED = {"double_auction", "public_goods", "real_time_by_hand", "study", "tutorial"}
+"""They are run in JupyterLab, and played, by tests of their own that are not slow."""
 
 every_serving_notebook = pytest.mark.parametrize(
     "path", [path for path in NOTEBOOKS if path.stem not in ALONE], ids=lambda path: path.stem

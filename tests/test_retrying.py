@@ -86,7 +86,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadfile"]], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param([], marks=pytest.mark.slow), ["-n", "2", "--dist", "loadfile"]],
+    ids=["one", "two"],
+)
 def test_the_summary_names_what_was_run_twice(folder: Path, workers: list[str]) -> None:
     command = [
         sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", f"pythonpath={REPOSITORY}",

@@ -32,6 +32,7 @@ def pages_of(walk: Walk, player: Player) -> list[str]:
     return list(events[(events["kind"] == "submit") & (events["actor"] == player.name)]["page"])
 
 
+@pytest.mark.slow
 def test_everybody_gets_one_frame_and_all_of_it(walked: Walk) -> None:
     frames = list(walked.run.players.each("frame"))
     assert set(frames) == {"gain", "loss"}

@@ -28,6 +28,7 @@ def walked(browser: Browser) -> Iterator[Walk]:
         yield walk
 
 
+@pytest.mark.slow
 def test_the_book_keeps_every_order_with_who_made_it(walked: Walk) -> None:
     maker, taker, _ = walked.run.players
     orders = [entry for _, _, entry in get_entries(walked.run.session.book)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.apps.driving import walking
@@ -20,6 +21,7 @@ FAREWELLS = [
 ]
 
 
+@pytest.mark.slow
 def test_everybody_reads_the_language_of_their_choice(browser: Browser) -> None:
     with walking(browser, "multi_language", players=3) as walk:
         everybody = walk.run.players

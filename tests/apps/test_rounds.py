@@ -30,6 +30,7 @@ def rounds_of(player: Player, page: str) -> list[tuple[str, list[int]]]:
     return [(block, rounds) for name, block, rounds, _ in player.trail if name == page]
 
 
+@pytest.mark.slow
 def test_each_block_counts_from_one(player: Player) -> None:
     assert rounds_of(player, "Practice") == [("practice", [1]), ("practice", [2])]
 

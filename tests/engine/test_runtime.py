@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.examples import examples
 from tests.running import Browser, Rejected, plain, serving, together, until
 from uproot_nb import Page, create_group, live, move_to_page, notify, players
 from uproot_nb.bots.client import Client
@@ -366,10 +367,9 @@ class Session(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Session.TestCase.settings = settings(
-    max_examples=40,
+Session.TestCase.settings = examples(
+    40,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestReplay = Session.TestCase

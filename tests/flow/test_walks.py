@@ -16,10 +16,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.examples import examples
 from tests.running import Browser, plain, serving, set_clock
 from uproot_nb import (
     Between,
@@ -472,10 +473,9 @@ class Walk(RuleBasedStateMachine):
                 assert f"after_once {key}" in ran
 
 
-Walk.TestCase.settings = settings(
-    max_examples=30,
+Walk.TestCase.settings = examples(
+    30,
     stateful_step_count=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestWalks = Walk.TestCase

@@ -60,6 +60,7 @@ def root_of(run: Headless) -> str:
     return line.split()[1]
 
 
+@pytest.mark.slow
 async def test_a_session_without_a_notebook_is_steered_from_another_kernel(run: Headless) -> None:
     """A stuck player is moved, a room opened, a timeout extended, a thread answered."""
     url = await asyncio.to_thread(root_of, run)

@@ -208,6 +208,7 @@ def test_what_fails_ends_it_with_one(headless: Any, cells: tuple[str, ...], word
     assert words in run.text
 
 
+@pytest.mark.slow
 def test_a_cells_traceback_is_shown(headless: Any) -> None:
     run = headless("x = 1\n1 / 0")
     assert run.ends(60.0) == 1

@@ -81,6 +81,7 @@ def walked(browser: Browser, names: dict[str, Any], **options: Any) -> dict[int,
         return story(run)
 
 
+@pytest.mark.slow
 def test_it_behaves_here_as_it_did_in_the_notebook(
     browser: Browser, notebook: Notebook, app: Path
 ) -> None:

@@ -154,6 +154,7 @@ def command(tmp_path: Path) -> Iterator[Command]:
     made.close()
 
 
+@pytest.mark.slow
 def test_everybody_is_back_after_the_death_of_uproot_nb_run(
     command: Command, context: BrowserContext
 ) -> None:

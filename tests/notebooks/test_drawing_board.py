@@ -36,6 +36,7 @@ def draw_line(painter: Participant) -> None:
     mouse.up()
 
 
+@pytest.mark.slow
 def test_a_stroke_appears_in_all_other_windows(
     board: OpenNotebook, people: list[Participant]
 ) -> None:
@@ -47,6 +48,7 @@ def test_a_stroke_appears_in_all_other_windows(
     assert board.kernel.value("len(run.session.strokes)") == 1
 
 
+@pytest.mark.slow
 def test_a_late_joiner_sees_the_whole_drawing(
     board: OpenNotebook, person: Person, people: list[Participant]
 ) -> None:
@@ -62,6 +64,7 @@ def test_a_late_joiner_sees_the_whole_drawing(
     late.reads("#count", "7 strokes on the board")
 
 
+@pytest.mark.slow
 def test_the_board_can_be_drawn_on_with_the_keyboard(people: list[Participant]) -> None:
     painter, other, _ = people
     painter.find("#board").focus()
@@ -87,6 +90,7 @@ def test_a_stroke_that_is_none_is_refused(
     assert board.kernel.value("len(run.session.strokes)") == 0
 
 
+@pytest.mark.slow
 def test_a_cell_wipes_everybodys_board(board: OpenNotebook, people: list[Participant]) -> None:
     draw_line(people[0])
     people[2].reads("#count", "1 stroke on the board")

@@ -115,6 +115,7 @@ def test_errors_of_jupyters_own_are_known_from_ours(message: str, stack: str, wh
     assert is_of_jupyter(message, stack) is whose
 
 
+@pytest.mark.slow
 def test_what_participants_have_written_is_no_formula(desk: Callable[..., Desk], app: str) -> None:
     """In no table, monitor or snapshot; a formula of the researcher's is typeset beside them."""
     room = desk(f"tables_{app}", TABLES)

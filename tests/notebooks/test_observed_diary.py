@@ -19,6 +19,7 @@ def people(diary: OpenNotebook, person: Person) -> list[Participant]:
     return [person(link).arrive() for link in diary.links]
 
 
+@pytest.mark.slow
 def test_the_partner_sees_every_word_and_the_other_pair_nothing(
     people: list[Participant],
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.browser.axe import violations
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
@@ -16,6 +18,7 @@ def choose(one: Participant, words: str) -> None:
     one.find("#uproot-next").click()
 
 
+@pytest.mark.slow
 def test_a_pair_waits_chooses_and_sees_its_result_without_a_reload(
     dilemma: OpenNotebook, person: Person
 ) -> None:
@@ -38,6 +41,7 @@ def test_a_pair_waits_chooses_and_sees_its_result_without_a_reload(
     assert dilemma.raised == []
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_missing_is_asked_for(dilemma: OpenNotebook, person: Person) -> None:
     people = [person(link).arrive() for link in dilemma.links[:2]]
     people[0].sees("h1", "Your choice")

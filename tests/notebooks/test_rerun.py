@@ -50,6 +50,7 @@ def check(notebook: OpenNotebook, order: str, told: str, rule: str, first: str) 
     assert first in notebook.kernel.value("repr(again)")
 
 
+@pytest.mark.slow
 def test_the_double_auction(open_notebook: Open) -> None:
     auction = open_notebook("real_time_by_hand")
     with Robots(auction.links[:3]) as robots:

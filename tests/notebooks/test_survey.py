@@ -40,6 +40,7 @@ def answer(one: Participant, opinion: str) -> None:
     one.picks("[name=again][value='True']")
 
 
+@pytest.mark.slow
 def test_every_kind_of_question_in_german(survey: OpenNotebook, person: Person) -> None:
     ann = person(survey.links[0]).arrive()
     choose_language(ann, "Deutsch")

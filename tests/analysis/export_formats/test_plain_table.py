@@ -63,6 +63,7 @@ def go_through(plain: pandas.DataFrame, folder: Path) -> None:
 
 @settings(max_examples=3, deadline=None)
 @given(STEPS)
+@pytest.mark.slow
 def test_every_table_goes_through_as_a_plain_table(steps: Any) -> None:
     with Live() as live, tempfile.TemporaryDirectory() as folder:
         live.go([*BEGINNING, *steps])

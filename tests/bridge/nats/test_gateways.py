@@ -323,6 +323,7 @@ async def test_a_broker_that_is_away_for_long_pauses_everybody_and_the_run_comes
         await crowd.close()
 
 
+@pytest.mark.slow
 async def test_a_kernel_that_is_cut_off_comes_back_to_its_participants(
     nats_server: NatsServer,
 ) -> None:

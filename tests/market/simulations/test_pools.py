@@ -41,6 +41,7 @@ class DeadlyOnce(Deadly):
         return ZIC.quote(self, view, chance)
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_had_is_tried_again(tmp_path: Path) -> None:
     deadly = Design(VALUES, lambda: DeadlyOnce(tmp_path / "killed"), steps=40)
     calm = Design(VALUES, ZIC, steps=40)
@@ -89,6 +90,7 @@ def begun(folder: Path, rest: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard_and_its_classes_go_along(tmp_path: Path) -> None:
     script = begun(tmp_path, """
 found = simulate_markets({"mine": Design(values, Mine, steps=9)}, range(3), progress=False)

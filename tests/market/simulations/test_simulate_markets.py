@@ -115,6 +115,7 @@ def test_processes_give_the_same_to_the_last_bit(
     assert same(found, reference)
 
 
+@pytest.mark.slow
 def test_all_cores_give_the_same_to_the_last_bit(
     reference: dict[str, pandas.DataFrame],
 ) -> None:

@@ -51,6 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.long
 @given(data=st.data())
 @settings(max_examples=5)
+@pytest.mark.slow
 def test_a_second_call_does_only_what_is_missing(
     tmp_path_factory: pytest.TempPathFactory, finished: Path, reference: Any, data: st.DataObject
 ) -> None:
