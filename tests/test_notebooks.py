@@ -34,7 +34,7 @@ ALONE = {"zero_intelligence"}
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 LONG = {"asset_market", "analysis"}
 """They take a minute to run."""
-PLAYED = {"double_auction", "public_goods", "real_time_by_hand", "study", "tutorial"}
+PLAYED = {"double_auction", "real_time_by_hand", "study"}
 """They are run in JupyterLab, and played, by tests of their own that are not slow."""
 
 every_serving_notebook = pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def growing(length: int) -> list[Event]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.slow
 def test_the_rows_of_a_growing_list_grow_with_the_log_and_not_with_its_square(size: int) -> None:
     def written(length: int) -> int:
         return sum(len(row[-1]) for row in rows_of(growing(length), size)["player"])

@@ -66,6 +66,7 @@ def dividend_of(run: Run, period: int) -> int:
     return paid
 
 
+@pytest.mark.slow
 def test_cash_units_and_dividend_are_there_after_the_period(windows: Any) -> None:
     with serving(Rounds(Trading, n=15)) as run:
         ann, bob = (windows(link) for link in run.links["url"])

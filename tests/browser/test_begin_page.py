@@ -80,7 +80,7 @@ def test_without_scripts_there_is_a_button(run: Run, context: BrowserContext) ->
     plain.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_it_is_accessible_on_a_phone(run: Run, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})

@@ -154,8 +154,8 @@ def test_the_site_does_not_learn_the_participants_link(page: Page) -> None:
         assert "referer" not in asked[0]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "de", "ar"])
 def test_the_end_is_accessible_on_a_phone(page: Page, language: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})

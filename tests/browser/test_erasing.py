@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import playwright.sync_api as playwright
+import pytest
 
 from tests.running import serving
 from uproot_nb import Page, StringField, open_log, rerun
@@ -36,6 +37,7 @@ def enter(page: playwright.Page, room: str, label: str) -> None:
     page.keyboard.press("Enter")
 
 
+@pytest.mark.slow
 def test_somebody_of_a_room_is_erased_while_the_page_is_open(
     browser: playwright.Browser, tmp_path: Path
 ) -> None:

@@ -70,7 +70,7 @@ PAGES: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_wrong(visit: Visit, name: str, scheme: Any) -> None:
     shown, context, boot = PAGES[name]
@@ -80,7 +80,7 @@ def test_axe_finds_nothing_wrong(visit: Visit, name: str, scheme: Any) -> None:
     assert violations(visit.page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing_wrong_with_what_comes_up_over_a_page(visit: Visit, scheme: Any) -> None:
     visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     visit.open("{% block title %}T{% endblock %}{% block main %}<p>x</p>{% endblock %}")

@@ -211,7 +211,10 @@ MINUS_STANDS_FIRST = """element => {
 }"""
 
 
-@pytest.mark.parametrize("language", ["de", "ar", "he"])
+@pytest.mark.parametrize(
+    "language",
+    [pytest.param("de", marks=pytest.mark.slow), "ar", pytest.param("he", marks=pytest.mark.slow)],
+)
 def test_numbers_and_charts_run_from_left_to_right(windows: Any, language: str) -> None:
     with serving(Trading, Over, language=language) as run:
         ann, bob = (windows(link) for link in links_of(run))
@@ -378,6 +381,7 @@ def test_a_reload_shows_the_same(run: Run, windows: Any) -> None:
     expect(ann.amount("Profit")).to_have_text("30")
 
 
+@pytest.mark.slow
 def test_two_markets_side_by_side(windows: Any) -> None:
     """Each with its own book and units; what is bought in one is paid from the purse of both."""
     with serving(Assets) as run:

@@ -171,6 +171,7 @@ def test_a_silent_kernel_is_asked_and_then_reported(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_when_a_kernel_is_heard_again_everything_is_asked_for(page: Page) -> None:
     panel = Panel(page)
     page.clock.run_for(SILENT)

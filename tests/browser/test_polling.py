@@ -326,6 +326,7 @@ def test_where_nothing_passes_the_participant_and_the_researcher_read_so_at_once
         expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_policy_that_forbids_both_is_named(context: BrowserContext) -> None:
     with serving(Strict, players=1) as run:
         page = context.new_page()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from axe import violations
 from playwright.sync_api import Browser, BrowserContext, expect
 
@@ -23,6 +24,7 @@ class Watch(Page):
     fields = dict(age=IntegerField(label="Age"))  # noqa: C408, RUF012
 
 
+@pytest.mark.slow
 def test_a_window_that_is_made_larger_goes_on_by_itself(context: BrowserContext) -> None:
     with serving(Trade, players=1) as run:
         page = context.new_page()

@@ -109,7 +109,7 @@ TITLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 @pytest.mark.parametrize(
     "part",
     ["enter", "wait", "label", "used", "full", "again", "preview", "begun", "several"],

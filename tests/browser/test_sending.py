@@ -225,6 +225,7 @@ def test_a_page_from_the_browsers_cache_goes_on_sending(visit: Visit) -> None:
     assert [form["price"] for form in visit.wire.forms] == ["7"]
 
 
+@pytest.mark.slow
 def test_a_page_that_may_not_fetch_sends_its_form_as_browsers_do(
     context: BrowserContext,
 ) -> None:

@@ -293,7 +293,7 @@ def test_a_clock_stands_still_in_a_pause_and_shows_that_it_does(clocked: Visit) 
     assert clocked.page.locator("#uproot-time-remaining").text_content() == "0:49"
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.slow), 1280])
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_a_message_never_covers_the_countdown(clocked: Visit, width: int, state: str) -> None:
     opened(clocked, 90_000)

@@ -87,7 +87,7 @@ async def _keep_moving(robot: Robot, method: str, over: asyncio.Event) -> list[A
     return replies
 
 
-@pytest.mark.parametrize("method", ["move", "move_and_wait"])
+@pytest.mark.parametrize("method", [pytest.param("move", marks=pytest.mark.slow), "move_and_wait"])
 def test_neither_side_ever_sees_half_a_change(bank: Kernel, method: str) -> None:
     with Robots(bank.value("list(run.links['url'])")) as robots:
         over = asyncio.Event()

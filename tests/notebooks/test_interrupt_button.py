@@ -45,7 +45,9 @@ def kernel(jupyter: LiveJupyter) -> Iterator[Kernel]:
 CELL = "looping.wait()\nrun.session.reached = True"
 
 
-@pytest.mark.parametrize("cell", ["", CELL], ids=["idle", "in a cell"])
+@pytest.mark.parametrize(
+    "cell", [pytest.param("", marks=pytest.mark.slow), CELL], ids=["idle", "in a cell"]
+)
 def test_the_button_ends_a_loop_without_an_end(kernel: Kernel, cell: str) -> None:
     """Also while no cell runs, when ipykernel ignores it, and while a cell waits for the loop."""
     ann, bob = kernel.value("list(run.links['url'])")

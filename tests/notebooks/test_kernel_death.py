@@ -71,6 +71,7 @@ def test_every_acknowledged_call_outlives_the_kernel(
     assert ann.lines == lines
 
 
+@pytest.mark.slow
 def test_a_call_in_flight_when_the_kernel_dies_is_answered_after_the_restart(
     auction: OpenNotebook,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.browser.axe import violations
 from tests.driving.notebooks import OpenNotebook
 from tests.driving.participant import Participant
@@ -16,6 +18,7 @@ def contribute(one: Participant, number: int) -> None:
     one.find("#uproot-next").click()
 
 
+@pytest.mark.slow
 def test_rounds_with_a_clock_and_a_member_who_leaves(goods: OpenNotebook, person: Person) -> None:
     goods.kernel.run("C.AWAY = 1.0")
     people = [person(link).arrive() for link in goods.links]

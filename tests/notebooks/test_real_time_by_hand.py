@@ -67,6 +67,7 @@ def test_a_push_to_one_reaches_nobody_else(people: list[Participant]) -> None:
     assert seller.pushes("Filled") == other.pushes("Filled") == []
 
 
+@pytest.mark.slow
 def test_a_trade_is_shown_to_everybody_and_becomes_a_row(
     auction: OpenNotebook, people: list[Participant]
 ) -> None:
@@ -142,6 +143,7 @@ def test_two_acceptances_of_one_offer_at_once_make_one_trade(auction: OpenNotebo
     assert auction.kernel.value("len(run.session.trades)") == 1
 
 
+@pytest.mark.slow
 def test_the_book_moves_without_taking_the_keyboard_away(people: list[Participant]) -> None:
     buyer, seller, other = people
     buyer.call("post_offer", 40)
@@ -153,6 +155,7 @@ def test_the_book_moves_without_taking_the_keyboard_away(people: list[Participan
     other.reads("#trades", "1. Trader 1 bought from trader 2 at 40")
 
 
+@pytest.mark.slow
 def test_the_page_fits_a_phone(auction: OpenNotebook, person: Person) -> None:
     buyer, seller = (person(link) for link in auction.links[:2])
     buyer.page.set_viewport_size({"width": 320, "height": 640})

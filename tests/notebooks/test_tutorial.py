@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.docs.fences import fences_of
 from tests.driving.notebooks import OpenNotebook, cells_of
 from tests.driving.participant import Participant
@@ -20,6 +22,7 @@ def test_the_notebook_has_the_cells_of_the_documentation() -> None:
     assert list(cells_of("tutorial").values()) == [f.text.rstrip() for f in fences_of(PAGE)]
 
 
+@pytest.mark.slow
 def test_an_offer_is_made_and_accepted(
     open_notebook: Callable[[str], OpenNotebook], person: Callable[[str], Participant]
 ) -> None:

@@ -42,6 +42,7 @@ HOSTILE = [
 
 @settings(max_examples=5, deadline=None)
 @given(STEPS)
+@pytest.mark.slow
 def test_the_script_reads_back_what_is_in_every_format(steps: Any) -> None:
     with Live() as live, tempfile.TemporaryDirectory() as made:
         live.go(steps)

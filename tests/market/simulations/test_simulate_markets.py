@@ -76,6 +76,7 @@ def test_a_market_that_fails_is_a_row_with_its_error(
 @pytest.mark.long
 @given(chunk=st.integers(1, 13), workers=st.integers(1, 4))
 @settings(max_examples=6)
+@pytest.mark.slow
 def test_threads_give_the_same_to_the_last_bit(
     reference: dict[str, pandas.DataFrame], chunk: int, workers: int
 ) -> None:
