@@ -65,6 +65,9 @@ _MEASURES: dict[str, str] = {
     "µs of the server's code for an echo, timed": "… and with metrics, µs",
     "speed of an echo with bounds": "… speed with bounds, of that without",
     "µs of the server's processor for an echo": "… all of the server's work for an echo, µs",
+    "p50 without a gateway": "one participant at the server, p50, ms",
+    "p50 by a gateway": "… at a gateway, p50, ms",
+    "p50 of a request over NATS": "a request over NATS by nats-py alone, p50, ms",
     "deliveries per processor second of the server": "deliveries per processor second of the "
     "server",
     "deliveries per processor second of a gateway": "… of a gateway",

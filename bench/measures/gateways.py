@@ -26,12 +26,15 @@ def measure(folder: Path, rounds: int, seconds: float, figures: Figures) -> None
     with (
         uproot_nb.start(folder, _PLAYERS) as direct,
         gateways.start(folder, direct, _PLAYERS, 1) as far,
+        open_broker(folder) as bridge,
         Participants(_OURS, direct.urls, direct.origin) as near_crowd,
         Participants(_OURS, far.urls, far.origin) as far_crowd,
     ):
         for _ in range(rounds):
             _measure_round(direct, near_crowd, "without a gateway", "the server", seconds, figures)
             _measure_round(far, far_crowd, "by a gateway", "a gateway", seconds, figures)
+            found = run_program("request_over_nats", folder, bridge, str(seconds))
+            figures.add("p50 of a request over NATS", _OURS, found["p50"])
     for _ in range(rounds):
         _measure_pushes(folder, figures)
 

@@ -47,6 +47,7 @@ def start_gateway(folder: Path, bridge: str, port: int) -> Process:
     gateway = Process(
         [sys.executable, "-m", "uproot_nb.cli", "gateway", "--bridge", bridge, "--port", str(port),
          "--set", "max_connections=20000", "--set", "max_requests_per_second=0",
+         "--set", "max_calls_per_second=0",
          "--public-url", f"http://127.0.0.1:{port}/"],
         folder, f"gateway-{port}",
     )  # fmt: skip
