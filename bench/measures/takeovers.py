@@ -12,9 +12,9 @@ __all__ = ["WAYS", "measure"]
 
 WAYS = {
     "kills": "a kill of kernel and command", "standstills": "a standstill of the machine",
-    "handovers": "a handover",
+    "handovers": "the command that hands over", "pauses": "the last answer before a handover",
 }  # fmt: skip
-"""The options of the program, and what each is the time from."""
+"""What each of the program's times is from."""
 _SECONDS = 30.0
 """For one of them, with the start of the next standby, on a machine that is busy."""
 

@@ -4,6 +4,8 @@ Usage:
     python bench/programs/take_over.py --kills 50 --standstills 10 --handovers 10
 
 It prints each time, and in the last line all of them as JSON: {"kills": [1.61, …], …}, in seconds.
+"pauses" is of handovers, too: from the last answer of the kernel that hands over to the first of
+the other, without the time in which the command `uproot-nb handover` starts.
 
 The machines are processes here: `uproot-nb run --standby` with its kernel, a PostgreSQL cluster, a
 NATS server and a gateway of the program's own. One participant calls all the time. A kill is
@@ -58,6 +60,8 @@ class Succession:
         self.waiting = self._start("Standby:")
         [link, *_] = re.findall(r"^player +\S+ +(\S+)$", self.serving.text, re.MULTILINE)
         self.client = Client(link)
+        self.pause = 0.0
+        """Seconds between the last answer of one kernel and the first of the next."""
 
     def _start(self, words: str) -> RunProcess:
         run = RunProcess(self._notebook, *self._options, "--standby")
@@ -67,11 +71,13 @@ class Succession:
     async def pass_on(self, end: Callable[[RunProcess], object]) -> float:
         """End the machine that serves; return the seconds until another one has answered."""
         before = await self.client.call("who")
-        began = time.perf_counter()
+        began = answered = time.perf_counter()
         ending = asyncio.create_task(asyncio.to_thread(end, self.serving))
         while await self.client.call("who") == before:
+            answered = time.perf_counter()
             await asyncio.sleep(0.002)
-        seconds = time.perf_counter() - began
+        now = time.perf_counter()
+        seconds, self.pause = now - began, now - answered
         await ending
         await asyncio.to_thread(self._succeed)
         return seconds
@@ -94,6 +100,8 @@ async def measure(
         times = found[name] = []
         for number in range(count):
             times.append(await succession.pass_on(end))
+            if name == "handovers":
+                found.setdefault("pauses", []).append(succession.pause)
             print(f"{name} {number + 1}: {times[-1]:.2f} s", file=sys.stderr, flush=True)
         if times:
             print(
