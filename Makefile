@@ -4,7 +4,7 @@
 # make quick  lint, types and the short tests: before each commit (a minute and a half)
 # make test   everything that is checked before a change is accepted (twenty minutes)
 # make test-lowest   the unit tests with the oldest packages that setup.cfg allows
-# make test-3.13     the short tests on Python 3.13, where there is one
+# make test-3.13     the short tests of the core on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices
 # make conformance   Autobahn's test suite against the WebSocket, where there is a Python 2.7
 # make chaos  kernel and server are killed, restarted and interrupted for CHAOS_SECONDS (1200), then
@@ -26,6 +26,8 @@ CROWDED := -n $(shell expr 2 '*' $(CORES)) $(BY_FILE)
 FOLDERS := --ignore tests/browser --ignore tests/notebooks
 UNITS := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis"
 QUICK := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis and not long"
+
+CORE := $(addprefix tests/,bridge engine experiment flow forms log realtime server session templating)
 
 # Old releases warn of what newer ones have changed.
 OLD := -W ignore::DeprecationWarning -W ignore::FutureWarning
@@ -61,7 +63,7 @@ test-lowest:
 
 test-3.13:
 	bash tools/prepare.sh 3.13
-	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(QUICK)
+	[ ! -x .venv-3.13/bin/python ] || .venv-3.13/bin/python -m pytest $(CORE) $(QUICK)
 
 mutants: .venv/installed
 	$(BIN)/python tools/mutants.py
