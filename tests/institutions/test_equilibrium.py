@@ -39,6 +39,8 @@ from uproot_nb.institutions.auctions.bidding_theory import (
 )
 from uproot_nb.institutions.oligopoly import bertrand_prices, cournot_quantities
 
+pytestmark = pytest.mark.long
+
 # ---- private values -------------------------------------------------------------------------
 
 

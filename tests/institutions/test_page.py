@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import Browser, Rejected, serving, set_clock
+from tests.running import Browser, Rejected, serving, set_clock, until
 from uproot_nb import Page, Rounds, Run, move_to_page, rerun
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.institutions import (
@@ -78,6 +78,7 @@ async def refused(browser: Browser, action: str, *amounts: Any, target: str = ""
 # ---- sealed bids ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_nobody_learns_of_a_sealed_bid_before_all_have_bid() -> None:
     with serving(Auction, Over) as run:
         ann, bob = await opened(run)
@@ -134,6 +135,7 @@ async def test_numbers_are_read_in_the_language_of_the_page() -> None:
 # ---- periods, groups, restarts --------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_each_round_is_a_period_with_its_own_values() -> None:
     class Drawn(InstitutionPage):
         institution = SealedBidAuction("second", PrivateValues(0, 100))
@@ -203,6 +205,24 @@ async def test_who_is_moved_on_is_not_waited_for() -> None:
         tables = run.institution()
         assert list(tables.decisions["action"]) == ["bid", "bid", "absent"]
         assert list(tables.allocations["units"]) == [1, 0, 0]
+
+
+@pytest.mark.long
+async def test_who_drops_out_has_left_a_rising_clock_at_its_price() -> None:
+    with serving(Rising, Over, players=3) as run:
+        hand = Hand(run)
+        ann, bob, _ = await opened(run, 3)
+        hand.seconds = 4 + 13
+        run.mark_dropout(run.players[2])
+        await until(lambda: len(run.institution().decisions) == 1)
+        await ann.settle()
+        assert facts(ann.data()[-1])["Still in the auction"] == 2
+        hand.seconds = 4 + 15
+        await decide(bob, "leave")
+        tables = run.institution()
+        assert list(tables.decisions["action"]) == ["absent", "leave"]
+        assert list(tables.decisions["amount"]) == [16, 17]
+        assert list(tables.periods["price"]) == [17]
 
 
 async def test_when_the_time_is_up_the_bids_that_are_there_count() -> None:
@@ -374,6 +394,7 @@ async def test_offers_are_posted_and_then_taken() -> None:
         assert done["word"] == "Trade nothing more"
 
 
+@pytest.mark.long
 async def test_two_firms_compete() -> None:
     class Quantities(InstitutionPage):
         institution = CournotMarket(LinearDemand(100, 1), costs=(10,))

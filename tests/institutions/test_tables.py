@@ -84,6 +84,7 @@ def test_the_tables_are_empty_before_anybody_has_decided_and_names_are_known(
         session.run.institution("lottery")
 
 
+@pytest.mark.long
 def test_an_export_has_the_tables_and_their_codebook(session: Served, tmp_path: Path) -> None:
     play(session)
     folder = session.run.export(tmp_path / "out")

@@ -9,7 +9,7 @@ __all__ = [
     "common_value_bid", "first_price_bid", "order_statistic_bid", "second_price_common_bid",
 ]  # fmt: skip
 
-_STEPS = 400
+_STEPS = 100
 """Of numeric integrals; the error is far below a tick."""
 
 
