@@ -25,8 +25,8 @@ __all__ = ["FILE", "current", "stored", "with_versions"]
 
 FILE = Path(__file__).with_name("public_api.txt")
 MODULES = (
-    "uproot_nb", "uproot_nb.market", "uproot_nb.market.traders", "uproot_nb.testing",
-    "uproot_nb.errors",
+    "uproot_nb", "uproot_nb.market", "uproot_nb.market.traders", "uproot_nb.institutions",
+    "uproot_nb.testing", "uproot_nb.errors",
 )  # fmt: skip
 MADE_BY_US = (
     AttachedPlayer, AttachedRun, Entity, Participant, Protocol, Rehearsal, Rerun, Run, Served,
@@ -50,7 +50,9 @@ def current() -> dict[str, str]:
 
 def _is_meant_for_authors(name: str) -> bool:
     """Tell whether a name is public; of pages of a kind and of `chat`, what the docs mention."""
-    of_page_or_chat = re.match(r"uproot_nb\.(?:market\.\w+Page|chat)\.(\w+)$", name)
+    of_page_or_chat = re.match(
+        r"uproot_nb\.(?:market\.\w+Page|institutions\.\w+Page|chat)\.(\w+)$", name
+    )
     return of_page_or_chat is None or of_page_or_chat[1] in _words_of_docs()
 
 

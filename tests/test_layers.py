@@ -38,11 +38,14 @@ BELOW = {
     "market": {
         "errors", "executors", "experiment", "log", "bots", "session", "realtime", "version",
     },
+    "institutions": {"errors", "experiment", "market", "bots", "session", "realtime"},
     "engine": {
         "errors", "experiment", "log", "bridge", "templating", "session", "realtime", "flow",
         "version",
     },
-    "analysis": {"errors", "experiment", "log", "session", "market", "version"},
+    "analysis": {
+        "errors", "experiment", "log", "session", "market", "institutions", "version",
+    },
     "interop": {
         "errors", "experiment", "forms", "languages", "log", "templating", "session", "realtime",
         "flow", "version",
@@ -165,6 +168,40 @@ def test_the_markets_imports_point_down() -> None:
         if path != PACKAGE / "market" / "__init__.py"
         for name, line in imports(path)
         if name.startswith("uproot_nb.market") and room_of(name) > room_of(named(path))
+    )
+
+
+MONEY_AND_SURPLUS = {
+    "uproot_nb.market.orderbook.prices", "uproot_nb.market.orderbook.price_input",
+    "uproot_nb.market.analysis.equilibrium",
+}  # fmt: skip
+"""What institutions without order books take from the market: nothing of these knows a book."""
+INSTITUTIONS = [
+    "money", "refusals", "words", "game", "seen", "institution", "auctions", "demand",
+    "posted_offer", "oligopoly", "prediction_market", "views", "entries", "columns", "tables",
+    "live_game", "page", "strategies",
+]  # fmt: skip
+"""The rooms and modules of the institutions, from the ground up."""
+
+
+def test_institutions_know_no_order_book() -> None:
+    none(
+        f"{named(path)}:{line} imports {name}"
+        for path in sorted((PACKAGE / "institutions").rglob("*.py"))
+        for name, line in imports(path)
+        if name.startswith("uproot_nb.market") and name not in MONEY_AND_SURPLUS
+    )
+
+
+def test_the_institutions_imports_point_down() -> None:
+    place = INSTITUTIONS.index
+    none(
+        f"{named(path)}:{line} imports {name}"
+        for path in sorted((PACKAGE / "institutions").rglob("*.py"))
+        if path != PACKAGE / "institutions" / "__init__.py"
+        for name, line in imports(path)
+        if name.startswith("uproot_nb.institutions.")
+        and place(name.split(".")[2]) > place(named(path).split(".")[2])
     )
 
 

@@ -26,13 +26,18 @@ FUNCTION_FORMS = {
     "analysis": ["open_log(", ".panel(", ".export(", "IntSlider(", ".at(seq)"],
     "study": ["Consent(", "Payment(", "balanced(", "run.funnel", "run.payments"],
     "survey": ["def language(player)", "Field(", "validate(page, player, data)"],
+    "sealed_bids": ["SealedBidAuction(", "CommonValue(", "EquilibriumStrategy", "run.institution("],
+    "posted_prices": ["PostedOffer(", "BertrandMarket(", "CournotMarket(", "BestReply("],
+    "clock_auctions": ["EnglishClock(", "DutchClock(", "simulate_institution("],
+    "multi_unit_auctions": ['MultiUnitAuction("uniform"', 'MultiUnitAuction("discriminatory"'],
+    "prediction_market": ["PredictionMarket(", "institution_bot(", "run.institution("],
     "zero_intelligence": ["simulate_market(", '.periods["efficiency"]', "equilibrium("],
 }
 ALONE = {"zero_intelligence"}
 """They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-LONG = {"asset_market", "analysis"}
+LONG = {"asset_market", "analysis", "clock_auctions"}
 """They take a minute to run."""
 PLAYED = {"double_auction", "real_time_by_hand", "study"}
 """They are run in JupyterLab, and played, by tests of their own that are not slow."""

@@ -523,6 +523,7 @@ def shipped() -> dict[str, dict[str, str]]:
 
 SAYING = (
     "experiment", "templating", "forms", "session", "realtime", "flow", "engine", "market",
+    "institutions",
     "server",
 )  # fmt: skip
 """The folders whose code shows texts to participants."""

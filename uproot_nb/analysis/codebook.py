@@ -158,6 +158,8 @@ ultralong/  one row per change, with field, value, actor, page, cause and code
 models/     one table per model or tag: a row per entry
 markets/    a folder per market: order_events and induced_values are what happened and what units
             are worth; trades, book, periods, traders (and mispricing, of an asset) follow from them
+institutions/  a folder per auction, oligopoly and the like: decisions is what was decided;
+            allocations and periods are what came of it
 page_times  one row per visit of a player to a page
 calls       one row per call of a live method
 consents    one row per answer on a consent page, if there is one
@@ -248,7 +250,8 @@ class DescribedTable(NamedTuple):
 
     Attributes:
         ours: the name in this codebook of its built-in columns: "models" for all of models/,
-            "markets/book" for the book of any market, "ledger" for the model of any.
+            "markets/book" for the book of any market, "ledger" for the model of any; likewise
+            "institutions/periods" and "game entries".
         fields: column → field, without our own columns.
         keys: the owners under which its fields may be described, the best first.
         rounds: column → the round of its values, where a table has a column for each round.
@@ -290,6 +293,8 @@ def _entry(table: DescribedTable, column: str, descriptions: FieldDescriptions) 
 
 def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     folder, _, name = table.partition("/")
+    if folder in ("institutions", "game entries"):
+        return _of_institutions(folder, name)
     if folder not in ("markets", "ledger"):
         return _OURS[table]
     # lazy: most sessions have no market
@@ -300,3 +305,13 @@ def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     if folder == "ledger":
         return {**_OURS["models"], **known}
     return {**known, "timestamp": _TIMESTAMP}
+
+
+def _of_institutions(folder: str, name: str) -> Mapping[str, tuple[str, str]]:
+    # lazy: most sessions have no institution
+    from uproot_nb.institutions.columns import COLUMNS, ENTRY_FIELDS
+
+    is_table = folder == "institutions"
+    columns = COLUMNS[name] if is_table else ENTRY_FIELDS
+    known = {column: (about.meaning, about.unit) for column, about in columns.items()}
+    return {**known, "timestamp": _TIMESTAMP} if is_table else {**_OURS["models"], **known}

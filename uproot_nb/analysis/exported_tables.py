@@ -34,6 +34,7 @@ from uproot_nb.log.state import State
 if TYPE_CHECKING:
     import pandas
 
+    from uproot_nb.analysis.institutions.institution_tables import InstitutionTables
     from uproot_nb.analysis.market_tables import MarketTables
 
 __all__ = ["ExportedTable", "exported_tables", "file_name", "file_names"]
@@ -81,8 +82,11 @@ def exported_tables(
     if any(player.consents for player in state.players.values()):
         tables["consents"] = _ours("consents", lambda: consents_table(read(CONSENTS), people))
     tables |= _models(state, codec, people)
-    if any("market" in state.names(f"model/{name}") for name in models_named(state, codec)):
+    models = models_named(state, codec)
+    if any("market" in state.names(f"model/{name}") for name in models):
         tables |= _markets(state, codec, session)
+    if any("institution" in state.names(f"model/{name}") for name in models):
+        tables |= _institutions(state, codec, session)
     return tables
 
 
@@ -104,19 +108,35 @@ def _model(
     state: State, codec: Codec, label: str, models: list[str], people: People
 ) -> ExportedTable:
     make = partial(entries_table, state, codec, models, people)
-    if not all("market" in state.names(f"model/{name}") for name in models):
-        return ExportedTable(make, "models", "model", f"models/{label}")
-    return ExportedTable(lambda: _without_ledger(make()), "ledger", "model", f"models/{label}")
+    for mark, named, ours in (
+        ("market", _fields_of_markets, "ledger"),
+        ("institution", _fields_of_institutions, "game entries"),
+    ):  # fmt: skip
+        if all(mark in state.names(f"model/{name}") for name in models):
+            made = partial(_without, make, named)
+            return ExportedTable(made, ours, "model", f"models/{label}")
+    return ExportedTable(make, "models", "model", f"models/{label}")
 
 
-def _without_ledger(table: FieldTable) -> FieldTable:
-    """Return a market's model as a table in which only what others added counts as fields."""
+def _without(make: Callable[[], FieldTable], named: Callable[[], Iterable[str]]) -> FieldTable:
+    """Return a model's table in which only what others added counts as fields."""
+    table, ours = make(), set(named())
+    fields = {name: field for name, field in table.fields.items() if field not in ours}
+    return FieldTable(table.frame, fields)
+
+
+def _fields_of_markets() -> Iterable[str]:
     # lazy: most sessions have no market
     from uproot_nb.market.analysis.columns import LEDGER
 
-    return FieldTable(
-        table.frame, {name: field for name, field in table.fields.items() if field not in LEDGER}
-    )
+    return LEDGER
+
+
+def _fields_of_institutions() -> Iterable[str]:
+    # lazy: most sessions have no institution
+    from uproot_nb.institutions.columns import ENTRY_FIELDS
+
+    return ENTRY_FIELDS
 
 
 def _markets(state: State, codec: Codec, session: str) -> dict[str, ExportedTable]:
@@ -133,8 +153,27 @@ def _markets(state: State, codec: Codec, session: str) -> dict[str, ExportedTabl
     return made
 
 
-def _of_session(tables: MarketTables, name: str, session: str) -> pandas.DataFrame:
-    """Return a market's table with a column for the session."""
+def _institutions(state: State, codec: Codec, session: str) -> dict[str, ExportedTable]:
+    # lazy: most sessions have no institution
+    from uproot_nb.analysis.institutions.institution_tables import (
+        institution_tables,
+        institutions_in,
+    )
+
+    known = list(institutions_in(state, codec))
+    made: dict[str, ExportedTable] = {}
+    for folder, title in zip(file_names(known), known, strict=True):
+        tables = institution_tables(state, codec, title)
+        for name in tables.names:
+            make = partial(_of_session, tables, name, session)
+            made[f"institutions/{folder}/{name}"] = _ours(f"institutions/{name}", make)
+    return made
+
+
+def _of_session(
+    tables: MarketTables | InstitutionTables, name: str, session: str
+) -> pandas.DataFrame:
+    """Return a market's or institution's table with a column for the session."""
     frame: pandas.DataFrame = getattr(tables, name).copy(deep=False)
     frame.insert(0, "session", categories([session] * len(frame)))
     return frame

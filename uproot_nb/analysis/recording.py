@@ -73,6 +73,7 @@ from uproot_nb.log.state import State
 if TYPE_CHECKING:
     import pandas
 
+    from uproot_nb.analysis.institutions.institution_tables import InstitutionTables
     from uproot_nb.analysis.market_tables import MarketTables
 
 __all__ = ["Tables", "list_sessions"]
@@ -188,6 +189,23 @@ class Tables:
 
         with self._lock_state():
             return market_tables(self._now(), self._codec, name)
+
+    def institution(self, name: str | None = None) -> InstitutionTables:
+        """Return the tables of an auction, oligopoly or the like: decisions, allocations, periods.
+
+            run.institution().periods[["period", "price", "efficiency"]]
+
+        Args:
+            name: which one, by the page's `game_name`; not needed where there is only one.
+
+        Raises:
+            UprootError: there is none of that name; the message names those there are.
+        """
+        # lazy: most sessions have no institution
+        from uproot_nb.analysis.institutions.institution_tables import institution_tables
+
+        with self._lock_state():
+            return institution_tables(self._now(), self._codec, name)
 
     def panel(self, by: str = "round") -> pandas.DataFrame:
         """Return a row per player and value of a field, as per round.
@@ -411,6 +429,7 @@ class Tables:
         In it are `latest/`, `sparse/` and `ultralong/` with a table for players, groups and the
         session each, `rounds/` with a row per player and round and `wide/` with a row per player,
         `models/` with a table per model or tag, `markets/` with a folder per market,
+        `institutions/` with a folder per auction and the like,
         `page_times`, `calls`, `presence`, a `codebook.json`, a `README.txt`, the code in `source/`,
         and `SHA256SUMS`. It is what the log holds at this moment; the session may go on meanwhile.
 

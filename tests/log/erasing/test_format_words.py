@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas
 import pytest
 
 from uproot_nb import Page, StringField, live, open_log
+from uproot_nb.institutions import InstitutionPage, PrivateValues, SealedBidAuction
 from uproot_nb.log.checking import check_log
 from uproot_nb.market import MarketPage
 from uproot_nb.market.pages.page import markets_of
@@ -106,3 +108,38 @@ def test_an_anonymous_export_has_the_market_and_the_outcomes_of_calls(
     calls = pandas.read_csv(folder / "calls.csv")
     assert calls["outcome"].tolist() == before["calls"]["outcome"].tolist()
     assert not [p for p in folder.rglob("*") if p.is_file() and ODD.encode() in p.read_bytes()]
+
+
+BIDS = SealedBidAuction("first", PrivateValues(0, 1000), tick=Decimal("0.25"), reserve=1)
+
+
+class Bid(InstitutionPage):
+    """Bid."""
+
+    institution = BIDS
+
+
+def test_an_erasure_changes_no_decision_and_no_outcome_of_an_auction(tmp_path: Path) -> None:
+    """Also of who alone has typed what an institution's log is made of, or an odd bid."""
+    path = tmp_path / "log.sqlite3"
+    with served([Bid, Ask], players=3, db=path) as session:
+        ann, bob, eve = session
+        ann.assert_call_refused("send_decision", "bid", [ODD])
+        ann.call("send_decision", "bid", ["123.25"])
+        bob.call("send_decision", "bid", ["99.50"])
+        eve.call("send_decision", "pass")
+        for one in (ann, bob, eve):
+            one.submit()
+        for word in ("pass", "bid", "bidder", "sealed_bid", "no_amount", "price", "99.50"):
+            ann.call("talk", word)
+    with open_log(path) as log:
+        before = log.institution()
+        [erased, *_] = log.state.index
+        kept = [before.decisions, before.allocations, before.periods]
+        log.erase(erased)
+    assert check_log(path).faults == []
+    assert ODD.encode() not in path.read_bytes()
+    with open_log(path) as log:
+        after = log.institution()
+        for was, now in zip(kept, (after.decisions, after.allocations, after.periods), strict=True):
+            pandas.testing.assert_frame_equal(now, was)

@@ -20,16 +20,21 @@ _WORDS = {"call": ("outcome", "error"), "intervention": ("action",), "timeout": 
 """By kind of event: keys of the value that hold one of a few words."""
 _WHOLE = frozenset({"set", "del"})
 _ENTRY = {"id", "time", "type", "fields"}
-_OUR_PUSHES = ("_uproot_", "UprootMarket")
+_OUR_PUSHES = ("_uproot_", "UprootMarket", "UprootInstitution")
 """How the events of our own pages' pushes begin."""
 _OUR_METHODS = frozenset({
     "cancel_order", "replace_order", "seed_markets", "send_order", "set_ready", "take_price",
+    "seed_institution", "send_decision",
 })  # fmt: skip
-"""The live methods of pages with a market."""
+"""The live methods of pages with a market or institution."""
 _OURS = "_uproot_"
 """How the names of our other live methods begin."""
 _RAW = "dict"
 """The type of an entry without a class, whose keys a participant may have written."""
+_OF_INSTITUTIONS = (
+    {"decision", "client_time"}, {"refused", "reason", "client_time"}, {"outcome", "allocations"},
+)  # fmt: skip
+"""The fields of a decision, a refusal and an outcome in an institution."""
 _TRADER = 2
 """The place of the trader's name in a row of a market's events."""
 
@@ -39,8 +44,8 @@ def format_words(event: Event) -> Iterator[str]:
 
     They are nobody's own, though a participant may have answered one of them, as "ok" or "sell":
     keys of values, outcomes of calls, types of entries and the names of their fields, keys of what
-    our own pages are sent, sides and kinds of a market's orders, the names of markets. None is what
-    a participant wrote, however odd.
+    our own pages are sent, sides and kinds of a market's orders, the names of markets, accepted
+    decisions in an institution. None is what a participant wrote, however odd.
     """
     value = orjson.loads(event.value)
     if event.kind in _MOVES:
@@ -67,6 +72,10 @@ def _words_of_model(event: Event, value: Any) -> Iterator[str]:
         if {"name", "period", "rules"} <= value.keys():
             yield from value
             yield from _strings([value["name"], value.get("title"), value["rules"]])
+    elif event.kind == "set" and event.field == "institution" and isinstance(value, dict):
+        yield from _strings(value)
+    elif event.kind == "set" and event.field == "endowments" and isinstance(value, dict):
+        yield from _strings(list(value.values()))
     elif event.kind in CHANGES | {"chat"}:
         entries = value.get("values", ()) if isinstance(value, dict) else value
         for entry in entries if isinstance(entries, list) else ():
@@ -83,6 +92,8 @@ def _words_of_entry(entry: Mapping[str, Any]) -> Iterator[str]:
         {"command", "client_time", "events"}, {"refused", "client_time", "events"},
     ):  # fmt: skip
         yield from _words_of_order(fields)
+    elif isinstance(fields, dict) and fields.keys() in _OF_INSTITUTIONS:
+        yield from _words_of_decision(fields)
 
 
 def _words_of_order(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -96,6 +107,15 @@ def _words_of_order(fields: Mapping[str, Any]) -> Iterator[str]:
     for row in fields["events"]:
         if isinstance(row, list):
             yield from _strings([*row[:_TRADER], *row[_TRADER + 1 :]])
+
+
+def _words_of_decision(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words of an institution's entry; what was refused may have any text."""
+    yield from fields
+    yield from _strings([fields.get("reason"), fields.get("outcome")])
+    for row in [fields.get("decision"), *fields.get("allocations", ())]:
+        if isinstance(row, list):
+            yield from _strings(row[1:])  # the first is the player's name
 
 
 def _keys(node: Any) -> Iterator[str]:

@@ -1,0 +1,165 @@
+"""InstitutionPage in Chromium, at a phone's size: bids, offers and clocks by keyboard, with axe."""
+# ruff: noqa: ANN001, ANN201, ANN202  (as authors write)
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe import violations
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.running import serving
+from uproot_nb import Page as ExperimentPage
+from uproot_nb.institutions import (
+    Endowment,
+    EnglishClock,
+    InstitutionPage,
+    PostedOffer,
+    PredictionMarket,
+    PrivateValues,
+    SealedBidAuction,
+)
+
+
+class Over(ExperimentPage):
+    """It is over."""
+
+
+Open = Callable[[str], Page]
+
+
+@pytest.fixture
+def phone_of(browser: Browser) -> Iterator[Open]:
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(link: str) -> Page:
+        context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(link)
+        expect(page.locator(".uproot-game")).to_be_visible(timeout=15_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def fact(page: Page, name: str):
+    return page.locator(".uproot-game-facts div").filter(has_text=name).locator("dd")
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a screenshot for the documentation, if a folder for them is named."""
+    folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"institution_{name}.png"), full_page=True)
+
+
+def test_two_bid_by_keyboard_and_see_the_outcome(phone_of: Open) -> None:
+    class Auction(InstitutionPage):
+        """Bid."""
+
+        institution = SealedBidAuction("first", PrivateValues(0, 100), reserve=5)
+
+        def endow(page, players, period):
+            return {p.name: Endowment(values=(80,)) for p in players}
+
+    with serving(Auction, Over) as run:
+        ann, bob = map(phone_of, run.links["url"])
+        expect(fact(ann, "Your value")).to_have_text("80")
+        ann.get_by_label("Your bid").fill("x")
+        ann.keyboard.press("Enter")
+        expect(ann.get_by_role("alert")).to_have_text("Please enter a plain number.")
+        assert violations(ann) == []
+        assert fits(ann)
+        keep_picture(ann, "bidding")
+        ann.get_by_label("Your bid").fill("44")
+        ann.keyboard.press("Enter")
+        expect(ann.get_by_role("status").filter(has_text="Please wait")).to_be_visible()
+        expect(ann.get_by_label("Your bid")).to_have_count(0)
+        bob.get_by_role("button", name="Do not bid").click()
+        expect(ann.get_by_text("You have won.")).to_be_visible()
+        expect(fact(ann, "Profit")).to_have_text("36")
+        assert violations(ann) == []
+        bob.get_by_role("button", name="Next").click()
+        expect(bob.locator("body")).to_contain_text("It is over.")
+
+
+def test_a_buyer_takes_an_offer(phone_of: Open) -> None:
+    class Offers(InstitutionPage):
+        """Offer."""
+
+        institution = PostedOffer(values=((90, 70),), costs=((20, 50),))
+
+    with serving(Offers, Over) as run:
+        seller, buyer = map(phone_of, run.links["url"])
+        seller.get_by_label("Your price").fill("60")
+        seller.get_by_role("button", name="Sell").click()
+        row = buyer.get_by_role("listitem").filter(has_text="Seller 1: 60")
+        expect(row).to_be_visible()
+        assert violations(buyer) == []
+        assert fits(buyer)
+        keep_picture(buyer, "offers")
+        row.get_by_role("button", name="Buy").press("Enter")
+        expect(fact(buyer, "You have bought")).to_have_text("1")
+        expect(buyer.get_by_role("button", name="Buy")).to_be_focused()
+        buyer.get_by_role("button", name="Trade nothing more").press("Enter")
+        expect(fact(seller, "Profit")).to_have_text("40")
+
+
+def test_a_clock_rises_until_somebody_leaves(phone_of: Open) -> None:
+    class Clock(InstitutionPage):
+        """Stay."""
+
+        institution = EnglishClock(PrivateValues(0, 100), highest=1000, seconds_per_tick=0.2)
+        lead = 0.5
+
+    with serving(Clock, Over) as run:
+        ann, bob = map(phone_of, run.links["url"])
+        clock = bob.get_by_role("timer", name="Price")
+        expect(clock).to_be_visible()
+        bob.wait_for_function(
+            "parseInt(document.querySelector('.uproot-game-clock span').textContent) > 3"
+        )
+        leave = ann.get_by_role("button", name="Leave the auction")
+        expect(leave).to_be_visible()
+        assert violations(ann) == []
+        assert fits(ann)
+        keep_picture(ann, "clock")
+        leave.press("Enter")
+        expect(bob.get_by_text("You have won.")).to_be_visible()
+        expect(clock).to_be_hidden()
+        price = run.institution().periods["price"].item()
+        expect(fact(bob, "Price")).to_have_text(str(int(price)))
+
+
+def test_shares_are_traded(phone_of: Open) -> None:
+    class Forecast(InstitutionPage):
+        """Forecast."""
+
+        institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100)
+
+    with serving(Forecast, Over) as run:
+        ann, bob = map(phone_of, run.links["url"])
+        buying = ann.get_by_role("group", name="Buy")
+        buying.get_by_label("Quantity").fill("10")
+        offers = ann.get_by_role("list", name="Buy")
+        offers.get_by_role("listitem").filter(has_text="rain").get_by_role("button").click()
+        expect(fact(ann, "rain")).to_have_text("10")
+        expect(ann.get_by_role("list", name="Sell")).to_contain_text("rain")
+        expect(bob.get_by_role("list", name="Buy")).to_contain_text("rain: 55")
+        assert violations(ann) == []
+        assert fits(ann)
+        keep_picture(ann, "shares")

@@ -1,0 +1,115 @@
+"""InstitutionTables: their columns, from simulations and logs, and in exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+from uproot_nb import Page
+from uproot_nb.errors import OrderRefused, UprootError
+from uproot_nb.institutions import (
+    EquilibriumStrategy,
+    InstitutionPage,
+    LiveGame,
+    SealedBidAuction,
+    ZeroIntelligence,
+    simulate_institution,
+)
+from uproot_nb.institutions.columns import COLUMNS, ENTRY_FIELDS, frame_of
+from uproot_nb.institutions.refusals import REFUSAL_TEXTS
+from uproot_nb.institutions.tables import INSTITUTION_TABLES
+from uproot_nb.institutions.words import WORD_TEXTS
+from uproot_nb.testing import Served, served
+
+
+class Auction(InstitutionPage):
+    """Bid."""
+
+    institution = SealedBidAuction("second", reserve=10)
+
+
+class Over(Page):
+    """It is over."""
+
+
+@pytest.fixture
+def session() -> Iterator[Served]:
+    with served([Auction, Over], players=2) as session:
+        yield session
+
+
+def play(session: Served) -> None:
+    game = LiveGame.in_session(session.run.session, Auction.institution)
+    names = [player.name for player in session.run.players]
+    game.start(names)
+    with pytest.raises(OrderRefused):
+        game.decide(names[0], "bid", ["odd"])
+    game.decide(names[0], "bid", [40], client_time=3.5)
+    game.decide(names[1], "pass")
+
+
+@pytest.mark.parametrize("name", INSTITUTION_TABLES)
+def test_a_table_has_the_columns_that_are_documented(name: str) -> None:
+    auction = SealedBidAuction()
+    tables = simulate_institution(auction, {"ann": EquilibriumStrategy(auction)})
+    for frame in (getattr(tables, name), frame_of(name, [])):
+        types = frame.dtypes.astype(str).to_dict()
+        assert types == {column: about.dtype for column, about in COLUMNS[name].items()}
+    assert len(getattr(tables, name)) == 1
+
+
+def test_a_log_gives_the_same_tables_with_timestamps(session: Served) -> None:
+    play(session)
+    tables = session.run.institution()
+    assert tables.decisions["reason"].astype(object).fillna("").tolist() == ["no_amount", "", ""]
+    assert tables.decisions["client_time"].iloc[1] == 3.5
+    assert tables.decisions["amount"].isna().tolist() == [True, False, True]
+    stamps = tables.decisions["timestamp"]
+    seconds = (stamps - pandas.Timestamp(0, tz="UTC")).dt.total_seconds()
+    assert (seconds - tables.decisions["time"]).abs().max() < 1e-6
+    (period,) = tables.periods.to_dict("records")
+    assert (period["price"], period["units"], period["revenue"]) == (10, 1, 10)
+
+
+def test_the_tables_are_empty_before_anybody_has_decided_and_names_are_known(
+    session: Served,
+) -> None:
+    assert session.run.institution().periods.empty
+    with pytest.raises(UprootError, match="'sealed_bid'"):
+        session.run.institution("lottery")
+
+
+@pytest.mark.long
+def test_an_export_has_the_tables_and_their_codebook(session: Served, tmp_path: Path) -> None:
+    play(session)
+    folder = session.run.export(tmp_path / "out")
+    codebook: dict[str, Any] = json.loads((folder / "codebook.json").read_text("utf-8"))
+    for name in INSTITUTION_TABLES:
+        file = f"institutions/sealed_bid/{name}"
+        frame = pandas.read_csv(folder / f"{file}.csv")
+        assert len(frame) == len(getattr(session.run.institution(), name))
+        assert set(codebook[file]) == set(frame.columns)
+        for column, about in COLUMNS[name].items():
+            assert codebook[file][column]["meaning"] == about.meaning
+    model = codebook["models/sealed_bid-1"]
+    assert {name for name in model if name in ENTRY_FIELDS} == set(ENTRY_FIELDS)
+    assert all(model[name]["meaning"] for name in ENTRY_FIELDS)
+    assert "institutions/" in (folder / "README.txt").read_text("utf-8")
+
+
+def test_robots_of_all_kinds_fill_the_same_tables() -> None:
+    auction = SealedBidAuction()
+    robots = {"ann": ZeroIntelligence(auction), "bob": EquilibriumStrategy(auction)}
+    tables = simulate_institution(auction, robots, periods=3, seed=1)
+    assert list(tables.periods["period"]) == [1, 2, 3]
+    assert list(tables.allocations["player"]) == ["ann", "bob"] * 3
+
+
+def test_each_text_is_listed_once() -> None:
+    assert len(set(WORD_TEXTS)) == len(WORD_TEXTS)
+    assert len(set(REFUSAL_TEXTS)) == len(REFUSAL_TEXTS)

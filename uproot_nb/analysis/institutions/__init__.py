@@ -1,0 +1,1 @@
+"""An institution's tables, from the log of a session."""

@@ -1,0 +1,1 @@
+"""Auctions: sealed bids, clocks, several units, and what theory says of them."""

@@ -1,0 +1,94 @@
+"""Money: exact sums and products of whole numbers and Decimals, and amounts on a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from typing import Any
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.institutions import refusals
+from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact, from_plain, plain, total
+
+__all__ = [
+    "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",
+    "plain", "product", "total",
+]  # fmt: skip
+
+_EXACT = Context(prec=60, traps=[])
+"""An author's own decimal context must not move a price."""
+_STATISTIC = Context(prec=28, traps=[])
+
+
+def difference(amount: Price, other: Price) -> Price:
+    """Return *amount* less *other*, exactly."""
+    if isinstance(amount, int) and isinstance(other, int):
+        return amount - other
+    return _EXACT.subtract(Decimal(amount), Decimal(other))
+
+
+def product(amount: Price, other: Price) -> Price:
+    """Return the exact product: an int of two ints, else a Decimal."""
+    if isinstance(amount, int) and isinstance(other, int):
+        return amount * other
+    return _EXACT.multiply(Decimal(amount), Decimal(other))
+
+
+def mean(amount: Price, count: Price) -> Price:
+    """Return *amount* / *count*: an int if both are and it is whole, else a Decimal of 28 digits.
+
+    It is a statistic; what is paid is never divided.
+    """
+    if isinstance(amount, int) and isinstance(count, int) and amount % count == 0:
+        return amount // count
+    return _STATISTIC.divide(Decimal(amount), Decimal(count))
+
+
+def on_grid(amount: Any, tick: Price, lowest: Price, highest: Price) -> Price:
+    """Return *amount*, a multiple of *tick* from *lowest* (0 or more) to *highest*.
+
+    Raises:
+        OrderRefused: it is not.
+    """
+    made = exact(amount)
+    if made is None:
+        raise OrderRefused("no_amount", refusals.NO_AMOUNT)
+    if made < lowest:
+        raise OrderRefused("too_low", refusals.TOO_LOW, lowest=lowest)
+    if made > highest:
+        raise OrderRefused("too_high", refusals.TOO_HIGH, highest=highest)
+    if made:
+        try:
+            PriceGrid(tick, highest).ticks(made)
+        except OrderRefused:
+            raise OrderRefused("off_tick", refusals.OFF_TICK, tick=tick) from None
+    return made
+
+
+def nearest_on_grid(amount: float, tick: Price, lowest: Price, highest: Price) -> Price:
+    """Return the multiple of *tick* from *lowest* to *highest* that is nearest to a number."""
+    count = math.floor(amount / float(tick) + 0.5)
+    least, most = -int(-lowest // tick), int(highest // tick)
+    return product(tick, max(least, min(count, most)))
+
+
+def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:
+    """Check settings that are amounts of money.
+
+    Args:
+        least: the smallest value of each setting, by name; None if any amount is right.
+
+    Raises:
+        BadMarket: one is not money, or too small.
+    """
+    for name, lowest in least.items():
+        value = getattr(owner, name)
+        made = exact(value)
+        if made is None:
+            raise BadMarket(
+                f"{name}={value!r} is not an amount of money.",
+                f'Write a whole number or a Decimal, as {name}=Decimal("0.50").',
+            )
+        if lowest is not None and made < lowest:
+            raise BadMarket(f"{name}={value!r} is too small.", f"Write {name}={lowest} or more.")

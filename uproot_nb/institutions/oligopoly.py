@@ -1,0 +1,320 @@
+"""CournotMarket and BertrandMarket: firms choose quantities, or prices, for simulated consumers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.institutions import words
+from uproot_nb.institutions.auctions.values import drawn_between
+from uproot_nb.institutions.demand import USUAL_DEMAND, LinearDemand
+from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
+from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
+from uproot_nb.institutions.money import (
+    Price,
+    difference,
+    mean,
+    nearest_on_grid,
+    plain,
+    product,
+    total,
+)
+from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.market.orderbook.prices import exact
+
+__all__ = [
+    "BertrandMarket", "CournotMarket", "bertrand_prices", "cournot_quantities", "shared_demand",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Oligopoly(Institution):
+    """What the two have in common: demand and unit costs.
+
+    Args:
+        demand: What consumers buy.
+        costs: What a unit costs each firm; a single cost holds for all firms.
+    """
+
+    demand: LinearDemand = USUAL_DEMAND
+    costs: tuple[Price, ...] = (10,)
+
+    count_word: ClassVar[str] = words.FIRMS
+    counted_role: ClassVar[str] = "firm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.demand, LinearDemand):
+            raise BadMarket(
+                f"demand={self.demand!r} is not a demand.", "Write demand=LinearDemand(100, 1)."
+            )
+        if not self.costs or any(exact(cost) is None or cost < 0 for cost in self.costs):
+            raise BadMarket(
+                f"costs={self.costs!r} are not amounts of money.",
+                "Write costs=(10,), or a cost for each firm: costs=(10, 20).",
+            )
+
+    def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
+        """Return each firm's cost."""
+        costs = self.costs_of(len(players))
+        return {
+            name: Endowment("firm", costs=(cost,))
+            for name, cost in zip(players, costs, strict=True)
+        }
+
+    def costs_of(self, firms: int) -> tuple[Price, ...]:
+        """Return the costs of so many firms.
+
+        Raises:
+            BadMarket: there are costs for another number of firms.
+        """
+        if len(self.costs) not in (1, firms):
+            raise BadMarket(
+                f"There are costs for {len(self.costs)} firms, and {firms} take part.",
+                "Write one cost for all, or one for each.",
+            )
+        return self.costs if len(self.costs) == firms else self.costs * firms
+
+    def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
+        """Return demand and cost."""
+        own = game.endowments[player]
+        return [(words.DEMAND, self.demand.plain()), (words.COST, plain(own.costs[0]))]
+
+    def _result(self, game: Game, price: Price | None, sold: Mapping[str, Price]) -> Result:
+        """Return the result if each firm has sold so much at one price."""
+        allocations = {name: Allocation() for name in game.endowments}
+        for name, quantity in sold.items():
+            earned = product(price or 0, quantity)
+            cost = product(game.endowments[name].costs[0], quantity)
+            allocations[name] = Allocation(
+                quantity, cost, difference(0, earned), difference(earned, cost)
+            )
+        quantity = total(sold.values())
+        cost = total(one.worth for one in allocations.values())
+        surplus = difference(self.demand.worth(quantity), cost)
+        least = min(own.costs[0] for own in game.endowments.values())
+        return Result(price, quantity, allocations, 0, surplus, self.most_surplus(least))
+
+    def most_surplus(self, cost: Price) -> Price:
+        """Return the greatest gains from trade at the lowest unit cost."""
+        return self.demand.surplus(cost)
+
+
+@dataclass(frozen=True)
+class CournotMarket(Oligopoly):
+    """Firms choose quantities; the price clears the market (Cournot 1838).
+
+        CournotMarket(LinearDemand(100, 1), costs=(10,))
+        CournotMarket(LinearDemand(100, 1), costs=(10, 20), tick=Decimal("0.1"))
+
+    Quantities are multiples of `tick`. Firms that choose nothing in time produce nothing.
+    """
+
+    kind: ClassVar[str] = "cournot"
+
+    def actions(self, game: Game, player: str, elapsed: float) -> list[AllowedAction]:
+        """Return the choice of a quantity."""
+        if not self.may_act(game, player) or game.made(by=player):
+            return []
+        return [AllowedAction("quantity", words.CONFIRM, (words.YOUR_QUANTITY,))]
+
+    def highest_amount(self, action: str) -> Price:
+        """Return the quantity at which the price is 0."""
+        count = int(mean(self.demand.intercept, self.demand.slope) // self.tick)
+        return product(self.tick, count)
+
+    def result(self, game: Game) -> Result:
+        """Return price and profits."""
+        sold = {one.player: one.amounts[0] for one in game.made("quantity")}
+        return self._result(game, self.demand.price(total(sold.values())), sold)
+
+    def benchmark(self, game: Game) -> Benchmark:
+        """Return quantities and price in the Cournot-Nash equilibrium."""
+        names = list(game.endowments)
+        costs = [float(game.endowments[name].costs[0]) for name in names]
+        found = cournot_quantities(self.demand, costs)
+        price = float(self.demand.intercept) - float(self.demand.slope) * sum(found)
+        return Benchmark(price, dict(zip(names, found, strict=True)))
+
+    def result_facts(self, game: Game, player: str, result: Result) -> list[Fact]:
+        """Return the price, the own and the total quantity, and the profit."""
+        own = result.allocations[player]
+        return [
+            (words.PRICE, plain(result.price)), (words.YOUR_QUANTITY, plain(own.units)),
+            (words.TOTAL_QUANTITY, plain(result.units)), (words.PROFIT, plain(own.profit)),
+        ]  # fmt: skip
+
+    def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
+        """Choose the Cournot-Nash quantity."""
+        costs = [float(cost) for cost in self.costs_of(seen.players["firm"])]
+        own = float(seen.endowment.costs[0])
+        quantity = cournot_quantities(self.demand, costs)[costs.index(own)]
+        return Move("quantity", (self._near(quantity),))
+
+    def random_move(self, seen: Seen, chance: Random) -> Move | None:
+        """Choose any quantity that is no loss if nobody else produces."""
+        most = self.demand.quantity(seen.endowment.costs[0])
+        return Move("quantity", (drawn_between(0, max(most, 0), self.tick, chance),))
+
+    def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
+        """Choose (a - c) / 2b - Q/2, where Q is what the others have produced before."""
+        supplied = sum(float(move.amounts[0]) for move in others if move.amounts)
+        demand, cost = self.demand, float(seen.endowment.costs[0])
+        margin = float(demand.intercept) - cost - float(demand.slope) * supplied
+        return Move("quantity", (self._near(max(0.0, margin / (2 * float(demand.slope)))),))
+
+    def _near(self, quantity: float) -> Price:
+        return nearest_on_grid(quantity, self.tick, 0, self.highest_amount("quantity"))
+
+
+@dataclass(frozen=True)
+class BertrandMarket(Oligopoly):
+    """Firms choose prices; all consumers buy where it is cheapest (Bertrand 1883).
+
+        BertrandMarket(LinearDemand(100, 1), costs=(10,))
+
+    Prices are multiples of `tick`. Consumers buy whole units. Firms with the same lowest price
+    share them equally; units that cannot be shared go to some of them by lot.
+    """
+
+    kind: ClassVar[str] = "bertrand"
+
+    def actions(self, game: Game, player: str, elapsed: float) -> list[AllowedAction]:
+        """Return the choice of a price."""
+        if not self.may_act(game, player) or game.made(by=player):
+            return []
+        return [AllowedAction("price", words.CONFIRM, (words.YOUR_PRICE,))]
+
+    def highest_amount(self, action: str) -> Price:
+        """Return the price at which nothing is bought."""
+        return product(self.tick, int(self.demand.intercept // self.tick))
+
+    def result(self, game: Game) -> Result:
+        """Return price and profits."""
+        prices = {one.player: one.amounts[0] for one in game.made("price")}
+        sold = shared_demand(self.demand, prices, lambda names: game.drawn(names, "tie"))
+        price = min(prices.values()) if sold else None
+        return self._result(game, price, sold)
+
+    def most_surplus(self, cost: Price) -> Price:
+        """Return the greatest gains from trade in whole units."""
+        quantity = self.demand.quantity(cost)
+        return difference(self.demand.worth(quantity), product(cost, quantity))
+
+    def benchmark(self, game: Game) -> Benchmark:
+        """Return the prices of the equilibrium; see `bertrand_prices`."""
+        names = list(game.endowments)
+        costs = [game.endowments[name].costs[0] for name in names]
+        found = [float(price) for price in bertrand_prices(self.demand, costs, self.tick)]
+        return Benchmark(min(found), dict(zip(names, found, strict=True)))
+
+    def result_facts(self, game: Game, player: str, result: Result) -> list[Fact]:
+        """Return the price, what was sold, and the profit."""
+        own = result.allocations[player]
+        return [
+            (words.PRICE, plain(result.price)), (words.UNITS_SOLD, plain(own.units)),
+            (words.PROFIT, plain(own.profit)),
+        ]  # fmt: skip
+
+    def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
+        """Choose the equilibrium price."""
+        costs, own = list(self.costs_of(seen.players["firm"])), seen.endowment.costs[0]
+        prices = bertrand_prices(self.demand, costs, self.tick)
+        return Move("price", (prices[costs.index(own)],))
+
+    def random_move(self, seen: Seen, chance: Random) -> Move | None:
+        """Choose any price that is no loss."""
+        least = min(seen.endowment.costs[0], self.highest_amount("price"))
+        return Move("price", (drawn_between(least, self.demand.intercept, self.tick, chance),))
+
+    def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
+        """Choose the best price against the others' lowest one: mostly a tick less."""
+        cost = seen.endowment.costs[0]
+        prices = [move.amounts[0] for move in others if move.amounts]
+        lowest = min(prices, default=self.demand.intercept)
+        tied, highest = prices.count(lowest), self.highest_amount("price")
+        below = difference(lowest, self.tick)
+        alone = min(_monopoly_price(self.demand, cost, self.tick), below)
+        tries = {price for price in (alone, lowest, cost) if cost <= price <= highest}
+
+        def profit(price: Price) -> float:
+            if price > lowest:
+                return 0.0
+            sharing = tied + 1 if price == lowest else 1
+            return float(price - cost) * self.demand.quantity(price) / sharing
+
+        best = max(sorted(tries), key=profit, default=highest)
+        return Move("price", (nearest_on_grid(float(best), self.tick, 0, highest),))
+
+
+def shared_demand(
+    demand: LinearDemand,
+    prices: Mapping[str, Price],
+    in_order: Callable[[Sequence[str]], Sequence[str]] = sorted,
+) -> dict[str, Price]:
+    """Return the whole units that each firm with the lowest price sells.
+
+    Args:
+        in_order: puts firms into the order in which they get the units that cannot be shared.
+    """
+    if not prices:
+        return {}
+    lowest = min(prices.values())
+    cheapest = in_order([name for name, price in prices.items() if price == lowest])
+    each, rest = divmod(demand.quantity(lowest), len(cheapest))
+    return {name: each + (place < rest) for place, name in enumerate(cheapest)}
+
+
+def cournot_quantities(demand: LinearDemand, costs: Sequence[float]) -> list[float]:
+    """Return each firm's quantity in the Cournot-Nash equilibrium, as a real number.
+
+    q_i = (a - (n + 1) c_i + Σ c_j) / ((n + 1) b) for n firms that produce (Tirole 1988, section
+    5.4); those whose quantity would be negative do not.
+    """
+    producing = list(range(len(costs)))
+    intercept, slope = float(demand.intercept), float(demand.slope)
+    while producing:
+        n, all_costs = len(producing), sum(costs[firm] for firm in producing)
+        found = {
+            firm: (intercept - (n + 1) * costs[firm] + all_costs) / ((n + 1) * slope)
+            for firm in producing
+        }
+        least = min(producing, key=lambda firm: found[firm])
+        if found[least] >= 0:
+            return [found.get(firm, 0.0) for firm in range(len(costs))]
+        producing.remove(least)
+    return [0.0] * len(costs)
+
+
+def bertrand_prices(demand: LinearDemand, costs: Sequence[Price], tick: Price) -> list[Price]:
+    """Return each firm's price in an equilibrium on a grid of prices.
+
+    Firms with the same lowest cost price one tick above it: whoever prices lower earns nothing. A
+    single firm with the lowest cost prices a tick below the second lowest, or as a monopolist if
+    that is less; the others price at their cost (Tirole 1988, section 5.1).
+    """
+    lowest = min(costs)
+    others = sorted(cost for cost in costs if cost > lowest)
+    if costs.count(lowest) > 1:
+        price = product(tick, int(lowest // tick) + 1)
+    else:
+        price = _monopoly_price(demand, lowest, tick)
+        if others:
+            below = difference(_up(others[0], tick), tick)
+            price = max(min(price, below), _up(lowest, tick))
+    return [price if cost == lowest else _up(cost, tick) for cost in costs]
+
+
+def _up(cost: Price, tick: Price) -> Price:
+    """Return the lowest multiple of *tick* that covers a cost."""
+    return product(tick, -int(-cost // tick))
+
+
+def _monopoly_price(demand: LinearDemand, cost: Price, tick: Price) -> Price:
+    """Return the best price of a single firm that sells whole units: (a + c) / 2, or beside it."""
+    middle = int(mean(total((demand.intercept, cost)), product(2, tick)))
+    around = [product(tick, middle + shift) for shift in range(-2, 4)]
+    return max(around, key=lambda p: product(difference(p, cost), demand.quantity(p)))

@@ -1,0 +1,251 @@
+"""InstitutionPage: a page on which players decide in an institution, once a period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from uproot_nb.errors import BadPage, OrderRefused
+from uproot_nb.experiment.live import live
+from uproot_nb.experiment.pages import Check, Page
+from uproot_nb.institutions import refusals, words
+from uproot_nb.institutions.game import Endowment
+from uproot_nb.institutions.institution import Institution
+from uproot_nb.institutions.live_game import LiveGame
+from uproot_nb.market.orderbook.price_input import entered_price
+from uproot_nb.realtime.author_functions import notify
+from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
+
+__all__ = ["InstitutionPage"]
+
+REVIEW = 30.0
+"""Seconds for which the outcome of a clock auction is shown at least, where the author says
+nothing else."""
+
+
+def _is_duration(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or (is_number and 0 < value < float("inf"))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+class InstitutionPage(Page):
+    """A page on which players bid, post prices, or choose quantities.
+
+        class Auction(InstitutionPage):
+            institution = SealedBidAuction("first", PrivateValues(0, 100))
+            seconds = 90
+
+    Each visit to a page with this `game_name` is a period of its own; each group plays by itself.
+    When all have decided, or the time is up, everybody sees the outcome, and a button to go on. Put
+    a wait page before it: the period begins when the first of its players comes. It does not wait
+    for players who drop out or are moved on. To change the design, write a template that begins
+    with `{% extends "uproot_nb/Institution.html" %}`; its blocks are `above`, `game` and `below`.
+
+    Attributes:
+        institution: the rules.
+        seconds: how long the page lasts, the outcome included; None for no end. By default it is
+            what a clock needs, and half a minute more.
+        game_name: the name in the data; by default the institution's kind.
+        lead: seconds until a clock starts.
+        texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
+    """
+
+    template = '{% extends "uproot_nb/Institution.html" %}'
+    institution: ClassVar[Institution | None] = None
+    seconds: ClassVar[float | None] = None
+    game_name: ClassVar[str | None] = None
+    lead: ClassVar[float] = 5.0
+    texts: ClassVar[Mapping[str, str]] = {}
+    shown_texts: ClassVar[tuple[str, ...]] = words.WORD_TEXTS
+    refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
+
+    _kind: ClassVar[str] = "institution"
+    kind_attributes: ClassVar[Mapping[str, Check]] = {
+        "institution": (
+            lambda v: v is None or isinstance(v, Institution),
+            "SealedBidAuction(…) or the like",
+        ),
+        "seconds": (_is_duration, "seconds, more than 0, or None"),
+        "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
+        "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
+        "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
+    }
+    kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "endow": ("players", "period"), "together": ("player",), "period": ("player",),
+    }  # fmt: skip
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.institution is None:
+            raise BadPage(
+                cls.__name__, "it has no institution.",
+                'Write institution = SealedBidAuction("first", PrivateValues(0, 100)).',
+            )  # fmt: skip
+
+    # ---- what authors may change ----
+
+    def endow(page: Any, players: Sequence[Player], period: int) -> Mapping[str, Endowment] | None:
+        """Return each player's endowment by name; by default the institution draws them.
+
+        def endow(page, players, period):
+            return {player.name: Endowment(values=(player.value,)) for player in players}
+        """
+        return None
+
+    def together(page: Any, player: Player) -> Iterable[Player]:
+        """Return the players of one market: the player's group, else everybody."""
+        return player.session.players if player.group is None else player.group.players
+
+    def period(page: Any, player: Player) -> int:
+        """Return the period: how many pages of this game the player has reached."""
+        journeys = world_of(player).flow.journeys
+        places = range(player.position + 1)
+        met = (journeys.page(player, place) for place in places)
+        return max(1, sum(_is_same_game(page, other) for other in met))
+
+    # ---- for cells and handlers ----
+
+    @classmethod
+    def end_now(cls, player: Player) -> None:
+        """End the player's period at once, with the decisions so far, as from a cell."""
+        with player._world.lock:
+            _game_of(cls, player).settle(at_once=True)
+
+    @classmethod
+    def look_again(cls, player: Player) -> None:
+        """Wait no more for players who have dropped out or gone on."""
+        for reference in _first_of_each_period(cls, _function(cls, "together")(cls, player)):
+            game = LiveGame.find(**_place_of(cls, reference))
+            if game is None:
+                continue
+            for other in _function(cls, "together")(cls, reference):
+                if other.has_dropped_out or other.position > reference.position:
+                    game.leave_out(other)
+
+    @classmethod
+    def looks_once_for(cls, player: Player) -> str:
+        """Return a key shared by players of one market: their group or session."""
+        if _function(cls, "together") is not _function(InstitutionPage, "together"):
+            return player.subject
+        return "session" if player.group is None else player.group.subject
+
+    # ---- hooks ----
+
+    def timeout(page: Any, player: Player) -> float | None:
+        """Return the seconds left of the page, the same for everybody."""
+        ends = _game_of(page, player).model.get("ends")
+        return None if ends is None else max(0.0, ends - world_of(player).clock())
+
+    def timeout_reached(page: Any, player: Player) -> None:
+        """End the period for all."""
+        _game_of(page, player).settle(at_once=True)
+
+    def may_proceed(page: Any, player: Player) -> bool:
+        """Hold everybody until the period is over."""
+        game = _game_of(page, player)
+        game.settle()
+        return not game.is_open
+
+    # ---- live methods ----
+
+    @live
+    def seed_institution(page: Any, player: Player) -> dict[str, Any]:
+        """Return everything that the page shows, at the start and after missed pushes."""
+        game = _game_of(page, player)
+        game.settle()
+        return _data(page, player, game)
+
+    @live
+    def send_decision(
+        page: Any, player: Player, action: Any, amounts: Any = (), target: Any = "",
+        sent: Any = None, language: str = "en",
+    ) -> dict[str, Any]:  # fmt: skip
+        """Decide: bid, accept, buy …
+
+        Args:
+            amounts: as typed; *language* is the page's.
+        """
+        game = _game_of(page, player)
+        listed = amounts if isinstance(amounts, (list, tuple)) else [amounts]
+        tick = game.institution.step(str(action))
+        entered = [entered_price(amount, tick, language) for amount in listed]
+        try:
+            game.decide(player, str(action), entered, str(target), sent)
+        except OrderRefused as refusal:
+            own = page.texts.get(refusal.code)
+            raise refusal if own is None else OrderRefused(refusal.code, own) from None
+        return _data(page, player, game)
+
+
+def _function(page: Any, name: str) -> Any:
+    """Return a page's function as its author wrote it; its first argument is the page."""
+    value = getattr(page, name)
+    return getattr(value, "__func__", value)
+
+
+def _name_of(page: Any) -> str:
+    return str(page.game_name or page.institution.kind)
+
+
+def _is_same_game(page: Any, other: Any) -> bool:
+    is_one = other is not None and issubclass(other, InstitutionPage)
+    return is_one and _name_of(other) == _name_of(page)
+
+
+def _place_of(page: Any, player: Player) -> dict[str, Any]:
+    return {
+        "session": player.session, "institution": page.institution, "name": _name_of(page),
+        "period": _function(page, "period")(page, player), "group": player.group,
+    }  # fmt: skip
+
+
+def _game_of(page: Any, player: Player) -> LiveGame:
+    """Return the player's period; begin a new one."""
+    game = LiveGame.in_session(**_place_of(page, player))
+    game.listeners[page.key] = partial(_push, page, player, game)
+    world_of(player).flow.timeouts.shift_listeners[game.model.name] = game.shift
+    if not game.is_started:
+        _begin(page, player, game)
+    return game
+
+
+def _begin(page: Any, player: Player, game: LiveGame) -> None:
+    players = list(_function(page, "together")(page, player))
+    length = page.institution.length()
+    lead = 0.0 if length is None else page.lead
+    game.start(players, _function(page, "endow")(page, players, game.period), lead)
+    seconds = page.seconds
+    if seconds is None and length is not None:
+        seconds = lead + length + REVIEW
+    if seconds is not None:
+        game.model.ends = world_of(player).clock() + seconds
+
+
+def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
+    return {"game": game.name, "title": game.title, **game.view(player)}
+
+
+def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
+    """Push a change to those on the page in that period; of a sealed period only its end."""
+    if game.is_open and game.institution.is_sealed:
+        return
+    period = _function(page, "period")
+    for other in _function(page, "together")(page, player):
+        is_here = other.page == page.key and period(page, other) == game.period
+        if is_here and (other.name != by):
+            # from each one's own place: who has caused it may be elsewhere
+            notify(other, other, _data(page, other, game), event="UprootInstitution")
+
+
+def _first_of_each_period(page: Any, players: Iterable[Player]) -> list[Player]:
+    """Return the player who is furthest in each period, among those on the page."""
+    period = _function(page, "period")
+    here = [player for player in players if player.page == page.key]
+    ranked = sorted(here, key=lambda player: player.position)
+    return list({period(page, player): player for player in ranked}.values())

@@ -1,0 +1,1 @@
+"""Strategies: robots that decide in institutions, in simulations and over connections."""

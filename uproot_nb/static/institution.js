@@ -1,0 +1,216 @@
+/* institution: a period of an InstitutionPage. All content is shown as text. */
+(() => {
+    "use strict";
+
+    const place = document.getElementById("uproot-game");
+    if (!place) return;
+    const words = JSON.parse(document.getElementById("uproot-game-words").textContent);
+    const refusals = Object.entries(JSON.parse(document.getElementById("uproot-game-refusals").textContent))
+        .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
+    const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
+    const language = document.documentElement.lang || "en";
+    const sign = uproot.inner.boot.decimal || ".";
+    const TICK = 100;       // milliseconds between two looks at the clock
+
+    function build(tag, attributes, ...children) {
+        const element = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes)) {
+            if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+            else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+        }
+        element.append(...children);    // strings become text, never markup
+        return element;
+    }
+
+    /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. Words are translated. */
+    function shown(value) {
+        if (Array.isArray(value)) return value.map(shown).join(sign === "," ? "; " : ", ") || "–";
+        if (value === null) return "–";
+        const text = String(value);
+        if (/^-?\d+\.\d+$/.test(text)) return text.replace(".", sign);
+        return words[text] || text;
+    }
+
+    function pattern(text) {
+        const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+        return new RegExp(`^${parts.join("")}$`);
+    }
+
+    /* The reason of a refusal, in the page's language. */
+    function said(message) {
+        for (const [sentence, own] of refusals) {
+            const found = sentence.exec(message);
+            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => shown(found.groups[name]));
+        }
+        return message;
+    }
+
+    class Game {
+        constructor() {
+            this.title = build("h2", { tabindex: "-1" });
+            this.facts = build("dl", { class: "uproot-game-facts" });
+            this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
+            this.status = build("p", { role: "status" });
+            this.actions = build("div", {});
+            this.problem = build("p", { id: "uproot-game-problem", class: "uproot-game-problem", role: "alert" });
+            this.report = build("div", {});
+            this.next = build("button", { type: "button", form: "", class: "btn btn-primary", hidden: true, onclick: () => uproot.submit() }, words.Next);
+            this.section = build("section", { class: "uproot-game", tabindex: "-1" },
+                this.title, this.facts, this.clock, this.actions, this.problem, this.status, this.report, this.next);
+            this.busy = false;
+            this.drawn = "";
+            setInterval(() => this.run(), TICK);
+        }
+
+        /* ---- messages from the server ---- */
+
+        take(data) {
+            if (this.data && (data.decisions < this.data.decisions || (data.open && !this.data.open))) return;
+            this.data = data;
+            this.received = performance.now();
+            this.asked = false;
+            this.show();
+        }
+
+        async decide(action, amounts, target) {
+            if (this.busy) {
+                this.problem.textContent = ON_ITS_WAY;
+                return;
+            }
+            this.busy = true;
+            this.problem.textContent = "";
+            this.section.setAttribute("aria-busy", "true");
+            try {
+                this.take(await uproot.invoke("send_decision", action, amounts, target, Date.now() / 1000, language));
+            } catch (error) {
+                this.problem.textContent = said(error.message);
+                seed();     // the refusal may be due to what others have done
+            } finally {
+                this.busy = false;
+                this.section.removeAttribute("aria-busy");
+            }
+        }
+
+        /* ---- the clock ---- */
+
+        /* The price shown is an estimate; the server's clock decides. */
+        run() {
+            const clock = this.data && this.data.clock;
+            if (!clock) return;
+            const seen = this.data.now - this.data.started;
+            const elapsed = seen + (performance.now() - this.received) / 1000;
+            const steps = Math.min(Math.max(0, Math.floor(elapsed / clock.every)), clock.prices.length - 1);
+            const price = shown(clock.prices[steps]);
+            if (this.price.textContent !== price) this.price.textContent = price;
+            const isOver = elapsed >= clock.length, hasBegun = elapsed >= 0 && seen < 0;
+            if ((isOver || hasBegun) && !this.asked) {
+                this.asked = true;
+                seed();
+            }
+        }
+
+        /* ---- the display ---- */
+
+        show() {
+            const { data } = this;
+            this.title.textContent = `${words.Period} ${data.period}`;
+            this.facts.replaceChildren(...data.facts.filter(([word]) => word).map(([word, value]) =>
+                build("div", {}, build("dt", {}, words[word] || word), build("dd", {}, shown(value)))));
+            const sentences = [shown(data.status || ""), ...data.facts.filter(([word]) => !word).map(([, text]) => shown(text))];
+            const status = sentences.filter(Boolean).join(" ");
+            if (this.status.textContent !== status) this.status.textContent = status;
+            this.clock.hidden = !data.clock;
+            if (data.clock) {
+                this.price = build("span", {});
+                this.clock.replaceChildren(build("small", { "aria-hidden": "true" }, words.Price), this.price);
+                this.run();
+            }
+            this.showActions();
+            this.showReport();
+            const hadFocus = this.section.contains(document.activeElement);
+            this.next.hidden = data.open;
+            if (!data.open && hadFocus) this.next.focus();
+        }
+
+        /* What is being typed and the focus stay, unless what can be done has changed. */
+        showActions() {
+            const { actions } = this.data, drawn = JSON.stringify(actions);
+            if (drawn === this.drawn) return;
+            this.drawn = drawn;
+            const active = document.activeElement, key = active && active.dataset.key;
+            const hadFocus = this.actions.contains(active);
+            const typed = new Map([...this.actions.querySelectorAll("input")].map((input) => [input.id, input.value]));
+            this.actions.replaceChildren(...actions.flatMap((action) => this.parts(action)));
+            this.actions.querySelectorAll("input").forEach((input) => { input.value = typed.get(input.id) || ""; });
+            if (!hadFocus) return;
+            const again = [...this.actions.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
+            (again || this.title).focus();
+        }
+
+        parts(action) {
+            const inputs = action.inputs.map((label, at) => this.input(action, label, at));
+            const send = (target) => this.decide(action.name, inputs.map(({ input }) => input.value.trim()), target);
+            const choice = (target, name, described) => build("button", {
+                type: "button", form: "", class: `btn ${action.inputs.length || action.targets.length ? "btn-primary" : "btn-outline-primary"}`,
+                "data-key": `${action.name}/${target}`, "aria-describedby": described, onclick: () => send(target),
+            }, name);
+            const entry = build("div", { class: "uproot-game-action", role: "group", "aria-label": words[action.word] || action.word },
+                ...inputs.map(({ part }) => part));
+            inputs.forEach(({ input }) => input.addEventListener("keydown", (event) => {
+                if (!uproot.inner.isEnter(event)) return;
+                event.preventDefault();     // the page stays
+                if (!action.targets.length) send("");
+            }));
+            const word = words[action.word] || action.word;
+            if (!action.targets.length) {
+                entry.append(choice("", word, null));
+                return [entry];
+            }
+            const rows = action.targets.map(([target, text, price], at) => {
+                const id = `uproot-game-${action.name}-${at}`;
+                const name = [words[action.targetWord] || action.targetWord, shown(text)].filter(Boolean).join(" ");
+                return build("li", {}, build("span", { id }, `${name}: ${shown(price)}`), choice(target, word, id));
+            });
+            const list = build("ul", { class: "uproot-game-rows", "aria-label": word }, ...rows);
+            return [...(inputs.length ? [entry] : []), list];
+        }
+
+        input(action, label, at) {
+            const id = `uproot-game-${action.name}-input-${at}`;
+            const input = build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id, "data-key": id, "aria-describedby": "uproot-game-problem" });
+            const name = action.inputs.filter((other) => other === label).length > 1 ? `${words[label] || label} ${at + 1}` : words[label] || label;
+            return { input, part: build("div", {}, build("label", { for: id }, name), input) };
+        }
+
+        showReport() {
+            const { report } = this.data;
+            const made = report ? report.decisions.filter(([[, , amounts]]) => amounts.length) : [];
+            if (!made.length) {
+                this.report.replaceChildren();
+                return;
+            }
+            const rows = made.map(([[, target, amounts], own]) => build("li", { class: own ? "uproot-game-own" : null },
+                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": "))));
+            this.report.replaceChildren(build("h3", {}, words["All decisions"]), build("ul", { class: "uproot-game-rows" }, ...rows));
+        }
+    }
+
+    const game = new Game();
+    let seeding = null;
+
+    /* Load everything, at the start and after a gap; simultaneous requests share one answer. */
+    function seed() {
+        seeding ??= uproot.invoke("seed_institution").then((data) => {
+            game.take(data);
+            if (!game.section.isConnected) place.append(game.section);
+            place.removeAttribute("aria-busy");
+        }).finally(() => { seeding = null; });
+        return seeding;
+    }
+
+    uproot.onCustomEvent("UprootInstitution", ({ detail: { data } }) => {
+        if (!game.data || (data.game === game.data.game && data.period === game.data.period)) game.take(data);
+    });
+    uproot.onStart(seed);
+    uproot.onReconnect(seed);
+})();
