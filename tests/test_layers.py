@@ -149,7 +149,9 @@ def test_imports_point_down() -> None:
     )
 
 
-MARKET = ["orderbook", "analysis", "market", "pages", "traders", "simulations"]
+MARKET = [
+    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations",
+]  # fmt: skip
 
 
 def room_of(name: str) -> int:
