@@ -150,7 +150,7 @@ def test_imports_point_down() -> None:
 
 
 MARKET = [
-    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations",
+    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "plots",
 ]  # fmt: skip
 
 

@@ -79,10 +79,10 @@ def test_the_version_stands_in_one_place(wheel: Path) -> None:
 
 
 OPTIONAL = {
-    "adbc-driver-sqlite", "libcst", "nats-py", "prometheus-client", "psycopg", "pyarrow",
-    "pyreadstat", "schwifty", "wtforms", "xlsxwriter",
+    "adbc-driver-sqlite", "libcst", "matplotlib", "nats-py", "prometheus-client", "psycopg",
+    "pyarrow", "pyreadstat", "schwifty", "wtforms", "xlsxwriter",
 }  # fmt: skip
-"""What is imported on use: by tables, exports, gateways, databases, metrics, authors' fields."""
+"""What is imported on use: by tables, exports, gateways, databases, metrics, plots, fields."""
 
 
 @pytest.mark.long

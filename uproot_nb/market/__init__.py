@@ -2,7 +2,7 @@
 
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
 from uproot_nb.market import AssetMarketPage, Dividends
-from uproot_nb.market import Design, session_tables, simulate_markets
+from uproot_nb.market import Design, plots, session_tables, simulate_markets
 """
 
 from __future__ import annotations
