@@ -150,7 +150,8 @@ def test_imports_point_down() -> None:
 
 
 MARKET = [
-    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "plots",
+    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
+    "plots",
 ]  # fmt: skip
 
 
