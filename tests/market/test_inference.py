@@ -44,6 +44,7 @@ def row_of(table: pandas.DataFrame, **labels: Any) -> pandas.Series[Any]:
     return row
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("outcome", ["efficiency", "alpha"])
 @pytest.mark.parametrize("period", [2, None])
 def test_standard_errors_are_those_of_a_clustered_regression(

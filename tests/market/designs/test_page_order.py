@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
 import pytest
 
 from tests.running import Browser, serving, until_true
-from uproot_nb import Page, Run
+from uproot_nb import Page, Run, rerun
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import CallMarketPage, Design, InducedValues, Market, MarketPage, Rules
 from uproot_nb.market.traders import ZIC
@@ -38,6 +39,7 @@ async def seen_of(run: Run, place: int) -> list[tuple[Any, ...]]:
     return seen
 
 
+@pytest.mark.long
 async def test_each_period_has_its_page_values_and_rules() -> None:
     strict = Rules(improvement=True)
     design = Design(
@@ -71,13 +73,22 @@ async def test_who_has_no_seat_watches() -> None:
         assert set(run.market().induced_values["player"]) == {p.name for p in run.players[:2]}
 
 
-async def test_a_seat_that_is_taken_late_has_its_units() -> None:
-    with serving(*Design(LOW).pages(), Over, players=1) as run:
+async def test_a_seat_that_is_taken_late_has_its_units(tmp_path: Path) -> None:
+    """And the same in a rerun, and after a restart with pages made anew."""
+    log, design = str(tmp_path / "log.sqlite3"), Design(LOW, periods=2)
+    with serving(*design.pages(), Over, players=1, db=log) as run:
         first = await Browser.open(run, 0)
         assert (await first.call("seed_markets"))["markets"][0]["mine"]["value"] == 90
         run._runtime.world.add_player()
         late = await Browser.open(run, 1)
         assert (await late.call("seed_markets"))["markets"][0]["mine"]["cost"] == 20
+        await late.call("send_order", "market", "sell", 60)
+        again = rerun(run, [*design.pages(), Over], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}"
+    with serving(*design.pages(), Over, db=log) as run:
+        late = await Browser.open(run, 1)
+        mine = (await late.call("seed_markets"))["markets"][0]["mine"]
+        assert (mine["cost"], [row[2] for row in mine["orders"]]) == (20, [60])
         induced = run.market().induced_values
         assert induced.groupby("side", observed=True)["value"].apply(list).to_dict() == {
             "buy": [90, 70], "sell": [20, 40],

@@ -65,6 +65,7 @@ def test_without_groups_and_arms_there_is_one_arm_and_no_column_of_groups() -> N
     assert "group" not in markets
 
 
+@pytest.mark.long
 def test_a_study_is_the_same_by_threads_and_from_a_folder(
     study: dict[str, pandas.DataFrame], tmp_path: Path
 ) -> None:
