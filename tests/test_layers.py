@@ -152,7 +152,10 @@ def test_imports_point_down() -> None:
     )
 
 
-MARKET = ["orderbook", "analysis", "market", "pages", "traders", "simulations"]
+MARKET = [
+    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
+    "plots",
+]  # fmt: skip
 
 
 def room_of(name: str) -> int:

@@ -22,6 +22,7 @@ FUNCTION_FORMS = {
     "prisoners_dilemma": ["GroupCreatingWait", "SynchronizingWait", "fields = dict("],
     "public_goods": ["Rounds(", "watch_for_dropout(", "timeout = "],
     "tutorial": ["GroupCreatingWait", "SynchronizingWait", "group.players.assign("],
+    "market_study": ["Design(", "simulate_markets(study", "arm.pages(", "plots.", "study_tables("],
     "live_monitor": ["run.monitor(", "run.bots(", "run.message(", "run.view("],
     "analysis": ["open_log(", ".panel(", ".export(", "IntSlider(", ".at(seq)"],
     "study": ["Consent(", "Payment(", "balanced(", "run.funnel", "run.payments"],
@@ -37,7 +38,7 @@ ALONE = {"zero_intelligence"}
 """They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-LONG = {"asset_market", "analysis", "clock_auctions"}
+LONG = {"asset_market", "analysis", "clock_auctions", "market_study"}
 """They take a minute to run."""
 PLAYED = {"double_auction", "real_time_by_hand", "study"}
 """They are run in JupyterLab, and played, by tests of their own that are not slow."""

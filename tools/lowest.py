@@ -9,7 +9,10 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 
-OPTIONAL = ("data", "export", "fast", "iban", "metrics", "nats", "parquet", "postgres", "wtforms")
+OPTIONAL = (
+    "data", "export", "fast", "iban", "metrics", "nats", "parquet", "plots", "postgres",
+    "statistics", "wtforms",
+)  # fmt: skip
 """The extras that the package itself imports."""
 _REQUIREMENT = re.compile(r"^([\w-]+)(?:\[\w+\])?>=([^,\s]+)", re.MULTILINE)
 

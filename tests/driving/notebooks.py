@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from live_jupyter import LiveJupyter, wait_until
@@ -19,15 +21,29 @@ def cells_of(name: str) -> dict[str, str]:
     return {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
 
 
+def _with_constants(code: str, constants: Mapping[str, int]) -> str:
+    """Return a cell's code with other values for constants."""
+    for name, value in constants.items():
+        code = re.sub(rf"^{name} = \d+", f"{name} = {value}", code, flags=re.MULTILINE)
+    return code
+
+
 class OpenNotebook:
     """A notebook whose cells have been run; in a folder of its own, so its session is new.
 
     notebook = OpenNotebook(jupyter, "double_auction", "some-folder")
     notebook.links[0]
+
+    Args:
+        constants: other values for constants of the notebook, such as {"SECONDS": 2}.
     """
 
-    def __init__(self, jupyter: LiveJupyter, name: str, folder: str) -> None:
-        self.cells = cells_of(name)
+    def __init__(
+        self, jupyter: LiveJupyter, name: str, folder: str,
+        constants: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        cells = cells_of(name)
+        self.cells = {cell: _with_constants(code, constants or {}) for cell, code in cells.items()}
         (jupyter.folder / folder).mkdir()
         shutil.copy(NOTEBOOKS / f"{name}.ipynb", jupyter.folder / folder)
         self.kernel = jupyter.start_kernel(f"{folder}/{name}.ipynb")

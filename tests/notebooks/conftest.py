@@ -24,12 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def open_notebook(jupyter: LiveJupyter) -> Iterator[Callable[[str], OpenNotebook]]:
+def open_notebook(jupyter: LiveJupyter) -> Iterator[Callable[..., OpenNotebook]]:
     """Open a notebook by name: `open_notebook("double_auction")`."""
     opened: list[OpenNotebook] = []
 
-    def open_one(name: str) -> OpenNotebook:
-        opened.append(OpenNotebook(jupyter, name, f"folder-{next(_FOLDERS)}"))
+    def open_one(name: str, **constants: int) -> OpenNotebook:
+        opened.append(OpenNotebook(jupyter, name, f"folder-{next(_FOLDERS)}", constants))
         return opened[-1]
 
     yield open_one

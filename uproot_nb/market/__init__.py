@@ -2,7 +2,7 @@
 
 from uproot_nb.market import InducedValues, Market, MarketPage, Rules
 from uproot_nb.market import AssetMarketPage, Dividends
-from uproot_nb.market import Design, simulate_markets
+from uproot_nb.market import Design, plots, session_tables, simulate_markets, study_tables
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
 from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.designs.design import Design
+from uproot_nb.market.inference import StudyResults, study_tables
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
-from uproot_nb.market.simulations.design import Design
+from uproot_nb.market.simulations.recorded import session_tables
 from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
     "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Design", "Dividends",
-    "Equilibrium", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules", "equilibrium",
-    "simulate_markets",
+    "Equilibrium", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules",
+    "StudyResults", "equilibrium", "session_tables", "simulate_markets", "study_tables",
 ]  # fmt: skip

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.columns import COLUMNS
+from uproot_nb.market.designs.design import Design
 from uproot_nb.market.simulations.chunk import Cell, MarketSource, Seed
-from uproot_nb.market.simulations.design import Design
 from uproot_nb.market.simulations.summary import SUMMARY
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Designs", "Grid"]
+__all__ = ["Designs", "Grid", "StudyGrid"]
 
 Designs = (
     "Mapping[str, MarketSource] | Sequence[MarketSource | Mapping[str, Any]] | pandas.DataFrame"
@@ -41,11 +42,12 @@ class Grid:
         self.names, self.settings, self.designs = _read(designs, make or Design)
         _check_settings(self.settings, tables)
         self.seeds = _seeds(seeds)
-        self.cells = [
-            Cell(design * len(self.seeds) + place, design, seed)
-            for design in range(len(self.designs))
-            for place, seed in enumerate(self.seeds)
-        ]
+        self.cells = self._cells()
+
+    def _cells(self) -> list[Cell]:
+        _refuse_studies(self.names, self.designs)
+        pairs = product(range(len(self.designs)), self.seeds)
+        return [Cell(place, design, seed) for place, (design, seed) in enumerate(pairs)]
 
     def columns(self, cells: pandas.Series[int]) -> pandas.DataFrame:
         """Return what tells markets apart, for their places in the grid: design, settings, seed."""
@@ -62,6 +64,39 @@ class Grid:
         names = dict.fromkeys(name for row in self.settings for name in row)
         columns = {name: [_shown(row.get(name)) for row in self.settings] for name in names}
         return {name: made for name, made in columns.items() if _NOT_SHOWN not in made}
+
+
+class StudyGrid(Grid):
+    """The markets of a study: a session of each arm for each seed, a market for each group.
+
+    Sessions are named after arm and seed, and their names are their seeds: so those of different
+    arms share no random numbers.
+    """
+
+    def __init__(self, study: Design, seeds: Iterable[Seed], tables: Sequence[str] = ()) -> None:
+        self.arms = study.each_arm()
+        super().__init__(self.arms, seeds, None, tables)
+
+    def _cells(self) -> list[Cell]:
+        self._markets = [
+            (number, arm, f"{arm} {seed}", group)
+            for number, arm in enumerate(self.arms)
+            for seed in self.seeds
+            for group in range(1, self.arms[arm].groups + 1)
+        ]
+        return [
+            Cell(place, number, self.arms[arm].market_seed(session, group))
+            for place, (number, arm, session, group) in enumerate(self._markets)
+        ]
+
+    def columns(self, cells: pandas.Series[int]) -> pandas.DataFrame:
+        """Return the columns arm, session and, if a session has several, group."""
+        import pandas  # lazy: an experiment that makes no table does not need it
+
+        made = [self._markets[cell] for cell in cells]
+        frame = pandas.DataFrame(made, columns=["number", "arm", "session", "group"])
+        several = any(arm.groups > 1 for arm in self.arms.values())
+        return frame[["arm", "session", "group"] if several else ["arm", "session"]]
 
 
 _NOT_SHOWN = object()
@@ -109,6 +144,16 @@ def _checked(name: Any, design: Any) -> MarketSource:
             "Give Design(values, traders), or settings as a dict.",
         )
     return design  # type: ignore[no-any-return]
+
+
+def _refuse_studies(names: Iterable[Any], designs: Iterable[MarketSource]) -> None:
+    """Refuse designs of several markets, where each is to be one."""
+    for name, design in zip(names, designs, strict=True):
+        if isinstance(design, Design) and (design.arms or design.groups > 1):
+            raise BadMarket(
+                f"{name!r} has several arms or groups.",
+                "Give the design itself, for a study: simulate_markets(design, seeds).",
+            )
 
 
 def _check_settings(settings: Iterable[Mapping[str, Any]], tables: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from uproot_nb.errors import BadMarket, SimulationsInterrupted
 from uproot_nb.executors import Answer, answers, check_executor, places_of
+from uproot_nb.market.designs.design import Design
 from uproot_nb.market.simulations.chunk import (
     Cell,
     MarketSource,
@@ -21,7 +22,7 @@ from uproot_nb.market.simulations.chunk import (
     simulate_chunk,
     unpack,
 )
-from uproot_nb.market.simulations.grid import Grid
+from uproot_nb.market.simulations.grid import Grid, StudyGrid
 from uproot_nb.market.simulations.pools import answers_of_pools, cores
 from uproot_nb.market.simulations.stores import ChunkFolder, ChunksInMemory, Store, result_of
 from uproot_nb.market.simulations.summary import failed_row, summary_table
@@ -38,7 +39,7 @@ _CHUNKS_A_WORKER = 4
 
 @overload
 def simulate_markets(
-    designs: Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
+    designs: Design | Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
     seeds: Iterable[Seed],
     executor: Executor | None = ...,
     progress: bool = ...,
@@ -51,7 +52,7 @@ def simulate_markets(
 
 @overload
 def simulate_markets(
-    designs: Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
+    designs: Design | Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
     seeds: Iterable[Seed],
     executor: Executor | None = ...,
     progress: bool = ...,
@@ -64,7 +65,7 @@ def simulate_markets(
 
 
 def simulate_markets(
-    designs: Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
+    designs: Design | Mapping[str, MarketSource] | Sequence[Any] | pandas.DataFrame,
     seeds: Iterable[Seed],
     executor: Executor | None = None,
     progress: bool = True,
@@ -84,6 +85,11 @@ def simulate_markets(
     size of chunks, on machines with the same versions of Python and packages. Rows are in the order
     of the grid: the first design with each seed, then the second.
 
+    A `Design` with arms is a study: each arm has a session for each seed, and each session a market
+    for each of its groups. The first columns are then arm, session ("call 3") and, if there are
+    several groups, group. A session's name is its seed: `study.arm("call").simulate("call 3")`, or
+    "call 3/2" for the second of several groups.
+
     Columns: design (name, or place in the list from 0), one per setting, seed, trades and volume
     (Int64), mean_price (volume-weighted), efficiency (surplus / maximum surplus over all periods),
     the sums over periods of maximum_surplus, surplus, buyer_surplus, seller_surplus, lost_surplus
@@ -95,8 +101,8 @@ def simulate_markets(
     with what is done.
 
     Args:
-        designs: by name; or a list (a DataFrame's rows) of settings, each a dict of `make`'s
-            arguments, whose columns the result has.
+        designs: a design; or several by name; or a list (a DataFrame's rows) of settings, each a
+            dict of `make`'s arguments, whose columns the result has.
         seeds: one market each, for every design: whole numbers or texts.
         executor: any executor of concurrent.futures, Dask, ipyparallel or mpi4py; by default new
             processes on all cores, to which classes and functions of a notebook go along.
@@ -114,7 +120,10 @@ def simulate_markets(
         SimulationsInterrupted: the kernel or the script was interrupted.
     """
     check_tables(tables)
-    grid = Grid(designs, seeds, make, tables)
+    grid = (
+        StudyGrid(designs, seeds, tables) if isinstance(designs, Design)
+        else Grid(designs, seeds, make, tables)
+    )  # fmt: skip
     store = ChunksInMemory() if folder is None else ChunkFolder(folder, grid, tables)
     done = store.done()
     missing = [cell for cell in grid.cells if cell.place not in done]

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from uproot_nb.errors import BadMarket, UprootError
-from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.simulations.chunk import Tables
 from uproot_nb.market.simulations.description import hash_of, hash_of_market_code
 from uproot_nb.market.simulations.grid import Grid
 from uproot_nb.market.simulations.stacking import in_order, stack
-from uproot_nb.market.simulations.summary import summary_table
+from uproot_nb.market.simulations.summary import empty_table
 from uproot_nb.version import VERSION
 
 if TYPE_CHECKING:
@@ -131,20 +130,10 @@ def result_of(store: Store, grid: Grid, tables: Sequence[str]) -> Any:
 def _whole(store: Store, grid: Grid, name: str) -> pandas.DataFrame:
     import pandas  # lazy: an experiment that makes no table does not need it
 
-    frames = store.frames(name) or [_empty(name)]
+    frames = store.frames(name) or [empty_table(name)]
     frame = in_order(stack(frames))
     cells = frame.pop("cell")
     return pandas.concat([grid.columns(cells), frame], axis=1)
-
-
-def _empty(name: str) -> pandas.DataFrame:
-    import pandas  # lazy: an experiment that makes no table does not need it
-
-    if name == "markets":
-        return summary_table([])
-    frame = frame_of(name, {column: [] for column in COLUMNS[name]})
-    frame.insert(0, "cell", pandas.Series([], dtype="int64"))
-    return frame
 
 
 def _plan(grid: Grid, tables: Sequence[str]) -> dict[str, Any]:
@@ -152,7 +141,7 @@ def _plan(grid: Grid, tables: Sequence[str]) -> dict[str, Any]:
     return {
         "markets": len(grid.cells),
         "tables": list(tables),
-        "seeds": hash_of(grid.seeds),
+        "seeds": hash_of([cell.seed for cell in grid.cells]),
         "designs": {
             str(name): hash_of([settings, design])
             for name, settings, design in zip(grid.names, grid.settings, grid.designs, strict=True)

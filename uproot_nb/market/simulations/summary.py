@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from uproot_nb.market.analysis import statistics
+from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.results import MarketTables
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["STATISTICS", "SUMMARY", "MarketRow", "failed_row", "finished_row", "summary_table"]
+__all__ = [
+    "STATISTICS", "SUMMARY", "MarketRow", "empty_table", "failed_row", "finished_row",
+    "summary_table",
+]  # fmt: skip
 
 _SUMS = (
     "maximum_surplus", "surplus", "buyer_surplus", "seller_surplus", "lost_surplus",
@@ -66,6 +70,17 @@ def summary_table(rows: Iterable[MarketRow]) -> pandas.DataFrame:
     plain = [(row.cell, *row.numbers, row.error, row.message) for row in rows]
     frame = pandas.DataFrame(plain, columns=list(SUMMARY), dtype=object)
     return frame.astype(cast("Any", SUMMARY))
+
+
+def empty_table(name: str) -> pandas.DataFrame:
+    """Return the table of no market: `markets`, or one of MARKET_TABLES with `cell` in front."""
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    if name == "markets":
+        return summary_table([])
+    frame = frame_of(name, {column: [] for column in COLUMNS[name]})
+    frame.insert(0, "cell", pandas.Series([], dtype="int64"))
+    return frame
 
 
 def _number(value: float | None) -> float:

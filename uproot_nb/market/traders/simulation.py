@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -19,7 +20,20 @@ from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import highest_price, highest_value, warn_of_range
 from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View, chosen_side
 
-__all__ = ["simulate_market"]
+__all__ = ["PlannedPeriod", "simulate_market", "simulate_periods"]
+
+
+@dataclass(frozen=True)
+class PlannedPeriod:
+    """One period of a market: its values, its rules, and whether it is for practice.
+
+    A practice period is traded, and traders learn in it, but no table has it.
+    """
+
+    number: int
+    values: InducedValues
+    rules: Rules
+    is_practice: bool = False
 
 
 def simulate_market(
@@ -66,31 +80,63 @@ def simulate_market(
         odd = ", ".join(sorted(named ^ set(traders)))
         raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
     warn_of_range(rules, highest_value(values), stacklevel=2)
+    plans = [PlannedPeriod(period, values, rules or Rules()) for period in range(1, periods + 1)]
+    return simulate_periods(
+        traders, plans, steps=steps, seed=seed, clear_after_trade=clear_after_trade
+    )
+
+
+def simulate_periods(
+    traders: Mapping[str, Trader],
+    plans: Sequence[PlannedPeriod],
+    *,
+    steps: int,
+    seed: int | str,
+    clear_after_trade: bool,
+) -> MarketTables:
+    """Let traders trade for the planned periods, in their order; see `simulate_market`.
+
+    The tables have the periods that are not for practice. The draws of a period follow from the
+    seed and its number, so practice changes no other draw.
+    """
     rows: list[dict[str, Any]] = []
-    for period in range(1, periods + 1):
-        chance = Random(f"{seed}/{period}")
-        one = _Period(traders, values, rules or Rules(), period, periods, clear_after_trade, chance)
-        begin = (period - 1) * steps
-        if rules is not None and rules.call:
-            one.call(begin, rows)
-            rows.append(closing_row(float(begin + 1), period))
-            continue
-        for step in range(steps):
-            if not one.step(1 - step / steps, begin + step, rows):
-                break
-        rows.append(closing_row(float(begin + steps), period))
-    return SimulatedMarket(rows, values.rows(range(1, periods + 1)))
+    values: list[tuple[int, str | None, str, int, float]] = []
+    periods = sum(not plan.is_practice for plan in plans)
+    for plan in plans:
+        kind = "practice/" if plan.is_practice else ""
+        chance = Random(f"{seed}/{kind}{plan.number}")
+        one = _Period(traders, plan, periods, clear_after_trade, chance)
+        made: list[dict[str, Any]] = []
+        _simulate(one, plan, steps, made)
+        if not plan.is_practice:
+            rows += made
+            values += plan.values.rows([plan.number])
+    return SimulatedMarket(rows, values)
+
+
+def _simulate(one: _Period, plan: PlannedPeriod, steps: int, rows: list[dict[str, Any]]) -> None:
+    """Let the traders of a period act until it ends."""
+    begin = (plan.number - 1) * steps
+    if plan.rules.call:
+        one.call(begin, rows)
+        rows.append(closing_row(float(begin + 1), plan.number))
+        return
+    for step in range(steps):
+        if not one.step(1 - step / steps, begin + step, rows):
+            break
+    rows.append(closing_row(float(begin + steps), plan.number))
 
 
 class _Period:
     """One period: a book, and the traders who may still trade."""
 
     def __init__(
-        self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
-        periods: int, clears: bool, chance: Random,
+        self, traders: Mapping[str, Trader], plan: PlannedPeriod, periods: int, clears: bool,
+        chance: Random,
     ) -> None:  # fmt: skip
         self._traders, self._chance = traders, chance
-        self._period, self._periods, self._clears = period, periods, clears
+        self._period, self._periods, self._clears = plan.number, periods, clears
+        values, rules = plan.values, plan.rules
         self._values = values
         self._book = Book(rules, values.value_of)
         self._active = sorted(traders)

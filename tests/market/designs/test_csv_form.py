@@ -1,0 +1,135 @@
+"""A design's CSV file: what is written is read, whatever the design."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market import Design, InducedValues, Rules
+from uproot_nb.market.traders import GD, ZIC, ZIP
+
+NAMES = st.sampled_from(["b1", "b 2", "Käufer", 's,"1"', "s2"])
+AMOUNTS = st.one_of(
+    st.integers(-50, 10**6), st.decimals(-9, 999, places=2), st.sampled_from([Decimal(5)])
+)
+UNITS = st.dictionaries(NAMES, st.lists(AMOUNTS, min_size=1, max_size=3), max_size=3)
+SCHEDULES = st.builds(InducedValues, UNITS, UNITS).filter(lambda v: bool(v.values or v.costs))
+RULES = st.builds(
+    Rules,
+    tick=st.sampled_from([1, 5, Decimal("0.05"), Decimal(2)]),
+    improvement=st.booleans(),
+    budget=st.sampled_from([None, True, False]),
+    max_orders=st.sampled_from([None, 3]),
+    purse=st.sampled_from(["purse", None, "none", "12", " a", '"q"']),
+    self_trade=st.sampled_from(["refuse", "cancel_oldest"]),
+)
+PERIODS = st.integers(-1, 4)
+ARMS = st.builds(
+    dict,
+    values=st.one_of(SCHEDULES, st.dictionaries(PERIODS, SCHEDULES, min_size=1)),
+    rules=st.one_of(RULES, st.dictionaries(PERIODS, RULES, min_size=1)),
+    periods=st.integers(1, 4),
+    practice=st.integers(0, 2),
+    groups=st.integers(1, 3),
+    shifts=st.dictionaries(PERIODS, st.builds(dict, demand=AMOUNTS, supply=AMOUNTS)),
+    steps=st.integers(1, 99),
+    clear_after_trade=st.booleans(),
+    traders=st.sampled_from([None, ZIC, GD]),
+)
+
+
+def read(text: str, tmp_path: Path, **options: Any) -> Design:
+    path = tmp_path / "design.csv"
+    path.write_text(text, "utf-8")
+    return Design.read_csv(path, **options)
+
+
+def described(design: Design) -> dict[str, Any]:
+    """Return what a design comes to, by arm."""
+    return {
+        name: (
+            [(n, arm.values_in(n), arm.rules_in(n)) for n in arm.numbers],
+            [type(arm.rules_in(n).tick) for n in arm.numbers],  # 2 and Decimal(2) are equal
+            arm.groups, arm.steps, arm.clear_after_trade, arm.traders,
+        )
+        for name, arm in design.each_arm().items()
+    }  # fmt: skip
+
+
+@settings(max_examples=30)
+@given(arms=st.dictionaries(st.sampled_from(["call", "no, 1", "ü"]), ARMS, min_size=1))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, arms: Any) -> None:
+    (name, first), *others = arms.items()
+    design = Design(**first, **({"arms": arms} if others else {"name": name}))
+    path = tmp_path_factory.mktemp("designs") / "design.csv"
+    text = design.to_csv(path)
+    assert path.read_text("utf-8") == text
+    assert described(Design.read_csv(path)) == described(design)
+    assert Design.read_csv(path).to_csv() == text
+
+
+def test_a_spreadsheet_may_write_the_file(tmp_path: Path) -> None:
+    text = (
+        "\ufeffperiod,arm,item,trader,unit,amount,note\r\n"
+        "1,,value,b1,2,70,\r\n"
+        "1,,value,b1,1,90,the first unit\r\n"
+        "1,,cost,s1,1,20.50,\r\n"
+        "1,,rules.improvement,,,TRUE,\r\n"
+        "2,,value,b1,1,95,\r\n"
+        "2,,cost,s1,1,20.50,\r\n"
+    )
+    design = read(text, tmp_path, traders=ZIC)
+    assert design.values_in(1) == InducedValues({"b1": [90, 70]}, {"s1": [Decimal("20.50")]})
+    assert design.values_in(2).values == {"b1": [95]}
+    assert [design.rules_in(period).improvement for period in design.numbers] == [True, False]
+    assert (design.periods, design.name, design.traders) == (2, "market", ZIC)
+
+
+def test_robots_of_the_library_travel_by_name_and_others_are_given_again(tmp_path: Path) -> None:
+    values = InducedValues({"b1": [90]}, {"s1": [10]})
+    mixed = Design(values, {"b1": ZIP, "s1": lambda: GD(memory=3)})
+    assert read(mixed.to_csv(), tmp_path).traders is None
+    by_name = Design(values, {"b1": ZIP, "s1": GD})
+    assert read(by_name.to_csv(), tmp_path).traders == {"b1": ZIP, "s1": GD}
+    assert read(mixed.to_csv(), tmp_path, traders=ZIC).simulate(1).periods is not None
+
+
+def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
+    def drawn(chance: Random) -> InducedValues:
+        return InducedValues.drawn(["b1"], ["s1"], seed=str(chance.random()), units=2)
+
+    design = Design(drawn, ZIC)
+    with pytest.raises(BadMarket, match="Say for which market"):
+        design.to_csv()
+    assert read(design.to_csv(seed=4), tmp_path).values == design.values_in(1, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["arm,period,item"], "no column 'trader'"),
+        ([], "has no lines"),
+        (["a,1,value,b1,1,cheap"], "amounts of money"),
+        (["a,1,value,b1,one,90"], "Line 2 .*invalid literal"),
+        (["a,1,value,b1,1,90", "a,1,value,b1,1,80"], "Line 3 .*unit 1 is there twice"),
+        (["a,1,value,b1,2,90"], r"units \[2\]"),
+        (["a,1,valeu,b1,1,90"], "Line 2 .*item 'valeu'"),
+        (["a,1,value,,1,90"], "Line 2"),
+        (["a,,robot,,,ZIQ"], "Line 2 .*ZIQ"),
+        (["a,1,value,b1,1,90", "a,1,rules.improved,,,True"], "no such rule"),
+        (["a,,periods,,,3"], "no values and costs"),
+        (["a,1,value,b1,1,90", "a,,periods,,,0"], "periods=0"),
+        (['a,1,value,b1,1,"""x'], "Line 2"),
+    ],
+)
+def test_a_file_that_is_no_design_says_where(lines: list[str], words: str, tmp_path: Path) -> None:
+    header = [] if lines and lines[0].startswith("arm") else ["arm,period,item,trader,unit,amount"]
+    with pytest.raises(BadMarket, match=words):
+        read("\n".join([*header, *lines]), tmp_path)

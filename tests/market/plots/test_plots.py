@@ -1,0 +1,261 @@
+"""Plots: what stands on the axes is what the tables say."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy
+import pandas
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from tests.market.simulations.market_designs import VALUES, Here
+from uproot_nb.errors import BadMarket, UprootError
+from uproot_nb.market import Design, Dividends, InducedValues, plots, simulate_markets
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.plots import style
+from uproot_nb.market.traders import ZIC, ZIP, NearZeroIntelligence, simulate_asset_market
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+STUDY = Design(VALUES, ZIC, periods=3, steps=80, arms={"zic": {}, "zip": {"traders": ZIP}})
+
+
+@pytest.fixture(autouse=True)
+def figures() -> Iterator[None]:
+    """Draw without a screen, and leave no figure behind."""
+    with mpl.rc_context({"backend": "agg"}):
+        yield
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def market() -> MarketTables:
+    return STUDY.arm("zic").simulate(1)
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, pandas.DataFrame]:
+    tables = ["periods", "trades", "book", "induced_values", "traders"]
+    return simulate_markets(STUDY, range(3), Here(), progress=False, tables=tables)
+
+
+@pytest.fixture(scope="module")
+def asset() -> MarketTables:
+    endowments = {f"t{n}": [(225, 3), (585, 2), (945, 1)][n % 3] for n in range(6)}
+    robots = {name: NearZeroIntelligence() for name in endowments}
+    return simulate_asset_market(robots, Dividends((0, 8, 28, 60), 5), endowments, steps=60, seed=1)
+
+
+def lines_of(ax: Axes) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the labelled lines: their places and heights."""
+    return {
+        str(line.get_label()): (list(line.get_xdata()), list(line.get_ydata()))  # type: ignore[arg-type]
+        for line in ax.get_lines()
+    }
+
+
+def steps_of(ax: Axes) -> dict[str, list[float]]:
+    return {str(one.get_label()): list(one.get_data().values) for one in ax.patches}  # type: ignore[attr-defined]
+
+
+def test_supply_and_demand_are_the_sorted_units(market: MarketTables) -> None:
+    ax = plots.supply_and_demand(market, period=2)
+    assert steps_of(ax) == {
+        "demand": [90, 80, 70, 60, 50, 40], "supply": [10, 20, 30, 40, 50, 60],
+    }  # fmt: skip
+    trades = market.trades[market.trades["period"] == 2]
+    places, prices = lines_of(ax)["trades, in order"]
+    assert (len(places), prices) == (trades["quantity"].sum(), list(trades["price"]))
+    assert places[:2] == [0.5, 1.5]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("units", "price")
+
+
+def test_supply_and_demand_may_be_of_values_alone() -> None:
+    ax = plots.supply_and_demand(InducedValues({"b": [9, 7]}, {}))
+    assert steps_of(ax) == {"demand": [9, 7]}
+    assert list(lines_of(ax)) == []
+
+
+def test_the_price_path_has_every_trade_and_each_periods_equilibrium(market: MarketTables) -> None:
+    ax = plots.price_path(market)
+    drawn = [
+        price for line in ax.get_lines() if line.get_marker() == "o" for price in line.get_ydata()
+    ]
+    assert drawn == list(market.trades["price"])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2", "3"]
+    bands = [path.get_extents() for one in ax.collections for path in one.get_paths()]
+    periods = market.periods
+    heights = {float(edge) for band in bands for edge in (band.y0, band.y1)}
+    assert heights == {*periods["equilibrium_price_low"], *periods["equilibrium_price_high"]}
+
+
+def test_a_period_without_trades_has_its_place_in_the_path(market: MarketTables) -> None:
+    trades = market.trades[market.trades["period"] != 2]
+    ax = plots.price_path({"trades": trades, "periods": market.periods})
+    counts = [max(1, int((trades["period"] == period).sum())) for period in (1, 2, 3)]
+    assert counts[1] == 1
+    assert ax.get_xlim() == (0, sum(counts))
+
+
+def test_the_history_of_quotes_is_the_table_book(market: MarketTables) -> None:
+    ax = plots.bid_ask_history(market, period=2)
+    book = market.book[market.book["period"] == 2]
+    begin = book["time"].iloc[0]
+    found = lines_of(ax)
+    for side in ("bid", "ask"):
+        numpy.testing.assert_array_equal(found[f"best {side}"][1], book[side])
+        assert found[f"best {side}"][0] == list(book["time"] - begin)
+    trades = market.trades[market.trades["period"] == 2]
+    assert found["trades"] == (list(trades["time"] - begin), list(trades["price"]))
+    assert ax.get_xlabel().startswith("steps")
+    stamped = {"book": market.book.assign(timestamp=0), "trades": market.trades}
+    assert plots.bid_ask_history(stamped).get_xlabel().startswith("seconds")
+
+
+@pytest.mark.parametrize("column", ["efficiency", "alpha"])
+def test_lines_by_period_are_means_over_sessions(
+    study: dict[str, pandas.DataFrame], column: str
+) -> None:
+    ax = plots.by_period(study, column)
+    periods = study["periods"]
+    assert [box.get_label() for box in ax.containers] == ["zic", "zip"]
+    for box, arm in zip(ax.containers, ("zic", "zip"), strict=True):
+        line, _, (bars,) = box.lines  # type: ignore[attr-defined]
+        mine = periods[periods["arm"] == arm].groupby("period")[column]
+        assert list(line.get_ydata()) == pytest.approx(list(mine.mean()))
+        half = [(path.vertices[1][1] - path.vertices[0][1]) / 2 for path in bars.get_paths()]
+        assert half == pytest.approx(list(mine.sem()))
+
+
+def test_the_groups_of_a_session_count_once(study: dict[str, pandas.DataFrame]) -> None:
+    periods = study["periods"].assign(group=1)
+    twice = pandas.concat([periods, periods.assign(group=2)])
+    (one, other) = (plots.by_period(table).containers[0].lines for table in (periods, twice))  # type: ignore[attr-defined]
+    for before, after in zip(one[2][0].get_paths(), other[2][0].get_paths(), strict=True):
+        numpy.testing.assert_allclose(before.vertices, after.vertices)
+
+
+def test_a_market_without_arms_has_one_line(market: MarketTables) -> None:
+    ax = plots.by_period(market)
+    assert list(ax.get_lines()[0].get_ydata()) == list(market.periods["efficiency"])
+    assert ax.get_legend() is None
+    with pytest.raises(BadMarket, match="no column 'profit'"):
+        plots.by_period(market, "profit")
+
+
+def test_the_bubble_is_the_mean_price_beside_the_fundamental_value(asset: MarketTables) -> None:
+    ax = plots.bubble(asset)
+    assert steps_of(ax) == {"fundamental value": list(asset.periods["fundamental_value"])}
+    assert lines_of(ax)["mean price"][1] == list(asset.periods["mean_price"])
+    several = pandas.concat(
+        [
+            asset.periods.assign(session="1"),
+            asset.periods.assign(session="2", mean_price=asset.periods["mean_price"] + 10),
+        ]
+    )
+    found = lines_of(plots.bubble(several))
+    assert found["mean of 2 sessions"][1] == pytest.approx(list(asset.periods["mean_price"] + 5))
+    assert len(found) == 3
+    with pytest.raises(BadMarket, match="No asset is traded"):
+        plots.bubble(STUDY.arm("zic").simulate(1))
+
+
+def test_profits_are_summed_over_periods_and_sides(study: dict[str, pandas.DataFrame]) -> None:
+    ax = plots.profits(study)
+    found, traders = lines_of(ax), study["traders"]
+    for arm in ("zic", "zip"):
+        mine = traders[traders["arm"] == arm].groupby(["session", "player"], observed=True)
+        dots = sorted(zip(*found[arm], strict=True))
+        due = mine[["equilibrium_surplus", "surplus"]].sum()
+        numpy.testing.assert_allclose(dots, sorted(map(tuple, due.to_numpy().tolist())))
+    assert set(lines_of(plots.profits(study, by="side"))) >= {"buyers", "sellers"}
+
+
+def test_the_manual_names_and_shows_every_figure() -> None:
+    page = (DOCS / "market_studies.md").read_text("utf-8")
+    for name in set(plots.__all__) - {"select"}:
+        assert f"`plots.{name}(" in page, name
+    shown = re.findall(r"\(images/(plot_\w+\.png)\)", page)
+    assert sorted(shown) == sorted(path.name for path in (DOCS / "images").glob("plot_*"))
+
+
+SINGLE = [plots.supply_and_demand, plots.price_path, plots.bid_ask_history]
+ALL = [*SINGLE, plots.by_period, plots.profits]
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_each_draws_on_the_axes_that_it_gets_and_returns_them(
+    draw: Any, market: MarketTables
+) -> None:
+    figure, ax = pyplot.subplots()
+    assert draw(market, ax=ax) is ax
+    assert pyplot.get_fignums() == [figure.number]
+    assert ax.has_data()
+
+
+@pytest.mark.parametrize("draw", SINGLE)
+def test_what_shows_one_market_asks_which(draw: Any, study: dict[str, pandas.DataFrame]) -> None:
+    with pytest.raises(BadMarket, match=r"more than one arm.*\n.*select\(tables, arm='zic'\)"):
+        draw(study)
+    assert pyplot.get_fignums() == []
+    assert draw(plots.select(study, session="zip 2")).has_data()
+
+
+def test_select_says_what_there_is(study: dict[str, pandas.DataFrame]) -> None:
+    assert set(plots.select(study, arm="zip")["trades"]["session"]) == {"zip 0", "zip 1", "zip 2"}
+    assert len(plots.select(study["periods"], arm="zip", session="zip 1")) == 3
+    with pytest.raises(BadMarket, match=r"nothing with session 'zap'.*\n.*zic 0, zic 1"):
+        plots.select(study, session="zap")
+    with pytest.raises(BadMarket, match="columns day are not"):
+        plots.select(study, day=3)
+
+
+def test_a_missing_table_is_named(study: dict[str, pandas.DataFrame]) -> None:
+    only = {"periods": study["periods"]}
+    with pytest.raises(BadMarket, match=r"no table 'traders'.*\n.*tables=\[\"traders\"\]"):
+        plots.profits(only)
+
+
+def test_a_figure_of_its_own_is_as_wide_as_a_column_with_text_of_seven_points(
+    study: dict[str, pandas.DataFrame],
+) -> None:
+    ax = plots.by_period(study)
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.savefig(BytesIO())
+    assert figure.bbox.width / figure.dpi == pytest.approx(3.3)  # type: ignore[union-attr]
+    texts = [ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert min(text.get_fontsize() for text in texts) >= 7
+
+
+def test_colours_differ_for_the_colour_blind_and_in_print() -> None:
+    """Seen with the cones of a protanope or deuteranope (Viénot, Brettel and Mollon 1999)."""
+    lacking = {
+        "protanope": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        "deuteranope": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    }
+    for seen in lacking.values():
+        colours = [
+            numpy.array(seen) @ (numpy.array(to_rgb(one)) ** 2.2) for one in style.COLOURS[:4]
+        ]
+        for number, one in enumerate(colours):
+            for other in colours[:number]:
+                assert numpy.abs(one - other).max() > 0.05
+    assert len(set(style.MARKERS)) == len(style.COLOURS)
+
+
+def test_who_lacks_matplotlib_is_told_how_to_get_it(
+    market: MarketTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    with pytest.raises(UprootError, match=r"matplotlib, which is not installed.*\n.*\[plots\]"):
+        plots.by_period(market)

@@ -1,0 +1,174 @@
+"""study_tables: against statsmodels and scipy called directly, and against published numbers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from itertools import combinations
+from typing import Any
+
+import numpy
+import pandas
+import pytest
+import scipy.stats
+import statsmodels.formula.api
+
+from uproot_nb.errors import BadMarket, UprootError
+from uproot_nb.market import study_tables
+
+ARMS = {"continuous": 0.9, "call": 0.8, "improvement": 0.85}
+
+
+@pytest.fixture(scope="module")
+def periods() -> pandas.DataFrame:
+    """Three arms of five sessions with two groups and four periods; some numbers are missing."""
+    chance = numpy.random.default_rng(1)
+    rows = [
+        {
+            "arm": arm, "session": f"{arm} {session}", "group": group, "period": period,
+            "efficiency": level + effect + chance.normal(0, 0.05),
+            "alpha": math.nan if chance.random() < 0.2 else chance.normal(10, 3),
+        }
+        for arm, level in ARMS.items()
+        for session, effect in enumerate(chance.normal(0, 0.05, 5))
+        for group in (1, 2)
+        for period in (1, 2, 3, 4)
+    ]  # fmt: skip
+    return pandas.DataFrame(rows)
+
+
+def row_of(table: pandas.DataFrame, **labels: Any) -> pandas.Series[Any]:
+    for name, value in labels.items():
+        table = table[table[name].isna() if value is None else table[name] == value]
+    (row,) = (row for _, row in table.iterrows())
+    return row
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("outcome", ["efficiency", "alpha"])
+@pytest.mark.parametrize("period", [2, None])
+def test_standard_errors_are_those_of_a_clustered_regression(
+    periods: pandas.DataFrame, outcome: str, period: int | None
+) -> None:
+    means = study_tables(periods).means
+    for arm in ARMS:
+        mine = periods[(periods["arm"] == arm) & periods[outcome].notna()]
+        if period is not None:
+            mine = mine[mine["period"] == period]
+        fit = statsmodels.formula.api.ols(f"{outcome} ~ 1", mine).fit(
+            cov_type="cluster", cov_kwds={"groups": mine["session"].astype("category").cat.codes}
+        )
+        row = row_of(means, outcome=outcome, arm=arm, period=period)
+        assert row["mean"] == pytest.approx(fit.params["Intercept"])
+        assert row["standard_error"] == pytest.approx(fit.bse["Intercept"])
+        sessions = mine["session"].nunique()
+        half = scipy.stats.t.ppf(0.975, df=sessions - 1) * row["standard_error"]
+        assert (row["low"], row["high"]) == pytest.approx((row["mean"] - half, row["mean"] + half))
+        assert (row["sessions"], row["observations"]) == (sessions, len(mine))
+
+
+def test_clusters_of_one_give_the_textbooks_standard_error(periods: pandas.DataFrame) -> None:
+    """s / sqrt(n), where each session has one observation in a period."""
+    one = periods[periods["group"] == 1]
+    row = row_of(study_tables(one).means, outcome="efficiency", arm="call", period=3)
+    mine = one[(one["arm"] == "call") & (one["period"] == 3)]["efficiency"]
+    assert row["standard_error"] == pytest.approx(mine.std() / math.sqrt(5))
+
+
+def test_standard_errors_follow_from_the_sums_of_each_cluster(periods: pandas.DataFrame) -> None:
+    """The formula: G / (G - 1) times the squared sums of a cluster's residuals, over n squared."""
+    row = row_of(study_tables(periods).means, outcome="efficiency", arm="call", period=None)
+    mine = periods[periods["arm"] == "call"]
+    residuals = mine["efficiency"] - mine["efficiency"].mean()
+    sums = residuals.groupby(mine["session"]).sum()
+    assert row["standard_error"] == pytest.approx(math.sqrt(5 / 4 * (sums**2).sum()) / len(mine))
+
+
+def test_p_values_are_those_of_all_permutations_of_sessions(periods: pandas.DataFrame) -> None:
+    tests = study_tables(periods).tests
+    assert len(tests) == 2 * 3
+    for one, other in combinations(ARMS, 2):
+        means = periods.groupby(["arm", "session"])["efficiency"].mean()
+        first, second = means[one].to_numpy(), means[other].to_numpy()
+        row = row_of(tests, outcome="efficiency", arm=one, other=other)
+        assert row["difference"] == pytest.approx(first.mean() - second.mean())
+        pooled = numpy.concatenate([first, second])
+        drawn = [
+            pooled[list(places)].mean() - numpy.delete(pooled, list(places)).mean()
+            for places in combinations(range(10), 5)
+        ]
+        below = numpy.mean([gap <= row["difference"] + 1e-12 for gap in drawn])
+        above = numpy.mean([gap >= row["difference"] - 1e-12 for gap in drawn])
+        assert row["p_value"] == pytest.approx(min(1.0, 2 * min(below, above)))
+        assert (row["sessions"], row["other_sessions"], row["exact"]) == (5, 5, True)
+
+
+def test_a_published_permutation_test_comes_out() -> None:
+    """Mice with and without treatment: Efron and Tibshirani 1993, table 2.1, chapter 15.
+
+    The book's achieved significance level of the difference of means, 30.63, is one-sided: .132 of
+    1,000 permutations. scipy's two-sided p-value is twice the smaller of the two sides.
+    """
+    survival = {
+        "treatment": [94, 197, 16, 38, 99, 141, 23],
+        "control": [52, 104, 146, 10, 51, 30, 40, 27, 46],
+    }
+    rows = [
+        {"arm": arm, "session": f"{arm} {mouse}", "period": 1, "days": days}
+        for arm, found in survival.items()
+        for mouse, days in enumerate(found)
+    ]
+    (test,) = study_tables(pandas.DataFrame(rows), ["days"], resamples=20_000).tests.itertuples()
+    assert test.difference == pytest.approx(30.63, abs=0.005)
+    assert test.exact
+    assert test.p_value / 2 == pytest.approx(0.14, abs=0.01)
+
+
+def test_permutations_are_drawn_where_they_are_too_many(periods: pandas.DataFrame) -> None:
+    once, again = (study_tables(periods, resamples=99, seed=3).tests for _ in range(2))
+    pandas.testing.assert_frame_equal(once, again)
+    assert not once["exact"].any()
+    assert once["p_value"].between(2 / 100, 1).all()
+
+
+def test_one_session_has_a_mean_and_neither_error_nor_test(periods: pandas.DataFrame) -> None:
+    few = periods[(periods["arm"] != "call") | (periods["session"] == "call 0")]
+    tables = study_tables(few)
+    row = row_of(tables.means, outcome="efficiency", arm="call", period=None)
+    assert row["mean"] == pytest.approx(few[few["arm"] == "call"]["efficiency"].mean())
+    assert row[["standard_error", "low", "high"]].isna().all()
+    assert row_of(tables.tests, outcome="alpha", arm="continuous", other="call").isna()["p_value"]
+
+
+def test_the_layout_is_that_of_a_paper(periods: pandas.DataFrame) -> None:
+    tables = study_tables(periods)
+    layout = tables.layout("efficiency", digits=2)
+    assert list(layout.columns) == list(ARMS)
+    assert list(layout.index) == ["1", "2", "3", "4", "all"]
+    row = row_of(tables.means, outcome="efficiency", arm="call", period=2)
+    assert layout.loc["2", "call"] == f"{row['mean']:.2f} ({row['standard_error']:.2f})"
+    with pytest.raises(BadMarket, match="no outcome 'profit'"):
+        tables.layout("profit")
+
+
+def test_more_than_nine_periods_stand_in_their_order(periods: pandas.DataFrame) -> None:
+    more = pandas.concat([periods, periods.assign(period=periods["period"] + 8)])
+    layout = study_tables(more, ["efficiency"]).layout("efficiency")
+    assert list(layout.index) == ["1", "2", "3", "4", "9", "10", "11", "12", "all"]
+
+
+def test_what_cannot_be_tested_is_refused(periods: pandas.DataFrame) -> None:
+    with pytest.raises(BadMarket, match="no column 'profit'"):
+        study_tables(periods, ["profit"])
+    with pytest.raises(BadMarket, match="A session is in more than one arm"):
+        study_tables(periods.assign(session="monday"))
+
+
+@pytest.mark.parametrize("package", ["statsmodels", "scipy"])
+def test_who_lacks_a_package_is_told_how_to_get_it(
+    package: str, periods: pandas.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = {"statsmodels": "statsmodels.api", "scipy": "scipy.stats"}[package]
+    monkeypatch.setitem(sys.modules, part, None)
+    with pytest.raises(UprootError, match=rf"needs the package {package}.*\n.*\[statistics\]"):
+        study_tables(periods)

@@ -1,0 +1,1 @@
+"""Designs: what an experimenter decides about a market before anybody trades."""

@@ -1,0 +1,222 @@
+"""CSV form: a design as rows of a table that a spreadsheet can edit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.traders.belief import GD
+from uproot_nb.market.traders.plus import ZIP
+from uproot_nb.market.traders.sniper import Sniper
+from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
+
+__all__ = ["arms_in", "text_of"]
+
+_COLUMNS = ("arm", "period", "item", "trader", "unit", "amount")
+_USUAL: dict[str, Any] = {"groups": 1, "steps": 1_000, "clear_after_trade": False, "traders": None}
+"""What holds in an arm of which a file says nothing else."""
+_SETTINGS = ("periods", "practice", "groups", "steps", "clear_after_trade")
+_ROBOTS: dict[str, Any] = {robot.__name__: robot for robot in (ZIU, ZIC, ZIP, GD, Sniper)}
+_SIDES = {"value": "values", "cost": "costs"}
+_RULE = "rules."
+
+
+class DesignRow(NamedTuple):
+    """One line of the file, as text; what does not apply is empty."""
+
+    arm: str
+    period: str
+    item: str
+    trader: str
+    unit: str
+    amount: str
+
+
+class WritableDesign(Protocol):
+    """What the file says of a design."""
+
+    @property
+    def traders(self) -> Any:
+        """What makes the robot traders."""
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all periods."""
+
+    def each_arm(self) -> Mapping[str, WritableDesign]:
+        """Return the design of each arm by its name."""
+
+    def values_in(self, period: int, seed: int | str = 0) -> InducedValues:
+        """Return the values of a period."""
+
+    def rules_in(self, period: int) -> Rules:
+        """Return the rules of a period."""
+
+
+def text_of(design: WritableDesign, seed: int | str) -> str:
+    """Return a design as CSV text."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for name, arm in design.each_arm().items():
+        writer.writerows(_rows(name, arm, seed))
+    return file.getvalue()
+
+
+def _rows(arm: str, design: WritableDesign, seed: int | str) -> Iterator[DesignRow]:
+    for setting in _SETTINGS:
+        yield DesignRow(arm, "", setting, "", "", _written(getattr(design, setting)))
+    robots = design.traders if isinstance(design.traders, Mapping) else {"": design.traders}
+    if all(robot in _ROBOTS.values() for robot in robots.values()):
+        for trader, robot in robots.items():
+            yield DesignRow(arm, "", "robot", trader, "", robot.__name__)
+    usual = Rules().plain()
+    for number in design.numbers:
+        rules = design.rules_in(number)
+        for name, plain in rules.plain().items():
+            if plain != usual[name]:
+                value = getattr(rules, name)
+                amount = _written(value if isinstance(value, Decimal) else plain)
+                yield DesignRow(arm, str(number), _RULE + name, "", "", amount)
+        values = design.values_in(number, seed)
+        for item, side in _SIDES.items():
+            for trader, units in getattr(values, side).items():
+                for unit, amount in enumerate(units, 1):
+                    yield DesignRow(arm, str(number), item, trader, str(unit), _written(amount))
+
+
+def arms_in(text: str) -> dict[str, dict[str, Any]]:
+    """Return the arguments of `Design` for each arm of a file.
+
+    Raises:
+        BadMarket: a line cannot be read.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BadMarket(
+            f"The file has no column {missing[0]!r}.", f"It needs {', '.join(_COLUMNS)}."
+        )
+    arms: dict[str, _Arm] = {}
+    for line in reader:
+        row = DesignRow(*((line[name] or "").strip() for name in _COLUMNS))
+        try:
+            arms.setdefault(row.arm or "market", _Arm()).take(row)
+        except (ValueError, KeyError) as error:
+            raise BadMarket(
+                f"Line {reader.line_num} cannot be read: {','.join(row)} ({error}).",
+                "See Design.to_csv for what a line may say.",
+            ) from None
+    if not arms:
+        raise BadMarket("The file has no lines.", "See Design.to_csv for what it may say.")
+    return {name: arm.arguments() for name, arm in arms.items()}
+
+
+class _Arm:
+    """The rows of one arm, as far as they have been read."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, Any] = {}
+        self._robots: dict[str, Any] = {}
+        self._rules: dict[int, dict[str, Any]] = {}
+        self._units: dict[int, dict[str, dict[str, dict[int, Price]]]] = {}
+
+    def take(self, row: DesignRow) -> None:
+        """Take a row; a ValueError or KeyError says what is wrong."""
+        if row.item in _SETTINGS:
+            self._settings[row.item] = _read(row.amount)
+        elif row.item == "robot":
+            self._robots[row.trader] = _ROBOTS[row.amount]
+        elif row.item.startswith(_RULE):
+            name = row.item.removeprefix(_RULE)
+            self._rules.setdefault(int(row.period), {})[name] = _read(row.amount)
+        elif row.item in _SIDES and row.trader:
+            self._take_unit(row, _SIDES[row.item])
+        else:
+            raise ValueError(f"item {row.item!r}")
+
+    def _take_unit(self, row: DesignRow, side: str) -> None:
+        sides = self._units.setdefault(int(row.period), {"values": {}, "costs": {}})
+        units, unit = sides[side].setdefault(row.trader, {}), int(row.unit)
+        if unit in units:
+            raise ValueError(f"unit {unit} is there twice")
+        units[unit] = _read(row.amount)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the design."""
+        if not self._units:
+            raise BadMarket("An arm has no values and costs.", "Add rows with value and cost.")
+        values = {number: _values(sides) for number, sides in sorted(self._units.items())}
+        rules = {number: _rules(self._rules.get(number, {})) for number in values}
+        length = {"periods": max([1, *values]), "practice": max(0, 1 - min(values))}
+        made = {"values": _one(values), "rules": _one(rules), **_USUAL, **length, **self._settings}
+        if self._robots:
+            made["traders"] = self._robots.get("", self._robots)
+        return made
+
+
+def _values(sides: Mapping[str, Mapping[str, Mapping[int, Price]]]) -> InducedValues:
+    made: dict[str, dict[str, list[Price]]] = {}
+    for side, traders in sides.items():
+        for trader, units in traders.items():
+            if sorted(units) != list(range(1, len(units) + 1)):
+                raise BadMarket(
+                    f"{trader} has the units {sorted(units)}.", "Number units 1, 2, 3 …"
+                )
+        made[side] = {
+            trader: [units[unit] for unit in sorted(units)] for trader, units in traders.items()
+        }
+    return InducedValues(**made)
+
+
+def _rules(given: Mapping[str, Any]) -> Rules:
+    try:
+        return Rules.from_plain(dict(given))
+    except TypeError as error:
+        raise BadMarket(
+            f"There is no such rule: {error}.", "See Rules for those there are."
+        ) from None
+
+
+def _one(by_period: Mapping[int, Any]) -> Any:
+    """Return what holds in all periods; else the entries that differ from the one before."""
+    kept: dict[int, Any] = {}
+    last = None
+    for number, entry in by_period.items():
+        if entry != last:
+            kept[number] = last = entry
+    return next(iter(kept.values())) if len(kept) == 1 else kept
+
+
+def _written(value: Any) -> str:
+    """Return a value as text that `_read` reads: a Decimal always with a point."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text if "." in text else f"{text}.0"
+    if isinstance(value, str):
+        return value if _read(value) == value and value.strip() == value else json.dumps(value)
+    return str(value) if value is None or isinstance(value, (bool, int)) else json.dumps(value)
+
+
+def _read(text: str) -> Any:
+    """Return the number, truth value, None or text that is written in a cell."""
+    words: Iterable[tuple[str, Any]] = (("true", True), ("false", False), ("none", None))
+    for word, value in words:
+        if text.lower() == word:
+            return value
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?\d*\.\d+", text):
+        return Decimal(text)
+    if text[:1] in ('"', "[", "{"):
+        return json.loads(text)
+    return text

@@ -1,0 +1,365 @@
+"""Design: values, rules, periods and treatment arms of a market, for robots and for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.designs import classics, csv_form, page_order
+from uproot_nb.market.designs.schedules import (
+    Shifts,
+    Values,
+    ValuesSource,
+    check_shifts,
+    check_values,
+    drawn_values,
+    in_period,
+    shifted,
+)
+from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
+from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.traders.market_bot import market_bot
+from uproot_nb.market.traders.price_range import highest_value, warn_of_range
+from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Design"]
+
+_COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
+"""What is counted, and the least there may be."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a market experiment is: values, rules, periods, and how its treatment arms differ.
+
+        values = InducedValues.symmetric(["b1", "b2"], ["s1", "s2"], highest=90, lowest=10, step=10)
+        Design(values, ZIC)
+        Design(values, {"b1": ZIP, "b2": ZIC, "s1": lambda: GD(memory=8), "s2": Sniper}, periods=6)
+        Design(values, ZIC).simulate(seed=1).periods
+
+        study = Design(
+            values, ZIC, periods=6, practice=1, shifts={4: {"demand": 20}},
+            arms={"continuous": {}, "call": {"rules": Rules(call=True)}},
+        )
+        simulate_markets(study, seeds=range(5))
+        serve(study.arm("call").pages(seconds=90), players=study.players)
+
+    Every simulated market has new traders, so that none learns from the market before.
+
+    Args:
+        values: what units are worth and cost, in all markets of the design; or a function of random
+            numbers that draws them for each market, or of random numbers and the period, for each
+            period. A dict has one of these from a period on: {1: low, 4: high}. The names in it are
+            the traders' seats.
+        traders: what makes a robot trader, for all or by name: a class or function without
+            arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
+            trader itself is copied as it is. Not needed if only people trade.
+        periods, steps, clear_after_trade: as for `simulate_market`.
+        rules: those of all periods; or a dict of those from a period on.
+        practice: how many practice periods come first. They are numbered up to 0 (the last is 0)
+            where `values`, `rules` or `shifts` name periods, else they are as period 1. Traders
+            learn in them; the tables leave them out.
+        groups: how many groups a session has, each with a market of its own.
+        shifts: what is added to all values ("demand") and costs ("supply") from a period on.
+        arms: the treatment arms; for each, which of these arguments are others there.
+        name: the arm's name in tables where there is only one.
+
+    Raises:
+        BadMarket: units and traders do not fit, or an argument makes no sense.
+    """
+
+    values: Values
+    traders: Traders | None = None
+    _: KW_ONLY
+    periods: int = 1
+    steps: int = 1_000
+    rules: Rules | Mapping[int, Rules] | None = None
+    clear_after_trade: bool = False
+    practice: int = 0
+    groups: int = 1
+    shifts: Shifts = field(default_factory=dict)
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    name: str = "market"
+
+    def __post_init__(self) -> None:
+        for name, least in _COUNTS.items():
+            count = getattr(self, name)
+            if type(count) is not int or count < least:
+                raise BadMarket(
+                    f"{name}={count!r} is not a count.", f"Write {name}={least} or more."
+                )
+        check_values(self.values)
+        check_shifts(self.shifts)
+        self._check_rules()
+        if not self._is_drawn and self.traders is not None:
+            makers_of(self.traders, self.seats)
+        if isinstance(self.values, InducedValues) and isinstance(self.rules, Rules):
+            warn_of_range(self.rules, highest_value(self.values), stacklevel=3)
+        for arm in self.arms:
+            self.arm(arm)
+
+    # What holds when
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all periods: those for practice up to 0, the others from 1."""
+        return range(1 - self.practice, self.periods + 1)
+
+    def values_in(self, period: int, seed: int | str = 0) -> InducedValues:
+        """Return the values of a period, with its shift.
+
+        Args:
+            seed: the market's, if a function draws the values.
+        """
+        source: Any = self.values
+        if isinstance(source, Mapping):
+            source = in_period(cast("Mapping[int, ValuesSource]", source), period)
+        begun = [number for number in self.shifts if number <= period]
+        shift = self.shifts[max(begun)] if begun else {}
+        return shifted(drawn_values(source, period, seed), **shift)
+
+    def rules_in(self, period: int) -> Rules:
+        """Return the rules of a period."""
+        if isinstance(self.rules, Mapping):
+            return in_period(self.rules, period)
+        return self.rules or Rules()
+
+    # Who is there
+
+    @property
+    def seats(self) -> list[str]:
+        """The names of the traders of a market: a buyer, a seller, a buyer, and so on.
+
+        The player at place n of a session sits in seat n % len(seats) of group n // len(seats).
+        """
+        buyers: dict[str, None] = {}
+        sellers: dict[str, None] = {}
+        for period in self.numbers:
+            values = self.values_in(period)
+            buyers |= dict.fromkeys(values.values)
+            sellers |= dict.fromkeys(values.costs)
+        pairs = zip_longest(buyers, [name for name in sellers if name not in buyers])
+        return [name for pair in pairs for name in pair if name is not None]
+
+    @property
+    def players(self) -> int:
+        """How many players a session needs: `serve(design.pages(), players=design.players)`."""
+        return self.groups * len(self.seats)
+
+    def arm(self, name: str) -> Self:
+        """Return the design of a treatment arm.
+
+        Raises:
+            BadMarket: there is no such arm, or it has arguments that a design does not have.
+        """
+        if name not in self.arms:
+            there = ", ".join(self.arms) or "none"
+            raise BadMarket(f"There is no arm {name!r}.", f"There are: {there}.")
+        try:
+            return replace(self, **{"name": name, "arms": {}, **self.arms[name]})
+        except TypeError as error:
+            raise BadMarket(
+                f"The arm {name!r} does not change a design's arguments: {error}.",
+                'Write arms={"call": {"rules": Rules(call=True)}}, for example.',
+            ) from None
+
+    def each_arm(self) -> dict[str, Self]:
+        """Return the design of each arm by its name; of a design without arms, itself."""
+        return {name: self.arm(name) for name in self.arms} or {self.name: self}
+
+    # Robots
+
+    def simulate(self, seed: int | str) -> MarketTables:
+        """Simulate one market, of one group; the same seed gives the same.
+
+        Raises:
+            BadMarket: the design has several arms, or no robot traders.
+        """
+        self._check_one_arm("simulate(seed)")
+        plans = [self._plan(period, seed) for period in self.numbers]
+        for plan in plans:
+            warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
+        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
+        return simulate_periods(
+            made_traders(makers_of(self.traders, names), seed), plans, steps=self.steps, seed=seed,
+            clear_after_trade=self.clear_after_trade,
+        )  # fmt: skip
+
+    def bots(
+        self, people: int | Iterable[int] = 0, *, seed: int | str = 0, **options: Any
+    ) -> dict[int, Any]:
+        """Return a bot for each place of a session that no person has, for `run.bots`.
+
+            run.bots(design.bots(people=2, pace=0.5))
+
+        Args:
+            people: how many of the first places people have, or which places.
+            seed: of the traders' own random numbers.
+            options: as for `market_bot`.
+
+        Raises:
+            BadMarket: the design has several arms, or no robot traders.
+        """
+        self._check_one_arm("bots()")
+        taken = set(range(people)) if isinstance(people, int) else set(people)
+        seats, found = self.seats, dict[int, Any]()
+        makers = makers_of(self.traders, seats)
+        for group in range(1, self.groups + 1):
+            made = made_traders(makers, self.market_seed(seed, group))
+            for seat, name in enumerate(seats):
+                place = (group - 1) * len(seats) + seat
+                if place not in taken:
+                    found[place] = market_bot(made[name], **options)
+        return found
+
+    def market_seed(self, session: int | str, group: int) -> int | str:
+        """Return the seed of a group's market, given that of its session."""
+        return session if self.groups == 1 else f"{session}/{group}"
+
+    # People
+
+    def pages(
+        self, *, seconds: float | None = None, page: type[MarketPage] | None = None,
+        **attributes: Any,
+    ) -> list[Any]:  # fmt: skip
+        """Return the page order of the market: practice periods, then all others.
+
+            run = serve([Instructions, *design.pages(seconds=120), Payoff], players=design.players)
+
+        Values and rules are those of the period; a call market's periods are pages to send orders
+        for the call. With several groups a wait page comes first, where the players of a group wait
+        for each other. The recorded market is `run.market("market")`, that of the practice periods
+        `run.market("practice")`.
+
+        Args:
+            seconds: the length of a period; None for no end.
+            page: a page of yours, from which these pages derive: for its template, texts, facts.
+            attributes: attributes of the pages, such as `clear_when_all_ready=True`.
+
+        Raises:
+            BadMarket: the design has several arms, or the page is none for its rules.
+        """
+        self._check_one_arm("pages()")
+        return page_order.page_order(self, page, {"seconds": seconds, **attributes})
+
+    # Files
+
+    def to_csv(
+        self, path: str | os.PathLike[str] | None = None, *, seed: int | str | None = None
+    ) -> str:
+        """Return the design as CSV, and write it to *path*.
+
+        Columns: arm, period, item, trader, unit, amount. A row is a unit's value or cost in a
+        period (item "value" or "cost"), a rule that is not as usual ("rules.improvement"), or a
+        number of the whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
+        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD or
+        Sniper; else give them to `read_csv` again.
+
+        Args:
+            seed: of the market whose values are written, if a function draws them.
+
+        Raises:
+            BadMarket: the values are drawn, and there is no seed.
+        """
+        if seed is None and any(design._is_drawn for design in self.each_arm().values()):
+            raise BadMarket("The values are drawn.", "Say for which market: to_csv(…, seed=1).")
+        text = csv_form.text_of(self, 0 if seed is None else seed)
+        if path is not None:
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        return text
+
+    @classmethod
+    def read_csv(cls, path: str | os.PathLike[str], *, traders: Traders | None = None) -> Self:
+        """Return the design that a CSV file describes, as `to_csv` writes it.
+
+        Args:
+            traders: the robot traders of all arms, instead of those that the file names.
+
+        Raises:
+            BadMarket: the file does not describe a design; the message names the line.
+        """
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            arms = csv_form.arms_in(file.read())
+        if traders is not None:
+            arms = {name: arguments | {"traders": traders} for name, arguments in arms.items()}
+        (name, first), *others = arms.items()
+        return cls(**first, **({"arms": arms} if others else {"name": name}))
+
+    # Well-known designs
+
+    @classmethod
+    def smith(cls, traders: Traders | None = None, *, periods: int = 5, **options: Any) -> Self:
+        """Return the first test of Smith (1962): eleven buyers and sellers, prices in cents."""
+        return cls(classics.smith_values(), traders, periods=periods, **options)
+
+    @classmethod
+    def box(
+        cls, traders: Traders | None = None, *, buyers: int, sellers: int, value: Price,
+        cost: Price, units_to_buy: int = 1, units_to_sell: int = 1, **options: Any,
+    ) -> Self:  # fmt: skip
+        """Return a box design: one value and one cost; the longer side gets nothing in equilibrium.
+
+        Also known as the "swastika" design (Smith 1965, JPE 73; Smith and Williams 1990).
+        """
+        values = classics.box_values(buyers, sellers, value, cost, units_to_buy, units_to_sell)
+        return cls(values, traders, **options)
+
+    @classmethod
+    def gode_sunder(
+        cls, market: int, traders: Traders | None = None, *, periods: int = 6, **options: Any
+    ) -> Self:
+        """Return one of the five markets of Gode and Sunder (1993), with their rules.
+
+        The values are a reconstruction from the paper's figures. Prices are whole numbers up to
+        200, quotes must improve, and a trade takes all quotes away.
+        """
+        usual: dict[str, Any] = {
+            "rules": Rules(max_price=200, improvement=True), "clear_after_trade": True,
+        }  # fmt: skip
+        values = classics.gode_sunder_values(market)
+        return cls(values, traders, periods=periods, **usual | options)
+
+    @classmethod
+    def holt(cls, traders: Traders | None = None, **options: Any) -> Self:
+        """Return Holt's example of a pit market (2007, chapter 2): eight buyers, eight sellers."""
+        return cls(classics.holt_values(), traders, **options)
+
+    def _plan(self, period: int, seed: int | str) -> PlannedPeriod:
+        is_practice = period < 1
+        number = period + self.practice if is_practice else period
+        values, rules = self.values_in(period, seed), self.rules_in(period)
+        return PlannedPeriod(number, values, rules, is_practice)
+
+    @property
+    def _is_drawn(self) -> bool:
+        sources = self.values.values() if isinstance(self.values, Mapping) else [self.values]
+        return not all(isinstance(source, InducedValues) for source in sources)
+
+    def _check_one_arm(self, method: str) -> None:
+        if self.arms:
+            first = next(iter(self.arms))
+            raise BadMarket(
+                f"The design has {len(self.arms)} arms: {', '.join(self.arms)}.",
+                f"Say which: design.arm({first!r}).{method}.",
+            )
+
+    def _check_rules(self) -> None:
+        by_period = self.rules if isinstance(self.rules, Mapping) else {1: self.rules or Rules()}
+        right = bool(by_period) and all(type(number) is int for number in by_period)
+        if not right or not all(isinstance(rules, Rules) for rules in by_period.values()):
+            raise BadMarket(
+                f"rules={self.rules!r} are no rules.",
+                "Write rules=Rules(improvement=True), or rules={1: Rules(), 4: Rules(…)}.",
+            )

@@ -1,0 +1,139 @@
+"""Page order: the pages on which people trade in a design's market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.experiment.order import Rounds
+from uproot_nb.experiment.pages import GroupCreatingWait
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.designs.schedules import renamed
+from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.call_page import CallMarketPage
+from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
+
+__all__ = ["PRACTICE", "TRADING", "page_order"]
+
+PRACTICE, TRADING = "practice", "market"
+"""The names of the markets of practice periods, and of all others."""
+
+
+class PeriodsOfDesign(Protocol):
+    """What pages need of a design."""
+
+    @property
+    def practice(self) -> int:
+        """How many practice periods there are."""
+
+    @property
+    def groups(self) -> int:
+        """How many groups a session has."""
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of all periods."""
+
+    @property
+    def seats(self) -> list[str]:
+        """The names of the traders of a market."""
+
+    def values_in(self, period: int, seed: int | str = 0) -> InducedValues:
+        """Return the values of a period."""
+
+    def rules_in(self, period: int) -> Rules:
+        """Return the rules of a period."""
+
+    def market_seed(self, session: int | str, group: int) -> int | str:
+        """Return the seed of a group's market."""
+
+
+def page_order(
+    design: PeriodsOfDesign, page: type[MarketPage] | None, attributes: Mapping[str, Any]
+) -> list[Any]:
+    """Return a page order: rounds of one page for periods with the same rules."""
+    order: list[Any] = []
+    if design.groups > 1:
+        order.append(_wait_page(len(design.seats)))
+    names = {PRACTICE: _numbered("Practice"), TRADING: _numbered("Trading")}
+    for (market, rules), periods in groupby(
+        design.numbers, lambda period: (_market_of(period), design.rules_in(period))
+    ):
+        made = _trading_page(next(names[market]), design, market, rules, page, attributes)
+        order.append(Rounds(made, n=len(list(periods)), block=market))
+    return order
+
+
+def _market_of(period: int) -> str:
+    return TRADING if period > 0 else PRACTICE
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """Yield names of pages: Trading, Trading_2, Trading_3 …"""
+    yield name
+    number = 2
+    while True:
+        yield f"{name}_{number}"
+        number += 1
+
+
+def _trading_page(
+    name: str, design: PeriodsOfDesign, market_name: str, rules: Rules,
+    page: type[MarketPage] | None, attributes: Mapping[str, Any],
+) -> type[MarketPage]:  # fmt: skip
+    kind = CallMarketPage if rules.call else MarketPage
+    parent = kind if page is None else page
+    if not isinstance(parent, type) or not issubclass(parent, kind):
+        raise BadMarket(
+            f"page={page!r} is no {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
+        )
+    offset = design.practice if market_name == PRACTICE else 0
+
+    def open_market(page: Any, market: Market, traders: Sequence[Player]) -> None:
+        """Induce the values of the period for those who have a seat."""
+        values = _values_of(design, market, market.period - offset, traders)
+        if values.values or values.costs:
+            market.induce(values)
+
+    def late_trader(page: Any, market: Market, trader: Player) -> None:
+        """Induce the values of a seat that was free when the market opened."""
+        values = _values_of(design, market, market.period - offset, [trader])
+        mine, costs = (side.get(trader.name, ()) for side in (values.values, values.costs))
+        if mine or costs:
+            market.induce_for(trader, mine, costs)
+
+    return type(name, (parent,), {
+        "__module__": __name__, "__doc__": parent.__doc__, **attributes, "rules": rules,
+        "market_names": (market_name,), "open_market": open_market, "late_trader": late_trader,
+    })  # fmt: skip
+
+
+def _values_of(
+    design: PeriodsOfDesign, market: Market, period: int, traders: Sequence[Player]
+) -> InducedValues:
+    """Return the values of those of a group who have a seat, by their own names."""
+    seats, seed = design.seats, world_of(market.model).seed
+    sitting = [trader for trader in traders if trader.id < design.groups * len(seats)]
+    if not sitting:
+        return InducedValues({}, {})
+    group = sitting[0].id // len(seats) + 1
+    values = design.values_in(period, design.market_seed(seed, group))
+    return renamed(values, {seats[trader.id % len(seats)]: trader.name for trader in sitting})
+
+
+def _wait_page(size: int) -> type[GroupCreatingWait]:
+    """Return the page that makes a group of each *size* places, once all of them are there."""
+
+    def match(page: Any, waiting: Sequence[Player]) -> list[list[Player]]:
+        """Return the groups of which nobody is missing."""
+        by_group: dict[int, list[Player]] = {}
+        for player in sorted(waiting, key=lambda player: player.id):
+            by_group.setdefault(player.id // size, []).append(player)
+        return [players for players in by_group.values() if len(players) == size]
+
+    return type("Groups", (GroupCreatingWait,), {"__module__": __name__, "match": match})

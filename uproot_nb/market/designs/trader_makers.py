@@ -1,0 +1,71 @@
+"""Trader makers: what makes new robot traders for each market."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import Any
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.traders.trader import Trader
+
+__all__ = ["TraderMaker", "Traders", "made_traders", "makers_of", "needs_arguments"]
+
+TraderMaker = Trader | Callable[[], Trader] | Callable[[Random], Trader]
+"""A function or class that makes a trader, with or without random numbers; or a trader to copy."""
+
+Traders = TraderMaker | Mapping[str, TraderMaker]
+"""A maker for all traders, or one for each by name."""
+
+
+def makers_of(traders: Traders | None, names: Iterable[str]) -> dict[str, TraderMaker]:
+    """Return what makes each of the named traders.
+
+    Raises:
+        BadMarket: there are no traders, they do not fit the names, or something makes none.
+    """
+    named = sorted(set(names))
+    if traders is None:
+        raise BadMarket(
+            "The design has no robot traders.", "Name them: Design(values, ZIC), for example."
+        )
+    if not isinstance(traders, Mapping):
+        makers = dict.fromkeys(named, traders)
+    elif set(named) != set(traders):
+        odd = ", ".join(sorted(set(named) ^ set(traders)))
+        raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
+    else:
+        makers = {name: traders[name] for name in named}
+    for name, maker in makers.items():
+        if not (callable(maker) or _is_trader(maker)):
+            raise BadMarket(
+                f"{name}: {maker!r} makes no traders.",
+                "Give a class or function that does, such as ZIC.",
+            )
+    return makers
+
+
+def made_traders(makers: Mapping[str, TraderMaker], seed: int | str) -> dict[str, Trader]:
+    """Return new traders; the random numbers of each follow from the seed and its name."""
+    return {name: _made(maker, Random(f"{seed}/{name}")) for name, maker in makers.items()}
+
+
+def needs_arguments(function: Callable[..., Any]) -> int:
+    """Return how many arguments a function cannot be called without."""
+    return sum(
+        one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        for one in inspect.signature(function).parameters.values()
+    )
+
+
+def _made(maker: TraderMaker, chance: Random) -> Trader:
+    if _is_trader(maker):
+        return copy.deepcopy(maker)  # type: ignore[return-value]
+    make: Callable[..., Trader] = maker  # type: ignore[assignment]
+    return make(chance) if needs_arguments(make) else make()
+
+
+def _is_trader(maker: TraderMaker) -> bool:
+    return hasattr(maker, "quote") and not isinstance(maker, type)

@@ -1,0 +1,120 @@
+"""Period lines: a statistic from period to period, with its mean over sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.columns import COLUMNS
+from uproot_nb.market.plots.sources import Source, table_of
+from uproot_nb.market.plots.style import (
+    BLACK,
+    COLOURS,
+    GREY,
+    MARKERS,
+    axes_or_new,
+    finished,
+)
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+__all__ = ["bubble", "by_period"]
+
+_NAMES = {"alpha": "Smith's alpha", "rmsd": "root mean squared deviation"}
+
+
+def by_period(
+    tables: Source, column: str = "efficiency", *, by: str = "arm", ax: Axes | None = None
+) -> Axes:
+    """Draw a statistic of the table `periods` by period: the mean over sessions, for each arm.
+
+        plots.by_period(simulated, "alpha")
+
+    Bars are one standard error of the mean over sessions; a session with several groups counts
+    once. Without sessions, as for `run.market()`, it is one line.
+
+    Args:
+        column: efficiency, alpha, or another number of the table.
+        by: the column that has a line for each of its values.
+
+    Raises:
+        BadMarket: there is no such table or column.
+    """
+    ax, periods = axes_or_new(ax), table_of(tables, "periods")
+    if column not in periods:
+        raise BadMarket(f"The table has no column {column!r}.", "Try efficiency, or alpha.")
+    lines = _lines(periods, by)
+    for number, (name, line) in enumerate(lines.items()):
+        found = _over_sessions(line, column)
+        apart = (number - (len(lines) - 1) / 2) * 0.08
+        ax.errorbar(
+            found.index + apart, found["mean"], found["sem"].fillna(0.0), label=name,
+            color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
+            markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2,
+        )  # fmt: skip
+    _mark_periods(ax, periods["period"])
+    return finished(ax, "period", _label(column))
+
+
+def bubble(tables: Source, *, ax: Axes | None = None) -> Axes:
+    """Draw an asset's mean price by period against its fundamental value.
+
+        plots.bubble(run.market())
+
+    With several sessions, each is a thin line, and the thick one is their mean.
+
+    Raises:
+        BadMarket: no asset is traded here.
+    """
+    ax, periods = axes_or_new(ax), table_of(tables, "periods")
+    if periods["fundamental_value"].isna().all():
+        raise BadMarket(
+            "No asset is traded here: there is no fundamental value.",
+            "Give the tables of simulate_asset_market, or of an AssetMarketPage.",
+        )
+    values = periods.groupby("period")["fundamental_value"].mean()
+    edges = [float(values.index[0]) - 0.5, *(float(period) + 0.5 for period in values.index)]
+    ax.stairs(
+        values.to_numpy(), edges, baseline=None, color=BLACK, linewidth=1.5, linestyle="dashed",
+        label="fundamental value",
+    )  # fmt: skip
+    sessions = [mine for _, mine in _by_session(periods)]
+    for session in sessions if len(sessions) > 1 else []:
+        ax.plot(session["period"], session["mean_price"], color=GREY, linewidth=0.6, alpha=0.8)
+    prices = _over_sessions(periods, "mean_price")["mean"]
+    label = "mean price" if len(sessions) == 1 else f"mean of {len(sessions)} sessions"
+    ax.plot(prices.index, prices, color=COLOURS[0], marker="o", markersize=3.5, label=label)
+    _mark_periods(ax, periods["period"])
+    ax.set_ylim(bottom=0)
+    return finished(ax, "period", "price")
+
+
+def _lines(periods: pandas.DataFrame, by: str) -> dict[str, pandas.DataFrame]:
+    if by not in periods:
+        return {"": periods}
+    return {str(name): line for name, line in periods.groupby(by, sort=False, observed=True)}
+
+
+def _by_session(periods: pandas.DataFrame) -> Any:
+    names = [name for name in ("design", "arm", "session", "seed") if name in periods]
+    return periods.groupby(names, sort=False) if names else [((), periods)]
+
+
+def _over_sessions(periods: pandas.DataFrame, column: str) -> pandas.DataFrame:
+    """Return mean and standard error over sessions, by period."""
+    names = [name for name in ("design", "arm", "session", "seed") if name in periods]
+    means = periods.groupby([*names, "period"])[column].mean()
+    return means.groupby("period").agg(["mean", "sem"])
+
+
+def _mark_periods(ax: Axes, periods: pandas.Series[int]) -> None:
+    numbers = sorted(set(periods))
+    ax.set_xticks(numbers[:: 1 + len(numbers) // 12])
+
+
+def _label(column: str) -> str:
+    unit = COLUMNS["periods"][column].unit if column in COLUMNS["periods"] else ""
+    name = _NAMES.get(column, column.replace("_", " "))
+    return f"{name} ({unit})" if unit == "percent" else name

@@ -1,0 +1,101 @@
+"""Sources: the tables that a figure is drawn of, from a market, a study or a table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.results import MarketTables
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["LABELS", "Source", "has_table", "one_market", "select", "table_of"]
+
+Source: TypeAlias = "MarketTables | Mapping[str, pandas.DataFrame] | pandas.DataFrame"
+"""`run.market()`, the dict of tables of `simulate_markets` or `session_tables`, or one table."""
+
+LABELS = ("design", "arm", "session", "seed", "group")
+"""Columns that tell markets apart."""
+
+
+def table_of(source: Any, name: str) -> pandas.DataFrame:
+    """Return a table of a source; a table itself is taken as it is.
+
+    Raises:
+        BadMarket: the source has no such table.
+    """
+    if hasattr(source, "columns"):
+        frame: pandas.DataFrame = source
+        return frame
+    if not has_table(source, name):
+        raise BadMarket(
+            f"There is no table {name!r} in {type(source).__name__}.",
+            f'Ask for it: simulate_markets(…, tables=["{name}"]), or give run.market().',
+        )
+    found: pandas.DataFrame = source[name] if isinstance(source, Mapping) else getattr(source, name)
+    return found
+
+
+def has_table(source: Any, name: str) -> bool:
+    """Tell whether a source has a table of this name."""
+    return isinstance(source, MarketTables) or (isinstance(source, Mapping) and name in source)
+
+
+def one_market(source: Any, name: str) -> pandas.DataFrame:
+    """Return a table of one market.
+
+    Raises:
+        BadMarket: the source has no such table, or that of several markets.
+    """
+    frame = table_of(source, name)
+    for label in LABELS:
+        if label in frame and frame[label].nunique() > 1:
+            some = frame[label].iloc[0]
+            raise BadMarket(
+                f"The table {name!r} has more than one {label}.",
+                f"Choose one: select(tables, {label}={some!r}).",
+            )
+    return frame
+
+
+@overload
+def select(tables: pandas.DataFrame, **labels: Any) -> pandas.DataFrame: ...
+
+
+@overload
+def select(
+    tables: Mapping[str, pandas.DataFrame], **labels: Any
+) -> dict[str, pandas.DataFrame]: ...
+
+
+def select(tables: Any, **labels: Any) -> Any:
+    """Return the rows of one arm, session or group, of one table or of all.
+
+        plots.price_path(plots.select(simulated, session="call 3"))
+
+    Raises:
+        BadMarket: nothing has these labels.
+    """
+    frames = dict(tables) if isinstance(tables, Mapping) else {"": tables}
+    found = {name: _rows(frame, labels) for name, frame in frames.items()}
+    if all(frame.empty for frame in found.values()):
+        wanted = " and ".join(f"{label} {value!r}" for label, value in labels.items())
+        raise BadMarket(f"There is nothing with {wanted}.", _there(frames, labels))
+    return found if isinstance(tables, Mapping) else found[""]
+
+
+def _rows(frame: pandas.DataFrame, labels: Mapping[str, Any]) -> pandas.DataFrame:
+    for label, value in labels.items():
+        frame = frame[frame[label] == value] if label in frame else frame.iloc[:0]
+    return frame
+
+
+def _there(frames: Mapping[str, pandas.DataFrame], labels: Mapping[str, Any]) -> str:
+    """Return which labels there are, in the first table that has any."""
+    for label in labels:
+        for frame in frames.values():
+            if label in frame and len(frame):
+                return f"There are: {', '.join(map(str, frame[label].unique()))}."
+    return f"The columns {', '.join(labels)} are not in the tables."

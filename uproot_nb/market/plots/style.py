@@ -1,0 +1,71 @@
+"""Style: axes that are legible at the width of a journal's column, for the colour-blind too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uproot_nb.errors import UprootError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "BLACK", "COLOURS", "GREY", "MARKERS", "axes_or_new", "draw_equilibrium", "finished",
+]  # fmt: skip
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""The palette of Okabe and Ito (2008), which the colour-blind can tell apart."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+"""A shape for each colour, for print without colours."""
+
+BLACK, GREY = "#000000", "#7F7F7F"
+
+_INCHES = (3.3, 2.5)
+"""A column of a journal with two columns."""
+_LABEL, _TICK = 8.0, 7.0
+"""Sizes of text, in points."""
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return the axes to draw on; new ones, as wide as a column, if there are none.
+
+    Raises:
+        UprootError: matplotlib is not installed.
+    """
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot  # lazy: it is an extra
+    except ImportError:
+        raise UprootError(
+            "Plots need the package matplotlib, which is not installed.\n"
+            'Install it: pip install "uproot_nb[plots]"'
+        ) from None
+    return pyplot.subplots(figsize=_INCHES, layout="constrained")[1]
+
+
+def finished(ax: Axes, x: str, y: str, legend: bool = True) -> Axes:
+    """Label the axes, and return them."""
+    ax.set_xlabel(x, fontsize=_LABEL)
+    ax.set_ylabel(y, fontsize=_LABEL)
+    ax.tick_params(labelsize=_TICK)
+    ax.spines[["top", "right"]].set_visible(False)
+    if legend and ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize=_TICK, frameon=False, loc="best", handlelength=1.6, borderaxespad=0.2)
+    return ax
+
+
+def draw_equilibrium(ax: Axes, low: Any, high: Any, left: float, right: float, label: str) -> None:
+    """Draw an interval of equilibrium prices as a band with its bounds; one price as a line."""
+    label = "" if label in ax.get_legend_handles_labels()[1] else label
+    bounds = sorted({float(low), float(high)})
+    if len(bounds) == 2:
+        bottom, top = bounds
+        ax.fill_between(
+            [left, right], bottom, top, color=GREY, alpha=0.25, linewidth=0, label=label
+        )
+        label = ""
+    ax.hlines(
+        bounds, left, right, colors=GREY, linewidth=0.9, linestyles="dashed", label=label, zorder=1
+    )
