@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from uproot_nb.market.orderbook.rules import Rules
@@ -58,6 +60,8 @@ class NaiveMarket:
         self, player: str, side: str, price: int | None, quantity: int, gone: Asked | None = None
     ) -> None:
         kept = list(self.orders)
+        if gone is None and self.rules.lapse == "shout":
+            gone = next((o for o in kept if (o.player, o.side) == (player, side)), None)
         if gone is not None:
             self.orders.remove(gone)
         try:
@@ -70,12 +74,23 @@ class NaiveMarket:
         self.orders = [order for order in self.orders if order not in own]
         for maker, count in plan:
             pair = (player, maker.player) if side == "buy" else (maker.player, player)
-            self.trades.append((*pair, maker.price, count, maker.number, self.numbers))
+            paid = self.price_of(maker, price)
+            self.trades.append((*pair, paid, count, maker.number, self.numbers))
             maker.left -= count
         self.orders = [order for order in self.orders if order.left]
         rest = quantity - sum(count for _, count in plan)
-        if rest and price is not None:
+        if self.rules.lapse == "shout" or (self.rules.lapse == "trade" and plan):
+            self.orders = []
+        if rest and price is not None and not (self.rules.lapse == "trade" and plan):
             self.orders.append(Asked(self.numbers, player, side, price, rest))
+
+    def price_of(self, maker: Asked, price: int | None) -> int:
+        """Return the price of a trade of the order that stood with one at *price*."""
+        low, high = sorted((maker.price, maker.price if price is None else price))
+        share = {"middle": Fraction(1, 2), "k": Fraction(self.rules.k)}
+        if self.rules.trade_price in share:
+            return math.floor(low + share[self.rules.trade_price] * (high - low))
+        return maker.price if price is None or self.rules.trade_price == "maker" else price
 
     def _plan(
         self, player: str, side: str, price: int | None, quantity: int
@@ -110,8 +125,12 @@ class NaiveMarket:
         plan: list[tuple[Asked, int]], own: list[Asked], gone: Asked | None,
     ) -> None:  # fmt: skip
         rules, mine = self.rules, [o for o in self.queue(side) if o.player == player]
+        if price is not None and price > (rules.ceiling or price):
+            raise Refusal("too_high")
+        if price is not None and price < (rules.floor or 0):
+            raise Refusal("too_low")
         filled = sum(count for _, count in plan)
-        cost = sum(maker.price * count for maker, count in plan)
+        cost = sum(self.price_of(maker, price) * count for maker, count in plan)
         if own and rules.self_trade == "refuse":
             raise Refusal("self_trade")
         if price is None and not plan:

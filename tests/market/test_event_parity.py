@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -158,8 +159,20 @@ def values_of(names: list[str]) -> InducedValues:
     return InducedValues({ann: [120, 90], bob: [110, 80], dot: [100]}, {cem: [40, 60], dot: [50]})
 
 
-@pytest.mark.parametrize("rules", [Rules(max_price=200), Rules(max_price=200, improvement=True)])
-@pytest.mark.parametrize("kind", MAKERS)
+EVERY_RULE = [
+    (kind, rules)
+    for rules in (Rules(max_price=200), Rules(max_price=200, improvement=True))
+    for kind in MAKERS
+]
+OTHER_RULES = [
+    ("ZIC", Rules(lapse="trade", trade_price="middle", max_price=200)),
+    ("ZIP", Rules(lapse="shout", trade_price="taker", max_price=200)),
+    ("GD", Rules(lapse="trade", trade_price="k", k=Decimal("0.8"), floor=50, ceiling=90)),
+    ("ZIU", Rules(lapse="shout", floor=50, ceiling=90)),
+]
+
+
+@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
 async def test_a_double_auction_is_the_same_to_a_trader(
     kind: str, rules: Rules, turns: list[str]
 ) -> None:
@@ -284,7 +297,8 @@ def seat(data: dict[str, Any], trader: Any) -> MarketSeat:
     depth = {"seq": 0, "bids": [], "asks": []}
     whole = {
         "mine": mine, "market": "market", "timed": False, "depth": depth, "trades": [],
-        "facts": {}, "open": True, "tick": 1, "max_price": 200, "period": 1, "sides": ["buy"],
+        "facts": {}, "open": True, "tick": 1, "min_price": 0, "max_price": 200,
+        "period": 1, "sides": ["buy"],
     }  # fmt: skip
     return MarketSeat(trader, whole | data, Random(1), lambda: 1.0)
 

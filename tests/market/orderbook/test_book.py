@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -54,12 +55,21 @@ class BookAgainstList(RuleBasedStateMachine):
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
         improvement=st.booleans(), no_loss=st.booleans(), budget=st.booleans(),
         short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
+        lapse=st.sampled_from((None, None, "trade", "shout")),
+        trade_price=st.sampled_from(("maker", "taker", "middle", "k")),
+        k=st.sampled_from((0, Decimal("0.3"), 1)),
+        controls=st.sampled_from(((None, None), (3, None), (None, 8), (4, 9))),
     )  # fmt: skip
-    def begin(self, tick: Any, **options: Any) -> None:
+    def begin(self, tick: Any, controls: Any, **options: Any) -> None:
         self.tick = tick
-        self.rules = Rules(tick=tick, max_price=1_000 * tick, **options)
+        options["improvement"] &= options["lapse"] != "shout"
+        floor, ceiling = (None if price is None else price * tick for price in controls)
+        self.rules = Rules(
+            tick=tick, max_price=1_000 * tick, floor=floor, ceiling=ceiling, **options
+        )
         self.book = Book(self.rules, self.value_of)
-        self.naive = NaiveMarket(self.rules, self.value_in_ticks, {})
+        in_ticks: Any = {"tick": 1, "floor": controls[0], "ceiling": controls[1]}
+        self.naive = NaiveMarket(replace(self.rules, **in_ticks), self.value_in_ticks, {})
         self.commands: list[Command] = []
         for number, player in enumerate(PLAYERS):
             self.naive.endowments[player] = (30 * number + 20, 2 * number)
@@ -466,6 +476,85 @@ def test_who_was_endowed_spends_no_more_than_that_unless_the_rules_give_credit()
     book.limit("bob", "buy", 500)
     book.endow("cleo", 100, credit=True)
     assert book.limit("cleo", "buy", 500).resting == 1
+
+
+@pytest.mark.parametrize(
+    ("trade_price", "k", "price"),
+    [("maker", 1, 10), ("taker", 0, 15), ("middle", 0, 12), ("k", Decimal("0.9"), 14)],
+)
+def test_the_rules_say_whose_price_a_trade_takes(trade_price: Any, k: Any, price: int) -> None:
+    for maker, taker in (("sell", "buy"), ("buy", "sell")):
+        ask, bid = ("ann", "bob") if maker == "sell" else ("bob", "ann")
+        limits = {ask: 10, bid: 15}
+        book = Book(Rules(trade_price=trade_price, k=k))
+        book.limit("ann", maker, limits["ann"])  # type: ignore[arg-type]
+        (trade,) = book.limit("bob", taker, limits["bob"]).trades  # type: ignore[arg-type]
+        between = {"maker": limits["ann"], "taker": limits["bob"]}.get(trade_price, price)
+        assert trade.price == between
+        assert (book.account(ask).cash, book.account(bid).cash) == (between, -between)
+    book.limit("ann", "sell", 8)
+    assert book.market("bob", "buy").trades[0].price == 8
+
+
+def test_all_quotes_lapse_after_a_trade() -> None:
+    book = Book(Rules(lapse="trade"))
+    for player, price in (("ann", 20), ("bob", 21), ("cem", 21)):
+        book.limit(player, "sell", price)
+    book.limit("dot", "buy", 10)
+    outcome = book.limit("eve", "buy", 20, 3)
+    assert (len(outcome.trades), outcome.resting, book.orders) == (1, 0, {})
+    assert [(e.event, e.player, e.reason) for e in outcome.events[3:]] == [
+        ("cancel", "bob", "lapsed"), ("cancel", "cem", "lapsed"), ("cancel", "dot", "lapsed"),
+        ("cancel", "eve", "lapsed"),
+    ]  # fmt: skip
+    assert {(c.side, c.price, c.quantity) for c in outcome.changes} == {
+        ("sell", 20, 0), ("sell", 21, 0), ("buy", 10, 0), ("buy", 20, 0)
+    }  # fmt: skip
+
+
+def test_a_quote_stands_until_the_next_shout_whoever_sends_it() -> None:
+    book = Book(Rules(lapse="shout", max_orders=1))
+    book.endow("ann", 10)
+    book.limit("ann", "buy", 10)
+    book.limit("ann", "buy", 9)
+    assert [order.price for order in book.standing("buy")] == [9]
+    book.limit("bob", "sell", 12)
+    assert (book.best_bid, book.best_ask) == (None, 12)
+    book.limit("cem", "buy", 12, 2)
+    assert [(order.player, order.remaining) for order in book.standing("buy")] == [("cem", 1)]
+
+
+def test_prices_stay_between_floor_and_ceiling() -> None:
+    book = Book(Rules(floor=4, ceiling=9, max_price=200))
+    assert "4" in refused("too_low", book.limit, "ann", "buy", 3)
+    assert "9" in refused("too_high", book.limit, "ann", "sell", 10)
+    assert book.limit("ann", "buy", 4).resting == 1
+    assert book.limit("ann", "sell", 9).resting == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lapse": "never"}, {"trade_price": "best"}, {"timing": "soon"}, {"floor": 0},
+        {"ceiling": Decimal("0.5")}, {"floor": 9, "ceiling": 8}, {"floor": 9, "max_price": 8},
+        {"timing": "answers"}, {"timing": "steps", "lapse": "trade"},
+        {"improvement": True, "lapse": "shout"}, {"call": True, "lapse": "trade"},
+        {"call": True, "trade_price": "taker"}, {"call": True, "timing": "turns"},
+    ],
+)  # fmt: skip
+def test_rules_that_contradict_each_other_are_refused(wrong: Any) -> None:
+    with pytest.raises(BadMarket):
+        Rules(**wrong)
+
+
+def test_the_rules_come_back_from_their_plain_data() -> None:
+    rules = Rules(
+        tick=Decimal("0.5"), floor=Decimal("1.5"), ceiling=3, lapse="shout", timing="answers",
+        trade_price="k", k=Decimal("0.25"),
+    )  # fmt: skip
+    assert Rules.from_plain(json.loads(json.dumps(rules.plain()))) == rules
+    old = {"tick": 1, "max_price": 100, "improvement": True}
+    assert Rules.from_plain(old) == Rules(max_price=100, improvement=True)
 
 
 def test_rules_of_older_logs_give_credit_as_they_did() -> None:

@@ -27,6 +27,39 @@ class Over(Page):
     """It is over."""
 
 
+def test_robots_timing_is_refused_where_people_trade() -> None:
+    with pytest.raises(BadPage, match="everybody acts at any time"):
+
+        class Eager(MarketPage):
+            """Trade."""
+
+            rules = Rules(timing="turns")
+
+
+async def test_a_new_quote_takes_the_place_of_ones_last_where_quotes_lapse() -> None:
+    class Outcry(MarketPage):
+        """Trade."""
+
+        rules = Rules(lapse="shout", trade_price="taker", floor=20)
+
+        def open_market(page, market, traders) -> None:
+            first, second = traders
+            market.induce(InducedValues({first.name: [90]}, {second.name: [10]}))
+
+    with serving(Outcry, Over, players=2) as run:
+        ann, bob = await opened(run)
+        for browser in (ann, bob):
+            await seed(browser)
+        with pytest.raises(Rejected, match="must not be below 20"):
+            await ann.call("send_order", "market", "buy", 19)
+        for price in (40, 50):
+            reply = await ann.call("send_order", "market", "buy", price)
+            assert [row[2] for row in reply["mine"]["orders"]] == [price]
+        assert (await bob.call("send_order", "market", "sell", 45))["mine"]["profit"] == 35
+        assert (await seed(ann))["mine"]["profit"] == 45
+        assert list(run.market().trades.price) == [45]
+
+
 async def opened(run: Run, count: int = 2) -> list[Browser]:
     return [await Browser.open(run, place) for place in range(count)]
 

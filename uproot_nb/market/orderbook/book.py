@@ -29,6 +29,7 @@ from uproot_nb.market.orderbook.orders import OTHER, Kind, Order, Side
 from uproot_nb.market.orderbook.outcomes import LevelChange, OrderEvent, Outcome, Reason, Trade
 from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact
 from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
 
@@ -55,7 +56,7 @@ class Book:
                 "no_loss=True needs the traders' values and costs.",
                 "Write Book(rules, value_of=values.value_of), or a function (player, side, unit).",
             )
-        self.grid = PriceGrid(self.rules.tick, self.rules.max_price)
+        self.grid = PriceGrid(self.rules.tick, self.rules.highest, self.rules.lowest)
         self.seq = 0
         """The number of the last event."""
         self.accounts: dict[str, Account] = {}
@@ -65,6 +66,7 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._trade_ticks = trade_ticks_of(self.rules)
         self._margin = -self.grid.affordable(-self.rules.margin)
 
     # State
@@ -161,7 +163,7 @@ class Book:
         key = ticks if side == "sell" else -ticks
         account = self.account(player)
         found = self._match(player, side, key, quantity)
-        self._check(account, side, key, quantity, found)
+        self._check(account, side, key, quantity, found, self._lapsing(account, side))
         return self._submit(account, side, key, quantity, found, [])
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
@@ -179,7 +181,7 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found)
+        self._check(account, side, None, quantity, found, self._lapsing(account, side))
         return self._submit(account, side, None, quantity, found, [])
 
     def cancel(self, player: str, order: int) -> Outcome:
@@ -228,11 +230,8 @@ class Book:
         before, events = self.seq, list[OrderEvent]()
         change = self._withdraw(old, old.remaining, "replaced", events)
         made = self._submit(account, side, key, wanted, found, events)
-        if old.key != key:
-            made.changes.insert(0, change)
-        return Outcome(
-            before, self.seq, made.order, made.resting, events, made.trades, made.changes
-        )
+        changes = made.changes if old.key == key else _latest([change, *made.changes])
+        return Outcome(before, self.seq, made.order, made.resting, events, made.trades, changes)
 
     def clear(self) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -273,7 +272,7 @@ class Book:
         best = ladder.best
         if best is None or (key is not None and best.key + key > 0):
             return NOTHING
-        found = match(ladder, player, key, quantity)
+        found = match(ladder, player, key, quantity, self._trade_ticks)
         if found.own and self.rules.self_trade == "refuse":
             raise OrderRefused("self_trade", refusals.SELF_TRADE)
         return found
@@ -286,6 +285,12 @@ class Book:
             raise OrderRefused("self_trade", refusals.SELF_TRADE)
         own.sort(key=lambda order: order.key)
         return Match(own=own) if own else NOTHING
+
+    def _lapsing(self, account: Account, side: Side) -> Order | None:
+        """Return the trader's own quote that lapses when a new one of that side comes."""
+        if self.rules.lapse != "shout":
+            return None
+        return next((order for order in account.orders.values() if order.side == side), None)
 
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
@@ -376,7 +381,23 @@ class Book:
                 )
             )
             rest = 0
+        if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
+            rest = 0
         return Outcome(before, self.seq, number, rest, events, trades, changes)
+
+    def _lapse(
+        self, number: int, trades: list[Trade], events: list[OrderEvent],
+        changes: list[LevelChange],
+    ) -> bool:  # fmt: skip
+        """Cancel the orders that lapse, and return whether the new order is among them."""
+        with_new = self.rules.lapse == "trade"
+        if with_new and not trades:
+            return False
+        for order in list(self.orders.values()):
+            if with_new or order.number != number:
+                changes.append(self._withdraw(order, order.remaining, "lapsed", events))
+        changes[:] = _latest(changes)
+        return with_new
 
     def stand(self, order: Order) -> LevelChange:
         """Add an order that crosses no other, without any check."""
@@ -407,6 +428,9 @@ class Book:
         change = self._take(maker, quantity)
         order.remaining -= quantity
         ticks = maker.ticks
+        if self._trade_ticks is not None and kind == "limit":
+            ticks = self._trade_ticks(ticks, order.ticks)
+            price = self.grid.price(ticks)
         self.accounts[maker.player].trade(maker.side, ticks, quantity)
         account.trade(side, ticks, quantity)
         events.append(_fill(seq - 1, maker, "limit", price, quantity, number))
@@ -468,6 +492,11 @@ class Book:
             del self.orders[order.number]
             account.remove(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+
+
+def _latest(changes: list[LevelChange]) -> list[LevelChange]:
+    """Return the last change of each price."""
+    return list({(change.side, change.price): change for change in changes}.values())
 
 
 def _fill(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order
+from uproot_nb.market.orderbook.trade_prices import TradeTicks
 
 __all__ = ["NOTHING", "Match", "match"]
 
@@ -27,13 +28,16 @@ class Match:
 NOTHING = Match()
 
 
-def match(ladder: Ladder, player: str, key: int | None, quantity: int) -> Match:
+def match(
+    ladder: Ladder, player: str, key: int | None, quantity: int,
+    trade_ticks: TradeTicks | None = None,
+) -> Match:  # fmt: skip
     """Return the orders on the other side that an order of *player* would meet.
 
     A limit order's *key* is its rank on its own side; it meets the levels whose key is at most
-    the negative of that.
+    the negative of that. *trade_ticks* sets the price of the trades; by default it is the makers'.
     """
-    found = Match()
+    found, limit = Match(), None if key is None else abs(key)
     for level in ladder:
         if key is not None and level.key + key > 0:
             break
@@ -45,7 +49,8 @@ def match(ladder: Ladder, player: str, key: int | None, quantity: int) -> Match:
             found.fills.append((order, filled))
             found.quantity += filled
             found.worst = abs(order.key)
-            found.ticks += filled * found.worst
+            ticks = found.worst if trade_ticks is None else trade_ticks(found.worst, limit)
+            found.ticks += filled * ticks
             if found.quantity == quantity:
                 return found
     return found

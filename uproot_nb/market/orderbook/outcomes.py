@@ -11,7 +11,7 @@ from uproot_nb.market.orderbook.prices import Price
 
 __all__ = ["LevelChange", "OrderEvent", "Outcome", "Reason", "Trade"]
 
-Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled"]
+Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled", "lapsed"]
 """Why a quantity was cancelled."""
 
 
@@ -39,7 +39,7 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """Units changed hands at the maker's price, or at that of a call.
+    """Units changed hands, at the maker's price unless the rules (or a call) say another.
 
     `seq` is that of the taker's fill. In a call the later of the two orders is the taker's.
     """

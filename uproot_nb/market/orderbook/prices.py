@@ -50,16 +50,16 @@ def total(amounts: Iterable[Price]) -> Price:
 
 
 class PriceGrid:
-    """The multiples of the tick up to the greatest price.
+    """The multiples of the tick from the lowest to the greatest price.
 
     grid = PriceGrid(Decimal("0.05"), Decimal("200"))
     grid.ticks(Decimal("1.15"))     # 23
     grid.price(23)                  # Decimal("1.15")
     """
 
-    __slots__ = ("_whole", "highest", "tick")
+    __slots__ = ("_whole", "highest", "lowest", "tick")
 
-    def __init__(self, tick: Price, highest: Price) -> None:
+    def __init__(self, tick: Price, highest: Price, lowest: Price = 0) -> None:
         for name, amount in (("tick", tick), ("max_price", highest)):
             made = exact(amount)
             if made is None or made <= 0:
@@ -67,7 +67,7 @@ class PriceGrid:
                     f"{name}={amount!r} is not a positive amount of money.",
                     f'Write a whole number or a Decimal, as {name}=Decimal("0.01").',
                 )
-        self.tick, self.highest = tick, highest
+        self.tick, self.highest, self.lowest = tick, highest, lowest
         self._whole = type(tick) is int
 
     def ticks(self, price: Any) -> int:
@@ -83,6 +83,8 @@ class PriceGrid:
             raise OrderRefused("not_positive", refusals.NOT_POSITIVE)
         if made > self.highest:
             raise OrderRefused("too_high", refusals.TOO_HIGH, highest=self.highest)
+        if made < self.lowest:
+            raise OrderRefused("too_low", refusals.TOO_LOW, lowest=self.lowest)
         if self._whole and type(made) is int:
             count, rest = divmod(made, self.tick)
             on_grid = rest == 0

@@ -7,12 +7,13 @@ __all__ = [
     "NOBODY_BUYS", "NOBODY_SELLS", "NOT_POSITIVE", "NOT_YOURS", "NO_BETTER_ASK", "NO_BETTER_BID",
     "NO_CASH", "NO_CHANGE", "NO_MORE_UNITS", "NO_ORDER", "NO_PRICE", "NO_QUANTITY", "NO_SIDE",
     "NO_TAKING", "NO_UNITS", "NO_UNIT_TO_BUY", "NO_UNIT_TO_SELL", "OFF_TICK", "REFUSAL_TEXTS",
-    "SELF_TRADE", "TOO_HIGH", "TOO_MANY", "TOO_MANY_ORDERS",
+    "SELF_TRADE", "TOO_HIGH", "TOO_LOW", "TOO_MANY", "TOO_MANY_ORDERS",
 ]  # fmt: skip
 
 NO_PRICE = "A price must be a plain number."
 NOT_POSITIVE = "A price must be above zero."
 TOO_HIGH = "A price must not be above {highest}."
+TOO_LOW = "A price must not be below {lowest}."
 OFF_TICK = "A price must be a multiple of {tick}."
 NO_SIDE = "An order must be to buy or to sell."
 NEEDS_PRICE = "Please enter a price: all orders trade at a single price."
@@ -41,8 +42,8 @@ CANNOT_BUY = "You cannot buy here."
 CANNOT_SELL = "You cannot sell here."
 
 REFUSAL_TEXTS = (
-    NO_PRICE, NOT_POSITIVE, TOO_HIGH, OFF_TICK, NO_SIDE, NEEDS_PRICE, NO_QUANTITY, TOO_MANY,
-    NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
+    NO_PRICE, NOT_POSITIVE, TOO_HIGH, TOO_LOW, OFF_TICK, NO_SIDE, NEEDS_PRICE, NO_QUANTITY,
+    TOO_MANY, NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
     NO_UNIT_TO_BUY, NO_UNIT_TO_SELL, LOSS_BID, LOSS_ASK, NOBODY_SELLS, NOBODY_BUYS, NO_ORDER,
     NOT_YOURS, SELF_TRADE, NO_CHANGE, NO_TAKING, GONE, CLOSED, CANNOT_BUY, CANNOT_SELL,
 )  # fmt: skip

@@ -83,8 +83,8 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
     rules = market.rules
     return {
         "market": market.name, "title": market.title, "period": market.period,
-        "tick": plain(rules.tick),
-        "max_price": plain(rules.max_price), "max_quantity": rules.max_quantity,
+        "tick": plain(rules.tick), "min_price": plain(rules.lowest),
+        "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),

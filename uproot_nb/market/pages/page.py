@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from uproot_nb.errors import Refused
+from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.market.market import Market
@@ -87,6 +87,16 @@ class MarketPage(Page):
         "push_closed": ("player", "market"), "shown_number": ("market", "order"),
         "order_of": ("player", "market", "shown"),
     }  # fmt: skip
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.rules.timing != "uniform":
+            raise BadPage(
+                cls.__name__,
+                f"timing={cls.rules.timing!r} says when robots act in a simulation; on a page "
+                "everybody acts at any time.",
+                'Write rules = dataclasses.replace(…, timing="uniform").',
+            )
 
     # What authors may change
 

@@ -71,6 +71,12 @@ def simulate_asset_market(
             f"Endowments and traders do not fit: {odd}.", "Give each trader cash and units."
         )
     allowed = rules or Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
+    if allowed.timing != "uniform":
+        raise BadMarket(
+            f"timing={allowed.timing!r} is for traders with induced values, who know what they "
+            "gain and on which side they are; an asset's traders are drawn all alike.",
+            "Write rules without timing.",
+        )
     first = as_price(dividends.fundamental_value(1))
     warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []
@@ -176,7 +182,7 @@ class _AssetPeriod:
         return View(
             side, self._value, book.best_bid, book.best_ask, next(mine, None),
             book.rules.tick, self._highest, time_left, self._period,
-            self._dividends.periods,
+            self._dividends.periods, lowest=book.rules.lowest,
         )  # fmt: skip
 
     def _own(self, name: str) -> Order | None:

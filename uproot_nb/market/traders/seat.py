@@ -162,6 +162,7 @@ class MarketSeat:
         return View(
             side, highest // 2 if limit is None else from_plain(limit), bid, ask, own,
             from_plain(self.data["tick"]), highest, left, period, period, unit,
+            from_plain(self.data["min_price"]),
         )  # fmt: skip
 
     def _highest(self, limit: Any) -> Price:

@@ -10,7 +10,9 @@ from typing import Protocol, runtime_checkable
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.prices import Price
 
-__all__ = ["AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side"]
+__all__ = [
+    "AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side", "expected_surplus",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class View:
         time_left: the share of the period that is left, from 1 to 0.
         period, periods: the number of this period, from 1, and of all.
         unit: the number of its next unit on that side in this period, from 1.
+        lowest: the lowest price allowed, where there is a price floor; else 0.
     """
 
     side: Side
@@ -39,18 +42,26 @@ class View:
     period: int = 1
     periods: int = 1
     unit: int = 1
+    lowest: Price = 0
+
+    def meets(self, price: Price) -> bool:
+        """Return whether a quote at *price* trades with the other side's best."""
+        there = self.ask if self.side == "buy" else self.bid
+        return there is not None and (price >= there if self.side == "buy" else price <= there)
 
 
 @dataclass(frozen=True)
 class Shout:
     """A quote that everybody has heard, and whether somebody traded on it at once.
 
-    `price` is the trade's price where it was accepted, else the quote's.
+    `price` is the trade's price where it was accepted, else the quote's. An accepted quote has met
+    one that stood, unless it was *answered*: then somebody on the other side has taken it.
     """
 
     side: Side
     price: Price
     accepted: bool
+    answered: bool = False
 
 
 class Trader(Protocol):
@@ -84,6 +95,20 @@ def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Rando
         return None
     wanted = trader.side(period, chance) if isinstance(trader, AssetTrader) else chance.choice(able)
     return wanted if wanted in able else None
+
+
+def expected_surplus(trader: Trader, view: View) -> float:
+    """Return the surplus that a trader expects of its next unit.
+
+    Traders with beliefs say so themselves, by a method `expected_surplus(view)`. For others it is
+    the most that there may be: the value less the lowest price, or the highest price less the cost.
+    """
+    own = getattr(trader, "expected_surplus", None)
+    if own is not None:
+        return float(own(view))
+    if view.side == "buy":
+        return max(0.0, float(view.limit) - float(view.lowest))
+    return max(0.0, float(view.highest) - float(view.limit))
 
 
 class Heedless:
