@@ -13,6 +13,15 @@ from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.charges import Fees, Tax
+from uproot_nb.market.orderbook.presets import (
+    BSE,
+    CLIFF,
+    GJERSTAD_DICKHAUT,
+    GODE_SUNDER,
+    SANTA_FE,
+    SMITH_1962,
+)
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
@@ -21,7 +30,8 @@ from uproot_nb.market.simulations.design import Design
 from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
+    "BSE", "CLIFF", "GJERSTAD_DICKHAUT", "GODE_SUNDER", "SANTA_FE", "SMITH_1962",
     "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Design", "Dividends",
-    "Equilibrium", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules", "equilibrium",
-    "simulate_markets",
+    "Equilibrium", "Fees", "InducedValues", "Market", "MarketPage", "OrderRefused",
+    "Rules", "Tax", "equilibrium", "simulate_markets",
 ]  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order
-from uproot_nb.market.orderbook.trade_prices import TradeTicks
 
 __all__ = ["NOTHING", "Match", "match"]
 
@@ -20,7 +20,7 @@ class Match:
     """The trader's own orders that it would meet first."""
     quantity: int = 0
     ticks: int = 0
-    """The cost of all fills."""
+    """The cost of all fills, with taxes and fees."""
     worst: int = 0
     """The price of the last fill, in ticks."""
 
@@ -30,12 +30,13 @@ NOTHING = Match()
 
 def match(
     ladder: Ladder, player: str, key: int | None, quantity: int,
-    trade_ticks: TradeTicks | None = None,
+    cost: Callable[[int, int | None], int] | None = None,
 ) -> Match:  # fmt: skip
     """Return the orders on the other side that an order of *player* would meet.
 
     A limit order's *key* is its rank on its own side; it meets the levels whose key is at most
-    the negative of that. *trade_ticks* sets the price of the trades; by default it is the makers'.
+    the negative of that. *cost* is what a unit costs in a trade with a maker's price; by default it
+    is that price.
     """
     found, limit = Match(), None if key is None else abs(key)
     for level in ladder:
@@ -49,7 +50,7 @@ def match(
             found.fills.append((order, filled))
             found.quantity += filled
             found.worst = abs(order.key)
-            ticks = found.worst if trade_ticks is None else trade_ticks(found.worst, limit)
+            ticks = found.worst if cost is None else cost(found.worst, limit)
             found.ticks += filled * ticks
             if found.quantity == quantity:
                 return found

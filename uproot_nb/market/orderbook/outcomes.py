@@ -36,6 +36,10 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """Units of the order left after this event."""
     reason: Reason | None = None
     trade: int | None = None
+    tax: Price | None = None
+    """What the player paid in taxes in a fill (a subsidy if negative), for all its units; None
+    where the rules have neither taxes nor fees."""
+    fee: Price | None = None
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):

@@ -85,6 +85,7 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "market": market.name, "title": market.title, "period": market.period,
         "tick": plain(rules.tick), "min_price": plain(rules.lowest),
         "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
+        "charges": _charges(market), "terms": list(rules.terms),
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),
@@ -93,6 +94,14 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
     }  # fmt: skip
+
+
+def _charges(market: Market) -> dict[str, Any] | None:
+    """Return the taxes and fees, as the rules' plain data have them; None if there are none."""
+    if market.book.charges is None:
+        return None
+    rules = market.rules.plain()
+    return {name: rules[name] for name in ("buyer_tax", "seller_tax", "fees")}
 
 
 def _plain_trade(time: float, trade: Trade) -> list[Any]:

@@ -203,17 +203,19 @@ class MarketPage(Page):
     @live
     def send_order(
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
-        sent: Any = None, language: str = "en",
+        sent: Any = None, language: str = "en", terms: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Buy or sell at a price or better, or at the best available price if *price* is None.
 
-        *language*: the page's, for a price and quantity typed as text.
+        *language*: the page's, for a price and quantity typed as text. *terms*: "ioc" or "fok" for
+        an order that does not stand.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             return answer(page, player, found, MarketOrder(player.name, side, units), sent)
         limit = entered_price(price, found.rules.tick, language)
-        return answer(page, player, found, LimitOrder(player.name, side, limit, units), sent)
+        asked = LimitOrder(player.name, side, limit, units, terms)
+        return answer(page, player, found, asked, sent)
 
     @live
     def take_price(

@@ -15,6 +15,8 @@ from uproot_nb.market.analysis.order_events import (
     order_event_table,
 )
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.units import constraint_rows
+from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
@@ -91,7 +93,7 @@ def simulate_asset_market(
         held, short = one.settled(dividend), one.short_proceeds()
         rows.extend(one.bankrupt(held, float(period * steps)))
     units = sum(units for _, units in endowments.values())
-    frame = dividends.frame(paid, units)
+    frame = induced_value_table(dividends.rows(paid, units) + constraint_rows(allowed, paid))
     return MarketTables("simulation", order_event_table(rows), frame)
 
 

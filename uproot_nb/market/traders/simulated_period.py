@@ -11,6 +11,7 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.order_events import order_event_rows
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.charges import UnitCharges
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.prices import Price
@@ -48,16 +49,23 @@ class SimulatedPeriod:
         self.book = Book(rules, values.value_of)
         self.active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
-        self._tick, self._highest = rules.tick, highest_price(rules, highest_value(values))
         self._limits: dict[str, dict[Side, Sequence[Price]]] = {
-            name: _limits(values, name) for name in traders
+            name: _limits(values, name, self.book.charges) for name in traders
         }
+        self._tick, self._highest = rules.tick, highest_price(rules, self._worth(values))
         self._only = {
             name: next(iter(limits.items()))
             for name, limits in self._limits.items()
             if len(limits) == 1
         }
         """Side and units of those who trade on one side alone: most do, and are faster so."""
+
+    def _worth(self, values: InducedValues) -> Price | None:
+        """Return what a unit is worth at most; a subsidy makes it more."""
+        worth = highest_value(values)
+        if worth is None or self.book.charges is None:
+            return worth
+        return max([worth, *(v for units in self._limits.values() for v in units.get("buy", ()))])
 
     def act(self, name: str, view: View, time_left: float, time: int, rows: Rows) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""
@@ -105,7 +113,8 @@ class SimulatedPeriod:
                 if price is not None:
                     with suppress(OrderRefused):
                         self._record(self.book.limit(name, side, price), time, rows)
-        self._record(self.book.clear(), time + 1, rows)
+        lot = self.chance.getrandbits(53) if self.rules.rationing == "random" else None
+        self._record(self.book.clear(lot), time + 1, rows)
 
     def _units(self, name: str) -> Iterator[tuple[Side, int, Price]]:
         for side, limits in self._limits[name].items():
@@ -191,14 +200,21 @@ class SimulatedPeriod:
         return next((order for order in orders if order.side == side), None)
 
 
-def _limits(values: InducedValues, name: str) -> dict[Side, Sequence[Price]]:
-    """Return a trader's values and costs, of the sides on which there are any."""
+def _limits(
+    values: InducedValues, name: str, charges: UnitCharges | None
+) -> dict[Side, Sequence[Price]]:
+    """Return a trader's values and costs, of the sides on which there are any.
+
+    With taxes and fees, they are the worst prices at which its units are no loss.
+    """
     found: dict[Side, Sequence[Price]] = {}
     if values.values.get(name):
         found["buy"] = values.values[name]
     if values.costs.get(name) or not found:
         found["sell"] = values.costs.get(name, ())
-    return found
+    if charges is None:
+        return found
+    return {side: [charges.limit(side, one) for one in units] for side, units in found.items()}
 
 
 def _listens(trader: Trader) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.order_events import closing_row
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
+from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
@@ -86,4 +87,5 @@ def simulate_market(
             if not act(1 - step / steps, begin + step, rows):
                 break
         rows.append(closing_row(float(begin + steps), period))
-    return SimulatedMarket(rows, values.rows(range(1, periods + 1)))
+    induced = values.rows(range(1, periods + 1))
+    return SimulatedMarket(rows, induced + constraint_rows(rules, range(1, periods + 1)))

@@ -21,7 +21,8 @@ class View:
 
     Attributes:
         side: whether it buys or sells now.
-        limit: the value (buy) or cost (sell) of its next unit; in asset markets an estimate.
+        limit: the value (buy) or cost (sell) of its next unit, or with taxes and fees the worst
+            price at which it is no loss; in asset markets an estimate.
         bid, ask: the best standing quotes; None if there are none.
         own: the price of its own standing order of this side, None without one.
         tick, highest: the smallest step and the highest price allowed.
