@@ -169,7 +169,8 @@ class Book:
         Raises:
             OrderRefused: the rules do not allow it, or an order that does not stand finds nothing.
         """
-        check_terms(terms, self.rules)
+        if terms is not None:
+            check_terms(terms, self.rules)
         check_side(side)
         ticks = self.grid.ticks(price)
         check_quantity(quantity, self.rules)
@@ -180,7 +181,8 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
-        self._check(account, side, key, needed, found, self._lapsing(account, side))
+        old = None if self.rules.lapse is None else self._lapsing(account, side)
+        self._check(account, side, key, needed, found, old)
         return self._submit(account, side, key, quantity, found, [], terms)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:

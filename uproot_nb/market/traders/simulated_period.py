@@ -45,7 +45,7 @@ class SimulatedPeriod:
     ) -> None:  # fmt: skip
         self._traders, self.chance, self.rules = traders, chance, rules
         self._period, self._periods, self._clears = period, periods, clears
-        self._values = values
+        self._lowest = rules.lowest
         self.book = Book(rules, values.value_of)
         self.active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
@@ -69,7 +69,7 @@ class SimulatedPeriod:
 
     def act(self, name: str, view: View, time_left: float, time: int, rows: Rows) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""
-        price = self.quote(name, view)
+        price = self._traders[name].quote(view, self.chance)
         if price is None:
             return False
         if price == view.own:
@@ -78,7 +78,7 @@ class SimulatedPeriod:
         outcome = self.shout(name, view, price, time, rows)
         if outcome is None:
             return False
-        if self.rules.timing != "answers" or outcome.trades:
+        if self._listeners and (self.rules.timing != "answers" or outcome.trades):
             self.announce(view.side, price, outcome, time_left)
         if outcome.trades and self._clears:
             self.withdraw_all(time, rows)
@@ -95,9 +95,14 @@ class SimulatedPeriod:
     def view_of(self, name: str, time_left: float) -> View | None:
         """Return what an active trader sees; without units it is active no more."""
         view = self.view(name, time_left)
-        if view is None and not self._able(name):
-            self.active.remove(name)
+        if view is None:
+            self.retire(name)
         return view
+
+    def retire(self, name: str) -> None:
+        """Let a trader act no more if it has no units left."""
+        if not self._able(name):
+            self.active.remove(name)
 
     def call(self, time: int, rows: Rows) -> None:
         """Let everybody send orders for all units, and clear the market at the next step."""
@@ -107,7 +112,7 @@ class SimulatedPeriod:
             for side, unit, limit in self._units(name):
                 view = View(
                     side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
-                    self._periods, unit, self.rules.lowest,
+                    self._periods, unit, self._lowest,
                 )  # fmt: skip
                 price = self._traders[name].quote(view, self.chance)
                 if price is not None:
@@ -177,7 +182,7 @@ class SimulatedPeriod:
             return None
         return View(
             side, units[done], book.best_bid, book.best_ask, own, self._tick, self._highest,
-            time_left, self._period, self._periods, done + 1, self.rules.lowest,
+            time_left, self._period, self._periods, done + 1, self._lowest,
         )  # fmt: skip
 
     def _able(self, name: str) -> list[Side]:

@@ -39,8 +39,10 @@ def _anybody(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -
     if not period.active:
         return False
     name = period.chance.choice(period.active)
-    view = period.view_of(name, time_left)
-    if view is not None:
+    view = period.view(name, time_left)
+    if view is None:
+        period.retire(name)
+    else:
         period.act(name, view, time_left, time, rows)
     return True
 
