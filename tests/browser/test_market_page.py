@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, e
 from tests.running import serving
 from uproot_nb import Page as ExperimentPage
 from uproot_nb import Run
-from uproot_nb.market import InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import Fees, InducedValues, Market, MarketPage, Rules, Tax
 
 
 class Trading(MarketPage):
@@ -46,6 +46,18 @@ class Short(MarketPage):
     """Trade."""
 
     seconds = 600
+
+
+class Taxed(MarketPage):
+    """Trade."""
+
+    rules = Rules(
+        buyer_tax=Tax(5, Decimal("0.1")), seller_tax=Tax(-3), fees=Fees(1, 2), terms=("ioc", "fok")
+    )
+
+    def open_market(page, market, traders):
+        ann, bob = (trader.name for trader in traders)
+        market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 40, 60]}))
 
 
 class Over(ExperimentPage):
@@ -105,6 +117,32 @@ def run() -> Iterator[Run]:
 
 def links_of(run: Run) -> list[str]:
     return list(run.links["url"])
+
+
+def test_people_see_their_taxes_and_may_say_what_becomes_of_the_rest(windows: Any) -> None:
+    with serving(Taxed, Over) as run:
+        ann, bob = (windows(link) for link in links_of(run))
+        expect(ann.amount("Tax per unit bought")).to_have_text("5 + 10 %")
+        expect(bob.amount("Subsidy per unit sold")).to_have_text("3")
+        expect(bob.amount("Fee per unit if your order waits")).to_have_text("1")
+        expect(bob.amount("Fee per unit if you trade at once")).to_have_text("2")
+        bob.order("Sell", "40", "2")
+        ann.page.get_by_label("If not all is traded at once").select_option("nothing is traded")
+        ann.order("Buy", "40", "3")
+        expect(ann.page.get_by_role("alert")).to_have_text(
+            "So many units are not available at this price."
+        )
+        ann.page.get_by_label("If not all is traded at once").select_option("the rest is withdrawn")
+        ann.order("Buy", "40", "3")
+        expect(ann.part("Your orders")).to_contain_text("Nothing yet.")
+        # Two units at 40, each with 5 + 4 in taxes and a fee of 2.
+        expect(ann.amount("Profit")).to_have_text(str(90 + 70 - 2 * 51))
+        expect(ann.amount("Taxes and fees so far")).to_have_text("22")
+        expect(bob.amount("Profit")).to_have_text(str(2 * 42 - 20 - 40))
+        assert violations(ann.page) == []
+        traders = run.market().traders.set_index("player")["surplus"]
+        names = [player.name for player in run.players]
+        assert list(traders[names]) == [58, 24]
 
 
 def test_two_people_trade(run: Run, windows: Any) -> None:

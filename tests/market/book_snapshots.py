@@ -7,17 +7,17 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
+from uproot_nb.market.orderbook.amounts import from_plain, plain
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.commands import Command, execute
 from uproot_nb.market.orderbook.orders import Order
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.prices import from_plain, plain
 from uproot_nb.market.orderbook.rules import Rules
 
 __all__ = ["execute_all", "restore", "snapshot"]
 
 _VERSION = 1
-_COUNTED = ("initial_units", "bought", "sold", "earned")
+_COUNTED = ("initial_units", "bought", "sold", "earned", "charged")
 
 
 def snapshot(book: Book) -> dict[str, Any]:
@@ -68,6 +68,7 @@ def _plain_order(order: Order) -> dict[str, Any]:
     return {
         "number": order.number, "player": order.player, "side": order.side, "key": order.key,
         "price": plain(order.price), "quantity": order.quantity, "remaining": order.remaining,
+        "due": order.due,
     }  # fmt: skip
 
 

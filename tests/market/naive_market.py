@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from uproot_nb.market.orderbook.rules import Rules
@@ -36,6 +38,8 @@ class NaiveMarket:
     orders: list[Asked] = field(default_factory=list)
     trades: list[tuple[str, str, int, int, int, int]] = field(default_factory=list)
     numbers: int = 0
+    sides: dict[int, str] = field(default_factory=dict)
+    """The side of each order."""
 
     def queue(self, side: str) -> list[Asked]:
         sign = 1 if side == "sell" else -1
@@ -43,9 +47,26 @@ class NaiveMarket:
         return sorted(found, key=lambda order: (sign * order.price, order.number))
 
     def cash(self, player: str) -> int:
-        paid = sum(p * q for buyer, _, p, q, *_ in self.trades if buyer == player)
-        got = sum(p * q for _, seller, p, q, *_ in self.trades if seller == player)
-        return self.endowments[player][0] + got - paid
+        money = self.endowments[player][0]
+        for buyer, seller, price, quantity, _, taker in self.trades:
+            takes = {side: self.sides[taker] == side for side in ("buy", "sell")}
+            due = {side: self.due(side, price, takes[side]) for side in takes}
+            money -= (price + due["buy"]) * quantity * (buyer == player)
+            money += (price - due["sell"]) * quantity * (seller == player)
+        return money
+
+    def due(self, side: str, price: int, takes: bool) -> int:
+        """Return the tax and the fee on one unit, in ticks."""
+        tax = self.rules.buyer_tax if side == "buy" else self.rules.seller_tax
+        fee = self.rules.fees.taker if takes else self.rules.fees.maker
+        return int(tax.per_unit + fee) + math.floor(Fraction(tax.rate) * price + Fraction(1, 2))
+
+    def most_due(self, side: str, price: int) -> int:
+        return max(self.due(side, price, takes) for takes in (True, False))
+
+    def spends(self, price: int) -> int:
+        """Return what a bidder must have for a unit at a price; a subsidy comes only later."""
+        return max(0, price + self.most_due("buy", price))
 
     def units(self, player: str) -> int:
         return self.endowments[player][1] + self.done(player, "buy") - self.done(player, "sell")
@@ -55,27 +76,69 @@ class NaiveMarket:
         return sum(trade[3] for trade in self.trades if trade[at] == player)
 
     def enter(
-        self, player: str, side: str, price: int | None, quantity: int, gone: Asked | None = None
-    ) -> None:
+        self, player: str, side: str, price: int | None, quantity: int, gone: Asked | None = None,
+        terms: str | None = None,
+    ) -> None:  # fmt: skip
+        if terms is not None and terms not in self.rules.terms:
+            raise Refusal("no_terms")
         kept = list(self.orders)
+        if gone is None and self.rules.lapse == "shout":
+            gone = next((o for o in kept if (o.player, o.side) == (player, side)), None)
         if gone is not None:
             self.orders.remove(gone)
         try:
             plan, own = self._plan(player, side, price, quantity)
-            self._check(player, side, price, quantity, plan, own, gone)
+            at_once = sum(count for _, count in plan)
+            if terms is not None:
+                self._check_at_once(side, price, quantity, at_once, own, terms)
+            needed = quantity if terms is None else at_once
+            self._check(player, side, price, needed, plan, own, gone)
         except Refusal:
             self.orders = kept
             raise
         self.numbers += 1
+        self.sides[self.numbers] = side
         self.orders = [order for order in self.orders if order not in own]
         for maker, count in plan:
             pair = (player, maker.player) if side == "buy" else (maker.player, player)
-            self.trades.append((*pair, maker.price, count, maker.number, self.numbers))
+            paid = self.price_of(maker, price)
+            self.trades.append((*pair, paid, count, maker.number, self.numbers))
             maker.left -= count
         self.orders = [order for order in self.orders if order.left]
         rest = quantity - sum(count for _, count in plan)
-        if rest and price is not None:
+        if self.rules.lapse == "shout" or (self.rules.lapse == "trade" and plan):
+            self.orders = []
+        if (
+            rest
+            and price is not None
+            and terms is None
+            and not (self.rules.lapse == "trade" and plan)
+        ):
             self.orders.append(Asked(self.numbers, player, side, price, rest))
+
+    def _check_at_once(
+        self, side: str, price: int | None, quantity: int, at_once: int, own: list[Asked],
+        terms: str,
+    ) -> None:  # fmt: skip
+        self._check_price(price)
+        if own and self.rules.self_trade == "refuse":
+            raise Refusal("self_trade")
+        if not at_once or (terms == "fok" and at_once < quantity):
+            raise Refusal("not_all" if at_once else "gone")
+
+    def _check_price(self, price: int | None) -> None:
+        if price is not None and price > (self.rules.ceiling or price):
+            raise Refusal("too_high")
+        if price is not None and price < (self.rules.floor or 0):
+            raise Refusal("too_low")
+
+    def price_of(self, maker: Asked, price: int | None) -> int:
+        """Return the price of a trade of the order that stood with one at *price*."""
+        low, high = sorted((maker.price, maker.price if price is None else price))
+        share = {"middle": Fraction(1, 2), "k": Fraction(self.rules.k)}
+        if self.rules.trade_price in share:
+            return math.floor(low + share[self.rules.trade_price] * (high - low))
+        return maker.price if price is None or self.rules.trade_price == "maker" else price
 
     def _plan(
         self, player: str, side: str, price: int | None, quantity: int
@@ -110,14 +173,15 @@ class NaiveMarket:
         plan: list[tuple[Asked, int]], own: list[Asked], gone: Asked | None,
     ) -> None:  # fmt: skip
         rules, mine = self.rules, [o for o in self.queue(side) if o.player == player]
+        self._check_price(price)
         filled = sum(count for _, count in plan)
-        cost = sum(maker.price * count for maker, count in plan)
+        cost = sum(self.spends(self.price_of(maker, price)) * count for maker, count in plan)
         if own and rules.self_trade == "refuse":
             raise Refusal("self_trade")
         if price is None and not plan:
             raise Refusal("nobody")
         if price is not None:
-            cost += price * (quantity - filled)
+            cost += self.spends(price) * (quantity - filled)
             best = self.queue(side)[:1]
             worse = best and (price <= best[0].price if side == "buy" else price >= best[0].price)
             if rules.improvement and (worse or self._falls_back(side, price, gone)):
@@ -126,20 +190,22 @@ class NaiveMarket:
                 raise Refusal("too_many_orders")
         else:
             quantity = filled
-        bound = sum(order.price * order.left for order in mine)
+        bound = sum(self.spends(order.price) * order.left for order in mine)
         if rules.budget and side == "buy" and cost + bound > self.cash(player):
             raise Refusal("no_cash")
         standing = sum(order.left for order in mine)
         if not rules.short_sales and side == "sell" and quantity + standing > self.units(player):
             raise Refusal("no_units")
+        worst = plan[-1][0].price if price is None else price
+        if side == "sell" and worst < self.most_due("sell", worst):
+            raise Refusal("no_proceeds")
         if rules.no_loss:
-            worst = plan[-1][0].price if price is None else price
             begin = self.done(player, side)
             offered = sorted(
                 [worst] * quantity + [order.price for order in mine for _ in range(order.left)],
                 reverse=side == "buy",
             )
             for unit, one in enumerate(offered, begin + 1):
-                value = self.value_of(player, side, unit)
-                if value is None or (one > value if side == "buy" else one < value):
+                value, due = self.value_of(player, side, unit), self.most_due(side, one)
+                if value is None or (one + due > value if side == "buy" else one - due < value):
                     raise Refusal("loss")

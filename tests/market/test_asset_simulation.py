@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Dividends, Rules
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders import (
     ZIU,
     NearZeroIntelligence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -18,10 +19,12 @@ from uproot_nb.market import (
     AssetMarketPage,
     CallMarketPage,
     Dividends,
+    Fees,
     InducedValues,
     Market,
     MarketPage,
     Rules,
+    Tax,
 )
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders import (
@@ -158,8 +161,29 @@ def values_of(names: list[str]) -> InducedValues:
     return InducedValues({ann: [120, 90], bob: [110, 80], dot: [100]}, {cem: [40, 60], dot: [50]})
 
 
-@pytest.mark.parametrize("rules", [Rules(max_price=200), Rules(max_price=200, improvement=True)])
-@pytest.mark.parametrize("kind", MAKERS)
+EVERY_RULE = [
+    (kind, rules)
+    for rules in (Rules(max_price=200), Rules(max_price=200, improvement=True))
+    for kind in MAKERS
+]
+TAXED = Rules(
+    max_price=200,
+    buyer_tax=Tax(7),
+    seller_tax=Tax(rate=Decimal("0.1")),
+    fees=Fees(maker=1, taker=2),
+)
+OTHER_RULES = [
+    ("ZIC", Rules(lapse="trade", trade_price="middle", max_price=200)),
+    ("ZIP", Rules(lapse="shout", trade_price="taker", max_price=200)),
+    ("GD", Rules(lapse="trade", trade_price="k", k=Decimal("0.8"), floor=50, ceiling=90)),
+    ("ZIU", Rules(lapse="shout", floor=50, ceiling=90)),
+    ("ZIC", replace(TAXED, no_loss=True)),
+    ("GD", replace(TAXED, trade_price="middle")),
+    ("ZIP", replace(TAXED, seller_tax=Tax(-9), lapse="trade")),
+]
+
+
+@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
 async def test_a_double_auction_is_the_same_to_a_trader(
     kind: str, rules: Rules, turns: list[str]
 ) -> None:
@@ -208,9 +232,16 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
 
 
 @pytest.mark.parametrize("sealed", [True, False])
-@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD"])
-async def test_a_call_is_the_same_to_a_trader(kind: str, sealed: bool, turns: list[str]) -> None:
-    rules_of_it = Rules(max_price=200, call=True)
+@pytest.mark.parametrize(
+    ("kind", "rules_of_it"),
+    [
+        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GD")),
+        ("ZIC", replace(TAXED, call=True, rationing="pro rata", floor=30)),
+    ],
+)
+async def test_a_call_is_the_same_to_a_trader(
+    kind: str, rules_of_it: Rules, sealed: bool, turns: list[str]
+) -> None:
 
     class Call(CallMarketPage):
         """Trade."""
@@ -284,7 +315,8 @@ def seat(data: dict[str, Any], trader: Any) -> MarketSeat:
     depth = {"seq": 0, "bids": [], "asks": []}
     whole = {
         "mine": mine, "market": "market", "timed": False, "depth": depth, "trades": [],
-        "facts": {}, "open": True, "tick": 1, "max_price": 200, "period": 1, "sides": ["buy"],
+        "facts": {}, "open": True, "tick": 1, "min_price": 0, "max_price": 200,
+        "period": 1, "sides": ["buy"], "charges": None,
     }  # fmt: skip
     return MarketSeat(trader, whole | data, Random(1), lambda: 1.0)
 

@@ -18,8 +18,8 @@ from tests.examples import examples
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Design, InducedValues, Rules
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.simulations.summary import finished_row
 from uproot_nb.market.traders import (
     GD,

@@ -16,8 +16,10 @@ from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.order_events import order_event_table
 from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
-from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.orderbook.prices import from_plain
+from uproot_nb.market.analysis.units import constraint_rows
+from uproot_nb.market.analysis.values import InducedValues, induced_value_table
+from uproot_nb.market.orderbook.amounts import from_plain
+from uproot_nb.market.orderbook.rules import Rules
 
 if TYPE_CHECKING:
     import pandas
@@ -85,10 +87,12 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
     rows: list[dict[str, Any]] = []
     values = [InducedValues({}, {}).frame([])]
     for model in known[name]:
-        period = int(codec.decode(state.text(f"model/{model}", "market"))["period"])
+        market = codec.decode(state.text(f"model/{model}", "market"))
+        period, rules = int(market["period"]), Rules.from_plain(dict(market["rules"]))
         rows += _rows(state, codec, model, period)
         values.append(_values(state, codec, model).frame([period]))
         values += _held(state, codec, model, period)
+        values.append(induced_value_table(constraint_rows(rules, [period])))
     induced = {
         column: [value for frame in values for value in frame[column]]
         for column in types_of("induced_values")

@@ -9,7 +9,8 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.institutions import refusals
-from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact, from_plain, plain, total
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
+from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
     "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",

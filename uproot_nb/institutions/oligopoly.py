@@ -23,7 +23,7 @@ from uproot_nb.institutions.money import (
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
-from uproot_nb.market.orderbook.prices import exact
+from uproot_nb.market.orderbook.amounts import exact
 
 __all__ = [
     "BertrandMarket", "CournotMarket", "bertrand_prices", "cournot_quantities", "shared_demand",

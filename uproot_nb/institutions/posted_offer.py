@@ -25,8 +25,8 @@ from uproot_nb.institutions.money import (
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
-from uproot_nb.market.analysis.equilibrium import equilibrium
-from uproot_nb.market.orderbook.prices import exact
+from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.orderbook.amounts import exact
 
 __all__ = ["PostedOffer"]
 
@@ -162,7 +162,7 @@ class PostedOffer(Institution):
 
     def benchmark(self, game: Game) -> Benchmark:
         """Return the middle of the competitive equilibrium prices."""
-        price = equilibrium(*map(_floats, _units(game))).price
+        price = _competitive(*_units(game)).price
         return Benchmark(price, {})
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
@@ -204,7 +204,7 @@ class PostedOffer(Institution):
         posting more (Davis and Williams 1991).
         """
         if "offer" in seen.actions:
-            price = equilibrium(*map(_floats, (_flat(self.values), _flat(self.costs)))).price
+            price = _competitive(_flat(self.values), _flat(self.costs)).price
             price = float(self.highest_amount("offer")) if price is None else price
             return Move(
                 "offer",
@@ -255,5 +255,5 @@ def _flat(schedules: Sequence[Sequence[Price]]) -> list[Price]:
     return [unit for schedule in schedules for unit in schedule]
 
 
-def _floats(units: Sequence[Price]) -> list[float]:
-    return [float(unit) for unit in units]
+def _competitive(values: Sequence[Price], costs: Sequence[Price]) -> Equilibrium:
+    return equilibrium([float(unit) for unit in values], [float(unit) for unit in costs])

@@ -15,6 +15,15 @@ from uproot_nb.market.designs.design import Design
 from uproot_nb.market.inference import StudyResults, study_tables
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.charges import Fees, Tax
+from uproot_nb.market.orderbook.presets import (
+    BSE,
+    CLIFF,
+    GJERSTAD_DICKHAUT,
+    GODE_SUNDER,
+    SANTA_FE,
+    SMITH_1962,
+)
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
@@ -23,7 +32,8 @@ from uproot_nb.market.simulations.recorded import session_tables
 from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
+    "BSE", "CLIFF", "GJERSTAD_DICKHAUT", "GODE_SUNDER", "SANTA_FE", "SMITH_1962",
     "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Design", "Dividends",
-    "Equilibrium", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules",
-    "StudyResults", "equilibrium", "session_tables", "simulate_markets", "study_tables",
+    "Equilibrium", "Fees", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules",
+    "StudyResults", "Tax", "equilibrium", "session_tables", "simulate_markets", "study_tables",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import index
+from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -20,13 +21,13 @@ from uproot_nb.market.analysis.records import (
 )
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook import commands, refusals
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.commands import Command, execute
 from uproot_nb.market.orderbook.depth import Depth
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
-from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain, total
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import Rules, Terms
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
 from uproot_nb.session.world import World, find_world, world_of
@@ -199,7 +200,7 @@ class Market:
 
         orders (rows number, side, price, remaining; the newest 100), more (the number of older
         orders), cash, purse (the cash in all markets of the purse), units, held (the part of the
-        cash held back for units owed), bought, sold,
+        cash held back for units owed), charged (taxes and fees paid), bought, sold,
         value and cost (of the next unit; null if there is none), profit (null without induced
         values).
         """
@@ -211,6 +212,7 @@ class Market:
             "more": len(account.orders) - len(newest),
             "cash": plain(account.cash), "units": account.units,
             "purse": plain(self._purse(name)), "held": plain(book.held_back(name)),
+            "charged": plain(book.grid.price(account.charged)),
             "bought": account.bought, "sold": account.sold,
             "value": None, "cost": None, "profit": None,
         }  # fmt: skip
@@ -414,17 +416,18 @@ class Market:
 
     def limit(
         self, trader: Trader, side: Side, price: Price, quantity: int = 1,
-        client_time: float | None = None,
+        client_time: float | None = None, terms: Terms | None = None,
     ) -> Outcome:  # fmt: skip
         """Buy or sell at *price* or better; the rest stands in the book.
 
         Args:
+            terms: for orders that do not stand; see `Book.limit`.
             client_time: when the trader's browser sent it, in Unix seconds by its own clock.
 
         Raises:
             OrderRefused: the rules do not allow it, or the market is closed.
         """
-        command = commands.LimitOrder(_name(trader), side, _whole(price), _whole(quantity))
+        command = commands.LimitOrder(_name(trader), side, _whole(price), _whole(quantity), terms)
         return self.give(command, client_time)
 
     def market(
@@ -453,11 +456,17 @@ class Market:
     def clear(self) -> Outcome:
         """Clear a call market at one price. See `Book.clear`.
 
+        Random rationing follows from the session's seed.
+
         Raises:
             BadMarket: this is not a call market.
             OrderRefused: the market is closed.
         """
-        return self.give(commands.Clear(), None)
+        lot = None
+        if self.rules.rationing == "random":
+            count = len(self.model._records())
+            lot = Random(f"{world_of(self.model).seed}/{self.model.name}/{count}").getrandbits(53)
+        return self.give(commands.Clear(lot), None)
 
     def refuse(
         self, command: Command, code: str, message: str, client_time: float | None = None

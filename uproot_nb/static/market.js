@@ -139,20 +139,27 @@
             }
             const done = this.changing
                 ? await this.act("replace_order", [this.changing, price, quantity], typed)
-                : await this.act("send_order", [side, this.best.checked ? null : price, quantity], typed);
+                : await this.act("send_order", [side, this.best.checked ? null : price, quantity], this.withTerms());
             if (!done) return;
             this.change(null);
             // Text typed meanwhile belongs to the next order.
             if (this.price.value.trim() === price) this.price.value = "";
             if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
             this.best.checked = false;
-            this.price.disabled = false;
+            this.price.disabled = this.terms.disabled = false;
+        }
+
+        /* The arguments by name of a new order. */
+        withTerms() {
+            const terms = this.best.checked ? "" : this.terms.value;
+            return terms ? [{ ...typed[0], terms }] : typed;
         }
 
         /* Begin to change an order: the next one replaces it. */
         change(order) {
             this.changing = order && order[0];
             this.stop.hidden = !order;
+            this.onTerms.hidden = Boolean(order || !this.snapshot.terms.length);
             this.atBest.hidden = Boolean(order || this.snapshot.call);
             if (order) {
                 this.best.checked = this.price.disabled = false;
@@ -177,12 +184,15 @@
             }, side === "buy" ? words.Buy : words.Sell)]));
             this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
             this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
-            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.best.checked; } });
+            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.terms.disabled = this.best.checked; } });
             this.atBest = build("div", { class: "form-check", hidden: Boolean(snapshot.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
+            const kinds = { "": "the rest stays in the market", ioc: "the rest is withdrawn", fok: "nothing is traded" };
+            this.terms = build("select", { class: "form-select", form: "", id: `${id}-terms` }, ...["", ...snapshot.terms].map((kind) => build("option", { value: kind }, words[kinds[kind]])));
+            this.onTerms = build("div", { hidden: !snapshot.terms.length }, build("label", { for: `${id}-terms` }, words["If not all is traded at once"]), this.terms);
             const units = build("div", { hidden: snapshot.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
-                this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
+                this.onTerms, this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
                 if (!uproot.inner.isEnter(event)) return;
                 event.preventDefault();     // the page stays; with two buttons, Enter is ambiguous
@@ -291,12 +301,38 @@
             const rows = [
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
+                ...this.charges(),
                 [words.Profit, profit],
                 [words.Cash, induced ? null : purse],
                 [words.Units, induced ? null : units],
                 ...Object.entries(this.snapshot.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...this.list(rows).children);
+        }
+
+        /* The taxes and fees of the player's sides, and what they have come to. */
+        charges() {
+            const { charges, sides } = this.snapshot;
+            if (!charges) return [];
+            const taxes = [["buy", "bought", charges.buyer_tax], ["sell", "sold", charges.seller_tax]].filter(([side]) => sides.includes(side));
+            const { maker, taker } = charges.fees;
+            const fee = (amount) => (Number(maker) || Number(taker) ? amount : null);
+            return [
+                ...taxes.map(([, done, tax]) => this.tax(done, tax)),
+                [words["Fee per unit if your order waits"], fee(maker)],
+                [words["Fee per unit if you trade at once"], fee(taker)],
+                [words["Taxes and fees so far"], this.mine.charged],
+            ];
+        }
+
+        /* "5 + 10 %"; a subsidy is shown without its minus. */
+        tax(done, { per_unit: amount, rate }) {
+            const percent = Number((100 * Number(rate)).toPrecision(12)), each = Number(amount);
+            const subsidy = each < 0 || (!each && percent < 0), turn = subsidy ? -1 : 1;
+            const money = each ? shown(String(amount).replace(subsidy ? "-" : "", "")) : "";
+            const share = percent ? `${shown(Math.abs(percent))} %` : "";
+            const between = money && share ? ` ${turn * percent < 0 ? "-" : "+"} ` : "";
+            return [words[`${subsidy ? "Subsidy" : "Tax"} per unit ${done}`], money || share ? money + between + share : null];
         }
 
         /* Names and amounts, without those that are null. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
 from typing import Any
 
 import pandas
@@ -21,6 +22,7 @@ from uproot_nb.market.analysis.order_events import (
     order_event_table,
     refusal_row,
 )
+from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.analysis.tables import (
     book_table,
     mispricing_table,
@@ -297,6 +299,19 @@ def test_an_asset_that_nobody_trades_has_no_deviation() -> None:
     [row] = mispricing_table(order_event_table([]), frame).to_dict("records")
     assert (row["periods"], row["traded_periods"], row["mean_fundamental_value"]) == (1, 0, 20)
     assert all(math.isnan(row[name]) for name in ("rd", "rad", "amplitude", "turnover"))
+
+
+def test_rows_of_an_older_log_have_no_taxes_and_are_read_all_the_same() -> None:
+    event = ["fill", 1, "ann", "sell", "limit", "2.5", 1, 0, None, 1]
+    record = {"client_time": None, "events": [event]}
+    (old,) = rows_in(record, 1.0, 1)
+    assert (old["price"], old["trade"], "tax_paid" in old) == (Decimal("2.5"), 1, False)
+    (new,) = rows_in({**record, "events": [[*event, "0.5", -1]]}, 1.0, 1)
+    assert (new["tax_paid"], new["fee_paid"]) == (Decimal("0.5"), -1)
+    table = order_event_table([old, new])
+    assert table["tax_paid"].isna().tolist() == [True, False]
+    without = small_day().events.drop(columns=["tax_paid", "fee_paid"])
+    assert (trade_table(without, VALUES.frame())["buyer_tax"] == 0).all()
 
 
 def test_a_middleman_earns_the_difference_of_the_prices() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.charges import Fees, Tax
 from uproot_nb.market.orderbook.commands import (
     Cancel,
     CancelAll,
@@ -42,6 +44,16 @@ prices = st.integers(1, 12)
 quantities = st.integers(1, 4)
 
 
+RATES = (0, Decimal("0.25"), Decimal("-0.2"), Decimal("0.07"))
+
+
+def in_money(charge: Tax | Fees, tick: Any) -> Any:
+    """Return a tax or fees given in ticks in money."""
+    if isinstance(charge, Tax):
+        return Tax(charge.per_unit * tick, charge.rate)
+    return Fees(charge.maker * tick, charge.taker * tick)
+
+
 METHODS = {CancelAll: "cancel_all", LimitOrder: "limit", MarketOrder: "market"}
 """The book's methods whose commands have other names."""
 
@@ -54,19 +66,34 @@ class BookAgainstList(RuleBasedStateMachine):
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
         improvement=st.booleans(), no_loss=st.booleans(), budget=st.booleans(),
         short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
+        lapse=st.sampled_from((None, None, "trade", "shout")),
+        trade_price=st.sampled_from(("maker", "taker", "middle", "k")),
+        k=st.sampled_from((0, Decimal("0.3"), 1)), terms=st.sampled_from(((), ("ioc", "fok"))),
+        controls=st.sampled_from(((None, None), (3, None), (None, 8), (4, 9))),
+        charges=st.just({}) | st.fixed_dictionaries(
+            {name: st.builds(Tax, st.integers(-2, 2), st.sampled_from(RATES))
+             for name in ("buyer_tax", "seller_tax")}
+            | {"fees": st.builds(Fees, st.integers(-1, 2), st.integers(-1, 2))}),
     )  # fmt: skip
-    def begin(self, tick: Any, **options: Any) -> None:
+    def begin(self, tick: Any, controls: Any, charges: Any, **options: Any) -> None:
         self.tick = tick
-        self.rules = Rules(tick=tick, max_price=1_000 * tick, **options)
+        options["improvement"] &= options["lapse"] != "shout"
+        floor, ceiling = (None if price is None else price * tick for price in controls)
+        self.rules = Rules(
+            tick=tick, max_price=1_000 * tick, floor=floor, ceiling=ceiling, **options,
+            **{name: in_money(charge, tick) for name, charge in charges.items()},
+        )  # fmt: skip
         self.book = Book(self.rules, self.value_of)
-        self.naive = NaiveMarket(self.rules, self.value_in_ticks, {})
+        in_ticks: Any = {"tick": 1, "floor": controls[0], "ceiling": controls[1]}
+        in_ticks |= charges
+        self.naive = NaiveMarket(replace(self.rules, **in_ticks), self.value_in_ticks, {})
         self.commands: list[Command] = []
         for number, player in enumerate(PLAYERS):
             self.naive.endowments[player] = (30 * number + 20, 2 * number)
             command = Endow(player, self.naive.endowments[player][0] * tick, 2 * number)
             self.book.endow(player, command.cash, command.units)
             self.commands.append(command)
-        self.depth = Depth.of(self.book)
+        self.depth, self.charged = Depth.of(self.book), Decimal(0)
         self.filled: dict[int, int] = {}
         self.submitted: dict[int, int] = {}
 
@@ -78,11 +105,14 @@ class BookAgainstList(RuleBasedStateMachine):
         value = self.value_in_ticks(player, side, unit)
         return None if value is None else value * self.tick
 
-    @rule(player=players, side=sides, price=prices, quantity=quantities)
-    def limit(self, player: str, side: Any, price: int, quantity: int) -> None:
+    @rule(
+        player=players, side=sides, price=prices, quantity=quantities,
+        terms=st.sampled_from((None, None, None, "ioc", "fok")),
+    )  # fmt: skip
+    def limit(self, player: str, side: Any, price: int, quantity: int, terms: Any) -> None:
         self.both(
-            LimitOrder(player, side, price * self.tick, quantity),
-            lambda: self.naive.enter(player, side, price, quantity),
+            LimitOrder(player, side, price * self.tick, quantity, terms),
+            lambda: self.naive.enter(player, side, price, quantity, None, terms),
         )
 
     @rule(player=players, side=sides, quantity=quantities)
@@ -177,6 +207,9 @@ class BookAgainstList(RuleBasedStateMachine):
                 self.filled[event.order] = self.filled.get(event.order, 0) + event.quantity
                 assert self.filled[event.order] <= self.submitted[event.order]
                 assert (event.event == "fill") == (event.remaining == 0)
+        for event in outcome.events:
+            if event.tax is not None and event.fee is not None:
+                self.charged += Decimal(event.tax + event.fee) / Decimal(self.tick)
         if outcome.order is not None:
             assert (outcome.resting > 0) == (outcome.order in self.book.orders)
         told = [(t.buyer, t.seller, t.price, t.quantity, t.maker_order, t.taker_order)
@@ -205,7 +238,9 @@ class BookAgainstList(RuleBasedStateMachine):
             assert not self.rules.budget or account.free_ticks >= 0
             assert self.rules.short_sales or account.free_units >= 0
         cash, units = zip(*self.naive.endowments.values(), strict=True)
-        assert sum(account.cash for account in accounts) == sum(cash) * self.tick
+        charged = sum(account.charged for account in accounts)
+        assert sum(account.cash for account in accounts) == (sum(cash) - charged) * self.tick
+        assert charged == self.charged
         assert sum(account.units for account in accounts) == sum(units)
 
     @invariant()
@@ -218,7 +253,9 @@ class BookAgainstList(RuleBasedStateMachine):
                 for unit, price in enumerate(paid, 1):
                     value = self.value_in_ticks(player, side, unit)
                     assert value is not None
-                    assert sign * (value - price) >= 0
+                    # Of the two fees the lower may have been charged.
+                    paid_due = min(self.naive.due(side, price, takes) for takes in (True, False))
+                    assert sign * (value - price) >= paid_due
 
     @invariant()
     def changes_lead_from_one_depth_to_the_next(self) -> None:
@@ -466,6 +503,109 @@ def test_who_was_endowed_spends_no_more_than_that_unless_the_rules_give_credit()
     book.limit("bob", "buy", 500)
     book.endow("cleo", 100, credit=True)
     assert book.limit("cleo", "buy", 500).resting == 1
+
+
+@pytest.mark.parametrize(
+    ("trade_price", "k", "price"),
+    [("maker", 1, 10), ("taker", 0, 15), ("middle", 0, 12), ("k", Decimal("0.9"), 14)],
+)
+def test_the_rules_say_whose_price_a_trade_takes(trade_price: Any, k: Any, price: int) -> None:
+    for maker, taker in (("sell", "buy"), ("buy", "sell")):
+        ask, bid = ("ann", "bob") if maker == "sell" else ("bob", "ann")
+        limits = {ask: 10, bid: 15}
+        book = Book(Rules(trade_price=trade_price, k=k))
+        book.limit("ann", maker, limits["ann"])  # type: ignore[arg-type]
+        (trade,) = book.limit("bob", taker, limits["bob"]).trades  # type: ignore[arg-type]
+        between = {"maker": limits["ann"], "taker": limits["bob"]}.get(trade_price, price)
+        assert trade.price == between
+        assert (book.account(ask).cash, book.account(bid).cash) == (between, -between)
+    book.limit("ann", "sell", 8)
+    assert book.market("bob", "buy").trades[0].price == 8
+
+
+def test_all_quotes_lapse_after_a_trade() -> None:
+    book = Book(Rules(lapse="trade"))
+    for player, price in (("ann", 20), ("bob", 21), ("cem", 21)):
+        book.limit(player, "sell", price)
+    book.limit("dot", "buy", 10)
+    outcome = book.limit("eve", "buy", 20, 3)
+    assert (len(outcome.trades), outcome.resting, book.orders) == (1, 0, {})
+    assert [(e.event, e.player, e.reason) for e in outcome.events[3:]] == [
+        ("cancel", "bob", "lapsed"), ("cancel", "cem", "lapsed"), ("cancel", "dot", "lapsed"),
+        ("cancel", "eve", "lapsed"),
+    ]  # fmt: skip
+    assert {(c.side, c.price, c.quantity) for c in outcome.changes} == {
+        ("sell", 20, 0), ("sell", 21, 0), ("buy", 10, 0), ("buy", 20, 0)
+    }  # fmt: skip
+
+
+def test_a_quote_stands_until_the_next_shout_whoever_sends_it() -> None:
+    book = Book(Rules(lapse="shout", max_orders=1))
+    book.endow("ann", 10)
+    book.limit("ann", "buy", 10)
+    book.limit("ann", "buy", 9)
+    assert [order.price for order in book.standing("buy")] == [9]
+    book.limit("bob", "sell", 12)
+    assert (book.best_bid, book.best_ask) == (None, 12)
+    book.limit("cem", "buy", 12, 2)
+    assert [(order.player, order.remaining) for order in book.standing("buy")] == [("cem", 1)]
+
+
+def test_what_is_not_filled_at_once_is_cancelled_or_nothing_is_filled() -> None:
+    book = Book(Rules(terms=("ioc", "fok"), budget=True))
+    for player in ("ann", "bob"):
+        book.endow(player, cash=30, units=5)
+    book.limit("ann", "sell", 10, 3)
+    before = snapshot(book)
+    assert "available" in refused("gone", book.limit, "bob", "buy", 9, 1, "ioc")
+    assert "So many" in refused("not_all", book.limit, "bob", "buy", 10, 4, "fok")
+    assert snapshot(book) == before
+    outcome = book.limit("bob", "buy", 10, 1, "fok")
+    assert (outcome.resting, len(outcome.trades), outcome.events[0].kind) == (0, 1, "fok")
+    # The money is needed for what is traded only.
+    outcome = book.limit("bob", "buy", 10, 400, "ioc")
+    assert [(e.event, e.quantity, e.reason) for e in outcome.events if e.player == "bob"] == [
+        ("submit", 400, None), ("partial_fill", 2, None), ("cancel", 398, "unfilled")
+    ]  # fmt: skip
+    assert (book.account("bob").cash, book.orders) == (0, {})
+    refused("no_terms", Book().limit, "ann", "buy", 9, 1, "ioc")
+    refused("no_terms", book.limit, "ann", "buy", 9, 1, ["ioc"])
+    for wrong in ({"terms": ("gtc",)}, {"terms": "ioc"}, {"terms": ("ioc",), "call": True}):
+        with pytest.raises(BadMarket):
+            Rules(**wrong)  # type: ignore[arg-type]
+
+
+def test_prices_stay_between_floor_and_ceiling() -> None:
+    book = Book(Rules(floor=4, ceiling=9, max_price=200))
+    assert "4" in refused("too_low", book.limit, "ann", "buy", 3)
+    assert "9" in refused("too_high", book.limit, "ann", "sell", 10)
+    assert book.limit("ann", "buy", 4).resting == 1
+    assert book.limit("ann", "sell", 9).resting == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lapse": "never"}, {"trade_price": "best"}, {"timing": "soon"}, {"floor": 0},
+        {"ceiling": Decimal("0.5")}, {"floor": 9, "ceiling": 8}, {"floor": 9, "max_price": 8},
+        {"timing": "answers"}, {"timing": "steps", "lapse": "trade"},
+        {"improvement": True, "lapse": "shout"}, {"call": True, "lapse": "trade"},
+        {"call": True, "trade_price": "taker"}, {"call": True, "timing": "turns"},
+    ],
+)  # fmt: skip
+def test_rules_that_contradict_each_other_are_refused(wrong: Any) -> None:
+    with pytest.raises(BadMarket):
+        Rules(**wrong)
+
+
+def test_the_rules_come_back_from_their_plain_data() -> None:
+    rules = Rules(
+        tick=Decimal("0.5"), floor=Decimal("1.5"), ceiling=3, lapse="shout", timing="answers",
+        trade_price="k", k=Decimal("0.25"),
+    )  # fmt: skip
+    assert Rules.from_plain(json.loads(json.dumps(rules.plain()))) == rules
+    old = {"tick": 1, "max_price": 100, "improvement": True}
+    assert Rules.from_plain(old) == Rules(max_price=100, improvement=True)
 
 
 def test_rules_of_older_logs_give_credit_as_they_did() -> None:

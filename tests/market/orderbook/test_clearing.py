@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
+from random import Random
 from typing import Any
 
 import pytest
@@ -78,10 +81,31 @@ def clearing_prices(orders: list[Asked]) -> tuple[int, list[int]]:
     return most, found
 
 
-def trades_of(orders: list[Asked]) -> list[tuple[str, str, int]]:
+def rationed(units: list[Asked], most: int, rules: Rules, lot: int) -> list[Asked]:
+    """Return an entry for each unit of a side that trades, where most of them do not."""
+    worst = units[most - 1].price if most else None
+    orders = list({one.number: one for one in units if one.price == worst}.values())
+    better = [one for one in units[:most] if one.price != worst]
+    rest, there = most - len(better), sum(order.left for order in orders)
+    if rules.rationing == "time" or rest == there:
+        return units[:most]
+    if rules.rationing == "random":
+        Random(lot).shuffle(orders)
+        return better + [order for order in orders for _ in range(order.left)][:rest]
+    exact = [Fraction(rest * order.left, there) for order in orders]
+    shares = [math.floor(share) for share in exact]
+    by_remainder = sorted(
+        range(len(orders)), key=lambda n: (shares[n] - exact[n], orders[n].number)
+    )
+    for place in by_remainder[: rest - sum(shares)]:
+        shares[place] += 1
+    return better + [o for o, share in zip(orders, shares, strict=True) for _ in range(share)]
+
+
+def trades_of(orders: list[Asked], rules: Rules, lot: int) -> list[tuple[str, str, int]]:
     """Return buyer, seller and price of every unit that a call trades."""
     most, found = clearing_prices(orders)
-    bids, asks = units_of(orders, "buy")[:most], units_of(orders, "sell")[:most]
+    bids, asks = (rationed(units_of(orders, side), most, rules, lot) for side in ("buy", "sell"))
     price = found[0] + (found[-1] - found[0]) // 2
     return [(b.player, a.player, price) for b, a in zip(bids, asks, strict=True)]
 
@@ -93,6 +117,7 @@ class CallAgainstList(RuleBasedStateMachine):
         tick=st.sampled_from((1, Decimal("0.05"), 5)),
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
         budget=st.booleans(), short_sales=st.booleans(),
+        rationing=st.sampled_from(("time", "random", "pro rata")),
     )  # fmt: skip
     def begin(self, tick: Any, **options: Any) -> None:
         self.tick = tick
@@ -187,23 +212,25 @@ class CallAgainstList(RuleBasedStateMachine):
             self.book.market(player, side, quantity)
         assert refused.value.code == "needs_price"
 
-    @rule()
-    def clear(self) -> None:
+    @rule(lot=st.integers(0, 9))
+    def clear(self, lot: int) -> None:
         before = {p: holdings_of(self.book, p) for p in PLAYERS}
         orders = [Asked(o.number, o.player, o.side, o.price, o.left) for o in self.orders]
-        outcome = self.execute(Clear())
+        outcome = self.execute(Clear(lot))
         assert outcome is not None
         units = [
             (trade.buyer, trade.seller, trade.price)
             for trade in outcome.trades
             for _ in range(trade.quantity)
         ]
-        assert units == [(b, s, price * self.tick) for b, s, price in trades_of(orders)]
+        assert units == [
+            (b, s, price * self.tick) for b, s, price in trades_of(orders, self.rules, lot)
+        ]
         self.agrees_with_equilibrium(orders, outcome)
         self.rations_by_price_and_time(orders, outcome)
         self.moves_what_was_traded(before, outcome)
         self.orders = [order for order in self.orders if order.left]
-        assert self.book.clear().events == []
+        assert self.book.clear(lot).events == []
 
     def agrees_with_equilibrium(self, orders: list[Asked], outcome: Outcome) -> None:
         at = equilibrium(
@@ -215,7 +242,7 @@ class CallAgainstList(RuleBasedStateMachine):
             assert outcome.trades[0].price == math.floor(at.price) * self.tick  # type: ignore[arg-type]
 
     def rations_by_price_and_time(self, orders: list[Asked], outcome: Outcome) -> None:
-        """Nobody beyond the limit; who is better than the price has all; then the older first."""
+        """Nobody beyond the limit; who is better than the price has all; by time older first."""
         for event in outcome.events:
             assert event.event in ("fill", "partial_fill")
             order = next(one for one in self.orders if one.number == event.order)
@@ -235,7 +262,7 @@ class CallAgainstList(RuleBasedStateMachine):
                 assert not order.left or (
                     order.price <= at if order.side == "buy" else order.price >= at
                 )
-        for one in self.orders:
+        for one in self.orders if self.rules.rationing == "time" else ():
             for other in self.orders:
                 if (one.side, one.price) == (other.side, other.price) and one.number < other.number:
                     untouched = next(o.left for o in orders if o.number == other.number)
@@ -327,6 +354,46 @@ def test_the_longer_side_is_rationed_the_later_orders_first() -> None:
         ("ann", 2, 50), ("bob", 1, 50),
     ]  # fmt: skip
     assert [(o.player, o.remaining) for o in book.standing("buy")] == [("bob", 1)]
+
+
+def test_rationing_pro_rata_gives_shares_and_the_rest_to_the_largest_remainders() -> None:
+    book = filled(
+        ("ann", "buy", 9, 5), ("bob", "buy", 9, 3), ("cem", "buy", 9, 2), ("dot", "sell", 4, 7),
+        rules=Rules(call=True, rationing="pro rata"),
+    )  # fmt: skip
+    trades = book.clear().trades  # 3.5, 2.1 and 1.4 units: the half goes up
+    assert [(trade.buyer, trade.quantity) for trade in trades] == [
+        ("ann", 4), ("bob", 2), ("cem", 1)
+    ]  # fmt: skip
+
+
+def test_random_rationing_gives_everybody_the_same_chance_and_follows_from_the_lot() -> None:
+    rules = Rules(call=True, rationing="random")
+    orders = [("ann", "buy", 9, 1), ("bob", "buy", 9, 1), ("cem", "buy", 9, 1)]
+    won: Counter[str] = Counter()
+    for lot in range(300):
+        one, again = (filled(*orders, ("dot", "sell", 4, 1), rules=rules) for _ in range(2))
+        trades = one.clear(lot).trades
+        assert again.clear(lot).trades == trades
+        won.update(trade.buyer for trade in trades)
+    assert set(won) == {"ann", "bob", "cem"}
+    assert all(70 < count < 130 for count in won.values())
+    with pytest.raises(BadMarket, match="needs a lot"):
+        filled(*orders, rules=rules).clear()
+    with pytest.raises(BadMarket, match="Only a call market rations"):
+        Rules(rationing="random")
+
+
+def test_a_session_draws_the_lot_from_its_seed_and_logs_it(worlds: Worlds) -> None:
+    rules = Rules(call=True, rationing="random")
+    market = Market.in_session(worlds.open().session, rules=rules)
+    for player, side, price in (("ann", "buy", 9), ("bob", "buy", 9), ("cem", "sell", 4)):
+        market.limit(player, side, price)  # type: ignore[arg-type]
+    (trade,) = market.clear().trades
+    *_, (_, _, entry) = market.model.entries
+    assert entry["command"] == {"command": "clear", "lot": entry["command"]["lot"]}
+    assert type(entry["command"]["lot"]) is int
+    assert market.again().trades[0][1] == trade
 
 
 def test_nothing_is_cleared_where_nothing_crosses() -> None:
@@ -485,5 +552,5 @@ def test_a_call_that_was_never_cleared_ends_crossed() -> None:
 
 
 def test_a_clear_command_is_plain_and_comes_back() -> None:
-    assert plain_command(Clear()) == {"command": "clear"}
+    assert plain_command(Clear(7)) == {"command": "clear", "lot": 7}
     assert from_plain_command({"command": "clear"}) == Clear()

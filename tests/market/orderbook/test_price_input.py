@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.number_cases import NUMBER_CASES
 from uproot_nb.errors import OrderRefused
 from uproot_nb.experiment.numbers import decimal_sign, number_text
+from uproot_nb.market.orderbook.amounts import exact
 from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
-from uproot_nb.market.orderbook.prices import PriceGrid, exact
+from uproot_nb.market.orderbook.prices import PriceGrid
 
 CENT = Decimal("0.01")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.running import Browser, Clocks, Rejected, serving, set_clock, until_true
 from uproot_nb import Page, Rounds, Run, rerun
 from uproot_nb.errors import BadMarket, BadPage
-from uproot_nb.market import InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import Fees, InducedValues, Market, MarketPage, Rules, Tax
 from uproot_nb.market.market import SHOWN_ORDERS
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.session.model_functions import create_model
@@ -25,6 +26,100 @@ class Trading(MarketPage):
 
 class Over(Page):
     """It is over."""
+
+
+def test_robots_timing_is_refused_where_people_trade() -> None:
+    with pytest.raises(BadPage, match="everybody acts at any time"):
+
+        class Eager(MarketPage):
+            """Trade."""
+
+            rules = Rules(timing="turns")
+
+
+async def test_a_new_quote_takes_the_place_of_ones_last_where_quotes_lapse() -> None:
+    class Outcry(MarketPage):
+        """Trade."""
+
+        rules = Rules(lapse="shout", trade_price="taker", floor=20)
+
+        def open_market(page, market, traders) -> None:
+            first, second = traders
+            market.induce(InducedValues({first.name: [90]}, {second.name: [10]}))
+
+    with serving(Outcry, Over, players=2) as run:
+        ann, bob = await opened(run)
+        for browser in (ann, bob):
+            await seed(browser)
+        with pytest.raises(Rejected, match="must not be below 20"):
+            await ann.call("send_order", "market", "buy", 19)
+        for price in (40, 50):
+            reply = await ann.call("send_order", "market", "buy", price)
+            assert [row[2] for row in reply["mine"]["orders"]] == [price]
+        assert (await bob.call("send_order", "market", "sell", 45))["mine"]["profit"] == 35
+        assert (await seed(ann))["mine"]["profit"] == 45
+        assert list(run.market().trades.price) == [45]
+
+
+async def test_the_money_that_people_see_is_what_they_are_paid() -> None:
+    class Taxed(MarketPage):
+        """Trade."""
+
+        rules = Rules(
+            no_loss=True, buyer_tax=Tax(5), seller_tax=Tax(rate=Decimal("0.1")), fees=Fees(1, 2)
+        )
+
+        def open_market(page, market, traders) -> None:
+            first, second = traders
+            market.induce(InducedValues({first.name: [90, 70]}, {second.name: [10, 20]}))
+
+    with serving(Taxed, Over, players=2) as run:
+        ann, bob = await opened(run)
+        data = await seed(ann)
+        assert data["charges"] == {
+            "buyer_tax": {"per_unit": 5, "rate": 0}, "seller_tax": {"per_unit": 0, "rate": "0.1"},
+            "fees": {"maker": 1, "taker": 2},
+        }  # fmt: skip
+        with pytest.raises(Rejected, match="with taxes and fees is above your value of 90"):
+            await ann.call("send_order", "market", "buy", 84)
+        await bob.call("send_order", "market", "sell", 40)
+        mine = (await ann.call("send_order", "market", "buy", 50))["mine"]
+        assert (mine["profit"], mine["charged"], mine["cash"]) == (90 - 47, 7, -47)
+        theirs = (await seed(bob))["mine"]
+        assert (theirs["profit"], theirs["charged"], theirs["cash"]) == (40 - 5 - 10, 5, 35)
+        tables = run.market()
+        assert list(tables.traders["surplus"]) == [43, 25]
+        assert list(tables.traders["cash"]) == [-47, 35]
+        assert list(tables.order_events["tax_paid"].dropna()) == [4, 5]
+        row = tables.periods.iloc[0]
+        assert (row["tax_revenue"], row["fee_revenue"], row["welfare"]) == (9, 3, 80)
+        assert row["equilibrium_welfare"] == 80 + 50
+        again = rerun(run, [Taxed, Over], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}"
+
+
+async def test_an_order_that_does_not_stand_is_one_where_the_rules_say_so() -> None:
+    class Immediate(MarketPage):
+        """Trade."""
+
+        rules = Rules(terms=("ioc",))
+
+    with serving(Immediate, Over, players=2) as run:
+        ann, bob = await opened(run)
+        assert (await seed(ann))["terms"] == ["ioc"]
+        await seed(bob)
+        await ann.call("send_order", "market", "sell", 40, 2)
+        reply = await bob.call("send_order", "market", "buy", 45, 3, terms="ioc")
+        assert (reply["traded"], reply["resting"], reply["mine"]["orders"]) == (2, 0, [])
+        for terms in ("fok", "", 7, ["ioc"], {}):
+            with pytest.raises(Rejected, match="Orders of this kind are not allowed here"):
+                await bob.call("send_order", "market", "buy", 45, 1, terms=terms)
+        with pytest.raises(Rejected, match="no longer available"):
+            await bob.call("send_order", "market", "buy", 45, 1, terms="ioc")
+        events = run.market().order_events
+        refused = events[events["event"] == "reject"]
+        assert list(refused["kind"]) == ["fok", *["limit"] * 4, "ioc"]
+        assert run.market().book["bid"].isna().all()
 
 
 async def opened(run: Run, count: int = 2) -> list[Browser]:

@@ -52,7 +52,8 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "order": _count("number of the order within the period", dtype="Int64"),
         "player": MarketColumn("category", "the name of the player whose order it is"),
         "side": MarketColumn("category", "buy or sell"),
-        "kind": MarketColumn("category", "limit or market"),
+        "kind": MarketColumn("category", "limit, market, ioc (immediate or cancel) or fok (fill or "
+                             "kill)"),
         "price": _money("what was paid per unit in a fill, else the limit per unit; of who is "
                         "bankrupt, the cash"),
         "quantity": _count("how many were submitted, filled or cancelled; of who is bankrupt, how "
@@ -61,6 +62,10 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "reason": MarketColumn("category", "why it was refused or cancelled, as a code"),
         "trade": _count("number of the trade within the period; a trade is two fills, the "
                         "maker's and then the taker's", dtype="Int64"),
+        "tax_paid": _money("what the player paid in taxes in a fill, for all its units (negative: "
+                           "a subsidy); missing where the rules have neither taxes nor fees"),
+        "fee_paid": _money("what the player paid in fees in a fill, for all its units (negative: a "
+                           "rebate); missing where the rules have neither taxes nor fees"),
     },
     "trades": {
         "trade": _count("number of the trade within the period"),
@@ -78,8 +83,12 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
                         "has no value"),
         "cost": _money("what the units cost the seller, all together; missing where one has no "
                        "cost"),
-        "buyer_surplus": _money("value - price * quantity"),
-        "seller_surplus": _money("price * quantity - cost"),
+        "buyer_tax": _money("what the buyer paid in taxes (negative: a subsidy)"),
+        "buyer_fee": _money("what the buyer paid in fees (negative: a rebate)"),
+        "seller_tax": _money("what the seller paid in taxes (negative: a subsidy)"),
+        "seller_fee": _money("what the seller paid in fees (negative: a rebate)"),
+        "buyer_surplus": _money("value - price * quantity - buyer_tax - buyer_fee"),
+        "seller_surplus": _money("price * quantity - cost - seller_tax - seller_fee"),
     },
     "book": {
         **_WHEN, "bid": _money("the best bid; missing while there is none"),
@@ -92,26 +101,42 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
     "induced_values": {
         **_PERIOD,
         "player": MarketColumn("category", "whose unit it is; missing for what holds for all alike "
-                               "(sides hold and dividend)"),
+                               "(all other sides than buy and sell)"),
         "side": MarketColumn("category", "buy (a buyer's value), sell (a seller's cost), hold (the "
-                             "asset's fundamental value) or dividend (what a unit has paid)"),
+                             "asset's fundamental value), dividend (what a unit has paid), or a "
+                             "rule of the period: floor, ceiling, buyer_tax, seller_tax, "
+                             "maker_fee, taker_fee (per unit), buyer_tax_rate, seller_tax_rate (of "
+                             "the price)"),
         "unit": _count("which of the player's units, from 1; for hold and dividend how many units "
-                       "there are, 0 if unknown"),
-        "value": _money("the value, cost, fundamental value or dividend per unit"),
+                       "there are, 0 if unknown; 0 for a rule"),
+        "value": _money("the value, cost, fundamental value or dividend per unit; for a rule its "
+                        "amount, or its rate as a share"),
     },
     "periods": {
         **_PERIOD, "trades": _count("how many trades", "trades"),
         "volume": _count("how many units were traded", _UNITS),
         "mean_price": _money("mean price per unit, weighted by volume"),
-        "equilibrium_quantity_low": _count("the smallest competitive equilibrium quantity", _UNITS),
-        "equilibrium_quantity_high": _count("the largest competitive equilibrium quantity", _UNITS),
-        "equilibrium_price_low": _money("the lowest competitive equilibrium price"),
-        "equilibrium_price_high": _money("the highest competitive equilibrium price"),
-        "maximum_surplus": _money("the surplus in competitive equilibrium"),
+        "equilibrium_quantity_low": _count("the smallest competitive equilibrium quantity, under "
+                                           "the period's taxes, fees and price controls", _UNITS),
+        "equilibrium_quantity_high": _count("the largest such quantity", _UNITS),
+        "equilibrium_price_low": _money("the lowest such price, before taxes and fees"),
+        "equilibrium_price_high": _money("the highest such price, before taxes and fees"),
+        "maximum_surplus": _money("the surplus in competitive equilibrium without taxes, fees and "
+                                  "price controls"),
         "surplus": _money("buyer_surplus + seller_surplus"),
-        "buyer_surplus": _money("values less prices of what was bought, over all buyers"),
-        "seller_surplus": _money("prices less costs of what was sold, over all sellers"),
-        "efficiency": MarketColumn("float64", "surplus / maximum_surplus", _SHARE),
+        "buyer_surplus": _money("values less prices, taxes and fees of what was bought, over all "
+                                "buyers"),
+        "seller_surplus": _money("prices less costs, taxes and fees of what was sold, over all "
+                                 "sellers"),
+        "tax_revenue": _money("taxes less subsidies of both sides"),
+        "fee_revenue": _money("fees less rebates of both sides"),
+        "welfare": _money("surplus + tax_revenue + fee_revenue"),
+        "equilibrium_welfare": _money("the most that welfare can be under the period's taxes, fees "
+                                      "and price controls if nobody trades at a loss"),
+        "efficiency": MarketColumn("float64", "welfare / maximum_surplus", _SHARE),
+        "constrained_efficiency": MarketColumn("float64", "welfare / equilibrium_welfare", _SHARE),
+        "deadweight_loss": _money("maximum_surplus - welfare, which is lost_surplus + "
+                                  "displaced_surplus"),
         "lost_surplus": _money("what units that trade in equilibrium would have earned, where "
                                "they were not traded"),
         "displaced_surplus": _money("what units that do not trade in equilibrium have cost, where "
@@ -138,7 +163,9 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         **_PERIOD, "player": MarketColumn("category", "the player's name"),
         "side": MarketColumn("category", "buy or sell"),
         "units": _count("how many the player traded on that side", _UNITS),
-        "cash": _money("received less paid on that side"),
+        "cash": _money("received less paid on that side, with taxes and fees"),
+        "tax_paid": _money("taxes paid on that side (negative: subsidies)"),
+        "fee_paid": _money("fees paid on that side (negative: rebates)"),
         "surplus": _money("what the player earned on that side"),
         "equilibrium_surplus": _money("what the player's units would earn at the middle of the "
                                       "interval of equilibrium prices"),
@@ -163,7 +190,8 @@ LEDGER = {
     "refused": MarketColumn("object", "the command that was refused"),
     "client_time": COLUMNS["order_events"]["client_time"],
     "events": MarketColumn("object", "its effects on orders: the rows of order_events, as event, "
-                           "order, player, side, kind, price, quantity, remaining, reason, trade"),
+                           "order, player, side, kind, price, quantity, remaining, reason, trade; "
+                           "in a market with taxes or fees also tax_paid and fee_paid"),
 }  # fmt: skip
 """The fields of a market's model, from which `order_events` is made."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.values import induced_value_table
-from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -150,12 +150,18 @@ class Dividends:
         is what each unit has paid. The player is missing, as it is the same for all, and `unit` is
         the number of units there are (0 if unknown).
         """
+        return induced_value_table(self.rows(paid, units))
+
+    def rows(
+        self, paid: Mapping[int, Price | None], units: int = 0
+    ) -> list[tuple[int, str | None, str, int, float]]:
+        """Return the rows of `frame`: period, player, side, unit, value."""
         rows: list[tuple[int, str | None, str, int, float]] = []
         for period, dividend in paid.items():
             rows.append((period, None, "hold", units, float(self.fundamental_value(period))))
             if dividend is not None:
                 rows.append((period, None, "dividend", units, float(dividend)))
-        return induced_value_table(rows)
+        return rows
 
     def plain(self) -> dict[str, Any]:
         """Return the asset as JSON has it."""

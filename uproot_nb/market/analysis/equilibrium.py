@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
+
+from uproot_nb.market.orderbook.constraints import Constrained, Constraints
 
 __all__ = ["Equilibrium", "equilibrium"]
 
@@ -25,18 +28,27 @@ class Equilibrium:
     price_low: Amount | None
     price_high: Amount | None
     maximum_surplus: Amount
+    """What the traders gain, after taxes and fees, with the least quantity."""
     tax_revenue: Amount
-    """With the least quantity."""
+    """With the least quantity, at the middle of the prices."""
+    fee_revenue: Amount = 0
+    """What the exchange gets, likewise."""
+    welfare: Amount = 0
+    """Values less costs of what is traded, with the greatest quantity: the most that traders,
+    treasury and exchange can have together as long as nobody trades at a loss."""
+    deadweight_loss: Amount = 0
+    """How much less that is than without taxes, fees and price controls."""
 
     @property
     def price(self) -> Amount | None:
         """The middle of the interval of prices; None where it has no end."""
-        if self.price_low is None or self.price_high is None:
-            return None
-        return (self.price_low + self.price_high) / 2
+        return _middle(self.price_low, self.price_high)
 
 
-def equilibrium(values: Iterable[Amount], costs: Iterable[Amount], tax: Amount = 0) -> Equilibrium:
+def equilibrium(
+    values: Iterable[Amount], costs: Iterable[Amount], tax: Amount = 0,
+    under: Constrained | None = None,
+) -> Equilibrium:  # fmt: skip
     """Return where demand (all units' *values*) meets supply (all units' *costs*).
 
     With values sorted to fall, costs to rise, and q units traded in equilibrium, the price lies
@@ -46,15 +58,81 @@ def equilibrium(values: Iterable[Amount], costs: Iterable[Amount], tax: Amount =
 
     equilibrium([90, 70, 50], [20, 40, 60])
     # quantity 2; price 50 to 60; maximum surplus 100
+
+    *under* are rules with price controls, taxes and fees. Prices are then those that traders name:
+    buyers' taxes come on top of them, and sellers' taxes are taken from them. A unit of value v is
+    demanded up to the price (v - t) / (1 + r), one of cost c supplied from (c + t) / (1 - r) on,
+    with tax and fee t per unit and rate r. A ceiling below all prices that clear the market, or a
+    floor above them, is the price; the shorter side trades all that gains there, the longer one
+    what gains most (efficient rationing).
+
+    equilibrium([90, 70, 50], [20, 40, 60], under=Rules(ceiling=30))
+    # quantity 1; price 30; maximum surplus 70; deadweight loss 30
     """
-    demand = sorted(values, reverse=True)
-    supply = sorted(cost + tax for cost in costs)
+    limits = _limits(tax, under)
+    worth, outlay = sorted(values, reverse=True), sorted(costs)
+    if limits is not None and limits.needs_fractions:
+        limits = limits.in_fractions()
+        worth, outlay = ([Fraction(amount) for amount in units] for units in (worth, outlay))
+    # In the same order: who would pay more without a tax pays more with it.
+    demand = worth if limits is None else [limits.bid(value) for value in worth]
+    supply = outlay if limits is None else [limits.ask(cost) for cost in outlay]
+    low, high, lowest, highest = _crossing(demand, supply)
+    if limits is not None:
+        low, high, lowest, highest = _controlled(limits, demand, supply, low, high, lowest, highest)
+    gains = [value - cost for value, cost in zip(worth, outlay, strict=False)]
+    price = _middle(lowest, highest)
+    taxes = limits.tax(price) * low if limits is not None and low else 0
+    fees = 2 * limits.fee * low if limits is not None else 0
+    welfare = sum(gains[:high])
+    return Equilibrium(
+        low, high, lowest, highest, sum(gains[:low]) - taxes - fees, taxes, fees, welfare,
+        sum(gain for gain in gains if gain > 0) - welfare,
+    )  # fmt: skip
+
+
+def _middle(low: Amount | None, high: Amount | None) -> Amount | None:
+    return None if low is None or high is None else (low + high) / 2
+
+
+def _limits(tax: Amount, under: Constrained | None) -> Constraints | None:
+    if under is None and not tax:
+        return None
+    found = Constraints() if under is None else under.constraints
+    found = replace(found, seller_tax=found.seller_tax + tax) if tax else found
+    return None if found == Constraints() else found
+
+
+_Found = tuple[int, int, Amount | None, Amount | None]
+"""The interval of quantities, and that of prices."""
+
+
+def _crossing(demand: Sequence[Amount], supply: Sequence[Amount]) -> _Found:
+    """Return where demand, which falls, meets supply, which rises."""
     pairs = list(zip(demand, supply, strict=False))
     low = sum(value > cost for value, cost in pairs)
     high = sum(value >= cost for value, cost in pairs)
     floors = [*supply[max(low - 1, 0) : low], *demand[low : low + 1]]
     ceilings = [*demand[max(low - 1, 0) : low], *supply[low : low + 1]]
-    return Equilibrium(
-        low, high, max(floors, default=None), min(ceilings, default=None),
-        sum(value - cost for value, cost in pairs[:low]), tax * low,
-    )  # fmt: skip
+    return low, high, max(floors, default=None), min(ceilings, default=None)
+
+
+def _controlled(
+    limits: Constraints, demand: Sequence[Amount], supply: Sequence[Amount],
+    low: int, high: int, lowest: Amount | None, highest: Amount | None,
+) -> _Found:  # fmt: skip
+    """Return the same under a floor and a ceiling."""
+    floor, ceiling = limits.floor, limits.ceiling
+    if not demand and not supply:
+        return low, high, lowest, highest
+    if ceiling is not None and lowest is not None and ceiling < lowest:
+        offered = [sum(c < ceiling for c in supply), sum(c <= ceiling for c in supply)]
+        return min(offered[0], high), min(offered[1], high), ceiling, ceiling
+    if floor is not None and highest is not None and floor > highest:
+        wanted = [sum(v > floor for v in demand), sum(v >= floor for v in demand)]
+        return min(wanted[0], high), min(wanted[1], high), floor, floor
+    if floor is not None:
+        lowest = floor if lowest is None else max(lowest, floor)
+    if ceiling is not None:
+        highest = ceiling if highest is None else min(highest, ceiling)
+    return low, high, lowest, highest

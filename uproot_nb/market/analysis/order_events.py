@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Kind, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.prices import Price
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +33,7 @@ ORDER_EVENTS = types_of("order_events")
 
 def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[str, Any]]:
     """Return a command's effects as rows of `order_events`; *time* is in Unix seconds."""
-    return [
+    rows = [
         {
             "time": time, "period": period, "event": event.event, "order": event.order,
             "player": event.player, "side": event.side, "kind": event.kind, "price": event.price,
@@ -42,6 +42,10 @@ def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[st
         }
         for event in outcome.events
     ]  # fmt: skip
+    if outcome.trades and any(event.tax is not None for event in outcome.events):
+        for row, event in zip(rows, outcome.events, strict=True):
+            row |= {"tax_paid": event.tax, "fee_paid": event.fee}
+    return rows
 
 
 def closing_row(time: float, period: int) -> dict[str, Any]:
@@ -89,12 +93,14 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
     (submit, fill, partial_fill, cancel, reject, close, bankrupt), order, player, side (buy, sell),
     kind (limit, market), price (in a fill what was paid, else the limit), quantity (submitted,
-    filled or cancelled), remaining, reason, trade. A trade is two fills, the maker's and then the
-    taker's (in a call, the earlier order's and then the later's).
+    filled or cancelled), remaining, reason, trade, tax_paid and fee_paid (in a fill). A trade is
+    two fills, the maker's and then the taker's (in a call, the earlier order's and then the
+    later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
-    columns["price"] = [None if price is None else float(price) for price in columns["price"]]
+    for name in ("price", "tax_paid", "fee_paid"):
+        columns[name] = [None if money is None else float(money) for money in columns[name]]
     return frame_of("order_events", columns)

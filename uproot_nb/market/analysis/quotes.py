@@ -27,7 +27,7 @@ class _Standing:
         """Apply an event; return whether the book is at rest after it."""
         event, order = row["event"], int(row["order"])
         if event == "submit":
-            if row["kind"] == "market":
+            if row["kind"] != "limit":  # it never stands
                 return False
             self._limits[order] = row["side"], float(row["price"])
             self._change(order, int(row["quantity"]))

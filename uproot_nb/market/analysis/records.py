@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.commands import (
     Cancel,
     Command,
@@ -16,7 +17,7 @@ from uproot_nb.market.orderbook.commands import (
     plain_command,
 )
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome
-from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.rules import Terms
 
 __all__ = ["command_in", "new_bankruptcies", "new_closing", "new_record", "new_refusal", "rows_in"]
 
@@ -24,8 +25,20 @@ _LONGEST = 40
 """Characters stored of a text that is not a price."""
 _HUGE = 10**15
 _COLUMNS = (
-    "event", "order", "player", "side", "kind", "price", "quantity", "remaining", "reason", "trade",
-)  # fmt: skip
+    "event",
+    "order",
+    "player",
+    "side",
+    "kind",
+    "price",
+    "quantity",
+    "remaining",
+    "reason",
+    "trade",
+)
+_CHARGES = ("tax_paid", "fee_paid")
+"""Two more columns of fills, where the rules have taxes or fees."""
+_MONEY = ("price", *_CHARGES)  # fmt: skip
 
 
 def new_record(
@@ -77,9 +90,10 @@ def command_in(record: Mapping[str, Any]) -> Command | None:
 def rows_in(record: Mapping[str, Any], time: float, period: int) -> Iterator[dict[str, Any]]:
     """Yield a record's rows of the table `order_events`; *time* is in Unix seconds."""
     for event in record["events"]:
-        row = dict(zip(_COLUMNS, event, strict=True))
-        if row["price"] is not None:
-            row["price"] = from_plain(row["price"])
+        row = dict(zip((*_COLUMNS, *_CHARGES), event, strict=False))
+        for name in _MONEY:
+            if row.get(name) is not None:
+                row[name] = from_plain(row[name])
         yield {"time": time, "client_time": record["client_time"], "period": period, **row}
 
 
@@ -87,6 +101,7 @@ def _plain_event(event: OrderEvent) -> list[Any]:
     return [
         event.event, event.order, event.player, event.side, event.kind, plain(event.price),
         event.quantity, event.remaining, event.reason, event.trade,
+        *(() if event.tax is None else (plain(event.tax), plain(event.fee))),
     ]  # fmt: skip
 
 
@@ -94,7 +109,8 @@ def _kind(command: Command) -> str | None:
     kinds: dict[type, str] = {
         LimitOrder: "limit", Replace: "limit", Cancel: "limit", MarketOrder: "market",
     }  # fmt: skip
-    return kinds.get(type(command))
+    terms = command.terms if isinstance(command, LimitOrder) else None
+    return terms if terms in get_args(Terms) else kinds.get(type(command))
 
 
 def _harmless(value: Any) -> Any:

@@ -15,9 +15,10 @@ from typing import Any
 from uproot_nb.market.analysis.equilibrium import equilibrium
 
 __all__ = [
-    "EfficiencyLoss", "alpha", "efficiency", "efficiency_loss", "mean", "price_amplitude",
-    "price_deviations", "profit_dispersion", "relative_absolute_deviation", "relative_deviation",
-    "rmsd", "surplus_share", "time_weighted_mean", "turnover", "volatility", "volume_ratio",
+    "EfficiencyLoss", "alpha", "deadweight_loss", "efficiency", "efficiency_loss", "mean",
+    "price_amplitude", "price_deviations", "profit_dispersion", "relative_absolute_deviation",
+    "relative_deviation", "rmsd", "surplus_share", "time_weighted_mean", "turnover", "volatility",
+    "volume_ratio",
 ]  # fmt: skip
 
 Number = Any
@@ -27,9 +28,21 @@ Number = Any
 def efficiency(surplus: Number, maximum_surplus: Number) -> float:
     """Allocative efficiency: surplus / maximum surplus (Smith 1962; Plott and Smith 1978).
 
+    With taxes and fees the surplus is that of all, with what treasury and exchange receive.
     1 is all that can be had; trades at a loss can make it negative. NaN if nothing can be had.
     """
     return _ratio(surplus, maximum_surplus)
+
+
+def deadweight_loss(maximum_surplus: Number, welfare: Number) -> float:
+    """Deadweight loss: maximum surplus - welfare (Harberger 1954, AER 44).
+
+    Welfare is what traders, treasury and exchange have together, which is values less costs of what
+    was traded; the maximum surplus is that of a market without taxes, fees and price controls. What
+    is missing was lost to constraints, or to trades that should have been others (see
+    `efficiency_loss`).
+    """
+    return _float(maximum_surplus) - _float(welfare)
 
 
 def alpha(prices: Iterable[Number], equilibrium_price: Number) -> float:

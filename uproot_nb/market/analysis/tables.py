@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
-from uproot_nb.market.analysis.equilibrium import equilibrium
 from uproot_nb.market.analysis.quotes import quotes
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
@@ -32,7 +31,7 @@ Events: TypeAlias = "pandas.DataFrame | list[dict[str, Any]]"
 
 _NEEDED = (
     "seq", "time", "period", "event", "order", "player", "side", "kind", "price", "quantity",
-    "trade",
+    "trade", "tax_paid", "fee_paid",
 )  # fmt: skip
 """The columns of `order_events` that the tables follow from."""
 
@@ -43,7 +42,9 @@ def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.Da
     Columns: trade, seq and time (of the taker's fill), period, price (per unit), quantity, buyer,
     seller, maker_order, taker_order, initiator (buy or sell: what the taker did; in a call,
     the side of the later of the two orders), value and cost (of all the units traded, NaN where one
-    has none), buyer_surplus (value - price * quantity), seller_surplus (price * quantity - cost).
+    has none), buyer_tax, seller_tax, buyer_fee, seller_fee (paid for all the units; negative:
+    received), buyer_surplus (value - price * quantity - tax - fee), seller_surplus (price *
+    quantity - tax - fee - cost).
     """
     return _table("trades", _trades(_rows(order_events), units_by_period(induced_values)))
 
@@ -64,11 +65,13 @@ def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
 
     Columns: period, trades, volume (units), mean_price (volume-weighted),
     equilibrium_quantity_low/high, equilibrium_price_low/high, maximum_surplus, surplus,
-    buyer_surplus, seller_surplus, efficiency, lost_surplus, displaced_surplus, alpha (percent) and
-    rmsd from the middle of the price interval, a price per trade, volatility, profit_dispersion
-    over traders (both sides together), volume_ratio, mean_spread (time-weighted, until the period
-    closed, or else its last event), bankruptcies (at its end), fundamental_value (of holding a unit
-    from this period to the end) and dividend (that each unit has paid at its end), NaN where no
+    buyer_surplus, seller_surplus, tax_revenue, fee_revenue, welfare, equilibrium_welfare,
+    efficiency, constrained_efficiency, deadweight_loss, lost_surplus, displaced_surplus, alpha
+    (percent) and rmsd from the middle of the price interval, a price per trade, volatility,
+    profit_dispersion over traders (both sides together), volume_ratio, mean_spread (time-weighted,
+    until the period closed, or else its last event), bankruptcies (at its end), fundamental_value
+    (of holding a unit from this period to the end) and dividend (that each unit has paid at its
+    end), NaN where no
     asset is traded or nothing is paid yet. The formulas are in
     `uproot_nb.market.analysis.statistics`. What a middleman buys without a value and sells without
     a cost earns the difference of the prices. Nobody induces values for an asset, so its
@@ -95,8 +98,9 @@ def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     """Return the table `traders`, a row per period, player and side.
 
     Columns: period, player, side, units (traded on that side), cash (received less paid on that
-    side), surplus, equilibrium_surplus (what the player's units would earn at the middle of the
-    interval of equilibrium prices). There is a row for everybody who has units there or has traded.
+    side, with taxes and fees), tax_paid, fee_paid, surplus, equilibrium_surplus (what the player's
+    units would earn at the middle of the interval of equilibrium prices). There is a row for
+    everybody who has units there or has traded.
     """
     units = units_by_period(induced_values)
     trades = _by_period(_trades(_rows(order_events), units))
@@ -151,13 +155,27 @@ def _trade(maker: Mapping[str, Any], taker: Mapping[str, Any], units: Units) -> 
     quantity, price = int(taker["quantity"]), float(taker["price"])
     value = units.take(buys["player"], "buy", quantity)
     cost = units.take(sells["player"], "sell", quantity)
+    charges = {
+        f"{role}_{kind}": _charge(row, f"{kind}_paid")
+        for role, row in (("buyer", buys), ("seller", sells))
+        for kind in ("tax", "fee")
+    }
     return {
         "trade": taker["trade"], "seq": taker["seq"], "time": taker["time"],
         "period": int(taker["period"]), "price": price, "quantity": quantity,
         "buyer": buys["player"], "seller": sells["player"], "maker_order": maker["order"],
         "taker_order": taker["order"], "initiator": taker["side"], "value": value, "cost": cost,
-        "buyer_surplus": value - price * quantity, "seller_surplus": price * quantity - cost,
+        **charges,
+        "buyer_surplus": value - price * quantity - charges["buyer_tax"] - charges["buyer_fee"],
+        "seller_surplus":
+            price * quantity - cost - charges["seller_tax"] - charges["seller_fee"],
     }  # fmt: skip
+
+
+def _charge(row: Mapping[str, Any], name: str) -> float:
+    """Return a tax or fee of a fill; 0 where there is none."""
+    paid = row.get(name)
+    return 0.0 if paid is None or paid != paid else float(paid)
 
 
 def _ends(events: Iterable[Mapping[str, Any]]) -> dict[int, float]:
@@ -177,13 +195,15 @@ def _period(
     period: int, trades: list[dict[str, Any]], book: list[dict[str, Any]], units: Units, end: float
 ) -> dict[str, Any]:
     values, costs = units.all_of("buy"), units.all_of("sell")
-    at = equilibrium(values, costs)
+    at, free = units.equilibrium(), units.equilibrium(constrained=False)
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
     traders = list(_traders(period, trades, units))
     bought, sold = (
         math.fsum(row["surplus"] for row in traders if row["side"] == side)
         for side in ("buy", "sell")
     )
+    taxes, fees = (math.fsum(row[name] for row in traders) for name in ("tax_paid", "fee_paid"))
+    welfare = bought + sold + (taxes + fees)
     loss = statistics.efficiency_loss(
         values, costs, units.traded_of("buy"), units.traded_of("sell")
     )
@@ -192,9 +212,13 @@ def _period(
         "mean_price": statistics.mean(prices, quantities),
         "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
         "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
-        "maximum_surplus": at.maximum_surplus, "surplus": bought + sold, "buyer_surplus": bought,
-        "seller_surplus": sold, "efficiency": statistics.efficiency(bought + sold,
-        at.maximum_surplus), "lost_surplus": loss.lost, "displaced_surplus": loss.displaced,
+        "maximum_surplus": free.maximum_surplus, "surplus": bought + sold,
+        "buyer_surplus": bought, "seller_surplus": sold, "tax_revenue": taxes,
+        "fee_revenue": fees, "welfare": welfare, "equilibrium_welfare": at.welfare,
+        "efficiency": statistics.efficiency(welfare, free.maximum_surplus),
+        "constrained_efficiency": statistics.efficiency(welfare, at.welfare),
+        "deadweight_loss": statistics.deadweight_loss(free.maximum_surplus, welfare),
+        "lost_surplus": loss.lost, "displaced_surplus": loss.displaced,
         "alpha": statistics.alpha(prices, at.price), "rmsd": statistics.rmsd(prices, at.price),
         "volatility": statistics.volatility(prices),
         "profit_dispersion": statistics.profit_dispersion(
@@ -208,20 +232,22 @@ def _period(
 
 
 def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterator[dict[str, Any]]:
-    price = equilibrium(units.all_of("buy"), units.all_of("sell")).price
+    at = units.equilibrium()
     sides = (("buy", "buyer", -1), ("sell", "seller", 1))
     for side, role, sign in sides:
         players = [player for player, its in units.values if its == side]
         for player in dict.fromkeys([*players, *_column(trades, role)]):
             mine = [trade for trade in trades if trade[role] == player]
-            cash = sign * math.fsum(t["price"] * t["quantity"] for t in mine)
+            taxes, fees = (math.fsum(_column(mine, f"{role}_{kind}")) for kind in ("tax", "fee"))
+            cash = sign * math.fsum(t["price"] * t["quantity"] for t in mine) - taxes - fees
             surplus = math.fsum(_column(mine, f"{role}_surplus"))
             if units.resells(player):
                 surplus = cash - sign * units.worth(player, side)
             yield {
                 "period": period, "player": player, "side": side,
-                "units": sum(_column(mine, "quantity")), "cash": cash, "surplus": surplus,
-                "equilibrium_surplus": units.surplus_at(player, side, price),
+                "units": sum(_column(mine, "quantity")), "cash": cash, "tax_paid": taxes,
+                "fee_paid": fees, "surplus": surplus,
+                "equilibrium_surplus": units.equilibrium_surplus(player, side, at),
             }  # fmt: skip
 
 
@@ -250,8 +276,9 @@ def _rows(order_events: Events) -> list[dict[str, Any]]:
         return order_events
     # Column by column: with to_dict("records") this was most of the time that the tables took.
     frame = order_events.sort_values("seq")
-    columns = (frame[name].astype(object).tolist() for name in _NEEDED)
-    return [dict(zip(_NEEDED, values, strict=True)) for values in zip(*columns, strict=True)]
+    needed = [name for name in _NEEDED if name in frame]  # older tables have no taxes
+    columns = (frame[name].astype(object).tolist() for name in needed)
+    return [dict(zip(needed, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:

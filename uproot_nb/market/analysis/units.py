@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.orderbook.constraints import CONSTRAINT_SIDES, Constrained, Constraints
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["InducedUnits", "Units", "units_by_period"]
+__all__ = ["InducedUnits", "Units", "constraint_rows", "units_by_period"]
 
 InducedUnits: TypeAlias = "pandas.DataFrame | list[tuple[int, str | None, str, int, float]]"
 """The table `induced_values`, or its rows."""
@@ -20,7 +24,8 @@ class Units:
     """What each player's units are worth or cost in a period, and how many were traded.
 
     Of an asset, what holding each of its units is worth to anybody (`holding`) and has paid
-    (`dividend`; both NaN without an asset), and how many units there are (`outstanding`).
+    (`dividend`; both NaN without an asset), and how many units there are (`outstanding`). The
+    `constraints` are the price controls, taxes and fees of the period, by their names.
     """
 
     def __init__(self) -> None:
@@ -28,6 +33,16 @@ class Units:
         self.outstanding = 0
         self.values: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         self.traded: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.constraints: dict[str, float] = {}
+
+    def equilibrium(self, constrained: bool = True) -> Equilibrium:
+        """Return the competitive equilibrium, or that which there would be without constraints."""
+        values, costs = self.all_of("buy"), self.all_of("sell")
+        if not (self.constraints and constrained):
+            return equilibrium(values, costs)
+        found = equilibrium(values, costs, under=Constraints(**self.constraints))
+        low, high, *money = astuple(found)
+        return Equilibrium(low, high, *(None if one is None else float(one) for one in money))
 
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
@@ -78,13 +93,34 @@ class Units:
         count = self.traded.get((player, side), 0)
         return [self._value(player, side, unit) for unit in range(1, count + 1)]
 
-    def surplus_at(self, player: str, side: str, price: float | None) -> float:
-        """Return what a player would earn by trading every unit that gains at a price."""
-        if price is None:
+    def equilibrium_surplus(self, player: str, side: str, at: Equilibrium) -> float:
+        """Return what a player earns in an equilibrium by trading every unit that gains there.
+
+        Where a price control leaves more units that gain than are traded, those trade that gain
+        most, and those that gain alike in the same share.
+        """
+        if at.price is None:
             return 0.0
-        sign = 1 if side == "buy" else -1
-        units = self.values.get((player, side), {})
-        return math.fsum(max(sign * (value - price), 0.0) for value in units.values())
+        price, units = float(at.price), self.values.get((player, side), {}).values()
+        if not self.constraints:
+            sign = 1 if side == "buy" else -1
+            return math.fsum(max(sign * (value - price), 0.0) for value in units)
+        limits = Constraints(**self.constraints)
+        least, share = self._rationed(side, price, at.quantity_high)
+        gains = [float(limits.gain(side, value, price)) for value in units]
+        served = (gain if gain > least else gain * share for gain in gains if gain >= least)
+        return math.fsum(max(gain, 0.0) for gain in served)
+
+    def _rationed(self, side: str, price: float, quantity: int) -> tuple[float, float]:
+        """Return the least gain of the units that trade, and the share of those with that gain."""
+        limits = Constraints(**self.constraints)
+        every = (float(limits.gain(side, value, price)) for value in self.all_of(side))
+        gains = sorted(every, reverse=True)
+        if quantity == 0 or not gains:
+            return math.inf, 0.0
+        least = gains[min(quantity, len(gains)) - 1]
+        better = sum(gain > least for gain in gains)
+        return least, (quantity - better) / sum(gain == least for gain in gains)
 
     def _value(self, player: str, side: str, unit: int) -> float:
         return self.values.get((player, side), {}).get(unit, math.nan)
@@ -94,7 +130,7 @@ def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
     """Return each period's units, before any trade.
 
     Only the sides "buy" and "sell" are units of demand and supply; the rows "hold" and "dividend"
-    describe an asset (see `Dividends.frame`).
+    describe an asset (see `Dividends.frame`), and others the rules (see `constraint_rows`).
     """
     found: defaultdict[int, Units] = defaultdict(Units)
     rows: Iterable[Any] = induced_values
@@ -107,6 +143,26 @@ def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
             units.holding, units.outstanding = float(value), int(unit)
         elif side == "dividend":
             units.dividend = float(value)
+        elif side in CONSTRAINT_SIDES:
+            units.constraints[str(side)] = float(value)
         else:
             units.values[str(player), str(side)][int(unit)] = float(value)
     return found
+
+
+def constraint_rows(
+    rules: Constrained | None, periods: Iterable[int]
+) -> list[tuple[int, str | None, str, int, float]]:
+    """Return the rows of `induced_values` for the rules that move equilibrium, where there are any.
+
+    They are the same for all: the player is missing, and the unit is 0.
+    """
+    if rules is None:
+        return []
+    known = {name: getattr(rules.constraints, name) for name in CONSTRAINT_SIDES}
+    return [
+        (period, None, name, 0, float(amount))
+        for period in periods
+        for name, amount in known.items()
+        if amount not in (None, 0)
+    ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price, exact, from_plain, plain
 
 if TYPE_CHECKING:
     import pandas

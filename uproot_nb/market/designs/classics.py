@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 
 __all__ = ["box_values", "gode_sunder_values", "holt_values", "seat_names", "smith_values"]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.plus import ZIP

@@ -23,7 +23,7 @@ from uproot_nb.market.designs.schedules import (
     shifted,
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.market_bot import market_bot

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.designs.trader_makers import needs_arguments
-from uproot_nb.market.orderbook.prices import Price, exact, total
+from uproot_nb.market.orderbook.amounts import Price, exact, total
 
 __all__ = [
     "Shifts", "Values", "ValuesSource", "check_shifts", "check_values", "drawn_values",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Order, Side
-from uproot_nb.market.orderbook.prices import Price, PriceGrid
+from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = ["Account", "UnitValue"]
 
@@ -18,8 +19,8 @@ class Account:
     """One trader's cash, units and standing orders."""
 
     __slots__ = (
-        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "counts", "earned", "endowed",
-        "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "counts", "earned",
+        "endowed", "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
     def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
@@ -29,7 +30,9 @@ class Account:
         """Whether the trader got an endowment and has no credit."""
         self.bought = self.sold = 0
         self.earned = 0
-        """Ticks received minus ticks paid."""
+        """Ticks received minus ticks paid, with taxes and fees."""
+        self.charged = 0
+        """Taxes and fees paid, in ticks."""
         self.bid_ticks = self.bid_units = self.ask_units = 0
         """Reserved by standing orders."""
         self.held_ticks = 0
@@ -98,13 +101,13 @@ class Account:
     def reserve(self, order: Order, quantity: int) -> None:
         """Reserve the money or units of a standing order; a negative quantity releases them."""
         if order.side == "buy":
-            self.bid_ticks -= order.key * quantity
+            self.bid_ticks += (order.due - order.key) * quantity
             self.bid_units += quantity
         else:
             self.ask_units += quantity
 
     def trade(self, side: Side, ticks: int, quantity: int) -> None:
-        """Book a trade."""
+        """Book a trade at so many ticks per unit, with taxes and fees."""
         if side == "buy":
             if self.held_ticks:
                 self.held_ticks -= self.released_by(min(self.owed, quantity), 0)

@@ -9,26 +9,31 @@ from typing import Any
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
+from uproot_nb.market.orderbook.amounts import Price, exact
 from uproot_nb.market.orderbook.clearing import find_clearing
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
+    check_at_once,
     check_cash,
     check_improvement,
     check_loss,
     check_orders,
     check_owed,
     check_priced,
+    check_proceeds,
     check_purchase,
     check_quantity,
     check_short_sale,
     check_side,
+    check_terms,
     check_units,
 )
 from uproot_nb.market.orderbook.orders import OTHER, Kind, Order, Side
 from uproot_nb.market.orderbook.outcomes import LevelChange, OrderEvent, Outcome, Reason, Trade
-from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.prices import PriceGrid
+from uproot_nb.market.orderbook.rules import Rules, Terms
+from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
 
@@ -55,7 +60,7 @@ class Book:
                 "no_loss=True needs the traders' values and costs.",
                 "Write Book(rules, value_of=values.value_of), or a function (player, side, unit).",
             )
-        self.grid = PriceGrid(self.rules.tick, self.rules.max_price)
+        self.grid = PriceGrid(self.rules.tick, self.rules.highest, self.rules.lowest)
         self.seq = 0
         """The number of the last event."""
         self.accounts: dict[str, Account] = {}
@@ -65,6 +70,9 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._trade_ticks = trade_ticks_of(self.rules)
+        self.charges = self.rules.charges(self.grid)
+        """Taxes and fees per unit; None if there are none."""
         self._margin = -self.grid.affordable(-self.rules.margin)
 
     # State
@@ -147,22 +155,36 @@ class Book:
         account.endowed = not credit
         account.held_ticks = self.grid.affordable(held)
 
-    def limit(self, player: str, side: Side, price: Price, quantity: int = 1) -> Outcome:
+    def limit(
+        self, player: str, side: Side, price: Price, quantity: int = 1,
+        terms: Terms | None = None,
+    ) -> Outcome:  # fmt: skip
         """Buy or sell at *price* or better; the rest stands in the book.
 
         In a call market (`Rules(call=True)`) nothing is traded before `clear`.
 
+        Args:
+            terms: "ioc" (immediate or cancel): the rest is cancelled. "fok" (fill or kill): the
+                order trades in full at once, or is refused.
+
         Raises:
-            OrderRefused: the rules do not allow it.
+            OrderRefused: the rules do not allow it, or an order that does not stand finds nothing.
         """
+        if terms is not None:
+            check_terms(terms, self.rules)
         check_side(side)
         ticks = self.grid.ticks(price)
         check_quantity(quantity, self.rules)
         key = ticks if side == "sell" else -ticks
         account = self.account(player)
         found = self._match(player, side, key, quantity)
-        self._check(account, side, key, quantity, found)
-        return self._submit(account, side, key, quantity, found, [])
+        needed = quantity
+        if terms is not None:
+            check_at_once(terms, quantity, found.quantity)
+            needed = found.quantity
+        old = None if self.rules.lapse is None else self._lapsing(account, side)
+        self._check(account, side, key, needed, found, old)
+        return self._submit(account, side, key, quantity, found, [], terms)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -179,7 +201,7 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found)
+        self._check(account, side, None, quantity, found, self._lapsing(account, side))
         return self._submit(account, side, None, quantity, found, [])
 
     def cancel(self, player: str, order: int) -> Outcome:
@@ -228,27 +250,36 @@ class Book:
         before, events = self.seq, list[OrderEvent]()
         change = self._withdraw(old, old.remaining, "replaced", events)
         made = self._submit(account, side, key, wanted, found, events)
-        if old.key != key:
-            made.changes.insert(0, change)
-        return Outcome(
-            before, self.seq, made.order, made.resting, events, made.trades, made.changes
-        )
+        changes = made.changes if old.key == key else _latest([change, *made.changes])
+        return Outcome(before, self.seq, made.order, made.resting, events, made.trades, changes)
 
-    def clear(self) -> Outcome:
+    def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
 
         Clearing again changes nothing. Of the two orders of a trade, the earlier is the maker's,
         the later the taker's.
 
+        Args:
+            lot: any number, drawn outside the book, from which the order of rationed orders
+                follows with `rationing="random"`. The same lot gives the same order.
+
         Raises:
-            BadMarket: this is not a call market.
+            BadMarket: this is not a call market, or has to draw and got no lot.
         """
         if not self.rules.call:
             raise BadMarket(
                 "Only a call market is cleared; here orders trade as they come.",
                 "Write Rules(call=True).",
             )
-        found = find_clearing(self.ladders["buy"], self.ladders["sell"], self.rules.k)
+        rationing = self.rules.rationing
+        if rationing == "random" and type(lot) is not int:
+            raise BadMarket(
+                "Random rationing needs a lot, for the book draws nothing itself.",
+                "Write book.clear(lot=random.getrandbits(53)).",
+            )
+        found = find_clearing(
+            self.ladders["buy"], self.ladders["sell"], self.rules.k, rationing, lot
+        )
         before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
         last: dict[tuple[Side, int], LevelChange] = {}
         for bid, ask, quantity in found.pairs:
@@ -273,10 +304,20 @@ class Book:
         best = ladder.best
         if best is None or (key is not None and best.key + key > 0):
             return NOTHING
-        found = match(ladder, player, key, quantity)
+        cost = self._trade_ticks if self.charges is None else self._cost
+        found = match(ladder, player, key, quantity, cost)
         if found.own and self.rules.self_trade == "refuse":
             raise OrderRefused("self_trade", refusals.SELF_TRADE)
         return found
+
+    def _cost(self, maker: int, taker: int | None) -> int:
+        """Return what a unit costs who takes it, with taxes and fees, in ticks."""
+        ticks = maker if self._trade_ticks is None else self._trade_ticks(maker, taker)
+        return ticks + self._due(ticks)
+
+    def _due(self, ticks: int) -> int:
+        """Return what a buyer pays beside a price; a subsidy pays no more than that in advance."""
+        return 0 if self.charges is None else max(-ticks, self.charges.total("buy", ticks) - ticks)
 
     def _match_own(self, player: str, side: Side, key: int | None) -> Match:
         """Return the player's own orders that would cross this one in a call market."""
@@ -286,6 +327,12 @@ class Book:
             raise OrderRefused("self_trade", refusals.SELF_TRADE)
         own.sort(key=lambda order: order.key)
         return Match(own=own) if own else NOTHING
+
+    def _lapsing(self, account: Account, side: Side) -> Order | None:
+        """Return the trader's own quote that lapses when a new one of that side comes."""
+        if self.rules.lapse != "shout":
+            return None
+        return next((order for order in account.orders.values() if order.side == side), None)
 
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
@@ -305,14 +352,25 @@ class Book:
                 check_orders(account, side, rules)
             if key is None:
                 quantity = found.quantity
-            cost = found.ticks - (key * resting if key is not None else 0)
+            cost = found.ticks
+            if key is not None and side == "buy":
+                cost += (self._due(-key) - key) * resting
             self._check_means(account, side, quantity, cost)
+            worst = abs(key if key is not None else found.worst)
+            if self.charges is not None:
+                check_proceeds(side, worst, self.charges)
             if rules.no_loss and self._value_of is not None:
-                worst = self.grid.price(abs(key if key is not None else found.worst))
-                check_loss(account, side, quantity, worst, self._value_of, old)
+                price = self.grid.price(worst)
+                net = None if self.charges is None else self._with_charges
+                check_loss(account, side, quantity, price, self._value_of, old, net)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)
+
+    def _with_charges(self, side: Side, price: Price) -> Price:
+        """Return what a unit at a price costs a buyer or brings a seller."""
+        assert self.charges is not None
+        return self.grid.price(self.charges.total(side, self.grid.affordable(price)))
 
     def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         """Check that a trader has the cash or the units, and may owe what is missing."""
@@ -344,14 +402,14 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        events: list[OrderEvent],
+        events: list[OrderEvent], terms: Terms | None = None,
     ) -> Outcome:  # fmt: skip
         """Fill an order with its matches; the rest stands or is cancelled."""
         number, player, before = self.next_order, account.player, self.seq
         self.next_order = number + 1
         # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
-        kind: Kind = "market" if key is None else "limit"
+        kind: Kind = "market" if key is None else terms or "limit"
         price = None if key is None else self.grid.price(abs(key))
         self.seq += 1
         events.append(
@@ -365,8 +423,9 @@ class Book:
             order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
-        if rest and key is not None and price is not None:
-            order = Order(number, player, side, key, price, quantity, rest)
+        if rest and kind == "limit" and key is not None and price is not None:
+            due = self._due(-key) if side == "buy" else 0
+            order = Order(number, player, side, key, price, quantity, rest, due)
             changes.append(self.stand(order))
         elif rest:
             self.seq += 1
@@ -376,7 +435,23 @@ class Book:
                 )
             )
             rest = 0
+        if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
+            rest = 0
         return Outcome(before, self.seq, number, rest, events, trades, changes)
+
+    def _lapse(
+        self, number: int, trades: list[Trade], events: list[OrderEvent],
+        changes: list[LevelChange],
+    ) -> bool:  # fmt: skip
+        """Cancel the orders that lapse, and return whether the new order is among them."""
+        with_new = self.rules.lapse == "trade"
+        if with_new and not trades:
+            return False
+        for order in list(self.orders.values()):
+            if with_new or order.number != number:
+                changes.append(self._withdraw(order, order.remaining, "lapsed", events))
+        changes[:] = _latest(changes)
+        return with_new
 
     def stand(self, order: Order) -> LevelChange:
         """Add an order that crosses no other, without any check."""
@@ -407,10 +482,11 @@ class Book:
         change = self._take(maker, quantity)
         order.remaining -= quantity
         ticks = maker.ticks
-        self.accounts[maker.player].trade(maker.side, ticks, quantity)
-        account.trade(side, ticks, quantity)
-        events.append(_fill(seq - 1, maker, "limit", price, quantity, number))
-        events.append(_fill(seq, order, kind, price, quantity, number))
+        if self._trade_ticks is not None and kind != "market":
+            ticks = self._trade_ticks(ticks, order.ticks)
+            price = self.grid.price(ticks)
+        events.append(self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False))
+        events.append(self._fill(seq, order, kind, ticks, price, quantity, number, True))
         buyer, seller = (order, maker) if side == "buy" else (maker, order)
         trades.append(
             Trade(
@@ -430,13 +506,33 @@ class Book:
         maker, taker = (bid, ask) if bid.number < ask.number else (ask, bid)
         for at, order in ((seq - 1, maker), (seq, taker)):
             last[order.side, order.key] = self._take(order, quantity)
-            self.accounts[order.player].trade(order.side, ticks, quantity)
-            events.append(_fill(at, order, "limit", price, quantity, number))
+            takes = at == seq
+            events.append(self._fill(at, order, "limit", ticks, price, quantity, number, takes))
         trades.append(
             Trade(
                 number, seq, price, quantity, bid.player, ask.player, maker.player, taker.player,
                 maker.number, taker.number, taker.side,
             )
+        )  # fmt: skip
+
+    def _fill(
+        self, seq: int, order: Order, kind: Kind, ticks: int, price: Price, quantity: int,
+        trade: int, takes: bool,
+    ) -> OrderEvent:  # fmt: skip
+        """Book one side of a trade, whose price is so many ticks, and return its event."""
+        account, side, left = self.accounts[order.player], order.side, order.remaining
+        tax = fee = None
+        if self.charges is None:
+            account.trade(side, ticks, quantity)
+        else:
+            each, fees = self.charges.tax(side, ticks), self.charges.fee(takes)
+            due = each + fees
+            account.trade(side, ticks + due if side == "buy" else ticks - due, quantity)
+            account.charged += due * quantity
+            tax, fee = self.grid.price(each * quantity), self.grid.price(fees * quantity)
+        return OrderEvent(
+            seq, "partial_fill" if left else "fill", order.number, order.player, side, kind,
+            price, quantity, left, None, trade, tax, fee,
         )  # fmt: skip
 
     def _withdraw(
@@ -470,11 +566,6 @@ class Book:
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
 
-def _fill(
-    seq: int, order: Order, kind: Kind, price: Price, quantity: int, trade: int
-) -> OrderEvent:
-    left = order.remaining
-    return OrderEvent(
-        seq, "partial_fill" if left else "fill", order.number, order.player, order.side, kind,
-        price, quantity, left, None, trade,
-    )  # fmt: skip
+def _latest(changes: list[LevelChange]) -> list[LevelChange]:
+    """Return the last change of each price."""
+    return list({(change.side, change.price): change for change in changes}.values())

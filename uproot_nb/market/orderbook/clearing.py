@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from random import Random
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order
-from uproot_nb.market.orderbook.prices import Price
 
 __all__ = ["Clearing", "find_clearing"]
 
@@ -23,7 +24,9 @@ class Clearing:
     """The price of all trades, in ticks; None if nothing is traded."""
 
 
-def find_clearing(bids: Ladder, asks: Ladder, k: Price) -> Clearing:
+def find_clearing(
+    bids: Ladder, asks: Ladder, k: Price, rationing: str = "time", lot: int | None = None
+) -> Clearing:
     """Return the trades that clear a market of limit orders at one price.
 
     The largest possible quantity is traded: the best bids, by price and then by time, meet the best
@@ -35,29 +38,85 @@ def find_clearing(bids: Ladder, asks: Ladder, k: Price) -> Clearing:
     information", Econometrica 62; k = 1 is the buyer's bid double auction of Satterthwaite and
     Williams 1989, REStud 56).
 
-    No order trades beyond its limit. Bids above the price and asks below it are filled in full;
-    orders at the price may be rationed, later ones first.
+    No order trades beyond its limit. Bids above the price and asks below it are filled in full. If
+    the worst price at which a side trades has more units than trade, its orders are rationed: by
+    time, later ones first; by a draw of their order, which follows from *lot*; or pro rata.
     """
-    found = Clearing()
+    found, quantity = Clearing(), 0
     buying, selling = _queue(bids), _queue(asks)
     bid, ask = next(buying, None), next(selling, None)
     wanted, offered = _left(bid), _left(ask)
+    last_bid, last_ask = bid, ask
     while bid is not None and ask is not None and bid.ticks >= ask.ticks:
-        quantity = min(wanted, offered)
-        found.pairs.append((bid, ask, quantity))
-        wanted, offered = wanted - quantity, offered - quantity
+        last_bid, last_ask, filled = bid, ask, min(wanted, offered)
+        wanted, offered, quantity = wanted - filled, offered - filled, quantity + filled
         if not wanted:
             bid = next(buying, None)
             wanted = _left(bid)
         if not offered:
             ask = next(selling, None)
             offered = _left(ask)
-    if found.pairs:
-        last_bid, last_ask, _ = found.pairs[-1]
+    if quantity and last_bid is not None and last_ask is not None:
         low = max(order.ticks for order in (last_ask, bid) if order is not None)
         high = min(order.ticks for order in (last_bid, ask) if order is not None)
         found.ticks = low + int(Fraction(k) * (high - low))
+        sides = (list(_fills(side, quantity, rationing, lot)) for side in (bids, asks))
+        found.pairs.extend(_paired(*sides))
     return found
+
+
+def _fills(
+    ladder: Ladder, quantity: int, rationing: str, lot: int | None
+) -> Iterator[tuple[Order, int]]:
+    """Yield the orders of a side that trade, best first, and how many units of each."""
+    for level in ladder:
+        if not quantity:
+            return
+        orders = list(level.orders.values())
+        if level.quantity > quantity and rationing == "pro rata":
+            yield from _pro_rata(orders, quantity)
+            return
+        if level.quantity > quantity and rationing == "random":
+            Random(lot).shuffle(orders)
+        for order in orders:
+            filled = min(order.remaining, quantity)
+            if filled:
+                yield order, filled
+            quantity -= filled
+
+
+def _pro_rata(orders: list[Order], quantity: int) -> Iterator[tuple[Order, int]]:
+    """Yield orders with shares of a quantity in proportion to what is left of each.
+
+    Shares are rounded down; units that are left over go to the largest remainders, older first.
+    """
+    total = sum(order.remaining for order in orders)
+    shares = [divmod(quantity * order.remaining, total) for order in orders]
+    over = quantity - sum(share for share, _ in shares)
+    # Sorting is stable: of equal remainders the older order comes first.
+    first = sorted(range(len(orders)), key=lambda place: -shares[place][1])[:over]
+    for place, (share, _) in enumerate(shares):
+        filled = share + (place in first)
+        if filled:
+            yield orders[place], filled
+
+
+def _paired(
+    bids: list[tuple[Order, int]], asks: list[tuple[Order, int]]
+) -> Iterator[tuple[Order, Order, int]]:
+    """Yield who trades with whom, and how many units: the first of both sides, and so on."""
+    buying, selling = iter(bids), iter(asks)
+    wanted = offered = 0
+    while True:
+        if not wanted:
+            bid, wanted = next(buying, (None, 0))
+        if not offered:
+            ask, offered = next(selling, (None, 0))
+        if bid is None or ask is None:
+            return
+        filled = min(wanted, offered)
+        yield bid, ask, filled
+        wanted, offered = wanted - filled, offered - filled
 
 
 def _queue(ladder: Ladder) -> Iterator[Order]:

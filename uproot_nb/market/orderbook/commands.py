@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.rules import Terms
 
 __all__ = [
     "Cancel", "CancelAll", "Clear", "Command", "Endow", "LimitOrder", "MarketOrder", "Replace",
@@ -38,6 +39,7 @@ class LimitOrder(_Command, frozen=True, tag="limit"):
     side: Side
     price: Price
     quantity: int = 1
+    terms: Terms | None = None
 
 
 class MarketOrder(_Command, frozen=True, tag="market"):
@@ -73,6 +75,8 @@ class Replace(_Command, frozen=True):
 class Clear(_Command, frozen=True):
     """See `Book.clear`."""
 
+    lot: int | None = None
+
 
 Command = Endow | LimitOrder | MarketOrder | Cancel | CancelAll | Replace | Clear
 
@@ -87,8 +91,8 @@ def execute(book: Book, command: Command) -> Outcome | None:
         case Endow(player, cash, units, credit, held):
             book.endow(player, cash, units, bool(credit), held or 0)
             return None
-        case LimitOrder(player, side, price, quantity):
-            return book.limit(player, side, price, quantity)
+        case LimitOrder(player, side, price, quantity, terms):
+            return book.limit(player, side, price, quantity, terms)
         case MarketOrder(player, side, quantity):
             return book.market(player, side, quantity)
         case Cancel(player, order):
@@ -97,8 +101,8 @@ def execute(book: Book, command: Command) -> Outcome | None:
             return book.cancel_all(someone)
         case Replace(player, order, new_price, new_quantity):
             return book.replace(player, order, new_price, new_quantity)
-        case Clear():
-            return book.clear()
+        case Clear(lot):
+            return book.clear(lot)
 
 
 def plain_command(command: Command) -> dict[str, Any]:

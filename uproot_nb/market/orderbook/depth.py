@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any
 
 from uproot_nb.errors import BadMarket
+from uproot_nb.market.orderbook.amounts import Price, plain
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import LevelChange, Outcome
-from uproot_nb.market.orderbook.prices import Price, plain
 
 __all__ = ["Depth", "plain_changes"]
 

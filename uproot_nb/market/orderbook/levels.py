@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from sortedcontainers import SortedDict
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Order
-from uproot_nb.market.orderbook.prices import Price
 
 __all__ = ["Ladder", "Level"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from uproot_nb.market.orderbook.levels import Ladder
@@ -19,7 +20,7 @@ class Match:
     """The trader's own orders that it would meet first."""
     quantity: int = 0
     ticks: int = 0
-    """The cost of all fills."""
+    """The cost of all fills, with taxes and fees."""
     worst: int = 0
     """The price of the last fill, in ticks."""
 
@@ -27,13 +28,17 @@ class Match:
 NOTHING = Match()
 
 
-def match(ladder: Ladder, player: str, key: int | None, quantity: int) -> Match:
+def match(
+    ladder: Ladder, player: str, key: int | None, quantity: int,
+    cost: Callable[[int, int | None], int] | None = None,
+) -> Match:  # fmt: skip
     """Return the orders on the other side that an order of *player* would meet.
 
     A limit order's *key* is its rank on its own side; it meets the levels whose key is at most
-    the negative of that.
+    the negative of that. *cost* is what a unit costs in a trade with a maker's price; by default it
+    is that price.
     """
-    found = Match()
+    found, limit = Match(), None if key is None else abs(key)
     for level in ladder:
         if key is not None and level.key + key > 0:
             break
@@ -45,7 +50,8 @@ def match(ladder: Ladder, player: str, key: int | None, quantity: int) -> Match:
             found.fills.append((order, filled))
             found.quantity += filled
             found.worst = abs(order.key)
-            found.ticks += filled * found.worst
+            ticks = found.worst if cost is None else cost(found.worst, limit)
+            found.ticks += filled * ticks
             if found.quantity == quantity:
                 return found
     return found

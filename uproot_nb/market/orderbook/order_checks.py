@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.charges import UnitCharges
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order, Side
-from uproot_nb.market.orderbook.prices import Price
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import Rules, Terms
 
 __all__ = [
-    "check_cash", "check_improvement", "check_loss", "check_orders", "check_owed", "check_priced",
-    "check_purchase", "check_quantity", "check_short_sale", "check_side", "check_units",
+    "check_at_once", "check_terms", "check_cash", "check_improvement", "check_loss", "check_orders",
+    "check_owed", "check_priced", "check_proceeds", "check_purchase", "check_quantity",
+    "check_short_sale", "check_side", "check_units",
 ]  # fmt: skip
 
 
@@ -36,6 +39,20 @@ def check_quantity(quantity: Any, rules: Rules) -> None:
         raise OrderRefused("no_quantity", refusals.NO_QUANTITY)
     if quantity > rules.max_quantity:
         raise OrderRefused("too_many", refusals.TOO_MANY, quantity=rules.max_quantity)
+
+
+def check_terms(terms: Any, rules: Rules) -> None:
+    """Refuse terms that the rules do not have."""
+    if terms is not None and terms not in rules.terms:
+        raise OrderRefused("no_terms", refusals.NO_TERMS)
+
+
+def check_at_once(terms: Terms, quantity: int, found: int) -> None:
+    """Refuse an order that would trade nothing at once, or not all where it has to."""
+    if not found:
+        raise OrderRefused("gone", refusals.GONE)
+    if terms == "fok" and found < quantity:
+        raise OrderRefused("not_all", refusals.NOT_ALL)
 
 
 def check_improvement(side: Side, key: int, ladder: Ladder, old: Order | None = None) -> None:
@@ -100,19 +117,28 @@ def check_units(account: Account, quantity: int) -> None:
         raise OrderRefused("no_units", refusals.NO_UNITS)
 
 
+def check_proceeds(side: Side, ticks: int, charges: UnitCharges) -> None:
+    """Refuse to sell at a price that is less than taxes and fees."""
+    if side == "sell" and charges.total(side, ticks) < 0:
+        raise OrderRefused("no_proceeds", refusals.NO_PROCEEDS)
+
+
 def check_loss(
     account: Account, side: Side, quantity: int, price: Price, value_of: UnitValue,
-    old: Order | None = None,
+    old: Order | None = None, net: Callable[[Side, Price], Price] | None = None,
 ) -> None:  # fmt: skip
     """Refuse a price at which a unit could be traded at a loss, as if *old* were cancelled.
 
     A trader's best-priced orders are filled first. So of all the units that the trader bids for or
     offers, standing or new, the best price goes with the next unit, the second best with the one
     after that, and so on. If each price is no loss there, none ever becomes one: whatever is filled
-    or cancelled later, a price moves only to a unit that came with a better price before.
+    or cancelled later, a price moves only to a unit that came with a better price before. *net* is
+    what a unit at a price costs a buyer or brings a seller, if that is not the price.
     """
     standing = [o for o in account.orders.values() if o.side == side and o is not old]
     offered = [(o.price, o.remaining) for o in standing] + [(price, quantity)]
+    if net is not None:
+        offered = [(net(side, one), count) for one, count in offered]
     offered.sort(key=lambda pair: pair[0], reverse=side == "buy")
     unit = account.bought if side == "buy" else account.sold
     if value_of(account.player, side, unit + sum(count for _, count in offered)) is None:
@@ -124,4 +150,6 @@ def check_loss(
             value = value_of(account.player, side, unit)
             if value is not None and (one > value if side == "buy" else one < value):
                 words = refusals.LOSS_BID if side == "buy" else refusals.LOSS_ASK
+                if net is not None:
+                    words = refusals.LOSS_BID_NET if side == "buy" else refusals.LOSS_ASK_NET
                 raise OrderRefused("loss", words, value=value)

@@ -6,12 +6,12 @@ from typing import Literal
 
 import msgspec
 
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 
 __all__ = ["OTHER", "Kind", "Order", "Side"]
 
 Side = Literal["buy", "sell"]
-Kind = Literal["limit", "market"]
+Kind = Literal["limit", "market", "ioc", "fok"]
 
 OTHER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
@@ -27,6 +27,8 @@ class Order(msgspec.Struct, gc=False):
     price: Price
     quantity: int
     remaining: int
+    due: int = 0
+    """What a unit of a bid costs besides its price, in ticks: taxes and fees."""
 
     @property
     def ticks(self) -> int:

@@ -6,12 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Kind, Side
-from uproot_nb.market.orderbook.prices import Price
 
 __all__ = ["LevelChange", "OrderEvent", "Outcome", "Reason", "Trade"]
 
-Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled"]
+Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled", "lapsed"]
 """Why a quantity was cancelled."""
 
 
@@ -36,10 +36,14 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """Units of the order left after this event."""
     reason: Reason | None = None
     trade: int | None = None
+    tax: Price | None = None
+    """What the player paid in taxes in a fill (a subsidy if negative), for all its units; None
+    where the rules have neither taxes nor fees."""
+    fee: Price | None = None
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """Units changed hands at the maker's price, or at that of a call.
+    """Units changed hands, at the maker's price unless the rules (or a call) say another.
 
     `seq` is that of the taker's fill. In a call the later of the two orders is the taker's.
     """

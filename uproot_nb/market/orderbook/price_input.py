@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from uproot_nb.experiment.numbers import NotANumber, read_number
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 
 __all__ = ["entered_price", "entered_quantity"]
 

@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
+from uproot_nb.market.orderbook.amounts import EXACT, Price, exact
 
-__all__ = ["Price", "PriceGrid", "exact", "from_plain", "plain", "total"]
-
-Price = int | Decimal
-"""Money is a whole number or a Decimal, never a float."""
-
-_EXACT = Context(prec=60, traps=[])
-"""An author's own decimal context must not move a price."""
-
-
-def exact(amount: Any) -> Price | None:
-    """Return *amount* as an int or a finite Decimal; None if it is neither."""
-    if type(amount) is int:
-        return amount
-    if isinstance(amount, Decimal):
-        return amount if amount.is_finite() else None
-    if isinstance(amount, bool) or not hasattr(amount, "__index__"):
-        return None
-    return operator.index(amount)
-
-
-def plain(price: Price | None) -> int | str | None:
-    """Return money as JSON has it: a Decimal is a text."""
-    return str(price) if isinstance(price, Decimal) else price
-
-
-def from_plain(data: int | str) -> Price:
-    """Return the money that `plain` wrote."""
-    return Decimal(data) if isinstance(data, str) else data
-
-
-def total(amounts: Iterable[Price]) -> Price:
-    """Return the exact sum of amounts of money."""
-    found: Price = 0
-    for one in amounts:
-        whole = isinstance(found, int) and isinstance(one, int)
-        found = found + one if whole else _EXACT.add(Decimal(found), Decimal(one))
-    return found
+__all__ = ["PriceGrid"]
 
 
 class PriceGrid:
-    """The multiples of the tick up to the greatest price.
+    """The multiples of the tick from the lowest to the greatest price.
 
     grid = PriceGrid(Decimal("0.05"), Decimal("200"))
     grid.ticks(Decimal("1.15"))     # 23
     grid.price(23)                  # Decimal("1.15")
     """
 
-    __slots__ = ("_whole", "highest", "tick")
+    __slots__ = ("_whole", "highest", "lowest", "tick")
 
-    def __init__(self, tick: Price, highest: Price) -> None:
+    def __init__(self, tick: Price, highest: Price, lowest: Price = 0) -> None:
         for name, amount in (("tick", tick), ("max_price", highest)):
             made = exact(amount)
             if made is None or made <= 0:
@@ -67,7 +30,7 @@ class PriceGrid:
                     f"{name}={amount!r} is not a positive amount of money.",
                     f'Write a whole number or a Decimal, as {name}=Decimal("0.01").',
                 )
-        self.tick, self.highest = tick, highest
+        self.tick, self.highest, self.lowest = tick, highest, lowest
         self._whole = type(tick) is int
 
     def ticks(self, price: Any) -> int:
@@ -83,11 +46,13 @@ class PriceGrid:
             raise OrderRefused("not_positive", refusals.NOT_POSITIVE)
         if made > self.highest:
             raise OrderRefused("too_high", refusals.TOO_HIGH, highest=self.highest)
+        if made < self.lowest:
+            raise OrderRefused("too_low", refusals.TOO_LOW, lowest=self.lowest)
         if self._whole and type(made) is int:
             count, rest = divmod(made, self.tick)
             on_grid = rest == 0
         else:
-            count = int(_EXACT.divide_int(Decimal(made), Decimal(self.tick)))
+            count = int(EXACT.divide_int(Decimal(made), Decimal(self.tick)))
             on_grid = self.price(count) == made
         if not on_grid:
             raise OrderRefused("off_tick", refusals.OFF_TICK, tick=self.tick)
@@ -97,13 +62,13 @@ class PriceGrid:
         """Return a number of ticks as money: an int if the tick is an int, else a Decimal."""
         if self._whole:
             return ticks * self.tick
-        return _EXACT.multiply(Decimal(ticks), Decimal(self.tick))
+        return EXACT.multiply(Decimal(ticks), Decimal(self.tick))
 
     def affordable(self, cash: Price) -> int:
         """Return how many ticks *cash* pays for; negative for a debt."""
         if self._whole and isinstance(cash, int):
             return int(cash // self.tick)
-        count = int(_EXACT.divide_int(Decimal(cash), Decimal(self.tick)))
+        count = int(EXACT.divide_int(Decimal(cash), Decimal(self.tick)))
         return count - 1 if self.price(count) > cash else count
 
     def sum(self, cash: Price, ticks: int) -> Price:
@@ -111,4 +76,4 @@ class PriceGrid:
         earned = self.price(ticks)
         if isinstance(cash, int) and isinstance(earned, int):
             return cash + earned
-        return _EXACT.add(Decimal(cash), Decimal(earned))
+        return EXACT.add(Decimal(cash), Decimal(earned))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 __all__ = [
-    "CANNOT_BUY", "CANNOT_SELL", "CLOSED", "GONE", "LOSS_BID", "LOSS_ASK", "NEEDS_PRICE",
-    "NOBODY_BUYS", "NOBODY_SELLS", "NOT_POSITIVE", "NOT_YOURS", "NO_BETTER_ASK", "NO_BETTER_BID",
-    "NO_CASH", "NO_CHANGE", "NO_MORE_UNITS", "NO_ORDER", "NO_PRICE", "NO_QUANTITY", "NO_SIDE",
-    "NO_TAKING", "NO_UNITS", "NO_UNIT_TO_BUY", "NO_UNIT_TO_SELL", "OFF_TICK", "REFUSAL_TEXTS",
-    "SELF_TRADE", "TOO_HIGH", "TOO_MANY", "TOO_MANY_ORDERS",
+    "CANNOT_BUY", "CANNOT_SELL", "CLOSED", "GONE", "LOSS_ASK", "LOSS_ASK_NET", "LOSS_BID",
+    "LOSS_BID_NET", "NEEDS_PRICE", "NOBODY_BUYS", "NOBODY_SELLS", "NOT_POSITIVE", "NOT_YOURS",
+    "NO_BETTER_ASK", "NO_BETTER_BID", "NO_CASH", "NO_CHANGE", "NO_MORE_UNITS", "NO_ORDER",
+    "NO_PRICE", "NO_PROCEEDS", "NO_QUANTITY", "NO_SIDE", "NOT_ALL", "NO_TAKING", "NO_TERMS",
+    "NO_UNITS", "NO_UNIT_TO_BUY", "NO_UNIT_TO_SELL", "OFF_TICK", "REFUSAL_TEXTS", "SELF_TRADE",
+    "TOO_HIGH", "TOO_LOW", "TOO_MANY", "TOO_MANY_ORDERS",
 ]  # fmt: skip
 
 NO_PRICE = "A price must be a plain number."
 NOT_POSITIVE = "A price must be above zero."
 TOO_HIGH = "A price must not be above {highest}."
+TOO_LOW = "A price must not be below {lowest}."
 OFF_TICK = "A price must be a multiple of {tick}."
 NO_SIDE = "An order must be to buy or to sell."
 NEEDS_PRICE = "Please enter a price: all orders trade at a single price."
@@ -28,6 +30,9 @@ NO_UNIT_TO_BUY = "You have no further unit to buy."
 NO_UNIT_TO_SELL = "You have no further unit to sell."
 LOSS_BID = "Your bid is above your value of {value}."
 LOSS_ASK = "Your ask is below your cost of {value}."
+LOSS_BID_NET = "Your bid with taxes and fees is above your value of {value}."
+LOSS_ASK_NET = "Your ask less taxes and fees is below your cost of {value}."
+NO_PROCEEDS = "Taxes and fees would be more than you receive."
 NOBODY_SELLS = "Nobody else is selling at the moment."
 NOBODY_BUYS = "Nobody else is buying at the moment."
 NO_ORDER = "This order is no longer in the market."
@@ -35,15 +40,18 @@ NOT_YOURS = "This order belongs to somebody else."
 SELF_TRADE = "You would trade with yourself."
 NO_CHANGE = "Your order already says that."
 NO_TAKING = "Trading takes place once all orders are in."
+NOT_ALL = "So many units are not available at this price."
+NO_TERMS = "Orders of this kind are not allowed here."
 GONE = "That offer is no longer available."
 CLOSED = "The market is closed."
 CANNOT_BUY = "You cannot buy here."
 CANNOT_SELL = "You cannot sell here."
 
 REFUSAL_TEXTS = (
-    NO_PRICE, NOT_POSITIVE, TOO_HIGH, OFF_TICK, NO_SIDE, NEEDS_PRICE, NO_QUANTITY, TOO_MANY,
-    NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
-    NO_UNIT_TO_BUY, NO_UNIT_TO_SELL, LOSS_BID, LOSS_ASK, NOBODY_SELLS, NOBODY_BUYS, NO_ORDER,
-    NOT_YOURS, SELF_TRADE, NO_CHANGE, NO_TAKING, GONE, CLOSED, CANNOT_BUY, CANNOT_SELL,
+    NO_PRICE, NOT_POSITIVE, TOO_HIGH, TOO_LOW, OFF_TICK, NO_SIDE, NEEDS_PRICE, NO_QUANTITY,
+    TOO_MANY, NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
+    NO_UNIT_TO_BUY, NO_UNIT_TO_SELL, LOSS_BID, LOSS_ASK, LOSS_BID_NET, LOSS_ASK_NET, NO_PROCEEDS,
+    NOBODY_SELLS, NOBODY_BUYS, NO_ORDER, NOT_YOURS, SELF_TRADE, NO_CHANGE, NO_TAKING, NOT_ALL,
+    NO_TERMS, GONE, CLOSED, CANNOT_BUY, CANNOT_SELL,
 )  # fmt: skip
 """All of them, each once; the shipped languages translate exactly these."""

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from uproot_nb.errors import BadMarket
-from uproot_nb.market.orderbook.prices import Price, PriceGrid, exact, from_plain, plain
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.charges import Fees, Tax, UnitCharges
+from uproot_nb.market.orderbook.constraints import Constraints
+from uproot_nb.market.orderbook.prices import PriceGrid
 
-__all__ = ["NO_LIMIT", "Rules", "SelfTrade"]
+__all__ = ["NO_LIMIT", "Lapse", "Rationing", "Rules", "SelfTrade", "Terms", "Timing", "TradePrice"]
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
+Lapse = Literal["trade", "shout"]
+TradePrice = Literal["maker", "taker", "middle", "k"]
+Rationing = Literal["time", "random", "pro rata"]
+Terms = Literal["ioc", "fok"]
+"""Orders that do not stand: immediate or cancel (what is not filled at once is cancelled), and fill
+or kill (all of it at once, or nothing)."""
+Timing = Literal["uniform", "surplus", "turns", "answers", "steps"]
 
 HIGHEST_PRICE = 10**12
 """Browsers count exactly up to 2 ** 53, and sums of money must stay below that."""
@@ -19,7 +29,18 @@ HIGHEST_PRICE = 10**12
 NO_LIMIT = 1_000_000
 """The highest price where an author names none: far above what anything is worth."""
 
-_MONEY = ("tick", "max_price", "k", "margin")
+_MONEY = ("tick", "max_price", "k", "margin", "floor", "ceiling")
+
+_CHARGES: dict[str, type[Tax | Fees]] = {"buyer_tax": Tax, "seller_tax": Tax, "fees": Fees}
+
+_NO_TAX, _NO_FEES = Tax(), Fees()
+
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "self_trade": get_args(SelfTrade), "lapse": (None, *get_args(Lapse)),
+    "trade_price": get_args(TradePrice), "timing": get_args(Timing),
+    "rationing": get_args(Rationing),
+}  # fmt: skip
+"""The values of the rules that are words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,32 @@ class Rules:
         call: Orders are collected, and traded at one price when the market is cleared (a call
             market, or clearing house). A trader's own bid and ask then "meet" if they cross.
         k: Where in the interval of prices that clear a call market its price is, from 0 (the
-            lowest, best for buyers) to 1.
+            lowest, best for buyers) to 1; with `trade_price="k"`, where between ask and bid the
+            price of a trade is.
+        rationing: Whose orders trade in a call where the worst price of a side has more units than
+            trade: older ones ("time"), in an order that is drawn ("random"), or all in proportion
+            to their units ("pro rata").
+        floor, ceiling: The lowest and the highest price that the law allows (price controls: Isaac
+            and Plott 1981, AER 71; Smith and Williams 1981, AER 71); None for none.
+        terms: Orders that traders may send besides those that stand: "ioc" (immediate or cancel)
+            and "fok" (fill or kill).
+        lapse: Quotes that lapse: all orders after each trade ("trade": Gode and Sunder 1993), or
+            each as soon as the next order has come ("shout": only the last quote can be taken, as
+            in open outcry). None: orders stand until they are filled or cancelled.
+        trade_price: Whose price a trade takes: that of the order that stood ("maker"), of the order
+            that met it ("taker"), the middle of both, or (1 - k) * ask + k * bid ("k"); the last
+            two are rounded down to a whole tick. A market order has no price, and takes the
+            maker's.
+        timing: When robot traders act in a simulation. "uniform": in each step one is drawn, all
+            alike. "surplus": drawn in proportion to the surplus that it expects (Gjerstad and
+            Dickhaut 1998). "turns": one after the other, each round in an order that is drawn anew.
+            "answers": each shout is put to the other side at once, and one of those who would take
+            it, drawn, does (Cliff and Bruten 1997). "steps": all quote at the same time, then the
+            holders of the best quotes may accept each other's (Rust, Miller and Palmer 1994).
+            People, and robots among them, act when they want to.
+        buyer_tax, seller_tax: A tax on what each side trades, per unit or as a share of the price,
+            or a subsidy. Robots' limits are net of it, `no_loss` and budgets count it.
+        fees: What the exchange charges both sides, by who stood and who took.
     """
 
     tick: Price = 1
@@ -72,6 +118,16 @@ class Rules:
     purse: str | None = "purse"
     call: bool = False
     k: Price = Decimal("0.5")
+    rationing: Rationing = "time"
+    floor: Price | None = None
+    ceiling: Price | None = None
+    terms: tuple[Terms, ...] = ()
+    lapse: Lapse | None = None
+    trade_price: TradePrice = "maker"
+    timing: Timing = "uniform"
+    buyer_tax: Tax = _NO_TAX
+    seller_tax: Tax = _NO_TAX
+    fees: Fees = _NO_FEES
 
     def __post_init__(self) -> None:
         PriceGrid(self.tick, self.max_price)
@@ -80,12 +136,16 @@ class Rules:
                 f"max_price={self.max_price!r} is more than browsers can count exactly.",
                 f"Write max_price={HIGHEST_PRICE} or less.",
             )
-        if self.self_trade not in ("refuse", "cancel_oldest"):
-            raise BadMarket(
-                f"self_trade={self.self_trade!r} is not a rule.",
-                'Write "refuse" or "cancel_oldest".',
-            )
+        for name, words in _CHOICES.items():
+            if getattr(self, name) not in words:
+                known = " or ".join(repr(word) for word in words)
+                raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
+        if not set(self.terms) <= set(get_args(Terms)) or isinstance(self.terms, str):
+            raise BadMarket(f"terms={self.terms!r} are no terms.", 'Write terms=("ioc", "fok").')
+        self._check_controls()
+        self.charges(PriceGrid(self.tick, self.max_price))
         self._check_call()
+        self._check_timing()
         self._check_short_sales()
         counts = {"max_quantity": self.max_quantity}
         for name in ("max_orders", "max_short"):
@@ -96,6 +156,72 @@ class Rules:
                 raise BadMarket(
                     f"{name}={count!r} is not a number of units.", f"Write {name}=1 or more."
                 )
+
+    @property
+    def lowest(self) -> Price:
+        """The floor, 0 without one."""
+        return 0 if self.floor is None else self.floor
+
+    @property
+    def highest(self) -> Price:
+        """The highest price of an order: `max_price`, or a ceiling below it."""
+        return self.max_price if self.ceiling is None else min(self.max_price, self.ceiling)
+
+    @property
+    def constraints(self) -> Constraints:
+        """The price controls, taxes and fees, which move the equilibrium."""
+        buyer, seller, fees = self.buyer_tax, self.seller_tax, self.fees
+        return Constraints(
+            self.floor, self.ceiling, buyer.per_unit, buyer.rate, seller.per_unit, seller.rate,
+            fees.maker, fees.taker,
+        )  # fmt: skip
+
+    def charges(self, grid: PriceGrid) -> UnitCharges | None:
+        """Return the taxes and fees per unit on a grid of prices; None if there are none."""
+        for name, kind in _CHARGES.items():
+            if not isinstance(getattr(self, name), kind):
+                raise BadMarket(
+                    f"{name}={getattr(self, name)!r} is no {kind.__name__}.",
+                    f"Write {name}={kind.__name__}(5), from uproot_nb.market.",
+                )
+        made = UnitCharges(self.buyer_tax, self.seller_tax, self.fees, grid)
+        given = self.buyer_tax, self.seller_tax, self.fees
+        return made if given != (_NO_TAX, _NO_TAX, _NO_FEES) else None
+
+    def _check_controls(self) -> None:
+        grid = PriceGrid(self.tick, self.max_price)
+        for name in ("floor", "ceiling"):
+            price = getattr(self, name)
+            try:
+                if price is not None:
+                    grid.ticks(price)
+            except OrderRefused as refusal:
+                raise BadMarket(
+                    f"{name}={price!r} is not a price of this market: {refusal}",
+                    f"Write a multiple of the tick, {self.tick}, or None.",
+                ) from None
+        if self.lowest > self.highest:
+            raise BadMarket(
+                f"floor={self.floor!r} is above the highest price, {self.highest}.",
+                "Write a lower floor, or a higher ceiling.",
+            )
+
+    def _check_timing(self) -> None:
+        needs: dict[str, dict[str, Any]] = {
+            "answers": {"lapse": "shout"},
+            "steps": {"lapse": "trade", "improvement": True},
+        }
+        for name, value in needs.get(self.timing, {}).items():
+            if getattr(self, name) != value:
+                raise BadMarket(
+                    f"timing={self.timing!r} makes no sense with {name}={getattr(self, name)!r}.",
+                    f"Write Rules(timing={self.timing!r}, {name}={value!r}, …).",
+                )
+        if self.improvement and self.lapse == "shout":
+            raise BadMarket(
+                "Quotes that lapse after each shout leave nothing to be better than.",
+                'Write lapse="trade", or leave improvement=True out.',
+            )
 
     def _check_short_sales(self) -> None:
         if self.purse is not None and (not isinstance(self.purse, str) or not self.purse):
@@ -124,13 +250,37 @@ class Rules:
                 "In a call market orders may cross, so none has to be better than the best.",
                 "Write Rules(call=True) without improvement=True.",
             )
+        usual: dict[str, Any] = {
+            "lapse": None, "trade_price": "maker", "timing": "uniform", "terms": ()
+        }  # fmt: skip
+        for name, value in usual.items():
+            if self.call and getattr(self, name) != value:
+                raise BadMarket(
+                    "In a call market all orders stand until the call, which has one price for "
+                    f"all; {name}={getattr(self, name)!r} means nothing there.",
+                    f"Write Rules(call=True) without {name}; k moves the price.",
+                )
+
+        if not self.call and self.rationing != "time":
+            raise BadMarket(
+                "Only a call market rations; here orders at a price trade as they came.",
+                f"Write Rules(call=True, rationing={self.rationing!r}).",
+            )
 
     def plain(self) -> dict[str, Any]:
         """Return the rules as JSON has them; a Decimal is a text."""
-        return asdict(self) | {name: plain(getattr(self, name)) for name in _MONEY}
+        money = {name: plain(getattr(self, name)) for name in _MONEY}
+        charges = {name: getattr(self, name).plain() for name in _CHARGES}
+        return asdict(self) | money | charges | {"terms": list(self.terms)}
 
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Self:
         """Return the rules that `plain` wrote; rules unknown to an older version get defaults."""
-        money = {name: from_plain(data[name]) for name in _MONEY if name in data}
-        return cls(**{**data, **money})
+        money = {n: from_plain(data[n]) for n in _MONEY if data.get(n) is not None}
+        charges = {
+            name: kind(**{key: from_plain(value) for key, value in data[name].items()})
+            for name, kind in _CHARGES.items()
+            if name in data
+        }
+        terms = {"terms": tuple(data.get("terms", ()))}
+        return cls(**{**data, **money, **charges, **terms})

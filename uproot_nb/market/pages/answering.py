@@ -63,10 +63,11 @@ def _check_units(page: Any, player: Player, market: Market, asked: Command, sent
     if values is None or type(quantity) is not int:
         return
     account = market.book.account(player.name)
+    stands = market.rules.lapse != "shout"  # else a new order takes the place of the last
     if side == "buy":
-        schedules, done = values.values, account.bought + account.bid_units
+        schedules, done = values.values, account.bought + stands * account.bid_units
     else:
-        schedules, done = values.costs, account.sold + account.ask_units
+        schedules, done = values.costs, account.sold + stands * account.ask_units
     if done + quantity > len(schedules.get(player.name, ())):
         raise refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
 

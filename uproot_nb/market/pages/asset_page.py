@@ -9,7 +9,7 @@ from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Check
 from uproot_nb.market.analysis.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
 from uproot_nb.market.market import Market
-from uproot_nb.market.orderbook.prices import plain
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.pages.page_functions import page_function

@@ -10,8 +10,8 @@ from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check
 from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.prices import plain
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage, markets_of
 from uproot_nb.market.pages.page_functions import page_function

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.depth import plain_changes
 from uproot_nb.market.orderbook.orders import Order
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
-from uproot_nb.market.orderbook.prices import plain
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
@@ -83,8 +83,9 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
     rules = market.rules
     return {
         "market": market.name, "title": market.title, "period": market.period,
-        "tick": plain(rules.tick),
-        "max_price": plain(rules.max_price), "max_quantity": rules.max_quantity,
+        "tick": plain(rules.tick), "min_price": plain(rules.lowest),
+        "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
+        "charges": _charges(market), "terms": list(rules.terms),
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),
@@ -93,6 +94,14 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
     }  # fmt: skip
+
+
+def _charges(market: Market) -> dict[str, Any] | None:
+    """Return the taxes and fees, as the rules' plain data have them; None if there are none."""
+    if market.book.charges is None:
+        return None
+    rules = market.rules.plain()
+    return {name: rules[name] for name in ("buyer_tax", "seller_tax", "fees")}
 
 
 def _plain_trade(time: float, trade: Trade) -> list[Any]:

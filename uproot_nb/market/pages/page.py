@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from uproot_nb.errors import Refused
+from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.market.market import Market
@@ -87,6 +87,16 @@ class MarketPage(Page):
         "push_closed": ("player", "market"), "shown_number": ("market", "order"),
         "order_of": ("player", "market", "shown"),
     }  # fmt: skip
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.rules.timing != "uniform":
+            raise BadPage(
+                cls.__name__,
+                f"timing={cls.rules.timing!r} says when robots act in a simulation; on a page "
+                "everybody acts at any time.",
+                'Write rules = dataclasses.replace(…, timing="uniform").',
+            )
 
     # What authors may change
 
@@ -193,17 +203,19 @@ class MarketPage(Page):
     @live
     def send_order(
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
-        sent: Any = None, language: str = "en",
+        sent: Any = None, language: str = "en", terms: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Buy or sell at a price or better, or at the best available price if *price* is None.
 
-        *language*: the page's, for a price and quantity typed as text.
+        *language*: the page's, for a price and quantity typed as text. *terms*: "ioc" or "fok" for
+        an order that does not stand.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             return answer(page, player, found, MarketOrder(player.name, side, units), sent)
         limit = entered_price(price, found.rules.tick, language)
-        return answer(page, player, found, LimitOrder(player.name, side, limit, units), sent)
+        asked = LimitOrder(player.name, side, limit, units, terms)
+        return answer(page, player, found, asked, sent)
 
     @live
     def take_price(

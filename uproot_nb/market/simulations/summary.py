@@ -53,7 +53,7 @@ def finished_row(cell: int, tables: MarketTables) -> MarketRow:
     sums = [math.fsum(periods[name]) for name in _SUMS]
     means = [_mean(periods[name]) for name in _MEANS]
     price = _mean(periods["mean_price"], periods["volume"])
-    efficiency = statistics.efficiency(sums[1], sums[0])
+    efficiency = statistics.efficiency(math.fsum(_number(row["welfare"]) for row in rows), sums[0])
     trades, volume = sum(periods["trades"]), sum(periods["volume"])
     return MarketRow(cell, (trades, volume, price, efficiency, *sums, *means))
 

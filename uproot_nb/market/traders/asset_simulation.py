@@ -15,10 +15,12 @@ from uproot_nb.market.analysis.order_events import (
     order_event_table,
 )
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.units import constraint_rows
+from uproot_nb.market.analysis.values import induced_value_table
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import highest_price, warn_of_range
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
@@ -71,6 +73,12 @@ def simulate_asset_market(
             f"Endowments and traders do not fit: {odd}.", "Give each trader cash and units."
         )
     allowed = rules or Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
+    if allowed.timing != "uniform":
+        raise BadMarket(
+            f"timing={allowed.timing!r} is for traders with induced values, who know what they "
+            "gain and on which side they are; an asset's traders are drawn all alike.",
+            "Write rules without timing.",
+        )
     first = as_price(dividends.fundamental_value(1))
     warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []
@@ -85,7 +93,7 @@ def simulate_asset_market(
         held, short = one.settled(dividend), one.short_proceeds()
         rows.extend(one.bankrupt(held, float(period * steps)))
     units = sum(units for _, units in endowments.values())
-    frame = dividends.frame(paid, units)
+    frame = induced_value_table(dividends.rows(paid, units) + constraint_rows(allowed, paid))
     return MarketTables("simulation", order_event_table(rows), frame)
 
 
@@ -176,7 +184,7 @@ class _AssetPeriod:
         return View(
             side, self._value, book.best_bid, book.best_ask, next(mine, None),
             book.rules.tick, self._highest, time_left, self._period,
-            self._dividends.periods,
+            self._dividends.periods, lowest=book.rules.lowest,
         )  # fmt: skip
 
     def _own(self, name: str) -> Order | None:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterable
 from random import Random
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
 
@@ -30,8 +30,8 @@ class GD:
     is to take it.
 
     A quote that stood and then was taken counts as taken; the shout that took it is no quote of its
-    own. In the paper those who expect to gain more are also more likely to act next; here everybody
-    acts when it is asked to.
+    own. In the paper those who expect to gain more are also more likely to act next, as with
+    `Rules(timing="surplus")` here.
 
     Args:
         memory: only shouts since so many trades ago count; 5 is reported to be the paper's choice.
@@ -43,6 +43,15 @@ class GD:
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the greatest expected gain; None if no price has one."""
+        best, _ = self._best(view)
+        return None if best is None else on_grid(best, view)
+
+    def expected_surplus(self, view: View) -> float:
+        """Return the greatest expected gain, 0 if no price has one: S in equations 10 and 11."""
+        return self._best(view)[1]
+
+    def _best(self, view: View) -> tuple[float | None, float]:
+        """Return the best price and its expected gain."""
         sells, limit = view.side == "sell", float(view.limit)
         there = view.bid if sells else view.ask
         best, gain = None, 0.0
@@ -53,7 +62,7 @@ class GD:
             expected = belief * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
-        return None if best is None else on_grid(best, view)
+        return best, gain
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
@@ -64,6 +73,8 @@ class GD:
 
     def _taken(self, shout: Shout) -> Shout:
         """Return the quote that a shout took, which is no longer one that nobody took."""
+        if shout.answered:
+            return shout
         maker: Side = "sell" if shout.side == "buy" else "buy"
         for place in reversed(range(len(self._shouts))):
             one = self._shouts[place]
@@ -87,6 +98,7 @@ class GD:
         bid = 0.0 if view.bid is None else float(view.bid)
         low, high = (max(limit, bid), ask - tick) if view.side == "sell" else (
             bid + tick, min(limit, ask))  # fmt: skip
+        low = max(low, float(view.lowest))
         count = int((high - low) / tick + 1e-9) + 1
         if count < 1:
             return []

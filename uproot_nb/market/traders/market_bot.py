@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uproot_nb.bots.random_forms import random_form
+from uproot_nb.market.orderbook.amounts import Price, from_plain, plain
 from uproot_nb.market.orderbook.orders import OTHER
-from uproot_nb.market.orderbook.prices import Price, from_plain, plain
 from uproot_nb.market.traders.seat import MarketSeat
 from uproot_nb.market.traders.trader import Trader, View
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price
 from uproot_nb.market.traders.remembering import Remembering
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import View

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 
 from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
 
 __all__ = ["highest_price", "highest_value", "warn_of_range"]
@@ -20,9 +20,9 @@ def highest_price(rules: Rules, worth: Price | None) -> Price:
 
     A trader who draws from a million prices for units worth a hundred would never trade.
     """
-    if rules.max_price != NO_LIMIT or worth is None:
-        return rules.max_price
-    return min(worth, rules.max_price)
+    if rules.highest != NO_LIMIT or worth is None:
+        return rules.highest
+    return min(worth, rules.highest)
 
 
 def highest_value(values: InducedValues) -> Price | None:
@@ -39,7 +39,7 @@ def warn_of_range(rules: Rules | None, worth: Price | None, stacklevel: int) -> 
     """
     if rules is None or worth is None or rules.max_price == NO_LIMIT:
         return
-    if rules.max_price > _FAR * max(worth, rules.tick):
+    if rules.highest > _FAR * max(worth, rules.tick):
         warnings.warn(
             f"max_price={rules.max_price} is far beyond the highest value, {worth}. Traders who "
             "draw from all prices, as ZIC, will hardly trade. Name a lower max_price, or none: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.traders.trader import View
 
 __all__ = ["on_grid"]
@@ -18,8 +18,9 @@ def on_grid(price: float, view: View) -> Price:
     # Without min and max, which are slow: every robot asks at every shout.
     if count > most:
         count = most
-    if count < 1:
-        count = 1
+    least = int(view.lowest // tick) if view.lowest else 1
+    if count < least:
+        count = least
     bound = int(view.limit // tick) if view.side == "buy" else -int(-view.limit // tick)
     if (count > bound) if view.side == "buy" else (count < bound):
         count = bound

@@ -7,8 +7,10 @@ from random import Random
 from typing import Any
 
 from uproot_nb.market.analysis.dividends import HOLDING_VALUE
+from uproot_nb.market.orderbook.amounts import Price, from_plain, plain
+from uproot_nb.market.orderbook.charges import UnitCharges
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price, from_plain
+from uproot_nb.market.orderbook.prices import PriceGrid
 from uproot_nb.market.orderbook.rules import NO_LIMIT
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
@@ -43,6 +45,7 @@ class MarketSeat:
 
     def seed(self, data: dict[str, Any]) -> None:
         """Take everything anew."""
+        self._charges = _charges_in(data)
         self.data, self.mine, self.seq = data, data["mine"], data["depth"]["seq"]
         rows = {"buy": data["depth"]["bids"], "sell": data["depth"]["asks"]}
         self._levels = {side: {from_plain(row[0]) for row in rows[side]} for side in _SIDES}
@@ -157,11 +160,14 @@ class MarketSeat:
     ) -> View:  # fmt: skip
         if limit is None:
             limit = self.data["facts"].get(HOLDING_VALUE)
+        elif self._charges is not None:
+            limit = plain(self._charges.limit(side, from_plain(limit)))
         highest, period = self._highest(limit), self.data["period"]
         left = 1.0 if self.is_call else self._clock()
         return View(
             side, highest // 2 if limit is None else from_plain(limit), bid, ask, own,
             from_plain(self.data["tick"]), highest, left, period, period, unit,
+            from_plain(self.data["min_price"]),
         )  # fmt: skip
 
     def _highest(self, limit: Any) -> Price:
@@ -188,6 +194,15 @@ class MarketSeat:
             if len(sides) == 1:
                 return able[0] if able else None
         return chosen_side(self.trader, self.data["period"], able, self._chance)
+
+
+def _charges_in(data: dict[str, Any]) -> UnitCharges | None:
+    """Return the market's taxes and fees; None if there are none."""
+    charges = data["charges"]
+    if charges is None:
+        return None
+    highest, lowest = from_plain(data["max_price"]), from_plain(data["min_price"])
+    return UnitCharges.from_plain(charges, PriceGrid(from_plain(data["tick"]), highest, lowest))
 
 
 def _shouts(data: dict[str, Any]) -> Iterator[Shout]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol, runtime_checkable
 
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.prices import Price
 
-__all__ = ["AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side"]
+__all__ = [
+    "AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side", "expected_surplus",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,15 @@ class View:
 
     Attributes:
         side: whether it buys or sells now.
-        limit: the value (buy) or cost (sell) of its next unit; in asset markets an estimate.
+        limit: the value (buy) or cost (sell) of its next unit, or with taxes and fees the worst
+            price at which it is no loss; in asset markets an estimate.
         bid, ask: the best standing quotes; None if there are none.
         own: the price of its own standing order of this side, None without one.
         tick, highest: the smallest step and the highest price allowed.
         time_left: the share of the period that is left, from 1 to 0.
         period, periods: the number of this period, from 1, and of all.
         unit: the number of its next unit on that side in this period, from 1.
+        lowest: the lowest price allowed, where there is a price floor; else 0.
     """
 
     side: Side
@@ -39,18 +43,26 @@ class View:
     period: int = 1
     periods: int = 1
     unit: int = 1
+    lowest: Price = 0
+
+    def meets(self, price: Price) -> bool:
+        """Return whether a quote at *price* trades with the other side's best."""
+        there = self.ask if self.side == "buy" else self.bid
+        return there is not None and (price >= there if self.side == "buy" else price <= there)
 
 
 @dataclass(frozen=True)
 class Shout:
     """A quote that everybody has heard, and whether somebody traded on it at once.
 
-    `price` is the trade's price where it was accepted, else the quote's.
+    `price` is the trade's price where it was accepted, else the quote's. An accepted quote has met
+    one that stood, unless it was *answered*: then somebody on the other side has taken it.
     """
 
     side: Side
     price: Price
     accepted: bool
+    answered: bool = False
 
 
 class Trader(Protocol):
@@ -84,6 +96,20 @@ def chosen_side(trader: Trader, period: int, able: Sequence[Side], chance: Rando
         return None
     wanted = trader.side(period, chance) if isinstance(trader, AssetTrader) else chance.choice(able)
     return wanted if wanted in able else None
+
+
+def expected_surplus(trader: Trader, view: View) -> float:
+    """Return the surplus that a trader expects of its next unit.
+
+    Traders with beliefs say so themselves, by a method `expected_surplus(view)`. For others it is
+    the most that there may be: the value less the lowest price, or the highest price less the cost.
+    """
+    own = getattr(trader, "expected_surplus", None)
+    if own is not None:
+        return float(own(view))
+    if view.side == "buy":
+        return max(0.0, float(view.limit) - float(view.lowest))
+    return max(0.0, float(view.highest) - float(view.limit))
 
 
 class Heedless:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from uproot_nb.market.orderbook.prices import Price
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.traders.trader import Heedless, View
 
 __all__ = ["ZIC", "ZIU"]
@@ -20,7 +20,7 @@ class ZIU(Heedless):
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return a uniform draw."""
-        return _drawn(view.tick, view.highest, view.tick, chance)
+        return _drawn(max(view.tick, view.lowest), view.highest, view.tick, chance)
 
 
 class ZIC(Heedless):
@@ -32,8 +32,9 @@ class ZIC(Heedless):
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return a uniform draw among the prices that are no loss; None if there are none."""
         if view.side == "buy":
-            return _drawn(view.tick, min(view.limit, view.highest), view.tick, chance)
-        return _drawn(max(view.limit, view.tick), view.highest, view.tick, chance)
+            lowest = max(view.tick, view.lowest)
+            return _drawn(lowest, min(view.limit, view.highest), view.tick, chance)
+        return _drawn(max(view.limit, view.tick, view.lowest), view.highest, view.tick, chance)
 
 
 def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:

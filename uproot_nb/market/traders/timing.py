@@ -1,0 +1,170 @@
+"""Timing: which robot traders act in a step of a simulated period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.orders import OTHER, Side
+from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.trader import View
+
+__all__ = ["step_of"]
+
+_SIDES: tuple[Side, Side] = ("buy", "sell")
+
+Step = Callable[[float, int, Rows], bool]
+"""Lets some traders act; returns whether anybody is left who could. It takes the share of the
+period that is left, the time, and the rows to which events are added."""
+
+
+def step_of(period: SimulatedPeriod) -> Step:
+    """Return the function that lets traders act in one step, by the rules' `timing`."""
+    match period.rules.timing:
+        case "surplus":
+            return partial(_most_eager, period)
+        case "turns":
+            return partial(_next_in_turn, period, [])
+        case "answers":
+            return partial(_shout_and_answers, period)
+        case "steps":
+            return partial(_bid_ask_and_buy_sell, period)
+        case _:
+            return partial(_anybody, period)
+
+
+def _anybody(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+    """Let one act, drawn from all alike."""
+    if not period.active:
+        return False
+    name = period.chance.choice(period.active)
+    view = period.view(name, time_left)
+    if view is None:
+        period.retire(name)
+    else:
+        period.act(name, view, time_left, time, rows)
+    return True
+
+
+def _most_eager(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+    """Let one act, drawn in proportion to expected surplus (Gjerstad and Dickhaut 1998, eq. 12).
+
+    The factor T / (T - alpha t) of their equations 14 and 15 is the same for all, and cancels out.
+    """
+    views = dict(_views(period, time_left))
+    surplus = {name: period.expected_surplus(name, view) for name, view in views.items()}
+    if sum(surplus.values()) > 0:
+        (name,) = period.chance.choices(list(surplus), list(surplus.values()))
+        period.act(name, views[name], time_left, time, rows)
+    return bool(period.active)
+
+
+def _next_in_turn(
+    period: SimulatedPeriod, queue: list[str], time_left: float, time: int, rows: Rows
+) -> bool:
+    """Let the next of the round act."""
+    if not period.active:
+        return False
+    if not queue:
+        queue.extend(period.active)
+        period.chance.shuffle(queue)
+    name = queue.pop()
+    view = period.view_of(name, time_left) if name in period.active else None
+    if view is not None:
+        period.act(name, view, time_left, time, rows)
+    return True
+
+
+def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+    """Let one shout, and one of those on the other side who would take it do so."""
+    if not period.active:
+        return False
+    name = period.chance.choice(period.active)
+    view = period.view_of(name, time_left)
+    if view is None or not period.act(name, view, time_left, time, rows):
+        return True
+    side, price = view.side, _standing(period, view.side)
+    assert price is not None
+    others = [other for other in _views(period, time_left) if other[1].side == OTHER[side]]
+    period.chance.shuffle(others)
+    for other, seen in others:
+        wanted = period.quote(other, seen) if other != name else None
+        if wanted is not None and seen.meets(wanted):
+            outcome = period.shout(other, seen, price, time, rows)
+            if outcome is not None:
+                period.announce(side, price, outcome, time_left, answered=True)
+                return True
+    period.announce(side, price, None, time_left)
+    period.withdraw_all(time, rows)
+    return True
+
+
+def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+    """Let all quote at the same time, then the holders of the best quotes accept, or not."""
+    if not period.active:
+        return False
+    quotes = list(_quotes(period, time_left))
+    best = [period.chance.choice(ties) for side in _SIDES if (ties := _best(period, side, quotes))]
+    period.chance.shuffle(best)
+    for name, view, price in best:
+        outcome = period.shout(name, view, price, time, rows)
+        if outcome is not None:
+            period.announce(view.side, price, outcome, time_left)
+            if outcome.trades:
+                return True
+    accepting = list(_accepting(period, time_left))
+    if accepting:
+        name, view, price = period.chance.choice(accepting)
+        outcome = period.shout(name, view, price, time, rows)
+        if outcome is not None:
+            period.announce(view.side, price, outcome, time_left)
+    return True
+
+
+Quote = tuple[str, View, Price]
+"""Who quotes, what it sees, and its price."""
+
+
+def _quotes(period: SimulatedPeriod, time_left: float) -> Iterator[Quote]:
+    """Yield what everybody quotes who does."""
+    for name, view in list(_views(period, time_left)):
+        price = period.quote(name, view)
+        if price is not None:
+            yield name, view, price
+
+
+def _best(period: SimulatedPeriod, side: Side, quotes: list[Quote]) -> list[Quote]:
+    """Return the best quotes of a side, if they are better than the one that stands."""
+    sign, there = (1 if side == "buy" else -1), _standing(period, side)
+    prices = [
+        sign * price
+        for _, view, price in quotes
+        if view.side == side and (there is None or sign * price > sign * there)
+    ]
+    best = max(prices, default=None)
+    return [one for one in quotes if one[1].side == side and sign * one[2] == best]
+
+
+def _accepting(period: SimulatedPeriod, time_left: float) -> Iterator[Quote]:
+    """Yield those who accept the other side's quote: its holder alone where there is one."""
+    for name, view in _views(period, time_left):
+        there = view.ask if view.side == "buy" else view.bid
+        here = view.bid if view.side == "buy" else view.ask
+        if there is None or here not in (None, view.own):
+            continue
+        wanted = period.quote(name, view)
+        if wanted is not None and view.meets(wanted):
+            yield name, view, there
+
+
+def _views(period: SimulatedPeriod, time_left: float) -> Iterator[tuple[str, View]]:
+    """Yield what each active trader sees who can act now."""
+    for name in list(period.active):
+        view = period.view_of(name, time_left)
+        if view is not None:
+            yield name, view
+
+
+def _standing(period: SimulatedPeriod, side: Side) -> Price | None:
+    return period.book.best_bid if side == "buy" else period.book.best_ask
