@@ -8,8 +8,7 @@ from typing import Any
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.institutions.game import Allocation, Benchmark, Decision, Game, Result
-from uproot_nb.institutions.money import from_plain, plain
-from uproot_nb.market.orderbook.amounts import exact
+from uproot_nb.market.orderbook.amounts import exact, from_plain, plain
 
 __all__ = [
     "allocation_rows", "closing_entry", "decision_entry", "decision_in", "decision_rows",

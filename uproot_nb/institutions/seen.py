@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uproot_nb.institutions.game import Endowment
-from uproot_nb.institutions.money import Price, from_plain, plain
+from uproot_nb.market.orderbook.amounts import Price, from_plain, plain
 
 __all__ = ["Move", "Seen"]
 

@@ -70,7 +70,7 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
-        self._trade_ticks = trade_ticks_of(self.rules)
+        self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
         self._margin = -self.grid.affordable(-self.rules.margin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.amounts import Price
 
 __all__ = ["TradeTicks", "trade_ticks_of"]
 
@@ -15,17 +15,17 @@ TradeTicks = Callable[[int, int | None], int]
 _HALF = Fraction(1, 2)
 
 
-def trade_ticks_of(rules: Rules) -> TradeTicks | None:
+def trade_ticks_of(whose: str, k: Price) -> TradeTicks | None:
     """Return the function that sets the price of trades; None where it is the maker's.
 
     With `trade_price="k"` the price is (1 - k) * ask + k * bid, rounded down to a whole tick (the
     k-double auction of Chatterjee and Samuelson 1983, Operations Research 31); "middle" is k = 1/2.
     """
-    if rules.trade_price == "maker":
+    if whose == "maker":
         return None
-    if rules.trade_price == "taker":
+    if whose == "taker":
         return lambda maker, taker: maker if taker is None else taker
-    share = _HALF if rules.trade_price == "middle" else Fraction(rules.k)
+    share = _HALF if whose == "middle" else Fraction(k)
 
     def between(maker: int, taker: int | None) -> int:
         if taker is None:
