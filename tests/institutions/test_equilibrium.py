@@ -113,7 +113,7 @@ def test_no_bid_of_another_type_pays_where_the_value_is_common(pricing: str, bid
 
 
 def test_in_the_middle_it_is_the_formula_of_the_papers() -> None:
-    """Kagel and Levin (1986), equation 3; Kagel, Levin and Harstad (1995)."""
+    """Kagel and Levin (1986); Kagel, Levin and Harstad (1995)."""
     signal, n = 60.0, 4
     decay = 2 * ERROR / (n + 1) * numpy.exp(-n / (2 * ERROR) * (signal - LOW - ERROR))
     assert common_value_bid(signal, n, LOW, HIGH, ERROR) == pytest.approx(signal - ERROR + decay)

@@ -271,8 +271,8 @@ def shared_demand(
 def cournot_quantities(demand: LinearDemand, costs: Sequence[float]) -> list[float]:
     """Return each firm's quantity in the Cournot-Nash equilibrium, as a real number.
 
-    q_i = (a - (n + 1) c_i + Σ c_j) / ((n + 1) b) for n firms that produce (Tirole 1988, section
-    5.4); those whose quantity would be negative do not.
+    q_i = (a - (n + 1) c_i + Σ c_j) / ((n + 1) b) for n firms that produce (Tirole 1988, chapter
+    5); those whose quantity would be negative do not.
     """
     producing = list(range(len(costs)))
     intercept, slope = float(demand.intercept), float(demand.slope)
@@ -294,7 +294,7 @@ def bertrand_prices(demand: LinearDemand, costs: Sequence[Price], tick: Price) -
 
     Firms with the same lowest cost price one tick above it: whoever prices lower earns nothing. A
     single firm with the lowest cost prices a tick below the second lowest, or as a monopolist if
-    that is less; the others price at their cost (Tirole 1988, section 5.1).
+    that is less; the others price at their cost (Tirole 1988, chapter 5).
     """
     lowest = min(costs)
     others = sorted(cost for cost in costs if cost > lowest)

@@ -19,7 +19,7 @@ def first_price_bid(
     """Return the equilibrium bid for one item in a first-price auction, None below the reserve.
 
     Values are independent and uniform. b(v) = v - ∫ F(x)^(n-1) dx / F(v)^(n-1), from the reserve to
-    v (Vickrey 1961; Riley and Samuelson 1981, equation 4). Without a reserve,
+    v (Vickrey 1961; Riley and Samuelson 1981). Without a reserve,
     b(v) = lowest + (v - lowest) (n-1) / n. A Dutch auction has the same equilibrium.
     """
     if value < reserve or value < lowest:
@@ -39,7 +39,7 @@ def order_statistic_bid(
     """Return the equilibrium bid where *units* winners pay their own bids and each wants one unit.
 
     b(v) = v - ∫ G(x) dx / G(v), where G is the distribution of the *units*-th highest of the
-    others' values (Vickrey 1962; Weber 1983; Krishna 2010, chapter 13.5). With one unit it is
+    others' values (Vickrey 1962; Weber 1983; Krishna 2010). With one unit it is
     `first_price_bid`.
     """
     if value < reserve or value < lowest:
@@ -83,9 +83,9 @@ def common_value_bid(
     """Return the equilibrium bid for an item of common value in a first-price auction.
 
     In the middle of the range, b(x) = x - e + y with y = 2e/(n+1) exp(-n (x - lowest - e) / 2e);
-    below lowest + e, b(x) = lowest + (x - lowest + e) / (n+1) (Kagel and Levin 1986, equation 3 and
-    note 10). Above highest - e they give no formula: there the differential equation of Milgrom and
-    Weber (1982), b' = (E[V | x, x] - b) f(x|x) / F(x|x), is solved in steps.
+    below lowest + e, b(x) = lowest + (x - lowest + e) / (n+1) (Kagel and Levin 1986). Above
+    highest - e, the differential equation of Milgrom and Weber (1982) is solved in steps:
+    b' = (E[V | x, x] - b) f(x|x) / F(x|x).
     """
     if bidders == 1:
         return 0.0  # nobody else bids
