@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from uproot_nb.institutions.money import Price, from_plain, plain, total
+from uproot_nb.market.orderbook.amounts import Price, from_plain, plain, total
 
 __all__ = ["ABSENT", "Allocation", "Benchmark", "Decision", "Endowment", "Game", "Result"]
 
