@@ -175,8 +175,8 @@ def test_the_markets_imports_point_down() -> None:
 
 
 MONEY_AND_SURPLUS = {
-    "uproot_nb.market.orderbook.amounts", "uproot_nb.market.orderbook.prices", "uproot_nb.market.orderbook.price_input",
-    "uproot_nb.market.analysis.equilibrium",
+    "uproot_nb.market.orderbook.amounts", "uproot_nb.market.orderbook.prices",
+    "uproot_nb.market.orderbook.price_input", "uproot_nb.market.analysis.equilibrium",
 }  # fmt: skip
 """What institutions without order books take from the market: nothing of these knows a book."""
 INSTITUTIONS = [
