@@ -156,3 +156,8 @@ def test_a_trader_that_may_not_do_what_it_would_waits() -> None:
     assert chosen_side(Stubborn("buy", 1), 1, ("sell",), chance) is None
     assert chosen_side(ZIU(), 1, ("sell",), chance) == "sell"
     assert chosen_side(ZIU(), 1, (), chance) is None
+
+
+def test_a_call_is_refused_where_nobody_clears_it() -> None:
+    with pytest.raises(BadMarket, match="would clear no order"):
+        simulate_asset_market({"t0": ZIU()}, PAPER, {"t0": (5, 1)}, rules=Rules(call=True))

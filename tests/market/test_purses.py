@@ -54,6 +54,33 @@ def test_cash_is_spent_once(worlds: Worlds) -> None:
     assert [one.holdings("ann")["purse"] for one in (red, blue)] == [5, 5]
 
 
+def test_markets_of_other_pages_have_another_purse(worlds: Worlds) -> None:
+    """Practice money is no money: its market has the period and group of the first paid one."""
+    session = worlds.open().session
+    practice, red, blue, by_hand = (
+        Market.in_session(session, name=name, beside=beside)
+        for name, beside in [
+            ("practice", ["practice"]), ("red", ["red", "blue"]), ("blue", ["red", "blue"]),
+            ("hand", ()),
+        ]
+    )  # fmt: skip
+    assert red.purse_markets() == [blue]
+    assert blue.purse_markets() == [red]
+    assert practice.purse_markets() == by_hand.purse_markets() == []
+
+
+def test_rules_for_robots_alone_are_refused_in_a_session(worlds: Worlds) -> None:
+    with pytest.raises(BadMarket, match="says when robots act"):
+        Market.in_session(worlds.open().session, rules=Rules(timing="turns"))
+
+
+def test_terms_written_as_a_list_are_the_same_rules(worlds: Worlds) -> None:
+    session = worlds.open().session
+    for _ in range(2):
+        market = Market.in_session(session, rules=Rules(terms=["ioc"]))  # type: ignore[arg-type]
+    assert market.rules.terms == ("ioc",)
+
+
 def test_standing_bids_reserve_cash_in_both_and_sales_are_spent_in_both(worlds: Worlds) -> None:
     red, blue = pair(worlds.open())
     red.endow("ann", cash=100, units=1)

@@ -68,6 +68,8 @@ class Market:
         self.title: str = data.get("title", data["name"])
         """The name without the group's."""
         self.period: int = data["period"]
+        self._beside: Sequence[str] | None = data.get("beside")
+        """The titles of the markets that may share a purse; older logs lack them."""
         self.rules = Rules.from_plain(dict(data["rules"]))
         self._raw_values: Any = None
         self._values: InducedValues | None = None
@@ -77,7 +79,7 @@ class Market:
     def in_session(
         cls, session: Session | SessionIdentifier, *, name: str = "market", period: int = 1,
         group: Group | None = None, rules: Rules | None = None,
-        values: InducedValues | None = None,
+        values: InducedValues | None = None, beside: Sequence[str] = (),
     ) -> Market:  # fmt: skip
         """Return the session's market of this name, period and group; create it the first time.
 
@@ -85,15 +87,18 @@ class Market:
             group: the group that trades; by default the whole session.
             rules: what the market allows; fixed when it is created.
             values: see `induce`.
+            beside: the names of the markets that are traded together, with this one; only they
+                share its traders' cash. A page gives its `market_names`; by default all share it
+                that were created without such names.
 
         Raises:
-            BadMarket: it was created with other rules.
+            BadMarket: it was created with other rules, or with rules for simulations only.
         """
         world = find_world(session)
         with world.lock:
             market = cls.find(session, name=name, period=period, group=group)
             if market is None:
-                model = _new(world, name, period, group, rules)
+                model = _new(world, name, period, group, rules, beside)
                 market = world.models.bound[model.name] = cls(model)
                 if values is not None:
                     market.induce(values)
@@ -185,7 +190,16 @@ class Market:
         place = {"name": self.name, "title": self.title, "period": self.period}
         names = _Purses.of(world).beside(self.model.name, place)
         found = (self._tagged(world, name) for name in names)
-        return [one for one in found if one is not None and one.rules.purse == self.rules.purse]
+        return [one for one in found if one is not None and self._shares_with(one)]
+
+    def _shares_with(self, other: Market) -> bool:
+        """Return whether a market beside this one has the same purse.
+
+        The markets of a practice page have the period and group of those of a later page.
+        """
+        together = self._beside is None and other._beside is None
+        named = self.title in (other._beside or ()) and other.title in (self._beside or ())
+        return (together or named) and other.rules.purse == self.rules.purse
 
     def depth(self, levels: int | None = None) -> Depth:
         """Return the public view; with *levels*, only the best so many prices of each side."""
@@ -605,15 +619,24 @@ def _period_of(data: Mapping[str, Any]) -> tuple[str, int]:
     return str(data["name"])[len(title) :], int(data["period"])
 
 
-def _new(world: World, name: str, period: int, group: Group | None, rules: Rules | None) -> Model:
+def _new(
+    world: World, name: str, period: int, group: Group | None, rules: Rules | None,
+    beside: Sequence[str],
+) -> Model:  # fmt: skip
     if not isinstance(period, int) or isinstance(period, bool):
         raise BadMarket(f"period={period!r} is not a whole number.", "Count periods: 1, 2, 3 …")
+    if rules is not None and rules.timing != "uniform":
+        raise BadMarket(
+            f"timing={rules.timing!r} says when robots act in a simulation; in a session everybody "
+            "acts at any time.",
+            'Write dataclasses.replace(rules, timing="uniform").',
+        )
     place = _place(name, group)
     tag = _tag(place, period)
     model = world.models.create(tag, name=tag)
     model.market = data = {
         "name": place, "title": name, "period": period, "rules": (rules or Rules()).plain(),
-        "ruled": rules is not None,
+        "ruled": rules is not None, **({"beside": list(beside)} if beside else {}),
     }  # fmt: skip
     _Purses.of(world).add(tag, data)
     return model

@@ -429,6 +429,71 @@ async def test_what_is_no_change_changes_nothing() -> None:
         assert len(rejected(run)) == 5
 
 
+async def test_what_was_won_in_practice_is_not_spent_in_the_paid_market() -> None:
+    class Practice(MarketPage):
+        """Practise."""
+
+        market_names = ("practice",)
+
+        def open_market(page, market, traders) -> None:
+            for trader in traders:
+                market.endow(trader, cash=100, units=3)
+
+    class Paid(Practice):
+        """Trade."""
+
+        market_names = ("market",)
+
+    with serving(Practice, Paid, Over, players=2) as run:
+        ann, bob = await opened(run)
+        await ann.call("send_order", "practice", "sell", 60)
+        await bob.call("send_order", "practice", "buy", 60)
+        for browser in (ann, bob):
+            await browser.submit()
+            await browser.disconnect()
+            await browser.load()
+            await browser.connect()
+        assert (await seed(ann))["mine"]["purse"] == 100
+        with pytest.raises(Rejected, match="money"):
+            await ann.call("send_order", "market", "buy", 101)
+        assert (await seed(bob))["mine"]["purse"] == 100
+
+
+async def test_an_order_is_not_changed_to_more_than_the_induced_units() -> None:
+    class Induced(MarketPage):
+        """Trade."""
+
+        def open_market(page, market, traders) -> None:
+            first, second = traders
+            market.induce(InducedValues({first.name: [90, 80]}, {second.name: [10, 20, 30]}))
+
+    with serving(Induced, Over, players=2) as run:
+        ann, bob = await opened(run)
+        number = (await ann.call("send_order", "market", "buy", 50))["order"]
+        with pytest.raises(Rejected, match="no more units"):
+            await ann.call("replace_order", "market", number, 50, 3)
+        number = (await ann.call("replace_order", "market", number, 50, 2))["order"]
+        await bob.call("send_order", "market", "sell", 50, 1)
+        with pytest.raises(Rejected, match="no more units"):
+            await ann.call("replace_order", "market", number, 55, 2)
+        assert (await seed(ann))["mine"]["bought"] == 1
+
+
+async def test_fill_or_kill_needs_a_price() -> None:
+    class Terms(MarketPage):
+        """Trade."""
+
+        rules = Rules(terms=("ioc", "fok"))
+
+    with serving(Terms) as run:
+        ann, bob = await opened(run)
+        await ann.call("send_order", "market", "buy", 50, 1)
+        with pytest.raises(Rejected, match="not allowed here"):
+            await bob.call("send_order", "market", "sell", None, 2, None, "en", "fok")
+        reply = await bob.call("send_order", "market", "sell", None, 2, None, "en", "ioc")
+        assert reply["traded"] == 1
+
+
 async def test_taking_leaves_nothing_standing_even_among_ones_own_orders() -> None:
     class Mixed(MarketPage):
         """Trade."""

@@ -87,6 +87,10 @@ class Account:
         """Units not reserved by standing asks."""
         return self.units - self.ask_units
 
+    def standing_units(self, side: Side) -> int:
+        """Return the units of all standing orders of a side."""
+        return self.bid_units if side == "buy" else self.ask_units
+
     def add(self, order: Order) -> None:
         """Add a standing order."""
         self.orders[order.number] = order

@@ -69,9 +69,9 @@ class Rules:
         max_short: The most units that a trader may owe; None for no limit.
         margin: Money that is held back for each unit owed, besides what it was sold for; without
             it in cash, a trader with a budget can sell no unit short.
-        purse: Markets of one period and group whose rules name the same purse share the cash of
-            their traders: what is spent in one is missing in the others. None: each market has a
-            purse of its own.
+        purse: Markets of one page, period and group whose rules name the same purse share the cash
+            of their traders: what is spent in one is missing in the others. None: each market has
+            a purse of its own.
         max_orders: The most standing orders of a trader on a side; None for no limit.
         call: Orders are collected, and traded at one price when the market is cleared (a call
             market, or clearing house). A trader's own bid and ask then "meet" if they cross.
@@ -142,6 +142,7 @@ class Rules:
                 raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
         if not set(self.terms) <= set(get_args(Terms)) or isinstance(self.terms, str):
             raise BadMarket(f"terms={self.terms!r} are no terms.", 'Write terms=("ioc", "fok").')
+        object.__setattr__(self, "terms", tuple(self.terms))  # as they are read from the log
         self._check_controls()
         self.charges(PriceGrid(self.tick, self.max_price))
         self._check_call()

@@ -7,9 +7,9 @@ from typing import Any
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook import refusals
-from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder
+from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.order_checks import check_side
-from uproot_nb.market.orderbook.orders import OTHER
+from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
@@ -52,24 +52,39 @@ def check_time(page: Any, player: Player, market: Market, asked: Command, sent: 
 
 
 def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
-    """Check an order against the page's sides and the induced units."""
-    if not isinstance(asked, (LimitOrder, MarketOrder)) or asked.side not in ("buy", "sell"):
+    """Check an order, or a change of one, against the page's sides and the induced units."""
+    order = _as_new(player, market, asked)
+    if order is None:
         return  # the book refuses it
-    side, quantity = asked.side, asked.quantity
+    side, quantity, standing_units = order
     if side not in page_function(page, "sides")(page, player, market):
         words = refusals.CANNOT_BUY if side == "buy" else refusals.CANNOT_SELL
         raise refuse(page, market, asked, "side", words, sent)
     values = market.values
     if values is None or type(quantity) is not int:
         return
-    account = market.book.account(player.name)
-    stands = market.rules.lapse != "shout"  # else a new order takes the place of the last
+    account, schedules = market.book.account(player.name), values.costs
+    done = account.sold
     if side == "buy":
-        schedules, done = values.values, account.bought + stands * account.bid_units
-    else:
-        schedules, done = values.costs, account.sold + stands * account.ask_units
-    if done + quantity > len(schedules.get(player.name, ())):
+        done, schedules = account.bought, values.values
+    if done + standing_units + quantity > len(schedules.get(player.name, ())):
         raise refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
+
+
+def _as_new(player: Player, market: Market, asked: Command) -> tuple[Side, Any, int] | None:
+    """Return side and quantity of an order as it would be, and the units that stand beside it."""
+    account = market.book.account(player.name)
+    if isinstance(asked, Replace):
+        old = account.orders.get(asked.order) if type(asked.order) is int else None
+        if old is None:
+            return None
+        quantity = old.remaining if asked.quantity is None else asked.quantity
+        return old.side, quantity, account.standing_units(old.side) - old.remaining
+    if not isinstance(asked, (LimitOrder, MarketOrder)) or asked.side not in ("buy", "sell"):
+        return None
+    lapses = market.rules.lapse == "shout"  # the new order takes the place of the last
+    side: Side = asked.side
+    return side, asked.quantity, 0 if lapses else account.standing_units(side)
 
 
 def standing(page: Any, player: Player, market: Market, asked: LimitOrder, sent: Any) -> int:

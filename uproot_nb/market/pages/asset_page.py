@@ -101,7 +101,11 @@ def _period_before(page: Any, market: Market) -> Market | None:
     if before is not None or not any(map(market.in_period, range(1, market.period - 1))):
         return before
     skipped = Market.in_session(
-        market.model.session, name=market.name, period=market.period - 1, rules=page.rules
+        market.model.session,
+        name=market.name,
+        period=market.period - 1,
+        rules=page.rules,
+        beside=page.market_names,
     )
     page_function(page, "open_market")(page, skipped, ())
     return skipped

@@ -212,7 +212,10 @@ class MarketPage(Page):
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
-            return answer(page, player, found, MarketOrder(player.name, side, units), sent)
+            whole = MarketOrder(player.name, side, units)
+            if terms not in (None, "ioc"):  # no order at any price stands
+                raise refuse(page, found, whole, "no_terms", refusals.NO_TERMS, sent)
+            return answer(page, player, found, whole, sent)
         limit = entered_price(price, found.rules.tick, language)
         asked = LimitOrder(player.name, side, limit, units, terms)
         return answer(page, player, found, asked, sent)
@@ -297,7 +300,7 @@ def markets_of(page: Any, player: Player) -> list[Market]:
 
 def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     place: dict[str, Any] = {"name": name, "period": period, "group": player.group}
-    market = Market.in_session(player.session, **place)
+    market = Market.in_session(player.session, **place, beside=page.market_names)
     is_new = not market.model.get("ready", False)
     if is_new:
         market = market.ruled_by(page.rules)

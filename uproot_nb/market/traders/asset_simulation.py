@@ -79,6 +79,11 @@ def simulate_asset_market(
             "gain and on which side they are; an asset's traders are drawn all alike.",
             "Write rules without timing.",
         )
+    if allowed.call:
+        raise BadMarket(
+            "An asset is traded all the time in a simulation, and call=True would clear no order.",
+            "Write rules without call.",
+        )
     first = as_price(dividends.fundamental_value(1))
     warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []
