@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -85,6 +86,17 @@ def by_caddy(server_port: int, folder: Path) -> Iterator[tuple[int, Path]]:
         yield port, caddy_authority(data)
 
 
+def greets(port: int, authority: Path) -> bool:
+    """Return whether a proxy has a certificate for localhost."""
+    trusted = ssl.create_default_context(cafile=str(authority))
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+            trusted.wrap_socket(plain, server_hostname="localhost").close()
+    except OSError:  # among them ssl.SSLError
+        return False
+    return True
+
+
 @pytest_asyncio.fixture(params=[by_nginx, by_caddy], ids=["nginx", "Caddy"])
 async def behind(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Behind]:
     world = World("memory", tmp_path)
@@ -95,6 +107,7 @@ async def behind(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     kernel.send(OpenRoom("key-market", "lab", 1.0))
     await until(lambda: world.server.rooms.get("lab"))
     with request.param(world.server.port, tmp_path) as (port, authority):
+        await until(lambda: greets(port, authority))  # Caddy signs its certificate while it listens
         yield Behind(world, port, authority)
     await world.stop()
 
