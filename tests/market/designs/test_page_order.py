@@ -12,7 +12,15 @@ import pytest
 from tests.running import Browser, serving, until_true
 from uproot_nb import Page, Run, rerun
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import CallMarketPage, Design, InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import (
+    GODE_SUNDER,
+    CallMarketPage,
+    Design,
+    InducedValues,
+    Market,
+    MarketPage,
+    Rules,
+)
 from uproot_nb.market.traders import ZIC
 
 LOW = InducedValues({"b1": [90, 70]}, {"s1": [20, 40]})
@@ -158,3 +166,14 @@ def test_pages_derive_from_a_page_of_the_authors() -> None:
         Design(LOW, rules=Rules(call=True)).pages(page=Mine)
     (rounds,) = Design(LOW, rules=Rules(call=True)).pages()
     assert issubclass(rounds.entries[0], CallMarketPage)
+
+
+def test_quotes_lapse_after_trades_on_pages_as_for_robots() -> None:
+    """Also in the markets of Gode and Sunder; a call has no such rule."""
+    rules = {1: Rules(improvement=True), 2: Rules(lapse="shout"), 3: Rules(call=True)}
+    pages = Design(LOW, periods=3, rules=rules, clear_after_trade=True).pages()
+    assert [rounds.entries[0].rules.lapse for rounds in pages] == ["trade", "shout", None]
+    (rounds,) = Design.gode_sunder(1).pages()
+    assert rounds.entries[0].rules == GODE_SUNDER
+    (rounds,) = Design.gode_sunder(1, clear_after_trade=False).pages()
+    assert rounds.entries[0].rules.lapse is None

@@ -24,6 +24,7 @@ from uproot_nb.market.designs.schedules import (
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.presets import GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.market_bot import market_bot
@@ -65,7 +66,9 @@ class Design:
         traders: what makes a robot trader, for all or by name: a class or function without
             arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
             trader itself is copied as it is. Not needed if only people trade.
-        periods, steps, clear_after_trade: as for `simulate_market`.
+        periods, steps: as for `simulate_market`.
+        clear_after_trade: take all standing orders away after each trade, of robots and of people,
+            except in calls.
         rules: those of all periods; or a dict of those from a period on.
         practice: how many practice periods come first. They are numbered up to 0 (the last is 0)
             where `values`, `rules` or `shifts` name periods, else they are as period 1. Traders
@@ -323,10 +326,10 @@ class Design:
         """Return one of the five markets of Gode and Sunder (1993), with their rules.
 
         The values are a reconstruction from the paper's figures. Prices are whole numbers up to
-        200, quotes must improve, and a trade takes all quotes away.
+        200, an order is of one unit, quotes must improve, and a trade takes all quotes away.
         """
         usual: dict[str, Any] = {
-            "rules": Rules(max_price=200, improvement=True), "clear_after_trade": True,
+            "rules": replace(GODE_SUNDER, lapse=None), "clear_after_trade": True,
         }  # fmt: skip
         values = classics.gode_sunder_values(market)
         return cls(values, traders, periods=periods, **usual | options)

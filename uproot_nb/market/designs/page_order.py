@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -36,6 +37,10 @@ class PeriodsOfDesign(Protocol):
         """How many groups a session has."""
 
     @property
+    def clear_after_trade(self) -> bool:
+        """Whether a trade takes all standing orders away."""
+
+    @property
     def numbers(self) -> range:
         """The numbers of all periods."""
 
@@ -62,7 +67,7 @@ def page_order(
         order.append(_wait_page(len(design.seats)))
     names = {PRACTICE: _numbered("Practice"), TRADING: _numbered("Trading")}
     for (market, rules), periods in groupby(
-        design.numbers, lambda period: (_market_of(period), design.rules_in(period))
+        design.numbers, lambda period: (_market_of(period), _rules_on_pages(design, period))
     ):
         made = _trading_page(next(names[market]), design, market, rules, page, attributes)
         order.append(Rounds(made, n=len(list(periods)), block=market))
@@ -71,6 +76,14 @@ def page_order(
 
 def _market_of(period: int) -> str:
     return TRADING if period > 0 else PRACTICE
+
+
+def _rules_on_pages(design: PeriodsOfDesign, period: int) -> Rules:
+    """Return the rules of a period, which say on pages whether quotes lapse after trades."""
+    rules = design.rules_in(period)
+    if design.clear_after_trade and not rules.call and rules.lapse is None:
+        rules = replace(rules, lapse="trade")
+    return rules
 
 
 def _numbered(name: str) -> Iterator[str]:
