@@ -177,3 +177,35 @@ def test_quotes_lapse_after_trades_on_pages_as_for_robots() -> None:
     assert rounds.entries[0].rules == GODE_SUNDER
     (rounds,) = Design.gode_sunder(1, clear_after_trade=False).pages()
     assert rounds.entries[0].rules.lapse is None
+
+
+NO_LOSS = Rules(no_loss=True)
+
+
+def _opens(page, market, traders) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"rules": Rules(budget=True)},
+        {"market_names": ("wheat",)},
+        {"open_market": _opens},
+        {"late_trader": _opens},
+    ],
+)
+def test_a_page_or_attribute_that_a_design_would_ignore_is_refused(own: dict[str, Any]) -> None:
+    (name,) = own
+    design = Design(LOW, practice=1, rules=NO_LOSS)
+    with pytest.raises(BadMarket, match=rf"page=Mine: its {name} would be ignored"):
+        design.pages(page=type("Mine", (MarketPage,), own))
+    with pytest.raises(BadMarket, match=rf"pages\({name}=…\) would be ignored"):
+        design.pages(**own)
+
+
+def test_a_page_may_have_the_rules_of_its_design() -> None:
+    mine = type("Mine", (MarketPage,), {"rules": NO_LOSS})
+    (rounds,) = Design(LOW, rules=NO_LOSS).pages(page=mine)
+    assert rounds.entries[0].rules == NO_LOSS
+    call = type("Mine", (CallMarketPage,), {"rules": Rules(call=True)})
+    assert Design(LOW, rules=Rules(call=True, no_loss=True)).pages(page=call)

@@ -248,10 +248,12 @@ class Design:
         Args:
             seconds: the length of a period; None for no end.
             page: a page of yours, from which these pages derive: for its template, texts, facts.
+                Rules, values and names of markets are the design's.
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
 
         Raises:
-            BadMarket: the design has several arms, or the page is none for its rules.
+            BadMarket: the design has several arms; or the page is none for its rules; or it or the
+                attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
         """
         self._check_one_arm("pages()")
         return page_order.page_order(self, page, {"seconds": seconds, **attributes})

@@ -16,6 +16,7 @@ from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -23,6 +24,17 @@ __all__ = ["PRACTICE", "TRADING", "page_order"]
 
 PRACTICE, TRADING = "practice", "market"
 """The names of the markets of practice periods, and of all others."""
+
+
+_WHOSE = "a design's rules, values and markets are its own"
+_UNITS = "Give units by values: Design({1: low, 4: high}); a design has no endowments."
+_OF_THE_DESIGN = {
+    "rules": "Give rules to the design: Design(values, rules=Rules(no_loss=True)).",
+    "market_names": f"Its markets are {PRACTICE!r} and {TRADING!r}.",
+    "open_market": _UNITS,
+    "late_trader": _UNITS,
+}
+"""What pages have from a design and not from their author, and where to say it instead."""
 
 
 class PeriodsOfDesign(Protocol):
@@ -62,6 +74,9 @@ def page_order(
     design: PeriodsOfDesign, page: type[MarketPage] | None, attributes: Mapping[str, Any]
 ) -> list[Any]:
     """Return a page order: rounds of one page for periods with the same rules."""
+    for name, instead in _OF_THE_DESIGN.items():
+        if name in attributes:
+            raise BadMarket(f"pages({name}=…) would be ignored: {_WHOSE}.", instead)
     order: list[Any] = []
     if design.groups > 1:
         order.append(_wait_page(len(design.seats)))
@@ -105,6 +120,7 @@ def _trading_page(
         raise BadMarket(
             f"page={page!r} is no {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
         )
+    _check_page(design, parent, kind)
     offset = design.practice if market_name == PRACTICE else 0
 
     def open_market(page: Any, market: Market, traders: Sequence[Player]) -> None:
@@ -124,6 +140,19 @@ def _trading_page(
         "__module__": __name__, "__doc__": parent.__doc__, **attributes, "rules": rules,
         "market_names": (market_name,), "open_market": open_market, "late_trader": late_trader,
     })  # fmt: skip
+
+
+def _check_page(design: PeriodsOfDesign, page: type[MarketPage], kind: type[MarketPage]) -> None:
+    """Refuse a page of the author's that says otherwise what the design says."""
+    own = {n for n in _OF_THE_DESIGN if page_function(page, n) != page_function(kind, n)}
+    if page.rules in [design.rules_in(period) for period in design.numbers]:
+        own.discard("rules")
+    for name, instead in _OF_THE_DESIGN.items():
+        if name in own:
+            raise BadMarket(
+                f"page={page.__name__}: its {name} would be ignored, since {_WHOSE}.",
+                f"Leave {name} out of the page. {instead}",
+            )
 
 
 def _values_of(
