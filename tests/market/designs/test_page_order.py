@@ -209,3 +209,23 @@ def test_a_page_may_have_the_rules_of_its_design() -> None:
     assert rounds.entries[0].rules == NO_LOSS
     call = type("Mine", (CallMarketPage,), {"rules": Rules(call=True)})
     assert Design(LOW, rules=Rules(call=True, no_loss=True)).pages(page=call)
+
+
+@pytest.mark.parametrize("purse", ["purse", "practice", None])
+def test_practice_and_what_counts_share_no_purse(purse: str | None) -> None:
+    rules = Rules(budget=True, purse=purse)
+    order = Design(LOW, practice=1, rules=rules).pages()
+    practice, counting = (rounds.entries[0].rules for rounds in order)
+    assert counting == rules
+    assert practice.budget
+    assert practice.purse is None if purse is None else practice.purse != purse
+
+
+async def test_money_of_practice_is_not_spent_where_it_counts() -> None:
+    design = Design(LOW, practice=1, rules=Rules(budget=True))
+    with serving(*design.pages(), Over, players=2) as run:
+        assert len(await seen_of(run, 0)) == 2
+        first, second = (Market.find(run.session, name=name) for name in ("practice", "market"))
+        assert first is not None
+        assert second is not None
+        assert (first.purse_markets(), second.purse_markets()) == ([], [])

@@ -243,7 +243,7 @@ class Design:
         Values and rules are those of the period; a call market's periods are pages to send orders
         for the call. With several groups a wait page comes first, where the players of a group wait
         for each other. The recorded market is `run.market("market")`, that of the practice periods
-        `run.market("practice")`.
+        `run.market("practice")`; they share no purse.
 
         Args:
             seconds: the length of a period; None for no end.

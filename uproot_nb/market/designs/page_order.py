@@ -94,10 +94,13 @@ def _market_of(period: int) -> str:
 
 
 def _rules_on_pages(design: PeriodsOfDesign, period: int) -> Rules:
-    """Return the rules of a period, which say on pages whether quotes lapse after trades."""
+    """Return the rules of a period: whether quotes lapse after trades, and practice's own purse."""
     rules = design.rules_in(period)
     if design.clear_after_trade and not rules.call and rules.lapse is None:
         rules = replace(rules, lapse="trade")
+    if _market_of(period) == PRACTICE and rules.purse is not None:
+        # Periods of practice have the same numbers as those that count.
+        rules = replace(rules, purse=f"{PRACTICE}/{rules.purse}")
     return rules
 
 
