@@ -265,9 +265,10 @@ class Design:
     ) -> str:
         """Return the design as CSV, and write it to *path*.
 
-        Columns: arm, period, item, trader, unit, amount. A row is a unit's value or cost in a
-        period (item "value" or "cost"), a rule that is not as usual ("rules.improvement"), or a
-        number of the whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
+        Columns: arm, period, item, trader, unit, amount. A row is a unit's value or cost from a
+        period on (item "value" or "cost"; a period's rows are all its units), a rule from a period
+        on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
+        whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
         Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD or
         Sniper; else give them to `read_csv` again.
 
