@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.running import Browser, serving, until_true
+from tests.running import Browser, Rejected, serving, until, until_true
 from uproot_nb import Page, Run, rerun
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import (
@@ -20,6 +20,7 @@ from uproot_nb.market import (
     Market,
     MarketPage,
     Rules,
+    session_tables,
 )
 from uproot_nb.market.traders import ZIC
 
@@ -79,6 +80,38 @@ async def test_who_has_no_seat_watches() -> None:
     with serving(*Design(LOW).pages(), Over, players=3) as run:
         assert (await seen_of(run, 2))[0][4] == (None, None)
         assert set(run.market().induced_values["player"]) == {p.name for p in run.players[:2]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "attributes"),
+    [(Rules(), {"seconds": 600}), (Rules(call=True), {"clear_when_all_ready": True})],
+)
+async def test_who_has_no_seat_in_a_group_passes_and_is_in_no_table(
+    rules: Rules, attributes: dict[str, Any]
+) -> None:
+    """Two seats and two groups: places 4 and 5 wait for nobody, and hold nobody up."""
+    design = Design(LOW, groups=2, rules=rules)
+    with serving(*design.pages(**attributes), Over, players=6) as run:
+        for place in (4, 5, 0, 1):
+            browser = await Browser.open(run, place)
+            await until(lambda place=place: run.players[place].page == _page_of(place))
+            if place > 3:
+                browser = await Browser.open(run, place)
+                (data,) = (await browser.call("seed_markets"))["markets"]
+                assert (data["open"], data["mine"]["value"]) == (False, None)
+                with pytest.raises(Rejected):
+                    await browser.call("send_order", "market", "buy", 60)
+        first = await Browser.open(run, 0)
+        (data,) = (await first.call("seed_markets"))["markets"]
+        assert (data["open"], data["mine"]["value"]) == (True, 90)
+        lab = session_tables(run, design, session="lab", tables=["periods"])
+        assert lab["periods"]["group"].tolist() == [1]
+        assert run.errors.empty
+
+
+def _page_of(place: int) -> str:
+    """Return where a player is when those before have come: place 0 waits for place 1."""
+    return "Groups" if place == 0 else "Trading"
 
 
 async def test_a_seat_that_is_taken_late_has_its_units(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def page_order(
             raise BadMarket(f"pages({name}=…) would be ignored: {_WHOSE}.", instead)
     order: list[Any] = []
     if design.groups > 1:
-        order.append(_wait_page(len(design.seats)))
+        order.append(_wait_page(design.groups, len(design.seats)))
     names = {PRACTICE: _numbered("Practice"), TRADING: _numbered("Trading")}
     for (market, rules), periods in groupby(
         design.numbers, lambda period: (_market_of(period), _rules_on_pages(design, period))
@@ -127,7 +127,9 @@ def _trading_page(
     offset = design.practice if market_name == PRACTICE else 0
 
     def open_market(page: Any, market: Market, traders: Sequence[Player]) -> None:
-        """Induce the values of the period for those who have a seat."""
+        """Induce the values of the period for those who have a seat; close a market of nobody's."""
+        if design.groups > 1 and not _sitting(design, traders):
+            market.close()
         values = _values_of(design, market, market.period - offset, traders)
         if values.values or values.costs:
             market.induce(values)
@@ -163,7 +165,7 @@ def _values_of(
 ) -> InducedValues:
     """Return the values of those of a group who have a seat, by their own names."""
     seats, seed = design.seats, world_of(market.model).seed
-    sitting = [trader for trader in traders if trader.id < design.groups * len(seats)]
+    sitting = _sitting(design, traders)
     if not sitting:
         return InducedValues({}, {})
     group = sitting[0].id // len(seats) + 1
@@ -171,14 +173,26 @@ def _values_of(
     return renamed(values, {seats[trader.id % len(seats)]: trader.name for trader in sitting})
 
 
-def _wait_page(size: int) -> type[GroupCreatingWait]:
-    """Return the page that makes a group of each *size* places, once all of them are there."""
+def _sitting(design: PeriodsOfDesign, traders: Sequence[Player]) -> list[Player]:
+    """Return those who have a seat."""
+    return [trader for trader in traders if trader.id < design.groups * len(design.seats)]
+
+
+def _wait_page(groups: int, size: int) -> type[GroupCreatingWait]:
+    """Return the page that makes a group of each *size* places, once all of them are there.
+
+    Who has no place in the *groups* goes on at once, alone.
+    """
 
     def match(page: Any, waiting: Sequence[Player]) -> list[list[Player]]:
-        """Return the groups of which nobody is missing."""
+        """Return the groups of which nobody is missing, and who has no seat, each alone."""
         by_group: dict[int, list[Player]] = {}
         for player in sorted(waiting, key=lambda player: player.id):
             by_group.setdefault(player.id // size, []).append(player)
-        return [players for players in by_group.values() if len(players) == size]
+        complete = [
+            players for number, players in by_group.items()
+            if number < groups and len(players) == size
+        ]  # fmt: skip
+        return complete + [[player] for player in waiting if player.id >= groups * size]
 
     return type("Groups", (GroupCreatingWait,), {"__module__": __name__, "match": match})
