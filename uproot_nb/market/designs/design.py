@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Design"]
 
+Something = TypeVar("Something")
+
 _COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
 """What is counted, and the least there may be."""
 
@@ -54,7 +56,8 @@ class Design:
             arms={"continuous": {}, "call": {"rules": Rules(call=True)}},
         )
         simulate_markets(study, seeds=range(5))
-        serve(study.arm("call").pages(seconds=90), players=study.players)
+        call = study.arm("call")
+        serve(call.pages(seconds=90), players=call.players)
 
     Every simulated market has new traders, so that none learns from the market before.
 
@@ -106,7 +109,7 @@ class Design:
         check_shifts(self.shifts)
         self._check_rules()
         if not self._is_drawn and self.traders is not None:
-            makers_of(self.traders, self.seats)
+            makers_of(self.traders, self._own_seats())
         if isinstance(self.values, InducedValues) and isinstance(self.rules, Rules):
             warn_of_range(self.rules, highest_value(self.values), stacklevel=3)
         for arm in self.arms:
@@ -145,7 +148,13 @@ class Design:
         """The names of the traders of a market: a buyer, a seller, a buyer, and so on.
 
         The player at place n of a session sits in seat n % len(seats) of group n // len(seats).
+
+        Raises:
+            BadMarket: the arms have different ones.
         """
+        return self._same_in_arms("seats", [arm._own_seats() for arm in self.each_arm().values()])
+
+    def _own_seats(self) -> list[str]:
         buyers: dict[str, None] = {}
         sellers: dict[str, None] = {}
         for period in self.numbers:
@@ -157,8 +166,13 @@ class Design:
 
     @property
     def players(self) -> int:
-        """How many players a session needs: `serve(design.pages(), players=design.players)`."""
-        return self.groups * len(self.seats)
+        """How many players a session needs: `serve(design.pages(), players=design.players)`.
+
+        Raises:
+            BadMarket: the arms need different numbers of them.
+        """
+        counts = [arm.groups * len(arm._own_seats()) for arm in self.each_arm().values()]
+        return self._same_in_arms("players", counts)
 
     def arm(self, name: str) -> Self:
         """Return the design of a treatment arm.
@@ -360,6 +374,15 @@ class Design:
                 f"The design has {len(self.arms)} arms: {', '.join(self.arms)}.",
                 f"Say which: design.arm({first!r}).{method}.",
             )
+
+    def _same_in_arms(self, name: str, found: list[Something]) -> Something:
+        first, *others = found
+        if any(other != first for other in others):
+            raise BadMarket(
+                f"The arms have different {name}: {', '.join(self.arms)}.",
+                f"Say of which arm: design.arm({next(iter(self.arms))!r}).{name}.",
+            )
+        return first
 
     def _check_rules(self) -> None:
         by_period = self.rules if isinstance(self.rules, Mapping) else {1: self.rules or Rules()}
