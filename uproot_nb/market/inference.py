@@ -85,7 +85,9 @@ def study_tables(
     t distribution with one degree of freedom less than there are sessions. So the periods of a
     session, and its groups, are not taken for independent. A test permutes sessions, of which each
     is one observation: the mean over its periods and groups. Its statistic is the difference of
-    the arms' means; all permutations are counted if they are no more than *resamples*.
+    the arms' means; all permutations are counted if they are no more than *resamples*. Two-sided
+    is as in scipy: twice the smaller tail, but no more than 1. With arms of unequal numbers of
+    sessions this is not the share of permutations whose difference is as large in absolute value.
 
     Args:
         periods: a row per period and session, such as the table `periods` of `simulate_markets`,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import Design, InducedValues, Rules
+from uproot_nb.market import Design, Fees, InducedValues, Rules
 from uproot_nb.market.traders import GD, ZIC, ZIP
 
 NAMES = st.sampled_from(["b1", "b 2", "Käufer", 's,"1"', "s2"])
@@ -23,6 +23,8 @@ UNITS = st.dictionaries(NAMES, st.lists(AMOUNTS, min_size=1, max_size=3), max_si
 SCHEDULES = st.builds(InducedValues, UNITS, UNITS).filter(lambda v: bool(v.values or v.costs))
 RULES = st.builds(
     Rules,
+    fees=st.sampled_from([Fees(), Fees(10, 20)]),
+    max_quantity=st.sampled_from([10_000, 2]),
     tick=st.sampled_from([1, 5, Decimal("0.05"), Decimal(2)]),
     improvement=st.booleans(),
     budget=st.sampled_from([None, True, False]),
@@ -88,8 +90,27 @@ def test_a_spreadsheet_may_write_the_file(tmp_path: Path) -> None:
     design = read(text, tmp_path, traders=ZIC)
     assert design.values_in(1) == InducedValues({"b1": [90, 70]}, {"s1": [Decimal("20.50")]})
     assert design.values_in(2).values == {"b1": [95]}
-    assert [design.rules_in(period).improvement for period in design.numbers] == [True, False]
+    assert [design.rules_in(period).improvement for period in design.numbers] == [True, True]
     assert (design.periods, design.name, design.traders) == (2, "market", ZIC)
+
+
+def test_rules_hold_from_their_own_period_until_they_are_set_again(tmp_path: Path) -> None:
+    lines = [
+        "arm,period,item,trader,unit,amount",
+        ",1,value,b1,1,90", ",1,cost,s1,1,20", ",4,value,b1,1,95", ",4,cost,s1,1,20",
+        ",2,rules.no_loss,,,TRUE", ",3,rules.call,,,TRUE", ",6,rules.call,,,FALSE",
+    ]  # fmt: skip
+    design = read("\n".join(lines), tmp_path)
+    held = [(design.rules_in(n).no_loss, design.rules_in(n).call) for n in design.numbers]
+    once, both = (True, False), (True, True)
+    assert held == [(False, False), once, both, both, both, once]
+    written = [line for line in design.to_csv().splitlines() if ",rules." in line]
+    assert written == [
+        "market,2,rules.no_loss,,,True", "market,3,rules.call,,,True",
+        "market,6,rules.call,,,False",
+    ]  # fmt: skip
+    practice = read("\n".join([*lines, ",0,rules.budget,,,TRUE"]), tmp_path)
+    assert (practice.practice, practice.rules_in(6).budget) == (1, True)
 
 
 def test_robots_of_the_library_travel_by_name_and_others_are_given_again(tmp_path: Path) -> None:

@@ -187,6 +187,20 @@ def test_a_highest_price_far_beyond_the_values_is_warned_of_where_the_design_is_
         Design(LOW, ZIC, rules=Rules(max_price=200))
 
 
+def test_players_and_seats_are_those_of_all_arms_or_are_asked_of_one() -> None:
+    same = Design(LOW, ZIC, arms={"one": {}, "call": {"rules": Rules(call=True)}})
+    assert (same.players, same.seats) == (4, ["b1", "s1", "b2", "s2"])
+    both_other = Design(LOW, ZIC, arms={"one": {"groups": 2}, "two": {"groups": 2}})
+    assert both_other.players == both_other.arm("one").players == 8
+    groups = Design(LOW, ZIC, arms={"one": {}, "two": {"groups": 2}})
+    assert (groups.seats, groups.arm("two").players) == (same.seats, 8)
+    with pytest.raises(BadMarket, match=r"different players: one, two(.|\n)*arm\('one'\).players"):
+        _ = groups.players
+    values = Design(LOW, ZIC, arms={"low": {}, "high": {"values": HIGH}})
+    with pytest.raises(BadMarket, match="different seats"):
+        _ = values.seats
+
+
 # ---- well-known designs ------------------------------------------------------------------------
 
 

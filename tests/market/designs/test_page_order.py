@@ -9,10 +9,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.running import Browser, serving, until_true
+from tests.running import Browser, Rejected, serving, until, until_true
 from uproot_nb import Page, Run, rerun
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import CallMarketPage, Design, InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import (
+    GODE_SUNDER,
+    CallMarketPage,
+    Design,
+    InducedValues,
+    Market,
+    MarketPage,
+    Rules,
+    session_tables,
+)
 from uproot_nb.market.traders import ZIC
 
 LOW = InducedValues({"b1": [90, 70]}, {"s1": [20, 40]})
@@ -71,6 +80,38 @@ async def test_who_has_no_seat_watches() -> None:
     with serving(*Design(LOW).pages(), Over, players=3) as run:
         assert (await seen_of(run, 2))[0][4] == (None, None)
         assert set(run.market().induced_values["player"]) == {p.name for p in run.players[:2]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "attributes"),
+    [(Rules(), {"seconds": 600}), (Rules(call=True), {"clear_when_all_ready": True})],
+)
+async def test_who_has_no_seat_in_a_group_passes_and_is_in_no_table(
+    rules: Rules, attributes: dict[str, Any]
+) -> None:
+    """Two seats and two groups: places 4 and 5 wait for nobody, and hold nobody up."""
+    design = Design(LOW, groups=2, rules=rules)
+    with serving(*design.pages(**attributes), Over, players=6) as run:
+        for place in (4, 5, 0, 1):
+            browser = await Browser.open(run, place)
+            await until(lambda place=place: run.players[place].page == _page_of(place))
+            if place > 3:
+                browser = await Browser.open(run, place)
+                (data,) = (await browser.call("seed_markets"))["markets"]
+                assert (data["open"], data["mine"]["value"]) == (False, None)
+                with pytest.raises(Rejected):
+                    await browser.call("send_order", "market", "buy", 60)
+        first = await Browser.open(run, 0)
+        (data,) = (await first.call("seed_markets"))["markets"]
+        assert (data["open"], data["mine"]["value"]) == (True, 90)
+        lab = session_tables(run, design, session="lab", tables=["periods"])
+        assert lab["periods"]["group"].tolist() == [1]
+        assert run.errors.empty
+
+
+def _page_of(place: int) -> str:
+    """Return where a player is when those before have come: place 0 waits for place 1."""
+    return "Groups" if place == 0 else "Trading"
 
 
 async def test_a_seat_that_is_taken_late_has_its_units(tmp_path: Path) -> None:
@@ -158,3 +199,66 @@ def test_pages_derive_from_a_page_of_the_authors() -> None:
         Design(LOW, rules=Rules(call=True)).pages(page=Mine)
     (rounds,) = Design(LOW, rules=Rules(call=True)).pages()
     assert issubclass(rounds.entries[0], CallMarketPage)
+
+
+def test_quotes_lapse_after_trades_on_pages_as_for_robots() -> None:
+    """Also in the markets of Gode and Sunder; a call has no such rule."""
+    rules = {1: Rules(improvement=True), 2: Rules(lapse="shout"), 3: Rules(call=True)}
+    pages = Design(LOW, periods=3, rules=rules, clear_after_trade=True).pages()
+    assert [rounds.entries[0].rules.lapse for rounds in pages] == ["trade", "shout", None]
+    (rounds,) = Design.gode_sunder(1).pages()
+    assert rounds.entries[0].rules == GODE_SUNDER
+    (rounds,) = Design.gode_sunder(1, clear_after_trade=False).pages()
+    assert rounds.entries[0].rules.lapse is None
+
+
+NO_LOSS = Rules(no_loss=True)
+
+
+def _opens(page, market, traders) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"rules": Rules(budget=True)},
+        {"market_names": ("wheat",)},
+        {"open_market": _opens},
+        {"late_trader": _opens},
+    ],
+)
+def test_a_page_or_attribute_that_a_design_would_ignore_is_refused(own: dict[str, Any]) -> None:
+    (name,) = own
+    design = Design(LOW, practice=1, rules=NO_LOSS)
+    with pytest.raises(BadMarket, match=rf"page=Mine: its {name} would be ignored"):
+        design.pages(page=type("Mine", (MarketPage,), own))
+    with pytest.raises(BadMarket, match=rf"pages\({name}=…\) would be ignored"):
+        design.pages(**own)
+
+
+def test_a_page_may_have_the_rules_of_its_design() -> None:
+    mine = type("Mine", (MarketPage,), {"rules": NO_LOSS})
+    (rounds,) = Design(LOW, rules=NO_LOSS).pages(page=mine)
+    assert rounds.entries[0].rules == NO_LOSS
+    call = type("Mine", (CallMarketPage,), {"rules": Rules(call=True)})
+    assert Design(LOW, rules=Rules(call=True, no_loss=True)).pages(page=call)
+
+
+@pytest.mark.parametrize("purse", ["purse", "practice", None])
+def test_practice_and_what_counts_share_no_purse(purse: str | None) -> None:
+    rules = Rules(budget=True, purse=purse)
+    order = Design(LOW, practice=1, rules=rules).pages()
+    practice, counting = (rounds.entries[0].rules for rounds in order)
+    assert counting == rules
+    assert practice.budget
+    assert practice.purse is None if purse is None else practice.purse != purse
+
+
+async def test_money_of_practice_is_not_spent_where_it_counts() -> None:
+    design = Design(LOW, practice=1, rules=Rules(budget=True))
+    with serving(*design.pages(), Over, players=2) as run:
+        assert len(await seen_of(run, 0)) == 2
+        first, second = (Market.find(run.session, name=name) for name in ("practice", "market"))
+        assert first is not None
+        assert second is not None
+        assert (first.purse_markets(), second.purse_markets()) == ([], [])

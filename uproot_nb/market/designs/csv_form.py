@@ -79,19 +79,26 @@ def _rows(arm: str, design: WritableDesign, seed: int | str) -> Iterator[DesignR
     if all(robot in _ROBOTS.values() for robot in robots.values()):
         for trader, robot in robots.items():
             yield DesignRow(arm, "", "robot", trader, "", robot.__name__)
-    usual = Rules().plain()
+    before = Rules()
     for number in design.numbers:
         rules = design.rules_in(number)
-        for name, plain in rules.plain().items():
-            if plain != usual[name]:
-                value = getattr(rules, name)
-                amount = _written(value if isinstance(value, Decimal) else plain)
-                yield DesignRow(arm, str(number), _RULE + name, "", "", amount)
+        yield from _rule_rows(arm, str(number), before, rules)
+        before = rules
         values = design.values_in(number, seed)
         for item, side in _SIDES.items():
             for trader, units in getattr(values, side).items():
                 for unit, amount in enumerate(units, 1):
                     yield DesignRow(arm, str(number), item, trader, str(unit), _written(amount))
+
+
+def _rule_rows(arm: str, period: str, before: Rules, rules: Rules) -> Iterator[DesignRow]:
+    """Yield a row for each rule that is not as in the period before."""
+    were = before.plain()
+    for name, plain in rules.plain().items():
+        if plain != were[name]:
+            value = getattr(rules, name)
+            amount = _written(value if isinstance(value, Decimal) else plain)
+            yield DesignRow(arm, period, _RULE + name, "", "", amount)
 
 
 def arms_in(text: str) -> dict[str, dict[str, Any]]:
@@ -156,11 +163,20 @@ class _Arm:
         if not self._units:
             raise BadMarket("An arm has no values and costs.", "Add rows with value and cost.")
         values = {number: _values(sides) for number, sides in sorted(self._units.items())}
-        rules = {number: _rules(self._rules.get(number, {})) for number in values}
-        length = {"periods": max([1, *values]), "practice": max(0, 1 - min(values))}
+        numbers = [*values, *self._rules]
+        length = {"periods": max(1, *numbers), "practice": max(0, 1 - min(numbers))}
+        rules = self._rules_from(min(1, *numbers))
         made = {"values": _one(values), "rules": _one(rules), **_USUAL, **length, **self._settings}
         if self._robots:
             made["traders"] = self._robots.get("", self._robots)
+        return made
+
+    def _rules_from(self, first: int) -> dict[int, Rules]:
+        """Return the rules by the period from which they hold; each one holds until it is set."""
+        made, given = {first: Rules()}, dict[str, Any]()
+        for number, rules in sorted(self._rules.items()):
+            given |= rules
+            made[number] = _rules(given)
         return made
 
 
@@ -188,12 +204,13 @@ def _rules(given: Mapping[str, Any]) -> Rules:
 
 
 def _one(by_period: Mapping[int, Any]) -> Any:
-    """Return what holds in all periods; else the entries that differ from the one before."""
+    """Return what holds in all periods; else the entries written otherwise than the one before."""
     kept: dict[int, Any] = {}
     last = None
     for number, entry in by_period.items():
-        if entry != last:
-            kept[number] = last = entry
+        written = json.dumps(entry.plain())  # 5, 5.0 and 5.00 are equal, but written differently
+        if written != last:
+            kept[number], last = entry, written
     return next(iter(kept.values())) if len(kept) == 1 else kept
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
@@ -24,6 +24,7 @@ from uproot_nb.market.designs.schedules import (
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.presets import GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.market_bot import market_bot
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Design"]
+
+Something = TypeVar("Something")
 
 _COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
 """What is counted, and the least there may be."""
@@ -53,7 +56,8 @@ class Design:
             arms={"continuous": {}, "call": {"rules": Rules(call=True)}},
         )
         simulate_markets(study, seeds=range(5))
-        serve(study.arm("call").pages(seconds=90), players=study.players)
+        call = study.arm("call")
+        serve(call.pages(seconds=90), players=call.players)
 
     Every simulated market has new traders, so that none learns from the market before.
 
@@ -65,7 +69,9 @@ class Design:
         traders: what makes a robot trader, for all or by name: a class or function without
             arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
             trader itself is copied as it is. Not needed if only people trade.
-        periods, steps, clear_after_trade: as for `simulate_market`.
+        periods, steps: as for `simulate_market`.
+        clear_after_trade: take all standing orders away after each trade, of robots and of people,
+            except in calls.
         rules: those of all periods; or a dict of those from a period on.
         practice: how many practice periods come first. They are numbered up to 0 (the last is 0)
             where `values`, `rules` or `shifts` name periods, else they are as period 1. Traders
@@ -103,7 +109,7 @@ class Design:
         check_shifts(self.shifts)
         self._check_rules()
         if not self._is_drawn and self.traders is not None:
-            makers_of(self.traders, self.seats)
+            makers_of(self.traders, self._own_seats())
         if isinstance(self.values, InducedValues) and isinstance(self.rules, Rules):
             warn_of_range(self.rules, highest_value(self.values), stacklevel=3)
         for arm in self.arms:
@@ -142,7 +148,13 @@ class Design:
         """The names of the traders of a market: a buyer, a seller, a buyer, and so on.
 
         The player at place n of a session sits in seat n % len(seats) of group n // len(seats).
+
+        Raises:
+            BadMarket: the arms have different ones.
         """
+        return self._same_in_arms("seats", [arm._own_seats() for arm in self.each_arm().values()])
+
+    def _own_seats(self) -> list[str]:
         buyers: dict[str, None] = {}
         sellers: dict[str, None] = {}
         for period in self.numbers:
@@ -154,8 +166,13 @@ class Design:
 
     @property
     def players(self) -> int:
-        """How many players a session needs: `serve(design.pages(), players=design.players)`."""
-        return self.groups * len(self.seats)
+        """How many players a session needs: `serve(design.pages(), players=design.players)`.
+
+        Raises:
+            BadMarket: the arms need different numbers of them.
+        """
+        counts = [arm.groups * len(arm._own_seats()) for arm in self.each_arm().values()]
+        return self._same_in_arms("players", counts)
 
     def arm(self, name: str) -> Self:
         """Return the design of a treatment arm.
@@ -240,15 +257,17 @@ class Design:
         Values and rules are those of the period; a call market's periods are pages to send orders
         for the call. With several groups a wait page comes first, where the players of a group wait
         for each other. The recorded market is `run.market("market")`, that of the practice periods
-        `run.market("practice")`.
+        `run.market("practice")`; they share no purse.
 
         Args:
             seconds: the length of a period; None for no end.
             page: a page of yours, from which these pages derive: for its template, texts, facts.
+                Rules, values and names of markets are the design's.
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
 
         Raises:
-            BadMarket: the design has several arms, or the page is none for its rules.
+            BadMarket: the design has several arms; or the page is none for its rules; or it or the
+                attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
         """
         self._check_one_arm("pages()")
         return page_order.page_order(self, page, {"seconds": seconds, **attributes})
@@ -260,9 +279,10 @@ class Design:
     ) -> str:
         """Return the design as CSV, and write it to *path*.
 
-        Columns: arm, period, item, trader, unit, amount. A row is a unit's value or cost in a
-        period (item "value" or "cost"), a rule that is not as usual ("rules.improvement"), or a
-        number of the whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
+        Columns: arm, period, item, trader, unit, amount. A row is a unit's value or cost from a
+        period on (item "value" or "cost"; a period's rows are all its units), a rule from a period
+        on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
+        whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
         Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD or
         Sniper; else give them to `read_csv` again.
 
@@ -323,10 +343,10 @@ class Design:
         """Return one of the five markets of Gode and Sunder (1993), with their rules.
 
         The values are a reconstruction from the paper's figures. Prices are whole numbers up to
-        200, quotes must improve, and a trade takes all quotes away.
+        200, an order is of one unit, quotes must improve, and a trade takes all quotes away.
         """
         usual: dict[str, Any] = {
-            "rules": Rules(max_price=200, improvement=True), "clear_after_trade": True,
+            "rules": replace(GODE_SUNDER, lapse=None), "clear_after_trade": True,
         }  # fmt: skip
         values = classics.gode_sunder_values(market)
         return cls(values, traders, periods=periods, **usual | options)
@@ -354,6 +374,15 @@ class Design:
                 f"The design has {len(self.arms)} arms: {', '.join(self.arms)}.",
                 f"Say which: design.arm({first!r}).{method}.",
             )
+
+    def _same_in_arms(self, name: str, found: list[Something]) -> Something:
+        first, *others = found
+        if any(other != first for other in others):
+            raise BadMarket(
+                f"The arms have different {name}: {', '.join(self.arms)}.",
+                f"Say of which arm: design.arm({next(iter(self.arms))!r}).{name}.",
+            )
+        return first
 
     def _check_rules(self) -> None:
         by_period = self.rules if isinstance(self.rules, Mapping) else {1: self.rules or Rules()}

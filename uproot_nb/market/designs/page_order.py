@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -22,6 +24,17 @@ __all__ = ["PRACTICE", "TRADING", "page_order"]
 
 PRACTICE, TRADING = "practice", "market"
 """The names of the markets of practice periods, and of all others."""
+
+
+_WHOSE = "a design's rules, values and markets are its own"
+_UNITS = "Give units by values: Design({1: low, 4: high}); a design has no endowments."
+_OF_THE_DESIGN = {
+    "rules": "Give rules to the design: Design(values, rules=Rules(no_loss=True)).",
+    "market_names": f"Its markets are {PRACTICE!r} and {TRADING!r}.",
+    "open_market": _UNITS,
+    "late_trader": _UNITS,
+}
+"""What pages have from a design and not from their author, and where to say it instead."""
 
 
 class PeriodsOfDesign(Protocol):
@@ -34,6 +47,10 @@ class PeriodsOfDesign(Protocol):
     @property
     def groups(self) -> int:
         """How many groups a session has."""
+
+    @property
+    def clear_after_trade(self) -> bool:
+        """Whether a trade takes all standing orders away."""
 
     @property
     def numbers(self) -> range:
@@ -57,12 +74,15 @@ def page_order(
     design: PeriodsOfDesign, page: type[MarketPage] | None, attributes: Mapping[str, Any]
 ) -> list[Any]:
     """Return a page order: rounds of one page for periods with the same rules."""
+    for name, instead in _OF_THE_DESIGN.items():
+        if name in attributes:
+            raise BadMarket(f"pages({name}=…) would be ignored: {_WHOSE}.", instead)
     order: list[Any] = []
     if design.groups > 1:
-        order.append(_wait_page(len(design.seats)))
+        order.append(_wait_page(design.groups, len(design.seats)))
     names = {PRACTICE: _numbered("Practice"), TRADING: _numbered("Trading")}
     for (market, rules), periods in groupby(
-        design.numbers, lambda period: (_market_of(period), design.rules_in(period))
+        design.numbers, lambda period: (_market_of(period), _rules_on_pages(design, period))
     ):
         made = _trading_page(next(names[market]), design, market, rules, page, attributes)
         order.append(Rounds(made, n=len(list(periods)), block=market))
@@ -71,6 +91,17 @@ def page_order(
 
 def _market_of(period: int) -> str:
     return TRADING if period > 0 else PRACTICE
+
+
+def _rules_on_pages(design: PeriodsOfDesign, period: int) -> Rules:
+    """Return the rules of a period: whether quotes lapse after trades, and practice's own purse."""
+    rules = design.rules_in(period)
+    if design.clear_after_trade and not rules.call and rules.lapse is None:
+        rules = replace(rules, lapse="trade")
+    if _market_of(period) == PRACTICE and rules.purse is not None:
+        # Periods of practice have the same numbers as those that count.
+        rules = replace(rules, purse=f"{PRACTICE}/{rules.purse}")
+    return rules
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -92,10 +123,13 @@ def _trading_page(
         raise BadMarket(
             f"page={page!r} is no {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
         )
+    _check_page(design, parent, kind)
     offset = design.practice if market_name == PRACTICE else 0
 
     def open_market(page: Any, market: Market, traders: Sequence[Player]) -> None:
-        """Induce the values of the period for those who have a seat."""
+        """Induce the values of the period for those who have a seat; close a market of nobody's."""
+        if design.groups > 1 and not _sitting(design, traders):
+            market.close()
         values = _values_of(design, market, market.period - offset, traders)
         if values.values or values.costs:
             market.induce(values)
@@ -113,12 +147,25 @@ def _trading_page(
     })  # fmt: skip
 
 
+def _check_page(design: PeriodsOfDesign, page: type[MarketPage], kind: type[MarketPage]) -> None:
+    """Refuse a page of the author's that says otherwise what the design says."""
+    own = {n for n in _OF_THE_DESIGN if page_function(page, n) != page_function(kind, n)}
+    if page.rules in [design.rules_in(period) for period in design.numbers]:
+        own.discard("rules")
+    for name, instead in _OF_THE_DESIGN.items():
+        if name in own:
+            raise BadMarket(
+                f"page={page.__name__}: its {name} would be ignored, since {_WHOSE}.",
+                f"Leave {name} out of the page. {instead}",
+            )
+
+
 def _values_of(
     design: PeriodsOfDesign, market: Market, period: int, traders: Sequence[Player]
 ) -> InducedValues:
     """Return the values of those of a group who have a seat, by their own names."""
     seats, seed = design.seats, world_of(market.model).seed
-    sitting = [trader for trader in traders if trader.id < design.groups * len(seats)]
+    sitting = _sitting(design, traders)
     if not sitting:
         return InducedValues({}, {})
     group = sitting[0].id // len(seats) + 1
@@ -126,14 +173,26 @@ def _values_of(
     return renamed(values, {seats[trader.id % len(seats)]: trader.name for trader in sitting})
 
 
-def _wait_page(size: int) -> type[GroupCreatingWait]:
-    """Return the page that makes a group of each *size* places, once all of them are there."""
+def _sitting(design: PeriodsOfDesign, traders: Sequence[Player]) -> list[Player]:
+    """Return those who have a seat."""
+    return [trader for trader in traders if trader.id < design.groups * len(design.seats)]
+
+
+def _wait_page(groups: int, size: int) -> type[GroupCreatingWait]:
+    """Return the page that makes a group of each *size* places, once all of them are there.
+
+    Who has no place in the *groups* goes on at once, alone.
+    """
 
     def match(page: Any, waiting: Sequence[Player]) -> list[list[Player]]:
-        """Return the groups of which nobody is missing."""
+        """Return the groups of which nobody is missing, and who has no seat, each alone."""
         by_group: dict[int, list[Player]] = {}
         for player in sorted(waiting, key=lambda player: player.id):
             by_group.setdefault(player.id // size, []).append(player)
-        return [players for players in by_group.values() if len(players) == size]
+        complete = [
+            players for number, players in by_group.items()
+            if number < groups and len(players) == size
+        ]  # fmt: skip
+        return complete + [[player] for player in waiting if player.id >= groups * size]
 
     return type("Groups", (GroupCreatingWait,), {"__module__": __name__, "match": match})

@@ -41,8 +41,9 @@ def session_tables(
     """Return the tables of a session on a design's pages, as those of simulated sessions.
 
         study = Design(values, ZIC, periods=6, arms={"continuous": {}, "call": {"rules": call}})
-        run = serve(study.arm("call").pages(seconds=90), players=study.players)
-        lab = session_tables(run, study.arm("call"), session="lab 1", tables=["periods"])
+        call = study.arm("call")
+        run = serve(call.pages(seconds=90), players=call.players)
+        lab = session_tables(run, call, session="lab 1", tables=["periods"])
         pandas.concat([simulated["periods"], lab["periods"]])
 
     Args:
@@ -84,7 +85,8 @@ def _names(run: RecordedSession, design: Design) -> Iterator[tuple[int, str]]:
     places, size = run.state["id"], len(design.seats)
     firsts = {group: int(places[members[0]]) for group, members in run.groups["members"].items()}
     for group in sorted(firsts, key=lambda group: firsts[group]):
-        yield firsts[group] // size + 1, f"{TRADING}-{group}"
+        if firsts[group] < design.groups * size:  # else they have no seats, and watch
+            yield firsts[group] // size + 1, f"{TRADING}-{group}"
 
 
 def _labelled(table: pandas.DataFrame, labels: dict[str, Any], groups: int) -> pandas.DataFrame:
