@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from uproot_nb.market import Dividends, Fees, InducedValues, Rules, Tax, equilibrium
 from uproot_nb.market.analysis.results import MarketTables
-from uproot_nb.market.analysis.units import constraint_rows
+from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.constraints import Constraints
 from uproot_nb.market.traders import (
@@ -201,6 +201,38 @@ def test_the_rules_that_move_equilibrium_are_rows_of_induced_values() -> None:
     assert constraint_rows(Rules(), [1]) == constraint_rows(None, [1]) == []
     assert simulated(TAXED).induced_values["side"].value_counts()["taker_fee"] == 2
     assert len(induced_value_table(rows)) == 10
+
+
+def of_table(values: InducedValues, rules: Rules) -> Units:
+    return units_by_period([*values.rows([1]), *constraint_rows(rules, [1])])[1]
+
+
+def tenths(first: int, step: int) -> list[Decimal]:
+    return [Decimal(first + step * rank) / 10 for rank in range(11)]
+
+
+CENTS = Rules(tick=Decimal("0.01"))
+TIES = [
+    *(replace(CENTS, buyer_tax=Tax(Decimal(tax) / 10)) for tax in range(1, 31)),
+    *(replace(CENTS, seller_tax=Tax(rate=Decimal(rate) / 100)) for rate in range(5, 50, 5)),
+    replace(CENTS, fees=Fees(Decimal("0.1"), Decimal("0.3"))),
+]
+
+
+@pytest.mark.parametrize("rules", TIES)
+def test_who_gains_just_nothing_after_a_tax_is_the_same_in_the_tables(rules: Rules) -> None:
+    """As floats, 3.3 less 0.1 is more than 3.2."""
+    values = InducedValues({"b": tenths(33, -2)}, {"s": tenths(7, 2)})
+    expected = equilibrium(values.all_values(), values.all_costs(), under=rules)
+    assert of_table(values, rules).equilibrium() == expected
+
+
+def test_a_rate_that_takes_the_whole_gain_is_no_loss_in_the_tables() -> None:
+    values, tax = InducedValues({"b": [110]}, {"s": [100]}), Tax(rate=Decimal("0.1"))
+    units = of_table(values, Rules(buyer_tax=tax))
+    at = units.equilibrium()
+    assert (at.quantity_low, at.quantity_high, at.deadweight_loss) == (0, 1, 0)
+    assert units.equilibrium_surplus("b", "buy", at) == 0
 
 
 def test_an_asset_may_be_taxed_and_has_no_equilibrium_for_that() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
+from uproot_nb.market.analysis.equilibrium import Equilibrium
 from uproot_nb.market.analysis.quotes import quotes
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
@@ -210,11 +211,9 @@ def _period(
     return {
         "period": period, "trades": len(trades), "volume": sum(quantities),
         "mean_price": statistics.mean(prices, quantities),
-        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
-        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
-        "maximum_surplus": free.maximum_surplus, "surplus": bought + sold,
+        **_equilibrium_columns(at), "maximum_surplus": free.maximum_surplus, "surplus": bought + sold,
         "buyer_surplus": bought, "seller_surplus": sold, "tax_revenue": taxes,
-        "fee_revenue": fees, "welfare": welfare, "equilibrium_welfare": at.welfare,
+        "fee_revenue": fees, "welfare": welfare,
         "efficiency": statistics.efficiency(welfare, free.maximum_surplus),
         "constrained_efficiency": statistics.efficiency(welfare, at.welfare),
         "deadweight_loss": statistics.deadweight_loss(free.maximum_surplus, welfare),
@@ -228,6 +227,18 @@ def _period(
         "mean_spread": statistics.time_weighted_mean(
             _column(book, "spread"), _column(book, "time"), end),
         "fundamental_value": units.holding, "dividend": units.dividend,
+    }  # fmt: skip
+
+
+def _equilibrium_columns(at: Equilibrium) -> dict[str, Any]:
+    """Return the columns of an equilibrium, with money as floats."""
+    money = {
+        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
+        "equilibrium_welfare": at.welfare,
+    }  # fmt: skip
+    return {
+        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
+        **{name: None if amount is None else float(amount) for name, amount in money.items()},
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
@@ -36,13 +36,16 @@ class Units:
         self.constraints: dict[str, float] = {}
 
     def equilibrium(self, constrained: bool = True) -> Equilibrium:
-        """Return the competitive equilibrium, or that which there would be without constraints."""
-        values, costs = self.all_of("buy"), self.all_of("sell")
+        """Return the competitive equilibrium, or that which there would be without constraints.
+
+        With constraints it is in exact fractions: who just gains nothing after a tax of 0.1 would
+        trade or not by the rounding of floats.
+        """
         if not (self.constraints and constrained):
-            return equilibrium(values, costs)
-        found = equilibrium(values, costs, under=Constraints(**self.constraints))
-        low, high, *money = astuple(found)
-        return Equilibrium(low, high, *(None if one is None else float(one) for one in money))
+            return equilibrium(self.all_of("buy"), self.all_of("sell"))
+        # Sorted as floats, which is faster.
+        values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
+        return equilibrium(map(_exact, values), map(_exact, costs), under=self._limits())
 
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
@@ -101,26 +104,29 @@ class Units:
         """
         if at.price is None:
             return 0.0
-        price, units = float(at.price), self.values.get((player, side), {}).values()
+        units = self.values.get((player, side), {}).values()
         if not self.constraints:
-            sign = 1 if side == "buy" else -1
+            sign, price = 1 if side == "buy" else -1, float(at.price)
             return math.fsum(max(sign * (value - price), 0.0) for value in units)
-        limits = Constraints(**self.constraints)
-        least, share = self._rationed(side, price, at.quantity_high)
-        gains = [float(limits.gain(side, value, price)) for value in units]
+        limits = self._limits()
+        least, share = self._rationed(side, at)
+        gains = [limits.gain(side, _exact(value), at.price) for value in units]
         served = (gain if gain > least else gain * share for gain in gains if gain >= least)
-        return math.fsum(max(gain, 0.0) for gain in served)
+        return float(sum(max(gain, 0) for gain in served))
 
-    def _rationed(self, side: str, price: float, quantity: int) -> tuple[float, float]:
+    def _rationed(self, side: str, at: Equilibrium) -> tuple[Any, Fraction]:
         """Return the least gain of the units that trade, and the share of those with that gain."""
-        limits = Constraints(**self.constraints)
-        every = (float(limits.gain(side, value, price)) for value in self.all_of(side))
+        limits, quantity = self._limits(), at.quantity_high
+        every = (limits.gain(side, _exact(value), at.price) for value in self.all_of(side))
         gains = sorted(every, reverse=True)
         if quantity == 0 or not gains:
-            return math.inf, 0.0
+            return math.inf, Fraction(0)
         least = gains[min(quantity, len(gains)) - 1]
         better = sum(gain > least for gain in gains)
-        return least, (quantity - better) / sum(gain == least for gain in gains)
+        return least, Fraction(quantity - better, sum(gain == least for gain in gains))
+
+    def _limits(self) -> Constraints:
+        return Constraints(**{name: _exact(amount) for name, amount in self.constraints.items()})
 
     def _value(self, player: str, side: str, unit: int) -> float:
         return self.values.get((player, side), {}).get(unit, math.nan)
@@ -166,3 +172,8 @@ def constraint_rows(
         for name, amount in known.items()
         if amount not in (None, 0)
     ]
+
+
+def _exact(amount: float) -> Fraction:
+    """Return the short decimal that a float stands for: of 0.1 one tenth."""
+    return Fraction(repr(amount))
