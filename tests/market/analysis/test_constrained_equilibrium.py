@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from uproot_nb.market import Dividends, Fees, InducedValues, Rules, Tax, equilibrium
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.tables import period_rows
 from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.constraints import Constraints
@@ -232,7 +233,34 @@ def test_a_rate_that_takes_the_whole_gain_is_no_loss_in_the_tables() -> None:
     units = of_table(values, Rules(buyer_tax=tax))
     at = units.equilibrium()
     assert (at.quantity_low, at.quantity_high, at.deadweight_loss) == (0, 1, 0)
-    assert units.equilibrium_surplus("b", "buy", at) == 0
+    assert units.equilibrium_surpluses(at) == {("b", "buy"): 0, ("s", "sell"): 0}
+
+
+def test_units_that_gain_alike_share_what_a_ceiling_leaves() -> None:
+    values = InducedValues({"a": [9, 8], "b": [8, 5]}, {"s": [1, 4, 6], "t": [2]})
+    units = of_table(values, Rules(ceiling=4))
+    at = units.equilibrium()
+    # Three units are sold at 4: that of value 9, and both of value 8.
+    assert (at.quantity_low, at.quantity_high, at.price) == (2, 3, 4)
+    expected = {("a", "buy"): 9.0, ("b", "buy"): 4.0, ("s", "sell"): 3.0, ("t", "sell"): 2.0}
+    assert units.equilibrium_surpluses(at) == expected
+    fewer = InducedValues({"a": [9, 8], "b": [8, 5]}, {"s": [1, 6], "t": [2]})
+    units = of_table(fewer, Rules(ceiling=4))
+    found = units.equilibrium_surpluses(units.equilibrium())
+    assert (found["a", "buy"], found["b", "buy"]) == (5 + 4 / 2, 4 / 2)
+
+
+def test_units_are_ranked_once_for_all_players_of_a_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    of_side = Units.all_of
+    monkeypatch.setattr(Units, "all_of", lambda own, side: asked.append(side) or of_side(own, side))
+    for players in (2, 40):
+        asked.clear()
+        names = [f"{side}{n}" for side in "bs" for n in range(players)]
+        values = InducedValues.drawn(names[:players], names[players:], seed=1)
+        period_rows([], [*values.rows([1]), *constraint_rows(Rules(buyer_tax=Tax(1)), [1])])
+        # For both equilibria, for the lost surplus, and for what each trader would have earned.
+        assert sorted(asked) == ["buy"] * 4 + ["sell"] * 4
 
 
 def test_an_asset_may_be_taxed_and_has_no_equilibrium_for_that() -> None:

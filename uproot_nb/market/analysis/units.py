@@ -96,34 +96,43 @@ class Units:
         count = self.traded.get((player, side), 0)
         return [self._value(player, side, unit) for unit in range(1, count + 1)]
 
-    def equilibrium_surplus(self, player: str, side: str, at: Equilibrium) -> float:
-        """Return what a player earns in an equilibrium by trading every unit that gains there.
+    def equilibrium_surpluses(self, at: Equilibrium) -> dict[tuple[str, str], float]:
+        """Return what each player and side earns in an equilibrium: all units trade that gain.
 
         Where a price control leaves more units that gain than are traded, those trade that gain
         most, and those that gain alike in the same share.
         """
         if at.price is None:
-            return 0.0
-        units = self.values.get((player, side), {}).values()
-        if not self.constraints:
-            sign, price = 1 if side == "buy" else -1, float(at.price)
-            return math.fsum(max(sign * (value - price), 0.0) for value in units)
-        limits = self._limits()
-        least, share = self._rationed(side, at)
-        gains = [limits.gain(side, _exact(value), at.price) for value in units]
-        served = (gain if gain > least else gain * share for gain in gains if gain >= least)
-        return float(sum(max(gain, 0) for gain in served))
+            return dict.fromkeys(self.values, 0.0)
+        if self.constraints:
+            return {**self._rationed("buy", at), **self._rationed("sell", at)}
+        price, signs = float(at.price), {"buy": 1, "sell": -1}
+        return {
+            (player, side): math.fsum(
+                max(signs[side] * (value - price), 0.0) for value in units.values()
+            )
+            for (player, side), units in self.values.items()
+        }
 
-    def _rationed(self, side: str, at: Equilibrium) -> tuple[Any, Fraction]:
-        """Return the least gain of the units that trade, and the share of those with that gain."""
-        limits, quantity = self._limits(), at.quantity_high
-        every = (limits.gain(side, _exact(value), at.price) for value in self.all_of(side))
-        gains = sorted(every, reverse=True)
-        if quantity == 0 or not gains:
-            return math.inf, Fraction(0)
-        least = gains[min(quantity, len(gains)) - 1]
-        better = sum(gain > least for gain in gains)
-        return least, Fraction(quantity - better, sum(gain == least for gain in gains))
+    def _rationed(self, side: str, at: Equilibrium) -> dict[tuple[str, str], float]:
+        """Return the same for the players of a side, whose units are sorted once for all."""
+        limits, quantity, sign = self._limits(), at.quantity_high, 1 if side == "buy" else -1
+        players = {key: units.values() for key, units in self.values.items() if key[1] == side}
+        if quantity == 0:
+            return dict.fromkeys(players, 0.0)
+        # Who has the higher value, or the lower cost, gains more.
+        ranks = sorted((sign * value for value in self.all_of(side)), reverse=True)
+        last = ranks[quantity - 1]
+        share = Fraction(quantity - sum(rank > last for rank in ranks), ranks.count(last))
+
+        def gain(value: float) -> Any:
+            found = max(limits.gain(side, _exact(value), at.price), Fraction(0))
+            return found if sign * value > last else found * share
+
+        return {
+            key: float(sum(gain(value) for value in values if sign * value >= last))
+            for key, values in players.items()
+        }
 
     def _limits(self) -> Constraints:
         return Constraints(**{name: _exact(amount) for name, amount in self.constraints.items()})
