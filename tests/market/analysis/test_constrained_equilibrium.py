@@ -103,6 +103,9 @@ def test_what_traders_treasury_and_exchange_have_is_the_gain_from_trade(
     found, free = equilibrium(values, costs, under=at), equilibrium(values, costs)
     assert found.welfare + found.deadweight_loss == free.maximum_surplus
     assert found.deadweight_loss >= 0
+    gains = [v - c for v, c in zip(sorted(values)[::-1], sorted(costs), strict=False)]
+    quantities = range(found.quantity_low, found.quantity_high + 1)
+    assert found.welfare == max(sum(gains[:quantity]) for quantity in quantities)
     if found.quantity_low == found.quantity_high:
         together = found.maximum_surplus + found.tax_revenue + found.fee_revenue
         assert together == found.welfare
@@ -152,6 +155,17 @@ def test_a_tax_as_in_the_textbook() -> None:
     share = equilibrium(values, costs, under=Rules(seller_tax=Tax(rate=Decimal("0.5"))))
     assert (share.quantity_low, share.price_low, share.price_high) == (3, 65, 70)
     assert (share.tax_revenue, share.welfare) == (Decimal("101.25"), 210)
+
+
+def test_welfare_after_a_subsidy_is_that_of_the_best_quantity() -> None:
+    values = InducedValues({"b": [90, 70, 50]}, {"s": [20, 40, 60]})
+    rules = Rules(buyer_tax=Tax(-10))
+    found = equilibrium(values.all_values(), values.all_costs(), under=rules)
+    assert (found.quantity_low, found.quantity_high) == (2, 3)
+    assert (found.welfare, found.deadweight_loss) == (100, 0)
+    assert of_table(values, rules).equilibrium() == found
+    more = equilibrium([90, 70, 50], [20, 40, 60], under=Rules(buyer_tax=Tax(-20)))
+    assert (more.quantity_low, more.welfare, more.deadweight_loss) == (3, 90, 10)
 
 
 def simulated(rules: Rules, kind: Any = ZIC, seed: int = 1) -> MarketTables:
