@@ -47,6 +47,15 @@ class Units:
         values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
         return equilibrium(map(_exact, values), map(_exact, costs), under=self._limits())
 
+    def schedules(self, constrained: bool = True) -> tuple[list[float], list[float]]:
+        """Return demand and supply in prices as traders name them: before taxes and fees."""
+        values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
+        if not (self.constraints and constrained):
+            return values, costs
+        limits = self._limits()
+        demand = [float(limits.bid(_exact(value))) for value in values]
+        return demand, [float(limits.ask(_exact(cost))) for cost in costs]
+
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
         begin = self.traded[player, side] + 1
