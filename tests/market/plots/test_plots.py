@@ -168,6 +168,22 @@ def test_the_groups_of_a_session_count_once(study: dict[str, pandas.DataFrame]) 
         numpy.testing.assert_allclose(before.vertices, after.vertices)
 
 
+def test_designs_have_a_line_each_where_there_are_no_arms(market: MarketTables) -> None:
+    periods = market.periods
+    designs = {"dbl": periods, "call": periods.assign(efficiency=0.5)}
+    grid = pandas.concat(
+        table.assign(design=name, seed=seed) for name, table in designs.items() for seed in (1, 2)
+    )
+    boxes: Any = plots.by_period(grid).containers
+    assert [box.get_label() for box in boxes] == ["dbl", "call"]
+    assert list(boxes[0].lines[0].get_ydata()) == list(periods["efficiency"])
+    assert list(boxes[1].lines[0].get_ydata()) == [0.5] * 3
+    with pytest.raises(BadMarket, match=r"no column 'arm'.*\n.*such as 'design'"):
+        plots.by_period(grid, by="arm")
+    with pytest.raises(BadMarket, match=r"no column 'arm'.*\n.*or none"):
+        plots.by_period(market, by="arm")
+
+
 def test_a_market_without_arms_has_one_line(market: MarketTables) -> None:
     ax = plots.by_period(market)
     assert list(ax.get_lines()[0].get_ydata()) == list(market.periods["efficiency"])
