@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from uproot_nb.market import Dividends, Fees, InducedValues, Rules, Tax, equilibrium
 from uproot_nb.market.analysis.results import MarketTables
-from uproot_nb.market.analysis.units import constraint_rows
+from uproot_nb.market.analysis.tables import period_rows
+from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.constraints import Constraints
 from uproot_nb.market.traders import (
@@ -102,6 +103,9 @@ def test_what_traders_treasury_and_exchange_have_is_the_gain_from_trade(
     found, free = equilibrium(values, costs, under=at), equilibrium(values, costs)
     assert found.welfare + found.deadweight_loss == free.maximum_surplus
     assert found.deadweight_loss >= 0
+    gains = [v - c for v, c in zip(sorted(values)[::-1], sorted(costs), strict=False)]
+    quantities = range(found.quantity_low, found.quantity_high + 1)
+    assert found.welfare == max(sum(gains[:quantity]) for quantity in quantities)
     if found.quantity_low == found.quantity_high:
         together = found.maximum_surplus + found.tax_revenue + found.fee_revenue
         assert together == found.welfare
@@ -153,6 +157,17 @@ def test_a_tax_as_in_the_textbook() -> None:
     assert (share.tax_revenue, share.welfare) == (Decimal("101.25"), 210)
 
 
+def test_welfare_after_a_subsidy_is_that_of_the_best_quantity() -> None:
+    values = InducedValues({"b": [90, 70, 50]}, {"s": [20, 40, 60]})
+    rules = Rules(buyer_tax=Tax(-10))
+    found = equilibrium(values.all_values(), values.all_costs(), under=rules)
+    assert (found.quantity_low, found.quantity_high) == (2, 3)
+    assert (found.welfare, found.deadweight_loss) == (100, 0)
+    assert of_table(values, rules).equilibrium() == found
+    more = equilibrium([90, 70, 50], [20, 40, 60], under=Rules(buyer_tax=Tax(-20)))
+    assert (more.quantity_low, more.welfare, more.deadweight_loss) == (3, 90, 10)
+
+
 def simulated(rules: Rules, kind: Any = ZIC, seed: int = 1) -> MarketTables:
     traders = {name: kind() for name in [*BUYERS, *SELLERS]}
     return simulate_market(traders, VALUES, periods=2, steps=600, rules=rules, seed=seed)
@@ -201,6 +216,65 @@ def test_the_rules_that_move_equilibrium_are_rows_of_induced_values() -> None:
     assert constraint_rows(Rules(), [1]) == constraint_rows(None, [1]) == []
     assert simulated(TAXED).induced_values["side"].value_counts()["taker_fee"] == 2
     assert len(induced_value_table(rows)) == 10
+
+
+def of_table(values: InducedValues, rules: Rules) -> Units:
+    return units_by_period([*values.rows([1]), *constraint_rows(rules, [1])])[1]
+
+
+def tenths(first: int, step: int) -> list[Decimal]:
+    return [Decimal(first + step * rank) / 10 for rank in range(11)]
+
+
+CENTS = Rules(tick=Decimal("0.01"))
+TIES = [
+    *(replace(CENTS, buyer_tax=Tax(Decimal(tax) / 10)) for tax in range(1, 31)),
+    *(replace(CENTS, seller_tax=Tax(rate=Decimal(rate) / 100)) for rate in range(5, 50, 5)),
+    replace(CENTS, fees=Fees(Decimal("0.1"), Decimal("0.3"))),
+]
+
+
+@pytest.mark.parametrize("rules", TIES)
+def test_who_gains_just_nothing_after_a_tax_is_the_same_in_the_tables(rules: Rules) -> None:
+    """As floats, 3.3 less 0.1 is more than 3.2."""
+    values = InducedValues({"b": tenths(33, -2)}, {"s": tenths(7, 2)})
+    expected = equilibrium(values.all_values(), values.all_costs(), under=rules)
+    assert of_table(values, rules).equilibrium() == expected
+
+
+def test_a_rate_that_takes_the_whole_gain_is_no_loss_in_the_tables() -> None:
+    values, tax = InducedValues({"b": [110]}, {"s": [100]}), Tax(rate=Decimal("0.1"))
+    units = of_table(values, Rules(buyer_tax=tax))
+    at = units.equilibrium()
+    assert (at.quantity_low, at.quantity_high, at.deadweight_loss) == (0, 1, 0)
+    assert units.equilibrium_surpluses(at) == {("b", "buy"): 0, ("s", "sell"): 0}
+
+
+def test_units_that_gain_alike_share_what_a_ceiling_leaves() -> None:
+    values = InducedValues({"a": [9, 8], "b": [8, 5]}, {"s": [1, 4, 6], "t": [2]})
+    units = of_table(values, Rules(ceiling=4))
+    at = units.equilibrium()
+    # Three units are sold at 4: that of value 9, and both of value 8.
+    assert (at.quantity_low, at.quantity_high, at.price) == (2, 3, 4)
+    expected = {("a", "buy"): 9.0, ("b", "buy"): 4.0, ("s", "sell"): 3.0, ("t", "sell"): 2.0}
+    assert units.equilibrium_surpluses(at) == expected
+    fewer = InducedValues({"a": [9, 8], "b": [8, 5]}, {"s": [1, 6], "t": [2]})
+    units = of_table(fewer, Rules(ceiling=4))
+    found = units.equilibrium_surpluses(units.equilibrium())
+    assert (found["a", "buy"], found["b", "buy"]) == (5 + 4 / 2, 4 / 2)
+
+
+def test_units_are_ranked_once_for_all_players_of_a_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    of_side = Units.all_of
+    monkeypatch.setattr(Units, "all_of", lambda own, side: asked.append(side) or of_side(own, side))
+    for players in (2, 40):
+        asked.clear()
+        names = [f"{side}{n}" for side in "bs" for n in range(players)]
+        values = InducedValues.drawn(names[:players], names[players:], seed=1)
+        period_rows([], [*values.rows([1]), *constraint_rows(Rules(buyer_tax=Tax(1)), [1])])
+        # For both equilibria, for the lost surplus, and for what each trader would have earned.
+        assert sorted(asked) == ["buy"] * 4 + ["sell"] * 4
 
 
 def test_an_asset_may_be_taxed_and_has_no_equilibrium_for_that() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from matplotlib.colors import to_rgb
 
 from tests.market.simulations.market_designs import VALUES, Here
 from uproot_nb.errors import BadMarket, UprootError
-from uproot_nb.market import Design, Dividends, InducedValues, plots, simulate_markets
+from uproot_nb.market import Design, Dividends, InducedValues, Rules, Tax, plots, simulate_markets
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.plots import style
 from uproot_nb.market.traders import ZIC, ZIP, NearZeroIntelligence, simulate_asset_market
@@ -84,6 +86,31 @@ def test_supply_and_demand_may_be_of_values_alone() -> None:
     assert list(lines_of(ax)) == []
 
 
+def bands_of(ax: Axes) -> set[float]:
+    """Return the bounds of all intervals of equilibrium prices."""
+    paths = [path.get_extents() for one in ax.collections for path in one.get_paths()]
+    return {float(edge) for path in paths for edge in (path.y0, path.y1)}
+
+
+@pytest.mark.parametrize("rules", [Rules(ceiling=30), Rules(buyer_tax=Tax(20)), Rules(floor=70)])
+def test_schedules_and_price_path_have_the_equilibrium_of_the_rules(rules: Rules) -> None:
+    tables = replace(STUDY.arm("zic"), rules=rules, periods=1).simulate(1)
+    drawn = [plots.supply_and_demand(tables), plots.supply_and_demand(VALUES, rules=rules)]
+    assert bands_of(plots.price_path(tables)) == bands_of(drawn[0]) == bands_of(drawn[1])
+    assert bands_of(drawn[0]) != bands_of(plots.supply_and_demand(VALUES))
+    with pytest.raises(BadMarket, match=r"rules besides tables"):
+        plots.supply_and_demand(tables, rules=rules)
+
+
+def test_taxes_lower_demand_and_raise_supply() -> None:
+    rules = Rules(buyer_tax=Tax(rate=Decimal("0.25")), seller_tax=Tax(3))
+    ax = plots.supply_and_demand(InducedValues({"b": [100, 75]}, {"s": [10, 20]}), rules=rules)
+    assert steps_of(ax)["demand"] == [80, 60]
+    assert steps_of(ax)["supply"] == [13, 23]
+    assert steps_of(ax)["before taxes and fees"] == [100, 75]
+    assert [list(one.get_data().values) for one in ax.patches][2] == [10, 20]  # type: ignore[attr-defined]
+
+
 def test_the_price_path_has_every_trade_and_each_periods_equilibrium(market: MarketTables) -> None:
     ax = plots.price_path(market)
     drawn = [
@@ -91,10 +118,8 @@ def test_the_price_path_has_every_trade_and_each_periods_equilibrium(market: Mar
     ]
     assert drawn == list(market.trades["price"])
     assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2", "3"]
-    bands = [path.get_extents() for one in ax.collections for path in one.get_paths()]
     periods = market.periods
-    heights = {float(edge) for band in bands for edge in (band.y0, band.y1)}
-    assert heights == {*periods["equilibrium_price_low"], *periods["equilibrium_price_high"]}
+    assert bands_of(ax) == {*periods["equilibrium_price_low"], *periods["equilibrium_price_high"]}
 
 
 def test_a_period_without_trades_has_its_place_in_the_path(market: MarketTables) -> None:
@@ -141,6 +166,22 @@ def test_the_groups_of_a_session_count_once(study: dict[str, pandas.DataFrame]) 
     (one, other) = (plots.by_period(table).containers[0].lines for table in (periods, twice))  # type: ignore[attr-defined]
     for before, after in zip(one[2][0].get_paths(), other[2][0].get_paths(), strict=True):
         numpy.testing.assert_allclose(before.vertices, after.vertices)
+
+
+def test_designs_have_a_line_each_where_there_are_no_arms(market: MarketTables) -> None:
+    periods = market.periods
+    designs = {"dbl": periods, "call": periods.assign(efficiency=0.5)}
+    grid = pandas.concat(
+        table.assign(design=name, seed=seed) for name, table in designs.items() for seed in (1, 2)
+    )
+    boxes: Any = plots.by_period(grid).containers
+    assert [box.get_label() for box in boxes] == ["dbl", "call"]
+    assert list(boxes[0].lines[0].get_ydata()) == list(periods["efficiency"])
+    assert list(boxes[1].lines[0].get_ydata()) == [0.5] * 3
+    with pytest.raises(BadMarket, match=r"no column 'arm'.*\n.*such as 'design'"):
+        plots.by_period(grid, by="arm")
+    with pytest.raises(BadMarket, match=r"no column 'arm'.*\n.*or none"):
+        plots.by_period(market, by="arm")
 
 
 def test_a_market_without_arms_has_one_line(market: MarketTables) -> None:

@@ -131,8 +131,8 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "tax_revenue": _money("taxes less subsidies of both sides"),
         "fee_revenue": _money("fees less rebates of both sides"),
         "welfare": _money("surplus + tax_revenue + fee_revenue"),
-        "equilibrium_welfare": _money("the most that welfare can be under the period's taxes, fees "
-                                      "and price controls if nobody trades at a loss"),
+        "equilibrium_welfare": _money("the greatest welfare in competitive equilibrium under the "
+                                      "period's taxes, fees and price controls"),
         "efficiency": MarketColumn("float64", "welfare / maximum_surplus", _SHARE),
         "constrained_efficiency": MarketColumn("float64", "welfare / equilibrium_welfare", _SHARE),
         "deadweight_loss": _money("maximum_surplus - welfare, which is lost_surplus + "

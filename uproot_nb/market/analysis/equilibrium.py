@@ -34,8 +34,9 @@ class Equilibrium:
     fee_revenue: Amount = 0
     """What the exchange gets, likewise."""
     welfare: Amount = 0
-    """Values less costs of what is traded, with the greatest quantity: the most that traders,
-    treasury and exchange can have together as long as nobody trades at a loss."""
+    """What traders, treasury and exchange have together: values less costs of what is traded, with
+    the quantity of the interval for which that is most. After a subsidy units may be traded that
+    cost more than they are worth."""
     deadweight_loss: Amount = 0
     """How much less that is than without taxes, fees and price controls."""
 
@@ -84,7 +85,7 @@ def equilibrium(
     price = _middle(lowest, highest)
     taxes = limits.tax(price) * low if limits is not None and low else 0
     fees = 2 * limits.fee * low if limits is not None else 0
-    welfare = sum(gains[:high])
+    welfare = sum(gains[:low]) + sum(gain for gain in gains[low:high] if gain > 0)
     return Equilibrium(
         low, high, lowest, highest, sum(gains[:low]) - taxes - fees, taxes, fees, welfare,
         sum(gain for gain in gains if gain > 0) - welfare,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
+from uproot_nb.market.analysis.equilibrium import Equilibrium
 from uproot_nb.market.analysis.quotes import quotes
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
@@ -105,7 +106,9 @@ def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     units = units_by_period(induced_values)
     trades = _by_period(_trades(_rows(order_events), units))
     rows = [
-        row for period in sorted(units) for row in _traders(period, trades[period], units[period])
+        row
+        for period, its in sorted(units.items())
+        for row in _traders(period, trades[period], its, its.equilibrium())
     ]
     return _table("traders", rows)
 
@@ -195,9 +198,10 @@ def _period(
     period: int, trades: list[dict[str, Any]], book: list[dict[str, Any]], units: Units, end: float
 ) -> dict[str, Any]:
     values, costs = units.all_of("buy"), units.all_of("sell")
-    at, free = units.equilibrium(), units.equilibrium(constrained=False)
+    at = units.equilibrium()
+    free = units.equilibrium(constrained=False) if units.constraints else at
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
-    traders = list(_traders(period, trades, units))
+    traders = list(_traders(period, trades, units, at))
     bought, sold = (
         math.fsum(row["surplus"] for row in traders if row["side"] == side)
         for side in ("buy", "sell")
@@ -210,11 +214,10 @@ def _period(
     return {
         "period": period, "trades": len(trades), "volume": sum(quantities),
         "mean_price": statistics.mean(prices, quantities),
-        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
-        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
-        "maximum_surplus": free.maximum_surplus, "surplus": bought + sold,
+        **_equilibrium_columns(at), "maximum_surplus": free.maximum_surplus,
+        "surplus": bought + sold,
         "buyer_surplus": bought, "seller_surplus": sold, "tax_revenue": taxes,
-        "fee_revenue": fees, "welfare": welfare, "equilibrium_welfare": at.welfare,
+        "fee_revenue": fees, "welfare": welfare,
         "efficiency": statistics.efficiency(welfare, free.maximum_surplus),
         "constrained_efficiency": statistics.efficiency(welfare, at.welfare),
         "deadweight_loss": statistics.deadweight_loss(free.maximum_surplus, welfare),
@@ -231,8 +234,22 @@ def _period(
     }  # fmt: skip
 
 
-def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterator[dict[str, Any]]:
-    at = units.equilibrium()
+def _equilibrium_columns(at: Equilibrium) -> dict[str, Any]:
+    """Return the columns of an equilibrium, with money as floats."""
+    money = {
+        "equilibrium_price_low": at.price_low, "equilibrium_price_high": at.price_high,
+        "equilibrium_welfare": at.welfare,
+    }  # fmt: skip
+    return {
+        "equilibrium_quantity_low": at.quantity_low, "equilibrium_quantity_high": at.quantity_high,
+        **{name: None if amount is None else float(amount) for name, amount in money.items()},
+    }  # fmt: skip
+
+
+def _traders(
+    period: int, trades: list[dict[str, Any]], units: Units, at: Equilibrium
+) -> Iterator[dict[str, Any]]:
+    due = units.equilibrium_surpluses(at)
     sides = (("buy", "buyer", -1), ("sell", "seller", 1))
     for side, role, sign in sides:
         players = [player for player, its in units.values if its == side]
@@ -247,7 +264,7 @@ def _traders(period: int, trades: list[dict[str, Any]], units: Units) -> Iterato
                 "period": period, "player": player, "side": side,
                 "units": sum(_column(mine, "quantity")), "cash": cash, "tax_paid": taxes,
                 "fee_paid": fees, "surplus": surplus,
-                "equilibrium_surplus": units.equilibrium_surplus(player, side, at),
+                "equilibrium_surplus": due.get((player, side), 0.0),
             }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
@@ -36,13 +36,25 @@ class Units:
         self.constraints: dict[str, float] = {}
 
     def equilibrium(self, constrained: bool = True) -> Equilibrium:
-        """Return the competitive equilibrium, or that which there would be without constraints."""
-        values, costs = self.all_of("buy"), self.all_of("sell")
+        """Return the competitive equilibrium, or that which there would be without constraints.
+
+        With constraints it is in exact fractions: who just gains nothing after a tax of 0.1 would
+        trade or not by the rounding of floats.
+        """
         if not (self.constraints and constrained):
-            return equilibrium(values, costs)
-        found = equilibrium(values, costs, under=Constraints(**self.constraints))
-        low, high, *money = astuple(found)
-        return Equilibrium(low, high, *(None if one is None else float(one) for one in money))
+            return equilibrium(self.all_of("buy"), self.all_of("sell"))
+        # Sorted as floats, which is faster.
+        values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
+        return equilibrium(map(_exact, values), map(_exact, costs), under=self._limits())
+
+    def schedules(self, constrained: bool = True) -> tuple[list[float], list[float]]:
+        """Return demand and supply in prices as traders name them: before taxes and fees."""
+        values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
+        if not (self.constraints and constrained):
+            return values, costs
+        limits = self._limits()
+        demand = [float(limits.bid(_exact(value))) for value in values]
+        return demand, [float(limits.ask(_exact(cost))) for cost in costs]
 
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
@@ -93,34 +105,46 @@ class Units:
         count = self.traded.get((player, side), 0)
         return [self._value(player, side, unit) for unit in range(1, count + 1)]
 
-    def equilibrium_surplus(self, player: str, side: str, at: Equilibrium) -> float:
-        """Return what a player earns in an equilibrium by trading every unit that gains there.
+    def equilibrium_surpluses(self, at: Equilibrium) -> dict[tuple[str, str], float]:
+        """Return what each player and side earns in an equilibrium: all units trade that gain.
 
         Where a price control leaves more units that gain than are traded, those trade that gain
         most, and those that gain alike in the same share.
         """
         if at.price is None:
-            return 0.0
-        price, units = float(at.price), self.values.get((player, side), {}).values()
-        if not self.constraints:
-            sign = 1 if side == "buy" else -1
-            return math.fsum(max(sign * (value - price), 0.0) for value in units)
-        limits = Constraints(**self.constraints)
-        least, share = self._rationed(side, price, at.quantity_high)
-        gains = [float(limits.gain(side, value, price)) for value in units]
-        served = (gain if gain > least else gain * share for gain in gains if gain >= least)
-        return math.fsum(max(gain, 0.0) for gain in served)
+            return dict.fromkeys(self.values, 0.0)
+        if self.constraints:
+            return {**self._rationed("buy", at), **self._rationed("sell", at)}
+        price, signs = float(at.price), {"buy": 1, "sell": -1}
+        return {
+            (player, side): math.fsum(
+                max(signs[side] * (value - price), 0.0) for value in units.values()
+            )
+            for (player, side), units in self.values.items()
+        }
 
-    def _rationed(self, side: str, price: float, quantity: int) -> tuple[float, float]:
-        """Return the least gain of the units that trade, and the share of those with that gain."""
-        limits = Constraints(**self.constraints)
-        every = (float(limits.gain(side, value, price)) for value in self.all_of(side))
-        gains = sorted(every, reverse=True)
-        if quantity == 0 or not gains:
-            return math.inf, 0.0
-        least = gains[min(quantity, len(gains)) - 1]
-        better = sum(gain > least for gain in gains)
-        return least, (quantity - better) / sum(gain == least for gain in gains)
+    def _rationed(self, side: str, at: Equilibrium) -> dict[tuple[str, str], float]:
+        """Return the same for the players of a side, whose units are sorted once for all."""
+        limits, quantity, sign = self._limits(), at.quantity_high, 1 if side == "buy" else -1
+        players = {key: units.values() for key, units in self.values.items() if key[1] == side}
+        if quantity == 0:
+            return dict.fromkeys(players, 0.0)
+        # Who has the higher value, or the lower cost, gains more.
+        ranks = sorted((sign * value for value in self.all_of(side)), reverse=True)
+        last = ranks[quantity - 1]
+        share = Fraction(quantity - sum(rank > last for rank in ranks), ranks.count(last))
+
+        def gain(value: float) -> Any:
+            found = max(limits.gain(side, _exact(value), at.price), Fraction(0))
+            return found if sign * value > last else found * share
+
+        return {
+            key: float(sum(gain(value) for value in values if sign * value >= last))
+            for key, values in players.items()
+        }
+
+    def _limits(self) -> Constraints:
+        return Constraints(**{name: _exact(amount) for name, amount in self.constraints.items()})
 
     def _value(self, player: str, side: str, unit: int) -> float:
         return self.values.get((player, side), {}).get(unit, math.nan)
@@ -166,3 +190,8 @@ def constraint_rows(
         for name, amount in known.items()
         if amount not in (None, 0)
     ]
+
+
+def _exact(amount: float) -> Fraction:
+    """Return the short decimal that a float stands for: of 0.1 one tenth."""
+    return Fraction(repr(amount))

@@ -26,26 +26,27 @@ _NAMES = {"alpha": "Smith's alpha", "rmsd": "root mean squared deviation"}
 
 
 def by_period(
-    tables: Source, column: str = "efficiency", *, by: str = "arm", ax: Axes | None = None
+    tables: Source, column: str = "efficiency", *, by: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw a statistic of the table `periods` by period: the mean over sessions, for each arm.
+    """Draw a statistic of the table `periods` by period: the mean over sessions.
 
         plots.by_period(simulated, "alpha")
 
-    Bars are one standard error of the mean over sessions; a session with several groups counts
-    once. Without sessions, as for `run.market()`, it is one line.
+    Each arm has a line, or else each design. Bars are one standard error of the mean over sessions;
+    a session with several groups counts once. Without arms and designs, as for `run.market()`, it
+    is one line.
 
     Args:
         column: efficiency, alpha, or another number of the table.
-        by: the column that has a line for each of its values.
+        by: the column that has a line for each of its values; by default the arm, else the design.
 
     Raises:
         BadMarket: there is no such table or column.
     """
-    ax, periods = axes_or_new(ax), table_of(tables, "periods")
+    periods = table_of(tables, "periods")
     if column not in periods:
         raise BadMarket(f"The table has no column {column!r}.", "Try efficiency, or alpha.")
-    lines = _lines(periods, by)
+    lines, ax = _lines(periods, by), axes_or_new(ax)
     for number, (name, line) in enumerate(lines.items()):
         found = _over_sessions(line, column)
         apart = (number - (len(lines) - 1) / 2) * 0.08
@@ -91,9 +92,14 @@ def bubble(tables: Source, *, ax: Axes | None = None) -> Axes:
     return finished(ax, "period", "price")
 
 
-def _lines(periods: pandas.DataFrame, by: str) -> dict[str, pandas.DataFrame]:
-    if by not in periods:
+def _lines(periods: pandas.DataFrame, by: str | None) -> dict[str, pandas.DataFrame]:
+    there = [name for name in ("arm", "design") if name in periods]
+    if by is None and not there:
         return {"": periods}
+    by = there[0] if by is None else by
+    if by not in periods:
+        known = f"such as {there[0]!r}" if there else "or none, for one line"
+        raise BadMarket(f"The table has no column {by!r}.", f"Give by= a column of it, {known}.")
     return {str(name): line for name, line in periods.groupby(by, sort=False, observed=True)}
 
 

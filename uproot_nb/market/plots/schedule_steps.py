@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.market.analysis.equilibrium import equilibrium
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.constraints import Constrained
 from uproot_nb.market.plots.sources import Source, has_table, one_market
 from uproot_nb.market.plots.style import (
     BLACK,
@@ -24,53 +26,66 @@ __all__ = ["supply_and_demand"]
 
 def supply_and_demand(
     values: InducedValues | Source, trades: pandas.DataFrame | None = None, *, period: int = 1,
-    ax: Axes | None = None,
+    rules: Constrained | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """Draw supply and demand as steps, and a period's trades in their order.
 
-        plots.supply_and_demand(design.values_in(1))
+        plots.supply_and_demand(design.values_in(1), rules=design.rules_in(1))
         plots.supply_and_demand(run.market(), period=3)
 
     The n-th unit traded stands above the n-th unit of the schedules. The band is the interval of
-    competitive equilibrium prices.
+    competitive equilibrium prices under the period's taxes, fees and price controls. Prices are
+    those that traders name. Taxes and fees lower demand and raise supply; dotted is what these were
+    without: the values and costs.
 
     Args:
         values: the values, or a market's tables, with those of its trades.
         trades: the table `trades`, if it is not among the tables.
         period: which period, of tables.
+        rules: those under which values are traded; tables have theirs.
 
     Raises:
-        BadMarket: there are several markets.
+        BadMarket: there are several markets, or rules besides tables.
     """
-    if not isinstance(values, InducedValues):
-        if trades is None and has_table(values, "trades"):
-            trades = one_market(values, "trades")
-        demand, supply = _schedules(one_market(values, "induced_values"), period)
-    else:
-        demand = [float(value) for value in values.all_values()]
-        supply = [float(cost) for cost in values.all_costs()]
-    ax, at = axes_or_new(ax), equilibrium(demand, supply)
-    longest = max(len(demand), len(supply), 1)
+    if not isinstance(values, InducedValues) and trades is None and has_table(values, "trades"):
+        trades = one_market(values, "trades")
+    units = _units(values, period, rules)
+    ax, at = axes_or_new(ax), units.equilibrium()
+    schedules = tuple(zip(units.schedules(), units.schedules(constrained=False), strict=True))
+    longest = max(*(len(heights) for heights, _ in schedules), 1)
     if at.price is not None:
         draw_equilibrium(ax, at.price_low, at.price_high, 0, longest, "equilibrium price")
-    for heights, label, colour in ((demand, "demand", 0), (supply, "supply", 1)):
+    note = "before taxes and fees"
+    for label, (heights, untaxed), colour in zip(
+        ("demand", "supply"), schedules, COLOURS, strict=False
+    ):
+        if heights != untaxed:
+            _draw_steps(ax, untaxed, note, colour, linestyle="dotted", linewidth=1.0)
+            note = ""
         if heights:
-            _draw_steps(ax, heights, label, COLOURS[colour])
+            _draw_steps(ax, heights, label, colour, linewidth=1.5)
     if trades is not None:
         _draw_trades(ax, trades[trades["period"] == period])
     ax.set_xlim(0, None)
     return finished(ax, "units", "price")
 
 
-def _schedules(table: Any, period: int) -> tuple[list[float], list[float]]:
-    mine = table[table["period"] == period]
-    demand = sorted(mine.loc[mine["side"] == "buy", "value"], reverse=True)
-    return demand, sorted(mine.loc[mine["side"] == "sell", "value"])
+def _units(values: InducedValues | Source, period: int, rules: Constrained | None) -> Units:
+    """Return a period's units, with the rules that move their equilibrium."""
+    if isinstance(values, InducedValues):
+        return units_by_period([*values.rows([period]), *constraint_rows(rules, [period])])[period]
+    if rules is not None:
+        raise BadMarket(
+            "There are rules besides tables, which have their own in induced_values.",
+            "Leave out rules=, or give InducedValues instead of tables.",
+        )
+    table = one_market(values, "induced_values")
+    return units_by_period(table[table["period"] == period])[period]
 
 
-def _draw_steps(ax: Axes, heights: list[float], label: str, colour: str) -> None:
+def _draw_steps(ax: Axes, heights: list[float], label: str, colour: str, **line: Any) -> None:
     edges = [float(edge) for edge in range(len(heights) + 1)]
-    ax.stairs(heights, edges, baseline=None, label=label, color=colour, linewidth=1.5)
+    ax.stairs(heights, edges, baseline=None, label=label, color=colour, **line)
 
 
 def _draw_trades(ax: Axes, trades: Any) -> None:
