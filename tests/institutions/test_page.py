@@ -240,6 +240,43 @@ async def test_when_the_time_is_up_the_bids_that_are_there_count() -> None:
         assert list(run.institution().periods["price"]) == [50]
 
 
+async def test_everybody_sees_the_outcome_when_the_time_to_decide_is_up() -> None:
+    class Timed(Auction):
+        seconds = 60
+        review = 20
+
+    with serving(Timed, Over) as run:
+        hand = Hand(run)
+        ann, bob = await opened(run)
+        assert (await decide(ann, "bid", 50))["left"] == pytest.approx(60)
+        assert Timed.timeout(run.players[0]) == pytest.approx(80)
+        hand.seconds = 59
+        assert (await seed(bob))["open"]
+        hand.seconds = 61
+        assert "closed" in await refused(bob, "bid", 70)
+        data = await seed(bob)
+        assert (data["open"], data["left"], facts(data)["Price"]) == (False, None, 50)
+        await ann.settle()
+        assert ann.data()[-1]["report"]["price"] == 50
+        assert run.players[0].page == "Timed"
+        assert (await bob.submit()).code == 303
+
+
+async def test_after_a_pause_a_sealed_period_has_as_much_time_left() -> None:
+    class Timed(Auction):
+        seconds = 60
+
+    with serving(Timed, Over) as run:
+        hand = Hand(run)
+        (ann,) = await opened(run, 1)
+        hand.seconds = 10
+        run.pause()
+        hand.seconds = 110
+        run.resume()
+        await ann.settle()
+        assert ann.data()[-1]["left"] == pytest.approx(50)
+
+
 async def test_who_comes_after_the_beginning_looks_on() -> None:
     with serving(Auction, Over, players=1) as run:
         await opened(run, 1)

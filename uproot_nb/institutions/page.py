@@ -20,9 +20,7 @@ from uproot_nb.session.world import world_of
 
 __all__ = ["InstitutionPage"]
 
-REVIEW = 30.0
-"""Seconds for which the outcome of a clock auction is shown at least, where the author says
-nothing else."""
+_TIME_REMAINING = "Time remaining"
 
 
 def _is_duration(value: Any) -> bool:
@@ -42,15 +40,16 @@ class InstitutionPage(Page):
             seconds = 90
 
     Each visit to a page with this `game_name` is a period of its own; each group plays by itself.
-    When all have decided, or the time is up, everybody sees the outcome, and a button to go on. Put
-    a wait page before it: the period begins when the first of its players comes. It does not wait
-    for players who drop out or are moved on. To change the design, write a template that begins
+    When all have decided, or the time is up, everybody sees the outcome, and a button to go on; who
+    does not press it goes on when the page's time is up. Put a wait page before it: the period
+    begins when the first of its players comes. It does not wait for players who drop out or are
+    moved on. To change the design, write a template that begins
     with `{% extends "uproot_nb/Institution.html" %}`; its blocks are `above`, `game` and `below`.
 
     Attributes:
         institution: the rules.
-        seconds: how long the page lasts, the outcome included; None for no end. By default it is
-            what a clock needs, and half a minute more.
+        seconds: how long players may decide; None for no end. By default it is what a clock needs.
+        review: how many seconds the outcome is shown at least, where deciding has an end.
         game_name: the name in the data; by default the institution's kind.
         lead: seconds until a clock starts.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
@@ -59,10 +58,11 @@ class InstitutionPage(Page):
     template = '{% extends "uproot_nb/Institution.html" %}'
     institution: ClassVar[Institution | None] = None
     seconds: ClassVar[float | None] = None
+    review: ClassVar[float] = 30.0
     game_name: ClassVar[str | None] = None
     lead: ClassVar[float] = 5.0
     texts: ClassVar[Mapping[str, str]] = {}
-    shown_texts: ClassVar[tuple[str, ...]] = words.WORD_TEXTS
+    shown_texts: ClassVar[tuple[str, ...]] = (*words.WORD_TEXTS, _TIME_REMAINING)
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
     _kind: ClassVar[str] = "institution"
@@ -72,6 +72,7 @@ class InstitutionPage(Page):
             "SealedBidAuction(…) or the like",
         ),
         "seconds": (_is_duration, "seconds, more than 0, or None"),
+        "review": (lambda v: v is not None and _is_duration(v), "seconds, more than 0"),
         "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
         "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
@@ -138,28 +139,24 @@ class InstitutionPage(Page):
     # ---- hooks ----
 
     def timeout(page: Any, player: Player) -> float | None:
-        """Return the seconds left of the page, the same for everybody."""
+        """Return the seconds left of the page, the outcome included, the same for everybody."""
         ends = _game_of(page, player).model.get("ends")
         return None if ends is None else max(0.0, ends - world_of(player).clock())
 
     def timeout_reached(page: Any, player: Player) -> None:
-        """End the period for all."""
+        """End the period for all, if nobody has looked since the end of deciding."""
         _game_of(page, player).settle(at_once=True)
 
     def may_proceed(page: Any, player: Player) -> bool:
         """Hold everybody until the period is over."""
-        game = _game_of(page, player)
-        game.settle()
-        return not game.is_open
+        return not _settled(page, player).is_open
 
     # ---- live methods ----
 
     @live
     def seed_institution(page: Any, player: Player) -> dict[str, Any]:
         """Return everything that the page shows, at the start and after missed pushes."""
-        game = _game_of(page, player)
-        game.settle()
-        return _data(page, player, game)
+        return _data(page, player, _settled(page, player))
 
     @live
     def send_decision(
@@ -171,7 +168,7 @@ class InstitutionPage(Page):
         Args:
             amounts: as typed; *language* is the page's.
         """
-        game = _game_of(page, player)
+        game = _settled(page, player)
         listed = amounts if isinstance(amounts, (list, tuple)) else [amounts]
         tick = game.institution.step(str(action))
         entered = [entered_price(amount, tick, language) for amount in listed]
@@ -222,18 +219,35 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
     game.start(players, _function(page, "endow")(page, players, game.period), lead)
     seconds = page.seconds
     if seconds is None and length is not None:
-        seconds = lead + length + REVIEW
+        seconds = lead + length
     if seconds is not None:
-        game.model.ends = world_of(player).clock() + seconds
+        game.model.review = page.review
+        game.model.ends = world_of(player).clock() + seconds + page.review
+
+
+def _settled(page: Any, player: Player) -> LiveGame:
+    """Return the player's period, ended if all have decided or the time to decide is up."""
+    game = _game_of(page, player)
+    game.settle(at_once=_seconds_left(game) == 0)
+    return game
+
+
+def _seconds_left(game: LiveGame) -> float | None:
+    """Return how long players may still decide; None for no end."""
+    ends = game.model.get("ends")
+    if ends is None:
+        return None
+    return max(0.0, ends - game.model.get("review", 0.0) - world_of(game.model).clock())
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
-    return {"game": game.name, "title": game.title, **game.view(player)}
+    left = _seconds_left(game) if game.is_open else None
+    return {"game": game.name, "title": game.title, "left": left, **game.view(player)}
 
 
 def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
-    """Push a change to those on the page in that period; of a sealed period only its end."""
-    if game.is_open and game.institution.is_sealed:
+    """Push a change to those on the page in that period; of a sealed period no decision."""
+    if by and game.is_open and game.institution.is_sealed:
         return
     period = _function(page, "period")
     for other in _function(page, "together")(page, player):
