@@ -40,6 +40,12 @@ class Auction(InstitutionPage):
         return {p.name: Endowment(values=(60 + 10 * p.id,)) for p in players}
 
 
+class Forecast(InstitutionPage):
+    """Trade."""
+
+    institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100)
+
+
 class Over(Page):
     """It is over."""
 
@@ -205,6 +211,29 @@ async def test_who_is_moved_on_is_not_waited_for() -> None:
         tables = run.institution()
         assert list(tables.decisions["action"]) == ["bid", "bid", "absent"]
         assert list(tables.allocations["units"]) == [1, 0, 0]
+
+
+async def test_a_period_that_all_are_moved_from_has_an_outcome() -> None:
+    with serving(Auction, Over, players=3) as run:
+        ann, *_ = await opened(run, 2)
+        await decide(ann, "bid", 50)
+        move_to_page(run.players[0], Over)
+        move_to_page(run.players[1], Over)
+        assert run.institution().periods.empty  # the third may still come
+        move_to_page(run.players[2], Over)
+        tables = run.institution()
+        assert list(tables.periods["price"]) == [50]
+        assert tables.allocations["units"].sum() == 1
+
+
+async def test_a_round_that_all_are_moved_from_has_an_outcome() -> None:
+    with serving(Rounds(Forecast, n=2), Over) as run:  # type: ignore[arg-type]
+        ann, _ = await opened(run)
+        await decide(ann, "buy", 10, target="rain")
+        run.advance(run.players)
+        assert list(run.institution().periods["period"]) == [1]
+        ann, _ = await opened(run)
+        assert (await seed(ann))["open"]
 
 
 @pytest.mark.long
@@ -473,9 +502,6 @@ async def test_several_units_are_sold() -> None:
 
 
 async def test_shares_are_bought_sold_and_paid() -> None:
-    class Forecast(InstitutionPage):
-        institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100)
-
     with serving(Forecast, Over) as run:
         ann, bob = await opened(run)
         data = await decide(ann, "buy", 10, target="rain")

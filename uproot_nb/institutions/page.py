@@ -65,6 +65,8 @@ class InstitutionPage(Page):
     shown_texts: ClassVar[tuple[str, ...]] = (*words.WORD_TEXTS, _TIME_REMAINING)
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
+    looks_when_empty: ClassVar[bool] = True
+
     _kind: ClassVar[str] = "institution"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
         "institution": (
@@ -120,14 +122,11 @@ class InstitutionPage(Page):
 
     @classmethod
     def look_again(cls, player: Player) -> None:
-        """Wait no more for players who have dropped out or gone on."""
-        for reference in _first_of_each_period(cls, _function(cls, "together")(cls, player)):
-            game = LiveGame.find(**_place_of(cls, reference))
-            if game is None:
-                continue
-            for other in _function(cls, "together")(cls, reference):
-                if other.has_dropped_out or other.position > reference.position:
-                    game.leave_out(other)
+        """Wait no more for players who have dropped out or gone on; end what all have left."""
+        players = list(_function(cls, "together")(cls, player))
+        for game in _games_up_to(cls, player, players):
+            if game.is_open:
+                _leave_behind(cls, players, game)
 
     @classmethod
     def looks_once_for(cls, player: Player) -> str:
@@ -217,6 +216,7 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
     length = page.institution.length()
     lead = 0.0 if length is None else page.lead
     game.start(players, _function(page, "endow")(page, players, game.period), lead)
+    game.model.place = player.position
     seconds = page.seconds
     if seconds is None and length is not None:
         seconds = lead + length
@@ -234,10 +234,11 @@ def _settled(page: Any, player: Player) -> LiveGame:
 
 def _seconds_left(game: LiveGame) -> float | None:
     """Return how long players may still decide; None for no end."""
-    ends = game.model.get("ends")
+    ends: float | None = game.model.get("ends")
     if ends is None:
         return None
-    return max(0.0, ends - game.model.get("review", 0.0) - world_of(game.model).clock())
+    review: float = game.model.get("review", 0.0)
+    return max(0.0, ends - review - world_of(game.model).clock())
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
@@ -257,9 +258,28 @@ def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 
 
-def _first_of_each_period(page: Any, players: Iterable[Player]) -> list[Player]:
-    """Return the player who is furthest in each period, among those on the page."""
+def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[LiveGame]:
+    """Return the periods that the player, or those on the page, have reached."""
     period = _function(page, "period")
-    here = [player for player in players if player.page == page.key]
-    ranked = sorted(here, key=lambda player: player.position)
-    return list({period(page, player): player for player in ranked}.values())
+    here = [other for other in players if other.page == page.key]
+    reached = {period(page, other) for other in (player, *here)}
+    place = _place_of(page, player)
+    periods = sorted({*range(1, max(reached)), *reached})
+    found = [LiveGame.find(**{**place, "period": number}) for number in periods]
+    return [game for game in found if game is not None]
+
+
+def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
+    """Leave out who has left an open period, and end it when nobody is left to come."""
+    gone = {other: _has_left(page, other, game) for other in players}
+    for other in (other for other, has_left in gone.items() if has_left):
+        game.leave_out(other)
+    game.settle(at_once=all(gone.values()))
+
+
+def _has_left(page: Any, player: Player, game: LiveGame) -> bool:
+    """Return whether a player has dropped out, or is past the place where the period began."""
+    if player.has_dropped_out:
+        return True
+    is_here = player.page == page.key and _function(page, "period")(page, player) == game.period
+    return not is_here and player.position > game.model.get("place", player.position)
