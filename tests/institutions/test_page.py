@@ -429,6 +429,21 @@ async def test_a_pause_stops_the_clock() -> None:
         assert elapsed(await seed(ann)) == pytest.approx(10)
 
 
+async def test_a_pause_right_after_a_restart_stops_the_clock(tmp_path: Path) -> None:
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Rising, Over, db=log) as run:
+        hand = Hand(run)
+        await opened(run, 1)
+        began = hand._begin
+    with serving(Rising, Over, db=log) as run:
+        set_clock(run, lambda: began + 14)
+        run.pause()
+        set_clock(run, lambda: began + 114)
+        run.resume()
+        (ann,) = await opened(run, 1)
+        assert elapsed(await seed(ann)) == pytest.approx(10)
+
+
 # ---- the others -----------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from uproot_nb.institutions.live_game import LiveGame
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
-from uproot_nb.session.world import world_of
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["InstitutionPage"]
 
@@ -135,6 +135,17 @@ class InstitutionPage(Page):
             return player.subject
         return "session" if player.group is None else player.group.subject
 
+    @classmethod
+    def shift_all(cls, world: World, seconds: float) -> None:
+        """Postpone the clocks and ends of all periods of the session after a pause."""
+        page: Any = cls
+        for model in world.models.having("institution"):
+            game = world.models.bound.get(model.name)
+            if game is None and isinstance(model.institution, Mapping):  # else an author's field
+                game = LiveGame(model, page.institution)
+            if isinstance(game, LiveGame):
+                game.shift(seconds)
+
     # ---- hooks ----
 
     def timeout(page: Any, player: Player) -> float | None:
@@ -205,7 +216,6 @@ def _game_of(page: Any, player: Player) -> LiveGame:
     """Return the player's period; begin a new one."""
     game = LiveGame.in_session(**_place_of(page, player))
     game.listeners[page.key] = partial(_push, page, player, game)
-    world_of(player).flow.timeouts.shift_listeners[game.model.name] = game.shift
     if not game.is_started:
         _begin(page, player, game)
     return game
