@@ -213,6 +213,29 @@ async def test_who_is_moved_on_is_not_waited_for() -> None:
         assert list(tables.allocations["units"]) == [1, 0, 0]
 
 
+async def test_who_has_left_before_a_period_is_no_bidder_in_it() -> None:
+    with serving(Auction, Over, players=4) as run:
+        run.mark_dropout(run.players[2])
+        await until(lambda: run.players[2].has_dropped_out)
+        move_to_page(run.players[3], Over)
+        ann, bob = await opened(run)
+        data = await seed(ann)
+        assert (facts(data)["Bidders"], data["players"]) == (2, {"bidder": 2})
+        await decide(ann, "bid", 50)
+        assert (await decide(bob, "bid", 40))["open"] is False
+        assert len(run.institution().allocations) == 2
+
+
+async def test_a_seller_who_has_left_before_a_period_keeps_the_place_but_is_not_counted() -> None:
+    with serving(Offers, Over, players=3) as run:
+        move_to_page(run.players[0], Over)
+        two, buyer = [await Browser.open(run, place) for place in (1, 2)]
+        assert facts(await seed(two))["Sellers"] == 1
+        await decide(two, "offer", 45)
+        (buy, _) = (await seed(buyer))["actions"]
+        assert buy["targets"] == [["2", "2", 45]]
+
+
 async def test_a_period_that_all_are_moved_from_has_an_outcome() -> None:
     with serving(Auction, Over, players=3) as run:
         ann, *_ = await opened(run, 2)

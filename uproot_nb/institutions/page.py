@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from uproot_nb.errors import BadPage, OrderRefused
+from uproot_nb.errors import BadMarket, BadPage, OrderRefused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.institutions import refusals, words
@@ -222,17 +222,33 @@ def _game_of(page: Any, player: Player) -> LiveGame:
 
 
 def _begin(page: Any, player: Player, game: LiveGame) -> None:
-    players = list(_function(page, "together")(page, player))
+    together = list(_function(page, "together")(page, player))
+    game.model.place = player.position
+    players = _dealt_in(page, together, game)
     length = page.institution.length()
     lead = 0.0 if length is None else page.lead
     game.start(players, _function(page, "endow")(page, players, game.period), lead)
-    game.model.place = player.position
     seconds = page.seconds
     if seconds is None and length is not None:
         seconds = lead + length
     if seconds is not None:
         game.model.review = page.review
         game.model.ends = world_of(player).clock() + seconds + page.review
+    for other in players:
+        if _has_left(page, other, game):
+            game.leave_out(other)
+
+
+def _dealt_in(page: Any, players: list[Player], game: LiveGame) -> list[Player]:
+    """Return who takes part: those who have not left, or all if the rules have places for all."""
+    present = [player for player in players if not _has_left(page, player, game)]
+    if not present or len(present) == len(players):
+        return players
+    try:
+        page.institution.deal_named([player.name for player in present], game.seed)
+    except BadMarket:
+        return players
+    return present
 
 
 def _settled(page: Any, player: Player) -> LiveGame:
