@@ -375,6 +375,7 @@ async def test_the_servers_clock_says_the_price_and_the_first_to_arrive_leaves()
         assert data["status"] == "The clock starts in a moment."
         assert "cannot do this" in await refused(ann, "leave")
         hand.seconds = 4 + 21
+        assert (await seed(ann))["status"] == "The clock is running."
         data = await decide(cleo, "leave")
         assert facts(data)["Still in the auction"] == 2
         await bob.settle()
@@ -487,6 +488,7 @@ async def test_offers_are_posted_and_then_taken() -> None:
         await buyer.settle()
         (buy, done) = buyer.data()[-1]["actions"]
         assert buy["targets"] == [["1", "1", 60], ["2", "2", 45]]
+        assert buyer.data()[-1]["status"] == "You can decide now."
         data = await decide(buyer, "buy", target="2")
         assert [row[0] for row in data["actions"][0]["targets"]] == ["1"]  # the other is sold out
         assert "cannot do this" in await refused(buyer, "buy", target="2")

@@ -83,7 +83,17 @@ def _counts(institution: Institution, roles: list[str]) -> list[tuple[str, Any]]
 def _status(
     institution: Institution, game: Game, player: str, elapsed: float, is_open: bool
 ) -> str:
-    return institution.status(game, player, elapsed) if is_open else words.OVER
+    if not is_open:
+        return words.OVER
+    found = institution.status(game, player, elapsed)
+    return found or _invitation(institution)
+
+
+def _invitation(institution: Institution) -> str:
+    """Return what tells a screen reader that one may act now; of a sealed period, the form does."""
+    if institution.is_sealed:
+        return ""
+    return words.DECIDE_NOW if institution.clock() is None else words.CLOCK_RUNS
 
 
 def _plain_action(action: AllowedAction) -> dict[str, Any]:

@@ -12,6 +12,8 @@
     const sign = uproot.inner.boot.decimal || ".";
     const TICK = 100;       // milliseconds between two looks at the clock
 
+    const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
+
     function build(tag, attributes, ...children) {
         const element = document.createElement(tag);
         for (const [name, value] of Object.entries(attributes)) {
@@ -52,12 +54,14 @@
             this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
             this.left = build("p", { class: "uproot-game-left", role: "timer", "aria-label": words["Time remaining"], hidden: true });
             this.status = build("p", { role: "status" });
+            this.spoken = build("p", { class: "visually-hidden", "aria-live": "polite" });
+            this.spokenAt = -SPEAK_EVERY;
             this.actions = build("div", {});
             this.problem = build("p", { id: "uproot-game-problem", class: "uproot-game-problem", role: "alert" });
             this.report = build("div", {});
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", hidden: true, onclick: () => uproot.submit() }, words.Next);
             this.section = build("section", { class: "uproot-game", tabindex: "-1" },
-                this.title, this.left, this.facts, this.clock, this.actions, this.problem, this.status, this.report, this.next);
+                this.title, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
             this.busy = false;
             this.drawn = "";
             setInterval(() => this.run(), TICK);
@@ -129,6 +133,16 @@
             if (this.price.textContent !== price) this.price.textContent = price;
             const isOver = elapsed >= clock.length, hasBegun = elapsed >= 0 && seen < 0;
             if (isOver || hasBegun) this.ask();
+            if (elapsed >= 0 && !isOver) this.speak(price);
+        }
+
+        /* The price, and who is still there. */
+        speak(price) {
+            if (performance.now() - this.spokenAt < SPEAK_EVERY) return;
+            this.spokenAt = performance.now();
+            const there = this.data.facts.filter(([word]) => word === "Still in the auction");
+            this.spoken.textContent = [["Price", price], ...there]
+                .map(([word, value]) => `${words[word]}: ${shown(value)}`).join("; ");
         }
 
         /* ---- the display ---- */
