@@ -40,6 +40,12 @@ class Auction(InstitutionPage):
         return {p.name: Endowment(values=(60 + 10 * p.id,)) for p in players}
 
 
+class Forecast(InstitutionPage):
+    """Trade."""
+
+    institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100)
+
+
 class Over(Page):
     """It is over."""
 
@@ -207,6 +213,52 @@ async def test_who_is_moved_on_is_not_waited_for() -> None:
         assert list(tables.allocations["units"]) == [1, 0, 0]
 
 
+async def test_who_has_left_before_a_period_is_no_bidder_in_it() -> None:
+    with serving(Auction, Over, players=4) as run:
+        run.mark_dropout(run.players[2])
+        await until(lambda: run.players[2].has_dropped_out)
+        move_to_page(run.players[3], Over)
+        ann, bob = await opened(run)
+        data = await seed(ann)
+        assert (facts(data)["Bidders"], data["players"]) == (2, {"bidder": 2})
+        await decide(ann, "bid", 50)
+        assert (await decide(bob, "bid", 40))["open"] is False
+        assert len(run.institution().allocations) == 2
+
+
+async def test_a_seller_who_has_left_before_a_period_keeps_the_place_but_is_not_counted() -> None:
+    with serving(Offers, Over, players=3) as run:
+        move_to_page(run.players[0], Over)
+        two, buyer = [await Browser.open(run, place) for place in (1, 2)]
+        assert facts(await seed(two))["Sellers"] == 1
+        await decide(two, "offer", 45)
+        (buy, _) = (await seed(buyer))["actions"]
+        assert buy["targets"] == [["2", "2", 45]]
+
+
+async def test_a_period_that_all_are_moved_from_has_an_outcome() -> None:
+    with serving(Auction, Over, players=3) as run:
+        ann, *_ = await opened(run, 2)
+        await decide(ann, "bid", 50)
+        move_to_page(run.players[0], Over)
+        move_to_page(run.players[1], Over)
+        assert run.institution().periods.empty  # the third may still come
+        move_to_page(run.players[2], Over)
+        tables = run.institution()
+        assert list(tables.periods["price"]) == [50]
+        assert tables.allocations["units"].sum() == 1
+
+
+async def test_a_round_that_all_are_moved_from_has_an_outcome() -> None:
+    with serving(Rounds(Forecast, n=2), Over) as run:  # type: ignore[arg-type]
+        ann, _ = await opened(run)
+        await decide(ann, "buy", 10, target="rain")
+        run.advance(run.players)
+        assert list(run.institution().periods["period"]) == [1]
+        ann, _ = await opened(run)
+        assert (await seed(ann))["open"]
+
+
 @pytest.mark.long
 async def test_who_drops_out_has_left_a_rising_clock_at_its_price() -> None:
     with serving(Rising, Over, players=3) as run:
@@ -238,6 +290,43 @@ async def test_when_the_time_is_up_the_bids_that_are_there_count() -> None:
             await decide(ann, "bid", 50)
         Timed.end_now(run.players[0])
         assert list(run.institution().periods["price"]) == [50]
+
+
+async def test_everybody_sees_the_outcome_when_the_time_to_decide_is_up() -> None:
+    class Timed(Auction):
+        seconds = 60
+        review = 20
+
+    with serving(Timed, Over) as run:
+        hand = Hand(run)
+        ann, bob = await opened(run)
+        assert (await decide(ann, "bid", 50))["left"] == pytest.approx(60)
+        assert Timed.timeout(run.players[0]) == pytest.approx(80)
+        hand.seconds = 59
+        assert (await seed(bob))["open"]
+        hand.seconds = 61
+        assert "closed" in await refused(bob, "bid", 70)
+        data = await seed(bob)
+        assert (data["open"], data["left"], facts(data)["Price"]) == (False, None, 50)
+        await ann.settle()
+        assert ann.data()[-1]["report"]["price"] == 50
+        assert run.players[0].page == "Timed"
+        assert (await bob.submit()).code == 303
+
+
+async def test_after_a_pause_a_sealed_period_has_as_much_time_left() -> None:
+    class Timed(Auction):
+        seconds = 60
+
+    with serving(Timed, Over) as run:
+        hand = Hand(run)
+        (ann,) = await opened(run, 1)
+        hand.seconds = 10
+        run.pause()
+        hand.seconds = 110
+        run.resume()
+        await ann.settle()
+        assert ann.data()[-1]["left"] == pytest.approx(50)
 
 
 async def test_who_comes_after_the_beginning_looks_on() -> None:
@@ -286,6 +375,7 @@ async def test_the_servers_clock_says_the_price_and_the_first_to_arrive_leaves()
         assert data["status"] == "The clock starts in a moment."
         assert "cannot do this" in await refused(ann, "leave")
         hand.seconds = 4 + 21
+        assert (await seed(ann))["status"] == "The clock is running."
         data = await decide(cleo, "leave")
         assert facts(data)["Still in the auction"] == 2
         await bob.settle()
@@ -363,6 +453,21 @@ async def test_a_pause_stops_the_clock() -> None:
         assert elapsed(await seed(ann)) == pytest.approx(10)
 
 
+async def test_a_pause_right_after_a_restart_stops_the_clock(tmp_path: Path) -> None:
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Rising, Over, db=log) as run:
+        hand = Hand(run)
+        await opened(run, 1)
+        began = hand._begin
+    with serving(Rising, Over, db=log) as run:
+        set_clock(run, lambda: began + 14)
+        run.pause()
+        set_clock(run, lambda: began + 114)
+        run.resume()
+        (ann,) = await opened(run, 1)
+        assert elapsed(await seed(ann)) == pytest.approx(10)
+
+
 # ---- the others -----------------------------------------------------------------------------
 
 
@@ -383,6 +488,7 @@ async def test_offers_are_posted_and_then_taken() -> None:
         await buyer.settle()
         (buy, done) = buyer.data()[-1]["actions"]
         assert buy["targets"] == [["1", "1", 60], ["2", "2", 45]]
+        assert buyer.data()[-1]["status"] == "You can decide now."
         data = await decide(buyer, "buy", target="2")
         assert [row[0] for row in data["actions"][0]["targets"]] == ["1"]  # the other is sold out
         assert "cannot do this" in await refused(buyer, "buy", target="2")
@@ -436,9 +542,6 @@ async def test_several_units_are_sold() -> None:
 
 
 async def test_shares_are_bought_sold_and_paid() -> None:
-    class Forecast(InstitutionPage):
-        institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100)
-
     with serving(Forecast, Over) as run:
         ann, bob = await opened(run)
         data = await decide(ann, "buy", 10, target="rain")

@@ -22,9 +22,11 @@ __all__ = ["Departures"]
 class Departures:
     """Calls `look_again(player)` of pages that define it, when a player has moved or dropped out.
 
-    A call market's page is one. Its `looks_once_for(player)` returns equal values for players who
-    need one call only. The call runs under the lock and in the commit of the move: neither a kill
-    nor another player's call comes between the two, and a rerun repeats their order.
+    A call market's page is one. It is called while it has players; with `looks_when_empty`, always,
+    so that it can end what the last of them has left. Its `looks_once_for(player)` returns equal
+    values for players who need one call only. The call runs under the lock and in the commit of the
+    move: neither a kill nor another player's call comes between the two, and a rerun repeats their
+    order.
     """
 
     def __init__(
@@ -67,10 +69,14 @@ class Departures:
     def _notify(self, gone: Collection[Player]) -> None:
         pages: list[Any] = list(self._journeys.pages.values()) if gone else []
         for page in pages:
-            if hasattr(page, "look_again") and self._whereabouts.is_shown(page.key):
+            if hasattr(page, "look_again") and self._looks(page):
                 last = {page.looks_once_for(player): player for player in gone}
                 for player in last.values():
                     self._call(page, player)
+
+    def _looks(self, page: Any) -> bool:
+        looks_always: bool = getattr(page, "looks_when_empty", False)
+        return looks_always or self._whereabouts.is_shown(page.key)
 
     def _call(self, page: Any, player: Player) -> None:
         world, tried = self._world, attempt_for(player, page, "look_again")

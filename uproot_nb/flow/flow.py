@@ -151,6 +151,7 @@ class Flow:
 
     def _listen_to_pages(self, delivery: Delivery) -> Requirements:
         """Listen to what pages report, and return what checks their browsers."""
+        self.timeouts.shift_listeners["pages"] = self._shift_pages
         requirements = Requirements(
             self._world, self.journeys.page,
             lambda player: delivery.steer([player.name], "reload"), self.leave,
@@ -334,6 +335,16 @@ class Flow:
                 self.departures.note(player)
             if player.position >= 0 and player.page is not None:
                 self._spawn(self._settle(player, reload=False))
+
+    def _shift_pages(self, seconds: float) -> None:
+        """Let kinds of pages move the deadlines that they keep in the log, each kind once.
+
+        Nobody need have used the pages since the kernel was restarted.
+        """
+        pages: list[Any] = list(self.journeys.pages.values())
+        kinds = {page.shift_all.__func__: page for page in pages if hasattr(page, "shift_all")}
+        for page in kinds.values():
+            page.shift_all(self._world, seconds)
 
     def note_presence(self, player: Player) -> None:
         """Handle that a player's browser has connected: a wait page counts who is online.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from uproot_nb.errors import BadPage, OrderRefused
+from uproot_nb.errors import BadMarket, BadPage, OrderRefused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.institutions import refusals, words
@@ -16,13 +16,11 @@ from uproot_nb.institutions.live_game import LiveGame
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
-from uproot_nb.session.world import world_of
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["InstitutionPage"]
 
-REVIEW = 30.0
-"""Seconds for which the outcome of a clock auction is shown at least, where the author says
-nothing else."""
+_TIME_REMAINING = "Time remaining"
 
 
 def _is_duration(value: Any) -> bool:
@@ -42,15 +40,16 @@ class InstitutionPage(Page):
             seconds = 90
 
     Each visit to a page with this `game_name` is a period of its own; each group plays by itself.
-    When all have decided, or the time is up, everybody sees the outcome, and a button to go on. Put
-    a wait page before it: the period begins when the first of its players comes. It does not wait
-    for players who drop out or are moved on. To change the design, write a template that begins
+    When all have decided, or the time is up, everybody sees the outcome, and a button to go on; who
+    does not press it goes on when the page's time is up. Put a wait page before it: the period
+    begins when the first of its players comes. It does not wait for players who drop out or are
+    moved on. To change the design, write a template that begins
     with `{% extends "uproot_nb/Institution.html" %}`; its blocks are `above`, `game` and `below`.
 
     Attributes:
         institution: the rules.
-        seconds: how long the page lasts, the outcome included; None for no end. By default it is
-            what a clock needs, and half a minute more.
+        seconds: how long players may decide; None for no end. By default it is what a clock needs.
+        review: how many seconds the outcome is shown at least, where deciding has an end.
         game_name: the name in the data; by default the institution's kind.
         lead: seconds until a clock starts.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
@@ -59,11 +58,14 @@ class InstitutionPage(Page):
     template = '{% extends "uproot_nb/Institution.html" %}'
     institution: ClassVar[Institution | None] = None
     seconds: ClassVar[float | None] = None
+    review: ClassVar[float] = 30.0
     game_name: ClassVar[str | None] = None
     lead: ClassVar[float] = 5.0
     texts: ClassVar[Mapping[str, str]] = {}
-    shown_texts: ClassVar[tuple[str, ...]] = words.WORD_TEXTS
+    shown_texts: ClassVar[tuple[str, ...]] = (*words.WORD_TEXTS, _TIME_REMAINING)
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
+
+    looks_when_empty: ClassVar[bool] = True
 
     _kind: ClassVar[str] = "institution"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
@@ -72,6 +74,7 @@ class InstitutionPage(Page):
             "SealedBidAuction(…) or the like",
         ),
         "seconds": (_is_duration, "seconds, more than 0, or None"),
+        "review": (lambda v: v is not None and _is_duration(v), "seconds, more than 0"),
         "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
         "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
@@ -119,14 +122,11 @@ class InstitutionPage(Page):
 
     @classmethod
     def look_again(cls, player: Player) -> None:
-        """Wait no more for players who have dropped out or gone on."""
-        for reference in _first_of_each_period(cls, _function(cls, "together")(cls, player)):
-            game = LiveGame.find(**_place_of(cls, reference))
-            if game is None:
-                continue
-            for other in _function(cls, "together")(cls, reference):
-                if other.has_dropped_out or other.position > reference.position:
-                    game.leave_out(other)
+        """Wait no more for players who have dropped out or gone on; end what all have left."""
+        players = list(_function(cls, "together")(cls, player))
+        for game in _games_up_to(cls, player, players):
+            if game.is_open:
+                _leave_behind(cls, players, game)
 
     @classmethod
     def looks_once_for(cls, player: Player) -> str:
@@ -135,31 +135,38 @@ class InstitutionPage(Page):
             return player.subject
         return "session" if player.group is None else player.group.subject
 
+    @classmethod
+    def shift_all(cls, world: World, seconds: float) -> None:
+        """Postpone the clocks and ends of all periods of the session after a pause."""
+        page: Any = cls
+        for model in world.models.having("institution"):
+            game = world.models.bound.get(model.name)
+            if game is None and isinstance(model.institution, Mapping):  # else an author's field
+                game = LiveGame(model, page.institution)
+            if isinstance(game, LiveGame):
+                game.shift(seconds)
+
     # ---- hooks ----
 
     def timeout(page: Any, player: Player) -> float | None:
-        """Return the seconds left of the page, the same for everybody."""
+        """Return the seconds left of the page, the outcome included, the same for everybody."""
         ends = _game_of(page, player).model.get("ends")
         return None if ends is None else max(0.0, ends - world_of(player).clock())
 
     def timeout_reached(page: Any, player: Player) -> None:
-        """End the period for all."""
+        """End the period for all, if nobody has looked since the end of deciding."""
         _game_of(page, player).settle(at_once=True)
 
     def may_proceed(page: Any, player: Player) -> bool:
         """Hold everybody until the period is over."""
-        game = _game_of(page, player)
-        game.settle()
-        return not game.is_open
+        return not _settled(page, player).is_open
 
     # ---- live methods ----
 
     @live
     def seed_institution(page: Any, player: Player) -> dict[str, Any]:
         """Return everything that the page shows, at the start and after missed pushes."""
-        game = _game_of(page, player)
-        game.settle()
-        return _data(page, player, game)
+        return _data(page, player, _settled(page, player))
 
     @live
     def send_decision(
@@ -171,7 +178,7 @@ class InstitutionPage(Page):
         Args:
             amounts: as typed; *language* is the page's.
         """
-        game = _game_of(page, player)
+        game = _settled(page, player)
         listed = amounts if isinstance(amounts, (list, tuple)) else [amounts]
         tick = game.institution.step(str(action))
         entered = [entered_price(amount, tick, language) for amount in listed]
@@ -209,31 +216,65 @@ def _game_of(page: Any, player: Player) -> LiveGame:
     """Return the player's period; begin a new one."""
     game = LiveGame.in_session(**_place_of(page, player))
     game.listeners[page.key] = partial(_push, page, player, game)
-    world_of(player).flow.timeouts.shift_listeners[game.model.name] = game.shift
     if not game.is_started:
         _begin(page, player, game)
     return game
 
 
 def _begin(page: Any, player: Player, game: LiveGame) -> None:
-    players = list(_function(page, "together")(page, player))
+    together = list(_function(page, "together")(page, player))
+    game.model.place = player.position
+    players = _dealt_in(page, together, game)
     length = page.institution.length()
     lead = 0.0 if length is None else page.lead
     game.start(players, _function(page, "endow")(page, players, game.period), lead)
     seconds = page.seconds
     if seconds is None and length is not None:
-        seconds = lead + length + REVIEW
+        seconds = lead + length
     if seconds is not None:
-        game.model.ends = world_of(player).clock() + seconds
+        game.model.review = page.review
+        game.model.ends = world_of(player).clock() + seconds + page.review
+    for other in players:
+        if _has_left(page, other, game):
+            game.leave_out(other)
+
+
+def _dealt_in(page: Any, players: list[Player], game: LiveGame) -> list[Player]:
+    """Return who takes part: those who have not left, or all if the rules have places for all."""
+    present = [player for player in players if not _has_left(page, player, game)]
+    if not present or len(present) == len(players):
+        return players
+    try:
+        page.institution.deal_named([player.name for player in present], game.seed)
+    except BadMarket:
+        return players
+    return present
+
+
+def _settled(page: Any, player: Player) -> LiveGame:
+    """Return the player's period, ended if all have decided or the time to decide is up."""
+    game = _game_of(page, player)
+    game.settle(at_once=_seconds_left(game) == 0)
+    return game
+
+
+def _seconds_left(game: LiveGame) -> float | None:
+    """Return how long players may still decide; None for no end."""
+    ends: float | None = game.model.get("ends")
+    if ends is None:
+        return None
+    review: float = game.model.get("review", 0.0)
+    return max(0.0, ends - review - world_of(game.model).clock())
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
-    return {"game": game.name, "title": game.title, **game.view(player)}
+    left = _seconds_left(game) if game.is_open else None
+    return {"game": game.name, "title": game.title, "left": left, **game.view(player)}
 
 
 def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
-    """Push a change to those on the page in that period; of a sealed period only its end."""
-    if game.is_open and game.institution.is_sealed:
+    """Push a change to those on the page in that period; of a sealed period no decision."""
+    if by and game.is_open and game.institution.is_sealed:
         return
     period = _function(page, "period")
     for other in _function(page, "together")(page, player):
@@ -243,9 +284,28 @@ def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 
 
-def _first_of_each_period(page: Any, players: Iterable[Player]) -> list[Player]:
-    """Return the player who is furthest in each period, among those on the page."""
+def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[LiveGame]:
+    """Return the periods that the player, or those on the page, have reached."""
     period = _function(page, "period")
-    here = [player for player in players if player.page == page.key]
-    ranked = sorted(here, key=lambda player: player.position)
-    return list({period(page, player): player for player in ranked}.values())
+    here = [other for other in players if other.page == page.key]
+    reached = {period(page, other) for other in (player, *here)}
+    place = _place_of(page, player)
+    periods = sorted({*range(1, max(reached)), *reached})
+    found = [LiveGame.find(**{**place, "period": number}) for number in periods]
+    return [game for game in found if game is not None]
+
+
+def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
+    """Leave out who has left an open period, and end it when nobody is left to come."""
+    gone = {other: _has_left(page, other, game) for other in players}
+    for other in (other for other, has_left in gone.items() if has_left):
+        game.leave_out(other)
+    game.settle(at_once=all(gone.values()))
+
+
+def _has_left(page: Any, player: Player, game: LiveGame) -> bool:
+    """Return whether a player has dropped out, or is past the place where the period began."""
+    if player.has_dropped_out:
+        return True
+    is_here = player.page == page.key and _function(page, "period")(page, player) == game.period
+    return not is_here and player.position > game.model.get("place", player.position)

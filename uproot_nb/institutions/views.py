@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from uproot_nb.institutions import words
@@ -27,7 +28,7 @@ def view_of(
     (now, started), is_open = times, result is None
     elapsed = now - started
     actions = institution.actions(game, player, elapsed) if is_open else []
-    roles = [own.role for own in game.endowments.values()]
+    roles = _roles(game)
     own = [Move(one.action, one.amounts, one.target) for one in _acts(game, player)]
     facts = [*_counts(institution, roles), *institution.facts(game, player, elapsed)]
     if result is not None:
@@ -68,6 +69,13 @@ def _acts(game: Game, player: str) -> list[Any]:
     return [one for one in game.made(by=player) if one.action != ABSENT]
 
 
+def _roles(game: Game) -> list[str]:
+    """Return the participants' roles, without those who were gone before anybody decided."""
+    first = takewhile(lambda one: one.action == ABSENT, game.decisions)
+    gone = {one.player for one in first}
+    return [own.role for name, own in game.endowments.items() if name not in gone]
+
+
 def _counts(institution: Institution, roles: list[str]) -> list[tuple[str, Any]]:
     return [(institution.count_word, roles.count(institution.counted_role))]
 
@@ -75,7 +83,17 @@ def _counts(institution: Institution, roles: list[str]) -> list[tuple[str, Any]]
 def _status(
     institution: Institution, game: Game, player: str, elapsed: float, is_open: bool
 ) -> str:
-    return institution.status(game, player, elapsed) if is_open else words.OVER
+    if not is_open:
+        return words.OVER
+    found = institution.status(game, player, elapsed)
+    return found or _invitation(institution)
+
+
+def _invitation(institution: Institution) -> str:
+    """Return what tells a screen reader that one may act now; of a sealed period, the form does."""
+    if institution.is_sealed:
+        return ""
+    return words.DECIDE_NOW if institution.clock() is None else words.CLOCK_RUNS
 
 
 def _plain_action(action: AllowedAction) -> dict[str, Any]:

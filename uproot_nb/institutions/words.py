@@ -8,8 +8,10 @@ BID = "Bid"
 BIDDERS = "Bidders"
 BUY = "Buy"
 CASH = "Cash"
+CLOCK_RUNS = "The clock is running."
 CONFIRM = "Confirm"
 COST = "Cost per unit"
+DECIDE_NOW = "You can decide now."
 DEMAND = "Demand"
 DONE = "Trade nothing more"
 DO_NOT_BID = "Do not bid"
@@ -58,5 +60,6 @@ WORD_TEXTS = (
     SELLERS, STILL_IN, TOTAL_QUANTITY, TRADERS, UNITS_BOUGHT, UNITS_COST, UNITS_FOR_SALE,
     UNITS_SOLD, UNITS_WORTH, WAIT, WAIT_FOR_START, WON, YOUR_BID, YOUR_PRICE, YOUR_QUANTITY,
     YOUR_VALUE,
+    CLOCK_RUNS, DECIDE_NOW,
 )  # fmt: skip
 """All of them, each once."""

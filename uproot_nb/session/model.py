@@ -236,6 +236,12 @@ class Models:
         model._set(TAG, tag)
         return model
 
+    def having(self, field: str) -> list[Model]:
+        """Return the models that have a field."""
+        subjects = [name for name, own in self._world.state.fields.items() if field in own]
+        names = [name.removeprefix("model/") for name in subjects if name.startswith("model/")]
+        return [model for name in names if (model := self.get(name)) is not None]
+
     def type_named(self, name: str, home: str) -> type | None:
         """Return the newest class of that name; None if it is not defined (any more)."""
         module, _, qualname = home.partition(":")

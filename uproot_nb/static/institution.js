@@ -12,6 +12,8 @@
     const sign = uproot.inner.boot.decimal || ".";
     const TICK = 100;       // milliseconds between two looks at the clock
 
+    const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
+
     function build(tag, attributes, ...children) {
         const element = document.createElement(tag);
         for (const [name, value] of Object.entries(attributes)) {
@@ -50,13 +52,16 @@
             this.title = build("h2", { tabindex: "-1" });
             this.facts = build("dl", { class: "uproot-game-facts" });
             this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
+            this.left = build("p", { class: "uproot-game-left", role: "timer", "aria-label": words["Time remaining"], hidden: true });
             this.status = build("p", { role: "status" });
+            this.spoken = build("p", { class: "visually-hidden", "aria-live": "polite" });
+            this.spokenAt = -SPEAK_EVERY;
             this.actions = build("div", {});
             this.problem = build("p", { id: "uproot-game-problem", class: "uproot-game-problem", role: "alert" });
             this.report = build("div", {});
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", hidden: true, onclick: () => uproot.submit() }, words.Next);
             this.section = build("section", { class: "uproot-game", tabindex: "-1" },
-                this.title, this.facts, this.clock, this.actions, this.problem, this.status, this.report, this.next);
+                this.title, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
             this.busy = false;
             this.drawn = "";
             setInterval(() => this.run(), TICK);
@@ -91,22 +96,53 @@
             }
         }
 
-        /* ---- the clock ---- */
+        /* ---- the clocks ---- */
+
+        run() {
+            if (!this.data) return;
+            const since = (performance.now() - this.received) / 1000;
+            this.runLeft(since);
+            if (this.data.clock) this.runClock(this.data.clock, since);
+        }
+
+        /* The time to decide. The page's own time includes that for the outcome, so it is shown only then. */
+        runLeft(since) {
+            const { left } = this.data, isLimited = typeof left === "number";
+            const box = document.getElementById("uproot-timeout");
+            this.left.hidden = !isLimited;
+            if (box) box.hidden = isLimited;
+            if (!isLimited) return;
+            const rest = Math.ceil(Math.max(0, left - since));
+            const text = `${words["Time remaining"]}: ${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
+            if (this.left.textContent !== text) this.left.textContent = text;
+            if (rest === 0) this.ask();
+        }
+
+        /* The server decides what is over. */
+        ask() {
+            if (this.asked) return;
+            this.asked = true;
+            seed();
+        }
 
         /* The price shown is an estimate; the server's clock decides. */
-        run() {
-            const clock = this.data && this.data.clock;
-            if (!clock) return;
-            const seen = this.data.now - this.data.started;
-            const elapsed = seen + (performance.now() - this.received) / 1000;
+        runClock(clock, since) {
+            const seen = this.data.now - this.data.started, elapsed = seen + since;
             const steps = Math.min(Math.max(0, Math.floor(elapsed / clock.every)), clock.prices.length - 1);
             const price = shown(clock.prices[steps]);
             if (this.price.textContent !== price) this.price.textContent = price;
             const isOver = elapsed >= clock.length, hasBegun = elapsed >= 0 && seen < 0;
-            if ((isOver || hasBegun) && !this.asked) {
-                this.asked = true;
-                seed();
-            }
+            if (isOver || hasBegun) this.ask();
+            if (elapsed >= 0 && !isOver) this.speak(price);
+        }
+
+        /* The price, and who is still there. */
+        speak(price) {
+            if (performance.now() - this.spokenAt < SPEAK_EVERY) return;
+            this.spokenAt = performance.now();
+            const there = this.data.facts.filter(([word]) => word === "Still in the auction");
+            this.spoken.textContent = [["Price", price], ...there]
+                .map(([word, value]) => `${words[word]}: ${shown(value)}`).join("; ");
         }
 
         /* ---- the display ---- */

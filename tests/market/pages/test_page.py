@@ -16,6 +16,7 @@ from uproot_nb import Page, Rounds, Run, rerun
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.market import Fees, InducedValues, Market, MarketPage, Rules, Tax
 from uproot_nb.market.market import SHOWN_ORDERS
+from uproot_nb.market.pages.page import markets_of
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.session.model_functions import create_model
 
@@ -382,6 +383,24 @@ async def test_a_pause_moves_the_end_of_a_period() -> None:
         set_clock(run, lambda: now + 40)
         run.resume()
         assert Market.in_session(run.session).model.ends >= ends + 39
+
+
+def test_a_pause_right_after_a_restart_moves_the_end_of_a_period(tmp_path: Path) -> None:
+    class Timed(MarketPage):
+        """Trade."""
+
+        seconds = 60
+
+    log = str(tmp_path / "log.sqlite3")
+    with serving(Timed, Over, db=log) as run:
+        ends = markets_of(Timed, run.players[0])[0].model.ends
+    with serving(Timed, Over, db=log) as run:
+        now = time.time()
+        set_clock(run, lambda: now)
+        run.pause()
+        set_clock(run, lambda: now + 40)
+        run.resume()
+        assert Market.in_session(run.session).model.ends == pytest.approx(ends + 40, abs=1)
 
 
 # ---- what participants do ------------------------------------------------------------------

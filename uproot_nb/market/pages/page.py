@@ -26,7 +26,7 @@ from uproot_nb.market.pages.market_pushes import (
 )
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
-from uproot_nb.session.world import world_of
+from uproot_nb.session.world import World, world_of
 
 __all__ = ["MarketPage", "markets_of"]
 
@@ -148,6 +148,16 @@ class MarketPage(Page):
         places = range(player.position + 1)
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_trades(page, other) for other in met))
+
+    @classmethod
+    def shift_all(cls, world: World, seconds: float) -> None:
+        """Postpone the ends of all markets of the session after a pause."""
+        for model in world.models.having("market"):
+            market = world.models.bound.get(model.name)
+            if market is None and isinstance(model.market, Mapping):  # else an author's field
+                market = Market(model)
+            if isinstance(market, Market):
+                market.shift(seconds)
 
     # For other kinds of market pages
 
@@ -305,7 +315,6 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     if is_new:
         market = market.ruled_by(page.rules)
     market.listeners[page.key] = partial(push_to_traders, page, player, market)
-    world_of(player).flow.timeouts.shift_listeners[market.model.name] = market.shift
     if is_new:
         _set_up(page, player, market)
     _let_in(page, player, market)
