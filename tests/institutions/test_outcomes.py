@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from math import ceil, exp, log
 from typing import Any
@@ -295,6 +296,17 @@ def test_the_last_bidder_wins_at_the_price_of_the_last_exit(exits: list[int], se
         others = [tick for tick, name in gone if name != winner]
         assert result.allocations[winner].units == 1
         assert result.price == 2 + max(others, default=0)
+
+
+def test_a_clock_that_is_stopped_asks_no_price_that_it_has_not_shown() -> None:
+    clock = EnglishClock(PrivateValues(0, 100), lowest=10, highest=60, seconds_per_tick=2)
+    game = bidding(60, 50, 40).after(Decision("cleo", "leave", (20,), elapsed=20.0))
+    for stopped, price, units in ((31.0, 25, 1), (-1.0, None, 0), (None, 60, 1)):
+        result = clock.result(replace(game, stopped=stopped))
+        assert (result.price, result.units) == (price, units)
+    assert replace(game, stopped=31.0).after(Decision("bob", "leave", (25,))).stopped == 31.0
+    falling = DutchClock(PrivateValues(0, 100))
+    assert falling.result(replace(bidding(60, 50), stopped=5.0)).units == 0
 
 
 def test_a_falling_price_is_taken_by_who_comes_first() -> None:

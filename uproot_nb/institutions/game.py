@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -84,15 +84,20 @@ class Game:
         game = Game({"ann": Endowment(values=(80,))}, (Decision("ann", "bid", (45,)),), seed="7")
 
     A result follows from a game alone, so ties are broken by *seed*.
+
+    Attributes:
+        stopped: the seconds elapsed when the period was ended from outside; None if the rules have
+            ended it, or it lasts.
     """
 
     endowments: Mapping[str, Endowment]
     decisions: tuple[Decision, ...] = ()
     seed: str = "0"
+    stopped: float | None = None
 
     def after(self, decision: Decision) -> Game:
         """Return the game with one decision more."""
-        return Game(self.endowments, (*self.decisions, decision), self.seed)
+        return replace(self, decisions=(*self.decisions, decision))
 
     def players(self, role: str = "") -> list[str]:
         """Return all participants, or those of a role."""

@@ -122,14 +122,14 @@ class LiveGame:
 
     @property
     def game(self) -> Game:
-        """Endowments and decisions so far."""
+        """Endowments and decisions so far, and when the period was stopped."""
         with self.model._world.lock:
             endowments = {
                 name: Endowment.from_plain(data)
                 for name, data in self.model.get("endowments", {}).items()
             }
             self._catch_up()
-            return Game(endowments, self._decisions, self.seed)
+            return Game(endowments, self._decisions, self.seed, self.model.get("stopped"))
 
     @property
     def seed(self) -> str:
@@ -225,7 +225,12 @@ class LiveGame:
     def settle(self, at_once: bool = False) -> None:
         """End the period and log its outcome if it is over, or *at_once*. Idempotent."""
         with self.model._world.lock:
-            if self.is_open and (at_once or self.institution.is_over(self.game, self.elapsed)):
+            if not self.is_open:
+                return
+            is_over = self.institution.is_over(self.game, self.elapsed)
+            if at_once and not is_over:
+                self.model.stopped = self.elapsed
+            if at_once or is_over:
                 game = self.game
                 result, benchmark = self.institution.result(game), self.institution.benchmark(game)
                 self.model.closed = True

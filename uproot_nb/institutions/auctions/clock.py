@@ -126,7 +126,9 @@ class EnglishClock(ClockAuction):
 
     This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). Where two
     leave at the same price, the first to arrive has left, and the other wins. If several are left
-    when the clock has shown its highest price, one of them gets the item at that price, by lot.
+    when the clock has shown its highest price, one of them gets the item at that price, by lot. So
+    it is with the price shown when the period is ended early; before the clock starts, nothing is
+    sold.
     """
 
     kind: ClassVar[str] = "english"
@@ -148,11 +150,12 @@ class EnglishClock(ClockAuction):
 
     def result(self, game: Game) -> Result:
         """Return who has stayed longest, and the price."""
-        left = self.active(game)
-        if not left:
+        left, stopped = self.active(game), game.stopped
+        if not left or (stopped is not None and stopped < 0):
             return sale_of_one(game, None, None)
         if len(left) > 1:
-            return sale_of_one(game, game.drawn(left, "tie")[0], self.prices()[-1])
+            shown = self.prices()[-1] if stopped is None else self.price_at(stopped)
+            return sale_of_one(game, game.drawn(left, "tie")[0], shown)
         exits = [one.amounts[0] for one in game.decisions]
         return sale_of_one(game, left[0], max(exits, default=self.lowest))
 
