@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 from math import ceil, exp, log
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -426,6 +427,28 @@ def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
 def test_a_wrong_setting_shows_at_its_cell(wrong: Any) -> None:
     with pytest.raises(BadMarket):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"values": (80, 55.1)}, r'values\[1\]=55.1.*\n.*Decimal\("55.1"\)'),
+        ({"values": "80"}, r"values='80'.*\n.*values=\(90, 70\)"),
+        ({"values": (True,)}, "values"), ({"values": 80}, "values"), ({"costs": (None,)}, "costs"),
+        ({"signal": 0.5}, "signal"), ({"cash": Decimal("NaN")}, "cash"),
+    ],
+)  # fmt: skip
+def test_nobody_is_given_what_is_no_money(given: Any, message: str) -> None:
+    with pytest.raises(BadMarket, match=message):
+        Endowment(**given)
+
+
+def test_whole_numbers_of_all_kinds_are_money() -> None:
+    seven = numpy.int64(7)
+    own = Endowment(values=[seven], costs=(seven,), signal=seven, cash=seven)  # type: ignore[arg-type]
+    assert own == Endowment(values=(7,), costs=(7,), signal=7, cash=7)
+    assert {type(one) for one in (*own.values, *own.costs, own.signal, own.cash)} == {int}
+    assert repr(SealedBidAuction(reserve=seven)) == repr(SealedBidAuction(reserve=7))  # type: ignore[arg-type]
 
 
 def test_schedules_must_fit_the_participants() -> None:

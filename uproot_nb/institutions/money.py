@@ -75,7 +75,7 @@ def nearest_on_grid(amount: float, tick: Price, lowest: Price, highest: Price) -
 
 
 def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:
-    """Check settings that are amounts of money.
+    """Check settings that are amounts of money, and make them ints or Decimals.
 
     Args:
         least: the smallest value of each setting, by name; None if any amount is right.
@@ -91,5 +91,6 @@ def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:
                 f"{name}={value!r} is not an amount of money.",
                 f'Write a whole number or a Decimal, as {name}=Decimal("0.50").',
             )
+        object.__setattr__(owner, name, made)  # the owner is frozen
         if lowest is not None and made < lowest:
             raise BadMarket(f"{name}={value!r} is too small.", f"Write {name}={lowest} or more.")
