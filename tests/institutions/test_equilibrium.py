@@ -242,8 +242,14 @@ def test_no_other_quantity_pays(costs: tuple[int, ...]) -> None:
     assert market.benchmark(game).price == pytest.approx(float(demand.price(sum(found))), abs=1e-3)
 
 
-@pytest.mark.parametrize("costs", [(10, 10), (10, 10, 10), (10, 40), (10, 80, 90), (20, 20, 30)])
-def test_no_other_price_pays(costs: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "costs",
+    [
+        (10, 10), (10, 10, 10), (10, 40), (10, 80, 90), (20, 20, 30), (19, 20), (10, 11, 11),
+        (Decimal("18.5"), 20), (Decimal("18.5"), 19), (18, Decimal("19.5"), 20), (98, 99),
+    ],
+)  # fmt: skip
+def test_no_other_price_pays(costs: tuple[Any, ...]) -> None:
     demand = LinearDemand(100, 1)
     market = BertrandMarket(demand, costs=costs)
     names = [f"firm {number}" for number in range(len(costs))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from math import ceil, exp, log
+from random import Random
 from typing import Any
 
 import numpy
@@ -33,6 +34,7 @@ from uproot_nb.institutions import (
 )
 from uproot_nb.institutions.auctions.multi_unit import multi_unit_outcome
 from uproot_nb.institutions.auctions.sealed_bid import sealed_bid_outcome
+from uproot_nb.institutions.auctions.values import drawn_between
 from uproot_nb.institutions.game import ABSENT
 from uproot_nb.institutions.oligopoly import shared_demand
 from uproot_nb.institutions.prediction_market import scoring_rule_cost, scoring_rule_prices
@@ -195,6 +197,16 @@ def test_the_cheapest_share_all_consumers(prices: dict[str, int], slope: int) ->
     cheapest = {name for name, price in prices.items() if price == min(prices.values())}
     assert set(sold) == cheapest
     assert not sold or max(sold.values()) - min(sold.values()) <= 1
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 9))
+def test_no_price_realises_more_than_the_greatest_surplus(
+    price: int, cost: int, slope: int
+) -> None:
+    market = BertrandMarket(LinearDemand(50, slope), costs=(cost,))
+    game = Game({"ann": Endowment("firm", costs=(cost,))})
+    result = market.result(game.after(Decision("ann", "price", (price,))))
+    assert (result.surplus or 0) <= (result.maximum_surplus or 0)
 
 
 def test_units_that_cannot_be_shared_are_sold_by_lot() -> None:
@@ -390,6 +402,19 @@ def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
     game = decided(market, game, Decision("ann", "sell", (1,), "A"), Decision("ann", "done"))
     assert market.cash_left(game, "ann") in (59, 60)
     assert market.is_over(game, 0)
+
+
+@given(
+    st.decimals(-50, 50, places=2), st.decimals(0, 20, places=2),
+    st.sampled_from([1, Decimal(1), Decimal("0.3")]), st.integers(0, 99),
+)  # fmt: skip
+def test_what_is_drawn_is_a_multiple_of_the_tick_in_the_range(
+    lowest: Decimal, width: Decimal, tick: Any, seed: int
+) -> None:
+    highest = lowest + width + tick
+    drawn = drawn_between(lowest, highest, tick, Random(seed))
+    assert lowest <= drawn <= highest
+    assert drawn % tick == 0
 
 
 # ---- settings -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
     "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",
-    "plain", "product", "total",
+    "plain", "product", "ticks_above", "ticks_below", "total",
 ]  # fmt: skip
 
 _EXACT = Context(prec=60, traps=[])
@@ -70,8 +70,19 @@ def on_grid(amount: Any, tick: Price, lowest: Price, highest: Price) -> Price:
 def nearest_on_grid(amount: float, tick: Price, lowest: Price, highest: Price) -> Price:
     """Return the multiple of *tick* from *lowest* to *highest* that is nearest to a number."""
     count = math.floor(amount / float(tick) + 0.5)
-    least, most = -int(-lowest // tick), int(highest // tick)
+    least, most = ticks_above(lowest, tick), ticks_below(highest, tick)
     return product(tick, max(least, min(count, most)))
+
+
+def ticks_below(amount: Price, tick: Price) -> int:
+    """Return how many ticks the highest multiple of *tick* has that is not above an amount."""
+    whole = int(amount // tick)  # of a Decimal, towards 0
+    return whole - 1 if product(tick, whole) > amount else whole
+
+
+def ticks_above(amount: Price, tick: Price) -> int:
+    """Return how many ticks the lowest multiple of *tick* has that is not below an amount."""
+    return -ticks_below(difference(0, amount), tick)
 
 
 def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:

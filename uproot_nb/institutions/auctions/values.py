@@ -8,7 +8,15 @@ from random import Random
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.institutions.game import Endowment
-from uproot_nb.institutions.money import Price, difference, money_fields, product, total
+from uproot_nb.institutions.money import (
+    Price,
+    difference,
+    money_fields,
+    product,
+    ticks_above,
+    ticks_below,
+    total,
+)
 
 __all__ = ["UP_TO_100", "CommonValue", "PrivateValues", "drawn_between"]
 
@@ -96,7 +104,7 @@ def drawn_between(lowest: Price, highest: Price, tick: Price, chance: Random) ->
     Raises:
         BadMarket: there is none.
     """
-    first, last = -int(-lowest // tick), int(highest // tick)
+    first, last = ticks_above(lowest, tick), ticks_below(highest, tick)
     if first > last:
         raise BadMarket(
             f"No multiple of {tick} lies from {lowest} to {highest}.", "Write a smaller tick."
