@@ -438,6 +438,10 @@ def test_what_is_drawn_is_a_multiple_of_the_tick_in_the_range(
         lambda: MultiUnitAuction(supply=0),
         lambda: PostedOffer(values=((),)),
         lambda: PostedOffer(costs=((1.5,),)),  # type: ignore[arg-type]
+        lambda: PostedOffer(costs=((20, 50), ())),
+        lambda: PostedOffer(values=()),
+        lambda: PostedOffer(costs=((20, -50),)),
+        lambda: CournotMarket(costs=(-1,)),
         lambda: CournotMarket(costs=()),
         lambda: CournotMarket(demand=100),  # type: ignore[arg-type]
         lambda: LinearDemand(100, 0),
@@ -474,6 +478,21 @@ def test_whole_numbers_of_all_kinds_are_money() -> None:
     assert own == Endowment(values=(7,), costs=(7,), signal=7, cash=7)
     assert {type(one) for one in (*own.values, *own.costs, own.signal, own.cash)} == {int}
     assert repr(SealedBidAuction(reserve=seven)) == repr(SealedBidAuction(reserve=7))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        (lambda: CournotMarket(costs=10), r"costs=10 .*\n.*costs=\(10,\)"),  # type: ignore[arg-type]
+        (lambda: BertrandMarket(costs=10), r"costs=10 .*\n.*costs=\(10,\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(values=((90, 70))), r"\(90, 70\) .*\n.*\(\(90, 70\),\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(costs=20), r"costs=20 .*\n.*\(\(90, 70\),\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(costs=((20, 5.5),)), r'costs\[0\]\[1\]=5.5 .*\n.*Decimal\("5.5"\)'),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_who_forgets_a_comma_reads_where_it_goes(wrong: Any, remedy: str) -> None:
+    with pytest.raises(BadMarket, match=remedy):
+        wrong()
 
 
 def test_schedules_must_fit_the_participants() -> None:

@@ -11,7 +11,14 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.values import drawn_between
 from uproot_nb.institutions.demand import USUAL_DEMAND, LinearDemand
-from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
+from uproot_nb.institutions.game import (
+    Allocation,
+    Benchmark,
+    Endowment,
+    Game,
+    Result,
+    exact_amounts,
+)
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import (
     Price,
@@ -24,7 +31,6 @@ from uproot_nb.institutions.money import (
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
-from uproot_nb.market.orderbook.amounts import exact
 
 __all__ = [
     "BertrandMarket", "CournotMarket", "bertrand_prices", "cournot_quantities", "shared_demand",
@@ -52,7 +58,9 @@ class Oligopoly(Institution):
             raise BadMarket(
                 f"demand={self.demand!r} is not a demand.", "Write demand=LinearDemand(100, 1)."
             )
-        if not self.costs or any(exact(cost) is None or cost < 0 for cost in self.costs):
+        costs = exact_amounts("costs", self.costs, "(10,), or a cost for each firm: costs=(10, 20)")
+        object.__setattr__(self, "costs", costs)
+        if not costs or min(costs) < 0:
             raise BadMarket(
                 f"costs={self.costs!r} are not amounts of money.",
                 "Write costs=(10,), or a cost for each firm: costs=(10, 20).",
