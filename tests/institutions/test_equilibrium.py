@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 from random import Random
@@ -312,6 +313,30 @@ def test_to_move_the_price_by_the_hint_pays_most_and_prices_tell_all_hints() -> 
     assert set(bought) == {best}
     gap = tables.periods["price"] - tables.periods["equilibrium_price"]
     assert gap.abs().max() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("institution", "dominant"),
+    [
+        (SealedBidAuction("first"), False), (SealedBidAuction("second"), True),
+        (SealedBidAuction("second", CommonValue(25, 225, 15)), False), (DutchClock(), False),
+        (EnglishClock(highest=500), True), (MultiUnitAuction("discriminatory"), False),
+        (MultiUnitAuction("uniform"), True),
+        (MultiUnitAuction("uniform", PrivateValues(0, 100, units=2, flat=True)), False),
+    ],
+)  # fmt: skip
+def test_given_values_have_no_equilibrium_that_needs_a_distribution(
+    institution: Any, dominant: bool
+) -> None:
+    drawn = Game(institution.deal(["ann", "bob"], "1"), seed="1")
+    assert institution.benchmark(drawn).price is not None
+    assert (institution.benchmark(replace(drawn, given=True)).price is not None) == dominant
+    outside = {
+        name: replace(own, values=tuple(500 for _ in own.values))
+        for name, own in drawn.endowments.items()
+    }
+    found = institution.benchmark(replace(drawn, endowments=outside))
+    assert (found.price is not None) == dominant == bool(found.amounts)
 
 
 # ---- what has no formula says so ------------------------------------------------------------

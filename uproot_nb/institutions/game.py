@@ -108,12 +108,14 @@ class Game:
     Attributes:
         stopped: the seconds elapsed when the period was ended from outside; None if the rules have
             ended it, or it lasts.
+        given: whether an author gave the endowments, which then follow no known distribution.
     """
 
     endowments: Mapping[str, Endowment]
     decisions: tuple[Decision, ...] = ()
     seed: str = "0"
     stopped: float | None = None
+    given: bool = False
 
     def after(self, decision: Decision) -> Game:
         """Return the game with one decision more."""

@@ -12,7 +12,7 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.bidding_theory import first_price_bid
 from uproot_nb.institutions.auctions.sealed_bid import sale_of_one
-from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues
+from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues, are_drawn
 from uproot_nb.institutions.game import Benchmark, Decision, Endowment, Game, Result
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import Price, difference, money_fields, plain, product, total
@@ -225,6 +225,8 @@ class DutchClock(ClockAuction):
 
     def benchmark(self, game: Game) -> Benchmark:
         """Return the prices at which bidders accept: the bids of a first-price auction."""
+        if not are_drawn(game, self.values):
+            return Benchmark()
         count = len(game.endowments)
         found = {name: self._price(own, count) for name, own in game.endowments.items()}
         prices = {name: price for name, price in found.items() if price is not None}

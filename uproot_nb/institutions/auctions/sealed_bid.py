@@ -18,6 +18,7 @@ from uproot_nb.institutions.auctions.values import (
     UP_TO_100,
     CommonValue,
     PrivateValues,
+    are_drawn,
     drawn_between,
 )
 from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
@@ -139,8 +140,13 @@ class SealedBidAuction(Institution):
         return sale_of_one(game, winner, price)
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the equilibrium bids, and the price to which they lead."""
-        if self.reserve and isinstance(self.values, CommonValue):
+        """Return the equilibrium bids, and the price to which they lead.
+
+        Where the endowments were given, only a dominant strategy has them.
+        """
+        is_common = isinstance(self.values, CommonValue)
+        is_dominant = self.pricing == "second" and not is_common
+        if (self.reserve and is_common) or not (is_dominant or are_drawn(game, self.values)):
             return Benchmark()
         count = len(game.endowments)
         found = {name: self.equilibrium_bid(own, count) for name, own in game.endowments.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.institutions.game import Endowment
+from uproot_nb.institutions.game import Endowment, Game
 from uproot_nb.institutions.money import (
     Price,
     difference,
@@ -18,7 +18,7 @@ from uproot_nb.institutions.money import (
     total,
 )
 
-__all__ = ["UP_TO_100", "CommonValue", "PrivateValues", "drawn_between"]
+__all__ = ["UP_TO_100", "CommonValue", "PrivateValues", "are_drawn", "drawn_between"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,12 @@ class CommonValue:
 
 UP_TO_100 = PrivateValues(0, 100)
 """The values where an author says nothing else."""
+
+
+def are_drawn(game: Game, values: PrivateValues | CommonValue) -> bool:
+    """Return whether formulas for draws from *values* hold for the endowments of a period."""
+    worths = (worth for own in game.endowments.values() for worth in own.values)
+    return not game.given and all(values.lowest <= worth <= values.highest for worth in worths)
 
 
 def drawn_between(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price:
