@@ -31,6 +31,9 @@ from uproot_nb.institutions import (
     PredictionMarket,
     PrivateValues,
     SealedBidAuction,
+    Seen,
+    ZeroIntelligence,
+    simulate_institution,
 )
 from uproot_nb.institutions.auctions.multi_unit import multi_unit_outcome
 from uproot_nb.institutions.auctions.sealed_bid import sealed_bid_outcome
@@ -42,6 +45,7 @@ from uproot_nb.institutions.prediction_market import scoring_rule_cost, scoring_
 WHOLE = st.integers(0, 6)
 CENTS = WHOLE.map(lambda count: Decimal("0.05") * count)
 AMOUNTS = st.sampled_from([WHOLE, CENTS])
+_A_GUESS = Decimal("0.34")
 NAMES = ["ann", "bob", "cleo", "dan"]
 
 
@@ -389,6 +393,21 @@ def test_prices_of_contracts_are_shares_of_the_payout_and_are_quoted_in_ticks() 
     assert market.cash_left(game, "ann") == 10_000 - paid
 
 
+@pytest.mark.parametrize("liquidity", [Decimal("0.001"), Decimal("0.01"), 1, 50, 10_000])
+def test_robots_trade_as_much_as_they_can_pay_whatever_the_liquidity(liquidity: Any) -> None:
+    market = PredictionMarket(("A", "B", "C"), liquidity=liquidity, cash=200, accuracy=_A_GUESS)
+    robots = {name: ZeroIntelligence(market) for name in NAMES}
+    made = simulate_institution(market, robots, periods=5, seed=1).decisions
+    assert made["reason"].isna().all()
+    game = Game(market.deal(["ann"], "1")).after(Decision("ann", "buy", (60, 0), "B"))
+    public = {"shares": {name: int(count) for name, count in market.shares(game).items()}}
+    seen = Seen(game.endowments["ann"], {"trader": 1}, 1, 0.0, ("buy",), public)
+    for contract in market.contracts:
+        most = market._affordable(seen, contract)
+        assert market.cost(game, contract, most) <= 200
+        assert market.cost(game, contract, most + 1) > 200 - 1 - market.payout / 1_000
+
+
 def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
     market = PredictionMarket(("A", "B"), liquidity=10, payout=100, cash=60)
     game = Game(market.deal(["ann"], "1"), seed="1")
@@ -450,6 +469,8 @@ def test_what_is_drawn_is_a_multiple_of_the_tick_in_the_range(
         lambda: DutchClock(highest=10**9),
         lambda: PredictionMarket(("A",)),
         lambda: PredictionMarket(accuracy=Decimal(1)),
+        lambda: PredictionMarket(accuracy=Decimal("0.49")),
+        lambda: PredictionMarket(("A", "B", "C"), accuracy=Decimal("0.3")),
         lambda: PredictionMarket(liquidity=0),
     ],
 )
