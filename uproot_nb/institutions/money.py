@@ -14,7 +14,7 @@ from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
     "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",
-    "plain", "product", "ticks_above", "ticks_below", "total",
+    "plain", "product", "ticks_above", "ticks_below", "ticks_of", "ticks_within", "total",
 ]  # fmt: skip
 
 _EXACT = Context(prec=60, traps=[])
@@ -83,6 +83,36 @@ def ticks_below(amount: Price, tick: Price) -> int:
 def ticks_above(amount: Price, tick: Price) -> int:
     """Return how many ticks the lowest multiple of *tick* has that is not below an amount."""
     return -ticks_below(difference(0, amount), tick)
+
+
+def ticks_within(lowest: Price, highest: Price, tick: Price) -> tuple[int, int]:
+    """Return how many ticks the lowest and the highest multiple of *tick* in a range have.
+
+    Raises:
+        BadMarket: there is none.
+    """
+    first, last = ticks_above(lowest, tick), ticks_below(highest, tick)
+    if first > last:
+        raise BadMarket(
+            f"No multiple of {tick} lies from {lowest} to {highest}.", "Write a smaller tick."
+        )
+    return first, last
+
+
+def ticks_of(name: str, amount: Price, tick: Price) -> int:
+    """Return how many ticks a setting has.
+
+    Raises:
+        BadMarket: it is no multiple of *tick*; the error calls it *name*.
+    """
+    count = ticks_below(amount, tick)
+    below = product(tick, count)
+    if below != amount:
+        raise BadMarket(
+            f"{name}={amount!r} is no multiple of tick={tick!r}.",
+            f"Write {name}={below!r}, or another tick.",
+        )
+    return count
 
 
 def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:

@@ -65,6 +65,11 @@ class Oligopoly(Institution):
                 f"costs={self.costs!r} are not amounts of money.",
                 "Write costs=(10,), or a cost for each firm: costs=(10, 20).",
             )
+        if self.highest_amount("") < self.tick:
+            raise BadMarket(
+                f"Nothing but 0 can be chosen with {self.demand!r} and tick={self.tick!r}.",
+                "Write a smaller tick.",
+            )
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return each firm's cost."""

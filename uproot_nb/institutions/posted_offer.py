@@ -30,6 +30,7 @@ from uproot_nb.institutions.money import (
     nearest_on_grid,
     plain,
     product,
+    ticks_within,
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
@@ -72,6 +73,7 @@ class PostedOffer(Institution):
             object.__setattr__(self, name, _schedules(name, getattr(self, name)))
         if self.max_price is not None:
             money_fields(self, {"max_price": self.tick})
+        ticks_within(self.tick, self.highest_amount("offer"), self.tick)
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return the costs of the first players, and the values of the others.

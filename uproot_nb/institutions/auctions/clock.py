@@ -15,7 +15,16 @@ from uproot_nb.institutions.auctions.sealed_bid import sale_of_one
 from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues, are_drawn
 from uproot_nb.institutions.game import Benchmark, Decision, Endowment, Game, Result
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
-from uproot_nb.institutions.money import Price, difference, money_fields, plain, product, total
+from uproot_nb.institutions.money import (
+    Price,
+    difference,
+    money_fields,
+    plain,
+    product,
+    ticks_of,
+    ticks_within,
+    total,
+)
 from uproot_nb.institutions.seen import Move, Seen
 
 __all__ = ["DutchClock", "EnglishClock"]
@@ -58,6 +67,8 @@ class ClockAuction(Institution):
             )
         if difference(self.highest, self.lowest) // self.tick >= _MOST_PRICES:
             raise BadMarket(f"The clock has more than {_MOST_PRICES} prices.", "Use a larger tick.")
+        ticks_of("lowest", self.lowest, self.tick)
+        ticks_within(self.values.lowest, self.values.highest, self.tick)
 
     def prices(self) -> list[Price]:
         """Return the prices, in the order in which the clock shows them."""

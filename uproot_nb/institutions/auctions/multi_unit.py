@@ -14,6 +14,7 @@ from uproot_nb.institutions.auctions.values import (
     UP_TO_100,
     PrivateValues,
     are_drawn,
+    check_bids,
     drawn_between,
 )
 from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
@@ -124,6 +125,7 @@ class MultiUnitAuction(Institution):
             )
         if type(self.supply) is not int or self.supply < 1:
             raise BadMarket(f"supply={self.supply!r} is not a number of units.", "Write supply=2.")
+        check_bids(self.values, self.tick, self.reserve, self.highest_amount("bid"))
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return each bidder's values."""

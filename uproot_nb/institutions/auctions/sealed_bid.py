@@ -19,6 +19,7 @@ from uproot_nb.institutions.auctions.values import (
     CommonValue,
     PrivateValues,
     are_drawn,
+    check_bids,
     drawn_between,
 )
 from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
@@ -111,6 +112,7 @@ class SealedBidAuction(Institution):
             )
         if isinstance(self.values, PrivateValues) and self.values.units > 1:
             raise BadMarket("One item is for sale.", "For several units see MultiUnitAuction.")
+        check_bids(self.values, self.tick, self.reserve, self.highest_amount("bid"))
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return each bidder's value or estimate."""
