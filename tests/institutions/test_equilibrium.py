@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 from random import Random
@@ -242,8 +243,14 @@ def test_no_other_quantity_pays(costs: tuple[int, ...]) -> None:
     assert market.benchmark(game).price == pytest.approx(float(demand.price(sum(found))), abs=1e-3)
 
 
-@pytest.mark.parametrize("costs", [(10, 10), (10, 10, 10), (10, 40), (10, 80, 90), (20, 20, 30)])
-def test_no_other_price_pays(costs: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "costs",
+    [
+        (10, 10), (10, 10, 10), (10, 40), (10, 80, 90), (20, 20, 30), (19, 20), (10, 11, 11),
+        (Decimal("18.5"), 20), (Decimal("18.5"), 19), (18, Decimal("19.5"), 20), (98, 99),
+    ],
+)  # fmt: skip
+def test_no_other_price_pays(costs: tuple[Any, ...]) -> None:
     demand = LinearDemand(100, 1)
     market = BertrandMarket(demand, costs=costs)
     names = [f"firm {number}" for number in range(len(costs))]
@@ -306,6 +313,30 @@ def test_to_move_the_price_by_the_hint_pays_most_and_prices_tell_all_hints() -> 
     assert set(bought) == {best}
     gap = tables.periods["price"] - tables.periods["equilibrium_price"]
     assert gap.abs().max() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("institution", "dominant"),
+    [
+        (SealedBidAuction("first"), False), (SealedBidAuction("second"), True),
+        (SealedBidAuction("second", CommonValue(25, 225, 15)), False), (DutchClock(), False),
+        (EnglishClock(highest=500), True), (MultiUnitAuction("discriminatory"), False),
+        (MultiUnitAuction("uniform"), True),
+        (MultiUnitAuction("uniform", PrivateValues(0, 100, units=2, flat=True)), False),
+    ],
+)  # fmt: skip
+def test_given_values_have_no_equilibrium_that_needs_a_distribution(
+    institution: Any, dominant: bool
+) -> None:
+    drawn = Game(institution.deal(["ann", "bob"], "1"), seed="1")
+    assert institution.benchmark(drawn).price is not None
+    assert (institution.benchmark(replace(drawn, given=True)).price is not None) == dominant
+    outside = {
+        name: replace(own, values=tuple(500 for _ in own.values))
+        for name, own in drawn.endowments.items()
+    }
+    found = institution.benchmark(replace(drawn, endowments=outside))
+    assert (found.price is not None) == dominant == bool(found.amounts)
 
 
 # ---- what has no formula says so ------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from math import ceil, exp, log
+from random import Random
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,9 +31,13 @@ from uproot_nb.institutions import (
     PredictionMarket,
     PrivateValues,
     SealedBidAuction,
+    Seen,
+    ZeroIntelligence,
+    simulate_institution,
 )
 from uproot_nb.institutions.auctions.multi_unit import multi_unit_outcome
 from uproot_nb.institutions.auctions.sealed_bid import sealed_bid_outcome
+from uproot_nb.institutions.auctions.values import drawn_between
 from uproot_nb.institutions.game import ABSENT
 from uproot_nb.institutions.oligopoly import shared_demand
 from uproot_nb.institutions.prediction_market import scoring_rule_cost, scoring_rule_prices
@@ -38,6 +45,7 @@ from uproot_nb.institutions.prediction_market import scoring_rule_cost, scoring_
 WHOLE = st.integers(0, 6)
 CENTS = WHOLE.map(lambda count: Decimal("0.05") * count)
 AMOUNTS = st.sampled_from([WHOLE, CENTS])
+_A_GUESS = Decimal("0.34")
 NAMES = ["ann", "bob", "cleo", "dan"]
 
 
@@ -195,6 +203,16 @@ def test_the_cheapest_share_all_consumers(prices: dict[str, int], slope: int) ->
     assert not sold or max(sold.values()) - min(sold.values()) <= 1
 
 
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 9))
+def test_no_price_realises_more_than_the_greatest_surplus(
+    price: int, cost: int, slope: int
+) -> None:
+    market = BertrandMarket(LinearDemand(50, slope), costs=(cost,))
+    game = Game({"ann": Endowment("firm", costs=(cost,))})
+    result = market.result(game.after(Decision("ann", "price", (price,))))
+    assert (result.surplus or 0) <= (result.maximum_surplus or 0)
+
+
 def test_units_that_cannot_be_shared_are_sold_by_lot() -> None:
     market, winners = BertrandMarket(LinearDemand(11, 1), costs=(2,)), set()
     for seed in map(str, range(20)):
@@ -297,6 +315,17 @@ def test_the_last_bidder_wins_at_the_price_of_the_last_exit(exits: list[int], se
         assert result.price == 2 + max(others, default=0)
 
 
+def test_a_clock_that_is_stopped_asks_no_price_that_it_has_not_shown() -> None:
+    clock = EnglishClock(PrivateValues(0, 100), lowest=10, highest=60, seconds_per_tick=2)
+    game = bidding(60, 50, 40).after(Decision("cleo", "leave", (20,), elapsed=20.0))
+    for stopped, price, units in ((31.0, 25, 1), (-1.0, None, 0), (None, 60, 1)):
+        result = clock.result(replace(game, stopped=stopped))
+        assert (result.price, result.units) == (price, units)
+    assert replace(game, stopped=31.0).after(Decision("bob", "leave", (25,))).stopped == 31.0
+    falling = DutchClock(PrivateValues(0, 100))
+    assert falling.result(replace(bidding(60, 50), stopped=5.0)).units == 0
+
+
 def test_a_falling_price_is_taken_by_who_comes_first() -> None:
     clock = DutchClock(PrivateValues(0, 10), lowest=1, highest=10, seconds_per_tick=2)
     game = Game({name: Endowment(values=(9,)) for name in ("ann", "bob")})
@@ -364,6 +393,21 @@ def test_prices_of_contracts_are_shares_of_the_payout_and_are_quoted_in_ticks() 
     assert market.cash_left(game, "ann") == 10_000 - paid
 
 
+@pytest.mark.parametrize("liquidity", [Decimal("0.001"), Decimal("0.01"), 1, 50, 10_000])
+def test_robots_trade_as_much_as_they_can_pay_whatever_the_liquidity(liquidity: Any) -> None:
+    market = PredictionMarket(("A", "B", "C"), liquidity=liquidity, cash=200, accuracy=_A_GUESS)
+    robots = {name: ZeroIntelligence(market) for name in NAMES}
+    made = simulate_institution(market, robots, periods=5, seed=1).decisions
+    assert made["reason"].isna().all()
+    game = Game(market.deal(["ann"], "1")).after(Decision("ann", "buy", (60, 0), "B"))
+    public = {"shares": {name: int(count) for name, count in market.shares(game).items()}}
+    seen = Seen(game.endowments["ann"], {"trader": 1}, 1, 0.0, ("buy",), public)
+    for contract in market.contracts:
+        most = market._affordable(seen, contract)
+        assert market.cost(game, contract, most) <= 200
+        assert market.cost(game, contract, most + 1) > 200 - 1 - market.payout / 1_000
+
+
 def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
     market = PredictionMarket(("A", "B"), liquidity=10, payout=100, cash=60)
     game = Game(market.deal(["ann"], "1"), seed="1")
@@ -377,6 +421,19 @@ def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
     game = decided(market, game, Decision("ann", "sell", (1,), "A"), Decision("ann", "done"))
     assert market.cash_left(game, "ann") in (59, 60)
     assert market.is_over(game, 0)
+
+
+@given(
+    st.decimals(-50, 50, places=2), st.decimals(0, 20, places=2),
+    st.sampled_from([1, Decimal(1), Decimal("0.3")]), st.integers(0, 99),
+)  # fmt: skip
+def test_what_is_drawn_is_a_multiple_of_the_tick_in_the_range(
+    lowest: Decimal, width: Decimal, tick: Any, seed: int
+) -> None:
+    highest = lowest + width + tick
+    drawn = drawn_between(lowest, highest, tick, Random(seed))
+    assert lowest <= drawn <= highest
+    assert drawn % tick == 0
 
 
 # ---- settings -------------------------------------------------------------------------------
@@ -400,6 +457,21 @@ def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
         lambda: MultiUnitAuction(supply=0),
         lambda: PostedOffer(values=((),)),
         lambda: PostedOffer(costs=((1.5,),)),  # type: ignore[arg-type]
+        lambda: SealedBidAuction("first", PrivateValues(1, 4), tick=5),
+        lambda: SealedBidAuction(reserve=7, tick=5),
+        lambda: SealedBidAuction(reserve=300),
+        lambda: SealedBidAuction(reserve=Decimal("0.5")),
+        lambda: MultiUnitAuction(max_bid=0),
+        lambda: MultiUnitAuction(reserve=7, tick=5),
+        lambda: EnglishClock(lowest=7, tick=5),
+        lambda: DutchClock(PrivateValues(1, 4), tick=5),
+        lambda: CournotMarket(LinearDemand(1, 10)),
+        lambda: BertrandMarket(LinearDemand(10, 1), costs=(1,), tick=20),
+        lambda: PostedOffer(values=((1,),), costs=((1,),), tick=5),
+        lambda: PostedOffer(costs=((20, 50), ())),
+        lambda: PostedOffer(values=()),
+        lambda: PostedOffer(costs=((20, -50),)),
+        lambda: CournotMarket(costs=(-1,)),
         lambda: CournotMarket(costs=()),
         lambda: CournotMarket(demand=100),  # type: ignore[arg-type]
         lambda: LinearDemand(100, 0),
@@ -408,11 +480,50 @@ def test_nobody_sells_what_they_lack_or_spends_more_than_they_have() -> None:
         lambda: DutchClock(highest=10**9),
         lambda: PredictionMarket(("A",)),
         lambda: PredictionMarket(accuracy=Decimal(1)),
+        lambda: PredictionMarket(accuracy=Decimal("0.49")),
+        lambda: PredictionMarket(("A", "B", "C"), accuracy=Decimal("0.3")),
         lambda: PredictionMarket(liquidity=0),
     ],
 )
 def test_a_wrong_setting_shows_at_its_cell(wrong: Any) -> None:
     with pytest.raises(BadMarket):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"values": (80, 55.1)}, r'values\[1\]=55.1.*\n.*Decimal\("55.1"\)'),
+        ({"values": "80"}, r"values='80'.*\n.*values=\(90, 70\)"),
+        ({"values": (True,)}, "values"), ({"values": 80}, "values"), ({"costs": (None,)}, "costs"),
+        ({"signal": 0.5}, "signal"), ({"cash": Decimal("NaN")}, "cash"),
+    ],
+)  # fmt: skip
+def test_nobody_is_given_what_is_no_money(given: Any, message: str) -> None:
+    with pytest.raises(BadMarket, match=message):
+        Endowment(**given)
+
+
+def test_whole_numbers_of_all_kinds_are_money() -> None:
+    seven = numpy.int64(7)
+    own = Endowment(values=[seven], costs=(seven,), signal=seven, cash=seven)  # type: ignore[arg-type]
+    assert own == Endowment(values=(7,), costs=(7,), signal=7, cash=7)
+    assert {type(one) for one in (*own.values, *own.costs, own.signal, own.cash)} == {int}
+    assert repr(SealedBidAuction(reserve=seven)) == repr(SealedBidAuction(reserve=7))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        (lambda: CournotMarket(costs=10), r"costs=10 .*\n.*costs=\(10,\)"),  # type: ignore[arg-type]
+        (lambda: BertrandMarket(costs=10), r"costs=10 .*\n.*costs=\(10,\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(values=((90, 70))), r"\(90, 70\) .*\n.*\(\(90, 70\),\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(costs=20), r"costs=20 .*\n.*\(\(90, 70\),\)"),  # type: ignore[arg-type]
+        (lambda: PostedOffer(costs=((20, 5.5),)), r'costs\[0\]\[1\]=5.5 .*\n.*Decimal\("5.5"\)'),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_who_forgets_a_comma_reads_where_it_goes(wrong: Any, remedy: str) -> None:
+    with pytest.raises(BadMarket, match=remedy):
         wrong()
 
 

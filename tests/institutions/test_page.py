@@ -442,6 +442,27 @@ async def test_a_clock_without_a_bid_ends_by_itself() -> None:
         assert run.institution().periods["price"].isna().all()
 
 
+async def test_who_ends_a_clock_early_sells_at_the_price_shown() -> None:
+    with serving(Rising, Over) as run:
+        hand = Hand(run)
+        await opened(run)
+        hand.seconds = 4 + 21
+        Rising.end_now(run.players[0])
+        hand.seconds = 4 + 90
+        tables = run.institution()
+        assert list(tables.periods["price"]) == [20]
+        result = LiveGame.in_session(run.session, Rising.institution).result
+        assert result is not None
+        assert result.price == 20
+
+
+def test_a_page_lasts_as_long_as_its_clock() -> None:
+    with pytest.raises(BadPage, match=r"106\.0 or more"):
+
+        class Short(Rising):
+            seconds = 105
+
+
 async def test_a_pause_stops_the_clock() -> None:
     with serving(Rising, Over) as run:
         hand = Hand(run)

@@ -13,6 +13,7 @@ import pytest
 from uproot_nb import Page
 from uproot_nb.errors import OrderRefused, UprootError
 from uproot_nb.institutions import (
+    Endowment,
     EquilibriumStrategy,
     InstitutionPage,
     LiveGame,
@@ -74,6 +75,19 @@ def test_a_log_gives_the_same_tables_with_timestamps(session: Served) -> None:
     assert (seconds - tables.decisions["time"]).abs().max() < 1e-6
     (period,) = tables.periods.to_dict("records")
     assert (period["price"], period["units"], period["revenue"]) == (10, 1, 10)
+
+
+def test_the_equilibrium_of_given_values_is_missing(session: Served) -> None:
+    auction = SealedBidAuction("first")
+    names = [player.name for player in session.run.players]
+    for period in (1, 2):
+        game = LiveGame.in_session(session.run.session, auction, name="first", period=period)
+        given = {name: Endowment(values=(50,)) for name in names} if period == 2 else None
+        game.start(names, given)
+        game.settle(at_once=True)
+    tables = session.run.institution("first")
+    assert tables.periods["equilibrium_price"].isna().tolist() == [False, True]
+    assert tables.allocations["equilibrium_amount"].isna().tolist() == [False, False, True, True]
 
 
 def test_the_tables_are_empty_before_anybody_has_decided_and_names_are_known(

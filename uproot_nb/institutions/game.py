@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from uproot_nb.market.orderbook.amounts import Price, from_plain, plain, total
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
 
-__all__ = ["ABSENT", "Allocation", "Benchmark", "Decision", "Endowment", "Game", "Result"]
+__all__ = [
+    "ABSENT", "Allocation", "Benchmark", "Decision", "Endowment", "Game", "Result", "exact_amount",
+    "exact_amounts",
+]  # fmt: skip
 
 ABSENT = "absent"
 """The decision that is recorded for who has dropped out."""
@@ -27,6 +32,9 @@ class Endowment:
         costs: what each unit costs, first unit first; of a firm, what every unit costs.
         signal: what the participant sees instead of *values*, where these are uncertain.
         cash: the money that can be spent; None where nothing limits it.
+
+    Raises:
+        BadMarket: something is not a whole number or a Decimal.
     """
 
     role: str = "bidder"
@@ -34,6 +42,18 @@ class Endowment:
     costs: tuple[Price, ...] = ()
     signal: Price | str | None = None
     cash: Price | None = None
+
+    def __post_init__(self) -> None:
+        made: dict[str, Any] = {
+            name: exact_amounts(name, getattr(self, name), "(90, 70)")
+            for name in ("values", "costs")
+        }
+        if self.signal is not None and not isinstance(self.signal, str):
+            made["signal"] = exact_amount("signal", self.signal)
+        if self.cash is not None:
+            made["cash"] = exact_amount("cash", self.cash)
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it; a Decimal is a text."""
@@ -84,15 +104,22 @@ class Game:
         game = Game({"ann": Endowment(values=(80,))}, (Decision("ann", "bid", (45,)),), seed="7")
 
     A result follows from a game alone, so ties are broken by *seed*.
+
+    Attributes:
+        stopped: the seconds elapsed when the period was ended from outside; None if the rules have
+            ended it, or it lasts.
+        given: whether an author gave the endowments, which then follow no known distribution.
     """
 
     endowments: Mapping[str, Endowment]
     decisions: tuple[Decision, ...] = ()
     seed: str = "0"
+    stopped: float | None = None
+    given: bool = False
 
     def after(self, decision: Decision) -> Game:
         """Return the game with one decision more."""
-        return Game(self.endowments, (*self.decisions, decision), self.seed)
+        return replace(self, decisions=(*self.decisions, decision))
 
     def players(self, role: str = "") -> list[str]:
         """Return all participants, or those of a role."""
@@ -183,3 +210,35 @@ class Benchmark:
 
     price: float | None = None
     amounts: Mapping[str, float] = field(default_factory=dict)
+
+
+def exact_amount(name: str, given: Any) -> Price:
+    """Return an amount of money as an int or a Decimal.
+
+    Raises:
+        BadMarket: it is neither; the error calls it *name*.
+    """
+    made = exact(given)
+    if made is None:
+        is_number = isinstance(given, float) and math.isfinite(given)
+        raise BadMarket(
+            f"{name}={given!r} is not an amount of money.",
+            f'Write a whole number or a Decimal, as Decimal("{given if is_number else "0.50"}").',
+        )
+    return made
+
+
+def exact_amounts(name: str, given: Any, example: str) -> tuple[Price, ...]:
+    """Return amounts of money as a tuple of ints and Decimals.
+
+    Args:
+        example: how *name* can be written.
+
+    Raises:
+        BadMarket: it is no tuple (or list), or something in it is not money.
+    """
+    if not isinstance(given, (tuple, list)):
+        raise BadMarket(
+            f"{name}={given!r} is not a tuple of amounts of money.", f"Write {name}={example}."
+        )
+    return tuple(exact_amount(f"{name}[{place}]", one) for place, one in enumerate(given))

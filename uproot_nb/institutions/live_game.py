@@ -122,14 +122,15 @@ class LiveGame:
 
     @property
     def game(self) -> Game:
-        """Endowments and decisions so far."""
+        """Endowments and decisions so far, and when the period was stopped."""
         with self.model._world.lock:
             endowments = {
                 name: Endowment.from_plain(data)
                 for name, data in self.model.get("endowments", {}).items()
             }
             self._catch_up()
-            return Game(endowments, self._decisions, self.seed)
+            stopped, given = self.model.get("stopped"), self.model.get("given", False)
+            return Game(endowments, self._decisions, self.seed, stopped, given)
 
     @property
     def seed(self) -> str:
@@ -172,7 +173,8 @@ class LiveGame:
         """Begin the period. Does nothing if it has begun.
 
         Args:
-            endowments: by a player's name; by default the institution deals them.
+            endowments: by a player's name; by default the institution deals them. Those given
+                here follow no known distribution, so benchmarks that need one are missing.
             lead: seconds until clocks start.
 
         Raises:
@@ -186,6 +188,8 @@ class LiveGame:
             missing = [name for name in names if name not in dealt]
             if missing:
                 raise BadMarket(f"No endowment for {missing[0]}.", "Return one for each player.")
+            if endowments:
+                self.model.given = True
             self.model.endowments = {name: dealt[name].plain() for name in names}
             self.model.started = world_of(self.model).clock() + lead
 
@@ -225,7 +229,12 @@ class LiveGame:
     def settle(self, at_once: bool = False) -> None:
         """End the period and log its outcome if it is over, or *at_once*. Idempotent."""
         with self.model._world.lock:
-            if self.is_open and (at_once or self.institution.is_over(self.game, self.elapsed)):
+            if not self.is_open:
+                return
+            is_over = self.institution.is_over(self.game, self.elapsed)
+            if at_once and not is_over:
+                self.model.stopped = self.elapsed
+            if at_once or is_over:
                 game = self.game
                 result, benchmark = self.institution.result(game), self.institution.benchmark(game)
                 self.model.closed = True

@@ -14,7 +14,7 @@ from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
     "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",
-    "plain", "product", "total",
+    "plain", "product", "ticks_above", "ticks_below", "ticks_of", "ticks_within", "total",
 ]  # fmt: skip
 
 _EXACT = Context(prec=60, traps=[])
@@ -70,12 +70,53 @@ def on_grid(amount: Any, tick: Price, lowest: Price, highest: Price) -> Price:
 def nearest_on_grid(amount: float, tick: Price, lowest: Price, highest: Price) -> Price:
     """Return the multiple of *tick* from *lowest* to *highest* that is nearest to a number."""
     count = math.floor(amount / float(tick) + 0.5)
-    least, most = -int(-lowest // tick), int(highest // tick)
+    least, most = ticks_above(lowest, tick), ticks_below(highest, tick)
     return product(tick, max(least, min(count, most)))
 
 
+def ticks_below(amount: Price, tick: Price) -> int:
+    """Return how many ticks the highest multiple of *tick* has that is not above an amount."""
+    whole = int(amount // tick)  # of a Decimal, towards 0
+    return whole - 1 if product(tick, whole) > amount else whole
+
+
+def ticks_above(amount: Price, tick: Price) -> int:
+    """Return how many ticks the lowest multiple of *tick* has that is not below an amount."""
+    return -ticks_below(difference(0, amount), tick)
+
+
+def ticks_within(lowest: Price, highest: Price, tick: Price) -> tuple[int, int]:
+    """Return how many ticks the lowest and the highest multiple of *tick* in a range have.
+
+    Raises:
+        BadMarket: there is none.
+    """
+    first, last = ticks_above(lowest, tick), ticks_below(highest, tick)
+    if first > last:
+        raise BadMarket(
+            f"No multiple of {tick} lies from {lowest} to {highest}.", "Write a smaller tick."
+        )
+    return first, last
+
+
+def ticks_of(name: str, amount: Price, tick: Price) -> int:
+    """Return how many ticks a setting has.
+
+    Raises:
+        BadMarket: it is no multiple of *tick*; the error calls it *name*.
+    """
+    count = ticks_below(amount, tick)
+    below = product(tick, count)
+    if below != amount:
+        raise BadMarket(
+            f"{name}={amount!r} is no multiple of tick={tick!r}.",
+            f"Write {name}={below!r}, or another tick.",
+        )
+    return count
+
+
 def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:
-    """Check settings that are amounts of money.
+    """Check settings that are amounts of money, and make them ints or Decimals.
 
     Args:
         least: the smallest value of each setting, by name; None if any amount is right.
@@ -91,5 +132,6 @@ def money_fields(owner: Any, least: Mapping[str, Price | None]) -> None:
                 f"{name}={value!r} is not an amount of money.",
                 f'Write a whole number or a Decimal, as {name}=Decimal("0.50").',
             )
+        object.__setattr__(owner, name, made)  # the owner is frozen
         if lowest is not None and made < lowest:
             raise BadMarket(f"{name}={value!r} is too small.", f"Write {name}={lowest} or more.")

@@ -11,7 +11,14 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.values import drawn_between
 from uproot_nb.institutions.demand import USUAL_DEMAND, LinearDemand
-from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
+from uproot_nb.institutions.game import (
+    Allocation,
+    Benchmark,
+    Endowment,
+    Game,
+    Result,
+    exact_amounts,
+)
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import (
     Price,
@@ -20,10 +27,10 @@ from uproot_nb.institutions.money import (
     nearest_on_grid,
     plain,
     product,
+    ticks_above,
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
-from uproot_nb.market.orderbook.amounts import exact
 
 __all__ = [
     "BertrandMarket", "CournotMarket", "bertrand_prices", "cournot_quantities", "shared_demand",
@@ -51,10 +58,17 @@ class Oligopoly(Institution):
             raise BadMarket(
                 f"demand={self.demand!r} is not a demand.", "Write demand=LinearDemand(100, 1)."
             )
-        if not self.costs or any(exact(cost) is None or cost < 0 for cost in self.costs):
+        costs = exact_amounts("costs", self.costs, "(10,), or a cost for each firm: costs=(10, 20)")
+        object.__setattr__(self, "costs", costs)
+        if not costs or min(costs) < 0:
             raise BadMarket(
                 f"costs={self.costs!r} are not amounts of money.",
                 "Write costs=(10,), or a cost for each firm: costs=(10, 20).",
+            )
+        if self.highest_amount("") < self.tick:
+            raise BadMarket(
+                f"Nothing but 0 can be chosen with {self.demand!r} and tick={self.tick!r}.",
+                "Write a smaller tick.",
             )
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
@@ -201,8 +215,11 @@ class BertrandMarket(Oligopoly):
 
     def most_surplus(self, cost: Price) -> Price:
         """Return the greatest gains from trade in whole units."""
-        quantity = self.demand.quantity(cost)
-        return difference(self.demand.worth(quantity), product(cost, quantity))
+        below = self.demand.quantity(cost)
+        return max(
+            difference(self.demand.worth(quantity), product(cost, quantity))
+            for quantity in (below, below + 1)  # the best real number lies between them
+        )
 
     def benchmark(self, game: Game) -> Benchmark:
         """Return the prices of the equilibrium; see `bertrand_prices`."""
@@ -294,27 +311,44 @@ def bertrand_prices(demand: LinearDemand, costs: Sequence[Price], tick: Price) -
 
     Firms with the same lowest cost price one tick above it: whoever prices lower earns nothing. A
     single firm with the lowest cost prices a tick below the second lowest, or as a monopolist if
-    that is less; the others price at their cost (Tirole 1988, chapter 5).
+    that is less; but at the second lowest where it earns more although it shares the consumers. The
+    others price at their cost (Tirole 1988, chapter 5).
     """
     lowest = min(costs)
-    others = sorted(cost for cost in costs if cost > lowest)
+    rivals = [_up(cost, tick) for cost in costs if cost > lowest]
     if costs.count(lowest) > 1:
         price = product(tick, int(lowest // tick) + 1)
     else:
-        price = _monopoly_price(demand, lowest, tick)
-        if others:
-            below = difference(_up(others[0], tick), tick)
-            price = max(min(price, below), _up(lowest, tick))
+        price = _price_of_the_cheapest(demand, lowest, rivals, tick)
     return [price if cost == lowest else _up(cost, tick) for cost in costs]
+
+
+def _price_of_the_cheapest(
+    demand: LinearDemand, cost: Price, rivals: Sequence[Price], tick: Price
+) -> Price:
+    """Return the best price of the single firm with the lowest cost, given its rivals' prices."""
+    alone = _monopoly_price(demand, cost, tick)
+    if not rivals:
+        return alone
+    shared = min(rivals)
+    alone = max(min(alone, difference(shared, tick)), _up(cost, tick))
+    firms = rivals.count(shared) + 1
+    gain_alone = product(_margin(demand, cost, alone), firms)
+    return shared if _margin(demand, cost, shared) > gain_alone else alone
+
+
+def _margin(demand: LinearDemand, cost: Price, price: Price) -> Price:
+    """Return what all sales at a price bring in beyond their cost."""
+    return product(difference(price, cost), demand.quantity(price))
 
 
 def _up(cost: Price, tick: Price) -> Price:
     """Return the lowest multiple of *tick* that covers a cost."""
-    return product(tick, -int(-cost // tick))
+    return product(tick, ticks_above(cost, tick))
 
 
 def _monopoly_price(demand: LinearDemand, cost: Price, tick: Price) -> Price:
     """Return the best price of a single firm that sells whole units: (a + c) / 2, or beside it."""
     middle = int(mean(total((demand.intercept, cost)), product(2, tick)))
     around = [product(tick, middle + shift) for shift in range(-2, 4)]
-    return max(around, key=lambda p: product(difference(p, cost), demand.quantity(p)))
+    return max(around, key=lambda price: _margin(demand, cost, price))

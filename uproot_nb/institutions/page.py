@@ -90,6 +90,13 @@ class InstitutionPage(Page):
                 cls.__name__, "it has no institution.",
                 'Write institution = SealedBidAuction("first", PrivateValues(0, 100)).',
             )  # fmt: skip
+        length = cls.institution.length()
+        if length is not None and cls.seconds is not None and cls.seconds < cls.lead + length:
+            raise BadPage(
+                cls.__name__,
+                f"seconds = {cls.seconds} ends it before its clock has shown all prices.",
+                f"Write seconds = {cls.lead + length} or more, or leave it out.",
+            )
 
     # ---- what authors may change ----
 

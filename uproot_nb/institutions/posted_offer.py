@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.values import drawn_between
-from uproot_nb.institutions.game import Allocation, Benchmark, Decision, Endowment, Game, Result
+from uproot_nb.institutions.game import (
+    Allocation,
+    Benchmark,
+    Decision,
+    Endowment,
+    Game,
+    Result,
+    exact_amounts,
+)
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import (
     Price,
@@ -22,11 +30,11 @@ from uproot_nb.institutions.money import (
     nearest_on_grid,
     plain,
     product,
+    ticks_within,
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
-from uproot_nb.market.orderbook.amounts import exact
 
 __all__ = ["PostedOffer"]
 
@@ -62,15 +70,10 @@ class PostedOffer(Institution):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("values", "costs"):
-            schedules = getattr(self, name)
-            units = [unit for schedule in schedules for unit in schedule]
-            if not units or any(exact(unit) is None or unit < 0 for unit in units):
-                raise BadMarket(
-                    f"{name}={schedules!r} are not amounts of money for each participant.",
-                    f"Write {name}=((90, 70), (80, 60)): a tuple for each.",
-                )
+            object.__setattr__(self, name, _schedules(name, getattr(self, name)))
         if self.max_price is not None:
             money_fields(self, {"max_price": self.tick})
+        ticks_within(self.tick, self.highest_amount("offer"), self.tick)
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return the costs of the first players, and the values of the others.
@@ -229,6 +232,27 @@ class PostedOffer(Institution):
         offers = {label: from_plain(price) for label, price in seen.public["offers"].items()}
         able = [(price, label) for label, price in offers.items() if price <= value]
         return Move("buy", (), choose(able)[1]) if able else Move("done")
+
+
+def _schedules(name: str, given: Any) -> Schedules:
+    """Return the amounts of each participant, or raise BadMarket."""
+    are_schedules = isinstance(given, (tuple, list)) and all(
+        isinstance(units, (tuple, list)) and units for units in given
+    )
+    made = (
+        tuple(
+            exact_amounts(f"{name}[{place}]", units, "(90, 70)")
+            for place, units in enumerate(given)
+        )
+        if are_schedules
+        else ()
+    )
+    if not made or min(_flat(made)) < 0:
+        raise BadMarket(
+            f"{name}={given!r} are not amounts of money for each participant.",
+            f"Write {name}=((90, 70), (80, 60)): a tuple for each, or {name}=((90, 70),) for one.",
+        )
+    return made
 
 
 def _units_at(price: Price, costs: Sequence[Price]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
-from math import exp, log
+from math import exp, expm1, log, log1p
 from random import Random
 from typing import Any, ClassVar
 
@@ -61,6 +61,14 @@ def _weight(quantity: Price, most: Price, liquidity: Price) -> Decimal:
     return _CONTEXT.exp(_CONTEXT.divide(Decimal(less), Decimal(liquidity)))
 
 
+def _log_of_price(held: Mapping[str, Price], contract: str, liquidity: Price) -> float:
+    """Return the logarithm of a contract's price as a share of the payout, however small it is."""
+    most = max(held.values())
+    whole = sum((_weight(quantity, most, liquidity) for quantity in held.values()), Decimal(0))
+    less = float(difference(held[contract], most)) / float(liquidity)
+    return less - float(_CONTEXT.ln(whole))
+
+
 @dataclass(frozen=True)
 class PredictionMarket(Institution):
     """Traders buy and sell shares of contracts; those of the right one pay (Hanson 2003, 2007).
@@ -76,7 +84,7 @@ class PredictionMarket(Institution):
         contracts: Their names.
         liquidity: b, in shares: buying b shares moves odds by the factor e.
         payout: What a share of the right contract pays.
-        accuracy: The probability that a hint is right.
+        accuracy: The probability that a hint is right, at least that of a guess.
         cash: What each trader can spend.
         max_shares: The largest trade.
     """
@@ -107,6 +115,12 @@ class PredictionMarket(Institution):
             raise BadMarket(
                 f"accuracy={self.accuracy!r} is not a probability between 0 and 1.",
                 'Write accuracy=Decimal("0.7").',
+            )
+        if self.accuracy * len(names) < 1:
+            raise BadMarket(
+                f"accuracy={self.accuracy!r} makes hints worse than a guess among {len(names)} "
+                "contracts.",
+                f'Write 1/{len(names)} or more, as accuracy=Decimal("0.7").',
             )
         if type(self.max_shares) is not int or self.max_shares < 1:
             raise BadMarket(
@@ -297,11 +311,11 @@ class PredictionMarket(Institution):
         """Return how many shares the trader's cash buys, one tick for rounding left aside."""
         spent = sum(float(move.amounts[1]) for move in seen.own if len(move.amounts) > 1)
         cash = float(seen.endowment.cash or 0) - spent - float(self.tick)
-        out = {name: Decimal(count) for name, count in seen.public["shares"].items()}
-        price = float(scoring_rule_prices(out, self.liquidity)[contract])
-        b, payout = float(self.liquidity), float(self.payout)
         if cash <= 0:
             return 0
-        # cash = payout b ln(1 - p + p exp(n / b))
-        grown = exp(min(cash / (payout * b), 700)) - 1 + price
-        return int(b * log(grown / price))
+        out = {name: Decimal(count) for name, count in seen.public["shares"].items()}
+        b = float(self.liquidity)
+        # cash = payout b ln(1 - p + p exp(n / b)), solved for n in logarithms: p may be tiny
+        growth = cash / (float(self.payout) * b)
+        odds = growth + log(-expm1(-growth)) - _log_of_price(out, contract, self.liquidity)
+        return int(b * (max(odds, 0.0) + log1p(exp(-abs(odds)))))

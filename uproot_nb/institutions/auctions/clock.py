@@ -12,10 +12,19 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.bidding_theory import first_price_bid
 from uproot_nb.institutions.auctions.sealed_bid import sale_of_one
-from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues
+from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues, are_drawn
 from uproot_nb.institutions.game import Benchmark, Decision, Endowment, Game, Result
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
-from uproot_nb.institutions.money import Price, difference, money_fields, plain, product, total
+from uproot_nb.institutions.money import (
+    Price,
+    difference,
+    money_fields,
+    plain,
+    product,
+    ticks_of,
+    ticks_within,
+    total,
+)
 from uproot_nb.institutions.seen import Move, Seen
 
 __all__ = ["DutchClock", "EnglishClock"]
@@ -58,6 +67,8 @@ class ClockAuction(Institution):
             )
         if difference(self.highest, self.lowest) // self.tick >= _MOST_PRICES:
             raise BadMarket(f"The clock has more than {_MOST_PRICES} prices.", "Use a larger tick.")
+        ticks_of("lowest", self.lowest, self.tick)
+        ticks_within(self.values.lowest, self.values.highest, self.tick)
 
     def prices(self) -> list[Price]:
         """Return the prices, in the order in which the clock shows them."""
@@ -126,7 +137,9 @@ class EnglishClock(ClockAuction):
 
     This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). Where two
     leave at the same price, the first to arrive has left, and the other wins. If several are left
-    when the clock has shown its highest price, one of them gets the item at that price, by lot.
+    when the clock has shown its highest price, one of them gets the item at that price, by lot. So
+    it is with the price shown when the period is ended early; before the clock starts, nothing is
+    sold.
     """
 
     kind: ClassVar[str] = "english"
@@ -148,11 +161,12 @@ class EnglishClock(ClockAuction):
 
     def result(self, game: Game) -> Result:
         """Return who has stayed longest, and the price."""
-        left = self.active(game)
-        if not left:
+        left, stopped = self.active(game), game.stopped
+        if not left or (stopped is not None and stopped < 0):
             return sale_of_one(game, None, None)
         if len(left) > 1:
-            return sale_of_one(game, game.drawn(left, "tie")[0], self.prices()[-1])
+            shown = self.prices()[-1] if stopped is None else self.price_at(stopped)
+            return sale_of_one(game, game.drawn(left, "tie")[0], shown)
         exits = [one.amounts[0] for one in game.decisions]
         return sale_of_one(game, left[0], max(exits, default=self.lowest))
 
@@ -222,6 +236,8 @@ class DutchClock(ClockAuction):
 
     def benchmark(self, game: Game) -> Benchmark:
         """Return the prices at which bidders accept: the bids of a first-price auction."""
+        if not are_drawn(game, self.values):
+            return Benchmark()
         count = len(game.endowments)
         found = {name: self._price(own, count) for name, own in game.endowments.items()}
         prices = {name: price for name, price in found.items() if price is not None}

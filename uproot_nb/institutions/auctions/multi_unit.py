@@ -10,7 +10,13 @@ from typing import ClassVar, Literal, NamedTuple
 from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
 from uproot_nb.institutions.auctions.bidding_theory import order_statistic_bid
-from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues, drawn_between
+from uproot_nb.institutions.auctions.values import (
+    UP_TO_100,
+    PrivateValues,
+    are_drawn,
+    check_bids,
+    drawn_between,
+)
 from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution, no_formula
 from uproot_nb.institutions.money import (
@@ -119,6 +125,7 @@ class MultiUnitAuction(Institution):
             )
         if type(self.supply) is not int or self.supply < 1:
             raise BadMarket(f"supply={self.supply!r} is not a number of units.", "Write supply=2.")
+        check_bids(self.values, self.tick, self.reserve, self.highest_amount("bid"))
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return each bidder's values."""
@@ -162,9 +169,13 @@ class MultiUnitAuction(Institution):
         return total(values[: self.supply])
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the equilibrium bids for first units and the price, where a formula is known."""
+        """Return the equilibrium bids for first units and the price, where a formula is known.
+
+        Where the endowments were given, only a dominant strategy has them.
+        """
         count = len(game.endowments)
-        if not self._has_formula(count):
+        is_dominant = self.pricing == "uniform" and self.values.units == 1
+        if not self._has_formula(count) or not (is_dominant or are_drawn(game, self.values)):
             return Benchmark()
         found = {name: self._bids(own, count) for name, own in game.endowments.items()}
         bids = {name: [bid for bid in own if bid is not None] for name, own in found.items()}

@@ -18,6 +18,8 @@ from uproot_nb.institutions.auctions.values import (
     UP_TO_100,
     CommonValue,
     PrivateValues,
+    are_drawn,
+    check_bids,
     drawn_between,
 )
 from uproot_nb.institutions.game import Allocation, Benchmark, Endowment, Game, Result
@@ -110,6 +112,7 @@ class SealedBidAuction(Institution):
             )
         if isinstance(self.values, PrivateValues) and self.values.units > 1:
             raise BadMarket("One item is for sale.", "For several units see MultiUnitAuction.")
+        check_bids(self.values, self.tick, self.reserve, self.highest_amount("bid"))
 
     def deal(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
         """Return each bidder's value or estimate."""
@@ -139,8 +142,13 @@ class SealedBidAuction(Institution):
         return sale_of_one(game, winner, price)
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the equilibrium bids, and the price to which they lead."""
-        if self.reserve and isinstance(self.values, CommonValue):
+        """Return the equilibrium bids, and the price to which they lead.
+
+        Where the endowments were given, only a dominant strategy has them.
+        """
+        is_common = isinstance(self.values, CommonValue)
+        is_dominant = self.pricing == "second" and not is_common
+        if (self.reserve and is_common) or not (is_dominant or are_drawn(game, self.values)):
             return Benchmark()
         count = len(game.endowments)
         found = {name: self.equilibrium_bid(own, count) for name, own in game.endowments.items()}

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from random import Random
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.institutions.game import Endowment
-from uproot_nb.institutions.money import Price, difference, money_fields, product, total
+from uproot_nb.institutions.game import Endowment, Game
+from uproot_nb.institutions.money import (
+    Price,
+    difference,
+    money_fields,
+    product,
+    ticks_of,
+    ticks_within,
+    total,
+)
 
-__all__ = ["UP_TO_100", "CommonValue", "PrivateValues", "drawn_between"]
+__all__ = ["UP_TO_100", "CommonValue", "PrivateValues", "are_drawn", "check_bids", "drawn_between"]
 
 
 @dataclass(frozen=True)
@@ -90,15 +98,33 @@ UP_TO_100 = PrivateValues(0, 100)
 """The values where an author says nothing else."""
 
 
+def are_drawn(game: Game, values: PrivateValues | CommonValue) -> bool:
+    """Return whether formulas for draws from *values* hold for the endowments of a period."""
+    worths = (worth for own in game.endowments.values() for worth in own.values)
+    return not game.given and all(values.lowest <= worth <= values.highest for worth in worths)
+
+
+def check_bids(
+    values: PrivateValues | CommonValue, tick: Price, reserve: Price, max_bid: Price
+) -> None:
+    """Check that there are values and bids that fit.
+
+    Raises:
+        BadMarket: no value is a multiple of *tick*, the reserve is none, or no bid is allowed.
+    """
+    ticks_within(values.lowest, values.highest, tick)
+    ticks_of("reserve", reserve, tick)
+    if max_bid < max(reserve, tick):
+        raise BadMarket(
+            f"No bid lies from the reserve, {reserve}, to the highest bid, {max_bid}.",
+            f"Write max_bid={max(reserve, tick)!r} or more, or a lower reserve.",
+        )
+
+
 def drawn_between(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price:
     """Return a multiple of *tick*, uniform from *lowest* to *highest*.
 
     Raises:
         BadMarket: there is none.
     """
-    first, last = -int(-lowest // tick), int(highest // tick)
-    if first > last:
-        raise BadMarket(
-            f"No multiple of {tick} lies from {lowest} to {highest}.", "Write a smaller tick."
-        )
-    return product(tick, chance.randint(first, last))
+    return product(tick, chance.randint(*ticks_within(lowest, highest, tick)))
