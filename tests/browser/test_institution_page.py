@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def phone_of(browser: Browser) -> Iterator[Open]:
 
 
 def fact(page: Page, name: str):
-    return page.locator(".uproot-game-facts div").filter(has_text=name).locator("dd")
+    """What is told under a word: a hint may be the name of a contract, too."""
+    there = page.get_by_role("term").filter(has_text=re.compile(f"^{re.escape(name)}$"))
+    return page.locator(".uproot-game-facts div").filter(has=there).locator("dd")
 
 
 def fits(page: Page) -> bool:
