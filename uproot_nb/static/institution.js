@@ -54,7 +54,7 @@
             this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
             this.left = build("p", { class: "uproot-game-left", role: "timer", "aria-label": words["Time remaining"], hidden: true });
             this.status = build("p", { role: "status" });
-            this.spoken = build("p", { class: "visually-hidden", "aria-live": "polite" });
+            this.spoken = build("p", { id: "uproot-game-spoken", class: "visually-hidden", "aria-live": "polite" });
             this.spokenAt = -SPEAK_EVERY;
             this.actions = build("div", {});
             this.problem = build("p", { id: "uproot-game-problem", class: "uproot-game-problem", role: "alert" });

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from tornado.log import access_log
 
 from tests.server.worlds import Browser, Limited, PolledConnection, World, until
 from uproot_nb.bridge.messages import Invoke, Misuse, OpenRoom, SocketClosed, SocketOpened
@@ -243,6 +245,22 @@ async def test_old_proxies_that_close_after_each_answer_pass(world: World, versi
         assert read(answer.partition(b"\r\n\r\n")[2])["frames"][0]["data"] == number
 
 
+@pytest.fixture
+def all_requests_are_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what a Jupyter server has done that ran in this process: it changes Tornado's loggers."""
+    level = access_log.level
+    for name, value in {
+        "parent": logging.getLogger(),
+        "propagate": True,
+        "disabled": False,
+    }.items():
+        monkeypatch.setattr(access_log, name, value)
+    access_log.setLevel(logging.DEBUG)
+    yield
+    access_log.setLevel(level)
+
+
+@pytest.mark.usefixtures("all_requests_are_logged")
 async def test_neither_tokens_nor_links_are_logged(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -159,8 +159,7 @@ async def _connect(client: PromptClient, broker: Broker, address: BrokerAddress,
         "max_outstanding_pings": _PINGS, "pending_size": _NO_LIMIT,
     }  # fmt: skip
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await client.connect(address.servers, **options)
+        await _within(_CONNECT_SECONDS, client.connect(address.servers, **options))
     except (errors.Error, OSError, TimeoutError) as error:
         cause = client.last_error or error  # nats-py tries again, whatever the reason is
         await _give_up(client)
@@ -169,9 +168,25 @@ async def _connect(client: PromptClient, broker: Broker, address: BrokerAddress,
         raise failure(address.shown, f"{_reason(cause)}.") from error
 
 
+async def _within(seconds: float, attempt: Coroutine[Any, Any, Any]) -> None:
+    """Await an attempt for so long; nats-py may catch the cancellation, and would try for ever.
+
+    Raises:
+        TimeoutError: it was not done.
+    """
+    task = asyncio.ensure_future(attempt)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is not missed
+    try:
+        if not (await asyncio.wait({task}, timeout=seconds))[0]:
+            raise TimeoutError
+        task.result()
+    finally:
+        task.cancel()
+
+
 async def _give_up(client: PromptClient) -> None:
     with contextlib.suppress(Exception):  # it was never connected
-        await client.close()
+        await _within(_CONNECT_SECONDS, client.close())
 
 
 def _obey_cancellation() -> None:
