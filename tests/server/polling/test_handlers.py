@@ -247,7 +247,7 @@ async def test_old_proxies_that_close_after_each_answer_pass(world: World, versi
 
 @pytest.fixture
 def all_requests_are_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what a Jupyter server has done that ran in this process: it changes Tornado's loggers."""
+    """Undo what a Jupyter server has done in this process: it changes Tornado's loggers."""
     level = access_log.level
     for name, value in {
         "parent": logging.getLogger(),
