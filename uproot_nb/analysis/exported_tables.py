@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -143,14 +143,8 @@ def _markets(state: State, codec: Codec, session: str) -> dict[str, ExportedTabl
     # lazy: most sessions have no market
     from uproot_nb.analysis.market_tables import market_tables, markets_in
 
-    known = list(markets_in(state, codec))
-    made: dict[str, ExportedTable] = {}
-    for folder, market in zip(file_names(known), known, strict=True):
-        tables = market_tables(state, codec, market)
-        for name in tables.names:
-            make = partial(_of_session, tables, name, session)
-            made[f"markets/{folder}/{name}"] = _ours(f"markets/{name}", make)
-    return made
+    tables = {name: market_tables(state, codec, name) for name in markets_in(state, codec)}
+    return _in_folders("markets", tables, session)
 
 
 def _institutions(state: State, codec: Codec, session: str) -> dict[str, ExportedTable]:
@@ -160,13 +154,20 @@ def _institutions(state: State, codec: Codec, session: str) -> dict[str, Exporte
         institutions_in,
     )
 
-    known = list(institutions_in(state, codec))
+    tables = {
+        name: institution_tables(state, codec, name) for name in institutions_in(state, codec)
+    }
+    return _in_folders("institutions", tables, session)
+
+
+def _in_folders(
+    above: str, known: Mapping[str, MarketTables | InstitutionTables], session: str
+) -> dict[str, ExportedTable]:
     made: dict[str, ExportedTable] = {}
-    for folder, title in zip(file_names(known), known, strict=True):
-        tables = institution_tables(state, codec, title)
+    for folder, tables in zip(file_names(list(known)), known.values(), strict=True):
         for name in tables.names:
             make = partial(_of_session, tables, name, session)
-            made[f"institutions/{folder}/{name}"] = _ours(f"institutions/{name}", make)
+            made[f"{above}/{folder}/{name}"] = _ours(f"{above}/{name}", make)
     return made
 
 

@@ -24,7 +24,10 @@ from uproot_nb.market.orderbook.rules import Rules
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MARKET_TABLES", "MarketTables", "RecordedMarket", "market_tables", "markets_in"]
+__all__ = [
+    "MARKET_TABLES", "MarketTables", "RecordedMarket", "market_tables", "markets_in",
+    "named_or_only", "periods_in", "stamped",
+]  # fmt: skip
 
 
 class RecordedMarket(MarketTables):
@@ -37,20 +40,20 @@ class RecordedMarket(MarketTables):
     def __init__(
         self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame
     ) -> None:
-        super().__init__(name, _stamped(order_events), induced_values)
+        super().__init__(name, stamped(order_events), induced_values)
 
     @cached_property
     def trades(self) -> pandas.DataFrame:
         """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
-        return _stamped(super().trades)
+        return stamped(super().trades)
 
     @cached_property
     def book(self) -> pandas.DataFrame:
         """The best bid and ask, spread, midpoint and depth after each event that changed them."""
-        return _stamped(super().book)
+        return stamped(super().book)
 
 
-def _stamped(table: pandas.DataFrame) -> pandas.DataFrame:
+def stamped(table: pandas.DataFrame) -> pandas.DataFrame:
     """Return a table with the timestamps of its times beside these."""
     place = list(table.columns).index("time") + 1
     made = table.copy(deep=False)
@@ -60,14 +63,39 @@ def _stamped(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def markets_in(state: State, codec: Codec) -> dict[str, list[str]]:
     """Return the models of each market's periods, by the market's name."""
+    found = periods_in(state, codec, "market")
+    return {name: [model for _, model in periods] for name, periods in found.items()}
+
+
+def periods_in(state: State, codec: Codec, field: str) -> dict[str, list[tuple[int, str]]]:
+    """Return number and model of each period, by name, of what models describe in a field.
+
+    A market's models have the field "market", an institution's "institution".
+    """
     found: dict[str, list[tuple[int, str]]] = {}
     for subject in state.fields:
         kind, _, model = subject.partition("/")
-        if kind == "model" and "market" in state.names(subject):
-            market = codec.decode(state.text(subject, "market"))
-            if isinstance(market, dict) and {"name", "period", "rules"} <= market.keys():
-                found.setdefault(market["name"], []).append((market["period"], model))
-    return {name: [model for _, model in sorted(periods)] for name, periods in found.items()}
+        if kind == "model" and field in state.names(subject):
+            data = codec.decode(state.text(subject, field))
+            if isinstance(data, dict) and {"name", "period", "rules"} <= data.keys():
+                found.setdefault(data["name"], []).append((data["period"], model))
+    return {name: sorted(periods) for name, periods in found.items()}
+
+
+def named_or_only(known: dict[str, list[Any]], name: str | None, what: str) -> str:
+    """Return the name that is asked for; without one, the only one, which *known* has from now on.
+
+    Raises:
+        UprootError: there is none of that name, or there are several and none is named.
+    """
+    if name is None and len(known) <= 1:
+        name = next(iter(known), what)
+        known.setdefault(name, [])
+    if name not in known:
+        there = ", ".join(map(repr, known)) or "none"
+        wanted = f"Say which {what}" if name is None else f"There is no {what} {name!r}"
+        raise UprootError(f"{wanted}.\nThere are: {there}.")
+    return name
 
 
 def market_tables(state: State, codec: Codec, name: str | None = None) -> RecordedMarket:
@@ -77,13 +105,7 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
         UprootError: there is no such market, or there are several and none is named.
     """
     known = markets_in(state, codec)
-    if name is None and len(known) <= 1:
-        name = next(iter(known), "market")
-        known.setdefault(name, [])
-    if name not in known:
-        there = ", ".join(map(repr, known)) or "none"
-        what = "Say which market" if name is None else f"There is no market {name!r}"
-        raise UprootError(f"{what}.\nThere are: {there}.")
+    name = named_or_only(known, name, "market")
     rows: list[dict[str, Any]] = []
     values = [InducedValues({}, {}).frame([])]
     for model in known[name]:

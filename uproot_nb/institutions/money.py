@@ -9,7 +9,7 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.institutions import refusals
-from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
+from uproot_nb.market.orderbook.amounts import EXACT, Price, exact, from_plain, plain, total
 from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
@@ -17,8 +17,6 @@ __all__ = [
     "plain", "product", "ticks_above", "ticks_below", "ticks_of", "ticks_within", "total",
 ]  # fmt: skip
 
-_EXACT = Context(prec=60, traps=[])
-"""An author's own decimal context must not move a price."""
 _STATISTIC = Context(prec=28, traps=[])
 
 
@@ -26,14 +24,14 @@ def difference(amount: Price, other: Price) -> Price:
     """Return *amount* less *other*, exactly."""
     if isinstance(amount, int) and isinstance(other, int):
         return amount - other
-    return _EXACT.subtract(Decimal(amount), Decimal(other))
+    return EXACT.subtract(Decimal(amount), Decimal(other))
 
 
 def product(amount: Price, other: Price) -> Price:
     """Return the exact product: an int of two ints, else a Decimal."""
     if isinstance(amount, int) and isinstance(other, int):
         return amount * other
-    return _EXACT.multiply(Decimal(amount), Decimal(other))
+    return EXACT.multiply(Decimal(amount), Decimal(other))
 
 
 def mean(amount: Price, count: Price) -> Price:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from uproot_nb.analysis.typed_columns import stamps
-from uproot_nb.errors import UprootError
+from uproot_nb.analysis.market_tables import named_or_only, periods_in, stamped
 from uproot_nb.institutions.tables import INSTITUTION_TABLES, InstitutionTables, TimedEntry
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
@@ -28,22 +27,12 @@ class RecordedInstitution(InstitutionTables):
     @cached_property
     def decisions(self) -> pandas.DataFrame:
         """A row per decision and amount, in the order of arrival; refused ones have a `reason`."""
-        made = super().decisions.copy(deep=False)
-        place = list(made.columns).index("time") + 1
-        made.insert(place, "timestamp", stamps(made["time"].tolist()))
-        return made
+        return stamped(super().decisions)
 
 
 def institutions_in(state: State, codec: Codec) -> dict[str, list[tuple[int, str]]]:
     """Return number and model of each institution's periods, by the institution's name."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    for subject in state.fields:
-        kind, _, model = subject.partition("/")
-        if kind == "model" and "institution" in state.names(subject):
-            data = codec.decode(state.text(subject, "institution"))
-            if isinstance(data, dict) and {"name", "period", "rules"} <= data.keys():
-                found.setdefault(data["name"], []).append((data["period"], model))
-    return {name: sorted(periods) for name, periods in found.items()}
+    return periods_in(state, codec, "institution")
 
 
 def institution_tables(state: State, codec: Codec, name: str | None = None) -> RecordedInstitution:
@@ -53,13 +42,7 @@ def institution_tables(state: State, codec: Codec, name: str | None = None) -> R
         UprootError: there is no such institution, or there are several and none is named.
     """
     known = institutions_in(state, codec)
-    if name is None and len(known) <= 1:
-        name = next(iter(known), "institution")
-        known.setdefault(name, [])
-    if name not in known:
-        there = ", ".join(map(repr, known)) or "none"
-        what = "Say which institution" if name is None else f"There is no institution {name!r}"
-        raise UprootError(f"{what}.\nThere are: {there}.")
+    name = named_or_only(known, name, "institution")
     entries = (
         entry for period, model in known[name] for entry in _entries(state, codec, model, period)
     )
