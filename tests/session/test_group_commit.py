@@ -135,4 +135,5 @@ def test_who_has_lost_the_session_goes_silent_and_says_who_has_it(
         until_true(lambda: run.closed)
         assert distant.last_seq(run.name) == last
         assert "CloseSession" not in {type(message).__name__ for message in sent}
+        until_true(lambda: not run._runtime._thread.is_alive())  # it ends in a thread of its own
     assert "was taken over by process 7 on lab-2" in capsys.readouterr().err
