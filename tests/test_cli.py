@@ -39,6 +39,7 @@ def test_a_database_without_a_session_says_so(
     assert "no session yet" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_a_session_is_exported(
     database: Path, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]

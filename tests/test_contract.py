@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import uproot_nb
 from uproot_nb.experiment.pages import ATTRIBUTES, HOOKS
 
@@ -260,6 +262,7 @@ TABLES = {
 ROWS = [(table, name, test) for table, rows in TABLES.items() for name, test in rows.items()]
 
 
+@pytest.mark.long
 def test_every_row_has_a_test_that_names_it() -> None:
     lacking = [problem for table, name, test in ROWS for problem in problems(table, name, test)]
     assert not lacking, "\n" + "\n".join(lacking)

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pytest
+
 import uproot_nb
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import CHANGES
@@ -141,6 +143,7 @@ def none(broken: Iterable[str]) -> None:
     assert not lines, "\n" + "\n".join(lines)
 
 
+@pytest.mark.long
 def test_imports_point_down() -> None:
     none(
         f"{named(path)}:{line} imports {name}"
@@ -215,6 +218,7 @@ def test_every_floor_is_known_and_no_two_floors_import_each_other() -> None:
     assert not mutual
 
 
+@pytest.mark.long
 def test_no_star_is_imported() -> None:
     none(
         f"{named(path)}:{node.lineno}"
@@ -224,6 +228,7 @@ def test_no_star_is_imported() -> None:
     )
 
 
+@pytest.mark.long
 def test_an_import_inside_a_function_says_that_it_is_lazy() -> None:
     """The only reason for one is that loading is slow or needless, and it stands beside it.
 
@@ -246,6 +251,7 @@ def _inner_imports(path: Path) -> Iterator[tuple[str, int, str]]:
                 yield name, node.lineno, " ".join(lines[max(0, node.lineno - 3) : node.lineno])
 
 
+@pytest.mark.long
 def test_no_function_is_longer_than_a_short_story() -> None:
     none(
         f"{name}: {length} lines"
@@ -272,6 +278,7 @@ def _first_line(path: Path) -> str:
     return (ast.get_docstring(parsed(path)) or "").partition("\n")[0]
 
 
+@pytest.mark.long
 def test_every_public_name_says_what_it_is_for() -> None:
     none(f"{named(path)}.{name}" for path in modules() for name in _silent_names(parsed(path)))
 

@@ -146,6 +146,7 @@ def test_the_readme_warns_of_the_other_uproot_and_names_both_commands() -> None:
     assert "make test" in _text(".ci/run")
 
 
+@pytest.mark.long
 def test_no_file_names_a_machine() -> None:
     """No home folder and no private address gets into what others read."""
     private = re.compile(r"/home/(?!jovyan\b)\w|/Users/\w|/root/|/work/|://10\.|://192\.168\.")

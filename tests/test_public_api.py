@@ -50,6 +50,7 @@ def test_an_error_is_still_found_by_its_old_name(old: str, new: type) -> None:
         assert getattr(errors, old) is new
 
 
+@pytest.mark.long
 def test_the_warning_belongs_to_the_cell_that_uses_an_old_name(shell: Any) -> None:
     """IPython shows such warnings for cells, and only for cells."""
     with pytest.warns(DeprecationWarning, match="TornLog is deprecated") as seen:

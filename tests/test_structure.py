@@ -83,5 +83,6 @@ def test_broken_rules_are_listed_and_the_table_counts_them(house: Path) -> None:
     assert rows["longest function"] == "2 lines: house.rooms.kitchen:6 cook"
 
 
+@pytest.mark.long
 def test_the_package_keeps_the_rules() -> None:
     assert broken_rules(read_package()) == []

@@ -74,6 +74,7 @@ def test_polars_reads_events(run: Any) -> None:
     assert frame["value"].to_list() == run.events["value"].array.texts.tolist()
 
 
+@pytest.mark.long
 def test_duckdb_reads_events(run: Any) -> None:
     duckdb = pytest.importorskip("duckdb")
     events = run.events
@@ -81,6 +82,7 @@ def test_duckdb_reads_events(run: Any) -> None:
     assert found == [(events["value"].notna().sum(),)]
 
 
+@pytest.mark.long
 def test_no_table_shows_a_negative_zero(run: Any, tmp_path: Path) -> None:
     first, second = run.players
     first.profit, second.profit = -0.0, -1.5

@@ -229,6 +229,7 @@ def test_a_field_of_one_kind_is_never_a_column_of_another(tmp_path: Path) -> Non
     assert "ultralong/models" not in told
 
 
+@pytest.mark.long
 def test_the_bookkeeping_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
     with Live() as live:
         live.go([("set", 0, "bid", 1), ("set", 0, "round_nested", [1])])
@@ -251,6 +252,7 @@ def test_a_zip_holds_one_folder_that_is_called_like_it(tmp_path: Path) -> None:
         assert "market/latest/players.csv" in archive.namelist()
 
 
+@pytest.mark.long
 def test_an_older_export_is_replaced_and_anything_else_is_left_alone(tmp_path: Path) -> None:
     with Live() as live:
         live.go([("set", 0, "bid", 1)])
@@ -301,6 +303,7 @@ def test_a_file_or_folder_that_only_looks_like_an_export_is_left_alone(tmp_path:
     assert (tmp_path / "mine/SHA256SUMS").read_text() == "sums of my own"
 
 
+@pytest.mark.long
 def test_a_packed_export_is_replaced_also_under_another_name(tmp_path: Path) -> None:
     with Live() as live:
         tables = Tables(live.worlds.log, "market")
@@ -321,6 +324,7 @@ def test_a_zip_may_be_written_in_capitals_and_a_home_as_a_tilde(
     assert zipfile.is_zipfile(path)
 
 
+@pytest.mark.long
 def test_numbers_that_json_lacks_are_told_in_every_format(tmp_path: Path) -> None:
     with Live() as live:
         numbers = [math.inf, -math.inf, math.nan]

@@ -65,6 +65,7 @@ def test_models_and_markets_whose_names_meet_are_all_there(tmp_path: Path) -> No
     assert len(rows(folder, "markets/bonds_2/trades")) == 1
 
 
+@pytest.mark.long
 def test_a_tag_stands_for_all_models_that_have_it(tmp_path: Path) -> None:
     with Live() as live:
         ann = live.world.session.players[0]
@@ -105,6 +106,7 @@ def everything_there(live: Live) -> None:
     trading(live, "bonds")
 
 
+@pytest.mark.long
 def test_a_filter_is_asked_for_authors_fields_only(tmp_path: Path) -> None:
     asked: Asked = set()
 
@@ -123,6 +125,7 @@ def test_a_filter_is_asked_for_authors_fields_only(tmp_path: Path) -> None:
     assert not ours & {name for _, name in asked}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("filtered", ["price", "is_open", "pot", "note", "bid"])
 def test_what_a_filter_leaves_out_is_in_no_file(tmp_path: Path, filtered: str) -> None:
     with Live() as live:
@@ -160,6 +163,7 @@ def test_what_is_ours_is_whole_whatever_the_filter_keeps(tmp_path: Path) -> None
     assert told["models/bonds-1"] == before["models/bonds-1"]
 
 
+@pytest.mark.long
 def test_an_entry_may_have_fields_that_are_called_like_a_models_own(tmp_path: Path) -> None:
     with Live() as live:
         add_raw_entry(create_model(live.world.session, "notes"), {"tag": "a", "types": "b"})
@@ -168,6 +172,7 @@ def test_an_entry_may_have_fields_that_are_called_like_a_models_own(tmp_path: Pa
     assert (row["tag"], row["types"]) == ("a", "b")
 
 
+@pytest.mark.long
 def test_our_columns_have_meanings_and_fields_of_the_same_name_have_none(tmp_path: Path) -> None:
     with Live() as live:
         everything_there(live)

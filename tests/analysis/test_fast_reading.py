@@ -63,6 +63,7 @@ def events_one_by_one(recording: Recording) -> pd.DataFrame:
         return other._table.df
 
 
+@pytest.mark.long
 def test_the_events_are_the_same_frame(recording: Recording) -> None:
     found, expected = recording.events, events_one_by_one(recording)
     assert list(found["value"].array.texts) == list(expected["value"].array.texts)
@@ -70,6 +71,7 @@ def test_the_events_are_the_same_frame(recording: Recording) -> None:
     pd.testing.assert_frame_equal(found.drop(columns="value"), expected.drop(columns="value"))
 
 
+@pytest.mark.long
 def test_new_events_are_added_to_the_frame(recording: Recording) -> None:
     assert len(recording.events) == ROWS
     with closing(SqliteLog(recording.path)) as log:
@@ -78,6 +80,7 @@ def test_new_events_are_added_to_the_frame(recording: Recording) -> None:
     pd.testing.assert_frame_equal(found.drop(columns="value"), expected.drop(columns="value"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_exports_are_the_same_bytes(
     recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str

@@ -202,6 +202,7 @@ def test_a_panel_keeps_what_a_list_was_in_its_round() -> None:
         assert tables(live).panel("round")["bids"].tolist() == [[1], [1, 2]]
 
 
+@pytest.mark.long
 def test_entries_are_found_by_model_tag_or_name_and_keep_all_their_fields() -> None:
     with Live() as live:
         live.go([("entry", 0, "noon", 3), ("entry", 1, "late", 4.5)])
@@ -231,6 +232,7 @@ def test_frames_belong_to_who_asked_for_them() -> None:
         assert frames.events["value"].iloc[0] != 3
 
 
+@pytest.mark.long
 def test_a_log_is_read_beside_the_run_and_after_it(tmp_path: Path) -> None:
     path = tmp_path / "lab.sqlite3"
     with serve([Ask], players=2, db=path, name="market", embedded=True, port=0) as run:
@@ -281,6 +283,7 @@ def test_a_moment_is_the_same_with_and_without_snapshots(first: Any, then: Any, 
             pd.testing.assert_frame_equal(tables(live).at(seq), table)
 
 
+@pytest.mark.long
 def test_the_snapshots_of_an_older_database_are_read(tmp_path: Path) -> None:
     file = tmp_path / "older.sqlite3"
     with Live() as live:
@@ -302,6 +305,7 @@ def test_the_snapshots_of_an_older_database_are_read(tmp_path: Path) -> None:
                 pd.testing.assert_frame_equal(market.at(seq), whole.at(seq))
 
 
+@pytest.mark.long
 def test_states_on_the_way_are_stored_so_that_a_long_log_is_not_read_twice() -> None:
     with Live() as live:
         live.go([("set", 0, "bid", number) for number in range(200)])

@@ -103,6 +103,7 @@ def wired(run: Run) -> Iterator[tuple[Wire, Client]]:
 # ---- pages ----
 
 
+@pytest.mark.long
 async def test_a_form_is_read_refused_corrected_and_followed_to_the_next_page() -> None:
     """The participant's sentences come by field."""
     with serving(Offer, Thanks) as run:
@@ -156,6 +157,7 @@ async def test_files_are_uploaded() -> None:
         assert run.players[0].photo_was == ('a"b.png', b"\r\n--x\x00")
 
 
+@pytest.mark.long
 async def test_wait_pages_go_on_by_themselves_however_late_one_asks() -> None:
     """`proceeded` compares with the page of the last step, so that no move is missed."""
     with serving(Thanks, Meet, Market) as run:
@@ -315,6 +317,7 @@ async def test_the_end_of_the_session_ends_everything_that_is_awaited() -> None:
 # ---- a network that fails ----
 
 
+@pytest.mark.long
 async def test_a_cut_line_is_made_again_and_nothing_is_lost_or_done_twice() -> None:
     """A call that was made meanwhile, and a push that was missed."""
     with serving(Market) as run, wired(run) as (wire, ann):
@@ -347,6 +350,7 @@ async def test_a_call_whose_answer_was_lost_is_not_run_again() -> None:
         assert run.players[0].bids == 2
 
 
+@pytest.mark.long
 async def test_a_form_that_is_sent_while_the_network_is_gone_arrives_once() -> None:
     """Whoever presses Next again does the same."""
     with serving(Offer, Thanks) as run, wired(run) as (wire, ann):

@@ -134,6 +134,7 @@ def test_what_is_drawn_is_accepted_by_the_server(
     assert posted.errors == {}
 
 
+@pytest.mark.long
 def test_required_questions_are_always_answered_and_others_now_and_then() -> None:
     """Both ways through a form are tried."""
     declared = {"must": StringField(), "may": IntegerField(min=0, max=9, optional=True)}

@@ -178,6 +178,7 @@ def test_failures_of_the_experiment_and_of_bots_are_told_with_their_tracebacks()
     assert "author&#x27;s mistake" in report._repr_html_()
 
 
+@pytest.mark.long
 def test_the_experiment_is_taken_from_the_namespace_as_serve_does() -> None:
     """new_session and page_order are picked up."""
     seen: list[str] = []
@@ -235,6 +236,7 @@ def test_bots_play_in_other_processes_to_which_their_code_goes_along() -> None:
     assert report.players["page"].isna().all()
 
 
+@pytest.mark.long
 def test_a_bots_failure_in_a_worker_comes_with_its_traceback() -> None:
     async def fails(client):
         raise LookupError("no such offer")
@@ -259,6 +261,7 @@ def test_bots_of_a_worker_that_is_lost_have_failed() -> None:
     assert set(report.errors["error"]) == {"OSError: the worker is away"}
 
 
+@pytest.mark.long
 def test_workers_give_up_by_themselves_and_say_why() -> None:
     class Never(GroupCreatingWait):
         group_size = 9

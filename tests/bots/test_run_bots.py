@@ -129,6 +129,7 @@ def test_bots_that_are_counted_take_free_places_and_more_are_opened() -> None:
         assert (bots.status["submissions"] == 2).all()
 
 
+@pytest.mark.long
 def test_bots_that_poll_play_as_where_websockets_are_blocked() -> None:
     """Calls and pushes pass, and the log says by what."""
 
@@ -157,6 +158,7 @@ async def look_in(run: Run) -> None:
     await browser.disconnect()
 
 
+@pytest.mark.long
 def test_a_place_is_named_by_player_name_number_or_label() -> None:
     """Each gets the bot that is named with it."""
     seen: dict[str, str] = {}
@@ -352,6 +354,7 @@ def test_bots_are_stopped_at_once_by_a_cell_that_holds_the_lock() -> None:
         until_true(lambda: [told["plays"] for told in of_bots(run)] == [True, False])
 
 
+@pytest.mark.long
 def test_the_log_of_a_closed_run_says_that_its_bots_have_ended(tmp_path: Path) -> None:
     with serving(Offer, db=tmp_path / "log.sqlite3") as run:
         run.bots([idle, idle])

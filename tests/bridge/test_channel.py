@@ -185,6 +185,7 @@ async def test_names_of_any_script_pass(ends: tuple[End, End]) -> None:
     assert kernel.heard == [SocketClosed(1, "s", "玩家")]
 
 
+@pytest.mark.long
 async def test_one_long_message_is_no_reason_to_leave(ends: tuple[End, End]) -> None:
     kernel, server = ends
     long = MOST_UNSENT_BYTES + 5_000_000

@@ -91,6 +91,7 @@ def test_a_folder_in_use_a_moment_ago_can_be_left(folders: Path) -> None:
     assert remove_abandoned(PREFIX, unused_for=600) == 1
 
 
+@pytest.mark.long
 def test_whoever_looks_while_others_make_folders_removes_none_of_them(folders: Path) -> None:
     def make(_: int) -> OwnedFolder:
         return OwnedFolder(PREFIX)

@@ -140,6 +140,7 @@ async def test_calls_behind_a_running_one_stay_in_the_browser(count: int) -> Non
         assert list(run.players[0].seen) == list(range(count))
 
 
+@pytest.mark.long
 async def test_who_sends_without_reading_holds_up_nobody_and_fills_nothing() -> None:
     """The server disconnects the browser; its calls that the kernel has are run once."""
     with serving(Market, server={**UNLIMITED, "max_unsent_bytes": 65_536}) as run:
@@ -175,6 +176,7 @@ async def ask(run: Run, player: str, patience: float = 30.0) -> HttpReply | None
     return reply
 
 
+@pytest.mark.long
 async def test_of_ten_thousand_requests_of_one_player_a_kernel_has_a_few_hundred() -> None:
     """The others wait at the server; nobody else does, and the page is made once."""
     with serving(Market, server=UNLIMITED) as run:
@@ -203,6 +205,7 @@ async def test_of_ten_thousand_requests_of_one_player_a_kernel_has_a_few_hundred
         assert len(tasks) == before
 
 
+@pytest.mark.long
 async def test_beyond_the_bound_a_browser_is_told_when_to_come_again() -> None:
     with serving(Market, server={**UNLIMITED, "form_patience": 0.3}) as run:
         bob = await Browser.open(run, 1)
@@ -225,6 +228,7 @@ async def test_beyond_the_bound_a_browser_is_told_when_to_come_again() -> None:
 PLAYERS = 20
 
 
+@pytest.mark.long
 async def test_while_a_database_is_away_what_waits_is_bounded(
     distant: Distant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +260,7 @@ async def test_while_a_database_is_away_what_waits_is_bounded(
         assert {(await one._ask("", None)).code for one in crowd} == {200}
 
 
+@pytest.mark.long
 async def test_of_a_player_one_page_at_most_waits_to_be_committed(
     distant: Distant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

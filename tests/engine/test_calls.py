@@ -196,6 +196,7 @@ async def test_only_live_methods_can_be_called(name: str) -> None:
         assert calls["value"].map(lambda call: call["outcome"]).tolist() == ["refused", "ok"]
 
 
+@pytest.mark.long
 async def test_hostile_names_are_stored_in_a_database_unchanged(tmp_path: Path) -> None:
     """What a browser sends as a name is only ever text, also for SQLite."""
     options = {"db": tmp_path / "log.sqlite3"}
@@ -642,6 +643,7 @@ async def test_calls_of_one_player_run_one_at_a_time_and_in_order() -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.long
 async def test_calls_of_different_players_interleave_only_at_await() -> None:
     """Between two awaits the change of one is whole before the other's begins."""
 
@@ -858,6 +860,7 @@ async def test_a_call_whose_reply_was_lost_is_answered_after_the_reconnect() -> 
         assert run.players[0].count == 1
 
 
+@pytest.mark.long
 async def test_a_repeated_id_is_answered_from_the_log_by_the_next_run(tmp_path: Path) -> None:
     """Also after the kernel was restarted, the first outcome stands."""
     options = {"db": tmp_path / "log.sqlite3"}
@@ -986,6 +989,7 @@ CUT_OFF = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", CUT_OFF)
 async def test_a_call_cut_off_after_its_first_effects_is_never_run_twice(
     method: str, tmp_path: Path

@@ -142,6 +142,7 @@ async def test_nothing_is_written_before_the_commit(
         await until(lambda: accounts() == ["late"])
 
 
+@pytest.mark.long
 async def test_a_form_that_is_corrected_after_back_is_one_row() -> None:
     with serving(Payment, Check) as run:
         ann = await Browser.open(run)
@@ -257,6 +258,7 @@ async def test_at_the_end_no_row_waits_that_no_effect_needs() -> None:
     assert b"of another session" in everything()
 
 
+@pytest.mark.long
 def test_what_a_killed_kernel_left_is_deleted_at_the_next_start() -> None:
     path = Path("accounts.csv").absolute()
     options: dict[str, Any] = {"name": "m", "embedded": True, "port": 0, "namespace": {}}
@@ -388,6 +390,7 @@ def test_a_row_that_comes_while_the_file_of_waiting_rows_is_removed_is_kept(
     assert accounts() == ["1", "2"]
 
 
+@pytest.mark.long
 def test_rows_of_many_threads_are_all_written_once() -> None:
     def pay(name: int) -> None:
         rows = WaitingRows(Path(FILE))

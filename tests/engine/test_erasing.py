@@ -91,6 +91,7 @@ def play(session: Served, said: str = SAID, word: str = TYPED, count: int = COUN
     bob.submit(word="no kiwis", count=1)
 
 
+@pytest.mark.long
 def test_who_is_online_is_not_erased_unless_disconnected_first(session: Served) -> None:
     run, place = session.run, session.run.players[0]
     with pytest.raises(UprootError, match=r"Online just now, so nobody was erased: \w+\."):
@@ -101,6 +102,7 @@ def test_who_is_online_is_not_erased_unless_disconnected_first(session: Served) 
     assert place.get("word") is None
 
 
+@pytest.mark.long
 def test_nothing_of_a_person_is_left_in_files_tables_and_memory(
     session: Served, tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_the_others_go_on_and_sums_that_they_share_stay(session: Served) -> None
     assert run.players[1].cash == 5
 
 
+@pytest.mark.long
 def test_whoever_comes_back_reads_one_calm_sentence(session: Served) -> None:
     _, bob = session
     run, server = session.run, session.server
@@ -138,6 +141,7 @@ def test_whoever_comes_back_reads_one_calm_sentence(session: Served) -> None:
     bob.assert_reads("Results.")
 
 
+@pytest.mark.long
 def test_a_rerun_of_the_others_is_the_same(session: Served) -> None:
     run = session.run
     run.erase(run.players[0], disconnect=True)
@@ -145,6 +149,7 @@ def test_a_rerun_of_the_others_is_the_same(session: Served) -> None:
     assert again.same, again.first
 
 
+@pytest.mark.long
 def test_a_rerun_ends_with_the_session_though_somebody_was_erased_much_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +164,7 @@ def test_a_rerun_ends_with_the_session_though_somebody_was_erased_much_later(
     assert 1_600_000_000 <= ends[0] < 1_600_000_100
 
 
+@pytest.mark.long
 def test_a_run_that_was_closed_and_a_log_that_is_read_erase_too(tmp_path: Path) -> None:
     with served(ORDER, players=2, db=tmp_path / "log.sqlite3") as session:
         play(session)
@@ -180,6 +186,7 @@ def test_what_was_paid_stays_in_the_accounts(session: Served) -> None:
     assert run.players[0]._state.paid["amount"] == "7.50"
 
 
+@pytest.mark.long
 def test_a_session_that_is_opened_again_knows_nothing_of_who_was_erased(tmp_path: Path) -> None:
     db = tmp_path / "log.sqlite3"
     with served(ORDER, players=2, db=db) as session:
@@ -213,6 +220,7 @@ def test_whatever_somebody_has_written_no_byte_of_it_is_left(
     assert files_with(folder, said, word, count) == []
 
 
+@pytest.mark.long
 def test_somebody_who_joined_by_a_link_for_all_is_erased_and_the_others_rerun(
     tmp_path: Path,
 ) -> None:
@@ -231,6 +239,7 @@ def test_somebody_who_joined_by_a_link_for_all_is_erased_and_the_others_rerun(
     assert files_with(tmp_path, SAID, TYPED, COUNTED) == []
 
 
+@pytest.mark.long
 def test_a_page_left_open_may_report_after_its_participant_was_erased(session: Served) -> None:
     run = session.run
     run.erase(run.players[0], disconnect=True)

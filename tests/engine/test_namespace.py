@@ -156,6 +156,7 @@ async def test_what_hooks_return_may_be_written_down_as_it_is() -> None:
         assert run.players[0].page == "Stop"
 
 
+@pytest.mark.long
 async def test_the_way_back_may_depend_on_the_player() -> None:
     class Draft(Page):
         """First."""

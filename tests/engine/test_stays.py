@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.running import Browser, Clocks, serving, until
 from uproot_nb import Page
 from uproot_nb.engine.stays import ENOUGH, LEAST_SECONDS, TIMES, UNKNOWN_SECONDS
@@ -25,6 +27,7 @@ class Never(Page):
         return False
 
 
+@pytest.mark.long
 async def test_the_usual_time_is_that_of_those_who_went_on_by_themselves() -> None:
     """Not of those whom somebody has moved; and never less than a minute."""
     with serving(First, Never, Second, players=ENOUGH + 2) as run:
@@ -62,6 +65,7 @@ async def test_a_pause_does_not_count_and_dropouts_are_on_no_page() -> None:
         assert not stays.here["First"]
 
 
+@pytest.mark.long
 async def test_a_restarted_kernel_knows_what_was_usual_and_since_when_people_are_there(
     tmp_path: Path,
 ) -> None:

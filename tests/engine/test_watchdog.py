@@ -115,6 +115,7 @@ async def test_a_slow_hook_is_named() -> None:
         assert (await loading).code == 200
 
 
+@pytest.mark.long
 async def test_a_cell_that_holds_the_lock_is_named() -> None:
     """The warning comes while the cell holds it, and once."""
     with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
@@ -135,6 +136,7 @@ async def test_a_cell_that_holds_the_lock_is_named() -> None:
         assert sum(held in warning for warning in warnings(run)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["threaded", "patient"])
 async def test_what_holds_nobody_up_is_not_warned_of(method: str) -> None:
     """A method in a thread, or one that awaits, may take as long as it likes."""

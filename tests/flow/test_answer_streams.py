@@ -129,6 +129,7 @@ def test_no_part_is_made_before_the_browser_has_taken_those_before() -> None:
         assert (served_.run.session.made, script.parts) == (2, [b"0", b"1", b"2"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_browser_that_leaves_closes_the_generator_which_keeps_its_changes(waits: bool) -> None:
     with asking(lambda request, session: streaming(counting(session))) as (served_, script):
@@ -143,6 +144,7 @@ def test_a_browser_that_leaves_closes_the_generator_which_keeps_its_changes(wait
         assert served_.run.errors.empty
 
 
+@pytest.mark.long
 def test_what_fails_while_a_generator_is_closed_is_undone_and_reported() -> None:
     def api(request, session):
         async def parts():
@@ -176,6 +178,7 @@ def test_a_participant_server_that_goes_ends_the_answer() -> None:
         assert served_.run.session.closed
 
 
+@pytest.mark.long
 def test_a_pause_holds_the_next_part() -> None:
     with asking(lambda request, session: streaming(counting(session))) as (served_, script):
         script.ask()

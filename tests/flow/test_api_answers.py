@@ -45,6 +45,7 @@ async def ask(
     return await AsyncHTTPClient().fetch(request, raise_error=False)
 
 
+@pytest.mark.long
 async def test_a_script_asks_and_the_experiment_answers_and_remembers() -> None:
     def api(request, session):
         if request.method == "POST":

@@ -57,6 +57,7 @@ async def test_who_comes_back_in_time_is_no_dropout() -> None:
         assert LEFT == [] and not run.players[0].has_dropped_out
 
 
+@pytest.mark.long
 async def test_a_watch_outlasts_the_kernel(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     with serving(Play, names=watched(0.2), db=log) as run:

@@ -69,6 +69,7 @@ class Last(Page):
 ORDER = (Welcome, Skipped, Market, Last)
 
 
+@pytest.mark.long
 async def test_pages_follow_one_another_and_hooks_run_once() -> None:
     """A reload never runs a once-hook again; a page whose show is False is passed over."""
     with serving(*ORDER) as run:
@@ -158,6 +159,7 @@ async def test_the_log_tells_where_everybody_was_and_when() -> None:
         assert set(moves["actor"]) == {run.players[0].name}
 
 
+@pytest.mark.long
 async def test_once_hooks_do_not_run_again_after_a_resume(tmp_path: Path) -> None:
     """What has run is in the log."""
     path = tmp_path / "log.sqlite3"
@@ -307,6 +309,7 @@ async def test_joining_takes_the_next_free_place_then_opens_more() -> None:
         assert joined.page["page"] == 0
 
 
+@pytest.mark.long
 async def test_a_place_that_was_taken_stays_taken_in_the_next_run(tmp_path: Path) -> None:
     """Two people never share a place."""
     path = tmp_path / "log.sqlite3"
@@ -321,6 +324,7 @@ async def test_a_place_that_was_taken_stays_taken_in_the_next_run(tmp_path: Path
 VISIT = {"_uproot_visit": "visit-0123456789-abcdef"}
 
 
+@pytest.mark.long
 async def test_one_press_of_the_join_button_takes_one_place_however_often_it_comes(
     tmp_path: Path,
 ) -> None:

@@ -120,6 +120,7 @@ def test_nobody_is_freed_if_one_of_them_is_nobody() -> None:
         assert "free" not in kinds(session.run)
 
 
+@pytest.mark.long
 def test_as_many_places_are_open_after_a_restart_as_were_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served([Task], players=2, db=path) as session:
@@ -135,6 +136,7 @@ def test_as_many_places_are_open_after_a_restart_as_were_asked_for(tmp_path: Pat
         assert session.join().player == session.run.players[2]
 
 
+@pytest.mark.long
 def test_a_rerun_frees_the_same_places() -> None:
     with served([Task, Task], players=2) as session:
         ann, bob = session
@@ -206,6 +208,7 @@ def test_the_label_of_a_seat_admits_the_next_who_sits_there() -> None:
         assert lab.admitted[0] != lab.admitted[1]
 
 
+@pytest.mark.long
 def test_a_restart_counts_as_before(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served([Task], players=0, db=path) as session:

@@ -137,6 +137,7 @@ def test_who_is_put_back_on_a_page_takes_part_again() -> None:
         assert ann.player.ended_as == "done"
 
 
+@pytest.mark.long
 def test_nobody_waits_for_a_member_who_leaves() -> None:
     class Pair(GroupCreatingWait):
         group_size = 2
@@ -165,6 +166,7 @@ def test_what_is_no_exit_is_refused_and_nobody_moves(exit) -> None:
         assert ann.player.ended_as == "still in"
 
 
+@pytest.mark.long
 def test_a_killed_kernel_forgets_no_end(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served(ORDER, players=3, db=path) as session:
@@ -180,6 +182,7 @@ def test_a_killed_kernel_forgets_no_end(tmp_path: Path) -> None:
         assert ends == [["screened", "", ""]] * 2
 
 
+@pytest.mark.long
 def test_a_rerun_repeats_the_ends_of_hooks_and_of_cells() -> None:
     with served(ORDER, players=3, names=WATCHED) as session:
         ann, bob, eve = session
@@ -266,6 +269,7 @@ def test_a_form_posts_what_the_site_wants() -> None:
         assert "_uproot" not in form
 
 
+@pytest.mark.long
 def test_a_timeout_may_lead_to_an_exit() -> None:
     with served([Slow, Task], players=2, names={"exits": EXITS}) as session:
         ann, bob = session
@@ -291,6 +295,7 @@ def test_a_dropout_who_comes_back_finds_the_dropouts_exit() -> None:
         assert 'href="https://a.org/gone"' in ann.html
 
 
+@pytest.mark.long
 def test_the_researcher_moves_players_out_by_an_exit_and_corrects_one() -> None:
     with served(ORDER, players=2, names={"exits": EXITS}) as session:
         ann, bob = session

@@ -95,6 +95,7 @@ async def test_the_parameters_of_a_personal_link_stay_with_the_player() -> None:
         assert dict(run.players[1].query) == {}
 
 
+@pytest.mark.long
 async def test_a_program_that_looks_at_a_personal_link_begins_nothing() -> None:
     """Nor does a HEAD, or a socket without a page."""
     with serving(Hurried, names=HOOKS) as run:
@@ -150,6 +151,7 @@ async def test_who_was_moved_before_anybody_came_begins_on_the_page_they_were_mo
         assert (browser.page["name"], ann.came) == ("Asked", 1)
 
 
+@pytest.mark.long
 async def test_who_began_in_an_earlier_version_goes_on_and_arrived_does_not_run(
     tmp_path: Path,
 ) -> None:
@@ -259,6 +261,7 @@ def test_arrived_that_fails_is_undone_and_tried_again_with_the_next_request() ->
         assert len(arrivals(session.run)) == 1
 
 
+@pytest.mark.long
 async def test_a_kill_between_the_arrival_and_its_hook_leaves_the_hook_to_the_next_kernel(
     tmp_path: Path,
 ) -> None:

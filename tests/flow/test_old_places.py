@@ -192,6 +192,7 @@ class Pick(Slow):
         raise RuntimeError("broken")
 
 
+@pytest.mark.long
 async def test_a_browser_that_followed_a_move_follows_back() -> None:
     with serving(Slow, Task, players=2) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
@@ -211,6 +212,7 @@ async def test_a_browser_that_followed_a_move_follows_back() -> None:
         assert (bob.page["page"], bob.page["entered"]) == (0, frame["entered"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by_researcher", [True, False])
 async def test_whoever_has_gone_on_meanwhile_is_not_put_back(by_researcher: bool) -> None:
     with serving(Pick, Task, Last, players=3) as run:
@@ -253,6 +255,7 @@ class Floor(Page):
         return "session"
 
 
+@pytest.mark.long
 async def test_what_a_page_did_as_somebody_left_is_undone_with_the_move() -> None:
     with serving(Ask, Floor, players=2) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
@@ -268,6 +271,7 @@ async def test_what_a_page_did_as_somebody_left_is_undone_with_the_move() -> Non
         assert run.session.cleared == again, "and once more when ann was back"
 
 
+@pytest.mark.long
 async def test_a_restart_finds_everybody_where_they_were(tmp_path: Path) -> None:
     options = {"players": 2, "db": tmp_path / "lab.sqlite3"}
     ACT.append(lambda player: [leave(one, "full") for one in player.session.players])
@@ -289,6 +293,7 @@ class Secret(Ask):
     stealth_fields = ["number"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [Ask, Secret])
 @pytest.mark.parametrize("act", [MOVES[1], MOVES[4], MOVES[6]])
 async def test_a_rerun_undoes_the_same_moves(act, page) -> None:
@@ -304,6 +309,7 @@ async def test_a_rerun_undoes_the_same_moves(act, page) -> None:
         assert list(again.state["ended_as"]) == ends
 
 
+@pytest.mark.long
 async def test_a_log_of_a_version_that_undid_no_moves_reruns_as_it_was() -> None:
     ACT.append(lambda player: leave(player, "screened"))
     with serving(*ORDER, players=2) as run:

@@ -87,6 +87,7 @@ def _locations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Device, "_read", noted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["join", "room"])
 async def test_who_accepts_again_has_the_place_and_the_new_assignment(where: str) -> None:
     with serving(Task, End, players=0, recruiter="mturk") as run:
@@ -173,6 +174,7 @@ async def test_without_a_recruiter_the_first_address_counts() -> None:
         assert dict(run.players[0].query) == FIRST
 
 
+@pytest.mark.long
 async def test_it_is_an_input_of_a_rerun_and_survives_the_kernel(tmp_path: Path) -> None:
     options = {"players": 0, "recruiter": "mturk", "db": str(tmp_path / "log.sqlite3")}
     with serving(Task, End, **options) as run:
@@ -198,6 +200,7 @@ async def test_it_is_an_input_of_a_rerun_and_survives_the_kernel(tmp_path: Path)
         assert State(world.codec).load(world.state.dump()).players == world.state.players
 
 
+@pytest.mark.long
 async def test_a_hostile_person_cannot_fill_the_log() -> None:
     with serving(Task, players=0, recruiter="mturk") as run:
         await comes(run.join_link, **FIRST)
@@ -212,6 +215,7 @@ async def test_a_hostile_person_cannot_fill_the_log() -> None:
         assert "Task" in device.html
 
 
+@pytest.mark.long
 async def test_no_viewer_and_no_export_has_either_assignment(tmp_path: Path) -> None:
     with serving(Task, End, players=0, recruiter="mturk") as run:
         await comes(run.join_link, **FIRST)

@@ -356,6 +356,7 @@ async def test_two_parameters_may_have_a_label_and_the_first_counts() -> None:
         assert [player.label for player in run.players] == ["12"]
 
 
+@pytest.mark.long
 async def test_labels_of_joins_are_the_same_in_a_rerun() -> None:
     with serving(Hello, players=0, recruiter="prolific") as run:
         await comes(run.join_link, PROLIFIC_PID="5f1e")

@@ -83,6 +83,7 @@ async def test_a_form_that_we_did_not_make_stores_nothing(token: str) -> None:
         assert stored(run) == {} and run.players[0].page == "Ask"
 
 
+@pytest.mark.long
 async def test_a_page_that_was_left_and_a_second_click_change_nothing() -> None:
     with serving(Ask, Last, Ask) as run:
         ann = await Browser.open(run, 0)
@@ -92,6 +93,7 @@ async def test_a_page_that_was_left_and_a_second_click_change_nothing() -> None:
         assert list(run.events["kind"]).count("submit") == 1
 
 
+@pytest.mark.long
 async def test_a_form_of_the_page_before_leaves_the_next_one_empty() -> None:
     """As of a second click, or of another tab: nobody is asked to send it to this page."""
 
@@ -150,6 +152,7 @@ async def test_validate_may_return_errors(errors: Any, where: bytes) -> None:
         assert stored(run) == {"number": 4, "side": "sell"}
 
 
+@pytest.mark.long
 async def test_stealth_fields_are_handed_over_and_never_stored() -> None:
     heard: list[Any] = []
 
@@ -178,6 +181,7 @@ async def test_stealth_fields_are_handed_over_and_never_stored() -> None:
         assert SECRET not in "".join(map(str, run.events["value"]))
 
 
+@pytest.mark.long
 async def test_a_hook_that_fails_leaves_the_data_as_it_was_and_can_be_tried_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -239,6 +243,7 @@ async def test_of_answers_that_cannot_all_be_stored_none_is(
         assert "opaque" in capsys.readouterr().err
 
 
+@pytest.mark.long
 async def test_back_leads_past_no_wait_page() -> None:
     """The others have gone on with the answers that were given before it."""
 
@@ -261,6 +266,7 @@ async def test_back_leads_past_no_wait_page() -> None:
         assert run.players[0].page == "After"
 
 
+@pytest.mark.long
 async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:
     ran: list[str] = []
 
@@ -293,6 +299,7 @@ async def test_back_shows_the_page_before_and_runs_no_once_hook_again() -> None:
         assert ran == ["before", "after"]
 
 
+@pytest.mark.long
 async def test_going_back_is_in_the_state_as_it_is_in_the_log() -> None:
     class Second(Page):
         """Second."""

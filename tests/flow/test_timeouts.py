@@ -51,6 +51,7 @@ async def test_a_player_without_a_browser_goes_on_when_time_is_up() -> None:
         assert "number" not in run.players[0].fields()
 
 
+@pytest.mark.long
 async def test_an_open_browser_is_asked_for_its_form_and_valid_answers_are_stored() -> None:
     with serving(timed(0.3), Last) as run:
         ann = await Browser.open(run, 0)
@@ -156,6 +157,7 @@ async def test_time_spent_in_a_pause_is_given_back() -> None:
         await until(lambda: run.players[0]._state.deadline >= deadline + 29)
 
 
+@pytest.mark.long
 async def test_browsers_hear_how_their_clock_stands_in_a_pause_and_after_it() -> None:
     """And one that comes back, which may have missed that."""
     with serving(timed(60.0), Last) as run:
@@ -214,6 +216,7 @@ async def test_who_arrives_in_a_pause_is_given_it_once() -> None:
 # ---- before anybody is there ----
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kill", [False, True])
 def test_the_clock_of_a_page_begins_when_somebody_comes(tmp_path: Path, kill: bool) -> None:
     """The researcher has moved the player there before: nobody loses time by that."""
@@ -263,6 +266,7 @@ def test_whoever_comes_in_a_pause_has_the_whole_time_after_it() -> None:
         assert ann.player.page == "Last"
 
 
+@pytest.mark.long
 def test_a_rerun_begins_the_clock_when_somebody_comes() -> None:
     page = timed(60.0)
     with served([Last, page, Last], players=2, arrive=False) as session:
@@ -340,6 +344,7 @@ class Gate(SynchronizingWait):
     synchronize = "session"
 
 
+@pytest.mark.long
 async def test_a_pause_stops_moves_and_waits_and_all_go_on_afterwards() -> None:
     class Ask(Page):
         """A question."""

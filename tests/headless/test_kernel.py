@@ -40,6 +40,7 @@ def make_kernel(folder: Path) -> NotebookKernel:
     return NotebookKernel(folder, os.environ, lambda text: None)
 
 
+@pytest.mark.long
 async def test_a_kernel_answers_that_works_in_another_folder_and_leaves_nothing_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ async def test_a_kernel_answers_that_works_in_another_folder_and_leaves_nothing_
     assert not sockets.exists()
 
 
+@pytest.mark.long
 async def test_a_kernel_that_does_not_answer_is_given_up_like_one_that_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

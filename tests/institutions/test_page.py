@@ -109,6 +109,7 @@ async def test_nobody_learns_of_a_sealed_bid_before_all_have_bid() -> None:
         assert list(run.institution().periods["revenue"]) == [55.5]
 
 
+@pytest.mark.long
 async def test_what_is_no_bid_is_refused_and_in_the_data() -> None:
     class Own(Auction):
         texts = {"too_high": "Zu viel."}  # noqa: RUF012
@@ -200,6 +201,7 @@ def test_a_page_without_an_institution_is_a_mistake() -> None:
 # ---- who is not there -----------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_who_is_moved_on_is_not_waited_for() -> None:
     with serving(Auction, Over, players=3) as run:
         ann, bob, _ = await opened(run, 3)
@@ -213,6 +215,7 @@ async def test_who_is_moved_on_is_not_waited_for() -> None:
         assert list(tables.allocations["units"]) == [1, 0, 0]
 
 
+@pytest.mark.long
 async def test_who_has_left_before_a_period_is_no_bidder_in_it() -> None:
     with serving(Auction, Over, players=4) as run:
         run.mark_dropout(run.players[2])
@@ -249,6 +252,7 @@ async def test_a_period_that_all_are_moved_from_has_an_outcome() -> None:
         assert tables.allocations["units"].sum() == 1
 
 
+@pytest.mark.long
 async def test_a_round_that_all_are_moved_from_has_an_outcome() -> None:
     with serving(Rounds(Forecast, n=2), Over) as run:  # type: ignore[arg-type]
         ann, _ = await opened(run)
@@ -292,6 +296,7 @@ async def test_when_the_time_is_up_the_bids_that_are_there_count() -> None:
         assert list(run.institution().periods["price"]) == [50]
 
 
+@pytest.mark.long
 async def test_everybody_sees_the_outcome_when_the_time_to_decide_is_up() -> None:
     class Timed(Auction):
         seconds = 60
@@ -366,6 +371,7 @@ class Hand:
         set_clock(run, lambda: self._begin + self.seconds)
 
 
+@pytest.mark.long
 async def test_the_servers_clock_says_the_price_and_the_first_to_arrive_leaves() -> None:
     with serving(Rising, Over, players=3) as run:
         hand = Hand(run)
@@ -395,6 +401,7 @@ async def test_the_servers_clock_says_the_price_and_the_first_to_arrive_leaves()
         assert winner != first
 
 
+@pytest.mark.long
 async def test_two_who_accept_at_once_are_told_apart_by_their_arrival() -> None:
     with serving(Falling, Over) as run:
         hand = Hand(run)
@@ -442,6 +449,7 @@ async def test_a_clock_without_a_bid_ends_by_itself() -> None:
         assert run.institution().periods["price"].isna().all()
 
 
+@pytest.mark.long
 async def test_who_ends_a_clock_early_sells_at_the_price_shown() -> None:
     with serving(Rising, Over) as run:
         hand = Hand(run)
@@ -474,6 +482,7 @@ async def test_a_pause_stops_the_clock() -> None:
         assert elapsed(await seed(ann)) == pytest.approx(10)
 
 
+@pytest.mark.long
 async def test_a_pause_right_after_a_restart_stops_the_clock(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     with serving(Rising, Over, db=log) as run:
@@ -498,6 +507,7 @@ class Offers(InstitutionPage):
     institution = PostedOffer(values=((90, 70),), costs=((20, 50), (30,)))
 
 
+@pytest.mark.long
 async def test_offers_are_posted_and_then_taken() -> None:
     with serving(Offers, Over, players=3) as run:
         one, two, buyer = await opened(run, 3)
@@ -545,6 +555,7 @@ async def test_two_firms_compete() -> None:
         assert run.institution("bertrand").periods["equilibrium_price"].item() == 11
 
 
+@pytest.mark.long
 async def test_several_units_are_sold() -> None:
     class Units(InstitutionPage):
         institution = MultiUnitAuction("uniform", PrivateValues(0, 100, units=2), supply=2)
@@ -562,6 +573,7 @@ async def test_several_units_are_sold() -> None:
         assert facts(data)["You have bought"] == 1
 
 
+@pytest.mark.long
 async def test_shares_are_bought_sold_and_paid() -> None:
     with serving(Forecast, Over) as run:
         ann, bob = await opened(run)

@@ -562,6 +562,7 @@ def test_what_an_app_stores_of_a_class_in_another_of_its_files_comes_back(tmp_pa
 # ---- what apps of the framework do --------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_app_with_an_empty_page_order_leads_to_the_end_at_once(tmp_path: Path) -> None:
     code = "def new_player(player): player.seen = 1\npage_order = []\n"
     with closing(_served(write_app(tmp_path, "data_only", code))) as run:
@@ -571,6 +572,7 @@ def test_an_app_with_an_empty_page_order_leads_to_the_end_at_once(tmp_path: Path
         assert run.players[0].page is None
 
 
+@pytest.mark.long
 def test_a_hook_that_decides_on_another_round_runs_in_each_round(tmp_path: Path) -> None:
     code = """
         class Ask(Page):
@@ -600,6 +602,7 @@ def test_a_hook_that_decides_on_another_round_runs_in_each_round(tmp_path: Path)
         assert rounds == [("first", 1), *second, ("first", 2)]
 
 
+@pytest.mark.long
 def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:
     for name in ("app1", "app2"):
         code = f"class {name.title()}Page(Page): pass\npage_order = [{name.title()}Page]\n"

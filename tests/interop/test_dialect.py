@@ -42,6 +42,7 @@ async def done(run: Run) -> Any:
     return await (await Browser.open(run, 0)).call("do")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
@@ -89,6 +90,7 @@ async def test_an_app_calls_what_the_framework_has(tmp_path: Path, body: str, an
         assert await done(run) == answer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "call",
     [
@@ -108,6 +110,7 @@ async def test_messages_are_sent_as_the_framework_sends_them(tmp_path: Path, cal
         assert (event["event"], event["data"]) == ("Go", 7)
 
 
+@pytest.mark.long
 async def test_a_message_without_an_event_goes_to_receive(tmp_path: Path) -> None:
     with serving(tmp_path, "notify(player, player, 7, event='_uproot_Received')") as run:
         ann = await Browser.open(run, 0)
@@ -115,6 +118,7 @@ async def test_a_message_without_an_event_goes_to_receive(tmp_path: Path) -> Non
         assert (await ann.event())["event"] is None
 
 
+@pytest.mark.long
 async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> None:
     head = HEAD + (
         "import uproot.models as um\n\n"
@@ -134,6 +138,7 @@ async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> Non
         assert await done(run) == ["hello", True, True, ["hi"]]
 
 
+@pytest.mark.long
 async def test_members_of_an_apps_chat_with_one_pseudonym_are_numbered(tmp_path: Path) -> None:
     body = """
         room = chat.create(session)
@@ -150,6 +155,7 @@ def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
         dialect.materialize(PlayerIdentifier("s1", "ann"))
 
 
+@pytest.mark.long
 async def test_another_session_cannot_be_opened(tmp_path: Path) -> None:
     body = """
         try: Session("s2")

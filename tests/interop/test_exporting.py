@@ -267,6 +267,7 @@ def test_random_is_random_order(tmp_path: Path) -> None:
     assert "page_order = [RandomOrder(Hello, Hello)]" in code
 
 
+@pytest.mark.long
 def test_fields_and_models_are_imported_from_their_modules(tmp_path: Path) -> None:
     code = exported(
         tmp_path,

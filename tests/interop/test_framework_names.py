@@ -315,6 +315,7 @@ def test_messages_of_a_chat_are_shown_as_somebody_sees_them(tmp_path: Path) -> N
         assert len(first) == 6
 
 
+@pytest.mark.long
 async def test_the_chat_with_the_researcher_by_the_frameworks_names(tmp_path: Path) -> None:
     with opened(write_app(tmp_path, "helps", ADMIN_CHAT), players=1) as run:
         (ann,) = run.players
@@ -333,6 +334,7 @@ async def test_the_chat_with_the_researcher_by_the_frameworks_names(tmp_path: Pa
         assert list(run.chats["text"])[1:] == ["Thanks", "Now I may."]
 
 
+@pytest.mark.long
 async def test_a_new_chat_with_the_researcher_takes_no_replies_until_they_are_opened(
     tmp_path: Path,
 ) -> None:
@@ -375,6 +377,7 @@ VALIDATED = """
 GOOD = {"account": "DE89370400440532013000", "bank": "DEUTDEFF", "levels": ["1", "3"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -451,6 +454,7 @@ NEWS = """
 """
 
 
+@pytest.mark.long
 def test_code_of_an_app_hears_of_each_change_once_it_is_committed(tmp_path: Path) -> None:
     with served(write_app(tmp_path, "market", NEWS), players=2) as session:
         ann, bob = session
@@ -467,6 +471,7 @@ def test_code_of_an_app_hears_of_each_change_once_it_is_committed(tmp_path: Path
         ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_code_of_an_app_hears_of_the_chat_with_the_researcher(tmp_path: Path) -> None:
     with served(write_app(tmp_path, "market", NEWS), players=1) as session:
         (ann,) = session
@@ -476,6 +481,7 @@ def test_code_of_an_app_hears_of_the_chat_with_the_researcher(tmp_path: Path) ->
         assert {*session.run.session.chats} == {ann.player.name}
 
 
+@pytest.mark.long
 def test_who_has_unsubscribed_hears_no_more_and_costs_nothing(tmp_path: Path) -> None:
     with served(write_app(tmp_path, "market", NEWS), players=1) as session:
         (ann,) = session

@@ -384,6 +384,7 @@ def test_each_row_is_executed() -> None:
     assert MANUAL.functions.keys() == MANUAL.rows.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("left", MANUAL.rows)
 def test_a_row_holds_here(left: str, app: Path) -> None:
     MANUAL.functions[left](app)

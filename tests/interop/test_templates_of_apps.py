@@ -76,6 +76,7 @@ def test_a_template_without_a_button_has_ours(served: ServeApp) -> None:
     assert page(served(BASE.format("Hello"))).count('id="uproot-next"') == 1
 
 
+@pytest.mark.long
 def test_an_unknown_name_is_shown_as_nothing_and_the_researcher_is_warned(
     served: ServeApp,
 ) -> None:
@@ -89,12 +90,14 @@ def test_an_unknown_name_is_shown_as_nothing_and_the_researcher_is_warned(
     assert "'nobody' is undefined" in second
 
 
+@pytest.mark.long
 def test_an_unknown_name_that_is_repeated_over_is_empty(served: ServeApp) -> None:
     run = served(BASE.format("[{% for x in nothing %}{{ x }}{% endfor %}]"))
     assert "[]" in page(run)
     assert len(warnings(run)) == 1
 
 
+@pytest.mark.long
 def test_every_block_of_the_framework_has_a_place(served: ServeApp) -> None:
     blocks = [
         "pre_form", "header_start", "header_end", "form_start", "pre_main", "titlearea",
@@ -106,6 +109,7 @@ def test_every_block_of_the_framework_has_a_place(served: ServeApp) -> None:
     assert [name for name in blocks if html.count(f"[{name}]") != 1] == []
 
 
+@pytest.mark.long
 def test_alpine_can_be_left_out(served: ServeApp) -> None:
     html = page(served('{% set disable_alpinejs = true %}{% extends "Base.html" %}'))
     assert "alpine" not in html
@@ -155,6 +159,7 @@ def test_an_apps_code_knows_whether_pages_fill_themselves_in(tmp_path: Path) -> 
         assert run.players[0].is_robot is True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("hook", "template", "line"),
     [
@@ -182,6 +187,7 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert line in printed
 
 
+@pytest.mark.long
 def test_static_finds_a_file_of_the_app_before_one_of_its_project(
     served: ServeApp, tmp_path: Path
 ) -> None:

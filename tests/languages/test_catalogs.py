@@ -450,6 +450,7 @@ def fetch(url: str, accepted: str = "") -> str:
     return html
 
 
+@pytest.mark.long
 def test_the_browser_chooses_among_the_languages_of_the_experiment(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -603,6 +604,7 @@ def test_no_shipped_text_is_one_that_nobody_says() -> None:
     assert set(shipped()["en"]) <= used
 
 
+@pytest.mark.long
 def test_every_shipped_language_has_the_same_texts_with_the_same_placeholders() -> None:
     said = shipped()
     for code in SHIPPED:
@@ -625,6 +627,7 @@ def test_the_shipped_english_is_what_the_source_says() -> None:
     assert all(text == said for text, said in shipped()["en"].items())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("code", "informal"),
     [

@@ -79,6 +79,7 @@ def test_the_driver_reads_the_same_events(log: SqliteLog, bounds: dict[str, Any]
     assert all(isinstance(page, EventArrays) for page in pages)
 
 
+@pytest.mark.long
 def test_a_log_that_is_only_read_is_read_by_the_driver_beside_its_writer(log: SqliteLog) -> None:
     with closing(SqliteLog(log.path, readonly=True)) as reader:
         pages = pages_of(reader)
@@ -86,6 +87,7 @@ def test_a_log_that_is_only_read_is_read_by_the_driver_beside_its_writer(log: Sq
     assert arrays_in(pages) == len(pages)
 
 
+@pytest.mark.long
 def test_a_closed_log_that_is_written_while_it_is_copied_is_read_whole(
     log: SqliteLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_closed_log_that_is_written_while_it_is_copied_is_read_whole(
     assert len(copied) == 1
 
 
+@pytest.mark.long
 def test_events_that_are_committed_meanwhile_come_with_the_next_read(log: SqliteLog) -> None:
     pages = log.read_arrays("market")
     found = [next(pages)]
@@ -116,6 +119,7 @@ def test_events_that_are_committed_meanwhile_come_with_the_next_read(log: Sqlite
     assert [one.seq for one in events_in(pages_of(log, after=ROWS))] == [ROWS + 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [
     {"value": f'"{"x" * 5000}"'}, {"field": "a\0b"}, {"actor": "\0"}, {"value": '"\U0001f600"'},
     {"value": ""}, {"page": "", "cause": ""}, {"subject": "player/ä"},
@@ -142,6 +146,7 @@ def test_filtered_events_with_long_values_are_not_lost(log: SqliteLog, places: l
     assert arrays_in(pages) > 10
 
 
+@pytest.mark.long
 def test_rows_without_checksums_are_read_as_ever(log: SqliteLog) -> None:
     change(log, "UPDATE events SET checksum = NULL WHERE seq BETWEEN 20 AND 40")
     pages = pages_of(log)
@@ -186,6 +191,7 @@ def test_a_file_with_any_byte_changed_reads_the_same_or_is_named(
     assert 10 < named < 60
 
 
+@pytest.mark.long
 def test_nothing_is_left_behind(
     log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ class Stubborn:
         self.heard.append(shout)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_market() -> None:
     one, two, other = simulated(1, periods=4), simulated(1, periods=4), simulated(2, periods=4)
     assert one.order_events.equals(two.order_events)

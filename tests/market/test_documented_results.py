@@ -63,6 +63,7 @@ def test_a_highest_price_that_the_rules_name_is_the_traders() -> None:
     assert orders["price"].max() > 120
 
 
+@pytest.mark.long
 def test_an_asset_is_traded_where_no_rule_says_how_high_prices_go() -> None:
     held: Any = dict.fromkeys(BUYERS + SELLERS, (100, 2))
     traders = {name: ZIU() for name in held}

@@ -183,6 +183,7 @@ OTHER_RULES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
 async def test_a_double_auction_is_the_same_to_a_trader(
     kind: str, rules: Rules, turns: list[str]
@@ -203,6 +204,7 @@ async def test_a_double_auction_is_the_same_to_a_trader(
         assert calls_of(online) == calls_of(offline)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[str]) -> None:
     rules_of_it = Rules(max_price=200, budget=True, short_sales=False, self_trade="cancel_oldest")
@@ -231,6 +233,7 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
         assert all(any(c[0] == "observe" for c in calls) for calls in calls_of(online).values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize(
     ("kind", "rules_of_it"),

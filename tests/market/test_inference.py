@@ -67,6 +67,7 @@ def test_standard_errors_are_those_of_a_clustered_regression(
         assert (row["sessions"], row["observations"]) == (sessions, len(mine))
 
 
+@pytest.mark.long
 def test_clusters_of_one_give_the_textbooks_standard_error(periods: pandas.DataFrame) -> None:
     """s / sqrt(n), where each session has one observation in a period."""
     one = periods[periods["group"] == 1]
@@ -75,6 +76,7 @@ def test_clusters_of_one_give_the_textbooks_standard_error(periods: pandas.DataF
     assert row["standard_error"] == pytest.approx(mine.std() / math.sqrt(5))
 
 
+@pytest.mark.long
 def test_standard_errors_follow_from_the_sums_of_each_cluster(periods: pandas.DataFrame) -> None:
     """The formula: G / (G - 1) times the squared sums of a cluster's residuals, over n squared."""
     row = row_of(study_tables(periods).means, outcome="efficiency", arm="call", period=None)
@@ -84,6 +86,7 @@ def test_standard_errors_follow_from_the_sums_of_each_cluster(periods: pandas.Da
     assert row["standard_error"] == pytest.approx(math.sqrt(5 / 4 * (sums**2).sum()) / len(mine))
 
 
+@pytest.mark.long
 def test_p_values_are_those_of_all_permutations_of_sessions(periods: pandas.DataFrame) -> None:
     tests = study_tables(periods).tests
     assert len(tests) == 2 * 3
@@ -103,6 +106,7 @@ def test_p_values_are_those_of_all_permutations_of_sessions(periods: pandas.Data
         assert (row["sessions"], row["other_sessions"], row["exact"]) == (5, 5, True)
 
 
+@pytest.mark.long
 def test_a_published_permutation_test_comes_out() -> None:
     """Mice with and without treatment: Efron and Tibshirani 1993, table 2.1, chapter 15.
 
@@ -124,6 +128,7 @@ def test_a_published_permutation_test_comes_out() -> None:
     assert test.p_value / 2 == pytest.approx(0.14, abs=0.01)
 
 
+@pytest.mark.long
 def test_permutations_are_drawn_where_they_are_too_many(periods: pandas.DataFrame) -> None:
     once, again = (study_tables(periods, resamples=99, seed=3).tests for _ in range(2))
     pandas.testing.assert_frame_equal(once, again)
@@ -131,6 +136,7 @@ def test_permutations_are_drawn_where_they_are_too_many(periods: pandas.DataFram
     assert once["p_value"].between(2 / 100, 1).all()
 
 
+@pytest.mark.long
 def test_one_session_has_a_mean_and_neither_error_nor_test(periods: pandas.DataFrame) -> None:
     few = periods[(periods["arm"] != "call") | (periods["session"] == "call 0")]
     tables = study_tables(few)
@@ -140,6 +146,7 @@ def test_one_session_has_a_mean_and_neither_error_nor_test(periods: pandas.DataF
     assert row_of(tables.tests, outcome="alpha", arm="continuous", other="call").isna()["p_value"]
 
 
+@pytest.mark.long
 def test_the_layout_is_that_of_a_paper(periods: pandas.DataFrame) -> None:
     tables = study_tables(periods)
     layout = tables.layout("efficiency", digits=2)
@@ -151,6 +158,7 @@ def test_the_layout_is_that_of_a_paper(periods: pandas.DataFrame) -> None:
         tables.layout("profit")
 
 
+@pytest.mark.long
 def test_more_than_nine_periods_stand_in_their_order(periods: pandas.DataFrame) -> None:
     more = pandas.concat([periods, periods.assign(period=periods["period"] + 8)])
     layout = study_tables(more, ["efficiency"]).layout("efficiency")

@@ -50,6 +50,7 @@ def test_a_market_is_found_again_and_each_period_has_its_own(worlds: Worlds) -> 
         Market.in_session(world.session, period="first")  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_restart_gives_the_same_book(worlds: Worlds) -> None:
     world, market = opened(worlds, rules=Rules(tick=Decimal("0.5"), budget=True))
     market.endow("ann", cash=100)

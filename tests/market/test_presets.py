@@ -70,6 +70,7 @@ def test_robots_trade_under_every_preset(name: str) -> None:
     assert tables.periods["efficiency"][0] > 0.7
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["GODE_SUNDER", "GJERSTAD_DICKHAUT", "SANTA_FE"])
 def test_a_trade_ends_all_quotes_and_until_then_they_only_get_better(name: str) -> None:
     events = simulated(PRESETS[name], lambda n: GD() if n % 2 else ZIC(), steps=300).order_events
@@ -95,11 +96,13 @@ def test_gode_and_sunders_trade_takes_the_earlier_price() -> None:
     assert list(trades.trades["price"]) == [orders[n] for n in trades.trades["maker_order"]]
 
 
+@pytest.mark.long
 def test_in_smiths_market_only_the_last_quote_can_be_accepted() -> None:
     events = simulated(SMITH_1962, lambda n: ZIC(), steps=300).order_events
     assert all(count <= 1 for _, count in stands(events))
 
 
+@pytest.mark.long
 def test_in_cliffs_market_nothing_stands_when_the_next_one_shouts() -> None:
     tables = simulated(CLIFF, lambda n: ZIP(Random(n)), zip_values(), steps=200, periods=3)
     assert all(count == 0 for _, count in stands(tables.order_events))
@@ -114,6 +117,7 @@ def zip_values(shift: str = "0") -> InducedValues:
     )
 
 
+@pytest.mark.long
 def test_zip_converges_to_equilibrium_in_cliffs_market() -> None:
     """P0 is 2.00 there, and alpha falls within days (Cliff and Bruten 1997, section 4)."""
     tables = simulated(CLIFF, lambda n: ZIP(Random(n)), zip_values(), periods=8, steps=400, seed=1)

@@ -212,6 +212,7 @@ def bought(market: Market, price: int, at_once: bool) -> bool:
     return True
 
 
+@pytest.mark.long
 async def test_the_page_shows_one_purse_in_both_markets() -> None:
     class Two(MarketPage):
         """Trade."""

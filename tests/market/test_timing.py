@@ -107,6 +107,7 @@ def test_what_is_expected_of_a_trader_without_beliefs_is_the_most_there_is() -> 
     assert expected_surplus(gd, sells) == pytest.approx(belief * (float(price) - 90))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [ZIC, GD, lambda: ZIP(Random(4), absolute=1.0)])
 def test_each_shout_is_answered_at_once_or_lapses(kind: Any) -> None:
     traders: dict[str, Trader] = {name: kind() for name in [*BUYERS, *SELLERS]}
@@ -120,6 +121,7 @@ def test_each_shout_is_answered_at_once_or_lapses(kind: Any) -> None:
     assert (events["event"] == "fill").sum() >= 8
 
 
+@pytest.mark.long
 def test_all_who_would_take_a_shout_have_the_same_chance() -> None:
     """As in the program printed with Cliff and Bruten 1997: a draw among the willing."""
     takers: Counter[str] = Counter()
@@ -158,6 +160,7 @@ def test_in_auction_steps_the_holders_of_the_best_quotes_accept_or_nobody() -> N
     assert all(view.bid == 45 and view.ask == 55 for view in traders["b0"].asked[1:])
 
 
+@pytest.mark.long
 def test_where_one_side_has_no_quote_everybody_on_it_may_accept() -> None:
     class Background(Heedless):
         def quote(self, view: View, chance: Random) -> Price | None:
@@ -173,6 +176,7 @@ def test_where_one_side_has_no_quote_everybody_on_it_may_accept() -> None:
     assert 70 < bought["b0"] < 130
 
 
+@pytest.mark.long
 def test_where_both_accept_a_draw_says_at_whose_price() -> None:
     prices: Counter[float] = Counter()
     for seed in range(200):
@@ -184,6 +188,7 @@ def test_where_both_accept_a_draw_says_at_whose_price() -> None:
     assert 70 < prices[50] < 130
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [ZIC, GD])
 def test_a_step_has_one_trade_at_most_and_quotes_get_better_until_it(kind: Any) -> None:
     traders: dict[str, Trader] = {name: kind() for name in [*BUYERS, *SELLERS]}

@@ -168,6 +168,7 @@ def test_beliefs_are_those_that_counting_gives(
     assert trader.belief(side, price, highest) == naive_belief(heard, side, price, highest)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 def test_tables_made_of_rows_are_those_made_of_data_frames(kind: str) -> None:
     made = simulated(kind, periods=2)
@@ -283,6 +284,7 @@ def test_each_unit_has_a_margin_of_its_own() -> None:
     assert trader.margin == 0.2
 
 
+@pytest.mark.long
 def test_prices_of_traders_with_several_units_come_closer_to_equilibrium() -> None:
     """Over the periods, on the average of several markets."""
     design = Design(VALUES, lambda chance: ZIP(chance, absolute=1.0), periods=6, steps=400)

@@ -115,6 +115,7 @@ async def test_a_browser_that_asks_learns_that_the_run_is_there() -> None:
     assert window.told[-1] == {"op": "closed"}
 
 
+@pytest.mark.long
 async def test_a_browser_that_is_ready_gets_everything_then_what_is_new() -> None:
     """Only rows that changed are sent again."""
     with serving(Task, Thanks) as run:
@@ -635,6 +636,7 @@ def secrets_of(run: Any) -> list[str]:
     return [world.join_secret, *(world.token(player.name) for player in run.players)]
 
 
+@pytest.mark.long
 async def test_rooms_are_sent_with_who_waits_and_again_only_if_they_have_changed() -> None:
     with serving(Task) as run:
         run.room("lab", labels=["PC-1", "PC-2"], open=False)
@@ -675,6 +677,7 @@ async def connect_to_room(browser: Browser, label: str) -> None:
     browser._socket = await websocket_connect(url)
 
 
+@pytest.mark.long
 async def test_the_first_message_has_the_role_and_each_the_overview_if_it_has_changed() -> None:
     with serving(Task, Thanks, names={"exits": {"too_slow": None}}) as run:
         ann = await Browser.open(run)
@@ -715,6 +718,7 @@ async def test_tables_come_on_request_and_a_missing_rule_is_a_sentence() -> None
         assert "has no payment rule" in (window.last("table") or {})["error"]
 
 
+@pytest.mark.long
 async def test_an_export_is_written_beside_the_notebook_and_a_viewer_gets_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ async def test_pages_are_told_apart_and_one_that_has_gone_gets_nothing() -> None
         assert not server.news(7, "here")
 
 
+@pytest.mark.long
 async def test_a_run_has_twenty_such_monitors_at_most() -> None:
     with serving(Task) as run:
         server = Server(run)

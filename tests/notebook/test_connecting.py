@@ -236,6 +236,7 @@ async def test_a_server_that_learns_its_address_changes_the_links_and_is_dialled
     assert "another address" not in said.out + said.err
 
 
+@pytest.mark.long
 async def test_browsers_stay_connected_while_another_run_takes_the_session_over(
     beside: Beside, tmp_path: Path
 ) -> None:

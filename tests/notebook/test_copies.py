@@ -73,6 +73,7 @@ def _folder(tmp_path: Path, name: str = "exp") -> Path:
     return made
 
 
+@pytest.mark.long
 async def test_a_copy_beside_the_living_original_is_refused_and_disturbs_nobody(
     beside: Beside, tmp_path: Path, open_run: Any
 ) -> None:
@@ -127,6 +128,7 @@ async def test_the_original_is_warned_when_a_copy_takes_over(
     assert copy.players[0].answer == "here"
 
 
+@pytest.mark.long
 def test_a_copy_whose_original_sleeps_is_refused_too(tmp_path: Path, open_run: Any) -> None:
     """Its links were handed out for the other file."""
     open_run(original := _folder(tmp_path)).close()
@@ -137,6 +139,7 @@ def test_a_copy_whose_original_sleeps_is_refused_too(tmp_path: Path, open_run: A
     open_run(original).close()
 
 
+@pytest.mark.long
 def test_a_log_that_was_moved_renamed_or_put_back_goes_on(tmp_path: Path, open_run: Any) -> None:
     run = open_run(first := _folder(tmp_path))
     links = _tokens(run)

@@ -146,6 +146,7 @@ async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
         }  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_log_of_somebody_else_writes_nothing_outside_of_the_export(tmp_path: Path) -> None:
     with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
         run._runtime.note_notebook("../../outside.ipynb", "{}")
@@ -154,6 +155,7 @@ def test_a_log_of_somebody_else_writes_nothing_outside_of_the_export(tmp_path: P
     assert [path.parent for path in tmp_path.rglob("*outside.ipynb")] == [folder / "source"]
 
 
+@pytest.mark.long
 def test_a_redefined_page_describes_its_fields_anew(tmp_path: Path) -> None:
     with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
         run.players[0].age = 30
@@ -164,6 +166,7 @@ def test_a_redefined_page_describes_its_fields_anew(tmp_path: Path) -> None:
     assert descriptions["latest/players"]["age"]["meaning"] == "Your age?"
 
 
+@pytest.mark.long
 def test_our_own_columns_have_meanings_too(descriptions: dict[str, Any]) -> None:
     without = {
         (table, name)

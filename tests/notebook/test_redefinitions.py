@@ -207,6 +207,7 @@ class Pair(GroupCreatingWait):
     group_size = 2
 
 
+@pytest.mark.long
 def test_a_session_stays_as_it_was_left_and_code_says_otherwise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,6 +225,7 @@ def test_a_session_stays_as_it_was_left_and_code_says_otherwise(
     assert "frozen" not in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_restart_with_other_code_says_so_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -214,6 +214,7 @@ def test_the_path_names_the_database(tmp_path: Path) -> None:
         assert run.path == ":memory:"
 
 
+@pytest.mark.long
 def test_the_whole_surface_is_usable_after_a_resume(tmp_path: Path) -> None:
     """Tables, links and entities of a session that goes on."""
     path = tmp_path / "log.sqlite3"

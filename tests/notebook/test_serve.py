@@ -324,6 +324,7 @@ def test_after_close_the_name_can_be_served_again() -> None:
         again.close()
 
 
+@pytest.mark.long
 async def test_a_name_in_the_log_resumes_that_session(tmp_path: Path) -> None:
     """Same players, links, pages and data; the page in a browser is still good."""
     path = tmp_path / "log.sqlite3"
@@ -462,6 +463,7 @@ def test_a_seed_makes_names_reproducible_and_not_links() -> None:
         assert run.players.each("name") != other.players.each("name")
 
 
+@pytest.mark.long
 def test_without_a_name_each_serve_is_a_session_of_its_own(tmp_path: Path) -> None:
     """And the database may be named by the environment."""
     path = tmp_path / "log.sqlite3"
@@ -482,6 +484,7 @@ def test_a_session_name_of_many_scripts_has_a_join_link() -> None:
 # ---- frozen ----
 
 
+@pytest.mark.long
 async def test_every_event_that_code_causes_carries_the_hash_of_source_in_the_log() -> None:
     """From hash to source, for pages' methods and hooks."""
     with serving(Market, Survey) as run:

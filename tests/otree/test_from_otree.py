@@ -116,6 +116,7 @@ def test_a_function_may_choose_the_fields(tmp_path: Path, monkeypatch: Any) -> N
         session[1].submit(b=6)
 
 
+@pytest.mark.long
 def test_a_form_of_the_group_gives_its_answers_to_the_group(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -189,6 +190,7 @@ RESULTS = """
 """
 
 
+@pytest.mark.long
 def test_groups_wait_pages_and_payoffs_with_floats_work(tmp_path: Path, monkeypatch: Any) -> None:
     path, text = made(
         tmp_path, GAME, size=2, player="gift = models.CurrencyField(max=C.ENDOWMENT)",
@@ -245,6 +247,7 @@ page_sequence = [Bid, Wait, Results]
 """
 
 
+@pytest.mark.long
 def test_rounds_have_values_of_their_own(tmp_path: Path, monkeypatch: Any) -> None:
     shown = """
     {{ block content }}
@@ -290,6 +293,7 @@ page_sequence = [Play]
 """
 
 
+@pytest.mark.long
 def test_creating_session_gives_treatments_groups_and_roles(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -337,6 +341,7 @@ page_sequence = [Decide, Slow, End]
 """
 
 
+@pytest.mark.long
 def test_what_was_not_answered_in_time_is_zero_and_the_hook_knows(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -505,6 +510,7 @@ SESSION_CONFIGS = [dict(name='x', app_sequence=['small'], num_demo_participants=
         session[0].assert_on("Show")
 
 
+@pytest.mark.long
 def test_bots_play_to_the_end_at_random(tmp_path: Path, monkeypatch: Any) -> None:
     path, _ = made(
         tmp_path, GAME, size=2, player="gift = models.CurrencyField(max=C.ENDOWMENT)",
@@ -597,6 +603,7 @@ page_sequence = [Give, Wait, Results]
 """
 
 
+@pytest.mark.long
 def test_methods_of_models_become_functions(tmp_path: Path, monkeypatch: Any) -> None:
     group = """pot = models.IntegerField()
 

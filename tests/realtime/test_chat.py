@@ -108,6 +108,7 @@ async def test_who_writes_too_fast_is_asked_to_wait() -> None:
         assert 3 <= sent <= 19
 
 
+@pytest.mark.long
 async def test_the_history_is_there_on_load_and_after_a_restart(tmp_path) -> None:
     db = str(tmp_path / "log.sqlite3")
     with talking(db=db) as run:

@@ -230,6 +230,7 @@ WHERE: dict[str, tuple[Any, list[int]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", WHERE)
 async def test_where_selects_recipients_by_their_page(place: str) -> None:
     """None: the sender's page; ...: any; a class or an index: that page."""
@@ -479,6 +480,7 @@ def reached(run: Run, where: Any) -> list[str]:
     return recipients
 
 
+@pytest.mark.long
 def test_only_few_sets_of_players_are_remembered() -> None:
     recent = delivery._Recent(0)
     sets = [frozenset({"ann", f"p{number}"}) for number in range(500)]

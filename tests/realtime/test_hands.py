@@ -110,6 +110,7 @@ async def test_every_page_has_the_button_if_the_run_says_so_and_nobody_else_s_ha
         assert again.same, again.differences
 
 
+@pytest.mark.long
 async def test_a_hand_outlives_its_kernel_and_comes_again_in_a_rerun(tmp_path: Path) -> None:
     db = str(tmp_path / "hands.sqlite3")
     with serving(Helped, db=db) as run:

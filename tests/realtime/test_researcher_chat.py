@@ -148,6 +148,7 @@ async def test_the_researcher_is_named_in_the_language_of_the_page() -> None:
         assert ann.page["texts"]["Researcher"] == "Studienleitung"
 
 
+@pytest.mark.long
 async def test_messages_outlast_the_kernel_and_are_in_the_log(tmp_path) -> None:
     db = str(tmp_path / "log.sqlite3")
     with helping(db=db) as run:

@@ -246,6 +246,7 @@ async def test_no_more_come_in_than_the_capacity_though_more_places_are_there() 
         assert len(run.players) == 3
 
 
+@pytest.mark.long
 async def test_a_label_of_a_rooms_own_list_is_a_seat_of_that_room(tmp_path: Path) -> None:
     """The afternoon's PC-01 is another person than the morning's, also once that room is gone."""
     db = tmp_path / "x.sqlite3"

@@ -32,6 +32,7 @@ def filled(log: EventLog) -> EventLog:
     return log
 
 
+@pytest.mark.long
 def test_an_earlier_log_reruns_without_a_difference() -> None:
     again = rerun(Recording(filled(MemoryLog()), "lab"), ORDER, namespace=NAMES)
     assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
@@ -40,6 +41,7 @@ def test_an_earlier_log_reruns_without_a_difference() -> None:
     assert "left out" not in again.repeated
 
 
+@pytest.mark.long
 def test_another_rule_is_named_in_an_earlier_log_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RULE, "factor", 3)
     again = rerun(Recording(filled(MemoryLog()), "lab"), ORDER, namespace=NAMES)

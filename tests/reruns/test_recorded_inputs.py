@@ -195,6 +195,7 @@ async def test_a_refused_form_from_which_nothing_follows_is_not_logged() -> None
         assert rows(run) == before
 
 
+@pytest.mark.long
 async def test_a_refused_form_with_stealth_fields_is_not_in_the_log() -> None:
     class Account(Page):
         """It refuses once."""
@@ -313,6 +314,7 @@ async def test_a_call_that_finds_out_that_time_is_up_finds_it_out_again() -> Non
         same(run, [Late], {})
 
 
+@pytest.mark.long
 async def test_a_call_that_finds_it_out_after_a_wait_does_so_again() -> None:
     with serving(Late, players=1) as run:
         ann = await Browser.open(run, 0)

@@ -145,6 +145,7 @@ async def trade(run: Run) -> None:
     await until(lambda: not run.players[0].online)
 
 
+@pytest.mark.long
 async def test_the_same_code_makes_no_difference_to_live_calls() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)
@@ -293,6 +294,7 @@ async def test_replay_waits_as_participants_did_and_so_many_times_as_fast() -> N
         assert sum(waits) == pytest.approx((moments[-1].time - moments[0].time) / 10)
 
 
+@pytest.mark.long
 async def test_replay_gives_a_state_every_so_many_seconds() -> None:
     with serving(Market, names=NAMES) as run:
         await trade(run)

@@ -73,6 +73,7 @@ def check_again(session: Served, order: list[Any]) -> None:
     assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 def test_after_a_form_that_came_too_late_the_next_page_begins_when_it_is_loaded() -> None:
     with served([Ask, Short], players=1) as session:
         send(session, offline(session, 3.0))
@@ -88,6 +89,7 @@ def test_also_if_a_hook_has_moved_the_player_before_the_form_was_stored() -> Non
         assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 def test_also_if_the_form_is_sent_again_as_a_hook_has_failed() -> None:
     tries.clear()
     with served([Failing, Short], players=1) as session:

@@ -96,6 +96,7 @@ async def test_nothing_of_the_participants_is_on_jupyters_port(start: Start, pre
         await lab.connect(f"{prefix}{ANN}ws?page=0&since=0")
 
 
+@pytest.mark.long
 async def test_the_status_page_needs_a_login_and_shows_no_secret(start: Start) -> None:
     lab = await start()
     await lab.serve()
@@ -117,6 +118,7 @@ async def test_the_status_page_needs_a_login_and_shows_no_secret(start: Start) -
     assert told["memory_bytes"] > 1_000_000
 
 
+@pytest.mark.long
 async def test_a_served_kernel_is_not_idle(start: Start) -> None:
     lab = await start()
     kernels = lab.app.kernel_manager
@@ -134,6 +136,7 @@ async def test_a_served_kernel_is_not_idle(start: Start) -> None:
     await kernels.shutdown_kernel(kernel_id, now=True)
 
 
+@pytest.mark.long
 async def test_a_kernel_that_jupyter_does_not_know_is_no_trouble(start: Start) -> None:
     lab = await start()
     await lab.serve("somewhere-else")
@@ -311,6 +314,7 @@ async def test_mounted_too_long_a_form_is_refused(start: Start) -> None:
     assert answer.code == 413
 
 
+@pytest.mark.long
 async def test_mounted_rooms_and_files_are_in_the_sandbox_too(start: Start, tmp_path: Path) -> None:
     lab = await start(mount=True)
     channel = await lab.serve()
@@ -333,6 +337,7 @@ async def test_mounted_rooms_and_files_are_in_the_sandbox_too(start: Start, tmp_
         await lab.connect(MOUNT + "room/lab/ws", origin=f"http://127.0.0.1:{lab.port}")
 
 
+@pytest.mark.long
 async def test_mounted_files_are_sent_within_the_limit(start: Start) -> None:
     lab = await start(mount=True, max_upload_bytes=3_000_000)
     await lab.serve()

@@ -320,6 +320,7 @@ async def test_embedded_it_serves_without_jupyter() -> None:
         await server.stop()
 
 
+@pytest.mark.long
 async def test_no_log_ever_shows_a_token(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ async def test_pages_and_sockets_pass_by_tls(behind: Behind) -> None:
     assert "running" in str(await behind.first_frame())
 
 
+@pytest.mark.long
 async def test_a_large_form_passes_and_one_that_is_too_large_does_not(behind: Behind) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'

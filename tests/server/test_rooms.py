@@ -132,6 +132,7 @@ async def test_who_waits_is_counted_and_hears_the_news(world: World) -> None:
     assert await browsers[1].read() == PAUSED
 
 
+@pytest.mark.long
 async def test_many_who_come_at_once_are_told_of_in_few_words(world: World) -> None:
     kernel = await serve(world)
     await asyncio.gather(*(world.wait_in("lab") for _ in range(60)))
@@ -287,6 +288,7 @@ async def test_whoever_guesses_labels_is_slowed_down_and_nobody_else(limited: Li
     assert "127.0.0.1 has tried many labels" in (await kernel.expect(Misuse)).what
 
 
+@pytest.mark.long
 async def test_a_right_label_is_let_in_though_neighbours_have_mistyped_theirs(
     limited: Limited,
 ) -> None:
@@ -333,6 +335,7 @@ async def test_labels_that_are_tried_at_the_same_moment_are_judged_one_by_one_to
         one.cancel()
 
 
+@pytest.mark.long
 async def test_everybody_with_a_right_label_comes_in_at_the_same_moment(limited: Limited) -> None:
     """However few wrong ones are free: a right one costs nothing."""
     world = await limited(guesses_per_second=0.0001, guess_burst=2.0, guess_pause=3600.0)

@@ -704,6 +704,7 @@ async def test_a_report_without_a_name_of_its_kind_is_refused(world: World, what
     assert await ann.nothing_more()
 
 
+@pytest.mark.long
 async def test_reports_without_end_reach_the_kernel_in_bounds(world: World) -> None:
     """All tabs of a player share them; calls are not held up."""
     kernel = await world.kernel()

@@ -644,6 +644,7 @@ READS: list[tuple[Callable[[Any], Any], Any]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(READS)))
 def test_a_cell_that_reads_never_sees_half_a_change(changing: World, number: int) -> None:
     read, whole = READS[number]
@@ -678,6 +679,7 @@ def test_keys_that_are_asked_for_in_the_midst_of_a_change_wait_for_its_end(marke
     thread.join()
 
 
+@pytest.mark.long
 def test_threads_that_change_the_same_list_lose_nothing(market: World, hasty: None) -> None:
     session = market.session
     session.rows, session.book = [], {}

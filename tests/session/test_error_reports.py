@@ -254,6 +254,7 @@ async def test_refused_calls_reach_the_researcher_as_one_row_with_a_count(
         assert capsys.readouterr().err.count("Market.nope") <= 4
 
 
+@pytest.mark.long
 async def test_an_error_that_comes_again_and_again_is_logged_and_shown_with_its_count(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -184,6 +184,7 @@ ACTS: dict[str, tuple[Callable[[Run], Any], str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ACTS)
 def test_an_interrupt_at_any_instruction_leaves_nothing_half_done(run: Run, what: str) -> None:
     """The lock is free, numbers have no gap, and the log has the state."""
@@ -211,6 +212,7 @@ def test_an_interrupt_at_any_instruction_leaves_nothing_half_done(run: Run, what
         assert plain(world.state)["fields"].keys() == plain(logged)["fields"].keys()
 
 
+@pytest.mark.long
 def test_every_push_in_the_log_is_sent_however_often_the_cell_is_interrupted(run: Run) -> None:
     """None is written and then forgotten."""
     sent: list[int] = []

@@ -74,6 +74,7 @@ def committed(log: Any, name: str = "market") -> State:
 # ---- commit, then speak ----
 
 
+@pytest.mark.long
 async def test_nothing_is_published_before_the_commit_and_all_in_order_after(
     faulty: Faulty,
 ) -> None:
@@ -128,6 +129,7 @@ async def test_participants_read_paused_while_the_disk_is_full(faulty: Faulty) -
         assert await ann.answer(asked) == 1
 
 
+@pytest.mark.long
 async def test_another_programs_lock_makes_writing_wait_and_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ async def test_another_programs_lock_makes_writing_wait_and_nobody_else(
         assert await ann.status() == "running"
 
 
+@pytest.mark.long
 async def test_nothing_is_acknowledged_while_the_file_is_away(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +172,7 @@ async def test_nothing_is_acknowledged_while_the_file_is_away(
         assert await ann.status() == "running"
 
 
+@pytest.mark.long
 async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +304,7 @@ def test_leaving_the_outermost_block_means_committed() -> None:
         assert log.last_seq("market") == journal.seq
 
 
+@pytest.mark.long
 async def test_a_block_in_a_live_method_is_one_transaction_with_its_outcome() -> None:
     """Leaving it commits nothing: the method may still fail, or be cut off."""
 
@@ -319,6 +324,7 @@ async def test_a_block_in_a_live_method_is_one_transaction_with_its_outcome() ->
         assert await ann.call("act") == before
 
 
+@pytest.mark.long
 def test_a_block_of_very_many_changes_is_committed_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -402,6 +408,7 @@ def test_a_snapshot_holds_only_what_is_committed(world: World) -> None:
     assert snapshot.seq == world.log.last_seq(world.name)
 
 
+@pytest.mark.long
 async def test_resuming_from_a_snapshot_equals_replaying_all(place: LogPlace) -> None:
     """Snapshots only shorten the replay."""
     for number in range(3):
@@ -422,6 +429,7 @@ async def test_resuming_from_a_snapshot_equals_replaying_all(place: LogPlace) ->
     assert folded["fields"]["session"]["book"]["bids"]["x"] == [0, 1, 2]
 
 
+@pytest.mark.long
 async def test_a_snapshot_taken_amid_the_session_changes_nothing(tmp_path: Path) -> None:
     """What follows it is replayed on top."""
     path = tmp_path / "log.sqlite3"

@@ -91,6 +91,7 @@ def goes_offline(session: Served, number: int = 0) -> tuple[Participant, Form]:
     return ann, form
 
 
+@pytest.mark.long
 def test_who_was_offline_at_the_deadline_and_comes_back_at_once_has_answered_in_time() -> None:
     with served([Decide, Later, Last], players=2) as session:
         ann, form = goes_offline(session)
@@ -104,6 +105,7 @@ def test_who_was_offline_at_the_deadline_and_comes_back_at_once_has_answered_in_
         assert row["form"] == [["points", "7"], ["why", ""]]
 
 
+@pytest.mark.long
 def test_who_does_not_come_back_goes_on_and_what_arrives_is_logged_once() -> None:
     with served([Decide, Later, Last], players=1) as session:
         ann, form = goes_offline(session)
@@ -130,6 +132,7 @@ def test_what_was_entered_after_the_deadline_does_not_count(age: Any) -> None:
         assert len(late(session)) == 1
 
 
+@pytest.mark.long
 def test_a_browser_that_lies_gains_no_more_than_is_stated() -> None:
     with served([Decide, Later], players=2) as session:
         (ann, first), (bob, second) = goes_offline(session, 0), goes_offline(session, 1)
@@ -154,6 +157,7 @@ def connected(session: Served, ann: Participant) -> list[str]:
     return frames
 
 
+@pytest.mark.long
 def test_who_is_online_and_silent_is_waited_for_as_a_lost_connection_may_look_open() -> None:
     with served([Decide, Later], players=1) as session:
         ann, form = goes_offline(session)
@@ -202,6 +206,7 @@ def test_a_browser_that_comes_back_is_asked_for_its_form() -> None:
         assert (ann.player.page, ann.player.points) == ("Last", 2)
 
 
+@pytest.mark.long
 def test_a_pause_at_the_deadline_takes_nothing_from_the_time_to_come_back() -> None:
     with served([Decide, Later], players=1) as session:
         ann, form = goes_offline(session)
@@ -215,6 +220,7 @@ def test_a_pause_at_the_deadline_takes_nothing_from_the_time_to_come_back() -> N
         assert ann.player.points == 4
 
 
+@pytest.mark.long
 def test_while_the_participant_server_is_away_nobody_goes_on_without_a_form() -> None:
     with served([Decide, Later], players=1) as session:
         ann, form = goes_offline(session)
@@ -381,6 +387,7 @@ def inputs(session: Served) -> list[Any]:
     return [(json.loads(one) if isinstance(one, str) else one).get("form") for one in rows]
 
 
+@pytest.mark.long
 def test_a_form_that_came_in_time_is_in_the_log_if_the_hook_at_the_deadline_fails() -> None:
     broken = [True]
 
@@ -421,6 +428,7 @@ def test_a_form_that_came_in_time_is_in_the_log_if_the_hook_at_the_deadline_fail
             session._seen = 10**9
 
 
+@pytest.mark.long
 def test_a_reload_while_the_form_may_still_come_goes_on_with_it() -> None:
     """The page is shown again with its draft, which it sends when it is asked."""
     with served([Decide, Last], players=1) as session:
@@ -458,6 +466,7 @@ def test_only_visits_whose_time_was_up_can_be_late() -> None:
         assert (ann.player.points, ann.player.page) == (3, "Later")
 
 
+@pytest.mark.long
 def test_a_late_form_is_known_again_after_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite3"
     with served([Decide, Later], players=1, db=path) as session:
@@ -471,6 +480,7 @@ def test_a_late_form_is_known_again_after_a_kill(tmp_path: Path) -> None:
         assert State(state.codec).load(state.dump()).players[name] == state.players[name]
 
 
+@pytest.mark.long
 def test_a_rerun_comes_to_the_same(tmp_path: Path) -> None:
     with served([Decide, Later, Last], players=3) as session:
         (ann, first), (_, second) = goes_offline(session, 0), goes_offline(session, 1)
@@ -616,6 +626,7 @@ def test_nobody_else_sends_a_second_form_and_a_hostile_one_is_cut() -> None:
         assert (row["form"], row["cut"]) == ([["points", "4"]], True)
 
 
+@pytest.mark.long
 async def test_a_second_tab_is_known_after_the_kernel_was_replaced(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     with serving(Essay, Last, db=log) as run:
@@ -647,6 +658,7 @@ def test_however_often_a_page_is_sent_the_first_counts_and_one_other_is_logged(
         assert [row["form"][0][1] for row in late(session)] == others[:1]
 
 
+@pytest.mark.long
 async def test_a_kernel_that_was_away_at_the_deadline_waits_for_the_forms(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     with serving(Decide, Last, db=log) as run:

@@ -101,6 +101,7 @@ def test_a_model_is_there_after_a_restart(run: Run) -> None:
         assert get_latest_entry(again.session.offers, Offer).entry.price == 9.0
 
 
+@pytest.mark.long
 def test_one_small_event_for_each_entry(run: Run) -> None:
     for n in range(200):
         add_entry(run.session.offers, run.players[0], Offer, price=float(n))

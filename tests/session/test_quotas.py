@@ -150,6 +150,7 @@ def test_strata_are_balanced_and_capped_by_themselves() -> None:
         assert {*drawn[::2]} == {*drawn[1::2]} == {*ARMS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -187,6 +188,7 @@ def test_a_hook_that_fails_after_the_draw_takes_no_place() -> None:
         assert session.run.players[1].treatment == "only"
 
 
+@pytest.mark.long
 def test_a_rerun_draws_the_same(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
 
@@ -212,6 +214,7 @@ def across(player, cap=1, count="completed") -> Any:
     return balanced(player, ARMS, count=count, cap=cap, across=True)
 
 
+@pytest.mark.long
 def test_two_sessions_share_their_caps(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with (
@@ -228,6 +231,7 @@ def test_two_sessions_share_their_caps(tmp_path: Path) -> None:
         assert across(one[1].player) in ARMS
 
 
+@pytest.mark.long
 def test_the_counts_of_a_closed_session_stay(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served([Task], players=1, name="a", db=path) as session:
@@ -256,6 +260,7 @@ def test_a_file_that_another_program_has_locked_gives_no_arm(
         assert across(session[0].player) in ARMS
 
 
+@pytest.mark.long
 def test_after_a_restart_who_leaves_makes_room_in_other_sessions_at_once(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served([Task], players=1, name="a", db=path) as session:
@@ -270,6 +275,7 @@ def test_after_a_restart_who_leaves_makes_room_in_other_sessions_at_once(tmp_pat
         assert drawn == "only"
 
 
+@pytest.mark.long
 def test_what_a_killed_kernel_has_not_told_the_others_they_hear_at_the_restart(
     tmp_path: Path,
 ) -> None:
@@ -283,6 +289,7 @@ def test_what_a_killed_kernel_has_not_told_the_others_they_hear_at_the_restart(
             assert other.execute("SELECT count FROM quotas").fetchall() == [(1,)]
 
 
+@pytest.mark.long
 def test_a_draw_that_is_taken_back_leaves_its_place_to_other_sessions(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
 
@@ -322,6 +329,7 @@ def one_each(player):
         leave(player, "full")
 
 
+@pytest.mark.long
 def test_a_rerun_finds_the_arms_full_that_other_sessions_had_filled(tmp_path: Path) -> None:
     path, names = tmp_path / "study.sqlite3", {"arrived": one_each}
     with served([Task], players=0, name="first", db=path, names=names) as one:

@@ -125,6 +125,7 @@ class Deal(Page):
         player.treatment = balanced(player, ARMS, count="arrived", across=True)
 
 
+@pytest.mark.long
 async def test_a_draw_that_finds_the_file_locked_holds_up_nobody_and_is_made_later(
     place: LogPlace,
 ) -> None:

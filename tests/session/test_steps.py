@@ -138,6 +138,7 @@ async def test_a_cell_in_a_tight_loop_does_not_starve_calls() -> None:
         assert took < 10  # a starved thread waits for ever, not for milliseconds
 
 
+@pytest.mark.long
 async def test_calls_in_a_tight_loop_do_not_starve_a_cell() -> None:
     """However many calls come, a cell gets the lock."""
     with serving(Bank, names=NAMES, players=4) as run:
@@ -442,6 +443,7 @@ async def test_changes_of_tasks_and_threads_name_the_method_that_started_them(
         assert len(changes) == (1 if field else 0)
 
 
+@pytest.mark.long
 async def test_a_spawned_task_that_fails_is_shown_and_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -477,6 +479,7 @@ async def test_a_spawned_task_ends_with_the_run_and_may_clean_up() -> None:
         assert run.events.query("field == 'working'")["value"].tolist() == [True, False]
 
 
+@pytest.mark.long
 async def test_closing_amid_calls_leaves_no_task_behind(caplog: pytest.LogCaptureFixture) -> None:
     """Calls in flight are cancelled, and asyncio has nothing to complain about."""
 

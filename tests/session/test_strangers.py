@@ -86,6 +86,7 @@ def test_a_search_that_was_given_up_says_that_it_has_not_tried_everything(
         perfect_strangers(run.players, 3)
 
 
+@pytest.mark.long
 def test_a_search_that_fails_is_bounded_in_all_and_not_by_the_clock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -205,6 +206,7 @@ class Rematch(GroupCreatingWait):
         return perfect_strangers(waiting, 2) if len(waiting) == 4 else []
 
 
+@pytest.mark.long
 def test_over_rounds_a_wait_page_matches_everybody_with_everybody() -> None:
     with served([Rounds(Rematch, Play, n=3)], players=4) as session:
         partners: dict[int, set[int]] = {n: set() for n in range(4)}

@@ -44,6 +44,7 @@ def test_weights_strata_and_keys_are_independent() -> None:
         assert sorted(balanced(run.players, ["x", "y"], key="role")) == ["x", "y"]
 
 
+@pytest.mark.long
 def test_a_block_goes_on_after_a_restart(tmp_path) -> None:
     db = str(tmp_path / "log.sqlite3")
     drawn = []

@@ -304,6 +304,7 @@ async def test_a_clock_that_has_not_begun_has_more_time_when_it_does() -> None:
         assert again.same, again.differences
 
 
+@pytest.mark.long
 async def test_who_has_no_deadline_is_left_out_and_nobody_left_is_said() -> None:
     with serving(Task, Free) as run:
         await Browser.open(run, 0)

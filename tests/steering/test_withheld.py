@@ -106,6 +106,7 @@ def found(secrets: list[str], shown: Any) -> set[str]:
     return {secret for secret in secrets if secret in text}
 
 
+@pytest.mark.long
 async def test_no_event_table_or_monitor_gives_a_viewer_a_secret(run: Run) -> None:
     secrets = await lived(run)
     asking = Asking(run)

@@ -151,6 +151,7 @@ def texts(node: Any) -> Iterator[str]:
             yield from texts(one)
 
 
+@pytest.mark.long
 async def test_with_nothing_that_a_viewer_gets_one_is_let_in(lab: Run) -> None:
     shown = await all_that_a_viewer_gets(lab)
     for label in sorted(candidates(shown)):
@@ -207,6 +208,7 @@ async def test_a_monitor_that_is_open_loses_the_labels_when_a_room_begins_to_tak
         monitor.leave()
 
 
+@pytest.mark.long
 def test_who_attaches_as_a_viewer_has_tables_without_labels() -> None:
     with elsewhere(Seat, Meet, Thanks, players=0, payment=Payment(currency="EUR")) as there:
         there.run.room("lab", LABELS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from uproot_nb import Consent, GroupCreatingWait, Page, leave, open_log
 from uproot_nb.study.funnel import STEPS
 from uproot_nb.testing import served
@@ -35,6 +37,7 @@ def rows(table) -> dict[str, dict[str, int]]:
     }
 
 
+@pytest.mark.long
 def test_every_treatment_has_a_row_and_so_has_everybody() -> None:
     with served([Pair, Task], players=6, arrive=False) as session:
         ann, bob, eve, joe = (session[place] for place in range(4))
@@ -90,6 +93,7 @@ def test_those_who_have_agreed_are_counted() -> None:
         assert session.run.funnel["consented"]["all"] == 1
 
 
+@pytest.mark.long
 def test_a_log_has_the_same_funnel(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite3"
     with served([Task], players=4, db=path, name="study") as session:

@@ -121,6 +121,7 @@ def test_somebody_who_took_part_twice_is_paid_for_both_if_the_researcher_says_so
         assert list(map(str, session.run.payments["amount"])) == ["6.20", "5.30", "5.10"]
 
 
+@pytest.mark.long
 def test_the_same_person_in_another_session_is_paid_there_too(tmp_path: Path) -> None:
     for name in ("monday", "tuesday"):
         with paying(name=name, db=tmp_path / "lab.sqlite3") as session:
@@ -225,6 +226,7 @@ def test_the_same_file_written_twice_is_the_same_and_another_is_not_overwritten(
         assert [path.name for path in tmp_path.iterdir()] == ["paid.csv"]
 
 
+@pytest.mark.long
 def test_two_kernels_write_the_same_file(tmp_path: Path) -> None:
     with paying(db=tmp_path / "lab.sqlite3") as session:
         finished(session, 12)
@@ -317,6 +319,7 @@ def test_approvals_and_files_of_other_sessions_mark_nobody(tmp_path: Path) -> No
         session.run.mark_paid(made)
 
 
+@pytest.mark.long
 def test_bots_are_paid_only_if_named(tmp_path: Path) -> None:
     with paying(db=tmp_path / "lab.sqlite3") as session:
         finished(session, 12, 3)

@@ -58,6 +58,7 @@ def test_a_row_says_what_each_player_is_paid_and_why() -> None:
         assert (table["paid"].dtype, table["paid"].any()) == (bool, False)
 
 
+@pytest.mark.long
 def test_the_table_is_the_same_of_a_database_that_is_only_read(tmp_path: Path) -> None:
     with paying(db=tmp_path / "lab.sqlite3") as session:
         finished(session, 12, 3)
@@ -195,6 +196,7 @@ def test_nobody_is_marked_twice_and_the_error_says_when() -> None:
         assert session.run.payments["paid"].tolist() == [True, True, False]
 
 
+@pytest.mark.long
 def test_who_is_paid_stays_paid_after_the_kernel_was_killed(tmp_path: Path) -> None:
     """What the log has when `mark_paid` returns is all that the next kernel knows."""
     with paying(db=tmp_path / "lab.sqlite3") as session:
@@ -273,6 +275,7 @@ def test_in_whatever_order_players_are_marked_each_is_paid_at_most_once(
         assert session.run.payments["paid"].tolist() == [n in paid for n in range(4)]
 
 
+@pytest.mark.long
 def test_a_rerun_pays_by_todays_rule_and_finds_no_difference(tmp_path: Path) -> None:
     with paying(db=tmp_path / "lab.sqlite3") as session:
         finished(session, 12, 3)

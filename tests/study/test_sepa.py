@@ -229,6 +229,7 @@ class Bank(Page):
         append_to_csv(ACCOUNTS, row, private=True)
 
 
+@pytest.mark.long
 def test_an_account_number_is_in_no_log_and_in_files_of_the_owner_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

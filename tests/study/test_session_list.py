@@ -51,6 +51,7 @@ def test_rounds_of_all_sessions_are_in_one_table(path: Path) -> None:
     assert len(wide) == 6
 
 
+@pytest.mark.long
 def test_sessions_are_chosen_as_rows_of_any_table(path: Path) -> None:
     sessions = runs(path)
     for chosen in (

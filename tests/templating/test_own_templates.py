@@ -39,6 +39,7 @@ def test_another_session_and_another_language_compile_none_of_ours_again(tmp_pat
     assert compiled == ["docstring of Ask"] * len(LANGUAGES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_they_give_the_same_pages_as_if_each_session_compiled_its_own(
     tmp_path: Path, language: str

@@ -147,6 +147,7 @@ class TestAnswering:
             session[0].assert_on(Thanks)
             assert session[0].player.size == 700
 
+    @pytest.mark.long
     def test_bots_play_for_everybody(self) -> None:
         with served([Ask, Thanks], players=5) as session:
             session.play(random_forms)
@@ -243,6 +244,7 @@ class TestTime:
             session.advance(2)
             assert ann.player.gone
 
+    @pytest.mark.long
     def test_a_pause_keeps_everybody_waiting(self) -> None:
         with served([Ask, Thanks], players=1) as session:
             session.run.pause()

@@ -59,6 +59,7 @@ def live() -> Any:
         yield live
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_codebook_has_their_types_and_the_script_reads_them_so(
     live: Live, tmp_path: Path, format: str
@@ -83,6 +84,7 @@ def test_the_codebook_has_their_types_and_the_script_reads_them_so(
     assert (types["born"], types["alarm"], types["met"]) == ("date", "datetime", "datetime")
 
 
+@pytest.mark.long
 def test_each_program_has_its_own_dates(live: Live, tmp_path: Path) -> None:
     _, about = pyreadstat.read_dta(str(exported(live, tmp_path, "dta") / "latest/players.dta"))
     formats = about.original_variable_types
@@ -136,6 +138,7 @@ def _expected(value: Any) -> Any:
 OLD = {"dta": dt.date(99, 12, 31), "sav": dt.date(1582, 10, 14), "xlsx": dt.date(1899, 12, 31)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", OLD)
 def test_dates_before_a_programs_calendar_are_texts_and_the_codebook_says_so(
     tmp_path: Path, format: str
@@ -185,6 +188,7 @@ def test_dates_of_several_kinds_and_dates_among_texts_are_texts() -> None:
     assert common(["date", "integer"]) == "json"
 
 
+@pytest.mark.long
 def test_one_table_saved_or_made_plain_has_dates_as_well(live: Live, tmp_path: Path) -> None:
     live.world.journal.commit()
     state = Tables(live.worlds.log, "market").state

@@ -150,6 +150,7 @@ def test_whatever_the_columns_are_called_each_has_its_own_values(names: list[str
     assert frame.variables == {legal[name]: [str(n)] for n, name in enumerate(names)}
 
 
+@pytest.mark.long
 def test_labels_of_questions_choices_and_truth_are_there(tmp_path: Path) -> None:
     fields = {
         "gender": RadioField(label="Your gender", choices=[(1, "Woman"), (2, "Man")]),
@@ -190,6 +191,7 @@ def test_the_interpreter_refuses_what_it_does_not_know(tmp_path: Path, line: str
         run(tmp_path / "read.do")
 
 
+@pytest.mark.long
 def test_notes_of_hostile_participants_are_data(tmp_path: Path) -> None:
     with Live() as live:
         model = create_model(live.world.session, "notes")
@@ -200,6 +202,7 @@ def test_notes_of_hostile_participants_are_data(tmp_path: Path) -> None:
         _compare(exported(live, tmp_path, excel=True), truth)
 
 
+@pytest.mark.long
 def test_a_table_with_many_columns_is_made_room_for() -> None:
     entry = {"meaning": "", "type": "integer", "unit": ""}
     frame = _frame({f"bid_{number}": entry for number in range(2_100)})

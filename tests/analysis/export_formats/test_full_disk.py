@@ -37,6 +37,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("count", [0, 700, 3_000])
 def test_a_disk_that_fills_up_leaves_the_earlier_export_and_nothing_else(
@@ -92,6 +93,7 @@ def _full(method: Any, name: str) -> Any:
     return refused
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

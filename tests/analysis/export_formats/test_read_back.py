@@ -74,6 +74,7 @@ def _hostile(live: Live) -> None:
         add_raw_entry(model, {"text": text, "=evil": text})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", [*FORMATS, "excel"])
 def test_texts_survive_that_look_like_something_else(tmp_path: Path, format: str) -> None:
     options: Any = {"excel": True} if format == "excel" else {}
@@ -100,6 +101,7 @@ def test_no_cell_of_a_csv_for_excel_is_a_formula(tmp_path: Path) -> None:
         exported(live, tmp_path, "dta", excel=True)
 
 
+@pytest.mark.long
 def test_a_workbook_has_texts_as_texts_and_times_as_times(tmp_path: Path) -> None:
     with Live() as live:
         _hostile(live)
@@ -129,6 +131,7 @@ def test_a_table_longer_than_a_sheet_goes_on_in_another(tmp_path: Path) -> None:
     assert [n for name in list(sheets)[:3] for n in sheets[name]["n"]] == list(range(5))
 
 
+@pytest.mark.long
 def test_a_table_too_wide_for_stata_is_refused_with_a_way_out(tmp_path: Path) -> None:
     columns: Any = {f"c{number}": "integer" for number in range(32_768)}
     with pytest.raises(UprootError, match=r'Stata holds 32,767(.*)\n.* export as format="csv"'):
@@ -168,6 +171,7 @@ def _read(path: Path) -> Any:
     return read(str(path))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", WITH_LABELS)
 def test_variables_and_values_have_labels(tmp_path: Path, format: str) -> None:
     with Live() as live:
@@ -194,6 +198,7 @@ NAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", WITH_LABELS)
 def test_illegal_names_are_replaced_and_listed_in_the_codebook(tmp_path: Path, format: str) -> None:
     wanted = NAMES[format]
@@ -211,6 +216,7 @@ def test_illegal_names_are_replaced_and_listed_in_the_codebook(tmp_path: Path, f
     assert list(loaded(folder)["models/notes"].columns) == list(entries)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", WITH_LABELS)
 def test_what_a_format_cannot_hold_is_said_in_the_codebook(tmp_path: Path, format: str) -> None:
     with Live() as live:
@@ -226,6 +232,7 @@ def test_what_a_format_cannot_hold_is_said_in_the_codebook(tmp_path: Path, forma
     assert len(row["long"].encode()) == (40_000 if format == "dta" else 32_767)
 
 
+@pytest.mark.long
 def test_stata_has_times_and_the_smallest_types(tmp_path: Path) -> None:
     with Live() as live:
         _with_labels(live)
@@ -240,6 +247,7 @@ def test_stata_has_times_and_the_smallest_types(tmp_path: Path) -> None:
     assert about.readstat_variable_types["online"] in ("int8", "int32")
 
 
+@pytest.mark.long
 def test_spss_shows_times_to_the_millisecond(tmp_path: Path) -> None:
     with Live() as live:
         live.go([("set", 0, "bid", 1)])

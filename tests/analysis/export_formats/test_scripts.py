@@ -213,6 +213,7 @@ def test_frictionless_finds_nothing_wrong(live: Live, tmp_path: Path, format: st
     )
 
 
+@pytest.mark.long
 def test_psych_ds_has_the_meaning_of_every_variable(live: Live, tmp_path: Path) -> None:
     folder = exported(live, tmp_path)
     about = json.loads((folder / "dataset_description.json").read_text("utf-8"))
@@ -223,6 +224,7 @@ def test_psych_ds_has_the_meaning_of_every_variable(live: Live, tmp_path: Path) 
     assert variables["online"]["description"]
 
 
+@pytest.mark.long
 def test_the_codebook_is_a_table_as_well(live: Live, tmp_path: Path) -> None:
     folder = exported(live, tmp_path)
     table = pandas.read_csv(folder / "codebook.csv", keep_default_na=False, dtype=str)

@@ -148,6 +148,7 @@ def test_a_players_latest_values_and_its_place_are_a_row(folder: Path) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_earlier_moment_and_an_export_are_there_too(folder: Path) -> None:
     with open_log(folder / "uproot.dump", "main") as main:
         events = main.events

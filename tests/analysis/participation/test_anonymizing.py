@@ -121,6 +121,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield name, path.read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 def test_no_format_has_a_name_a_label_a_date_or_a_word(
     db: Path, tmp_path: Path, format: str
@@ -142,6 +143,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.long
 def test_what_is_no_free_text_stays_and_tables_still_fit_together(db: Path, tmp_path: Path) -> None:
     with open_log(db) as log:
         log.export(tmp_path / "public", anonymous=True)
@@ -163,6 +165,7 @@ def test_what_is_no_free_text_stays_and_tables_still_fit_together(db: Path, tmp_
     assert "query" not in players[0]
 
 
+@pytest.mark.long
 def test_texts_of_named_fields_stay(db: Path, tmp_path: Path) -> None:
     with open_log(db) as log:
         log.export(tmp_path / "public", anonymous=True, free_text=["home"])
@@ -171,6 +174,7 @@ def test_texts_of_named_fields_stay(db: Path, tmp_path: Path) -> None:
     assert NEWS.encode() not in found
 
 
+@pytest.mark.long
 def test_the_key_is_a_private_file_of_its_own(db: Path, tmp_path: Path) -> None:
     key = tmp_path / "key.csv"
     with open_log(db) as log:
@@ -185,6 +189,7 @@ def test_the_key_is_a_private_file_of_its_own(db: Path, tmp_path: Path) -> None:
     assert sorted(row["label"] for row in rows(key)) == [f"0{WORKER}", f"1{WORKER}"]
 
 
+@pytest.mark.long
 def test_two_exports_cannot_be_joined_by_their_names(db: Path, tmp_path: Path) -> None:
     seen = []
     with open_log(db) as log:
@@ -214,6 +219,7 @@ def test_a_key_is_never_replaced_nor_in_the_export_nor_left_without_one(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.long
 def test_the_terminal_exports_anonymously_too(db: Path, tmp_path: Path) -> None:
     key = tmp_path / "key.csv"
     arguments = ["--anonymous", "--free-text", "home", "--key", str(key)]
@@ -224,6 +230,7 @@ def test_the_terminal_exports_anonymously_too(db: Path, tmp_path: Path) -> None:
     assert key.exists()
 
 
+@pytest.mark.long
 def test_the_readme_says_what_was_done(db: Path, tmp_path: Path) -> None:
     with open_log(db) as log:
         log.export(tmp_path / "public", anonymous=True)

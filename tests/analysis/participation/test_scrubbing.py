@@ -86,6 +86,7 @@ def content(path: Path) -> bytes:
     ).encode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_a_scrubbed_export_has_no_label_and_no_id_anywhere(tmp_path: Path, format: str) -> None:
     whole = exported(tmp_path / "whole", format, scrub=False)
@@ -109,6 +110,7 @@ def test_a_scrubbed_export_has_no_label_and_no_id_anywhere(tmp_path: Path, forma
     assert not [name for name in found if name.endswith(".ipynb")]
 
 
+@pytest.mark.long
 def test_the_terminal_scrubs_too(tmp_path: Path) -> None:
     db = tmp_path / "x.sqlite3"
     exported(tmp_path / "whole", "csv", scrub=False, db=db)
@@ -165,6 +167,7 @@ class Seat(Page):
         player.number = int(player.label)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_fields_that_copy_short_labels_are_left_out_and_equal_answers_stay(
     tmp_path: Path, format: str

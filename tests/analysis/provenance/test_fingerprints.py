@@ -69,6 +69,7 @@ def test_two_sessions_of_the_same_code_have_the_same_fingerprint_whatever_their_
     assert other.hash != found[0].hash
 
 
+@pytest.mark.long
 def test_an_export_says_which_code_ran_and_for_how_many_inputs(tmp_path: Path) -> None:
     db = tmp_path / "log.sqlite3"
     with served([Ask, End], players=2, db=db) as session:
@@ -143,6 +144,7 @@ class Asked(Page):
         return {"count": IntegerField(label=f"Count, {player.name}")}
 
 
+@pytest.mark.long
 def test_what_a_hook_returns_as_fields_is_no_other_code(tmp_path: Path) -> None:
     with served([Asked, End], players=2) as session:
         for participant in session:

@@ -94,6 +94,7 @@ def rows(frame: pd.DataFrame, *columns: str) -> list[list[Any]]:
     )
 
 
+@pytest.mark.long
 def test_each_table_knows_the_rounds_that_were_played(path: Path) -> None:
     with open_log(path) as log:
         ann, bob = log.state.index

@@ -144,6 +144,7 @@ def test_without_a_box_a_changed_text_is_shown_again_too() -> None:
         assert rows(session) == [("2026-11", True, "en")]
 
 
+@pytest.mark.long
 def test_the_text_is_that_of_the_browsers_language_and_so_is_the_page() -> None:
     texts = {"en": "Read this.", "de": "Lies dies.", "ar": "اقرأ هذا."}
     for language, shown in texts.items():
@@ -268,6 +269,7 @@ def test_no_copy_is_offered_unless_the_author_wants_it() -> None:
 # ---- what outlasts a kernel ----------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_answers_outlast_the_kernel(tmp_path: Path) -> None:
     db = tmp_path / "log.sqlite3"
     page = consent(copy=True)
@@ -292,6 +294,7 @@ def test_a_snapshot_has_the_answers() -> None:
         assert loaded.players[ann.player.name].consents["Consent"]["agreed"] is True
 
 
+@pytest.mark.long
 def test_a_rerun_repeats_agreeing_declining_and_signing() -> None:
     order = [consent(signature=sign), consent(name="Second"), Play]
     with served(order, players=2) as session:
@@ -307,6 +310,7 @@ def test_a_rerun_repeats_agreeing_declining_and_signing() -> None:
         assert again.consents["agreed"].tolist() == [True, True, True, False]
 
 
+@pytest.mark.long
 def test_the_export_and_the_codebook_have_the_table(tmp_path: Path) -> None:
     with served([consent(), Play], players=1) as session:
         (ann,) = session

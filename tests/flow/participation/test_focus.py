@@ -167,6 +167,7 @@ def test_the_count_outlasts_the_kernel(tmp_path: Path) -> None:
         assert [what for _, what, _ in noted(session)] == ["shown", "left"]
 
 
+@pytest.mark.long
 def test_a_rerun_has_the_same_columns() -> None:
     with served(ORDER, players=1) as session:
         (ann,) = session

@@ -57,6 +57,7 @@ def clients(session: Served) -> list[dict[str, Any]]:
     return list(events[events["kind"] == "client"]["value"])
 
 
+@pytest.mark.long
 def test_a_page_waits_until_the_browser_has_what_it_requires() -> None:
     with served(ORDER, players=1) as session:
         ann = at_the_entrance(session, session[0])
@@ -135,6 +136,7 @@ def test_what_no_page_of_ours_sends_lets_nobody_in(wrong: Any) -> None:
         assert session.run.errors["message"].tolist() == ["report 'client' that cannot be read"]
 
 
+@pytest.mark.long
 def test_a_hostile_browser_cannot_fill_the_log_and_gets_in_all_the_same() -> None:
     with served(ORDER, players=1) as session:
         ann = at_the_entrance(session, session[0])
@@ -153,6 +155,7 @@ def test_a_report_of_a_page_that_was_left_changes_nothing() -> None:
         assert clients(session) == []
 
 
+@pytest.mark.long
 def test_it_outlasts_the_kernel_and_is_asked_once_a_visit(tmp_path: Path) -> None:
     db = tmp_path / "log.sqlite3"
     with served(ORDER, players=2, db=db) as session:
@@ -168,6 +171,7 @@ def test_it_outlasts_the_kernel_and_is_asked_once_a_visit(tmp_path: Path) -> Non
         assert "begun" not in bob.player.fields()
 
 
+@pytest.mark.long
 def test_a_rerun_repeats_it() -> None:
     with served(ORDER, players=2) as session:
         ann, bob = (at_the_entrance(session, one) for one in session)
@@ -210,6 +214,7 @@ def presses(session: Served, participant: Participant, visit: Any = None) -> Non
 WATCH = [Hello, Watch, Thanks]
 
 
+@pytest.mark.long
 def test_the_clock_of_a_page_in_full_screen_begins_with_the_press() -> None:
     with served(WATCH, players=1) as session:
         ann = before_the_press(session, session[0])
@@ -252,6 +257,7 @@ def test_other_pages_know_no_press() -> None:
         assert len(clients(session)) == 1
 
 
+@pytest.mark.long
 def test_a_press_in_a_pause_starts_the_clock_when_the_study_continues() -> None:
     with served(WATCH, players=1) as session:
         ann = before_the_press(session, session[0])
@@ -265,6 +271,7 @@ def test_a_press_in_a_pause_starts_the_clock_when_the_study_continues() -> None:
         assert ann.player.page == "Thanks"
 
 
+@pytest.mark.long
 def test_a_clock_that_waits_for_the_press_outlasts_the_kernel(tmp_path: Path) -> None:
     db = tmp_path / "log.sqlite3"
     with served(WATCH, players=1, db=db) as session:
@@ -280,6 +287,7 @@ def test_a_clock_that_waits_for_the_press_outlasts_the_kernel(tmp_path: Path) ->
         assert ann.player.page == "Thanks"
 
 
+@pytest.mark.long
 def test_a_rerun_begins_the_clock_with_the_press() -> None:
     with served(WATCH, players=2) as session:
         ann, bob = (before_the_press(session, one) for one in session)
@@ -299,6 +307,7 @@ def test_bots_go_to_full_screen_at_once() -> None:
         ann.assert_on("Thanks")
 
 
+@pytest.mark.long
 def test_bots_have_what_a_page_requires() -> None:
     with served(ORDER, players=3) as session:
         session.play(random_forms)

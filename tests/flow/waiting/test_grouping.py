@@ -76,6 +76,7 @@ def errors(session: Served) -> list[tuple[str, str]]:
     return list(zip(found["cause"], found["message"], strict=True))
 
 
+@pytest.mark.long
 def test_treatments_with_groups_of_two_and_three_share_a_lobby() -> None:
     with start(BySize, 7, sizes=[2, 3, 3, 2, 2, 3, 2]) as session:
         for number, one in enumerate(session):
@@ -86,6 +87,7 @@ def test_treatments_with_groups_of_two_and_three_share_a_lobby() -> None:
         assert on(session) == ["Play"] * 7
 
 
+@pytest.mark.long
 def test_members_of_a_group_share_what_match_by_returns() -> None:
     languages = ["de", "en", ["de"], "en", "de", None, None]
     with start(BySizeAndLanguage, 7, languages=languages) as session:
@@ -203,6 +205,7 @@ def test_groups_may_be_any_kind_of_list_and_name_players_by_their_identifiers() 
             groups_of("Pair", [[a, b]], [a])
 
 
+@pytest.mark.long
 def test_a_redefined_page_sorts_those_who_wait_anew() -> None:
     with start(BySize, 4, sizes=[3, 3, 4, 4]) as session:
         for one in session:
@@ -263,6 +266,7 @@ def cut(session: Served, path: Path, upto: int) -> None:
         log.release("test")
 
 
+@pytest.mark.long
 def test_a_match_that_a_kill_has_interrupted_is_finished_by_the_next_kernel(
     tmp_path: Path,
 ) -> None:
@@ -279,6 +283,7 @@ def test_a_match_that_a_kill_has_interrupted_is_finished_by_the_next_kernel(
         assert session[0].page == "Play"
 
 
+@pytest.mark.long
 def test_who_waits_when_the_kernel_is_killed_is_matched_by_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite3"
     with served([ByRole, Play], players=3, arrive=False, db=path) as session:

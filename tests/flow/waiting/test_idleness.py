@@ -71,6 +71,7 @@ def test_first_the_silence_counts_and_then_the_answer(
     assert seconds_left(Sync, state, silent) is None
 
 
+@pytest.mark.long
 def test_who_touches_nothing_is_asked_and_counts_as_away_without_an_answer() -> None:
     with start(Lobby, Play) as session:
         ann, bob, eve = session
@@ -90,6 +91,7 @@ def test_who_touches_nothing_is_asked_and_counts_as_away_without_an_answer() -> 
         assert [one["idle"] for one in pushed(session)] == ["asked", "away"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [130, 3600])
 def test_who_answers_is_grouped_at_once(seconds: float) -> None:
     """In time, or after an hour of sleep."""
@@ -103,6 +105,7 @@ def test_who_answers_is_grouped_at_once(seconds: float) -> None:
         assert on(session)[:2] == ["Play", "Play"]
 
 
+@pytest.mark.long
 def test_the_page_asks_again_after_it_was_loaded_anew() -> None:
     with start(Lobby, Play) as session:
         ann = session[0]
@@ -117,6 +120,7 @@ def test_the_page_asks_again_after_it_was_loaded_anew() -> None:
         assert ann._client._boot["waiting"]["leave_in"] == 175.0
 
 
+@pytest.mark.long
 def test_whoever_is_asked_keeps_the_place_in_the_queue() -> None:
     with start(Lobby, Play) as session:
         ann, bob, eve = session
@@ -129,6 +133,7 @@ def test_whoever_is_asked_keeps_the_place_in_the_queue() -> None:
         assert on(session) == ["Play", "Play", "Lobby"]
 
 
+@pytest.mark.long
 def test_a_touch_begins_the_silence_anew() -> None:
     with start(Lobby, Play) as session:
         ann = session[0]
@@ -143,6 +148,7 @@ def test_a_touch_begins_the_silence_anew() -> None:
         assert idle(ann) == "asked"  # only an answer counts now
 
 
+@pytest.mark.long
 def test_a_script_that_lies_harms_only_itself() -> None:
     with start(Lobby, Play) as session:
         ann, bob, _ = session
@@ -174,6 +180,7 @@ def test_what_no_page_of_ours_reports_is_counted_as_misuse(text: bytes) -> None:
         assert said(session) == []
 
 
+@pytest.mark.long
 def test_touches_are_logged_a_few_times_only() -> None:
     with start(Lobby, Play) as session:
         session[0].arrive()
@@ -183,6 +190,7 @@ def test_touches_are_logged_a_few_times_only() -> None:
         assert said(session) == ["touched"] * 4
 
 
+@pytest.mark.long
 def test_a_report_of_a_page_that_was_left_changes_nothing() -> None:
     with start(Lobby, Play) as session:
         ann = session[0]
@@ -240,6 +248,7 @@ def test_a_page_that_does_not_ask_asks_nobody() -> None:
 # ---- the way out ----
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wait", [Lobby, Sync])
 def test_who_has_waited_long_enough_may_leave(wait: type[Page]) -> None:
     with start(wait, Play) as session:
@@ -255,6 +264,7 @@ def test_who_has_waited_long_enough_may_leave(wait: type[Page]) -> None:
         assert said(session)[-1] == "left"
 
 
+@pytest.mark.long
 def test_who_leaves_is_not_waited_for() -> None:
     with start(Sync, Play) as session:
         for one in session.participants[:2]:
@@ -295,6 +305,7 @@ def cut(session: Served, path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_question_is_still_open_after_the_kernel_was_killed(tmp_path: Path) -> None:
     with start(Lobby, Play) as session:
         session[0].arrive()
@@ -311,6 +322,7 @@ def test_a_question_is_still_open_after_the_kernel_was_killed(tmp_path: Path) ->
         assert on(session)[:2] == ["Play", "Play"]
 
 
+@pytest.mark.long
 def test_the_time_without_a_kernel_counts_as_no_silence(tmp_path: Path) -> None:
     with start(Lobby, Play) as session:
         session[0].arrive()

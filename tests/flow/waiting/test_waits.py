@@ -96,6 +96,7 @@ async def test_browsers_follow_and_the_last_one_needs_no_reload() -> None:
         assert run.players[0].role == "first" and run.players[0].group.formed == 1
 
 
+@pytest.mark.long
 async def test_who_has_closed_the_tab_is_not_put_into_a_group() -> None:
     with serving(Pair, Play, players=3) as run:
         ann = await Browser.open(run, 0)
@@ -107,6 +108,7 @@ async def test_who_has_closed_the_tab_is_not_put_into_a_group() -> None:
         await until(lambda: pages(run) == ["Pair", "Play", "Play"])
 
 
+@pytest.mark.long
 async def test_all_here_runs_once_for_each_group_and_round() -> None:
     with serving(Pair, Rounds(Sync, Play, n=2), After, players=4) as run:
         people = await arrive(run, 4)

@@ -76,6 +76,7 @@ def _tables(log: Any) -> dict[str, pandas.DataFrame]:
     return {"trades": market.trades, "orders": market.order_events, "calls": log.calls}
 
 
+@pytest.mark.long
 def test_an_erasure_changes_no_order_no_outcome_and_no_intervention_of_others(db: Path) -> None:
     with open_log(db) as log:
         before, [ann, bob, eve] = _tables(log), log.state.index
@@ -119,6 +120,7 @@ class Bid(InstitutionPage):
     institution = BIDS
 
 
+@pytest.mark.long
 def test_an_erasure_changes_no_decision_and_no_outcome_of_an_auction(tmp_path: Path) -> None:
     """Also of who alone has typed what an institution's log is made of, or an odd bid."""
     path = tmp_path / "log.sqlite3"

@@ -61,12 +61,14 @@ def _found(folder: Path) -> list[tuple[str, bytes]]:
     return [(path.name, one) for path in files for one in SECRETS if one in path.read_bytes()]
 
 
+@pytest.mark.long
 def test_an_erasure_finds_them(db: Path) -> None:
     with open_log(db) as log:
         log.erase(log.state.index[0])
     assert _found(db.parent) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_an_anonymous_export_has_none_of_them(db: Path, tmp_path: Path, format: str) -> None:
     with open_log(db) as log:
@@ -74,6 +76,7 @@ def test_an_anonymous_export_has_none_of_them(db: Path, tmp_path: Path, format: 
     assert _found(tmp_path / "public") == []
 
 
+@pytest.mark.long
 def test_a_named_field_keeps_them(db: Path, tmp_path: Path) -> None:
     with open_log(db) as log:
         log.export(tmp_path / "public", anonymous=True, free_text=["story"])

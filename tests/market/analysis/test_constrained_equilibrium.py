@@ -173,6 +173,7 @@ def simulated(rules: Rules, kind: Any = ZIC, seed: int = 1) -> MarketTables:
     return simulate_market(traders, VALUES, periods=2, steps=600, rules=rules, seed=seed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [ZIC, GD, lambda: ZIP(Random(2), absolute=2.0)])
 @pytest.mark.parametrize(
     "rules",

@@ -132,6 +132,7 @@ def types_in(table: pandas.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in table.dtypes.items()}
 
 
+@pytest.mark.long
 def test_markets_in_which_nothing_happens_have_empty_tables_with_the_same_types() -> None:
     nothing, day = order_event_table([]), small_day()
     for make in (trade_table, period_table, trader_table, mispricing_table):

@@ -82,6 +82,7 @@ async def test_who_has_no_seat_watches() -> None:
         assert set(run.market().induced_values["player"]) == {p.name for p in run.players[:2]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rules", "attributes"),
     [(Rules(), {"seconds": 600}), (Rules(call=True), {"clear_when_all_ready": True})],
@@ -114,6 +115,7 @@ def _page_of(place: int) -> str:
     return "Groups" if place == 0 else "Trading"
 
 
+@pytest.mark.long
 async def test_a_seat_that_is_taken_late_has_its_units(tmp_path: Path) -> None:
     """And the same in a rerun, and after a restart with pages made anew."""
     log, design = str(tmp_path / "log.sqlite3"), Design(LOW, periods=2)

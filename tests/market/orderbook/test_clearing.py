@@ -367,6 +367,7 @@ def test_rationing_pro_rata_gives_shares_and_the_rest_to_the_largest_remainders(
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_random_rationing_gives_everybody_the_same_chance_and_follows_from_the_lot() -> None:
     rules = Rules(call=True, rationing="random")
     orders = [("ann", "buy", 9, 1), ("bob", "buy", 9, 1), ("cem", "buy", 9, 1)]

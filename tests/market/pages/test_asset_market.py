@@ -352,6 +352,7 @@ async def test_the_holdings_of_who_never_comes_again_are_kept() -> None:
         assert (await told(bob))["mine"]["cash"] == 100 + 2 * paid
 
 
+@pytest.mark.long
 async def test_a_period_that_nobody_comes_to_pays_as_well() -> None:
     """The researcher moves everybody on by two periods at once: nothing is lost, nothing new."""
     with serving(Rounds(Trading, n=3)) as run:

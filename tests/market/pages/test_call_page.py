@@ -132,6 +132,7 @@ async def test_nobody_learns_of_others_orders() -> None:
         assert await bob.settle() == []
 
 
+@pytest.mark.long
 async def test_a_refusal_tells_nothing_of_the_book_either() -> None:
     with serving(Call, Over) as run:
         ann, bob = await opened(run)
@@ -188,6 +189,7 @@ async def test_one_sees_what_all_of_ones_units_are_worth() -> None:
 # ---- the end -------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_when_time_is_up_all_is_traded_once_and_everybody_goes_on() -> None:
     with serving(Call, Over) as run:
         ann, bob = await opened(run)
@@ -212,6 +214,7 @@ async def test_when_time_is_up_all_is_traded_once_and_everybody_goes_on() -> Non
         ]
 
 
+@pytest.mark.long
 async def test_who_comes_after_the_call_is_told_what_it_came_to() -> None:
     with serving(Ready, Over, players=3) as run:
         ann, bob = await opened(run)
@@ -715,6 +718,7 @@ async def test_a_rerun_changes_the_same_orders_and_is_cleared_at_the_same_price(
 # ---- set up, and played by bots ------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_page_without_the_rules_of_a_call_is_refused_where_it_is_written() -> None:
     with pytest.raises(BadPage, match="call=True"):
 

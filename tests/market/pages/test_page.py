@@ -62,6 +62,7 @@ async def test_a_new_quote_takes_the_place_of_ones_last_where_quotes_lapse() -> 
         assert list(run.market().trades.price) == [45]
 
 
+@pytest.mark.long
 async def test_the_money_that_people_see_is_what_they_are_paid() -> None:
     class Taxed(MarketPage):
         """Trade."""
@@ -99,6 +100,7 @@ async def test_the_money_that_people_see_is_what_they_are_paid() -> None:
         assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 async def test_an_order_that_does_not_stand_is_one_where_the_rules_say_so() -> None:
     class Immediate(MarketPage):
         """Trade."""
@@ -448,6 +450,7 @@ async def test_what_is_no_change_changes_nothing() -> None:
         assert len(rejected(run)) == 5
 
 
+@pytest.mark.long
 async def test_what_was_won_in_practice_is_not_spent_in_the_paid_market() -> None:
     class Practice(MarketPage):
         """Practise."""

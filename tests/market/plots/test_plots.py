@@ -92,6 +92,7 @@ def bands_of(ax: Axes) -> set[float]:
     return {float(edge) for path in paths for edge in (path.y0, path.y1)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rules", [Rules(ceiling=30), Rules(buyer_tax=Tax(20)), Rules(floor=70)])
 def test_schedules_and_price_path_have_the_equilibrium_of_the_rules(rules: Rules) -> None:
     tables = replace(STUDY.arm("zic"), rules=rules, periods=1).simulate(1)
@@ -145,6 +146,7 @@ def test_the_history_of_quotes_is_the_table_book(market: MarketTables) -> None:
     assert plots.bid_ask_history(stamped).get_xlabel().startswith("seconds")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("column", ["efficiency", "alpha"])
 def test_lines_by_period_are_means_over_sessions(
     study: dict[str, pandas.DataFrame], column: str
@@ -160,6 +162,7 @@ def test_lines_by_period_are_means_over_sessions(
         assert half == pytest.approx(list(mine.sem()))
 
 
+@pytest.mark.long
 def test_the_groups_of_a_session_count_once(study: dict[str, pandas.DataFrame]) -> None:
     periods = study["periods"].assign(group=1)
     twice = pandas.concat([periods, periods.assign(group=2)])
@@ -192,6 +195,7 @@ def test_a_market_without_arms_has_one_line(market: MarketTables) -> None:
         plots.by_period(market, "profit")
 
 
+@pytest.mark.long
 def test_the_bubble_is_the_mean_price_beside_the_fundamental_value(asset: MarketTables) -> None:
     ax = plots.bubble(asset)
     assert steps_of(ax) == {"fundamental value": list(asset.periods["fundamental_value"])}
@@ -265,6 +269,7 @@ def test_a_missing_table_is_named(study: dict[str, pandas.DataFrame]) -> None:
         plots.profits(only)
 
 
+@pytest.mark.long
 def test_a_figure_of_its_own_is_as_wide_as_a_column_with_text_of_seven_points(
     study: dict[str, pandas.DataFrame],
 ) -> None:

@@ -30,6 +30,7 @@ def reference() -> dict[str, pandas.DataFrame]:
     return simulate_markets(DESIGNS, SEEDS, Here(), progress=False, tables=ALL, chunk=1)
 
 
+@pytest.mark.long
 def test_rows_are_in_the_order_of_the_grid(reference: dict[str, pandas.DataFrame]) -> None:
     markets = reference["markets"]
     assert list(markets.columns) == ["design", "seed", *STATISTICS, "error", "message"]
@@ -103,11 +104,13 @@ class Backwards(Executor):
         return future
 
 
+@pytest.mark.long
 def test_answers_may_come_in_any_order(reference: dict[str, pandas.DataFrame]) -> None:
     found = simulate_markets(DESIGNS, SEEDS, Backwards(), progress=False, tables=ALL, chunk=1)
     assert same(found, reference)
 
 
+@pytest.mark.long
 def test_processes_give_the_same_to_the_last_bit(
     reference: dict[str, pandas.DataFrame],
 ) -> None:
@@ -136,6 +139,7 @@ def settings_of() -> list[dict[str, Any]]:
     return [{"step": step, "steps": steps} for step in (5, 10) for steps in (30, 40)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [list, pandas.DataFrame])
 def test_settings_become_columns(shape: Any) -> None:
     found = simulate_markets(shape(settings_of()), [1, 2], Here(), progress=False, make=mixed)
@@ -162,6 +166,7 @@ def test_a_market_does_not_know_the_one_before() -> None:
     assert list(both[list(STATISTICS)].iloc[1]) == list(second[list(STATISTICS)].iloc[0])
 
 
+@pytest.mark.long
 def test_few_tasks_are_out_at_a_time() -> None:
     """However long the grid is, neither tasks nor answers pile up."""
 
@@ -196,6 +201,7 @@ class Interrupting(Here):
         return super().submit(fn, *args, **kwargs)
 
 
+@pytest.mark.long
 def test_an_interrupt_keeps_what_is_done() -> None:
     with pytest.raises(SimulationsInterrupted, match="of 9 markets are done") as caught:
         simulate_markets(DESIGNS, [1, 2, 3], Interrupting(), progress=False, chunk=1,
@@ -218,6 +224,7 @@ def lost() -> None:
     raise OSError("the worker is away")
 
 
+@pytest.mark.long
 def test_a_task_that_an_executor_loses_is_rows_with_the_error() -> None:
     found = simulate_markets([mixed()], range(6), Losing(), progress=False, chunk=2)
     assert list(found["error"].isna()) == [True, True, False, False, True, True]
@@ -274,6 +281,7 @@ def test_progress_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "3/3" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_texts_are_seeds_too_and_settings_may_be_fractions() -> None:
     rows = [{"k": Fraction(1, 3)}, {"k": 0.5}]
     found = simulate_markets(rows, ["a", 1], Here(), progress=False, make=lambda k: mixed())

@@ -36,6 +36,7 @@ def reference() -> dict[str, pandas.DataFrame]:
     return found
 
 
+@pytest.mark.long
 def test_the_result_is_the_same_to_the_last_bit(tmp_path: Path, reference: Any) -> None:
     assert same(simulated(tmp_path / "new"), reference)
 
@@ -77,6 +78,7 @@ class Interrupted(Here):
         return super().submit(fn, *args, **kwargs)
 
 
+@pytest.mark.long
 def test_an_interrupted_call_goes_on(tmp_path: Path, reference: Any) -> None:
     with pytest.raises(SimulationsInterrupted, match=r"4 of 9 .* The same call goes on"):
         simulated(tmp_path, Interrupted())
@@ -85,6 +87,7 @@ def test_an_interrupted_call_goes_on(tmp_path: Path, reference: Any) -> None:
     assert rest.tasks == 3
 
 
+@pytest.mark.long
 def test_an_error_of_a_market_is_kept_and_one_of_a_worker_tried_again(tmp_path: Path) -> None:
     class Away(Here):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -100,6 +103,7 @@ def test_an_error_of_a_market_is_kept_and_one_of_a_worker_tried_again(tmp_path: 
     assert again.tasks == 1
 
 
+@pytest.mark.long
 def test_what_two_calls_have_both_simulated_counts_once(
     tmp_path: Path, finished: Path, reference: Any
 ) -> None:
@@ -137,6 +141,7 @@ def test_the_folder_of_another_version_is_refused(
         simulated(tmp_path)
 
 
+@pytest.mark.long
 def test_a_trader_whose_code_has_changed_is_another_design(tmp_path: Path) -> None:
     def simulate(body: str) -> Any:
         names: dict[str, Any] = {"__name__": "__main__", "ZIC": ZIC}
@@ -163,6 +168,7 @@ def test_a_folder_whose_plan_is_broken_is_refused(tmp_path: Path, text: str) -> 
         simulated(tmp_path)
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, finished: Path) -> None:
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     first = min((tmp_path / "markets").iterdir())
@@ -173,6 +179,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, finished: Path) -> 
     assert len(simulated(tmp_path)["markets"]) == 9
 
 
+@pytest.mark.long
 def test_a_draft_that_a_killed_process_has_left_counts_for_nothing(
     tmp_path: Path, finished: Path, reference: Any
 ) -> None:

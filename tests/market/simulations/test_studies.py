@@ -27,6 +27,7 @@ def study() -> dict[str, pandas.DataFrame]:
     return simulate_markets(STUDY, [3, 1], Here(), progress=False, tables=TABLES, chunk=1)
 
 
+@pytest.mark.long
 def test_each_arm_has_its_sessions_and_each_session_its_groups(
     study: dict[str, pandas.DataFrame],
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_sessions_name_is_its_seed(study: dict[str, pandas.DataFrame]) -> None
         assert list(mine["price"]) == list(alone.trades["price"])
 
 
+@pytest.mark.long
 def test_sessions_of_different_arms_share_no_draws() -> None:
     twins = Design(VALUES, ZIC, steps=60, arms={"one": {}, "other": {}})
     trades = simulate_markets(twins, [1], Here(), progress=False, tables=["trades"])["trades"]
@@ -91,6 +93,7 @@ def test_arms_are_no_designs_of_the_same_names(tmp_path: Path) -> None:
             simulate_markets({"study": several}, [1], Here(), False)
 
 
+@pytest.mark.long
 def test_a_recorded_session_has_the_tables_of_a_simulated_one(
     study: dict[str, pandas.DataFrame],
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_recorded_session_has_the_tables_of_a_simulated_one(
     assert lab["markets"]["volume"].tolist() == [2]
 
 
+@pytest.mark.long
 def test_the_groups_of_a_recorded_session_are_numbered_by_their_places() -> None:
     arm = Design(VALUES, periods=1, groups=2, name="two")
     with serving(*arm.pages(), players=arm.players) as run:

@@ -246,6 +246,7 @@ def test_events_after_a_seq_are_lines_with_values_as_the_log_has_them() -> None:
         assert asking.events(after=len(events)) == []
 
 
+@pytest.mark.long
 def test_a_log_of_many_events_is_sent_in_parts() -> None:
     with serving(Task) as run:
         for number in range(1200):
@@ -310,6 +311,7 @@ def test_a_stream_that_follows_ends_at_its_limit_and_there_are_few() -> None:
             asking.wait(parts.aclose())
 
 
+@pytest.mark.long
 def test_an_anonymous_export_is_told_from_the_other_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def test_each_address_answers_as_it_is_described(
     fuzz(there, path, method, GenerationMode.POSITIVE, role, 4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("path", "method"), TAKING)
 def test_no_malformed_request_is_answered_by_anything_but_a_sentence(
     there: Elsewhere, path: str, method: str

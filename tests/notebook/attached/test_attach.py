@@ -53,6 +53,7 @@ TABLES = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_every_table_is_that_of_the_run() -> None:
     with elsewhere(Task, Thanks, payment=Payment(currency="EUR", fee=5)) as there:
         run, attached = there.run, there.attach()
@@ -74,6 +75,7 @@ async def visit(run: Run, player: int = 0) -> None:
     await browser.disconnect()
 
 
+@pytest.mark.long
 def test_an_export_made_here_is_the_one_made_there(tmp_path: Path) -> None:
     with elsewhere(Task, Thanks) as there:
         asyncio.run(visit(there.run))
@@ -84,6 +86,7 @@ def test_an_export_made_here_is_the_one_made_there(tmp_path: Path) -> None:
             assert (tmp_path / "here" / "latest" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.long
 def test_players_are_read_with_their_fields_and_not_written() -> None:
     with elsewhere(Task, Thanks) as there:
         asyncio.run(visit(there.run))
@@ -116,6 +119,7 @@ def test_each_action_has_a_method_of_its_own_and_those_of_a_run_keep_their_argum
     assert public <= set(dir(AttachedRun))
 
 
+@pytest.mark.long
 async def test_players_are_steered_from_elsewhere() -> None:
     """A stuck one is moved, time is extended, a thread answered, a room opened."""
     with elsewhere(Meet, Task, Thanks, rooms=[room("lab", open=False)]) as there:
@@ -165,6 +169,7 @@ async def test_players_are_steered_from_elsewhere() -> None:
         ]
 
 
+@pytest.mark.long
 def test_who_was_paid_by_a_file_is_marked_with_its_amounts(tmp_path: Path) -> None:
     with elsewhere(Task, payment=Payment(currency="EUR", fee=5), players=3) as there:
         run, attached = there.run, there.attach()
@@ -200,6 +205,7 @@ def test_a_steward_gets_links_that_are_not_shown_and_a_viewer_gets_none() -> Non
                 look()
 
 
+@pytest.mark.long
 def test_a_viewer_has_the_tables_and_steers_nothing() -> None:
     with elsewhere(Task, settings={"key": "PASSWORD"}) as there:
         there.run.players[0].note = f"see {there.run.link(there.run.players[1])}"
@@ -212,6 +218,7 @@ def test_a_viewer_has_the_tables_and_steers_nothing() -> None:
         assert "PASSWORD" not in str(list(viewer._log.read("market")))
 
 
+@pytest.mark.long
 def test_a_viewers_export_has_the_tables_and_no_fingerprint(tmp_path: Path) -> None:
     """What a viewer gets has neither code nor settings: its hash would be that of nothing."""
     with elsewhere(Task, Thanks) as there:
@@ -378,6 +385,7 @@ def test_what_is_no_event_is_refused(line: bytes) -> None:
             attached._replica.take(lines)
 
 
+@pytest.mark.long
 def test_another_session_of_the_same_name_begins_anew() -> None:
     """As of a run in memory whose kernel was restarted."""
     with elsewhere(Task) as first:
@@ -469,6 +477,7 @@ def test_a_redirect_is_not_followed_with_the_token() -> None:
         assert refused.value.status in (302, 401)
 
 
+@pytest.mark.long
 def test_two_looks_at_once_get_the_same() -> None:
     with elsewhere(Task) as there:
         attached = there.attach()
@@ -483,6 +492,7 @@ def test_two_looks_at_once_get_the_same() -> None:
         assert max(asyncio.run(look())) == len(there.run.events)
 
 
+@pytest.mark.long
 def test_hands_are_up_until_somebody_lowers_them() -> None:
     with elsewhere(Task, ask_for_help=True, players=3) as there:
         attached = there.attach()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.notebook.attached.elsewhere import elsewhere
@@ -26,6 +27,7 @@ def run_notebook(folder: Path, *cells: str) -> list[str]:
     return ["".join(out.get("text", "") for out in cell.outputs) for cell in notebook.cells]
 
 
+@pytest.mark.long
 def test_a_notebook_in_a_second_kernel_looks_steers_and_freezes_through_a_restart(
     tmp_path: Path,
 ) -> None:

@@ -154,6 +154,7 @@ async def test_a_tunnel_to_this_machine_replaces_no_address(hub: Start) -> None:
     assert lab.extension.participants.url == f"https://new.example.org{MOUNT}"
 
 
+@pytest.mark.long
 async def test_stopping_leaves_jupyters_log_as_it_was(hub: Start) -> None:
     lab = await hub()
     settings = lab.app.web_app.settings

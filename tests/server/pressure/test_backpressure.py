@@ -70,6 +70,7 @@ async def fill(world: World, kernel: Kernel, player: str = "ann", count: int = 4
     return sockets
 
 
+@pytest.mark.long
 async def test_of_a_kernel_that_stands_still_others_notice_nothing(stream: World) -> None:
     first, second = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")
@@ -118,6 +119,7 @@ async def test_all_that_waited_arrives_once_and_in_order(stream: World) -> None:
     assert not any(isinstance(one, Invoke) for one in first.heard)
 
 
+@pytest.mark.long
 async def test_a_thousand_calls_at_once_are_read_as_they_are_answered(stream: World) -> None:
     first, _ = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")
@@ -148,6 +150,7 @@ async def test_a_thousand_calls_at_once_are_read_as_they_are_answered(stream: Wo
     assert most < 33 * 21_000
 
 
+@pytest.mark.long
 async def test_what_one_player_has_unanswered_is_bounded_over_all_tabs(stream: World) -> None:
     first, _ = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")
@@ -192,6 +195,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 async def test_a_kernels_process_that_is_stopped_fills_no_memory(stream: World) -> None:
     """What comes meanwhile stays with the browsers; when it goes on, all is answered in order."""
     await stream.kernel()  # opens the socket for kernels

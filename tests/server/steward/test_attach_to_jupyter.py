@@ -29,6 +29,7 @@ def serve_at(lab: Lab) -> Run:
     )  # fmt: skip
 
 
+@pytest.mark.long
 async def test_a_run_behind_jupyters_login_is_watched_and_steered(start: Start) -> None:
     lab = await start()
     run = await asyncio.to_thread(serve_at, lab)

@@ -73,6 +73,7 @@ async def test_whoever_is_not_logged_in_gets_nothing(start: Start, headers: dict
     assert not any(isinstance(one, StewardRequest | StewardOpened) for one in lab.heard)
 
 
+@pytest.mark.long
 async def test_whoever_is_logged_in_steers(start: Start) -> None:
     lab = await start()
     await lab.serve()
@@ -151,6 +152,7 @@ async def test_a_name_that_was_rebound_to_this_machine_leads_nowhere_in_jupyter(
         assert answer.code == 403
 
 
+@pytest.mark.long
 async def test_neither_participants_port_nor_mount_has_the_monitor(start: Start) -> None:
     lab = await start(mount=True)
     await lab.serve()

@@ -221,6 +221,7 @@ async def test_a_page_of_another_site_can_log_nobody_in(desk: Desk) -> None:
         assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.long
 async def test_who_guesses_waits_and_who_has_a_token_does_not(desk: Desk) -> None:
     own = await desk.ask("api/v1/sessions", "wrong")
     assert "Retry-After" not in own.headers
@@ -233,6 +234,7 @@ async def test_who_guesses_waits_and_who_has_a_token_does_not(desk: Desk) -> Non
     assert {(await one).code for one in many} == {401}
 
 
+@pytest.mark.long
 async def test_one_who_asks_without_any_token_has_guessed_nothing(desk: Desk) -> None:
     answers = [await desk.ask("monitor/") for _ in range(60)]
     assert not any("Retry-After" in answer.headers for answer in answers)
@@ -321,6 +323,7 @@ async def test_behind_a_proxy_the_public_name_counts(tmp_path: Path) -> None:
 # ---- participants' port ----
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["steward", "cookie steward", ""])
 async def test_participants_port_has_neither_monitor_nor_api(desk: Desk, who: str) -> None:
     """Whatever somebody shows there."""
@@ -381,6 +384,7 @@ async def test_bytes_are_no_message(desk: Desk) -> None:
     assert await page.closed() == 1003
 
 
+@pytest.mark.long
 async def test_a_page_that_reads_nothing_is_disconnected(desk: Desk) -> None:
     """Nobody else is held up, and what it has not read takes no memory."""
     _, writer = await asyncio.open_connection("127.0.0.1", desk.server.port)
