@@ -18,11 +18,11 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests run in one worker, because they share its Jupyter server and its browser. Tests that
-# start processes wait for them half of the time: two workers for each core.
+# start processes wait for them much of the time: three workers for each core.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 BY_FILE := --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 PARALLEL := -n $(CORES) $(BY_FILE)
-CROWDED := -n $(shell expr 2 '*' $(CORES)) $(BY_FILE)
+CROWDED := -n $(shell expr 3 '*' $(CORES)) $(BY_FILE)
 FOLDERS := --ignore tests/browser --ignore tests/notebooks
 UNITS := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis"
 QUICK := $(PARALLEL) $(FOLDERS) -m "not processes and not slow and not hypothesis and not long"

@@ -25,6 +25,13 @@ __all__ = ["LiveJupyter", "free_port", "wait_until"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 SWITCHED_ON = REPOSITORY / "jupyter-config"
 """The folder whose data file an installed package brings along, to switch the extension on."""
+SHORTER_START = Path(__file__).with_name("shorter_start")
+"""Before the other folders of modules, it hides a grammar that takes over a second to load."""
+OTHERS = (
+    "ipyparallel", "jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "nbclassic", "notebook",
+    "notebook_shim", "voila.server_extension",
+)  # fmt: skip
+"""Extensions that a server without a desk does not need; they take a second to load."""
 
 
 class LiveJupyter:
@@ -35,6 +42,7 @@ class LiveJupyter:
             kernel.run("from uproot_nb import *")
 
     Its settings, kernels' connections and logs stay in *folder*; the user's own are not read.
+    With the app "lab" or "notebook" Jupyter's other extensions are loaded, too.
     """
 
     def __init__(self, folder: Path, *, app: str = "server", **traits: object) -> None:
@@ -138,6 +146,7 @@ class LiveJupyter:
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.folder}",
             *(f"--UprootNB.{name}={value}" for name, value in traits.items()),
+            *without_others(app),
         ]  # fmt: skip
         with self.log.open("wb") as log:
             return subprocess.Popen(
@@ -151,7 +160,7 @@ class LiveJupyter:
             )
 
     def _environment(self, own: Path) -> dict[str, str]:
-        paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(SHORTER_START), str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(paths),
@@ -185,6 +194,12 @@ class LiveJupyter:
             self._process.wait(10.0)
         except (OSError, subprocess.TimeoutExpired):
             self._process.terminate()
+
+
+def without_others(app: str) -> list[str]:
+    """Return the arguments with which a server that has no desk loads our extension alone."""
+    off = dict.fromkeys(OTHERS, False)
+    return [f"--ServerApp.jpserver_extensions={off!r}"] if app == "server" else []
 
 
 def end_family(process: subprocess.Popen[bytes]) -> None:
