@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mutants import Mutation, mutated, read_mutations
+from mutants import REPOSITORY, Mutation, mutated, read_mutations
 
 
 def test_there_are_sixty_and_each_has_a_name_of_its_own() -> None:
     names = [mutation.name for mutation in read_mutations()]
     assert len(names) == len(set(names)) >= 60
+
+
+def test_each_still_applies() -> None:
+    texts = [path.read_text("utf-8") for path in (REPOSITORY / "uproot_nb").rglob("*.py")]
+    lost = [
+        mutation.name
+        for mutation in read_mutations()
+        if sum(text.count(mutation.old) for text in texts) != 1
+    ]
+    assert lost == []
 
 
 def test_a_file_is_whole_again_after_its_mutation(tmp_path: Path) -> None:
