@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from IPython.core.interactiveshell import InteractiveShell
 from live_jupyter import LiveJupyter
 from playwright.sync_api import Browser, sync_playwright
@@ -39,9 +39,10 @@ FLAGS = [
 # load. No test checks such an address.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-# No deadlines: a busy machine is slow, and its code no worse for that.
-settings.register_profile(THOROUGH, deadline=None)
-settings.register_profile(USUAL, deadline=None, max_examples=30)
+# A busy machine is slow, and its code no worse for that.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(THOROUGH, PATIENT)
+settings.register_profile(USUAL, PATIENT, max_examples=30)
 settings.load_profile(USUAL)
 
 MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a browser's path."
