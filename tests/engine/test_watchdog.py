@@ -415,8 +415,7 @@ def kernel(folder: Path) -> Iterator[tuple[Any, list[str]]]:
 @pytest.mark.parametrize(
     ("method", "outcome"),
     [
-        ("threaded", "Interrupted"), ("again", "done"),
-        pytest.param("loop", "Interrupted", marks=pytest.mark.slow),
+        ("threaded", "Interrupted"), ("again", "done"), ("loop", "Interrupted"),
         pytest.param("waiting", "Interrupted", marks=pytest.mark.slow),
         pytest.param("again_later", "done", marks=pytest.mark.slow),
     ],

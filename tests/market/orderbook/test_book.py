@@ -352,6 +352,18 @@ def test_a_refused_stranger_does_not_come_into_the_book() -> None:
     assert book.accounts == {}
 
 
+@pytest.mark.parametrize("produces", [False, True])
+def test_cash_that_another_bid_has_reserved_buys_nothing_more(produces: bool) -> None:
+    def cost_of(player: str, side: str, unit: int) -> int | None:
+        return 5 if produces and side == "sell" else None
+
+    book = Book(Rules(budget=True), cost_of)
+    book.endow("ann", 100)
+    book.limit("ann", "buy", 60)
+    refused("no_cash", book.limit, "ann", "buy", 41)
+    book.limit("ann", "buy", 40)
+
+
 def test_the_older_of_two_orders_at_a_price_is_filled_first_at_its_price() -> None:
     book = Book()
     book.limit("ann", "sell", 12)
