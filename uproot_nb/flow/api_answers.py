@@ -196,11 +196,10 @@ def _called(
     function: Any, request: ApiRequest, session: Session, player: Player | None
 ) -> Callable[[], Awaitable[Any]]:
     """Return the call of an author's function, by name where it takes the names."""
-    named: dict[str, Any] = {"request": request, "session": session}
-    parameters = _parameters(function)
-    if "player" in parameters and player is not None:
-        named["player"] = player
-    by_name = {*named} <= parameters
+    both: dict[str, Any] = {"request": request, "session": session}
+    known = player is not None and _takes(function, {**both, "player": player})
+    named = {**both, "player": player} if known else both
+    by_name = _takes(function, named)
 
     async def call() -> Any:
         result = function(**named) if by_name else function(request, session)
@@ -209,11 +208,13 @@ def _called(
     return call
 
 
-def _parameters(function: Any) -> set[str]:
+def _takes(function: Any, named: dict[str, Any]) -> bool:
+    """Return whether a function can be called with these arguments by name."""
     try:
-        return set(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a callable written in C, without a signature
-        return set()
+        inspect.signature(function).bind(**named)
+    except (TypeError, ValueError):  # ValueError: a callable written in C, without a signature
+        return False
+    return True
 
 
 def _is_parted(result: Any) -> bool:

@@ -17,6 +17,7 @@ from uproot_nb.interop.importing import FRAMEWORK, Imports
 from uproot_nb.interop.main_file import read_main
 from uproot_nb.interop.modules import framework_modules
 from uproot_nb.interop.project import ProjectFile
+from uproot_nb.interop.virtual_fields import VIRTUAL_FIELDS
 
 __all__ = ["app_class", "language_folders", "load_app"]
 
@@ -65,7 +66,7 @@ def load_app(path: str | os.PathLike[str]) -> App:
     return replace(
         collect_app(namespace, name, folder), filters={"fmtnum": fmtnum}, module=module,
         defaults=registered.template_defaults, api2=namespace.get("api2"),
-        api_keys=registered.api_keys, lenient=True,
+        api_keys=registered.api_keys, lenient=True, virtual_fields=VIRTUAL_FIELDS,
     )  # fmt: skip
 
 
