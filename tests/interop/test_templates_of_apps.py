@@ -121,6 +121,29 @@ def test_a_page_knows_its_number(served: ServeApp) -> None:
     assert "page 0 of market" in page(served(BASE.format("page {{ player.show_page }} of market")))
 
 
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("<i x='{{ [\"<\", 1] | tojson }}'>", "<i x='[&#34;\\u003c&#34;,1]'>"),
+        ("<script>x = {{ {'a': '</script>'} | tojson | safe }}", '{"a":"\\u003c/script\\u003e"}'),
+        ("{{ [1] | tojson(indent=2) }}", "[\n  1\n]"),
+        ("{{ getattr(player, 'id') }}|{{ hasattr(player, 'x') }}|{{ len([1]) }}", "0|False|1"),
+        ("{{ 1.005 | fmtnum }}|{{ 3 | type }}", "1.01|&lt;class &#39;int&#39;&gt;"),
+        ("{{ 3723.5 | unixtime2datetime }}", "01:02:03.500"),
+        ("{{ 0 | unixtime2datetime(precise=True) }}", "1970-01-01 00:00:00.000000"),
+        ('{% include_markdown "Rules.md" %}', "<p>Be <strong>quick</strong>, 0</p>"),
+        ('{% include_markdown "Rules.md:title" %}', "The rules"),
+        ('{% include_markdown "$Page.md" %}', "<p>Of <em>Hello</em></p>"),
+    ],
+)
+def test_filters_builtins_and_markdown_are_the_frameworks(
+    served: ServeApp, tmp_path: Path, template: str, shown: str
+) -> None:
+    files = {"Rules.md": "# The rules\n\nBe **quick**, {{ player.id }}", "Hello.md": "Of *Hello*"}
+    write_files(tmp_path / "market", files)
+    assert shown in page(served(BASE.format(template)))
+
+
 def test_safe_html_may_be_written_and_stored(served: ServeApp) -> None:
     code = """
         def new_player(player):

@@ -12,11 +12,11 @@ from typing import Any
 from uproot_nb.errors import BadApp
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, collect_app
-from uproot_nb.interop.dialect import fmtnum
 from uproot_nb.interop.importing import FRAMEWORK, Imports
 from uproot_nb.interop.main_file import read_main
 from uproot_nb.interop.modules import framework_modules
 from uproot_nb.interop.project import ProjectFile
+from uproot_nb.interop.template_filters import FILTERS
 from uproot_nb.interop.virtual_fields import VIRTUAL_FIELDS
 
 __all__ = ["app_class", "language_folders", "load_app"]
@@ -64,7 +64,7 @@ def load_app(path: str | os.PathLike[str]) -> App:
     namespace.update({IMPORTS: imports, PROJECT: registered})
     _aim_templates(imports)
     return replace(
-        collect_app(namespace, name, folder), filters={"fmtnum": fmtnum}, module=module,
+        collect_app(namespace, name, folder), filters=FILTERS, module=module,
         defaults=registered.template_defaults, api2=namespace.get("api2"),
         api_keys=registered.api_keys, lenient=True, virtual_fields=VIRTUAL_FIELDS,
     )  # fmt: skip
