@@ -111,13 +111,14 @@ def _checked(path: Path) -> Path:
 
 
 def _aim_templates(imports: Imports) -> None:
-    """Let pages imported from neighbouring apps use the templates beside those."""
+    """Let pages imported from neighbouring apps use the templates and constants of those."""
     for name, module in imports.modules.items():
         home = name.partition(".")[0]
         if home == imports.app:
             continue
-        for page in list(vars(module).values()):
-            if _is_page_of(page, name) and page.template is None:
+        for page in [value for value in vars(module).values() if _is_page_of(value, name)]:
+            page.home_module = imports.modules[home]
+            if page.template is None:
                 page.template = _beside(imports.project, home, page.__name__)
 
 
