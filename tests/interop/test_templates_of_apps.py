@@ -205,6 +205,14 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert line in printed
 
 
+def test_a_mistake_in_markdown_is_named_with_its_line(served: ServeApp, tmp_path: Path) -> None:
+    write_files(tmp_path / "market", {"Rules.md": "# Rules\n\nBe quick.\n\n{{ 1 + }}\n"})
+    run = served(BASE.format('{% include_markdown "Rules.md" %}'))
+    with pytest.raises(HTTPError, match="500"):
+        page(run)
+    assert "Rules.md, line 5" in run.errors["message"][0]
+
+
 def test_static_finds_a_file_of_the_app_before_one_of_its_project(
     served: ServeApp, tmp_path: Path
 ) -> None:

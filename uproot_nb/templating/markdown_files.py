@@ -28,12 +28,21 @@ class MarkdownFiles(jinja2.BaseLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """Return the source of a template, where it is, and whether that is still so."""
+        """Return the source of a template, where it is, and whether that is still so.
+
+        Raises:
+            jinja2.TemplateSyntaxError: Markdown has a mistake; it has the line of the file.
+        """
         name = template.removesuffix(TITLE)
         if not name.endswith(SUFFIX):
             return self._loader.get_source(environment, template)
         text, file, is_current = self._loader.get_source(environment, name)
         prose = read_prose(environment, text, name)
+        try:
+            environment.parse(prose.body, name, file)
+        except jinja2.TemplateSyntaxError as error:
+            error.lineno = prose.source_line(error.lineno)
+            raise
         return prose.title if template != name else prose.body, file, is_current
 
 
