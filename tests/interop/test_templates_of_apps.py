@@ -16,6 +16,7 @@ from tests.interop.projects import write_app, write_files
 from tests.running import BEGIN_FORM
 from uproot_nb import Run, serve
 from uproot_nb.interop.apps import load_app
+from uproot_nb.testing import served as robots
 
 ServeApp = Callable[..., Run]
 BASE = '{{% extends "Base.html" %}}{{% block main %}}{}{{% endblock %}}'
@@ -203,6 +204,36 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert printed.startswith("market/Hello.")
     assert f"for player/{run.players[0].name} failed" in printed
     assert line in printed
+
+
+def test_files_of_the_app_and_the_project_add_to_our_pages(tmp_path: Path) -> None:
+    code = """
+        class Pair(GroupCreatingWait): group_size = 2
+        class Wait(SynchronizingWait): pass
+        class Hello(Page): pass
+        page_order = [Pair, Hello, Wait]
+    """
+    files = {
+        "GroupCreatingWaitInfo.html": "<i>Who will come?</i>",
+        "EndInfo.html": "<i>Bye {{ player.id }}</i>",
+        "SynchronizingWaitInfo.html": "<i>{{ player.group.players | length }} of us</i>",
+        "ProjectBody.html": "<i>not the project's</i>", "Hello.html": "<p>Hello</p>",
+    }  # fmt: skip
+    app = write_app(tmp_path, "shop", code)
+    write_files(app, files)
+    write_files(tmp_path, {"ProjectBody.html": "<i>page {{ player.show_page }}</i>"})
+    with robots(load_app(app), players=2, arrive=False) as session:
+        ann, bob = session
+        ann.arrive()
+        assert "<i>Who will come?</i>" in ann.html
+        bob.arrive()
+        assert "<i>page 1</i>\n</body>" in bob.html
+        assert "not the project's" not in bob.html
+        bob.submit()
+        assert "<i>2 of us</i>" in bob.html
+        ann.reload()
+        ann.submit()
+        assert "<i>Bye 0</i>" in ann.html
 
 
 def test_a_mistake_in_markdown_is_named_with_its_line(served: ServeApp, tmp_path: Path) -> None:

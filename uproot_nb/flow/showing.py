@@ -11,7 +11,7 @@ from markupsafe import Markup
 from uproot_nb.bridge.messages import BEGIN, HttpReply, HttpRequest
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.numbers import POINT, decimal_sign
-from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.pages import GroupCreatingWait, Page, SynchronizingWait
 from uproot_nb.experiment.participation.farewells import Farewell
 from uproot_nb.experiment.setup import App
 from uproot_nb.flow.app_files import AppFiles
@@ -185,7 +185,9 @@ class Showing:
         if page is None:
             return templates.render_end(boot, context | self._ending(player))
         if page.waits:
-            context |= {"waiting": boot["waiting"]}
+            kind = GroupCreatingWait if issubclass(page, GroupCreatingWait) else SynchronizingWait
+            info = f"{kind.__name__}Info.html"
+            context |= {"waiting": boot["waiting"], "waiting_info": info}
         consent = self._consents.shown(page, language)
         context |= {} if consent is None else {"consent": consent}
         html = templates.render(page, {**context, **added}, boot)

@@ -43,6 +43,8 @@ BUILTINS = (
     "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip",
 )  # fmt: skip
 """The builtins in templates; none opens a file, executes text, or imports."""
+PROJECT = "project"
+"""The prefix of templates in the project's folder, beside the apps: ProjectHead.html and such."""
 EVERY_BUILTIN = tuple(name for name in dir(builtins) if callable(getattr(builtins, name)))
 """Those in templates of the framework's apps, which may call each of them."""
 
@@ -240,6 +242,9 @@ class Templates:
         loaders = [
             jinja2.FileSystemLoader(self.folders), own, jinja2.PrefixLoader({"uproot_nb": own}),
         ]  # fmt: skip
+        if self._lenient:  # what the framework adds to every page
+            project = jinja2.FileSystemLoader(self.folders[-1:])
+            loaders.append(jinja2.PrefixLoader({PROJECT: project}))
         loader: jinja2.BaseLoader = jinja2.ChoiceLoader(loaders)
         environment = jinja2.Environment(
             loader=MarkdownFiles(loader) if self._lenient else loader,
