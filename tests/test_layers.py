@@ -153,8 +153,8 @@ def test_imports_point_down() -> None:
 
 
 MARKET = [
-    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
-    "plots",
+    "orderbook", "analysis", "book_timer", "market", "pages", "traders", "designs", "simulations",
+    "inference", "plots",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from uproot_nb.market.inference import StudyResults, study_tables
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import Fees, Tax
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.presets import (
     BSE,
     CLIFF,
@@ -33,7 +34,8 @@ from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
     "BSE", "CLIFF", "GJERSTAD_DICKHAUT", "GODE_SUNDER", "SANTA_FE", "SMITH_1962",
-    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "Design", "Dividends",
-    "Equilibrium", "Fees", "InducedValues", "Market", "MarketPage", "OrderRefused", "Rules",
-    "StudyResults", "Tax", "equilibrium", "session_tables", "simulate_markets", "study_tables",
+    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "CircuitBreaker", "Design",
+    "Dividends", "Equilibrium", "Fees", "InducedValues", "Market", "MarketPage", "OrderRefused",
+    "Rules", "StudyResults", "Tax", "equilibrium", "session_tables", "simulate_markets",
+    "study_tables",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
@@ -247,8 +248,8 @@ class Design:
     # People
 
     def pages(
-        self, *, seconds: float | None = None, page: type[MarketPage] | None = None,
-        **attributes: Any,
+        self, *, seconds: float | EllipsisType | None = ...,
+        page: type[MarketPage] | None = None, **attributes: Any,
     ) -> list[Any]:  # fmt: skip
         """Return the page order of the market: practice periods, then all others.
 
@@ -260,7 +261,7 @@ class Design:
         `run.market("practice")`; they share no purse.
 
         Args:
-            seconds: the length of a period; None for no end.
+            seconds: the length of a period; None for no end; by default that of *page*.
             page: a page of yours, from which these pages derive: for its template, texts, facts.
                 Rules, values and names of markets are the design's.
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
@@ -270,7 +271,8 @@ class Design:
                 attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
         """
         self._check_one_arm("pages()")
-        return page_order.page_order(self, page, {"seconds": seconds, **attributes})
+        given = attributes if seconds is ... else {"seconds": seconds, **attributes}
+        return page_order.page_order(self, page, given)
 
     # Files
 
