@@ -60,12 +60,12 @@ class Over(Page):
 
 
 def live(rules: Rules, given: list[tuple[Any, ...]]) -> tuple[SimulatedMarket, list[list[int]]]:
-    """Return the tables of a book that was given commands, and the book after each change of it."""
-    book, rows, seen = Book(rules), list[dict[str, Any]](), list[list[int]]()
+    """Return the tables of a book that was given commands, and the book at the end of each time."""
+    book, rows, seen = Book(rules), list[dict[str, Any]](), dict[float, list[int]]()
 
     def record(outcome: Any, time: float) -> None:
         rows.extend(order_event_rows(outcome, time, 1))
-        seen.append(public(book))
+        seen[time] = public(book)
 
     for time, (name, *arguments) in enumerate(given):
         for command in due_commands(book, float(time)):
@@ -77,7 +77,7 @@ def live(rules: Rules, given: list[tuple[Any, ...]]) -> tuple[SimulatedMarket, l
         with suppress(OrderRefused):
             record(getattr(book, name)(*arguments), float(time))
     rows.append(closing_row(float(len(given)), 1))
-    return SimulatedMarket(rows, []), seen
+    return SimulatedMarket(rows, []), list(seen.values())
 
 
 def public(book: Book) -> list[int]:
@@ -120,7 +120,7 @@ def names_of_makers(tables: Any) -> list[str]:
 
 
 def _at_rest(files: Any, books: list[list[int]]) -> list[list[int]]:
-    """Return the books at which a command has ended: none of those between its messages."""
+    """Return the books at the end of each time: none of those between the messages of a command."""
     times = [*files.messages.time, None]
     return [book for place, book in enumerate(books) if times[place] != times[place + 1]]
 
