@@ -11,6 +11,7 @@ from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
 from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.designs.asset import Asset
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.inference import StudyResults, study_tables
 from uproot_nb.market.market import Market
@@ -36,8 +37,8 @@ from uproot_nb.market.simulations.simulate import simulate_markets
 
 __all__ = [
     "BSE", "CLIFF", "GJERSTAD_DICKHAUT", "GODE_SUNDER", "SANTA_FE", "SMITH_1962",
-    "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "CircuitBreaker", "Design",
-    "Dividends", "Equilibrium", "Fees", "InducedValues", "LobsterFiles", "Market", "MarketPage",
-    "OrderRefused", "ReplayedMarket", "Rules", "StudyResults", "Tax", "equilibrium",
+    "Asset", "AssetMarketPage", "BadMarket", "Book", "CallMarketPage", "CircuitBreaker",
+    "Design", "Dividends", "Equilibrium", "Fees", "InducedValues", "LobsterFiles", "Market",
+    "MarketPage", "OrderRefused", "ReplayedMarket", "Rules", "StudyResults", "Tax", "equilibrium",
     "replay_orders", "session_tables", "simulate_markets", "study_tables", "to_lobster",
 ]  # fmt: skip

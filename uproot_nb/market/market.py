@@ -25,9 +25,9 @@ from uproot_nb.market.book_timer import BookTimer
 from uproot_nb.market.orderbook import commands, refusals
 from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
 from uproot_nb.market.orderbook.book import Book
-from uproot_nb.market.orderbook.circuit_breaker import as_time, is_duration
 from uproot_nb.market.orderbook.commands import Command, due_commands, execute
 from uproot_nb.market.orderbook.depth import Depth
+from uproot_nb.market.orderbook.durations import as_time, is_duration
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.rules import Rules, Terms

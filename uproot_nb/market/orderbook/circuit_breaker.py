@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
+from uproot_nb.market.orderbook.durations import is_duration
 
-__all__ = ["CircuitBreaker", "as_time", "is_duration"]
+__all__ = ["CircuitBreaker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,3 @@ class CircuitBreaker:
         reference = data.get("reference")
         first = None if reference is None else from_plain(reference)
         return cls(from_plain(data["band"]), data["length"], first)
-
-
-def as_time(value: Any) -> Any:
-    """Return a time as a float; anything else unchanged."""
-    return float(value) if is_duration(value) else value
-
-
-def is_duration(value: Any) -> bool:
-    """Return whether a value is a time: a finite number above zero."""
-    is_number = isinstance(value, (int, float)) or exact(value) is not None
-    return is_number and not isinstance(value, bool) and 0 < value < math.inf

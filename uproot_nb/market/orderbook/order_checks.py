@@ -10,7 +10,7 @@ from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.charges import UnitCharges
-from uproot_nb.market.orderbook.circuit_breaker import is_duration
+from uproot_nb.market.orderbook.durations import is_duration
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.rules import Rules, Terms

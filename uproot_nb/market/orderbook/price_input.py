@@ -8,7 +8,7 @@ from typing import Any
 
 from uproot_nb.experiment.numbers import NotANumber, read_number
 from uproot_nb.market.orderbook.amounts import Price
-from uproot_nb.market.orderbook.circuit_breaker import as_time
+from uproot_nb.market.orderbook.durations import as_time
 
 __all__ = ["entered_price", "entered_quantity", "entered_time"]
 

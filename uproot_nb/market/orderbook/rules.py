@@ -9,8 +9,9 @@ from typing import Any, Literal, Self, get_args
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.charges import Fees, Tax, UnitCharges
-from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker, is_duration
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.constraints import Constraints
+from uproot_nb.market.orderbook.durations import is_duration
 from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
