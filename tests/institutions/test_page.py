@@ -463,6 +463,17 @@ def test_a_page_lasts_as_long_as_its_clock() -> None:
             seconds = 105
 
 
+async def test_who_ends_a_clock_in_a_pause_sells_at_the_price_at_which_it_stands() -> None:
+    with serving(Rising, Over) as run:
+        hand = Hand(run)
+        await opened(run)
+        hand.seconds = 4 + 21
+        run.pause()
+        hand.seconds = 4 + 90
+        Rising.end_now(run.players[0])
+        assert list(run.institution().periods["price"]) == [20]
+
+
 async def test_a_pause_stops_the_clock() -> None:
     with serving(Rising, Over) as run:
         hand = Hand(run)

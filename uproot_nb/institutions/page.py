@@ -157,8 +157,9 @@ class InstitutionPage(Page):
 
     def timeout(page: Any, player: Player) -> float | None:
         """Return the seconds left of the page, the outcome included, the same for everybody."""
-        ends = _game_of(page, player).model.get("ends")
-        return None if ends is None else max(0.0, ends - world_of(player).clock())
+        game = _game_of(page, player)
+        ends = game.model.get("ends")
+        return None if ends is None else max(0.0, ends - game.now)
 
     def timeout_reached(page: Any, player: Player) -> None:
         """End the period for all, if nobody has looked since the end of deciding."""
@@ -240,7 +241,7 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
         seconds = lead + length
     if seconds is not None:
         game.model.review = page.review
-        game.model.ends = world_of(player).clock() + seconds + page.review
+        game.model.ends = game.now + seconds + page.review
     for other in players:
         if _has_left(page, other, game):
             game.leave_out(other)
@@ -271,7 +272,7 @@ def _seconds_left(game: LiveGame) -> float | None:
     if ends is None:
         return None
     review: float = game.model.get("review", 0.0)
-    return max(0.0, ends - review - world_of(game.model).clock())
+    return max(0.0, ends - review - game.now)
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
