@@ -13,6 +13,7 @@ from uproot_nb.institutions import refusals, words
 from uproot_nb.institutions.game import Endowment
 from uproot_nb.institutions.institution import Institution
 from uproot_nb.institutions.live_game import LiveGame
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
@@ -196,6 +197,22 @@ class InstitutionPage(Page):
             own = page.texts.get(refusal.code)
             raise refusal if own is None else OrderRefused(refusal.code, own) from None
         return _data(page, player, game)
+
+    @live
+    def ask_costs(
+        page: Any, player: Player, action: Any, amount: Any = "", language: str = "en"
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what an amount would cost of each choice of an action, before it is sent.
+
+        Args:
+            amount: as typed; *language* is the page's.
+        """
+        game = _settled(page, player)
+        asked = entered_price(amount, game.institution.step(str(action)), language)
+        if not game.is_open or player.name not in game.game.endowments:
+            return {"costs": {}}
+        found = game.institution.quoted_costs(game.game, player.name, str(action), asked)
+        return {"costs": {target: plain(cost) for target, cost in found.items()}}
 
 
 def _function(page: Any, name: str) -> Any:
