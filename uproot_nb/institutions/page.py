@@ -123,6 +123,22 @@ class InstitutionPage(Page):
     # ---- for cells and handlers ----
 
     @classmethod
+    def number_problem(cls, players: int) -> str:
+        """Return why so many players cannot take part together; "" if they can.
+
+        `serve(…, players=…)` warns of it where nobody is grouped.
+        """
+        own = ("endow", "together")
+        if any(_function(cls, name) is not _function(InstitutionPage, name) for name in own):
+            return ""
+        page: Any = cls
+        try:
+            page.institution.deal_named([str(number) for number in range(players)], "0")
+        except BadMarket as error:
+            return str(error)
+        return ""
+
+    @classmethod
     def end_now(cls, player: Player) -> None:
         """End the player's period at once, with the decisions so far, as from a cell."""
         with player._world.lock:

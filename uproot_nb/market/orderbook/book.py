@@ -559,6 +559,8 @@ class Book:
             rest = 0
         if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
             rest = 0
+        if status is None and not self._is_detailed:  # faster: as most are
+            return Outcome(before, self.seq, number, rest, events, trades, changes)
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
         )
@@ -675,10 +677,11 @@ class Book:
             account.trade(side, ticks + due if side == "buy" else ticks - due, quantity)
             account.charged += due * quantity
             tax, fee = self.grid.price(each * quantity), self.grid.price(fees * quantity)
-        return OrderEvent(
+        event = OrderEvent(
             seq, "partial_fill" if left else "fill", order.number, order.player, side, kind,
-            price, quantity, left, None, trade, tax, fee, order.shown if order.peak else None,
+            price, quantity, left, None, trade, tax, fee,
         )  # fmt: skip
+        return replace(event, shown=order.shown) if order.peak else event
 
     def _withdraw(
         self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]
