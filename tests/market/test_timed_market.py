@@ -361,12 +361,12 @@ VALUES = InducedValues.symmetric(NAMES[:3], NAMES[3:], highest=90, lowest=10, st
 
 def simulated(seed: int, rules: Rules) -> Any:
     tables = simulate_market(
-        {name: ZIC() for name in NAMES}, VALUES, steps=80, rules=rules, seed=seed
+        {name: ZIC() for name in NAMES}, VALUES, steps=50, rules=rules, seed=seed
     )
     return tables.order_events
 
 
-@examples(40)
+@examples(20)
 @given(st.integers(0, 10**6), st.integers(1, 12))
 def test_in_a_simulation_no_order_stands_longer_than_the_rules_say(seed: int, life: int) -> None:
     events = simulated(seed, Rules(good_for=life))
@@ -378,10 +378,10 @@ def test_in_a_simulation_no_order_stands_longer_than_the_rules_say(seed: int, li
         assert lived == life if row.reason == "expired" else lived < life
     left = events[events.order.notna()].groupby("order").last()
     standing = left[left.remaining > 0]
-    assert all(79 - begun[order] < life for order in standing.index)
+    assert all(49 - begun[order] < life for order in standing.index)
 
 
-@examples(40)
+@examples(20)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.sampled_from(["0.1", "0.3"]))
 def test_in_a_simulation_halts_are_where_prices_leave_the_band(
     seed: int, length: int, band: str

@@ -95,8 +95,8 @@ def trades_of(tables: Any) -> list[tuple[float, ...]]:
     return list(tables.trades[columns].itertuples(index=False, name=None))
 
 
-@examples(200)
-@given(markets, st.lists(acts, max_size=30))
+@examples(60)
+@given(markets, st.lists(acts, max_size=20))
 def test_a_flow_that_left_comes_back_as_it_was(
     options: dict[str, Any], given: list[tuple[Any, ...]]
 ) -> None:
@@ -130,8 +130,8 @@ def _without_repeats(books: list[list[int]]) -> list[list[int]]:
     return [now for before, now in zip([empty, *books], books, strict=False) if before != now]
 
 
-@examples(100)
-@given(markets, st.lists(acts, max_size=30))
+@examples(60)
+@given(markets, st.lists(acts, max_size=20))
 def test_the_quotes_are_those_of_the_public_book(
     options: dict[str, Any], given: list[tuple[Any, ...]]
 ) -> None:

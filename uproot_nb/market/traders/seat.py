@@ -125,7 +125,7 @@ class MarketSeat:
 
     def view(self) -> View | None:
         """Return what the trader sees; None if it can do nothing now."""
-        if self.data["halted"]:
+        if self.data.get("halted"):
             return None
         side = self._side()
         return None if side is None or not self.data["open"] else self.view_on(side)
