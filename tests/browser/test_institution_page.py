@@ -159,10 +159,18 @@ def test_shares_are_traded(phone_of: Open) -> None:
         buying = ann.get_by_role("group", name="Buy")
         buying.get_by_label("Quantity").fill("10")
         offers = ann.get_by_role("list", name="Buy")
+        expect(offers.get_by_role("listitem").nth(0)).to_contain_text("rain: 50 You pay: 525")
+        expect(offers.get_by_role("button").nth(1)).to_have_accessible_description(
+            "sun: 50 You pay: 525"
+        )
         offers.get_by_role("listitem").filter(has_text="rain").get_by_role("button").click()
         expect(fact(ann, "rain")).to_have_text("10")
         expect(ann.get_by_role("list", name="Sell")).to_contain_text("rain")
         expect(bob.get_by_role("list", name="Buy")).to_contain_text("rain: 55")
+        ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("4")
+        expect(ann.get_by_role("list", name="Sell")).to_contain_text("You receive: 215")
+        ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("11")
+        expect(ann.get_by_role("list", name="Sell")).not_to_contain_text("You receive")
         assert violations(ann) == []
         assert fits(ann)
         keep_picture(ann, "shares")

@@ -60,6 +60,12 @@ class Taxed(MarketPage):
         market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 40, 60]}))
 
 
+class Timed(MarketPage):
+    """Trade."""
+
+    rules = Rules(good_for=600, terms=("ioc", "gft", "iceberg"))
+
+
 class Over(ExperimentPage):
     """It is over."""
 
@@ -468,3 +474,32 @@ def keep_picture(window: Window, name: str) -> None:
     folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
     if folder:
         window.page.screenshot(path=str(Path(folder) / f"trading_{name}.png"), full_page=True)
+
+
+def test_orders_that_leave_or_are_shown_in_parts_and_a_halt(windows: Any) -> None:
+    with serving(Timed, Over) as run:
+        ann, bob = (windows(link) for link in links_of(run))
+        ann.page.get_by_label("Stays for (seconds)").fill("300")
+        ann.page.get_by_label("Units shown at a time").fill("2")
+        ann.order("Sell", "40", "6")
+        mine = ann.part("Your orders").locator("li")
+        expect(mine).to_have_text(re.compile(r"40 × 6 · Units shown at a time: 2 · (299|300) s"))
+        expect(ann.amount("An order stays for (seconds)")).to_have_text("600")
+        expect(bob.part("Asks").locator("li")).to_contain_text("40 × 2")
+        bob.order("Buy", "40", "3")
+        expect(bob.part("Asks").locator("li")).to_have_text(re.compile(r"^40(?! ×)"))
+        expect(mine).to_contain_text("40 × 3")
+        ann.page.get_by_label("If not all is traded at once").select_option("ioc")
+        expect(ann.page.get_by_label("Units shown at a time")).to_be_disabled()
+        Market.in_session(run.session).halt()
+        halted = bob.page.get_by_text("Trading is halted for the moment")
+        expect(halted).to_be_visible()
+        assert violations(bob.page) == []
+        buy = bob.page.locator(".uproot-market-order").get_by_role("button", name="Buy")
+        expect(buy).to_be_disabled()
+        ann.part("Your orders").get_by_role("button", name="Withdraw").click()
+        expect(ann.part("Your orders")).to_contain_text("Nothing yet.")
+        keep_picture(bob, "halted")
+        Market.in_session(run.session).resume()
+        expect(halted).to_have_count(0)
+        expect(buy).to_be_enabled()

@@ -38,6 +38,11 @@ def test_what_the_manual_shows_comes_out(tmp_path: Path) -> None:
         assert (simulated["trades"] > 3).all()
         assert (simulated["alpha"] < 60).all()
         assert names["tables"].trades["price"].tolist() == [12]
+        assert names["replayed"].trades["price"].tolist() == [12]
+        assert names["replayed"].depth.equals(names["files"].book)
+        assert names["replayed"].notes.empty
+        halts = names["calm"].order_events.query("event in ('halt', 'resume')")
+        assert set(halts["reason"]) == {"band", "over"}
         called = [(one.buyer, one.seller, one.price) for one in names["outcome"].trades]
         assert called == [("ann", "bob", 55), ("cleo", "dan", 55)]
         bubble = names["bubble"].periods

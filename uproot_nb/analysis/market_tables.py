@@ -110,7 +110,7 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
     values = [InducedValues({}, {}).frame([])]
     for model in known[name]:
         market = codec.decode(state.text(f"model/{model}", "market"))
-        period, rules = int(market["period"]), Rules.from_plain(dict(market["rules"]))
+        period, rules = int(market["period"]), Rules.recorded(dict(market["rules"]))
         rows += _rows(state, codec, model, period)
         values.append(_values(state, codec, model).frame([period]))
         values += _held(state, codec, model, period)

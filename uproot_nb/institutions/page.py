@@ -13,6 +13,7 @@ from uproot_nb.institutions import refusals, words
 from uproot_nb.institutions.game import Endowment
 from uproot_nb.institutions.institution import Institution
 from uproot_nb.institutions.live_game import LiveGame
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
@@ -122,6 +123,22 @@ class InstitutionPage(Page):
     # ---- for cells and handlers ----
 
     @classmethod
+    def number_problem(cls, players: int) -> str:
+        """Return why so many players cannot take part together; "" if they can.
+
+        `serve(…, players=…)` warns of it where nobody is grouped.
+        """
+        own = ("endow", "together")
+        if any(_function(cls, name) is not _function(InstitutionPage, name) for name in own):
+            return ""
+        page: Any = cls
+        try:
+            page.institution.deal_named([str(number) for number in range(players)], "0")
+        except BadMarket as error:
+            return str(error)
+        return ""
+
+    @classmethod
     def end_now(cls, player: Player) -> None:
         """End the player's period at once, with the decisions so far, as from a cell."""
         with player._world.lock:
@@ -157,8 +174,9 @@ class InstitutionPage(Page):
 
     def timeout(page: Any, player: Player) -> float | None:
         """Return the seconds left of the page, the outcome included, the same for everybody."""
-        ends = _game_of(page, player).model.get("ends")
-        return None if ends is None else max(0.0, ends - world_of(player).clock())
+        game = _game_of(page, player)
+        ends = game.model.get("ends")
+        return None if ends is None else max(0.0, ends - game.now)
 
     def timeout_reached(page: Any, player: Player) -> None:
         """End the period for all, if nobody has looked since the end of deciding."""
@@ -195,6 +213,22 @@ class InstitutionPage(Page):
             own = page.texts.get(refusal.code)
             raise refusal if own is None else OrderRefused(refusal.code, own) from None
         return _data(page, player, game)
+
+    @live
+    def ask_costs(
+        page: Any, player: Player, action: Any, amount: Any = "", language: str = "en"
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what an amount would cost of each choice of an action, before it is sent.
+
+        Args:
+            amount: as typed; *language* is the page's.
+        """
+        game = _settled(page, player)
+        asked = entered_price(amount, game.institution.step(str(action)), language)
+        if not game.is_open or player.name not in game.game.endowments:
+            return {"costs": {}}
+        found = game.institution.quoted_costs(game.game, player.name, str(action), asked)
+        return {"costs": {target: plain(cost) for target, cost in found.items()}}
 
 
 def _function(page: Any, name: str) -> Any:
@@ -240,7 +274,7 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
         seconds = lead + length
     if seconds is not None:
         game.model.review = page.review
-        game.model.ends = world_of(player).clock() + seconds + page.review
+        game.model.ends = game.now + seconds + page.review
     for other in players:
         if _has_left(page, other, game):
             game.leave_out(other)
@@ -271,7 +305,7 @@ def _seconds_left(game: LiveGame) -> float | None:
     if ends is None:
         return None
     review: float = game.model.get("review", 0.0)
-    return max(0.0, ends - review - world_of(game.model).clock())
+    return max(0.0, ends - review - game.now)
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:

@@ -46,6 +46,14 @@ class TimeoutService(Protocol):
     shift_listeners: dict[str, Callable[[float], None]]
     """By name: called with the seconds by which every deadline was moved."""
 
+    @property
+    def now(self) -> float:
+        """The time for deadlines, in Unix seconds; it stands still in a pause."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the clocks are stopped."""
+
     def has_passed(self, player: Player) -> bool:
         """Return whether a player's time on the page is up."""
 

@@ -12,6 +12,8 @@
     const sign = uproot.inner.boot.decimal || ".";
     const TICK = 100;       // milliseconds between two looks at the clock
 
+    const WAIT = 250;       // milliseconds without typing after which costs are asked for
+
     const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
 
     function build(tag, attributes, ...children) {
@@ -64,6 +66,7 @@
                 this.title, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
             this.busy = false;
             this.drawn = "";
+            this.waits = {};
             setInterval(() => this.run(), TICK);
         }
 
@@ -171,16 +174,46 @@
         /* What is being typed and the focus stay, unless what can be done has changed. */
         showActions() {
             const { actions } = this.data, drawn = JSON.stringify(actions);
-            if (drawn === this.drawn) return;
+            if (drawn === this.drawn) {
+                actions.forEach((action) => this.askCosts(action));
+                return;
+            }
             this.drawn = drawn;
             const active = document.activeElement, key = active && active.dataset.key;
             const hadFocus = this.actions.contains(active);
             const typed = new Map([...this.actions.querySelectorAll("input")].map((input) => [input.id, input.value]));
             this.actions.replaceChildren(...actions.flatMap((action) => this.parts(action)));
             this.actions.querySelectorAll("input").forEach((input) => { input.value = typed.get(input.id) || ""; });
+            actions.forEach((action) => this.askCosts(action));
             if (!hadFocus) return;
             const again = [...this.actions.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
             (again || this.title).focus();
+        }
+
+        /* Show what the amount typed would cost of each choice, before it is sent. */
+        askCosts(action) {
+            if (!action.quoted) return;
+            clearTimeout(this.waits[action.name]);
+            const input = document.getElementById(`uproot-game-${action.name}-input-0`);
+            const cells = action.targets.map((_, at) => document.getElementById(`uproot-game-${action.name}-${at}-cost`));
+            const amount = input ? input.value.trim() : "";
+            const show = (costs) => cells.forEach((cell, at) => {
+                const cost = costs[action.targets[at][0]];
+                const text = cost === undefined ? "" : `${words[Number(cost) < 0 ? "You receive" : "You pay"]}: ${shown(String(cost).replace("-", ""))}`;
+                if (cell && cell.textContent !== text) cell.textContent = text;
+            });
+            if (!amount) {
+                show({});
+                return;
+            }
+            this.waits[action.name] = setTimeout(async () => {
+                try {
+                    const { costs } = await uproot.invoke("ask_costs", action.name, amount, language);
+                    if (input.value.trim() === amount) show(costs);
+                } catch {
+                    show({});   // the order itself will say what is wrong
+                }
+            }, WAIT);
         }
 
         parts(action) {
@@ -197,6 +230,7 @@
                 event.preventDefault();     // the page stays
                 if (!action.targets.length) send("");
             }));
+            if (action.quoted) inputs[0].input.addEventListener("input", () => this.askCosts(action));
             const word = words[action.word] || action.word;
             if (!action.targets.length) {
                 entry.append(choice("", word, null));
@@ -205,7 +239,8 @@
             const rows = action.targets.map(([target, text, price], at) => {
                 const id = `uproot-game-${action.name}-${at}`;
                 const name = [words[action.targetWord] || action.targetWord, shown(text)].filter(Boolean).join(" ");
-                return build("li", {}, build("span", { id }, `${name}: ${shown(price)}`), choice(target, word, id));
+                const cost = build("span", { id: `${id}-cost`, class: "uproot-game-cost" });
+                return build("li", {}, build("span", {}, build("span", { id }, `${name}: ${shown(price)}`), " ", cost), choice(target, word, action.quoted ? `${id} ${id}-cost` : id));
             });
             const list = build("ul", { class: "uproot-game-rows", "aria-label": word }, ...rows);
             return [...(inputs.length ? [entry] : []), list];

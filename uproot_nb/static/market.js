@@ -70,6 +70,7 @@
             }
             this.trades = snapshot.trades;
             this.mine = snapshot.mine;
+            this.since = performance.now();
             this.show();
         }
 
@@ -93,8 +94,15 @@
             this.show();
         }
 
+        /* Trade is halted, or goes on. */
+        halt(halted) {
+            this.snapshot.halted = halted;
+            this.show();
+        }
+
         takeMine(mine, call) {
             this.mine = mine;
+            this.since = performance.now();
             if (call) Object.assign(this.snapshot, { call, open: call.open });
             this.show();
         }
@@ -146,23 +154,34 @@
             if (this.price.value.trim() === price) this.price.value = "";
             if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
             this.best.checked = false;
-            this.price.disabled = this.terms.disabled = false;
+            this.setKind();
         }
 
         /* The arguments by name of a new order. */
         withTerms() {
-            const terms = this.best.checked ? "" : this.terms.value;
-            return terms ? [{ ...typed[0], terms }] : typed;
+            if (this.best.checked) return typed;
+            const terms = this.terms.value, stands = terms ? {} : this.standing;
+            const more = Object.entries(stands).map(([name, input]) => [name, input.value.trim()]).filter(([, value]) => value);
+            if (!terms && !more.length) return typed;
+            return [{ ...typed[0], ...(terms && { terms }), ...Object.fromEntries(more) }];
+        }
+
+        /* An order at the best price, or one that does not stand, has no further terms. */
+        setKind() {
+            this.price.disabled = this.terms.disabled = this.best.checked;
+            for (const input of Object.values(this.standing)) input.disabled = this.best.checked || Boolean(this.terms.value);
         }
 
         /* Begin to change an order: the next one replaces it. */
         change(order) {
             this.changing = order && order[0];
             this.stop.hidden = !order;
-            this.onTerms.hidden = Boolean(order || !this.snapshot.terms.length);
+            this.onTerms.hidden = Boolean(order || !this.kinds.length);
+            for (const input of Object.values(this.standing)) input.parentElement.hidden = Boolean(order);
             this.atBest.hidden = Boolean(order || this.snapshot.call);
             if (order) {
-                this.best.checked = this.price.disabled = false;
+                this.best.checked = false;
+                this.setKind();
                 this.price.value = shown(order[2]);
                 this.quantity.value = order[3];
                 this.price.focus();
@@ -184,15 +203,21 @@
             }, side === "buy" ? words.Buy : words.Sell)]));
             this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
             this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
-            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.terms.disabled = this.best.checked; } });
+            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => this.setKind() });
             this.atBest = build("div", { class: "form-check", hidden: Boolean(snapshot.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
             const kinds = { "": "the rest stays in the market", ioc: "the rest is withdrawn", fok: "nothing is traded" };
-            this.terms = build("select", { class: "form-select", form: "", id: `${id}-terms` }, ...["", ...snapshot.terms].map((kind) => build("option", { value: kind }, words[kinds[kind]])));
-            this.onTerms = build("div", { hidden: !snapshot.terms.length }, build("label", { for: `${id}-terms` }, words["If not all is traded at once"]), this.terms);
+            this.kinds = snapshot.terms.filter((kind) => kinds[kind]);
+            this.terms = build("select", { class: "form-select", form: "", id: `${id}-terms`, onchange: () => this.setKind() }, ...["", ...this.kinds].map((kind) => build("option", { value: kind }, words[kinds[kind]])));
+            this.onTerms = build("div", { hidden: !this.kinds.length }, build("label", { for: `${id}-terms` }, words["If not all is traded at once"]), this.terms);
+            this.standing = {};
+            const standing = [["gft", "good_for", "Stays for (seconds)"], ["iceberg", "shown", "Units shown at a time"]].filter(([kind]) => snapshot.terms.includes(kind)).map(([, name, word]) => {
+                this.standing[name] = input(name, { inputmode: "numeric", class: "form-control uproot-market-units" });
+                return build("div", {}, build("label", { for: `${id}-${name}` }, words[word]), this.standing[name]);
+            });
             const units = build("div", { hidden: snapshot.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
-                this.onTerms, this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
+                this.onTerms, ...standing, this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
                 if (!uproot.inner.isEnter(event)) return;
                 event.preventDefault();     // the page stays; with two buttons, Enter is ambiguous
@@ -213,9 +238,10 @@
             const part = (name, ...inner) => build("div", {}, build("h3", {}, name), ...inner);
             const book = build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
                 part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
+            this.halted = build("p", { role: "status", class: "uproot-market-problem" });
             this.idle = build("p", { hidden: true }, words["You have nothing to trade here."]);
             this.section = build("section", { class: "uproot-market", "data-market": snapshot.market, "aria-label": title, tabindex: "-1" },
-                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.idle, this.problem,
+                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.halted, this.entry, this.idle, this.problem,
                 this.outcome,
                 ...(snapshot.call && snapshot.call.sealed ? [] : [book]),
                 build("div", { class: snapshot.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(snapshot.call ? [] : [part(words.Trades, deals)])),
@@ -258,8 +284,10 @@
             for (const [name, button] of Object.entries(this.buttons)) {
                 button.hidden = !this.snapshot.sides.includes(name) || Boolean(side && side !== name);
                 button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
-                button.disabled = !this.snapshot.open;
+                button.disabled = !this.snapshot.open || this.snapshot.halted;
             }
+            const haltWords = this.snapshot.halted && this.snapshot.open ? said("Trading is halted for the moment. You can still withdraw your orders.") : "";
+            if (this.halted.textContent !== haltWords) this.halted.textContent = haltWords;
             if (!this.snapshot.open && !this.snapshot.call) this.problem.textContent = words["The market is closed."];
             this.entry.hidden = !this.snapshot.sides.length || Boolean(this.snapshot.call && !this.snapshot.open);
             this.idle.hidden = Boolean(this.snapshot.sides.length) || !this.snapshot.open;
@@ -301,6 +329,7 @@
             const rows = [
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
+                [words["An order stays for (seconds)"], this.snapshot.good_for],
                 ...this.charges(),
                 [words.Profit, profit],
                 [words.Cash, induced ? null : purse],
@@ -349,7 +378,7 @@
                 const mine = own.has(String(price));
                 const line = build("li", { class: mine ? "uproot-market-own" : null }, build("span", {}, this.amount(price, quantity)));
                 if (mine) line.append(build("span", {}, words.Yours));
-                else if (this.snapshot.sides.includes(act) && this.snapshot.open && !this.snapshot.call) {
+                else if (this.snapshot.sides.includes(act) && this.snapshot.open && !this.snapshot.halted && !this.snapshot.call) {
                     const word = act === "buy" ? words.Buy : words.Sell;
                     line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${shown(price)}`, onclick: () => this.act("take_price", [act, price, 1]) }, word));
                 }
@@ -369,16 +398,27 @@
                 this.problem.textContent = said("This order is no longer in the market.");
             }
             const lines = this.mine.orders.map((order) => {
-                const [number, side, price, left] = order;
+                const [number, side, price, left, more] = order;
                 const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
                 const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
+                const shownText = build("span", {}, text, ...this.standingOf(more));
                 if (!this.snapshot.open) return build("li", {}, build("span", {}, text));
-                return build("li", {}, build("span", {}, text), build("span", {},
+                return build("li", {}, shownText, build("span", {},
                     button(words.Change, () => this.change(order)), " ",
                     button(words.Withdraw, () => this.act("cancel_order", [number]))));
             });
             if (this.mine.more) lines.unshift(build("li", {}, `+ ${this.mine.more}`));
             this.fill(this.orders, lines);
+        }
+
+        /* How much of an order others see, and how long it stays: counted down each second. */
+        standingOf(more) {
+            if (!more) return [];
+            const parts = more.shown ? [` · ${words["Units shown at a time"]}: ${more.shown}`] : [];
+            if (more.ends === undefined) return parts;
+            const ends = this.since + 1000 * (more.ends - more.now);    // by this page's own clock
+            const left = build("span", { class: "uproot-market-left", "data-ends": ends }, secondsLeft(ends));
+            return [...parts, " · ", left];
         }
 
         showTrades() {
@@ -427,6 +467,16 @@
         }
     }
 
+    /* "12 s", until a moment of this page's clock. */
+    function secondsLeft(ends) {
+        return `${Math.max(0, Math.ceil((ends - performance.now()) / 1000))} s`;
+    }
+
+    setInterval(() => {
+        if (uproot.inner.condition.state !== "running") return;     // the clocks stand still
+        place.querySelectorAll(".uproot-market-left").forEach((left) => { left.textContent = secondsLeft(Number(left.dataset.ends)); });
+    }, 1000);
+
     /* ---- all markets of the page ---- */
 
     /* Load everything, at the start and after a gap; simultaneous requests share one answer. */
@@ -456,7 +506,12 @@
     hear("UprootMarket", (market, news) => { if (!market.take(news)) seed(); });
     hear("UprootMarketMine", (market, news) => market.takeMine(news.mine));
     hear("UprootMarketClosed", (market) => market.close());
+    hear("UprootMarketHalted", (market, { halted }) => market.halt(halted));
     hear("UprootMarketCleared", (market, snapshot) => market.seed(snapshot));
     uproot.onStart(seed);
     uproot.onReconnect(seed);
+    // A pause has postponed the ends of orders.
+    uproot.inner.happenings.addEventListener("state", () => {
+        if (uproot.inner.condition.state === "running" && place.querySelector(".uproot-market-left")) seed();
+    });
 })();

@@ -46,26 +46,32 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "client_time": MarketColumn(
             "Float64", "when, on the clock of the trader's browser, if sent", "Unix seconds"),
         "period": _WHEN["period"],
-        "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or close: "
-                              "the end of the period, which has no order; then bankrupt: a trader "
-                              "has less than no cash"),
+        "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or without "
+                              "an order halt (of trade), resume, and close: the end of the period; "
+                              "then bankrupt: a trader has less than no cash"),
         "order": _count("number of the order within the period", dtype="Int64"),
         "player": MarketColumn("category", "the name of the player whose order it is"),
         "side": MarketColumn("category", "buy or sell"),
         "kind": MarketColumn("category", "limit, market, ioc (immediate or cancel) or fok (fill or "
                              "kill)"),
-        "price": _money("what was paid per unit in a fill, else the limit per unit; of who is "
-                        "bankrupt, the cash"),
+        "price": _money("what was paid per unit in a fill, else the limit per unit; of a halt, the "
+                        "price beyond the band; of who is bankrupt, the cash"),
         "quantity": _count("how many were submitted, filled or cancelled; of who is bankrupt, how "
                            "many are owed", _UNITS, "Int64"),
         "remaining": _count("how many of the order are left after it", _UNITS, "Int64"),
-        "reason": MarketColumn("category", "why it was refused or cancelled, as a code"),
+        "reason": MarketColumn("category", "why it was refused or cancelled, as a code (expired: "
+                               "its time was over); of a halt or its end: asked, band (a price was "
+                               "beyond the band), over (its time was)"),
         "trade": _count("number of the trade within the period; a trade is two fills, the "
                         "maker's and then the taker's", dtype="Int64"),
         "tax_paid": _money("what the player paid in taxes in a fill, for all its units (negative: "
                            "a subsidy); missing where the rules have neither taxes nor fees"),
         "fee_paid": _money("what the player paid in fees in a fill, for all its units (negative: a "
                            "rebate); missing where the rules have neither taxes nor fees"),
+        "shown": _count("how many of an order that is shown in parts the book shows after it, of a "
+                        "new one how many at a time; missing where all are shown", _UNITS, "Int64"),
+        "good_for": MarketColumn("float64", "how long a new order may stand (in a simulation: "
+                                 "steps); missing where it has no end", "seconds"),
     },
     "trades": {
         "trade": _count("number of the trade within the period"),
@@ -191,7 +197,10 @@ LEDGER = {
     "client_time": COLUMNS["order_events"]["client_time"],
     "events": MarketColumn("object", "its effects on orders: the rows of order_events, as event, "
                            "order, player, side, kind, price, quantity, remaining, reason, trade; "
-                           "in a market with taxes or fees also tax_paid and fee_paid"),
+                           "in a market with taxes or fees also tax_paid and fee_paid, and of "
+                           "orders that are shown in parts or stand for a time shown, good_for"),
+    "now": MarketColumn("float64", "the time of the market, without pauses of the session; only "
+                        "where its rules know time", "Unix seconds"),
 }  # fmt: skip
 """The fields of a market's model, from which `order_events` is made."""
 

@@ -12,7 +12,7 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.columns import frame_of, types_of
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Kind, Side
-from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.outcomes import Outcome, StatusChange
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +45,19 @@ def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[st
     if outcome.trades and any(event.tax is not None for event in outcome.events):
         for row, event in zip(rows, outcome.events, strict=True):
             row |= {"tax_paid": event.tax, "fee_paid": event.fee}
+    if outcome.is_detailed:
+        for row, event in zip(rows, outcome.events, strict=True):
+            row |= {"shown": event.shown, "good_for": event.good_for}
+    if outcome.status is not None:
+        rows.append(_status_row(outcome.status, time, period))
     return rows
+
+
+def _status_row(status: StatusChange, time: float, period: int) -> dict[str, Any]:
+    return {
+        "time": time, "period": period, "event": status.event, "price": status.price,
+        "reason": status.reason,
+    }  # fmt: skip
 
 
 def closing_row(time: float, period: int) -> dict[str, Any]:
@@ -91,16 +103,17 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
 
     Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
     (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
-    (submit, fill, partial_fill, cancel, reject, close, bankrupt), order, player, side (buy, sell),
-    kind (limit, market), price (in a fill what was paid, else the limit), quantity (submitted,
-    filled or cancelled), remaining, reason, trade, tax_paid and fee_paid (in a fill). A trade is
-    two fills, the maker's and then the taker's (in a call, the earlier order's and then the
-    later's).
+    (submit, fill, partial_fill, cancel, reject, halt, resume, close, bankrupt), order, player, side
+    (buy, sell), kind (limit, market), price (in a fill what was paid, else the limit), quantity
+    (submitted, filled or cancelled), remaining, reason, trade, tax_paid and fee_paid (in a fill),
+    shown (of an order that is shown in parts) and good_for (the time for which a new order may
+    stand). A trade is two fills, the maker's and then the taker's (in a call, the earlier order's
+    and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
-    for name in ("price", "tax_paid", "fee_paid"):
+    for name in ("price", "tax_paid", "fee_paid", "good_for"):
         columns[name] = [None if money is None else float(money) for money in columns[name]]
     return frame_of("order_events", columns)

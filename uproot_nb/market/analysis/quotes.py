@@ -11,6 +11,8 @@ from sortedcontainers import SortedDict
 
 __all__ = ["quotes"]
 
+_NO_ORDER = frozenset({"reject", "close", "bankrupt", "halt", "resume"})
+"""Events after which the book is as it was."""
 _NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
 
 
@@ -21,6 +23,8 @@ class _Standing:
         # Sorted: a book may have thousands of prices, and the best is asked for at each event.
         self.sides: dict[str, Any] = {"buy": SortedDict(), "sell": SortedDict()}
         self._limits: dict[int, tuple[str, float]] = {}
+        self._shown: dict[int, int] = {}
+        """What is seen of the orders that are shown in parts."""
         self._begun: set[int] = set()
 
     def take(self, row: Mapping[str, Any]) -> bool:
@@ -30,9 +34,15 @@ class _Standing:
             if row["kind"] != "limit":  # it never stands
                 return False
             self._limits[order] = row["side"], float(row["price"])
-            self._change(order, int(row["quantity"]))
+            shown = row.get("shown")
+            if shown is not None:
+                self._shown[order] = int(shown)
+            self._change(order, int(row["quantity"] if shown is None else shown))
             return True
-        if order in self._limits:
+        if order in self._shown:
+            self._change(order, int(row["shown"]) - self._shown[order])
+            self._shown[order] = int(row["shown"])
+        elif order in self._limits:
             self._change(order, -int(row["quantity"]))
         if event == "cancel":
             return True
@@ -50,6 +60,8 @@ class _Standing:
     def _change(self, order: int, quantity: int) -> None:
         side, price = self._limits[order]
         amounts = self.sides[side]
+        if not quantity:
+            return
         left = amounts.get(price, 0) + quantity
         if left:
             amounts[price] = left
@@ -72,7 +84,7 @@ def _all_quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     last: dict[int, tuple[float, ...]] = {}
     crossed: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
     for row in rows:
-        if row["event"] in ("reject", "close", "bankrupt"):
+        if row["event"] in _NO_ORDER:
             continue
         period = int(row["period"])
         before, stood = crossed.pop(period, ((), None))

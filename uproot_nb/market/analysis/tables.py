@@ -32,7 +32,7 @@ Events: TypeAlias = "pandas.DataFrame | list[dict[str, Any]]"
 
 _NEEDED = (
     "seq", "time", "period", "event", "order", "player", "side", "kind", "price", "quantity",
-    "trade", "tax_paid", "fee_paid",
+    "trade", "tax_paid", "fee_paid", "shown",
 )  # fmt: skip
 """The columns of `order_events` that the tables follow from."""
 
@@ -294,8 +294,14 @@ def _rows(order_events: Events) -> list[dict[str, Any]]:
     # Column by column: with to_dict("records") this was most of the time that the tables took.
     frame = order_events.sort_values("seq")
     needed = [name for name in _NEEDED if name in frame]  # older tables have no taxes
-    columns = (frame[name].astype(object).tolist() for name in needed)
+    columns = (_values(frame[name]) for name in needed)
     return [dict(zip(needed, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(column: pandas.Series[Any]) -> list[Any]:
+    """Return the values of a column; None where what is shown of an order is missing."""
+    values = column.astype(object)
+    return list((values.where(column.notna(), None) if column.name == "shown" else values).tolist())
 
 
 def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.designs import classics, csv_form, page_order
+from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (
     Shifts,
     Values,
@@ -27,6 +29,7 @@ from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.presets import GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
 from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
@@ -65,7 +68,7 @@ class Design:
         values: what units are worth and cost, in all markets of the design; or a function of random
             numbers that draws them for each market, or of random numbers and the period, for each
             period. A dict has one of these from a period on: {1: low, 4: high}. The names in it are
-            the traders' seats.
+            the traders' seats. Or an `Asset`, which nobody has values of.
         traders: what makes a robot trader, for all or by name: a class or function without
             arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
             trader itself is copied as it is. Not needed if only people trade.
@@ -85,7 +88,7 @@ class Design:
         BadMarket: units and traders do not fit, or an argument makes no sense.
     """
 
-    values: Values
+    values: Values | Asset
     traders: Traders | None = None
     _: KW_ONLY
     periods: int = 1
@@ -105,9 +108,12 @@ class Design:
                 raise BadMarket(
                     f"{name}={count!r} is not a count.", f"Write {name}={least} or more."
                 )
-        check_values(self.values)
+        if self.asset is None:
+            check_values(self.values)
         check_shifts(self.shifts)
         self._check_rules()
+        if self.asset is not None:
+            self._check_asset(self.asset)
         if not self._is_drawn and self.traders is not None:
             makers_of(self.traders, self._own_seats())
         if isinstance(self.values, InducedValues) and isinstance(self.rules, Rules):
@@ -116,6 +122,19 @@ class Design:
             self.arm(arm)
 
     # What holds when
+
+    @property
+    def asset(self) -> Asset | None:
+        """The asset that is traded; None where traders have values and costs."""
+        return self.values if isinstance(self.values, Asset) else None
+
+    def endowments_in(self, seed: int | str = 0) -> Endowments:
+        """Return with what cash and units of the asset each seat begins; nothing without one.
+
+        Args:
+            seed: the market's, if a function draws them.
+        """
+        return {} if self.asset is None else self.asset.endowments_of(seed)
 
     @property
     def numbers(self) -> range:
@@ -129,6 +148,8 @@ class Design:
             seed: the market's, if a function draws the values.
         """
         source: Any = self.values
+        if isinstance(source, Asset):
+            return InducedValues({}, {})
         if isinstance(source, Mapping):
             source = in_period(cast("Mapping[int, ValuesSource]", source), period)
         begun = [number for number in self.shifts if number <= period]
@@ -139,7 +160,7 @@ class Design:
         """Return the rules of a period."""
         if isinstance(self.rules, Mapping):
             return in_period(self.rules, period)
-        return self.rules or Rules()
+        return self.rules or (Rules() if self.asset is None else ASSET_RULES)
 
     # Who is there
 
@@ -155,6 +176,8 @@ class Design:
         return self._same_in_arms("seats", [arm._own_seats() for arm in self.each_arm().values()])
 
     def _own_seats(self) -> list[str]:
+        if self.asset is not None:
+            return list(self.endowments_in())
         buyers: dict[str, None] = {}
         sellers: dict[str, None] = {}
         for period in self.numbers:
@@ -204,6 +227,8 @@ class Design:
             BadMarket: the design has several arms, or no robot traders.
         """
         self._check_one_arm("simulate(seed)")
+        if self.asset is not None:
+            return self._simulate_asset(self.asset, seed)
         plans = [self._plan(period, seed) for period in self.numbers]
         for plan in plans:
             warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
@@ -211,6 +236,15 @@ class Design:
         return simulate_periods(
             made_traders(makers_of(self.traders, names), seed), plans, steps=self.steps, seed=seed,
             clear_after_trade=self.clear_after_trade,
+        )  # fmt: skip
+
+    def _simulate_asset(self, asset: Asset, seed: int | str) -> MarketTables:
+        held, rules = self.endowments_in(seed), self.rules_in(1)
+        if self.clear_after_trade and rules.lapse is None:
+            rules = replace(rules, lapse="trade")
+        return simulate_asset_market(
+            made_traders(makers_of(self.traders, held), seed), asset.dividends, held,
+            periods=self.periods, steps=self.steps, rules=rules, seed=seed,
         )  # fmt: skip
 
     def bots(
@@ -247,8 +281,8 @@ class Design:
     # People
 
     def pages(
-        self, *, seconds: float | None = None, page: type[MarketPage] | None = None,
-        **attributes: Any,
+        self, *, seconds: float | EllipsisType | None = ...,
+        page: type[MarketPage] | None = None, **attributes: Any,
     ) -> list[Any]:  # fmt: skip
         """Return the page order of the market: practice periods, then all others.
 
@@ -260,7 +294,7 @@ class Design:
         `run.market("practice")`; they share no purse.
 
         Args:
-            seconds: the length of a period; None for no end.
+            seconds: the length of a period; None for no end; by default that of *page*.
             page: a page of yours, from which these pages derive: for its template, texts, facts.
                 Rules, values and names of markets are the design's.
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
@@ -270,7 +304,8 @@ class Design:
                 attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
         """
         self._check_one_arm("pages()")
-        return page_order.page_order(self, page, {"seconds": seconds, **attributes})
+        given = attributes if seconds is ... else {"seconds": seconds, **attributes}
+        return page_order.page_order(self, page, given)
 
     # Files
 
@@ -290,8 +325,14 @@ class Design:
             seed: of the market whose values are written, if a function draws them.
 
         Raises:
-            BadMarket: the values are drawn, and there is no seed.
+            BadMarket: the values are drawn, and there is no seed; or this is a design of an asset,
+                for which there is no such file.
         """
+        if any(design.asset is not None for design in self.each_arm().values()):
+            raise BadMarket(
+                "A design of an asset cannot be written as CSV.",
+                "Keep it as code: Design(Asset(…)).",
+            )
         if seed is None and any(design._is_drawn for design in self.each_arm().values()):
             raise BadMarket("The values are drawn.", "Say for which market: to_csv(…, seed=1).")
         text = csv_form.text_of(self, 0 if seed is None else seed)
@@ -364,6 +405,8 @@ class Design:
 
     @property
     def _is_drawn(self) -> bool:
+        if isinstance(self.values, Asset):
+            return self.values.is_drawn
         sources = self.values.values() if isinstance(self.values, Mapping) else [self.values]
         return not all(isinstance(source, InducedValues) for source in sources)
 
@@ -383,6 +426,24 @@ class Design:
                 f"Say of which arm: design.arm({next(iter(self.arms))!r}).{name}.",
             )
         return first
+
+    def _check_asset(self, asset: Asset) -> None:
+        """Refuse what a design of an asset cannot have."""
+        if self.periods > asset.dividends.periods:
+            asset.dividends.fundamental_value(self.periods)  # which says so
+        by_period = isinstance(self.rules, Mapping) and len(self.rules) > 1
+        for name, is_there, why in (
+            (
+                "practice",
+                self.practice,
+                "an asset pays from period 1 on; make a design for practice",
+            ),
+            ("shifts", self.shifts, "nobody has values that could be shifted"),
+            ("rules", by_period, "an asset has the same rules in all its periods"),
+            ("rules", self.rules_in(1).call, "an asset is traded all the time, and not in calls"),
+        ):
+            if is_there:
+                raise BadMarket(f"{name}={getattr(self, name)!r}: {why}.", f"Leave out {name}.")
 
     def _check_rules(self) -> None:
         by_period = self.rules if isinstance(self.rules, Mapping) else {1: self.rules or Rules()}

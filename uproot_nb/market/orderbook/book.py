@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
@@ -12,11 +14,13 @@ from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price, exact
 from uproot_nb.market.orderbook.clearing import find_clearing
 from uproot_nb.market.orderbook.levels import Ladder
+from uproot_nb.market.orderbook.lives import Lives
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
     check_at_once,
     check_cash,
     check_improvement,
+    check_life,
     check_loss,
     check_orders,
     check_owed,
@@ -25,17 +29,32 @@ from uproot_nb.market.orderbook.order_checks import (
     check_purchase,
     check_quantity,
     check_short_sale,
+    check_shown,
     check_side,
     check_terms,
     check_units,
 )
 from uproot_nb.market.orderbook.orders import OTHER, Kind, Order, Side
-from uproot_nb.market.orderbook.outcomes import LevelChange, OrderEvent, Outcome, Reason, Trade
+from uproot_nb.market.orderbook.outcomes import (
+    LevelChange,
+    OrderEvent,
+    Outcome,
+    Reason,
+    StatusChange,
+    Trade,
+)
 from uproot_nb.market.orderbook.prices import PriceGrid
 from uproot_nb.market.orderbook.rules import Rules, Terms
 from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
+
+
+class Standing(NamedTuple):
+    """How an order stands: for how long, and how many of its units are shown at a time."""
+
+    good_for: float | None
+    peak: int = 0
 
 
 class Book:
@@ -47,7 +66,8 @@ class Book:
     outcome.trades[0].price         # 12: the maker's price
 
     A command either succeeds in full, or raises OrderRefused and changes nothing. The same commands
-    always give the same book: it has no clock and no randomness.
+    always give the same book: it has no clock and no randomness. Where orders stand for a time, or
+    trade is halted, whoever has a clock sets `now`, and executes the `due_commands`.
     """
 
     def __init__(
@@ -74,6 +94,20 @@ class Book:
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
         self._margin = -self.grid.affordable(-self.rules.margin)
+        self.now = 0.0
+        """The time by which orders stand and halts last: seconds, or steps of a simulation."""
+        self.halted = False
+        """Whether trade is halted."""
+        self.halt_ends: float | None = None
+        """The time at which a halt is over; None without a halt, or an end of it."""
+        self.lives = Lives()
+        self._usual = None if self.rules.good_for is None else Standing(self.rules.good_for)
+        self._is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
+            self.rules.terms
+        )
+        breaker = self.rules.breaker
+        self.reference = None if breaker is None else breaker.reference
+        """The price from which a circuit breaker measures; None before it has one."""
 
     # State
 
@@ -157,7 +191,7 @@ class Book:
 
     def limit(
         self, player: str, side: Side, price: Price, quantity: int = 1,
-        terms: Terms | None = None,
+        terms: Terms | None = None, good_for: float | None = None, shown: int | None = None,
     ) -> Outcome:  # fmt: skip
         """Buy or sell at *price* or better; the rest stands in the book.
 
@@ -166,15 +200,23 @@ class Book:
         Args:
             terms: "ioc" (immediate or cancel): the rest is cancelled. "fok" (fill or kill): the
                 order trades in full at once, or is refused.
+            good_for: the time for which it may stand; see `Rules.good_for`.
+            shown: how many units are shown at a time. The others can be traded, too: when the part
+                that is shown is filled, the next one is shown, behind all orders at its price.
 
         Raises:
             OrderRefused: the rules do not allow it, or an order that does not stand finds nothing.
         """
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
         if terms is not None:
             check_terms(terms, self.rules)
         check_side(side)
         ticks = self.grid.ticks(price)
         check_quantity(quantity, self.rules)
+        standing = self._usual if terms is None else None
+        if good_for is not None or shown is not None:
+            standing = self._standing_of(quantity, terms, good_for, shown)
         key = ticks if side == "sell" else -ticks
         account = self.account(player)
         found = self._match(player, side, key, quantity)
@@ -182,9 +224,9 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
-        old = None if self.rules.lapse is None else self._lapsing(account, side)
+        old = None if self.rules.lapse is None else self._lapsing(account)
         self._check(account, side, key, needed, found, old)
-        return self._submit(account, side, key, quantity, found, [], terms)
+        return self._submit(account, side, key, quantity, found, [], terms, standing)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -193,6 +235,8 @@ class Book:
             OrderRefused: the rules do not allow it, there is nobody else to trade with, or this is
                 a call market, where every order needs a price.
         """
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
         check_priced(self.rules)
         check_side(side)
         check_quantity(quantity, self.rules)
@@ -201,7 +245,7 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found, self._lapsing(account, side))
+        self._check(account, side, None, quantity, found, self._lapsing(account))
         return self._submit(account, side, None, quantity, found, [])
 
     def cancel(self, player: str, order: int) -> Outcome:
@@ -213,7 +257,7 @@ class Book:
         found = self._own(player, order)
         before, events = self.seq, list[OrderEvent]()
         changes = [self._withdraw(found, found.remaining, "asked", events)]
-        return Outcome(before, self.seq, None, 0, events, [], changes)
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
         """Cancel all orders of a trader, or of everybody."""
@@ -223,7 +267,8 @@ class Book:
         for order in list(orders.values()):
             change = self._withdraw(order, order.remaining, "asked", events)
             last[order.side, order.key] = change
-        return Outcome(before, self.seq, None, 0, events, [], list(last.values()))
+        changes = list(last.values())
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
 
     def replace(
         self, player: str, order: int, price: Price | None = None, quantity: int | None = None
@@ -231,7 +276,8 @@ class Book:
         """Change the price or the remaining quantity of a trader's own order.
 
         A smaller quantity at the same price retains number and time priority; any other change
-        makes a new order.
+        makes a new order, which stands as long and shows as much as the old one did. Units that are
+        not shown are taken off first. While trade is halted, an order may only be reduced.
 
         Raises:
             OrderRefused: it is not in the book, nothing would change, or the rules do not allow the
@@ -243,15 +289,23 @@ class Book:
         check_quantity(wanted, self.rules)
         if ticks == old.ticks and wanted <= old.remaining:
             return self._reduce(old, old.remaining - wanted)
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
         account, side = self.accounts[player], old.side
         key = ticks if side == "sell" else -ticks
+        standing = None
+        if self._is_detailed:
+            standing = Standing(old.good_for, old.peak if old.peak < wanted else 0)
         found = self._match(player, side, key, wanted)
         self._check(account, side, key, wanted, found, old)
         before, events = self.seq, list[OrderEvent]()
         change = self._withdraw(old, old.remaining, "replaced", events)
-        made = self._submit(account, side, key, wanted, found, events)
+        made = self._submit(account, side, key, wanted, found, events, None, standing)
         changes = made.changes if old.key == key else _latest([change, *made.changes])
-        return Outcome(before, self.seq, made.order, made.resting, events, made.trades, changes)
+        return Outcome(
+            before, self.seq, made.order, made.resting, events, made.trades, changes, made.status,
+            self._is_detailed,
+        )  # fmt: skip
 
     def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -286,6 +340,69 @@ class Book:
             assert found.ticks is not None
             self._cross(bid, ask, quantity, found.ticks, events, trades, last)
         return Outcome(before, self.seq, None, 0, events, trades, list(last.values()))
+
+    # Time and halts
+
+    @property
+    def next_time(self) -> float | None:
+        """When time asks for something next: an order leaves, or a halt ends; None for never."""
+        first = self.lives.first(self.orders)
+        if first is None or self.halt_ends is None:
+            return self.halt_ends if first is None else first
+        return min(first, self.halt_ends)
+
+    def expire(self) -> Outcome:
+        """Cancel the orders whose time is over `now`, by their ends, then by their numbers."""
+        before, events = self.seq, list[OrderEvent]()
+        over = self.lives.over(self.now, self.orders)
+        changes = [self._withdraw(order, order.remaining, "expired", events) for order in over]
+        return Outcome(
+            before, self.seq, None, 0, events, [], _latest(changes), None, self._is_detailed
+        )
+
+    def halt(self, length: float | None = None) -> Outcome:
+        """Halt trade, for so long or until `resume`.
+
+        New orders are refused; orders that stand may be cancelled and reduced, and leave at their
+        time. A call market may be cleared. Halting again gives the halt another end.
+        """
+        self.halted, self.halt_ends = True, None if length is None else self.now + length
+        return self._status(StatusChange("halt", "asked"))
+
+    def resume(self, is_over: bool = False) -> Outcome:
+        """Let trade go on; *is_over* tells that the time of the halt is over."""
+        self.halted, self.halt_ends = False, None
+        return self._status(StatusChange("resume", "over" if is_over else "asked"))
+
+    def _status(self, change: StatusChange) -> Outcome:
+        return Outcome(self.seq, self.seq, None, 0, [], [], [], change)
+
+    def _broken(self, trades: list[Trade]) -> StatusChange | None:
+        """Halt trade if one of these trades has gone beyond the band of the circuit breaker."""
+        breaker = self.rules.breaker
+        assert breaker is not None
+        if self.reference is None:
+            self.reference = trades[0].price
+        reference = self.reference
+        far = next((t.price for t in trades if breaker.is_broken(reference, t.price)), None)
+        if far is None:
+            return None
+        self.reference = trades[-1].price
+        self.halted, self.halt_ends = True, self.now + breaker.length
+        return StatusChange("halt", "band", far)
+
+    def _standing_of(
+        self, quantity: int, terms: Any, good_for: float | None, shown: int | None
+    ) -> Standing:
+        """Return how an order is to stand, if the rules have it; else refuse it."""
+        if good_for is not None:
+            check_life(good_for, self.rules)
+        if shown is not None:
+            check_shown(shown, quantity, self.rules)
+        if terms is not None:  # it does not stand
+            raise OrderRefused("no_terms", refusals.NO_TERMS)
+        length = self.rules.good_for if good_for is None else float(good_for)
+        return Standing(length, 0 if shown is None or shown == quantity else shown)
 
     # Internals: first every check, then every change
 
@@ -328,11 +445,11 @@ class Book:
         own.sort(key=lambda order: order.key)
         return Match(own=own) if own else NOTHING
 
-    def _lapsing(self, account: Account, side: Side) -> Order | None:
-        """Return the trader's own quote that lapses when a new one of that side comes."""
+    def _lapsing(self, account: Account) -> Order | None:
+        """Return the trader's own quote, of either side, that lapses when a new order comes."""
         if self.rules.lapse != "shout":
             return None
-        return next((order for order in account.orders.values() if order.side == side), None)
+        return next(iter(account.orders.values()), None)
 
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
@@ -402,7 +519,7 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        events: list[OrderEvent], terms: Terms | None = None,
+        events: list[OrderEvent], terms: Terms | None = None, standing: Standing | None = None,
     ) -> Outcome:  # fmt: skip
         """Fill an order with its matches; the rest stands or is cancelled."""
         number, player, before = self.next_order, account.player, self.seq
@@ -415,29 +532,55 @@ class Book:
         events.append(
             OrderEvent(self.seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
+        if standing is not None:
+            parts = {"shown": standing.peak or None, "good_for": standing.good_for}
+            events[-1] = replace(events[-1], **parts)
         trades: list[Trade] = []
         changes: list[LevelChange] = []
+        status = None
         if found is NOTHING:
             rest = quantity
         else:
             order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
+            if standing is not None:
+                order.peak = standing.peak
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
+            if trades and self.rules.breaker is not None:
+                status = self._broken(trades)
         if rest and kind == "limit" and key is not None and price is not None:
             due = self._due(-key) if side == "buy" else 0
             order = Order(number, player, side, key, price, quantity, rest, due)
+            if standing is not None:
+                self._stand_as(order, standing)
             changes.append(self.stand(order))
         elif rest:
-            self.seq += 1
-            events.append(
-                OrderEvent(
-                    self.seq, "cancel", number, player, side, kind, price, rest, 0, "unfilled"
-                )
-            )
+            self._cancel_rest(number, player, side, kind, price, rest, events)
             rest = 0
         if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
             rest = 0
-        return Outcome(before, self.seq, number, rest, events, trades, changes)
+        if status is None and not self._is_detailed:  # faster: as most are
+            return Outcome(before, self.seq, number, rest, events, trades, changes)
+        return Outcome(
+            before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
+        )
+
+    def _stand_as(self, order: Order, standing: Standing) -> None:
+        """Set how long an order stands, and how much of it is shown."""
+        if standing.good_for is not None:
+            order.good_for, order.expires = standing.good_for, self.now + standing.good_for
+        order.peak = standing.peak
+        order.shown = min(order.peak, order.remaining)
+
+    def _cancel_rest(
+        self, number: int, player: str, side: Side, kind: Kind, price: Price | None, rest: int,
+        events: list[OrderEvent],
+    ) -> None:  # fmt: skip
+        """Cancel what is left of an order that does not stand."""
+        self.seq += 1
+        events.append(
+            OrderEvent(self.seq, "cancel", number, player, side, kind, price, rest, 0, "unfilled")
+        )
 
     def _lapse(
         self, number: int, trades: list[Trade], events: list[OrderEvent],
@@ -458,6 +601,8 @@ class Book:
         account = self.accounts[order.player]
         level = self.ladders[order.side].add(order)
         self.orders[order.number] = order
+        if order.expires is not None:
+            self.lives.add(order)
         account.add(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
@@ -481,6 +626,8 @@ class Book:
         self.next_trade, self.seq = number + 1, seq
         change = self._take(maker, quantity)
         order.remaining -= quantity
+        if order.peak:
+            order.shown = min(order.peak, order.remaining)
         ticks = maker.ticks
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
@@ -530,15 +677,17 @@ class Book:
             account.trade(side, ticks + due if side == "buy" else ticks - due, quantity)
             account.charged += due * quantity
             tax, fee = self.grid.price(each * quantity), self.grid.price(fees * quantity)
-        return OrderEvent(
+        event = OrderEvent(
             seq, "partial_fill" if left else "fill", order.number, order.player, side, kind,
             price, quantity, left, None, trade, tax, fee,
         )  # fmt: skip
+        return replace(event, shown=order.shown) if order.peak else event
 
     def _withdraw(
         self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]
     ) -> LevelChange:
-        change = self._take(order, quantity)
+        hidden = self._take_hidden(order, quantity) if order.peak else 0
+        change = self._take(order, quantity - hidden)
         self.seq += 1
         events.append(
             OrderEvent(
@@ -546,14 +695,27 @@ class Book:
                 quantity, order.remaining, reason,
             )
         )  # fmt: skip
+        if order.peak:
+            events[-1] = replace(events[-1], shown=order.shown)
         return change
+
+    def _take_hidden(self, order: Order, quantity: int) -> int:
+        """Take up to so many units off an order that are not shown; return how many."""
+        found = self.ladders[order.side].take_hidden(order, quantity)
+        self.accounts[order.player].reserve(order, -found)
+        return found
 
     def _reduce(self, order: Order, quantity: int) -> Outcome:
         if not quantity:
             raise OrderRefused("no_change", refusals.NO_CHANGE)
-        before, events = self.seq, list[OrderEvent]()
+        before, events, is_seen = self.seq, list[OrderEvent](), True
+        if order.peak:  # nobody else sees a change of what is not shown
+            is_seen = quantity > order.remaining - order.shown
         change = self._withdraw(order, quantity, "reduced", events)
-        return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])
+        return Outcome(
+            before, self.seq, order.number, order.remaining, events, [],
+            [change] if is_seen else [], None, self._is_detailed,
+        )  # fmt: skip
 
     def _take(self, order: Order, quantity: int) -> LevelChange:
         """Take a quantity off a standing order."""

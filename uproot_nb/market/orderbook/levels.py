@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from sortedcontainers import SortedDict
@@ -14,13 +14,39 @@ __all__ = ["Ladder", "Level"]
 
 
 class Level:
-    """The orders at one price, oldest first."""
+    """The orders at one price, in the order of filling; `quantity` is what is shown of them."""
 
-    __slots__ = ("key", "orders", "price", "quantity")
+    __slots__ = ("hidden", "key", "orders", "price", "quantity")
 
     def __init__(self, key: int, price: Price) -> None:
         self.key, self.price, self.quantity = key, price, 0
+        self.hidden = 0
+        """Units that stand and are not shown."""
         self.orders: OrderedDict[int, Order] = OrderedDict()
+
+    def parts(self) -> Iterator[tuple[Order, int]]:
+        """Yield the parts of the orders in the order of filling.
+
+        When the shown part of an order is filled, the next one comes behind all others.
+        """
+        queue = deque(
+            (one, one.shown if one.peak else one.remaining, one.remaining)
+            for one in self.orders.values()
+        )
+        while queue:
+            order, part, left = queue.popleft()
+            yield order, part
+            if left > part:
+                queue.append((order, min(order.peak, left - part), left - part))
+
+    def show_next(self, order: Order, filled: int) -> None:
+        """Show the next part of an order whose shown part is filled."""
+        order.shown -= filled
+        if not order.shown and order.remaining:
+            order.shown = min(order.peak, order.remaining)
+            self.quantity += order.shown
+            self.hidden -= order.shown
+            self.orders.move_to_end(order.number)
 
 
 class Ladder:
@@ -48,13 +74,19 @@ class Ladder:
                 self.best = level
         level.orders[order.number] = order
         level.quantity += order.remaining
+        if order.peak:
+            hidden = order.remaining - order.shown
+            level.quantity -= hidden
+            level.hidden += hidden
         return level
 
     def take(self, order: Order, quantity: int) -> Level:
-        """Remove a part of an order, or all of it; an empty level disappears."""
+        """Remove a part of an order that is shown; an empty level disappears."""
         level = self._levels[order.key]
         order.remaining -= quantity
         level.quantity -= quantity
+        if order.peak:
+            level.show_next(order, quantity)
         if not order.remaining:
             del level.orders[order.number]
             if not level.orders:
@@ -62,6 +94,13 @@ class Ladder:
                 if level is self.best:
                     self.best = next(iter(self._levels.values()), None)
         return level
+
+    def take_hidden(self, order: Order, quantity: int) -> int:
+        """Remove up to so many units of an order that are not shown; return how many."""
+        found = min(quantity, order.remaining - order.shown)
+        order.remaining -= found
+        self._levels[order.key].hidden -= found
+        return found
 
     def best_without(self, order: Order | None) -> Level | None:
         """Return the best level without *order*."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from uproot_nb.market.orderbook.levels import Ladder
+from uproot_nb.market.orderbook.levels import Ladder, Level
 from uproot_nb.market.orderbook.orders import Order
 
 __all__ = ["NOTHING", "Match", "match"]
@@ -42,6 +42,11 @@ def match(
     for level in ladder:
         if key is not None and level.key + key > 0:
             break
+        if level.hidden:
+            _match_parts(found, level, player, limit, quantity, cost)
+            if found.quantity == quantity:
+                return found
+            continue
         for order in level.orders.values():
             if order.player == player:
                 found.own.append(order)
@@ -55,3 +60,23 @@ def match(
             if found.quantity == quantity:
                 return found
     return found
+
+
+def _match_parts(
+    found: Match, level: Level, player: str, limit: int | None, quantity: int,
+    cost: Callable[[int, int | None], int] | None,
+) -> None:  # fmt: skip
+    """Match the orders of a level that does not show all of its units."""
+    found.worst = abs(level.key)
+    ticks = found.worst if cost is None else cost(found.worst, limit)
+    for order, part in level.parts():
+        if order.player == player:
+            if all(own is not order for own in found.own):
+                found.own.append(order)
+            continue
+        filled = min(part, quantity - found.quantity)
+        found.fills.append((order, filled))
+        found.quantity += filled
+        found.ticks += filled * ticks
+        if found.quantity == quantity:
+            return

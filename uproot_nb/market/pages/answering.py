@@ -14,7 +14,7 @@ from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
-__all__ = ["answer", "check_time", "refuse", "standing"]
+__all__ = ["answer", "check_halted", "check_time", "refuse", "standing"]
 
 
 def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> dict[str, Any]:
@@ -49,6 +49,12 @@ def check_time(page: Any, player: Player, market: Market, asked: Command, sent: 
     """Refuse a command after the end, even if the market is not closed yet."""
     if not market.is_open or world_of(player).flow.timeouts.has_passed(player):
         raise refuse(page, market, asked, "closed", refusals.CLOSED, sent)
+
+
+def check_halted(page: Any, market: Market, asked: Command, sent: Any) -> None:
+    """Refuse a command while trade is halted."""
+    if market.is_halted:
+        raise refuse(page, market, asked, "halted", refusals.HALTED, sent)
 
 
 def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:

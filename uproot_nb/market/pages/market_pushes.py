@@ -24,8 +24,12 @@ def push_to_traders(page: Any, player: Player, market: Market, outcome: Outcome 
     """Push every outcome to the page's traders, including those of the author's own code."""
     if outcome is None:
         page_function(page, "push_closed")(page, player, market)
-    else:
+        return
+    if outcome.events or outcome.status is None:
         page_function(page, "push_outcome")(page, player, market, outcome)
+    if outcome.status is not None:
+        traders = list(page_function(page, "traders")(page, player))
+        push(page, market, traders, {"halted": market.is_halted}, "UprootMarketHalted")
 
 
 def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
@@ -85,12 +89,13 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "market": market.name, "title": market.title, "period": market.period,
         "tick": plain(rules.tick), "min_price": plain(rules.lowest),
         "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
-        "charges": _charges(market), "terms": list(rules.terms),
+        "charges": _charges(market), "terms": list(rules.terms), "good_for": rules.good_for,
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),
         "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
-        "open": market.is_open, "timed": page.seconds is not None, "seconds": page.seconds,
+        "open": market.is_open, "halted": market.is_halted,
+        "timed": page.seconds is not None, "seconds": page.seconds,
         "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
     }  # fmt: skip

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
-from uproot_nb.market.market import Market
+from uproot_nb.market.market import Market, follows_pauses, shift_markets, wake_markets
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.commands import Cancel, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
+from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity, entered_time
 from uproot_nb.market.orderbook.rules import Rules
-from uproot_nb.market.pages.answering import answer, check_time, refuse, standing
+from uproot_nb.market.pages.answering import answer, check_halted, check_time, refuse, standing
 from uproot_nb.market.pages.market_pushes import (
     market_data,
     push,
@@ -152,12 +152,13 @@ class MarketPage(Page):
     @classmethod
     def shift_all(cls, world: World, seconds: float) -> None:
         """Postpone the ends of all markets of the session after a pause."""
-        for model in world.models.having("market"):
-            market = world.models.bound.get(model.name)
-            if market is None and isinstance(model.market, Mapping):  # else an author's field
-                market = Market(model)
-            if isinstance(market, Market):
-                market.shift(seconds)
+        if not follows_pauses(world):
+            shift_markets(world, seconds)
+
+    @classmethod
+    def resume_all(cls, world: World) -> None:
+        """Let orders leave and halts end at their time after a restart."""
+        wake_markets(world)
 
     # For other kinds of market pages
 
@@ -213,21 +214,28 @@ class MarketPage(Page):
     @live
     def send_order(
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
-        sent: Any = None, language: str = "en", terms: Any = None,
+        sent: Any = None, language: str = "en", terms: Any = None, good_for: Any = None,
+        shown: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Buy or sell at a price or better, or at the best available price if *price* is None.
 
         *language*: the page's, for a price and quantity typed as text. *terms*: "ioc" or "fok" for
-        an order that does not stand.
+        an order that does not stand. *good_for*: the seconds for which it may stand, *shown*: how
+        many units are shown at a time.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             whole = MarketOrder(player.name, side, units)
-            if terms not in (None, "ioc"):  # no order at any price stands
+            if (
+                terms not in (None, "ioc") or good_for is not None or shown is not None
+            ):  # no order at any price stands
                 raise refuse(page, found, whole, "no_terms", refusals.NO_TERMS, sent)
             return answer(page, player, found, whole, sent)
         limit = entered_price(price, found.rules.tick, language)
-        asked = LimitOrder(player.name, side, limit, units, terms)
+        asked = LimitOrder(
+            player.name, side, limit, units, terms, entered_time(good_for, language),
+            entered_quantity(shown, language),
+        )  # fmt: skip
         return answer(page, player, found, asked, sent)
 
     @live
@@ -243,6 +251,7 @@ class MarketPage(Page):
         limit = entered_price(price, found.rules.tick)
         asked = LimitOrder(player.name, side, limit, units)
         check_time(page, player, found, asked, sent)
+        check_halted(page, found, asked, sent)
         if found.rules.call:
             raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
         there = standing(page, player, found, asked, sent)
@@ -283,6 +292,7 @@ class MarketPage(Page):
         found = _market(page, player, market)
         asked = Replace(player.name, order)
         check_time(page, player, found, asked, sent)
+        check_halted(page, found, asked, sent)
         own = found.book.account(player.name).orders
         standing_order = own.get(order) if type(order) is int else None
         if standing_order is None:

@@ -85,6 +85,8 @@ class MarketSeat:
             self.seed(data)
         elif event == "UprootMarketClosed":
             self.data["open"] = False
+        elif event == "UprootMarketHalted":
+            self.data["halted"] = data["halted"]
         elif event == "UprootMarketMine":
             self.mine = data["mine"]
         elif event == "UprootMarketShout":
@@ -123,6 +125,8 @@ class MarketSeat:
 
     def view(self) -> View | None:
         """Return what the trader sees; None if it can do nothing now."""
+        if self.data.get("halted"):
+            return None
         side = self._side()
         return None if side is None or not self.data["open"] else self.view_on(side)
 

@@ -13,6 +13,7 @@ from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import UnitCharges
+from uproot_nb.market.orderbook.commands import due_commands, execute
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
@@ -66,6 +67,14 @@ class SimulatedPeriod:
         if worth is None or self.book.charges is None:
             return worth
         return max([worth, *(v for units in self._limits.values() for v in units.get("buy", ()))])
+
+    def pass_time(self, time: int, rows: Rows) -> bool:
+        """Let orders leave and a halt end at their time; return whether anybody may act now."""
+        for command in due_commands(self.book, float(time)):
+            outcome = execute(self.book, command)
+            assert outcome is not None
+            self._record(outcome, time, rows)
+        return not self.book.halted
 
     def act(self, name: str, view: View, time_left: float, time: int, rows: Rows) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""

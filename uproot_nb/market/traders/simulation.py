@@ -133,6 +133,8 @@ def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int, rows: Rows)
         return
     act = step_of(one)
     for step in range(steps):
+        if plan.rules.is_timed and not one.pass_time(begin + step, rows):
+            continue
         if not act(1 - step / steps, begin + step, rows):
             break
     rows.append(closing_row(float(begin + steps), plan.number))
