@@ -29,6 +29,7 @@ from uproot_nb.market import (
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders import (
     GD,
+    GDX,
     ZIC,
     ZIP,
     ZIU,
@@ -45,7 +46,7 @@ from uproot_nb.market.traders.market_bot import _Play
 from uproot_nb.market.traders.seat import MarketSeat
 
 MAKERS: dict[str, Callable[[int], Any]] = {
-    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(),
+    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
     "NearZeroIntelligence": lambda n: NearZeroIntelligence(),
 }  # fmt: skip
@@ -179,6 +180,7 @@ OTHER_RULES = [
     ("ZIU", Rules(lapse="shout", floor=50, ceiling=90)),
     ("ZIC", replace(TAXED, no_loss=True)),
     ("GD", replace(TAXED, trade_price="middle")),
+    ("GDX", TAXED),
     ("ZIP", replace(TAXED, seller_tax=Tax(-9), lapse="trade")),
 ]
 
@@ -316,7 +318,7 @@ def seat(data: dict[str, Any], trader: Any) -> MarketSeat:
     whole = {
         "mine": mine, "market": "market", "timed": False, "depth": depth, "trades": [],
         "facts": {}, "open": True, "tick": 1, "min_price": 0, "max_price": 200,
-        "period": 1, "sides": ["buy"], "charges": None,
+        "period": 1, "sides": ["buy"], "charges": None, "units": {"buy": [90, 70], "sell": []},
     }  # fmt: skip
     return MarketSeat(trader, whole | data, Random(1), lambda: 1.0)
 
@@ -334,7 +336,8 @@ def test_what_came_before_ones_own_order_is_heard_with_what_one_had_then() -> No
     here.expect({"seq": 2, "mine": {**here.mine, "value": 70, "bought": 1}})
     assert here.take("UprootMarket", push(0, 40))
     assert here.take("UprootMarket", push(1, 50))
-    assert [(call[2].limit, call[2].unit) for call in listener.calls] == [(90, 1), (70, 2)]
+    seen = [(call[2].limit, call[2].unit, call[2].later) for call in listener.calls]
+    assert seen == [(90, 1, (70,)), (70, 2, ())]
     assert not here.take("UprootMarket", push(3, 60))
     assert here.take("UprootMarket", push(1, 50))  # known already
     assert len(listener.calls) == 2

@@ -158,17 +158,24 @@ class MarketSeat:
         self, side: Side, limit: Any, unit: int, bid: Price | None = None,
         ask: Price | None = None, own: Price | None = None,
     ) -> View:  # fmt: skip
+        later: tuple[Price, ...] = ()
         if limit is None:
             limit = self.data["facts"].get(HOLDING_VALUE)
-        elif self._charges is not None:
-            limit = plain(self._charges.limit(side, from_plain(limit)))
+        else:
+            limit = plain(self._limit(side, limit))
+            later = tuple(self._limit(side, one) for one in self.data["units"][side][unit:])
         highest, period = self._highest(limit), self.data["period"]
         left = 1.0 if self.is_call else self._clock()
         return View(
             side, highest // 2 if limit is None else from_plain(limit), bid, ask, own,
             from_plain(self.data["tick"]), highest, left, period, period, unit,
-            from_plain(self.data["min_price"]),
+            from_plain(self.data["min_price"]), later,
         )  # fmt: skip
+
+    def _limit(self, side: Side, worth: Any) -> Price:
+        """Return the worst price at which a unit is no loss."""
+        price: Price = from_plain(worth)
+        return price if self._charges is None else self._charges.limit(side, price)
 
     def _highest(self, limit: Any) -> Price:
         """Return the highest price to think of: that of the rules, if they name one.

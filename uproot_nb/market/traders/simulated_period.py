@@ -59,6 +59,11 @@ class SimulatedPeriod:
             if len(limits) == 1
         }
         """Side and units of those who trade on one side alone: most do, and are faster so."""
+        self._later: dict[tuple[str, Side], list[tuple[Price, ...]]] = {
+            (name, side): [tuple(units[unit:]) for unit in range(1, len(units) + 1)]
+            for name, limits in self._limits.items()
+            for side, units in limits.items()
+        }
 
     def _worth(self, values: InducedValues) -> Price | None:
         """Return what a unit is worth at most; a subsidy makes it more."""
@@ -112,7 +117,7 @@ class SimulatedPeriod:
             for side, unit, limit in self._units(name):
                 view = View(
                     side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
-                    self._periods, unit, self._lowest,
+                    self._periods, unit, self._lowest, self._later[name, side][unit - 1],
                 )  # fmt: skip
                 price = self._traders[name].quote(view, self.chance)
                 if price is not None:
@@ -183,6 +188,7 @@ class SimulatedPeriod:
         return View(
             side, units[done], book.best_bid, book.best_ask, own, self._tick, self._highest,
             time_left, self._period, self._periods, done + 1, self._lowest,
+            self._later[name, side][done],
         )  # fmt: skip
 
     def _able(self, name: str) -> list[Side]:

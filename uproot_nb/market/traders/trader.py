@@ -30,6 +30,7 @@ class View:
         period, periods: the number of this period, from 1, and of all.
         unit: the number of its next unit on that side in this period, from 1.
         lowest: the lowest price allowed, where there is a price floor; else 0.
+        later: the limits of the units that come after its next one; () in asset markets.
     """
 
     side: Side
@@ -44,6 +45,7 @@ class View:
     periods: int = 1
     unit: int = 1
     lowest: Price = 0
+    later: tuple[Price, ...] = ()
 
     def meets(self, price: Price) -> bool:
         """Return whether a quote at *price* trades with the other side's best."""
