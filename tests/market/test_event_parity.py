@@ -28,6 +28,7 @@ from uproot_nb.market import (
 )
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders import (
+    AA,
     GD,
     GDX,
     ZIC,
@@ -48,7 +49,7 @@ from uproot_nb.market.traders.seat import MarketSeat
 MAKERS: dict[str, Callable[[int], Any]] = {
     "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
-    "NearZeroIntelligence": lambda n: NearZeroIntelligence(),
+    "NearZeroIntelligence": lambda n: NearZeroIntelligence(), "AA": lambda n: AA(Random(n)),
 }  # fmt: skip
 STEPS = 60
 
@@ -181,6 +182,7 @@ OTHER_RULES = [
     ("ZIC", replace(TAXED, no_loss=True)),
     ("GD", replace(TAXED, trade_price="middle")),
     ("GDX", TAXED),
+    ("AA", replace(TAXED, lapse="trade", floor=50)),
     ("ZIP", replace(TAXED, seller_tax=Tax(-9), lapse="trade")),
 ]
 

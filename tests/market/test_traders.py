@@ -22,6 +22,7 @@ from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.simulations.summary import finished_row
 from uproot_nb.market.traders import (
+    AA,
     GD,
     GDX,
     ZIC,
@@ -41,6 +42,7 @@ RULES = Rules(max_price=200)
 MAKERS: dict[str, Callable[[int], Trader]] = {
     "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 3 else ZIC(),
+    "AA": lambda n: AA(Random(n)),
 }  # fmt: skip
 
 views = st.builds(
@@ -56,7 +58,7 @@ def simulated(kind: str, seed: int = 1, periods: int = 4):  # noqa: ANN201
     return simulate_market(traders, VALUES, periods=periods, steps=500, rules=RULES, seed=seed)
 
 
-@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD", "GDX", "Sniper"])
+@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD", "GDX", "Sniper", "AA"])
 @given(view=views, heard=st.lists(shouts, max_size=12), seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=60)
 def test_a_constrained_trader_never_names_a_loss(

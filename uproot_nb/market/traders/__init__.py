@@ -1,11 +1,13 @@
 """Robot traders of the literature, for simulated markets and for real ones.
 
-from uproot_nb.market.traders import GD, GDX, ZIC, ZIP, ZIU, Sniper, market_bot, simulate_market
+from uproot_nb.market.traders import AA, GD, GDX, ZIC, ZIP, ZIU, Sniper, market_bot
+from uproot_nb.market.traders import simulate_market
 from uproot_nb.market.traders import NearZeroIntelligence, simulate_asset_market
 """
 
 from __future__ import annotations
 
+from uproot_nb.market.traders.adaptive import AA
 from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.forward_looking import GDX
@@ -18,6 +20,6 @@ from uproot_nb.market.traders.trader import AssetTrader, Heedless, Shout, Trader
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 
 __all__ = [
-    "GD", "GDX", "ZIC", "ZIP", "ZIU", "AssetTrader", "Heedless", "NearZeroIntelligence", "Shout",
-    "Sniper", "Trader", "View", "market_bot", "simulate_asset_market", "simulate_market",
+    "AA", "GD", "GDX", "ZIC", "ZIP", "ZIU", "AssetTrader", "Heedless", "NearZeroIntelligence",
+    "Shout", "Sniper", "Trader", "View", "market_bot", "simulate_asset_market", "simulate_market",
 ]  # fmt: skip

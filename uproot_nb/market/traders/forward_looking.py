@@ -28,8 +28,8 @@ class GDX(GD):
         V(m, n) = d V(m, n - 1) + max_p f(p) [s_m(p) - d (V(m, n - 1) - V(m - 1, n - 1))]:
 
     it quotes as a GD trader whose limit is better by what the unit is worth if it is kept for now.
-    With d = 0 it is GD. The program is solved anew for each quote; the best price for any limit
-    lies on a convex hull that is made once.
+    With d = 0 it is GD. No unit is thought to be better than the one before. The program is solved
+    anew for each quote; the best price for any limit lies on a convex hull that is made once.
 
     The paper's beliefs are a function of time. Here the next quote has the belief of GD, with the
     quotes that stand now; later ones have that which the history alone gives, since these quotes
@@ -87,7 +87,7 @@ class GDX(GD):
                 keeping = discount * waiting
                 worth.append(keeping + gains.best(limit + keeping - fewer))
                 fewer = keeping
-            if abs(worth[-1] - before[-1]) < close:
+            if all(after - one < close for one, after in zip(before, worth, strict=True)):
                 break
         return discount * (worth[-1] - worth[-2])
 
