@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -34,6 +35,8 @@ from uproot_nb.market.traders import (
     ZIC,
     ZIP,
     ZIU,
+    CallResult,
+    CallTrader,
     NearZeroIntelligence,
     Shout,
     Sniper,
@@ -87,6 +90,20 @@ class Noting:
         seen = None if view is None else replace(view, time_left=1.0, periods=1)
         self.inner.observe(shout, seen, self._chance())
         self.calls.append(("observe", shout, seen))
+
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        orders = tuple(
+            one._replace(view=replace(one.view, time_left=1.0, periods=1)) for one in result.orders
+        )
+        heard = replace(result, orders=orders)
+        if isinstance(self.inner, CallTrader):
+            self.inner.observe_call(heard, self._chance())
+        self.calls.append(("observe_call", heard, self.quotes_after()))
+
+    def quotes_after(self) -> list[Any]:
+        """Return what it would send to the next call: what it has learned."""
+        asked = [call[1] for call in self.calls if call[0] == "quote"]
+        return [copy.deepcopy(self.inner).quote(view, Random(1)) for view in asked]
 
 
 def noting(kind: str, names: Iterable[str]) -> dict[str, Noting]:
@@ -239,8 +256,8 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
 @pytest.mark.parametrize(
     ("kind", "rules_of_it"),
     [
-        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GD")),
-        ("ZIC", replace(TAXED, call=True, rationing="pro rata", floor=30)),
+        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GDX", "AA")),
+        ("ZIP", replace(TAXED, call=True, rationing="pro rata", floor=30)),
     ],
 )
 async def test_a_call_is_the_same_to_a_trader(
@@ -265,6 +282,7 @@ async def test_a_call_is_the_same_to_a_trader(
             await plays[name].send_all(Rejected)
         Call.clear_now(run.players[0])
         await asyncio.gather(*map(hear, plays.values()))
+        assert all(calls[-1][0] == "observe_call" for calls in calls_of(online).values())
         assert calls_of(online) == calls_of(offline)
 
 

@@ -366,14 +366,17 @@ def test_weak_foresight_sells_in_the_end() -> None:
 
 @pytest.mark.parametrize("kind", ["ZIC", "ZIP"])
 def test_a_call_is_simulated_with_an_order_for_each_unit(kind: str) -> None:
-    traders = {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])}
     rules = Rules(max_price=200, call=True, no_loss=True)
     one, two = (
-        simulate_market(traders, VALUES, periods=3, steps=10, rules=rules, seed=7) for _ in range(2)
-    )
+        simulate_market(
+            {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])},
+            VALUES, periods=3, steps=10, rules=rules, seed=7,
+        )
+        for _ in range(2)
+    )  # fmt: skip
     assert one.order_events.equals(two.order_events)
     submitted = one.order_events.query("event == 'submit'").groupby(["period", "player"]).size()
-    assert len(submitted) == 3 * len(traders)
+    assert len(submitted) == 3 * len(BUYERS + SELLERS)
     assert (submitted <= 3).all()
     assert sorted(set(one.trades["time"])) == [1, 11, 21]
     assert (one.trades.groupby("period")["price"].nunique() == 1).all()

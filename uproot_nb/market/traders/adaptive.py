@@ -13,6 +13,7 @@ from uproot_nb.market.traders.aggressiveness import (
     desired_theta,
     target_price,
 )
+from uproot_nb.market.traders.call_results import CallResult
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
 
@@ -43,6 +44,11 @@ class AA:
     ought to become more aggressive becomes less; hence the absolute value. On a grid of prices, d
     is at least what the next price needs: else targets between two ticks would never trade.
 
+    In a call market, which the paper does not have, it sends its targets, and learns from call to
+    call: the price of a call is a trade's, and for each unit that gains at it, the aggressiveness
+    moves to where the unit just trades, from either side: a bit above that at this price. Where
+    nobody traded, it is a bit above that at its own price.
+
     Args:
         chance: draws r from -0.3 to 0, b1 and b2 from 0.1 to 0.5, theta from -5 to 0.
         window: how many trades the estimate is made of.
@@ -68,6 +74,8 @@ class AA:
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the other side's quote, to take it, or a better one of its own side."""
+        if view.in_call:
+            return on_grid(self.target(view), view)
         sign = 1 if view.side == "buy" else -1
         here, there, limit, tick = _prices(view)
         if sign * (limit - here) <= 0 and view.own is None:
@@ -109,6 +117,16 @@ class AA:
         elif sign * (target - price) <= 0:
             self._adapt(view, price, more=True)
 
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        """Learn from the price of a call, and from which of its units traded."""
+        if result.price is not None:
+            self._learn_price(float(result.price))
+        for view, asked, _ in result.orders:
+            price = float(asked if result.price is None else result.price)
+            sign = 1 if view.side == "buy" else -1
+            if sign * (float(view.limit) - price) > 0:
+                self._adapt(view, price, more=True)
+
     def _learn_price(self, price: float) -> None:
         """Estimate the equilibrium price anew, and bend the target as prices are volatile."""
         self._trades.append(price)
@@ -137,9 +155,9 @@ class AA:
         self.aggressiveness[view.side] = min(1.0, max(-1.0, after))
 
     def _aggressiveness_at(self, view: View, price: float) -> float:
-        assert self.equilibrium is not None
         limit, highest = float(view.limit), float(view.highest)
-        return aggressiveness_at(view.side, limit, self.equilibrium, price, self.theta, highest)
+        known = limit if self.equilibrium is None else self.equilibrium
+        return aggressiveness_at(view.side, limit, known, price, self.theta, highest)
 
 
 def _prices(view: View) -> tuple[float, float, float, float]:

@@ -58,8 +58,9 @@ def simulate_market(
 
     With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
     the traders send an order for each of their units without hearing of any other, as `market_bot`
-    does on a CallMarketPage; then the market is cleared. Traders who go by what they hear (GD,
-    Sniper) have nothing to go by.
+    does on a CallMarketPage; then the market is cleared, and those who learn from calls (ZIP, AA,
+    any `CallTrader`) hear its price and which of their units traded. Traders who go by quotes (GD,
+    GDX, Sniper) have nothing to go by.
 
     Prices are drawn, believed in and opened with up to `rules.max_price`; where the rules name
     none, up to the highest value or cost. More than ten times that is warned of. A price ceiling

@@ -31,6 +31,7 @@ class View:
         unit: the number of its next unit on that side in this period, from 1.
         lowest: the lowest price allowed, where there is a price floor; else 0.
         later: the limits of the units that come after its next one; () in asset markets.
+        in_call: whether orders are traded together here: nothing of others is seen before.
     """
 
     side: Side
@@ -46,6 +47,7 @@ class View:
     unit: int = 1
     lowest: Price = 0
     later: tuple[Price, ...] = ()
+    in_call: bool = False
 
     def meets(self, price: Price) -> bool:
         """Return whether a quote at *price* trades with the other side's best."""
