@@ -153,8 +153,8 @@ def test_imports_point_down() -> None:
 
 
 MARKET = [
-    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
-    "plots",
+    "orderbook", "analysis", "market", "pages", "traders", "policy", "designs", "env",
+    "simulations", "inference", "plots",
 ]  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from uproot_nb.market import (
     Tax,
 )
 from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.policy import PolicyTrader
 from uproot_nb.market.traders import (
     AA,
     GD,
@@ -49,10 +50,18 @@ from uproot_nb.market.traders import (
 from uproot_nb.market.traders.market_bot import _Play
 from uproot_nb.market.traders.seat import MarketSeat
 
+
+def by_numbers(observation: Any, mask: Any) -> int:
+    """A policy whose actions follow from all that it sees."""
+    legal = [action for action, is_legal in enumerate(mask) if is_legal]
+    return int(legal[int(1e4 * observation.sum()) % len(legal)])
+
+
 MAKERS: dict[str, Callable[[int], Any]] = {
     "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
     "NearZeroIntelligence": lambda n: NearZeroIntelligence(), "AA": lambda n: AA(Random(n)),
+    "PolicyTrader": lambda n: PolicyTrader(by_numbers),
 }  # fmt: skip
 STEPS = 60
 

@@ -30,6 +30,7 @@ from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
 from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
+from uproot_nb.market.traders.trader import Trader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,15 +204,23 @@ class Design:
         Raises:
             BadMarket: the design has several arms, or no robot traders.
         """
-        self._check_one_arm("simulate(seed)")
-        plans = [self._plan(period, seed) for period in self.numbers]
+        traders, plans = self.planned(seed)
         for plan in plans:
             warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
-        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return simulate_periods(
-            made_traders(makers_of(self.traders, names), seed), plans, steps=self.steps, seed=seed,
-            clear_after_trade=self.clear_after_trade,
-        )  # fmt: skip
+            traders, plans, steps=self.steps, seed=seed, clear_after_trade=self.clear_after_trade
+        )
+
+    def planned(self, seed: int | str) -> tuple[dict[str, Trader], list[PlannedPeriod]]:
+        """Return new robot traders for one market, by seat, and what holds in its periods.
+
+        Raises:
+            BadMarket: the design has several arms, or no robot traders.
+        """
+        self._check_one_arm("simulate(seed)")
+        plans = [self._plan(period, seed) for period in self.numbers]
+        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
+        return made_traders(makers_of(self.traders, names), seed), plans
 
     def bots(
         self, people: int | Iterable[int] = 0, *, seed: int | str = 0, **options: Any

@@ -18,7 +18,7 @@ from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
 from uproot_nb.market.traders.trader import Trader
 
-__all__ = ["PlannedPeriod", "simulate_market", "simulate_periods"]
+__all__ = ["PlannedPeriod", "period_of", "simulate_market", "simulate_periods"]
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,7 @@ def simulate_periods(
     induced: list[Any] = []
     periods = sum(not plan.is_practice for plan in plans)
     for plan in plans:
-        kind = "practice/" if plan.is_practice else ""
-        chance = Random(f"{seed}/{kind}{plan.number}")
-        one = SimulatedPeriod(
-            traders, plan.values, plan.rules, plan.number, periods, clear_after_trade, chance
-        )
+        one = period_of(traders, plan, periods, clear_after_trade, seed)
         made: Rows = []
         _simulate(one, plan, steps, made)
         if not plan.is_practice:
@@ -123,6 +119,16 @@ def simulate_periods(
     for plan in traded:
         induced += constraint_rows(plan.rules, [plan.number])
     return SimulatedMarket(rows, induced)
+
+
+def period_of(
+    traders: Mapping[str, Trader], plan: PlannedPeriod, periods: int, clears: bool,
+    seed: int | str,
+) -> SimulatedPeriod:  # fmt: skip
+    """Return a planned period, with draws that follow from the seed and its number."""
+    kind = "practice/" if plan.is_practice else ""
+    chance = Random(f"{seed}/{kind}{plan.number}")
+    return SimulatedPeriod(traders, plan.values, plan.rules, plan.number, periods, clears, chance)
 
 
 def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int, rows: Rows) -> None:
