@@ -113,6 +113,16 @@ def test_an_action_that_is_not_legal_is_to_wait() -> None:
 def test_a_market_without_turns_is_refused(seat: str, rules: Rules, message: str) -> None:
     with pytest.raises(BadMarket, match=message):
         MarketEnv(replace(DESIGN, rules=rules), seat)
+
+
+def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
+    with pytest.raises(BadMarket, match=r"MarketEnv\(design.arm\('tax'\), 'b1'\)"):
+        MarketEnv(replace(DESIGN, arms={"tax": {"rules": Rules(buyer_tax=Tax(1))}}), "b1")
+    with pytest.raises(BadMarket, match="no robot traders"):
+        MarketEnv(replace(DESIGN, traders=None), "b1")
+
+
+def test_a_market_is_reset_before_the_first_step() -> None:
     with pytest.raises(gymnasium.error.ResetNeeded):
         MarketEnv(DESIGN, "b1").step(0)
 

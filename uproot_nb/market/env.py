@@ -63,8 +63,8 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         levels: how many prices there are to quote, as for a `PolicyTrader`.
 
     Raises:
-        BadMarket: there is no such seat, or the market has no turns: it is a call, or robots act
-            together (`timing="answers"` or "steps").
+        BadMarket: there is no such seat, or no robots, or the market has no turns: it is a call, or
+            robots act together (`timing="answers"` or "steps").
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (as Gymnasium declares it)
@@ -157,6 +157,13 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         return PolicyTrader(lambda observation, mask: 0, levels)
 
     def _check(self) -> None:
+        if self.design.arms:
+            first, *_ = self.design.arms
+            raise BadMarket(
+                f"The design has {len(self.design.arms)} arms: {', '.join(self.design.arms)}.",
+                f"Say which: MarketEnv(design.arm({first!r}), {self.seat!r}).",
+            )
+        self.design.planned(0)  # raises if there are no robots
         if self.seat not in self.design.seats:
             there = ", ".join(self.design.seats)
             raise BadMarket(f"The design has no seat {self.seat!r}.", f"There are: {there}.")

@@ -46,6 +46,24 @@ def test_targets_are_those_of_the_paper(
     assert found == pytest.approx(target)
 
 
+@pytest.mark.parametrize(
+    ("theta", "equilibrium", "limit", "aggressiveness", "target"),
+    [
+        (-2.0, 100, 120, -0.5, 66.64667632543204),
+        (1.5, 90, 140, -0.3, 80.53495619338184),
+        (-6.0, 60, 150, -0.7, 0.10131318977318449),
+    ],
+)
+def test_targets_are_those_of_another_program(
+    theta: float, equilibrium: float, limit: float, aggressiveness: float, target: float
+) -> None:
+    """Booth's Trader_AA.py in the Bristol Stock Exchange, run until Newton's method converges."""
+    others = limit, equilibrium, aggressiveness, theta, HIGHEST
+    assert target_price("buy", *others) == pytest.approx(target)
+    mirrored = HIGHEST - limit, HIGHEST - equilibrium, aggressiveness, theta, HIGHEST
+    assert target_price("sell", *mirrored) == pytest.approx(HIGHEST - target)
+
+
 def test_below_zero_theta_is_another_one() -> None:
     """Equation 3 below 0, with the theta that Newton's method gives."""
     bend = matching_theta(20 / 100 * -2 / math.expm1(-2))

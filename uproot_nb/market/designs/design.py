@@ -204,6 +204,7 @@ class Design:
         Raises:
             BadMarket: the design has several arms, or no robot traders.
         """
+        self._check_one_arm("simulate(seed)")
         traders, plans = self.planned(seed)
         for plan in plans:
             warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
@@ -217,7 +218,7 @@ class Design:
         Raises:
             BadMarket: the design has several arms, or no robot traders.
         """
-        self._check_one_arm("simulate(seed)")
+        self._check_one_arm("planned(seed)")
         plans = [self._plan(period, seed) for period in self.numbers]
         names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return made_traders(makers_of(self.traders, names), seed), plans
