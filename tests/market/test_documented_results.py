@@ -51,6 +51,18 @@ def test_what_the_manual_shows_comes_out(tmp_path: Path) -> None:
         assert (names["run"].errors["type"] == "Warning").all()
 
 
+@pytest.mark.slow
+def test_the_agent_of_the_manual_earns_more_and_trades_over_connections(tmp_path: Path) -> None:
+    with Reader("robots", tmp_path) as reader:
+        reader.follow(fences_of(PAGE.with_name("robots.md")))
+        names: dict[str, Any] = vars(reader.module)
+        more = names["more"]
+        assert more.mean() > 1.96 * more.std(ddof=1) / len(more) ** 0.5
+        traders = names["run"].market().traders
+        assert traders["units"].sum() > 4
+        assert len(set(traders["player"])) > 4
+
+
 @pytest.mark.parametrize("make", [ZIU, ZIC, lambda: ZIP(Random(1)), GD])
 @pytest.mark.parametrize("rules", [None, Rules(no_loss=True), Rules(improvement=True)])
 def test_traders_trade_where_no_rule_says_how_high_prices_go(make: Any, rules: Any) -> None:

@@ -33,6 +33,7 @@ from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
 from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
+from uproot_nb.market.traders.trader import Trader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -229,14 +230,23 @@ class Design:
         self._check_one_arm("simulate(seed)")
         if self.asset is not None:
             return self._simulate_asset(self.asset, seed)
-        plans = [self._plan(period, seed) for period in self.numbers]
+        traders, plans = self.planned(seed)
         for plan in plans:
             warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
-        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return simulate_periods(
-            made_traders(makers_of(self.traders, names), seed), plans, steps=self.steps, seed=seed,
-            clear_after_trade=self.clear_after_trade,
-        )  # fmt: skip
+            traders, plans, steps=self.steps, seed=seed, clear_after_trade=self.clear_after_trade
+        )
+
+    def planned(self, seed: int | str) -> tuple[dict[str, Trader], list[PlannedPeriod]]:
+        """Return new robot traders for one market, by seat, and what holds in its periods.
+
+        Raises:
+            BadMarket: the design has several arms, or no robot traders.
+        """
+        self._check_one_arm("planned(seed)")
+        plans = [self._plan(period, seed) for period in self.numbers]
+        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
+        return made_traders(makers_of(self.traders, names), seed), plans
 
     def _simulate_asset(self, asset: Asset, seed: int | str) -> MarketTables:
         held, rules = self.endowments_in(seed), self.rules_in(1)
@@ -318,8 +328,8 @@ class Design:
         period on (item "value" or "cost"; a period's rows are all its units), a rule from a period
         on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
         whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
-        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD or
-        Sniper; else give them to `read_csv` again.
+        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD, GDX,
+        AA or Sniper; else give them to `read_csv` again.
 
         Args:
             seed: of the market whose values are written, if a function draws them.

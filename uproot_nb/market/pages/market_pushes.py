@@ -8,7 +8,7 @@ from typing import Any
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.depth import plain_changes
-from uproot_nb.market.orderbook.orders import Order
+from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.session.entities import Player
@@ -98,7 +98,20 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "timed": page.seconds is not None, "seconds": page.seconds,
         "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
+        "units": _units(player, market),
     }  # fmt: skip
+
+
+def _units(player: Player, market: Market) -> dict[Side, list[Any]]:
+    """Return what all the player's units of the period are worth, and cost, by side."""
+    values = market.values
+    if values is None:
+        return {"buy": [], "sell": []}
+    schedules: dict[Side, Any] = {"buy": values.values, "sell": values.costs}
+    return {
+        side: [plain(one) for one in units.get(player.name, ())]
+        for side, units in schedules.items()
+    }
 
 
 def _charges(market: Market) -> dict[str, Any] | None:

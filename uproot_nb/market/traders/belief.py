@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
@@ -13,7 +13,7 @@ from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
 
-__all__ = ["GD"]
+__all__ = ["GD", "Beliefs"]
 
 
 class GD:
@@ -52,17 +52,23 @@ class GD:
 
     def _best(self, view: View) -> tuple[float | None, float]:
         """Return the best price and its expected gain."""
-        sells, limit = view.side == "sell", float(view.limit)
+        sells, beliefs = view.side == "sell", self._beliefs(view.side, float(view.highest))
+        limit = self._reserve(view, beliefs)
         there = view.bid if sells else view.ask
+        taken, half = None if there is None else float(there), float(view.tick) / 2
         best, gain = None, 0.0
-        beliefs = _Beliefs(self._shouts, view.side, float(view.highest))
-        for price in self._candidates(view):
-            takes = there is not None and abs(price - float(there)) < float(view.tick) / 2
-            belief = 1.0 if takes else beliefs.at(price)
+        prices = self._candidates(view)
+        for price, believed in zip(prices, beliefs.along(prices), strict=True):
+            takes = taken is not None and abs(price - taken) < half
+            belief = 1.0 if takes else believed
             expected = belief * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
         return best, gain
+
+    def _reserve(self, view: View, beliefs: Beliefs) -> float:
+        """Return the price from which it counts a gain: its limit."""
+        return float(view.limit)
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
@@ -85,10 +91,14 @@ class GD:
 
     def belief(self, side: Side, price: float, highest: float) -> float:
         """Return the believed probability that a quote of that side at *price* is accepted."""
-        return _Beliefs(self._shouts, side, highest).at(price)
+        return self._beliefs(side, highest).at(price)
+
+    def _beliefs(self, side: Side, highest: float) -> Beliefs:
+        """Return what it believes of quotes of a side now."""
+        return Beliefs(self._shouts, side, highest)
 
     def _candidates(self, view: View) -> list[float]:
-        """Return prices on the grid from the limit to the outstanding quotes.
+        """Return prices on the grid from the limit to the outstanding quotes, the lowest first.
 
         On a fine grid these are some 200 at equal distances, both ends, and all that were heard:
         there the belief has its steps.
@@ -108,7 +118,7 @@ class GD:
         return [low + tick * place for place in sorted(steps)]
 
 
-class _Beliefs:
+class Beliefs:
     """What was heard, sorted once, so that the belief at any price needs no more than a search.
 
     Args:
@@ -141,6 +151,30 @@ class _Beliefs:
             return low
         share = (price - below) / (above - below)
         return low + (high - low) * (3 - 2 * share) * share * share
+
+    def along(self, prices: Sequence[float]) -> list[float]:
+        """Return the beliefs at prices, the lowest first: as `at`, without a search for each."""
+        known, found = self._known, list[float]()
+        end, between = -math.inf, False
+        below = low = rise = width = 0.0
+        place = bisect_left(known, prices[0]) if prices else 0
+        for price in prices:
+            if price > end:
+                while place < len(known) and known[place] < price:
+                    place += 1
+                end = known[place] if place < len(known) else math.inf
+                above = known[place] if place < len(known) else self._highest
+                below = known[place - 1] if place else 0.0
+                low, width = self._heard(below), above - below
+                rise, between = self._heard(above) - low, above > below
+            if price == end:
+                found.append(self._heard(price))
+            elif not between:
+                found.append(low)
+            else:
+                share = (price - below) / width
+                found.append(low + rise * (3 - 2 * share) * share * share)
+        return found
 
     def _heard(self, price: float) -> float:
         """Return the belief at a price that was heard, or at either end."""

@@ -6,6 +6,7 @@ from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.traders.call_results import CallResult
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View
 
@@ -26,6 +27,10 @@ class ZIP:
     own shout is one of these. "Its price" is what it would quote, on the market's grid. In the
     report every trader has one limit; here each of a trader's units has a margin of its own, which
     it learns while it is the next one to be traded, and remembers in later periods.
+
+    In a call market, which the report does not have, it learns from call to call: the price of each
+    unit moves to where it just trades, from either side. Its target is as when it lowers its margin
+    after a shout at the price of the call; where nobody traded, at the price that it asked itself.
 
     Args:
         chance: draws the parameters, uniformly as in the program printed with the report: margin
@@ -79,6 +84,13 @@ class ZIP:
             rival = shout.side == known.side
             if shout.accepted != rival:
                 self._move(known, price, float(heard), up=not sells, chance=chance)
+
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        """Move the margins of all units that were sent to a call."""
+        for view, asked, _ in result.orders:
+            self._last = view
+            heard = float(asked if result.price is None else result.price)
+            self._move(view, self._price(view), heard, up=view.side == "buy", chance=chance)
 
     def _price(self, view: View) -> float:
         margin = self._margin_of(view)

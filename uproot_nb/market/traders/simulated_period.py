@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -17,6 +16,7 @@ from uproot_nb.market.orderbook.commands import due_commands, execute
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.traders.call_results import hear_call
 from uproot_nb.market.traders.price_range import highest_price, highest_value
 from uproot_nb.market.traders.trader import (
     Heedless,
@@ -60,6 +60,11 @@ class SimulatedPeriod:
             if len(limits) == 1
         }
         """Side and units of those who trade on one side alone: most do, and are faster so."""
+        self._later: dict[tuple[str, Side], list[tuple[Price, ...]]] = {
+            (name, side): [tuple(units[unit:]) for unit in range(1, len(units) + 1)]
+            for name, limits in self._limits.items()
+            for side, units in limits.items()
+        }
 
     def _worth(self, values: InducedValues) -> Price | None:
         """Return what a unit is worth at most; a subsidy makes it more."""
@@ -114,21 +119,35 @@ class SimulatedPeriod:
             self.active.remove(name)
 
     def call(self, time: int, rows: Rows) -> None:
-        """Let everybody send orders for all units, and clear the market at the next step."""
+        """Let everybody send orders for all units, clear the market at the next step, and hear."""
         names = sorted(self._traders)
         self.chance.shuffle(names)
-        for name in names:
-            for side, unit, limit in self._units(name):
-                view = View(
-                    side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
-                    self._periods, unit, self._lowest,
-                )  # fmt: skip
-                price = self._traders[name].quote(view, self.chance)
-                if price is not None:
-                    with suppress(OrderRefused):
-                        self._record(self.book.limit(name, side, price), time, rows)
+        sent = {name: list(self._sent(name, time, rows)) for name in names}
         lot = self.chance.getrandbits(53) if self.rules.rationing == "random" else None
-        self._record(self.book.clear(lot), time + 1, rows)
+        outcome = self.book.clear(lot)
+        self._record(outcome, time + 1, rows)
+        price = outcome.trades[0].price if outcome.trades else None
+        quantity = sum(trade.quantity for trade in outcome.trades)
+        for name in sorted(names):
+            traded: dict[Side, int] = {side: self._done(name, side) for side in ("buy", "sell")}
+            trader = self._traders[name]
+            hear_call(trader, price, quantity, sent[name], traded, self.chance)
+
+    def _sent(self, name: str, time: int, rows: Rows) -> Iterator[tuple[View, Price]]:
+        """Send a trader's orders for a call, and yield those that the rules take."""
+        for side, unit, limit in self._units(name):
+            view = View(
+                side, limit, None, None, None, self._tick, self._highest, 1.0, self._period,
+                self._periods, unit, self._lowest, self._later[name, side][unit - 1], True,
+            )  # fmt: skip
+            price = self._traders[name].quote(view, self.chance)
+            if price is None:
+                continue
+            try:
+                self._record(self.book.limit(name, side, price), time, rows)
+            except OrderRefused:
+                continue
+            yield view, price
 
     def _units(self, name: str) -> Iterator[tuple[Side, int, Price]]:
         for side, limits in self._limits[name].items():
@@ -192,6 +211,7 @@ class SimulatedPeriod:
         return View(
             side, units[done], book.best_bid, book.best_ask, own, self._tick, self._highest,
             time_left, self._period, self._periods, done + 1, self._lowest,
+            self._later[name, side][done],
         )  # fmt: skip
 
     def _able(self, name: str) -> list[Side]:

@@ -18,7 +18,7 @@ from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
 from uproot_nb.market.traders.trader import Trader
 
-__all__ = ["PlannedPeriod", "simulate_market", "simulate_periods"]
+__all__ = ["PlannedPeriod", "period_of", "simulate_market", "simulate_periods"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ def simulate_market(
 
     With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
     the traders send an order for each of their units without hearing of any other, as `market_bot`
-    does on a CallMarketPage; then the market is cleared. Traders who go by what they hear (GD,
-    Sniper) have nothing to go by.
+    does on a CallMarketPage; then the market is cleared, and those who learn from calls (ZIP, AA,
+    any `CallTrader`) hear its price and which of their units traded. Traders who go by quotes (GD,
+    GDX, Sniper) have nothing to go by.
 
     Prices are drawn, believed in and opened with up to `rules.max_price`; where the rules name
     none, up to the highest value or cost. More than ten times that is warned of. A price ceiling
@@ -108,11 +109,7 @@ def simulate_periods(
     induced: list[Any] = []
     periods = sum(not plan.is_practice for plan in plans)
     for plan in plans:
-        kind = "practice/" if plan.is_practice else ""
-        chance = Random(f"{seed}/{kind}{plan.number}")
-        one = SimulatedPeriod(
-            traders, plan.values, plan.rules, plan.number, periods, clear_after_trade, chance
-        )
+        one = period_of(traders, plan, periods, clear_after_trade, seed)
         made: Rows = []
         _simulate(one, plan, steps, made)
         if not plan.is_practice:
@@ -122,6 +119,16 @@ def simulate_periods(
     for plan in traded:
         induced += constraint_rows(plan.rules, [plan.number])
     return SimulatedMarket(rows, induced)
+
+
+def period_of(
+    traders: Mapping[str, Trader], plan: PlannedPeriod, periods: int, clears: bool,
+    seed: int | str,
+) -> SimulatedPeriod:  # fmt: skip
+    """Return a planned period, with draws that follow from the seed and its number."""
+    kind = "practice/" if plan.is_practice else ""
+    chance = Random(f"{seed}/{kind}{plan.number}")
+    return SimulatedPeriod(traders, plan.values, plan.rules, plan.number, periods, clears, chance)
 
 
 def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int, rows: Rows) -> None:

@@ -10,7 +10,7 @@ from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
 from uproot_nb.market.traders.trader import View
 
-__all__ = ["step_of"]
+__all__ = ["Turn", "step_of", "turn_of"]
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 
@@ -22,58 +22,81 @@ period that is left, the time, and the rows to which events are added."""
 def step_of(period: SimulatedPeriod) -> Step:
     """Return the function that lets traders act in one step, by the rules' `timing`."""
     match period.rules.timing:
-        case "surplus":
-            return partial(_most_eager, period)
-        case "turns":
-            return partial(_next_in_turn, period, [])
         case "answers":
             return partial(_shout_and_answers, period)
         case "steps":
             return partial(_bid_ask_and_buy_sell, period)
         case _:
+            return partial(_one_at_a_time, period, turn_of(period))
+
+
+Turn = tuple[str, View | None]
+"""Whose turn it is, and what it sees; None if it can do nothing."""
+
+
+def turn_of(period: SimulatedPeriod) -> Callable[[float], Turn | None]:
+    """Return the function that says whose turn it is, where traders act one at a time.
+
+    It takes the share of the period that is left, and returns None if nobody is left who could act.
+    """
+    match period.rules.timing:
+        case "surplus":
+            return partial(_most_eager, period)
+        case "turns":
+            return partial(_next_in_turn, period, [])
+        case _:
             return partial(_anybody, period)
 
 
-def _anybody(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
-    """Let one act, drawn from all alike."""
-    if not period.active:
+def _one_at_a_time(
+    period: SimulatedPeriod, turn: Callable[[float], Turn | None], time_left: float, time: int,
+    rows: Rows,
+) -> bool:  # fmt: skip
+    """Let one act."""
+    drawn = turn(time_left)
+    if drawn is None:
         return False
-    name = period.chance.choice(period.active)
-    view = period.view(name, time_left)
-    if view is None:
-        period.retire(name)
-    else:
+    name, view = drawn
+    if view is not None:
         period.act(name, view, time_left, time, rows)
     return True
 
 
-def _most_eager(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
-    """Let one act, drawn in proportion to expected surplus (Gjerstad and Dickhaut 1998, eq. 12).
+def _anybody(period: SimulatedPeriod, time_left: float) -> Turn | None:
+    """Draw one from all alike."""
+    if not period.active:
+        return None
+    name = period.chance.choice(period.active)
+    view = period.view(name, time_left)
+    if view is None:
+        period.retire(name)
+    return name, view
+
+
+def _most_eager(period: SimulatedPeriod, time_left: float) -> Turn | None:
+    """Draw one in proportion to expected surplus (Gjerstad and Dickhaut 1998, eq. 12).
 
     The factor T / (T - alpha t) of their equations 14 and 15 is the same for all, and cancels out.
     """
     views = dict(_views(period, time_left))
     surplus = {name: period.expected_surplus(name, view) for name, view in views.items()}
-    if sum(surplus.values()) > 0:
-        (name,) = period.chance.choices(list(surplus), list(surplus.values()))
-        period.act(name, views[name], time_left, time, rows)
-    return bool(period.active)
-
-
-def _next_in_turn(
-    period: SimulatedPeriod, queue: list[str], time_left: float, time: int, rows: Rows
-) -> bool:
-    """Let the next of the round act."""
     if not period.active:
-        return False
+        return None
+    if sum(surplus.values()) <= 0:
+        return "", None
+    (name,) = period.chance.choices(list(surplus), list(surplus.values()))
+    return name, views[name]
+
+
+def _next_in_turn(period: SimulatedPeriod, queue: list[str], time_left: float) -> Turn | None:
+    """Return the next of the round."""
+    if not period.active:
+        return None
     if not queue:
         queue.extend(period.active)
         period.chance.shuffle(queue)
     name = queue.pop()
-    view = period.view_of(name, time_left) if name in period.active else None
-    if view is not None:
-        period.act(name, view, time_left, time, rows)
-    return True
+    return name, period.view_of(name, time_left) if name in period.active else None
 
 
 def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:

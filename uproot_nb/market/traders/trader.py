@@ -15,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class View:
     """One trader's view of a market at one moment; prices are in money.
 
@@ -30,6 +30,8 @@ class View:
         period, periods: the number of this period, from 1, and of all.
         unit: the number of its next unit on that side in this period, from 1.
         lowest: the lowest price allowed, where there is a price floor; else 0.
+        later: the limits of the units that come after its next one; () in asset markets.
+        in_call: whether orders are traded together here: nothing of others is seen before.
     """
 
     side: Side
@@ -39,11 +41,27 @@ class View:
     own: Price | None
     tick: Price
     highest: Price
-    time_left: float = 1.0
-    period: int = 1
-    periods: int = 1
-    unit: int = 1
-    lowest: Price = 0
+    time_left: float
+    period: int
+    periods: int
+    unit: int
+    lowest: Price
+    later: tuple[Price, ...]
+    in_call: bool
+
+    def __init__(
+        self, side: Side, limit: Price, bid: Price | None, ask: Price | None, own: Price | None,
+        tick: Price, highest: Price, time_left: float = 1.0, period: int = 1, periods: int = 1,
+        unit: int = 1, lowest: Price = 0, later: tuple[Price, ...] = (), in_call: bool = False,
+    ) -> None:  # fmt: skip
+        # Every trader gets one at every shout; the __init__ that a frozen dataclass would have
+        # takes four times as long.
+        seen = self.__dict__
+        seen["side"], seen["limit"] = side, limit
+        seen["bid"], seen["ask"], seen["own"] = bid, ask, own
+        seen["tick"], seen["highest"], seen["lowest"] = tick, highest, lowest
+        seen["time_left"], seen["period"], seen["periods"] = time_left, period, periods
+        seen["unit"], seen["later"], seen["in_call"] = unit, later, in_call
 
     def meets(self, price: Price) -> bool:
         """Return whether a quote at *price* trades with the other side's best."""
