@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace as changed
 
 from tests.running import Browser, Rejected, serving
 from uproot_nb import Page
@@ -76,13 +77,13 @@ class Noting:
         return side  # type: ignore[no-any-return]
 
     def quote(self, view: View, chance: Random) -> Any:
-        seen = replace(view, time_left=1.0, periods=1)
+        seen = changed(view, time_left=1.0, periods=1)
         price = self.inner.quote(seen, self._chance())
         self.calls.append(("quote", seen, price))
         return price
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        seen = None if view is None else replace(view, time_left=1.0, periods=1)
+        seen = None if view is None else changed(view, time_left=1.0, periods=1)
         self.inner.observe(shout, seen, self._chance())
         self.calls.append(("observe", shout, seen))
 

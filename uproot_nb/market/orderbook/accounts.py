@@ -97,10 +97,12 @@ class Account:
         self.counts[order.side] += 1
         self.reserve(order, order.remaining)
 
-    def remove(self, order: Order) -> None:
-        """Remove a standing order that is filled or cancelled."""
-        del self.orders[order.number]
-        self.counts[order.side] -= 1
+    def take(self, order: Order, quantity: int) -> None:
+        """Release what a standing order reserved for so many units; it is gone if none remain."""
+        self.reserve(order, -quantity)
+        if not order.remaining:
+            del self.orders[order.number]
+            self.counts[order.side] -= 1
 
     def reserve(self, order: Order, quantity: int) -> None:
         """Reserve the money or units of a standing order; a negative quantity releases them."""

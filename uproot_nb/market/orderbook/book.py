@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
@@ -36,6 +38,18 @@ from uproot_nb.market.orderbook.rules import Rules, Terms
 from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
+
+_Constraint = Callable[["Book", Account, Side, int | None, int, Match, Order | None], None]
+"""A check of an order: the account, its side, key and quantity, what it meets, what it replaces."""
+
+
+class _Effects(msgspec.Struct):
+    """What an order that comes does to the book, step by step; an `Outcome` in the end."""
+
+    before: int
+    events: list[OrderEvent] = []
+    trades: list[Trade] = []
+    changes: list[LevelChange] = []
 
 
 class Book:
@@ -74,6 +88,7 @@ class Book:
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
         self._margin = -self.grid.affordable(-self.rules.margin)
+        self._constraints = self._found_constraints(endowed=False)
 
     # State
 
@@ -154,6 +169,8 @@ class Book:
         self.accounts[player] = account = Account(player, self.grid, money, units)
         account.endowed = not credit
         account.held_ticks = self.grid.affordable(held)
+        if account.endowed:
+            self._constraints = self._found_constraints(endowed=True)
 
     def limit(
         self, player: str, side: Side, price: Price, quantity: int = 1,
@@ -182,9 +199,10 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
-        old = None if self.rules.lapse is None else self._lapsing(account, side)
-        self._check(account, side, key, needed, found, old)
-        return self._submit(account, side, key, quantity, found, [], terms)
+        if self._constraints:
+            self._check(account, side, key, needed, found, self._lapsing(account, side))
+        made = _Effects(self.seq)
+        return self._submit(account, side, key, quantity, found, made, terms)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -201,8 +219,10 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found, self._lapsing(account, side))
-        return self._submit(account, side, None, quantity, found, [])
+        if self._constraints:
+            self._check(account, side, None, quantity, found, self._lapsing(account, side))
+        made = _Effects(self.seq)
+        return self._submit(account, side, None, quantity, found, made)
 
     def cancel(self, player: str, order: int) -> Outcome:
         """Cancel a trader's own order.
@@ -246,12 +266,13 @@ class Book:
         account, side = self.accounts[player], old.side
         key = ticks if side == "sell" else -ticks
         found = self._match(player, side, key, wanted)
-        self._check(account, side, key, wanted, found, old)
-        before, events = self.seq, list[OrderEvent]()
-        change = self._withdraw(old, old.remaining, "replaced", events)
-        made = self._submit(account, side, key, wanted, found, events)
-        changes = made.changes if old.key == key else _latest([change, *made.changes])
-        return Outcome(before, self.seq, made.order, made.resting, events, made.trades, changes)
+        if self._constraints:
+            self._check(account, side, key, wanted, found, old)
+        made = _Effects(self.seq)
+        change = self._withdraw(old, old.remaining, "replaced", made.events)
+        if old.key != key:
+            made.changes.append(change)
+        return self._submit(account, side, key, wanted, found, made)
 
     def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -334,50 +355,94 @@ class Book:
             return None
         return next((order for order in account.orders.values() if order.side == side), None)
 
+    def _found_constraints(self, endowed: bool) -> tuple[_Constraint, ...]:
+        """Return the checks that may refuse an order in this market: in most, there are none.
+
+        Args:
+            endowed: whether some traders have an endowment, and no credit.
+        """
+        rules, found = self.rules, list[_Constraint]()
+        if rules.improvement:
+            found.append(Book._check_improvement)
+        if rules.max_orders is not None:
+            found.append(Book._check_orders)
+        has_budget = endowed if rules.budget is None else rules.budget
+        owes_too_much = not rules.short_sales or rules.max_short is not None
+        if has_budget or owes_too_much or self._elsewhere is not None:
+            found.append(Book._check_means)
+        if self.charges is not None:
+            found.append(Book._check_proceeds)
+        if rules.no_loss:
+            found.append(Book._check_loss)
+        return tuple(found)
+
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
         old: Order | None = None,
     ) -> None:  # fmt: skip
         """Check an order against the rules as if *old* were cancelled already."""
-        rules = self.rules
-        if not self._checks:
-            return
-        if rules.improvement and key is not None:
+        if self._checks:
+            for check in self._constraints:
+                check(self, account, side, key, quantity, found, old)
+
+    # The constraints; of a market order (without a key), only what is found will be traded
+
+    def _check_improvement(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None:
             check_improvement(side, key, self.ladders[side], old)
+
+    def _check_orders(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None and old is None and quantity > found.quantity:
+            check_orders(account, side, self.rules)
+
+    def _check_means(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        """Check that a trader has the cash or the units, and may owe what is missing."""
+        cost = found.ticks
+        if key is None:
+            quantity = found.quantity
+        elif side == "buy":
+            cost += (self._due(-key) - key) * (quantity - found.quantity)
         if old is not None:
             account.reserve(old, -old.remaining)
         try:
-            resting = quantity - found.quantity
-            if key is not None and old is None and resting:
-                check_orders(account, side, rules)
-            if key is None:
-                quantity = found.quantity
-            cost = found.ticks
-            if key is not None and side == "buy":
-                cost += (self._due(-key) - key) * resting
-            self._check_means(account, side, quantity, cost)
-            worst = abs(key if key is not None else found.worst)
-            if self.charges is not None:
-                check_proceeds(side, worst, self.charges)
-            if rules.no_loss and self._value_of is not None:
-                price = self.grid.price(worst)
-                net = None if self.charges is None else self._with_charges
-                check_loss(account, side, quantity, price, self._value_of, old, net)
+            self._check_purse(account, side, quantity, cost)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)
+
+    def _check_proceeds(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self.charges is not None
+        check_proceeds(side, abs(found.worst if key is None else key), self.charges)
+
+    def _check_loss(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self._value_of is not None
+        price = self.grid.price(abs(found.worst if key is None else key))
+        units = found.quantity if key is None else quantity
+        net = None if self.charges is None else self._with_charges
+        check_loss(account, side, units, price, self._value_of, old, net)
 
     def _with_charges(self, side: Side, price: Price) -> Price:
         """Return what a unit at a price costs a buyer or brings a seller."""
         assert self.charges is not None
         return self.grid.price(self.charges.total(side, self.grid.affordable(price)))
 
-    def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
-        """Check that a trader has the cash or the units, and may owe what is missing."""
+    def _check_purse(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         rules = self.rules
-        needs_units = side == "sell" and not (rules.short_sales and rules.max_short is None)
-        if self._elsewhere is None and not needs_units and not self._has_budget(account):
-            return  # in most markets
         beside = None if self._elsewhere is None else self._elsewhere(account.player)
         has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
         elsewhere = 0 if beside is None else self.grid.affordable(beside)
@@ -402,31 +467,29 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        events: list[OrderEvent], terms: Terms | None = None,
+        made: _Effects, terms: Terms | None = None,
     ) -> Outcome:  # fmt: skip
         """Fill an order with its matches; the rest stands or is cancelled."""
-        number, player, before = self.next_order, account.player, self.seq
+        number, player = self.next_order, account.player
         self.next_order = number + 1
         # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
         kind: Kind = "market" if key is None else terms or "limit"
         price = None if key is None else self.grid.price(abs(key))
-        self.seq += 1
+        events = made.events
+        self.seq = seq = self.seq + 1
         events.append(
-            OrderEvent(self.seq, "submit", number, player, side, kind, price, quantity, quantity)
+            OrderEvent(seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
-        trades: list[Trade] = []
-        changes: list[LevelChange] = []
-        if found is NOTHING:
-            rest = quantity
-        else:
+        rest = quantity
+        if found is not NOTHING:
             order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
-            self._execute(account, order, kind, found, events, trades, changes)
+            self._execute(account, order, kind, found, made)
             rest = order.remaining
         if rest and kind == "limit" and key is not None and price is not None:
-            due = self._due(-key) if side == "buy" else 0
+            due = self._due(-key) if self.charges is not None and side == "buy" else 0
             order = Order(number, player, side, key, price, quantity, rest, due)
-            changes.append(self.stand(order))
+            made.changes.append(self.stand(order))
         elif rest:
             self.seq += 1
             events.append(
@@ -435,22 +498,20 @@ class Book:
                 )
             )
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
+        if self.rules.lapse is not None and self._lapse(number, made):
             rest = 0
-        return Outcome(before, self.seq, number, rest, events, trades, changes)
+        return Outcome(made.before, self.seq, number, rest, events, made.trades, made.changes)
 
-    def _lapse(
-        self, number: int, trades: list[Trade], events: list[OrderEvent],
-        changes: list[LevelChange],
-    ) -> bool:  # fmt: skip
+    def _lapse(self, number: int, made: _Effects) -> bool:
         """Cancel the orders that lapse, and return whether the new order is among them."""
         with_new = self.rules.lapse == "trade"
-        if with_new and not trades:
+        if with_new and not made.trades:
             return False
         for order in list(self.orders.values()):
             if with_new or order.number != number:
-                changes.append(self._withdraw(order, order.remaining, "lapsed", events))
-        changes[:] = _latest(changes)
+                change = self._withdraw(order, order.remaining, "lapsed", made.events)
+                made.changes.append(change)
+        made.changes[:] = _latest(made.changes)
         return with_new
 
     def stand(self, order: Order) -> LevelChange:
@@ -462,20 +523,19 @@ class Book:
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
     def _execute(
-        self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
-        trades: list[Trade], changes: list[LevelChange],
-    ) -> None:  # fmt: skip
+        self, account: Account, order: Order, kind: Kind, found: Match, made: _Effects
+    ) -> None:
         """Cancel the player's own orders on the way, then trade with each maker found."""
         last: dict[int, LevelChange] = {}
         for own in found.own:
-            last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
+            last[own.key] = self._withdraw(own, own.remaining, "self_trade", made.events)
         for maker, quantity in found.fills:
-            last[maker.key] = self._trade(account, order, kind, maker, quantity, events, trades)
-        changes.extend(last.values())
+            last[maker.key] = self._trade(account, order, kind, maker, quantity, made)
+        made.changes.extend(last.values())
 
     def _trade(
         self, account: Account, order: Order, kind: Kind, maker: Order, quantity: int,
-        events: list[OrderEvent], trades: list[Trade],
+        made: _Effects,
     ) -> LevelChange:  # fmt: skip
         number, seq, side, price = self.next_trade, self.seq + 2, order.side, maker.price
         self.next_trade, self.seq = number + 1, seq
@@ -485,10 +545,12 @@ class Book:
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
             price = self.grid.price(ticks)
-        events.append(self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False))
-        events.append(self._fill(seq, order, kind, ticks, price, quantity, number, True))
+        made.events += (
+            self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False),
+            self._fill(seq, order, kind, ticks, price, quantity, number, True),
+        )
         buyer, seller = (order, maker) if side == "buy" else (maker, order)
-        trades.append(
+        made.trades.append(
             Trade(
                 number, seq, price, quantity, buyer.player, seller.player, maker.player,
                 order.player, maker.number, order.number, side,
@@ -557,12 +619,10 @@ class Book:
 
     def _take(self, order: Order, quantity: int) -> LevelChange:
         """Take a quantity off a standing order."""
-        account = self.accounts[order.player]
-        account.reserve(order, -quantity)
         level = self.ladders[order.side].take(order, quantity)
+        self.accounts[order.player].take(order, quantity)
         if not order.remaining:
             del self.orders[order.number]
-            account.remove(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
 

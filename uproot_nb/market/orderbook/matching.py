@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order
@@ -11,12 +12,11 @@ from uproot_nb.market.orderbook.orders import Order
 __all__ = ["NOTHING", "Match", "match"]
 
 
-@dataclass(slots=True)
-class Match:
+class Match(msgspec.Struct):
     """The standing orders that an order meets, best price first and oldest first."""
 
-    fills: list[tuple[Order, int]] = field(default_factory=list)
-    own: list[Order] = field(default_factory=list)
+    fills: list[tuple[Order, int]] = []
+    own: list[Order] = []
     """The trader's own orders that it would meet first."""
     quantity: int = 0
     ticks: int = 0
@@ -39,19 +39,25 @@ def match(
     is that price.
     """
     found, limit = Match(), None if key is None else abs(key)
+    left = quantity
     for level in ladder:
         if key is not None and level.key + key > 0:
             break
+        worst = abs(level.key)
+        ticks = worst if cost is None else cost(worst, limit)
         for order in level.orders.values():
             if order.player == player:
                 found.own.append(order)
                 continue
-            filled = min(order.remaining, quantity - found.quantity)
+            filled = order.remaining
+            if filled > left:
+                filled = left
             found.fills.append((order, filled))
-            found.quantity += filled
-            found.worst = abs(order.key)
-            ticks = found.worst if cost is None else cost(found.worst, limit)
+            left -= filled
+            found.worst = worst
             found.ticks += filled * ticks
-            if found.quantity == quantity:
+            if not left:
+                found.quantity = quantity
                 return found
+    found.quantity = quantity - left
     return found
