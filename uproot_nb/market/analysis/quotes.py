@@ -3,100 +3,126 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from bisect import bisect_left, insort
 
-from sortedcontainers import SortedDict
+import msgspec
 
-__all__ = ["quotes"]
+from uproot_nb.market.analysis.period_events import PeriodEvents
+from uproot_nb.market.orderbook.outcomes import OrderEvent
 
-_NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
+__all__ = ["BestQuotes", "quotes"]
+
+
+class BestQuotes(msgspec.Struct, frozen=True, gc=False):
+    """The best bid and ask after an event; the fields are the columns of `book`."""
+
+    seq: int
+    time: float
+    period: int
+    bid: float
+    ask: float
+    spread: float
+    midpoint: float
+    bid_depth: int
+    ask_depth: int
+
+
+class _StandingSide:
+    """What stands on a side: the units at each price, and the `best` price with its units.
+
+    The ranks are the prices, or for asks their negatives, sorted: the best is the last.
+    """
+
+    __slots__ = ("_amounts", "_ranks", "_sign", "best")
+
+    def __init__(self, sign: int) -> None:
+        # Sorted: a book may have thousands of prices, and the best is asked for at each event.
+        self._sign, self._ranks = sign, list[float]()
+        self._amounts: dict[float, int] = {}
+        self.best: tuple[float, int] = (0.0, 0)
+
+    def change(self, price: float, quantity: int) -> None:
+        """Add units at a price, or take them away."""
+        amounts, ranks, rank = self._amounts, self._ranks, self._sign * price
+        before = amounts.get(price, 0)
+        left = before + quantity
+        if not left:
+            del amounts[price]
+            if ranks[-1] == rank:
+                ranks.pop()
+            else:
+                del ranks[bisect_left(ranks, rank)]
+        else:
+            amounts[price] = left
+            if not before:
+                insort(ranks, rank)
+        if ranks:
+            best = self._sign * ranks[-1]
+            self.best = best, amounts[best]
+        else:
+            self.best = 0.0, 0
 
 
 class _Standing:
     """The standing orders of a period, computed from its events."""
 
     def __init__(self) -> None:
-        # Sorted: a book may have thousands of prices, and the best is asked for at each event.
-        self.sides: dict[str, Any] = {"buy": SortedDict(), "sell": SortedDict()}
-        self._limits: dict[int, tuple[str, float]] = {}
-        self._begun: set[int] = set()
+        self.bids, self.asks = _StandingSide(1), _StandingSide(-1)
+        self._limits: dict[int, tuple[_StandingSide, float]] = {}
+        self._begun: set[int | None] = set()
 
-    def take(self, row: Mapping[str, Any]) -> bool:
+    def take(self, event: OrderEvent) -> bool:
         """Apply an event; return whether the book is at rest after it."""
-        event, order = row["event"], int(row["order"])
-        if event == "submit":
-            if row["kind"] != "limit":  # it never stands
+        kind = event.event
+        if kind == "submit":
+            if event.kind != "limit":  # it never stands
                 return False
-            self._limits[order] = row["side"], float(row["price"])
-            self._change(order, int(row["quantity"]))
+            side = self.bids if event.side == "buy" else self.asks
+            assert event.price is not None
+            self._limits[event.order] = side, (price := float(event.price))
+            side.change(price, event.quantity)
             return True
-        if order in self._limits:
-            self._change(order, -int(row["quantity"]))
-        if event == "cancel":
+        limit = self._limits.get(event.order)
+        if limit is not None:
+            limit[0].change(limit[1], -event.quantity)
+        if kind == "cancel":
             return True
         # A trade is two fills; between them the book is not at rest.
-        self._begun ^= {int(row["trade"])}
+        self._begun ^= {event.trade}
         return not self._begun
 
-    def seen(self) -> tuple[float, float, int, int]:
-        """Return the best bid, the best ask and what stands there; 0 where a side is empty."""
-        bids, asks = self.sides["buy"], self.sides["sell"]
-        bid, bid_depth = bids.peekitem(-1) if bids else (0.0, 0)
-        ask, ask_depth = asks.peekitem(0) if asks else (0.0, 0)
-        return bid, ask, bid_depth, ask_depth
 
-    def _change(self, order: int, quantity: int) -> None:
-        side, price = self._limits[order]
-        amounts = self.sides[side]
-        left = amounts.get(price, 0) + quantity
-        if left:
-            amounts[price] = left
-        else:
-            del amounts[price]
+def quotes(its: PeriodEvents) -> list[BestQuotes]:
+    """Return the best quotes after each event at which the book comes to rest and has changed.
 
-
-def quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the best quotes after each event at which the book comes to rest and has changed.
-
-    An order that meets others crosses them until the last of its fills, at the same time; no quote
-    is yielded for that. In a call market bids and asks may cross until the call; then the best of
-    both are yielded, with spread and midpoint NaN.
+    An order that meets others crosses them until the last of its fills, at the same time; there are
+    no quotes for that. In a call market bids and asks may cross until the call; then the best of
+    both are there, with spread and midpoint NaN.
     """
-    yield from sorted(_all_quotes(rows), key=lambda row: int(row["seq"]))
-
-
-def _all_quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    books: defaultdict[int, _Standing] = defaultdict(_Standing)
-    last: dict[int, tuple[float, ...]] = {}
-    crossed: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
-    for row in rows:
-        if row["event"] in ("reject", "close", "bankrupt"):
+    found: list[BestQuotes] = []
+    standing, period = _Standing(), its.period
+    bids, asks, take = standing.bids, standing.asks, standing.take
+    last: tuple[tuple[float, int], ...] = ()
+    crossed: BestQuotes | None = None
+    for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
+        if crossed is not None:
+            if crossed.time != time:
+                last = (crossed.bid, crossed.bid_depth), (crossed.ask, crossed.ask_depth)
+                found.append(crossed)
+            crossed = None
+        if not take(event):
             continue
-        period = int(row["period"])
-        before, stood = crossed.pop(period, ((), None))
-        if stood is not None and stood["time"] != row["time"]:
-            last[period] = before
-            yield stood
-        book = books[period]
-        at_rest, seen = book.take(row), book.seen()
-        if not at_rest or last.get(period) == seen:
+        seen = bids.best, asks.best
+        if last == seen:
             continue
-        if seen[0] >= seen[1] > 0:
-            crossed[period] = seen, _quote(row, *seen) | _NO_SPREAD
-        else:
-            last[period] = seen
-            yield _quote(row, *seen)
-    yield from (stood for _, stood in crossed.values())
-
-
-def _quote(
-    row: Mapping[str, Any], bid: float, ask: float, bid_depth: int, ask_depth: int
-) -> dict[str, Any]:
-    bid, ask = (price if price else math.nan for price in (bid, ask))
-    return {
-        "seq": row["seq"], "time": row["time"], "period": int(row["period"]), "bid": bid,
-        "ask": ask, "spread": ask - bid, "midpoint": (bid + ask) / 2, "bid_depth": bid_depth,
-        "ask_depth": ask_depth,
-    }  # fmt: skip
+        (bid, bid_depth), (ask, ask_depth) = seen
+        if bid >= ask > 0:
+            crossed = BestQuotes(
+                seq, time, period, bid, ask, math.nan, math.nan, bid_depth, ask_depth
+            )
+            continue
+        last = seen
+        bid, ask = bid or math.nan, ask or math.nan
+        spread, middle = ask - bid, (bid + ask) / 2
+        found.append(BestQuotes(seq, time, period, bid, ask, spread, middle, bid_depth, ask_depth))
+    return found if crossed is None else [*found, crossed]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from random import Random
-from typing import Any
 
 from uproot_nb.errors import OrderRefused
-from uproot_nb.market.analysis.order_events import order_event_rows
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
@@ -26,10 +25,7 @@ from uproot_nb.market.traders.trader import (
     expected_surplus,
 )
 
-__all__ = ["Rows", "SimulatedPeriod"]
-
-Rows = list[dict[str, Any]]
-"""The rows of `order_events` so far."""
+__all__ = ["SimulatedPeriod"]
 
 
 class SimulatedPeriod:
@@ -46,6 +42,7 @@ class SimulatedPeriod:
         self._traders, self.chance, self.rules = traders, chance, rules
         self._period, self._periods, self._clears = period, periods, clears
         self._lowest = rules.lowest
+        self.noted = PeriodEvents(period)
         self.book = Book(rules, values.value_of)
         self.active = sorted(traders)
         self._listeners = {name: one for name, one in traders.items() if _listens(one)}
@@ -67,7 +64,7 @@ class SimulatedPeriod:
             return worth
         return max([worth, *(v for units in self._limits.values() for v in units.get("buy", ()))])
 
-    def act(self, name: str, view: View, time_left: float, time: int, rows: Rows) -> bool:
+    def act(self, name: str, view: View, time_left: float, time: float) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""
         price = self._traders[name].quote(view, self.chance)
         if price is None:
@@ -75,13 +72,13 @@ class SimulatedPeriod:
         if price == view.own:
             self.announce(view.side, price, None, time_left)  # shouted and heard again
             return False
-        outcome = self.shout(name, view, price, time, rows)
+        outcome = self.shout(name, view, price, time)
         if outcome is None:
             return False
         if self._listeners and (self.rules.timing != "answers" or outcome.trades):
             self.announce(view.side, price, outcome, time_left)
         if outcome.trades and self._clears:
-            self.withdraw_all(time, rows)
+            self.withdraw_all(time)
         return outcome.resting > 0
 
     def quote(self, name: str, view: View) -> Price | None:
@@ -104,7 +101,7 @@ class SimulatedPeriod:
         if not self._able(name):
             self.active.remove(name)
 
-    def call(self, time: int, rows: Rows) -> None:
+    def call(self, time: float) -> None:
         """Let everybody send orders for all units, and clear the market at the next step."""
         names = sorted(self._traders)
         self.chance.shuffle(names)
@@ -117,16 +114,16 @@ class SimulatedPeriod:
                 price = self._traders[name].quote(view, self.chance)
                 if price is not None:
                     with suppress(OrderRefused):
-                        self._record(self.book.limit(name, side, price), time, rows)
+                        self.noted.add(self.book.limit(name, side, price), time)
         lot = self.chance.getrandbits(53) if self.rules.rationing == "random" else None
-        self._record(self.book.clear(lot), time + 1, rows)
+        self.noted.add(self.book.clear(lot), time + 1)
 
     def _units(self, name: str) -> Iterator[tuple[Side, int, Price]]:
         for side, limits in self._limits[name].items():
             for unit, limit in enumerate(limits, 1):
                 yield side, unit, limit
 
-    def shout(self, name: str, view: View, price: Price, time: int, rows: Rows) -> Outcome | None:
+    def shout(self, name: str, view: View, price: Price, time: float) -> Outcome | None:
         """Send a trader's order, in place of its last one; None if the rules do not take it."""
         own = self._own(name, view.side)
         try:
@@ -136,15 +133,12 @@ class SimulatedPeriod:
                 outcome = self.book.replace(name, own.number, price)
         except OrderRefused:
             return None
-        self._record(outcome, time, rows)
+        self.noted.add(outcome, time)
         return outcome
 
-    def withdraw_all(self, time: int, rows: Rows) -> None:
+    def withdraw_all(self, time: float) -> None:
         """Take all standing orders away."""
-        self._record(self.book.cancel_all(), time, rows)
-
-    def _record(self, outcome: Outcome, time: int, rows: Rows) -> None:
-        rows.extend(order_event_rows(outcome, float(time), self._period))
+        self.noted.add(self.book.cancel_all(), time)
 
     def announce(
         self, side: Side, price: Price, outcome: Outcome | None, time_left: float,
