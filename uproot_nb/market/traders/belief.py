@@ -11,7 +11,7 @@ from random import Random
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["GD"]
 
@@ -64,6 +64,7 @@ class GD:
                 best, gain = price, expected
         return best, gain
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
         self._shouts.append(self._taken(shout) if shout.accepted else shout)

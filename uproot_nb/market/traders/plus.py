@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from random import Random
+from typing import cast
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["ZIP"]
 
@@ -44,6 +45,9 @@ class ZIP:
         """By side and number of the unit, as soon as they are no longer those of the beginning."""
         self._last: View | None = None
         """What it saw when it last had a unit."""
+        self._priced: View | None = None
+        """The view for which it knows its price, before and after rounding."""
+        self._price, self._rounded = 0.0, cast("Price", 0)
 
     @property
     def margin(self) -> float:
@@ -52,7 +56,7 @@ class ZIP:
 
     @margin.setter
     def margin(self, margin: float) -> None:
-        self._first = margin
+        self._first, self._priced = margin, None
         self._margins.clear()
 
     def _margin_of(self, view: View) -> float:
@@ -61,34 +65,40 @@ class ZIP:
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
         self._last = view
-        price = on_grid(self._price(view), view)
-        return price if price > 0 else None
+        self._find_price(view)
+        return self._rounded if self._rounded > 0 else None
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Move the margin, if the shout gives reason to."""
-        self._last = known = view or self._last
+        known = self._last if view is None else view
         if known is None:
             return  # it never had a unit, and has no price to compare
-        price = self._price(known)
-        own, heard, sells = on_grid(price, known), shout.price, known.side == "sell"
-        better = own <= heard if sells else own >= heard
+        self._last = known
+        if known is not self._priced:
+            self._find_price(known)
+        own, heard, side = self._rounded, shout.price, known.side
+        better = own <= heard if side == "sell" else own >= heard
         if shout.accepted and better:
-            self._move(known, price, float(heard), up=sells, chance=chance)
-        elif view is not None and (not better or own == heard):
+            self._move(known, heard, side == "sell", chance)
+        elif (
+            view is not None
             # A trade that was the other side's doing, or a rival's quote that nobody took.
-            rival = shout.side == known.side
-            if shout.accepted != rival:
-                self._move(known, price, float(heard), up=not sells, chance=chance)
+            and shout.accepted != (shout.side == side)
+            and (not better or own == heard)
+        ):
+            self._move(known, heard, side != "sell", chance)
 
-    def _price(self, view: View) -> float:
+    def _find_price(self, view: View) -> None:
         margin = self._margin_of(view)
-        return float(view.limit) * (1 + margin if view.side == "sell" else 1 - margin)
+        self._price = float(view.limit) * (1 + margin if view.side == "sell" else 1 - margin)
+        self._rounded, self._priced = on_grid(self._price, view), view
 
-    def _move(self, view: View, price: float, heard: float, up: bool, chance: Random) -> None:
+    def _move(self, view: View, heard: Price, up: bool, chance: Random) -> None:
+        limit, unit, price = float(view.limit), (view.side, view.unit), self._price
         sign = 1 if up else -1
-        target = heard * (1 + sign * chance.uniform(0, self._relative))
-        target += sign * chance.uniform(0, self._absolute)
-        limit, unit = float(view.limit), (view.side, view.unit)
+        target = float(heard) * (1 + sign * (self._relative * chance.random()))
+        target += sign * (self._absolute * chance.random())
         step = self.rate * (target - price)
         gain = self.momentum * self._gains.get(unit, 0.0) + (1 - self.momentum) * step
         self._gains[unit] = gain
@@ -97,4 +107,4 @@ class ZIP:
         moved = (price + gain) / limit
         margin = moved - 1 if view.side == "sell" else 1 - moved
         if margin > 0:
-            self._margins[unit] = margin
+            self._margins[unit], self._priced = margin, None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,7 @@ from uproot_nb.market.orderbook.orders import Side
 
 __all__ = [
     "AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side", "expected_surplus",
+    "only_its_unit", "sees_its_unit",
 ]  # fmt: skip
 
 
@@ -124,3 +125,26 @@ class Heedless:
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Learn nothing."""
+
+
+Observe = TypeVar("Observe", bound=Callable[..., None])
+
+
+def only_its_unit(observe: Observe) -> Observe:
+    """Mark an `observe` that looks at nothing of its view but what is so until the next trade.
+
+        @only_its_unit
+        def observe(self, shout, view, chance):
+            self.heard.append((shout.price, view and view.limit))
+
+    That is all but bid, ask, own and time_left. A simulation may then show a view from before the
+    shout, and need not make one for each trader and shout. An override is not marked unless it says
+    so itself.
+    """
+    observe._only_its_unit = True  # type: ignore[attr-defined]
+    return observe
+
+
+def sees_its_unit(trader: Trader) -> bool:
+    """Tell whether a trader's `observe` is marked by `only_its_unit`."""
+    return getattr(getattr(type(trader), "observe", None), "_only_its_unit", False)

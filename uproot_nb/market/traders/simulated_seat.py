@@ -1,0 +1,108 @@
+"""SimulatedSeat: one trader's place in a simulated period, and what it sees from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import NamedTuple
+
+from uproot_nb.market.orderbook.accounts import Account
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.orders import Order, Side
+from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side, sees_its_unit
+
+__all__ = ["Limits", "PeriodFacts", "SimulatedSeat"]
+
+Limits = Mapping[Side, Sequence[Price]]
+"""Values and costs of a trader's units, of the sides on which it has any."""
+
+
+class PeriodFacts(NamedTuple):
+    """What is the same in all views of a period; see `View`."""
+
+    tick: Price
+    highest: Price
+    lowest: Price
+    period: int
+    periods: int
+
+
+class SimulatedSeat:
+    """A trader, its units, and its account in the period's book."""
+
+    __slots__ = (
+        "_account", "_book", "_chance", "_facts", "_glance", "_only", "_sees_its_unit", "limits",
+        "name", "quote", "trader",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, trader: Trader, limits: Limits, book: Book, facts: PeriodFacts,
+        chance: Random,
+    ) -> None:  # fmt: skip
+        self.name, self.trader, self.limits, self.quote = name, trader, limits, trader.quote
+        self._book, self._facts, self._chance = book, facts, chance
+        self._account: Account | None = None
+        self._only = next(iter(limits.items())) if len(limits) == 1 else None
+        """Side and units of who trades on one side alone: most do, and are faster so."""
+        self._sees_its_unit = sees_its_unit(trader)
+        self._glance: View | None = None
+        """The view that a trader had who sees no more than its unit."""
+
+    def view(self, time_left: float) -> View | None:
+        """Return what the trader sees; None when its units are traded.
+
+        Who has units to buy and to sell chooses, or a coin does.
+        """
+        if self._only is None:
+            able = self.able()
+            side = chosen_side(self.trader, self._facts.period, able, self._chance)
+            if side is None:
+                return None
+            units = self.limits[side]
+        else:
+            side, units = self._only
+        done = self._done(side)
+        if done >= len(units):
+            return None
+        own, ladders = self.own(side), self._book.ladders
+        bid, ask = ladders["buy"].best, ladders["sell"].best
+        tick, highest, lowest, period, periods = self._facts
+        return View(
+            side, units[done], None if bid is None else bid.price,
+            None if ask is None else ask.price, None if own is None else own.price, tick, highest,
+            time_left, period, periods, done + 1, lowest,
+        )  # fmt: skip
+
+    def hear(self, shout: Shout, time_left: float) -> None:
+        """Let the trader hear a shout, with what it sees after it."""
+        if self._only is None or not self._sees_its_unit:
+            view = self.view(time_left)
+        else:
+            view, (side, units) = self._glance, self._only
+            done = self._done(side)
+            if view is None or view.unit != done + 1:
+                view = self._glance = self.view(time_left) if done < len(units) else None
+        self.trader.observe(shout, view, self._chance)
+
+    def able(self) -> list[Side]:
+        """Return the sides on which the trader has units left."""
+        return [side for side, units in self.limits.items() if self._done(side) < len(units)]
+
+    def own(self, side: Side) -> Order | None:
+        """Return the trader's standing order on a side; None without one."""
+        account = self._account
+        if account is not None:
+            for order in account.orders.values():
+                if order.side == side:
+                    return order
+        return None
+
+    def _done(self, side: Side) -> int:
+        """Return how many units the trader has traded on a side."""
+        account = self._account
+        if account is None:
+            account = self._account = self._book.accounts.get(self.name)
+            if account is None:
+                return 0
+        return account.bought if side == "buy" else account.sold
