@@ -202,18 +202,20 @@ def _traders(
         mine: dict[str, list[TradeRow]] = {
             player: [] for player, its in units.values if its == side
         }
-        for trade in trades:
-            mine.setdefault(getattr(trade, role), []).append(trade)
+        for trade, player in zip(trades, _column(trades, role), strict=True):
+            mine.setdefault(player, []).append(trade)
+        get = attrgetter("quantity", "price", f"{role}_tax", f"{role}_fee", f"{role}_surplus")
         for player, its in mine.items():
-            taxes, fees = (math.fsum(_column(its, f"{role}_{kind}")) for kind in ("tax", "fee"))
-            cash = sign * math.fsum(t.price * t.quantity for t in its) - taxes - fees
-            surplus = math.fsum(_column(its, f"{role}_surplus"))
+            rows = list(map(get, its))
+            tax, fee = math.fsum([row[2] for row in rows]), math.fsum([row[3] for row in rows])
+            cash = sign * math.fsum([row[0] * row[1] for row in rows]) - tax - fee
+            surplus = math.fsum([row[4] for row in rows])
             if units.resells(player):
                 surplus = cash - sign * units.worth(player, side)
             yield {
                 "period": period, "player": player, "side": side,
-                "units": sum(_column(its, "quantity")), "cash": cash, "tax_paid": taxes,
-                "fee_paid": fees, "surplus": surplus,
+                "units": sum([row[0] for row in rows]), "cash": cash, "tax_paid": tax,
+                "fee_paid": fee, "surplus": surplus,
                 "equilibrium_surplus": due.get((player, side), 0.0),
             }  # fmt: skip
 

@@ -38,6 +38,7 @@ __all__ = ["Design"]
 
 Something = TypeVar("Something")
 
+_USUAL = Rules()
 _COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
 """What is counted, and the least there may be."""
 
@@ -139,7 +140,7 @@ class Design:
         """Return the rules of a period."""
         if isinstance(self.rules, Mapping):
             return in_period(self.rules, period)
-        return self.rules or Rules()
+        return self.rules or _USUAL
 
     # Who is there
 
