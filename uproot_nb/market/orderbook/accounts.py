@@ -19,7 +19,7 @@ class Account:
     """One trader's cash, units and standing orders."""
 
     __slots__ = (
-        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "counts", "earned",
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "earned",
         "endowed", "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
@@ -39,8 +39,6 @@ class Account:
         """What the units that the trader owes were sold for."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
-        self.counts: dict[Side, int] = {"buy": 0, "sell": 0}
-        """How many of them there are on each side."""
 
     @property
     def cash(self) -> Price:
@@ -94,7 +92,6 @@ class Account:
     def add(self, order: Order) -> None:
         """Add a standing order."""
         self.orders[order.number] = order
-        self.counts[order.side] += 1
         self.reserve(order, order.remaining)
 
     def take(self, order: Order, quantity: int) -> None:
@@ -102,7 +99,6 @@ class Account:
         self.reserve(order, -quantity)
         if not order.remaining:
             del self.orders[order.number]
-            self.counts[order.side] -= 1
 
     def reserve(self, order: Order, quantity: int) -> None:
         """Reserve the money or units of a standing order; a negative quantity releases them."""

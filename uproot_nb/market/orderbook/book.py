@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
@@ -41,15 +39,6 @@ __all__ = ["Book"]
 
 _Constraint = Callable[["Book", Account, Side, int | None, int, Match, Order | None], None]
 """A check of an order: the account, its side, key and quantity, what it meets, what it replaces."""
-
-
-class _Effects(msgspec.Struct):
-    """What an order that comes does to the book, step by step; an `Outcome` in the end."""
-
-    before: int
-    events: list[OrderEvent] = []
-    trades: list[Trade] = []
-    changes: list[LevelChange] = []
 
 
 class Book:
@@ -201,8 +190,7 @@ class Book:
             needed = found.quantity
         if self._constraints:
             self._check(account, side, key, needed, found, self._lapsing(account, side))
-        made = _Effects(self.seq)
-        return self._submit(account, side, key, quantity, found, made, terms)
+        return self._submit(account, side, key, quantity, found, self.seq, [], [], terms)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -221,8 +209,7 @@ class Book:
             raise OrderRefused("nobody", words)
         if self._constraints:
             self._check(account, side, None, quantity, found, self._lapsing(account, side))
-        made = _Effects(self.seq)
-        return self._submit(account, side, None, quantity, found, made)
+        return self._submit(account, side, None, quantity, found, self.seq, [], [])
 
     def cancel(self, player: str, order: int) -> Outcome:
         """Cancel a trader's own order.
@@ -231,14 +218,16 @@ class Book:
             OrderRefused: it is not in the book (any more), or belongs to somebody else.
         """
         found = self._own(player, order)
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         changes = [self._withdraw(found, found.remaining, "asked", events)]
         return Outcome(before, self.seq, None, 0, events, [], changes)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
         """Cancel all orders of a trader, or of everybody."""
         orders = self.orders if player is None else self.account(player).orders
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for order in list(orders.values()):
             change = self._withdraw(order, order.remaining, "asked", events)
@@ -258,21 +247,24 @@ class Book:
                 new one; then the old one stays.
         """
         old = self._own(player, order)
-        ticks = old.ticks if price is None else self.grid.ticks(price)
-        wanted = old.remaining if quantity is None else quantity
-        check_quantity(wanted, self.rules)
-        if ticks == old.ticks and wanted <= old.remaining:
+        side, key, wanted = old.side, old.key, old.remaining
+        if price is not None:
+            ticks = self.grid.ticks(price)
+            key = ticks if side == "sell" else -ticks
+        if quantity is not None:
+            check_quantity(quantity, self.rules)
+            wanted = quantity
+        if key == old.key and wanted <= old.remaining:
             return self._reduce(old, old.remaining - wanted)
-        account, side = self.accounts[player], old.side
-        key = ticks if side == "sell" else -ticks
+        account = self.accounts[player]
         found = self._match(player, side, key, wanted)
         if self._constraints:
             self._check(account, side, key, wanted, found, old)
-        made = _Effects(self.seq)
-        change = self._withdraw(old, old.remaining, "replaced", made.events)
-        if old.key != key:
-            made.changes.append(change)
-        return self._submit(account, side, key, wanted, found, made)
+        events: list[OrderEvent] = []
+        before = self.seq
+        change = self._withdraw(old, old.remaining, "replaced", events)
+        changes = [] if old.key == key else [change]
+        return self._submit(account, side, key, wanted, found, before, events, changes)
 
     def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -301,7 +293,9 @@ class Book:
         found = find_clearing(
             self.ladders["buy"], self.ladders["sell"], self.rules.k, rationing, lot
         )
-        before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
+        events: list[OrderEvent] = []
+        trades: list[Trade] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for bid, ask, quantity in found.pairs:
             assert found.ticks is not None
@@ -467,29 +461,32 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        made: _Effects, terms: Terms | None = None,
+        before: int, events: list[OrderEvent], changes: list[LevelChange],
+        terms: Terms | None = None,
     ) -> Outcome:  # fmt: skip
-        """Fill an order with its matches; the rest stands or is cancelled."""
-        number, player = self.next_order, account.player
-        self.next_order = number + 1
+        """Fill an order with its matches; the rest stands or is cancelled.
+
+        Args:
+            before, events, changes: what the command has done to the book already.
+        """
+        number, player, seq = self.next_order, account.player, self.seq + 1
+        self.next_order, self.seq = number + 1, seq
         # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
         kind: Kind = "market" if key is None else terms or "limit"
         price = None if key is None else self.grid.price(abs(key))
-        events = made.events
-        self.seq = seq = self.seq + 1
         events.append(
             OrderEvent(seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
+        trades: list[Trade] = []
         rest = quantity
         if found is not NOTHING:
             order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
-            self._execute(account, order, kind, found, made)
+            self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
         if rest and kind == "limit" and key is not None and price is not None:
             due = self._due(-key) if self.charges is not None and side == "buy" else 0
-            order = Order(number, player, side, key, price, quantity, rest, due)
-            made.changes.append(self.stand(order))
+            changes.append(self.stand(Order(number, player, side, key, price, quantity, rest, due)))
         elif rest:
             self.seq += 1
             events.append(
@@ -498,44 +495,47 @@ class Book:
                 )
             )
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, made):
+        if self.rules.lapse is not None and self._lapse(number, events, trades, changes):
             rest = 0
-        return Outcome(made.before, self.seq, number, rest, events, made.trades, made.changes)
+        return Outcome(before, self.seq, number, rest, events, trades, changes)
 
-    def _lapse(self, number: int, made: _Effects) -> bool:
+    def _lapse(
+        self, number: int, events: list[OrderEvent], trades: list[Trade],
+        changes: list[LevelChange],
+    ) -> bool:  # fmt: skip
         """Cancel the orders that lapse, and return whether the new order is among them."""
         with_new = self.rules.lapse == "trade"
-        if with_new and not made.trades:
+        if with_new and not trades:
             return False
         for order in list(self.orders.values()):
             if with_new or order.number != number:
-                change = self._withdraw(order, order.remaining, "lapsed", made.events)
-                made.changes.append(change)
-        made.changes[:] = _latest(made.changes)
+                changes.append(self._withdraw(order, order.remaining, "lapsed", events))
+        changes[:] = _latest(changes)
         return with_new
 
     def stand(self, order: Order) -> LevelChange:
         """Add an order that crosses no other, without any check."""
-        account = self.accounts[order.player]
-        level = self.ladders[order.side].add(order)
+        side = order.side
+        level = self.ladders[side].add(order)
         self.orders[order.number] = order
-        account.add(order)
-        return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+        self.accounts[order.player].add(order)
+        return LevelChange(side, level.price, level.quantity, len(level.orders))
 
     def _execute(
-        self, account: Account, order: Order, kind: Kind, found: Match, made: _Effects
-    ) -> None:
+        self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
+        trades: list[Trade], changes: list[LevelChange],
+    ) -> None:  # fmt: skip
         """Cancel the player's own orders on the way, then trade with each maker found."""
         last: dict[int, LevelChange] = {}
         for own in found.own:
-            last[own.key] = self._withdraw(own, own.remaining, "self_trade", made.events)
+            last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
         for maker, quantity in found.fills:
-            last[maker.key] = self._trade(account, order, kind, maker, quantity, made)
-        made.changes.extend(last.values())
+            last[maker.key] = self._trade(account, order, kind, maker, quantity, events, trades)
+        changes += last.values()
 
     def _trade(
         self, account: Account, order: Order, kind: Kind, maker: Order, quantity: int,
-        made: _Effects,
+        events: list[OrderEvent], trades: list[Trade],
     ) -> LevelChange:  # fmt: skip
         number, seq, side, price = self.next_trade, self.seq + 2, order.side, maker.price
         self.next_trade, self.seq = number + 1, seq
@@ -545,12 +545,12 @@ class Book:
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
             price = self.grid.price(ticks)
-        made.events += (
+        events += (
             self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False),
             self._fill(seq, order, kind, ticks, price, quantity, number, True),
         )
         buyer, seller = (order, maker) if side == "buy" else (maker, order)
-        made.trades.append(
+        trades.append(
             Trade(
                 number, seq, price, quantity, buyer.player, seller.player, maker.player,
                 order.player, maker.number, order.number, side,
@@ -613,7 +613,8 @@ class Book:
     def _reduce(self, order: Order, quantity: int) -> Outcome:
         if not quantity:
             raise OrderRefused("no_change", refusals.NO_CHANGE)
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         change = self._withdraw(order, quantity, "reduced", events)
         return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])
 
