@@ -8,7 +8,6 @@ from bisect import bisect_left, insort
 import msgspec
 
 from uproot_nb.market.analysis.period_events import PeriodEvents
-from uproot_nb.market.orderbook.outcomes import OrderEvent
 
 __all__ = ["BestQuotes", "quotes"]
 
@@ -37,7 +36,8 @@ class _StandingSide:
 
     def __init__(self, sign: int) -> None:
         # Sorted: a book may have thousands of prices, and the best is asked for at each event.
-        self._sign, self._ranks = sign, list[float]()
+        self._sign = sign
+        self._ranks: list[float] = []
         self._amounts: dict[float, int] = {}
         self.best: tuple[float, int] = (0.0, 0)
 
@@ -63,35 +63,6 @@ class _StandingSide:
             self.best = 0.0, 0
 
 
-class _Standing:
-    """The standing orders of a period, computed from its events."""
-
-    def __init__(self) -> None:
-        self.bids, self.asks = _StandingSide(1), _StandingSide(-1)
-        self._limits: dict[int, tuple[_StandingSide, float]] = {}
-        self._begun: set[int | None] = set()
-
-    def take(self, event: OrderEvent) -> bool:
-        """Apply an event; return whether the book is at rest after it."""
-        kind = event.event
-        if kind == "submit":
-            if event.kind != "limit":  # it never stands
-                return False
-            side = self.bids if event.side == "buy" else self.asks
-            assert event.price is not None
-            self._limits[event.order] = side, (price := float(event.price))
-            side.change(price, event.quantity)
-            return True
-        limit = self._limits.get(event.order)
-        if limit is not None:
-            limit[0].change(limit[1], -event.quantity)
-        if kind == "cancel":
-            return True
-        # A trade is two fills; between them the book is not at rest.
-        self._begun ^= {event.trade}
-        return not self._begun
-
-
 def quotes(its: PeriodEvents) -> list[BestQuotes]:
     """Return the best quotes after each event at which the book comes to rest and has changed.
 
@@ -100,8 +71,9 @@ def quotes(its: PeriodEvents) -> list[BestQuotes]:
     both are there, with spread and midpoint NaN.
     """
     found: list[BestQuotes] = []
-    standing, period = _Standing(), its.period
-    bids, asks, take = standing.bids, standing.asks, standing.take
+    bids, asks, period = _StandingSide(1), _StandingSide(-1), its.period
+    limits: dict[int, tuple[_StandingSide, float]] = {}
+    begun: set[int | None] = set()
     last: tuple[tuple[float, int], ...] = ()
     crossed: BestQuotes | None = None
     for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
@@ -110,19 +82,39 @@ def quotes(its: PeriodEvents) -> list[BestQuotes]:
                 last = (crossed.bid, crossed.bid_depth), (crossed.ask, crossed.ask_depth)
                 found.append(crossed)
             crossed = None
-        if not take(event):
-            continue
+        kind = event.event
+        if kind == "submit":
+            if event.kind != "limit" or event.price is None:  # it never stands
+                continue
+            side, price = bids if event.side == "buy" else asks, float(event.price)
+            limits[event.order] = side, price
+            side.change(price, event.quantity)
+        else:
+            limit = limits.get(event.order)
+            if limit is not None:
+                limit[0].change(limit[1], -event.quantity)
+            if kind != "cancel":
+                # A trade is two fills; between them the book is not at rest.
+                begun ^= {event.trade}
+                if begun:
+                    continue
         seen = bids.best, asks.best
-        if last == seen:
-            continue
-        (bid, bid_depth), (ask, ask_depth) = seen
-        if bid >= ask > 0:
-            crossed = BestQuotes(
-                seq, time, period, bid, ask, math.nan, math.nan, bid_depth, ask_depth
-            )
-            continue
-        last = seen
-        bid, ask = bid or math.nan, ask or math.nan
-        spread, middle = ask - bid, (bid + ask) / 2
-        found.append(BestQuotes(seq, time, period, bid, ask, spread, middle, bid_depth, ask_depth))
+        if last != seen:
+            made = _best_quotes(seq, time, period, *bids.best, *asks.best)
+            if made.bid >= made.ask:
+                crossed = made
+            else:
+                last = seen
+                found.append(made)
     return found if crossed is None else [*found, crossed]
+
+
+def _best_quotes(
+    seq: int, time: float, period: int, bid: float, bid_depth: int, ask: float, ask_depth: int
+) -> BestQuotes:
+    """Return the quotes, NaN where a side is empty; spread and midpoint also where they cross."""
+    spread = middle = math.nan
+    if bid and ask and bid < ask:
+        spread, middle = ask - bid, (bid + ask) / 2
+    bid, ask = bid or math.nan, ask or math.nan
+    return BestQuotes(seq, time, period, bid, ask, spread, middle, bid_depth, ask_depth)

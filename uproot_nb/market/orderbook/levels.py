@@ -6,20 +6,21 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgspec
+
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Order
 
 __all__ = ["Ladder", "Level"]
 
 
-class Level:
+class Level(msgspec.Struct):
     """The orders at one price, oldest first."""
 
-    __slots__ = ("key", "orders", "price", "quantity")
-
-    def __init__(self, key: int, price: Price) -> None:
-        self.key, self.price, self.quantity = key, price, 0
-        self.orders: OrderedDict[int, Order] = OrderedDict()
+    key: int
+    price: Price
+    quantity: int = 0
+    orders: OrderedDict[int, Order] = msgspec.field(default_factory=OrderedDict)
 
 
 class Ladder:

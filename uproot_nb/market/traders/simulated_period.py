@@ -127,6 +127,9 @@ class SimulatedPeriod:
         except OrderRefused:
             return None
         self.noted.add(outcome, time)
+        for trade in outcome.trades:
+            self._seats[trade.buyer].look_again()
+            self._seats[trade.seller].look_again()
         return outcome
 
     def withdraw_all(self, time: float) -> None:

@@ -32,8 +32,8 @@ class SimulatedSeat:
     """A trader, its units, and its account in the period's book."""
 
     __slots__ = (
-        "_account", "_book", "_chance", "_facts", "_glance", "_only", "_sees_its_unit", "limits",
-        "name", "quote", "trader",
+        "_account", "_book", "_chance", "_facts", "_glance", "_has_glanced", "_may_glance",
+        "_observe", "_only", "limits", "name", "quote", "trader",
     )  # fmt: skip
 
     def __init__(
@@ -45,9 +45,11 @@ class SimulatedSeat:
         self._account: Account | None = None
         self._only = next(iter(limits.items())) if len(limits) == 1 else None
         """Side and units of who trades on one side alone: most do, and are faster so."""
-        self._sees_its_unit = sees_its_unit(trader)
+        # A coin may decide the side anew each time.
+        self._may_glance = self._only is not None and sees_its_unit(trader)
+        self._has_glanced, self._observe = False, trader.observe
         self._glance: View | None = None
-        """The view that a trader had who sees no more than its unit."""
+        """The last view of a trader who sees no more than its unit."""
 
     def view(self, time_left: float) -> View | None:
         """Return what the trader sees; None when its units are traded.
@@ -76,14 +78,14 @@ class SimulatedSeat:
 
     def hear(self, shout: Shout, time_left: float) -> None:
         """Let the trader hear a shout, with what it sees after it."""
-        if self._only is None or not self._sees_its_unit:
-            view = self.view(time_left)
-        else:
-            view, (side, units) = self._glance, self._only
-            done = self._done(side)
-            if view is None or view.unit != done + 1:
-                view = self._glance = self.view(time_left) if done < len(units) else None
-        self.trader.observe(shout, view, self._chance)
+        if not self._has_glanced:
+            self._glance = self.view(time_left)
+            self._has_glanced = self._may_glance
+        self._observe(shout, self._glance, self._chance)
+
+    def look_again(self) -> None:
+        """See its next unit, after a trade."""
+        self._has_glanced = False
 
     def able(self) -> list[Side]:
         """Return the sides on which the trader has units left."""
