@@ -41,7 +41,9 @@ from uproot_nb.market.traders import (
     simulate_asset_market,
     simulate_market,
     simulation,
+    timing,
 )
+from uproot_nb.market.traders.draws import one_of
 from uproot_nb.market.traders.market_bot import _Play
 from uproot_nb.market.traders.seat import MarketSeat
 
@@ -106,8 +108,13 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             super().shuffle(names)
             drawn.extend(names)
 
+    def noted_one_of(names: Any, chance: Random) -> Any:
+        drawn.append(one_of(names, chance))
+        return drawn[-1]
+
     for module in (simulation, asset_simulation):
         monkeypatch.setattr(module, "Random", NotedRandom)
+    monkeypatch.setattr(timing, "one_of", noted_one_of)
     return drawn
 
 

@@ -39,12 +39,12 @@ class SimulatedPeriod:
         limits = {name: _limits(values, name, self.book.charges) for name in traders}
         highest = highest_price(rules, self._worth(values, limits.values()))
         facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods)
-        self._seats = {
+        self.seats = {
             name: SimulatedSeat(name, trader, limits[name], self.book, facts, chance)
             for name, trader in traders.items()
         }
         self._facts = facts
-        self._listeners = [seat for seat in self._seats.values() if _listens(seat.trader)]
+        self._listeners = [seat for seat in self.seats.values() if _listens(seat.trader)]
 
     def _worth(self, values: InducedValues, limits: Iterable[Limits]) -> Price | None:
         """Return what a unit is worth at most; a subsidy makes it more."""
@@ -55,7 +55,7 @@ class SimulatedPeriod:
 
     def act(self, name: str, view: View, time_left: float, time: float) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""
-        price = self._seats[name].quote(view, self.chance)
+        price = self.seats[name].quote(view, self.chance)
         if price is None:
             return False
         if price == view.own:
@@ -72,31 +72,27 @@ class SimulatedPeriod:
 
     def quote(self, name: str, view: View) -> Price | None:
         """Ask a trader for its price."""
-        return self._seats[name].quote(view, self.chance)
+        return self.seats[name].quote(view, self.chance)
 
     def expected_surplus(self, name: str, view: View) -> float:
         """Return what a trader expects to gain."""
-        return expected_surplus(self._seats[name].trader, view)
-
-    def view(self, name: str, time_left: float) -> View | None:
-        """Return what a trader sees; None when it can do nothing."""
-        return self._seats[name].view(time_left)
+        return expected_surplus(self.seats[name].trader, view)
 
     def view_of(self, name: str, time_left: float) -> View | None:
         """Return what an active trader sees; without units it is active no more."""
-        view = self._seats[name].view(time_left)
+        view = self.seats[name].view(time_left)
         if view is None:
             self.retire(name)
         return view
 
     def retire(self, name: str) -> None:
         """Let a trader act no more if it has no units left."""
-        if not self._seats[name].able():
+        if not self.seats[name].able():
             self.active.remove(name)
 
     def call(self, time: float) -> None:
         """Let everybody send orders for all units, and clear the market at the next step."""
-        names = sorted(self._seats)
+        names = sorted(self.seats)
         self.chance.shuffle(names)
         for name in names:
             for view in self._units(name):
@@ -110,7 +106,7 @@ class SimulatedPeriod:
     def _units(self, name: str) -> Iterator[View]:
         """Yield what a trader sees of each unit before a call: nothing of others."""
         tick, highest, lowest, period, periods = self._facts
-        for side, limits in self._seats[name].limits.items():
+        for side, limits in self.seats[name].limits.items():
             for unit, limit in enumerate(limits, 1):
                 yield View(
                     side, limit, None, None, None, tick, highest, 1.0, period, periods, unit, lowest
@@ -118,7 +114,7 @@ class SimulatedPeriod:
 
     def shout(self, name: str, view: View, price: Price, time: float) -> Outcome | None:
         """Send a trader's order, in place of its last one; None if the rules do not take it."""
-        own = self._seats[name].own(view.side)
+        own = self.seats[name].own(view.side)
         try:
             if own is None:
                 outcome = self.book.limit(name, view.side, price)
@@ -128,8 +124,8 @@ class SimulatedPeriod:
             return None
         self.noted.add(outcome, time)
         for trade in outcome.trades:
-            self._seats[trade.buyer].look_again()
-            self._seats[trade.seller].look_again()
+            self.seats[trade.buyer].look_again()
+            self.seats[trade.seller].look_again()
         return outcome
 
     def withdraw_all(self, time: float) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import OTHER, Side
+from uproot_nb.market.traders.draws import one_of
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.trader import View
 
@@ -38,8 +39,8 @@ def _anybody(period: SimulatedPeriod, time_left: float, time: float) -> bool:
     """Let one act, drawn from all alike."""
     if not period.active:
         return False
-    name = period.chance.choice(period.active)
-    view = period.view(name, time_left)
+    name = one_of(period.active, period.chance)
+    view = period.seats[name].view(time_left)
     if view is None:
         period.retire(name)
     else:
@@ -78,7 +79,7 @@ def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: float) -
     """Let one shout, and one of those on the other side who would take it do so."""
     if not period.active:
         return False
-    name = period.chance.choice(period.active)
+    name = one_of(period.active, period.chance)
     view = period.view_of(name, time_left)
     if view is None or not period.act(name, view, time_left, time):
         return True
