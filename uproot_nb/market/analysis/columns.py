@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -196,6 +197,9 @@ LEDGER = {
 }  # fmt: skip
 """The fields of a market's model, from which `order_events` is made."""
 
+_EXACT = 2**53
+"""Floats are exact up to this whole number."""
+
 _TOGETHER = (("buyer", "seller"),)
 """Columns with the same categories, so that one can be compared with the other."""
 
@@ -217,7 +221,7 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
     made: dict[str, Any] = {}
     for name, dtype in types_of(table).items():
         if dtype == "category":
-            known = (value for other in alike.get(name, (name,)) for value in values[other])
+            known = chain.from_iterable(values[other] for other in alike.get(name, (name,)))
             made[name] = _category(values[name], known)
         else:
             made[name] = _numbers(values[name], dtype)
@@ -228,15 +232,31 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
 def _numbers(values: list[Any], dtype: str) -> Any:
     """Return a column; numbers without a negative zero, as a loss that rounds to nothing leaves."""
     import numpy  # lazy: it comes with pandas
-    import pandas  # lazy: an experiment that makes no table does not need it
 
     if dtype == "float64":
         known = [math.nan if value is None else value for value in values]
         return numpy.array(known, dtype=dtype) + 0.0
     if dtype == "int64":
         return numpy.array(values, dtype=dtype)
-    made = pandas.array(values, dtype=cast("Any", dtype))
-    return made + 0.0 if made.dtype.kind == "f" else made
+    return _with_gaps(values, dtype)
+
+
+def _with_gaps(values: list[Any], dtype: str) -> Any:
+    """Return a column of Int64 or Float64, in which None and NaN are missing."""
+    import numpy  # lazy: it comes with pandas
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    try:
+        known = numpy.array(values, dtype="float64") + 0.0  # None becomes NaN
+    except TypeError:  # pandas.NA
+        return pandas.array(values, dtype=cast("Any", dtype))
+    missing = numpy.isnan(known)
+    known[missing] = 0.0
+    if dtype == "Float64":
+        return pandas.arrays.FloatingArray(known, missing)
+    if (abs(known) > _EXACT).any() or (known % 1).any():
+        return pandas.array(values, dtype=cast("Any", dtype))
+    return pandas.arrays.IntegerArray(known.astype("int64"), missing)
 
 
 def _category(values: list[Any], known: Iterable[Any]) -> Any:
@@ -245,7 +265,7 @@ def _category(values: list[Any], known: Iterable[Any]) -> Any:
 
     distinct = [value for value in dict.fromkeys(known) if isinstance(value, str)]
     places: dict[Any, int] = {value: place for place, value in enumerate(distinct)}
-    codes = numpy.array([places.get(value, -1) for value in values], dtype="int64")
+    codes = numpy.array(list(map(places.get, values, repeat(-1))), dtype="int64")
     dtype = _categories(tuple(distinct))
     return pandas.Categorical.from_codes(cast("Any", codes), dtype=dtype)
 

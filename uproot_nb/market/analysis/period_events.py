@@ -34,6 +34,7 @@ class PeriodEvents(msgspec.Struct):
         times: when each event was.
         seqs: the number of each event's row in `order_events`.
         end: when the period was closed; of one that was not, the time of its last row.
+        quotes: the best quotes, as soon as somebody asked for them; several tables do.
     """
 
     period: int
@@ -42,6 +43,7 @@ class PeriodEvents(msgspec.Struct):
     seqs: Sequence[int] = ()
     end: float = math.nan
     bankruptcies: int = 0
+    quotes: list[Any] | None = None
 
     def add(self, outcome: Outcome, time: float) -> None:
         """Note the effects of a command."""

@@ -70,6 +70,12 @@ def quotes(its: PeriodEvents) -> list[BestQuotes]:
     no quotes for that. In a call market bids and asks may cross until the call; then the best of
     both are there, with spread and midpoint NaN.
     """
+    if its.quotes is None:
+        its.quotes = _quotes(its)
+    return its.quotes
+
+
+def _quotes(its: PeriodEvents) -> list[BestQuotes]:
     found: list[BestQuotes] = []
     bids, asks, period = _StandingSide(1), _StandingSide(-1), its.period
     limits: dict[int, tuple[_StandingSide, float]] = {}

@@ -12,7 +12,7 @@ from uproot_nb.market.analysis.tables import (
     book_table,
     mispricing_table,
     period_rows,
-    period_table,
+    period_table_of,
     trade_table,
     trader_table,
 )
@@ -78,7 +78,7 @@ class MarketTables:
     @cached_property
     def periods(self) -> pandas.DataFrame:
         """A row per period: equilibrium, surplus, efficiency, alpha and the other statistics."""
-        return period_table(*self._recorded)
+        return period_table_of(self.period_rows)
 
     @cached_property
     def traders(self) -> pandas.DataFrame:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    "book_table", "mispricing_table", "period_rows", "period_table", "trade_table",
+    "book_table", "mispricing_table", "period_rows", "period_table",
+    "period_table_of", "trade_table",
     "trader_table",
 ]  # fmt: skip
 
@@ -79,7 +80,12 @@ def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     a cost earns the difference of the prices. Nobody induces values for an asset, so its
     equilibrium and surplus are empty (0 units) or NaN.
     """
-    return _table("periods", period_rows(order_events, induced_values))
+    return period_table_of(period_rows(order_events, induced_values))
+
+
+def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
+    """Return `period_table` of its rows."""
+    return _table("periods", rows)
 
 
 def period_rows(order_events: Events, induced_values: InducedUnits) -> list[dict[str, Any]]:
