@@ -46,21 +46,20 @@ class _StandingSide:
         amounts, ranks, rank = self._amounts, self._ranks, self._sign * price
         before = amounts.get(price, 0)
         left = before + quantity
-        if not left:
-            del amounts[price]
-            if ranks[-1] == rank:
-                ranks.pop()
-            else:
-                del ranks[bisect_left(ranks, rank)]
-        else:
+        if left:
             amounts[price] = left
             if not before:
                 insort(ranks, rank)
-        if ranks:
-            best = self._sign * ranks[-1]
-            self.best = best, amounts[best]
-        else:
-            self.best = 0.0, 0
+            if rank == ranks[-1]:
+                self.best = price, left
+            return
+        del amounts[price]
+        if rank != ranks[-1]:
+            del ranks[bisect_left(ranks, rank)]
+            return
+        ranks.pop()
+        best = self._sign * ranks[-1] if ranks else 0.0
+        self.best = best, amounts.get(best, 0)
 
 
 def quotes(its: PeriodEvents) -> list[BestQuotes]:
@@ -80,12 +79,14 @@ def _quotes(its: PeriodEvents) -> list[BestQuotes]:
     bids, asks, period = _StandingSide(1), _StandingSide(-1), its.period
     limits: dict[int, tuple[_StandingSide, float]] = {}
     begun: set[int | None] = set()
-    last: tuple[tuple[float, int], ...] = ()
+    last_bid: tuple[float, int] | None = None
+    last_ask: tuple[float, int] | None = None
     crossed: BestQuotes | None = None
     for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
         if crossed is not None:
             if crossed.time != time:
-                last = (crossed.bid, crossed.bid_depth), (crossed.ask, crossed.ask_depth)
+                last_bid = crossed.bid, crossed.bid_depth
+                last_ask = crossed.ask, crossed.ask_depth
                 found.append(crossed)
             crossed = None
         kind = event.event
@@ -104,13 +105,13 @@ def _quotes(its: PeriodEvents) -> list[BestQuotes]:
                 begun ^= {event.trade}
                 if begun:
                     continue
-        seen = bids.best, asks.best
-        if last != seen:
-            made = _best_quotes(seq, time, period, *bids.best, *asks.best)
+        bid, ask = bids.best, asks.best
+        if bid != last_bid or ask != last_ask:
+            made = _best_quotes(seq, time, period, *bid, *ask)
             if made.bid >= made.ask:
                 crossed = made
             else:
-                last = seen
+                last_bid, last_ask = bid, ask
                 found.append(made)
     return found if crossed is None else [*found, crossed]
 
