@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import Design, InducedValues, Rules, Tax
+from uproot_nb.market import Asset, CircuitBreaker, Design, Dividends, InducedValues, Rules, Tax
 from uproot_nb.market.env import MarketEnv, PolicyTrader
 from uproot_nb.market.traders import GD, ZIC
 
@@ -54,6 +55,8 @@ def test_gymnasium_finds_no_fault() -> None:
         Rules(max_price=140), Rules(max_price=140, timing="surplus"),
         Rules(max_price=140, timing="turns", improvement=True, lapse="trade"),
         Rules(max_price=140, buyer_tax=Tax(7), seller_tax=Tax(-3)),
+        Rules(max_price=140, good_for=15, terms=("iceberg",)),
+        Rules(max_price=140, breaker=CircuitBreaker(Decimal("0.05"), 20)),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("seat", ["b1", "s2"])
@@ -120,6 +123,12 @@ def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
         MarketEnv(replace(DESIGN, arms={"tax": {"rules": Rules(buyer_tax=Tax(1))}}), "b1")
     with pytest.raises(BadMarket, match="no robot traders"):
         MarketEnv(replace(DESIGN, traders=None), "b1")
+
+
+def test_a_design_of_an_asset_is_refused() -> None:
+    asset = Asset(Dividends((0, 8), periods=3), {"a": (225, 3), "b": (585, 2)})
+    with pytest.raises(BadMarket, match="nobody has values"):
+        MarketEnv(Design(asset, ZIC, periods=3), "a")
 
 
 def test_a_market_is_reset_before_the_first_step() -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace as changed
 
 from tests.running import Browser, Rejected, serving
 from uproot_nb import Page
@@ -46,7 +47,9 @@ from uproot_nb.market.traders import (
     simulate_asset_market,
     simulate_market,
     simulation,
+    timing,
 )
+from uproot_nb.market.traders.draws import one_of
 from uproot_nb.market.traders.market_bot import _Play
 from uproot_nb.market.traders.seat import MarketSeat
 
@@ -90,19 +93,19 @@ class Noting:
         return side  # type: ignore[no-any-return]
 
     def quote(self, view: View, chance: Random) -> Any:
-        seen = replace(view, time_left=1.0, periods=1)
+        seen = changed(view, time_left=1.0, periods=1)
         price = self.inner.quote(seen, self._chance())
         self.calls.append(("quote", seen, price))
         return price
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        seen = None if view is None else replace(view, time_left=1.0, periods=1)
+        seen = None if view is None else changed(view, time_left=1.0, periods=1)
         self.inner.observe(shout, seen, self._chance())
         self.calls.append(("observe", shout, seen))
 
     def observe_call(self, result: CallResult, chance: Random) -> None:
         orders = tuple(
-            one._replace(view=replace(one.view, time_left=1.0, periods=1)) for one in result.orders
+            one._replace(view=changed(one.view, time_left=1.0, periods=1)) for one in result.orders
         )
         heard = replace(result, orders=orders)
         if isinstance(self.inner, CallTrader):
@@ -133,8 +136,13 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             super().shuffle(names)
             drawn.extend(names)
 
+    def noted_one_of(names: Any, chance: Random) -> Any:
+        drawn.append(one_of(names, chance))
+        return drawn[-1]
+
     for module in (simulation, asset_simulation):
         monkeypatch.setattr(module, "Random", NotedRandom)
+    monkeypatch.setattr(timing, "one_of", noted_one_of)
     return drawn
 
 

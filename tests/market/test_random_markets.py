@@ -12,9 +12,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from tests.market.naive_market import NaiveMarket
 from uproot_nb.market import CircuitBreaker, Fees, InducedValues, Rules, Tax
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.analysis.tables import book_table, trade_table
 from uproot_nb.market.traders import ZIC, ZIU, simulate_market
 
 MARKETS, SHARE = 1_000, 40
@@ -62,8 +65,9 @@ class RandomMarket:
         )  # fmt: skip
 
     def rows(self, period: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.tables._recorded[0]
-        return [row for row in found if row["period"] == period]
+        events = self.tables.order_events
+        found: list[dict[str, Any]] = events[events.period == period].to_dict("records")  # type: ignore[assignment]
+        return found
 
     def recomputed(self, period: int) -> NaiveMarket:
         """Give a naive market the orders that were accepted in a period."""
@@ -109,9 +113,19 @@ def most(values: InducedValues) -> float:
     return float(sum(max(value - cost, 0) for value, cost in pairs))
 
 
+def check_order(tables: MarketTables) -> None:
+    """Compare tables with those that are made of the table of events, halts and all."""
+    events = tables.order_events
+    assert list(events.seq) == list(range(1, len(events) + 1))
+    assert events.time.is_monotonic_increasing
+    assert_frame_equal(book_table(events), tables.book)
+    assert_frame_equal(trade_table(events, tables.induced_values), tables.trades)
+
+
 def check(seed: int) -> None:
     """Compare all that the tables say of a random market with what lists and loops say."""
     market = RandomMarket(seed)
+    check_order(market.tables)
     for row in market.tables.period_rows:
         period = row["period"]
         naive = market.recomputed(period)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.policy import FEATURES, PolicyTrader
-from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.simulation import PlannedPeriod, period_of
 from uproot_nb.market.traders.timing import turn_of
 from uproot_nb.market.traders.trader import Trader, View
@@ -113,9 +113,12 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         for plan in plans:
             self._agent.improvement = plan.rules.improvement
             one = period_of(traders, plan, len(plans), self.design.clear_after_trade, self._market)
-            turn, steps, rows = turn_of(one), self.design.steps, Rows()
+            turn, steps, is_timed = turn_of(one), self.design.steps, plan.rules.is_timed
+            begin = (plan.number - 1) * steps
             for step in range(steps):
-                left = 1 - step / steps
+                left, time = 1 - step / steps, float(begin + step)
+                if is_timed and not one.pass_time(time):
+                    continue  # trade is halted
                 drawn = turn(left)
                 if drawn is None:
                     break
@@ -125,7 +128,7 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
                 if name == self.seat:
                     self._here = self._profit(one, plan)
                     yield view
-                one.act(name, view, left, step, rows)
+                one.act(name, view, left, time)
             self._earned, self._here = self._earned + self._profit(one, plan), 0.0
 
     def _profit(self, one: SimulatedPeriod, plan: PlannedPeriod) -> float:

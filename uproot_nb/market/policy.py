@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["FEATURES", "Policy", "PolicyTrader"]
 
@@ -64,6 +64,7 @@ class PolicyTrader:
         """Return the price of the action that the policy chooses; None to wait."""
         return self.price(int(self.policy(self.observation(view), self.mask(view))), view)
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember the price of a trade."""
         if shout.accepted:

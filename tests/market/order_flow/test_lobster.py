@@ -25,7 +25,7 @@ from uproot_nb.market import (
     replay_orders,
     to_lobster,
 )
-from uproot_nb.market.analysis.order_events import closing_row, order_event_rows
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.quotes import quotes
 from uproot_nb.market.analysis.results import SimulatedMarket
 from uproot_nb.market.order_flow.lobster import NO_ASK, NO_BID, level_row
@@ -61,10 +61,10 @@ class Over(Page):
 
 def live(rules: Rules, given: list[tuple[Any, ...]]) -> tuple[SimulatedMarket, list[list[int]]]:
     """Return the tables of a book that was given commands, and the book at the end of each time."""
-    book, rows, seen = Book(rules), list[dict[str, Any]](), dict[float, list[int]]()
+    book, noted, seen = Book(rules), PeriodEvents(1), dict[float, list[int]]()
 
     def record(outcome: Any, time: float) -> None:
-        rows.extend(order_event_rows(outcome, time, 1))
+        noted.add(outcome, time)
         seen[time] = public(book)
 
     for time, (name, *arguments) in enumerate(given):
@@ -76,8 +76,8 @@ def live(rules: Rules, given: list[tuple[Any, ...]]) -> tuple[SimulatedMarket, l
             arguments[2] *= rules.tick
         with suppress(OrderRefused):
             record(getattr(book, name)(*arguments), float(time))
-    rows.append(closing_row(float(len(given)), 1))
-    return SimulatedMarket(rows, []), list(seen.values())
+    noted.close(float(len(given)))
+    return SimulatedMarket([noted], []), list(seen.values())
 
 
 def public(book: Book) -> list[int]:
@@ -140,13 +140,12 @@ def test_the_quotes_are_those_of_the_public_book(
         [row[0] if row[0] != NO_ASK else None, row[1], row[2] if row[2] != NO_BID else None, row[3]]
         for row in seen
     ]
-    rows = tables._recorded[0]
     found = [
         [
-            None if row["ask"] != row["ask"] else round(row["ask"] * 10_000), row["ask_depth"],
-            None if row["bid"] != row["bid"] else round(row["bid"] * 10_000), row["bid_depth"],
+            None if row.ask != row.ask else round(row.ask * 10_000), row.ask_depth,
+            None if row.bid != row.bid else round(row.bid * 10_000), row.bid_depth,
         ]
-        for row in quotes(rows)
+        for row in quotes(tables._recorded[0][0])
     ]  # fmt: skip
     assert found[-1:] == best[-1:] or not found
     assert list(tables.book.ask_depth) == [row[1] for row in found]
@@ -199,19 +198,20 @@ def test_files_are_written_and_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rules", [{"trade_price": "taker"}, {"call": True}])
 def test_trades_at_other_prices_cannot_be_written(rules: dict[str, Any]) -> None:
-    book, rows = Book(Rules(**rules)), list[dict[str, Any]]()
+    book, noted = Book(Rules(**rules)), PeriodEvents(1)
     outcomes = [book.limit("ann", "sell", 10), book.limit("bob", "buy", 20)]
     for outcome in outcomes + ([book.clear()] if book.rules.call else []):
-        rows.extend(order_event_rows(outcome, 0.0, 1))
+        noted.add(outcome, 0.0)
     with pytest.raises(BadMarket, match="not the price of the order that stood"):
-        to_lobster(SimulatedMarket(rows, []))
+        to_lobster(SimulatedMarket([noted], []))
 
 
 def test_finer_prices_cannot_be_written() -> None:
     book = Book(Rules(tick=Decimal("0.00001")))
-    rows = order_event_rows(book.limit("ann", "sell", Decimal("0.00001")), 0.0, 1)
+    noted = PeriodEvents(1)
+    noted.add(book.limit("ann", "sell", Decimal("0.00001")), 0.0)
     with pytest.raises(BadMarket, match="more than four decimals"):
-        to_lobster(SimulatedMarket(rows, []))
+        to_lobster(SimulatedMarket([noted], []))
 
 
 # As the files of lobsterdata.com are: five hidden executions, halts, and orders from before.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from uproot_nb.market import Design, InducedValues, Rules
 from uproot_nb.market.traders import AA, ZIC, ZIP, Shout, View

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -204,6 +206,9 @@ LEDGER = {
 }  # fmt: skip
 """The fields of a market's model, from which `order_events` is made."""
 
+_EXACT = 2**53
+"""Floats are exact up to this whole number."""
+
 _TOGETHER = (("buyer", "seller"),)
 """Columns with the same categories, so that one can be compared with the other."""
 
@@ -221,42 +226,62 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
     import pandas  # lazy: an experiment that makes no table does not need it
 
     values = {name: list(columns[name]) for name in COLUMNS[table]}
-    known = _categories(values)
-    made = {
-        name: _category(values[name], known[name]) if dtype == "category"
-        else _numbers(values[name], dtype)
-        for name, dtype in types_of(table).items()
-    }  # fmt: skip
-    return pandas.DataFrame(made)
+    alike = {name: names for names in _TOGETHER for name in names if name in values}
+    made: dict[str, Any] = {}
+    for name, dtype in types_of(table).items():
+        if dtype == "category":
+            known = chain.from_iterable(values[other] for other in alike.get(name, (name,)))
+            made[name] = _category(values[name], known)
+        else:
+            made[name] = _numbers(values[name], dtype)
+    # Each column is new, so none needs to be copied.
+    return pandas.DataFrame(made, copy=False)
 
 
 def _numbers(values: list[Any], dtype: str) -> Any:
     """Return a column; numbers without a negative zero, as a loss that rounds to nothing leaves."""
     import numpy  # lazy: it comes with pandas
-    import pandas  # lazy: an experiment that makes no table does not need it
 
     if dtype == "float64":
         known = [math.nan if value is None else value for value in values]
         return numpy.array(known, dtype=dtype) + 0.0
     if dtype == "int64":
         return numpy.array(values, dtype=dtype)
-    made = pandas.Series(values, dtype=object).astype(cast("Any", dtype))
-    return made + 0.0 if made.dtype.kind == "f" else made
+    return _with_gaps(values, dtype)
 
 
-def _categories(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    alike = {name: names for names in _TOGETHER for name in names if name in values}
-    return {
-        name: [value for other in alike.get(name, (name,)) for value in values[other]]
-        for name in values
-    }
-
-
-def _category(values: list[Any], known: list[Any]) -> Any:
+def _with_gaps(values: list[Any], dtype: str) -> Any:
+    """Return a column of Int64 or Float64, in which None and NaN are missing."""
+    import numpy  # lazy: it comes with pandas
     import pandas  # lazy: an experiment that makes no table does not need it
 
-    there = [value if isinstance(value, str) else None for value in values]
-    distinct = dict.fromkeys(value for value in known if isinstance(value, str))
-    return pandas.Categorical(
-        cast("Any", there), categories=pandas.Index(list(distinct), dtype="str")
-    )
+    try:
+        known = numpy.array(values, dtype="float64") + 0.0  # None becomes NaN
+    except TypeError:  # pandas.NA
+        return pandas.array(values, dtype=cast("Any", dtype))
+    missing = numpy.isnan(known)
+    known[missing] = 0.0
+    if dtype == "Float64":
+        return pandas.arrays.FloatingArray(known, missing)
+    if (abs(known) > _EXACT).any() or (known % 1).any():
+        return pandas.array(values, dtype=cast("Any", dtype))
+    return pandas.arrays.IntegerArray(known.astype("int64"), missing)
+
+
+def _category(values: list[Any], known: Iterable[Any]) -> Any:
+    import numpy  # lazy: it comes with pandas
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    distinct = [value for value in dict.fromkeys(known) if isinstance(value, str)]
+    places: dict[Any, int] = {value: place for place, value in enumerate(distinct)}
+    codes = numpy.array(list(map(places.get, values, repeat(-1))), dtype="int64")
+    dtype = _categories(tuple(distinct))
+    return pandas.Categorical.from_codes(cast("Any", codes), dtype=dtype)
+
+
+@lru_cache(maxsize=256)
+def _categories(texts: tuple[str, ...]) -> pandas.CategoricalDtype:
+    """Return the type with these categories; many tables have the same."""
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    return pandas.CategoricalDtype(pandas.Index(list(texts), dtype="str"))

@@ -42,6 +42,7 @@ __all__ = ["Design"]
 
 Something = TypeVar("Something")
 
+_USUAL = Rules()
 _COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
 """What is counted, and the least there may be."""
 
@@ -161,7 +162,7 @@ class Design:
         """Return the rules of a period."""
         if isinstance(self.rules, Mapping):
             return in_period(self.rules, period)
-        return self.rules or (Rules() if self.asset is None else ASSET_RULES)
+        return self.rules or (_USUAL if self.asset is None else ASSET_RULES)
 
     # Who is there
 
@@ -241,9 +242,16 @@ class Design:
         """Return new robot traders for one market, by seat, and what holds in its periods.
 
         Raises:
-            BadMarket: the design has several arms, or no robot traders.
+            BadMarket: the design has several arms, or no robot traders; or this is a design of an
+                asset, whose traders have no values.
         """
         self._check_one_arm("planned(seed)")
+        if self.asset is not None:
+            raise BadMarket(
+                "The periods of an asset's market cannot be traded one by one: traders keep cash "
+                "and units, and nobody has values.",
+                "Call design.simulate(seed), or give the design values.",
+            )
         plans = [self._plan(period, seed) for period in self.numbers]
         names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return made_traders(makers_of(self.traders, names), seed), plans

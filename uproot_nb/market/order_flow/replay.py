@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market.analysis.order_events import closing_row, order_event_rows
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import SimulatedMarket
 from uproot_nb.market.order_flow import lobster
 from uproot_nb.market.order_flow.lobster import (
@@ -50,10 +50,10 @@ class ReplayedMarket(SimulatedMarket):
     """
 
     def __init__(
-        self, rows: list[dict[str, Any]], depth: list[list[int]], notes: list[tuple[Any, ...]],
+        self, noted: PeriodEvents, depth: list[list[int]], notes: list[tuple[Any, ...]],
         levels: int,
     ) -> None:  # fmt: skip
-        super().__init__(rows, [])
+        super().__init__([noted], [])
         self.name, self.levels = "order flow", levels
         self._depth, self._notes = depth, notes
 
@@ -125,8 +125,8 @@ def replay_orders(
         replay.open(prices, sizes, flow[0].time if flow else 0.0)
     for message in flow:
         replay.take(message)
-    replay.rows.append(closing_row(flow[-1].time if flow else 0.0, 1))
-    return ReplayedMarket(replay.rows, replay.depth, replay.notes, levels)
+    replay.noted.close(flow[-1].time if flow else 0.0)
+    return ReplayedMarket(replay.noted, replay.depth, replay.notes, levels)
 
 
 def _messages_in(messages: Messages) -> list[FlowMessage]:
@@ -164,7 +164,7 @@ class _Replay:
     """A book that takes messages."""
 
     def __init__(self, rules: Rules, levels: int) -> None:
-        self.rows: list[dict[str, Any]] = []
+        self.noted = PeriodEvents(1)
         self.depth: list[list[int]] = []
         self.notes: list[tuple[Any, ...]] = []
         self._book, self._levels = Book(rules), levels
@@ -260,7 +260,7 @@ class _Replay:
 
     def _record(self, outcome: Outcome | None, time: float) -> None:
         if outcome is not None:
-            self.rows.extend(order_event_rows(outcome, time, 1))
+            self.noted.add(outcome, time)
 
     def _money(self, price: int) -> Price:
         whole, rest = divmod(price, SCALE)

@@ -49,6 +49,9 @@ from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
 
+_Constraint = Callable[["Book", Account, Side, int | None, int, Match, Order | None], None]
+"""A check of an order: the account, its side, key and quantity, what it meets, what it replaces."""
+
 
 class Standing(NamedTuple):
     """How an order stands: for how long, and how many of its units are shown at a time."""
@@ -108,6 +111,7 @@ class Book:
         breaker = self.rules.breaker
         self.reference = None if breaker is None else breaker.reference
         """The price from which a circuit breaker measures; None before it has one."""
+        self._constraints = self._found_constraints(endowed=False)
 
     # State
 
@@ -188,6 +192,8 @@ class Book:
         self.accounts[player] = account = Account(player, self.grid, money, units)
         account.endowed = not credit
         account.held_ticks = self.grid.affordable(held)
+        if account.endowed:
+            self._constraints = self._found_constraints(endowed=True)
 
     def limit(
         self, player: str, side: Side, price: Price, quantity: int = 1,
@@ -224,9 +230,9 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
-        old = None if self.rules.lapse is None else self._lapsing(account)
-        self._check(account, side, key, needed, found, old)
-        return self._submit(account, side, key, quantity, found, [], terms, standing)
+        if self._constraints:
+            self._check(account, side, key, needed, found, self._lapsing(account))
+        return self._submit(account, side, key, quantity, found, self.seq, [], [], terms, standing)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -245,8 +251,9 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found, self._lapsing(account))
-        return self._submit(account, side, None, quantity, found, [])
+        if self._constraints:
+            self._check(account, side, None, quantity, found, self._lapsing(account))
+        return self._submit(account, side, None, quantity, found, self.seq, [], [])
 
     def cancel(self, player: str, order: int) -> Outcome:
         """Cancel a trader's own order.
@@ -255,14 +262,16 @@ class Book:
             OrderRefused: it is not in the book (any more), or belongs to somebody else.
         """
         found = self._own(player, order)
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         changes = [self._withdraw(found, found.remaining, "asked", events)]
         return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
         """Cancel all orders of a trader, or of everybody."""
         orders = self.orders if player is None else self.account(player).orders
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for order in list(orders.values()):
             change = self._withdraw(order, order.remaining, "asked", events)
@@ -284,28 +293,30 @@ class Book:
                 new one; then the old one stays.
         """
         old = self._own(player, order)
-        ticks = old.ticks if price is None else self.grid.ticks(price)
-        wanted = old.remaining if quantity is None else quantity
-        check_quantity(wanted, self.rules)
-        if ticks == old.ticks and wanted <= old.remaining:
+        side, key, wanted = old.side, old.key, old.remaining
+        if price is not None:
+            ticks = self.grid.ticks(price)
+            key = ticks if side == "sell" else -ticks
+        if quantity is not None:
+            check_quantity(quantity, self.rules)
+            wanted = quantity
+        if key == old.key and wanted <= old.remaining:
             return self._reduce(old, old.remaining - wanted)
         if self.halted:
             raise OrderRefused("halted", refusals.HALTED)
-        account, side = self.accounts[player], old.side
-        key = ticks if side == "sell" else -ticks
-        standing = None
+        account, standing = self.accounts[player], None
         if self._is_detailed:
             standing = Standing(old.good_for, old.peak if old.peak < wanted else 0)
         found = self._match(player, side, key, wanted)
-        self._check(account, side, key, wanted, found, old)
-        before, events = self.seq, list[OrderEvent]()
+        if self._constraints:
+            self._check(account, side, key, wanted, found, old)
+        events: list[OrderEvent] = []
+        before = self.seq
         change = self._withdraw(old, old.remaining, "replaced", events)
-        made = self._submit(account, side, key, wanted, found, events, None, standing)
-        changes = made.changes if old.key == key else _latest([change, *made.changes])
-        return Outcome(
-            before, self.seq, made.order, made.resting, events, made.trades, changes, made.status,
-            self._is_detailed,
-        )  # fmt: skip
+        changes = [] if old.key == key else [change]
+        return self._submit(
+            account, side, key, wanted, found, before, events, changes, None, standing
+        )
 
     def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -334,7 +345,9 @@ class Book:
         found = find_clearing(
             self.ladders["buy"], self.ladders["sell"], self.rules.k, rationing, lot
         )
-        before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
+        events: list[OrderEvent] = []
+        trades: list[Trade] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for bid, ask, quantity in found.pairs:
             assert found.ticks is not None
@@ -451,50 +464,94 @@ class Book:
             return None
         return next(iter(account.orders.values()), None)
 
+    def _found_constraints(self, endowed: bool) -> tuple[_Constraint, ...]:
+        """Return the checks that may refuse an order in this market: in most, there are none.
+
+        Args:
+            endowed: whether some traders have an endowment, and no credit.
+        """
+        rules, found = self.rules, list[_Constraint]()
+        if rules.improvement:
+            found.append(Book._check_improvement)
+        if rules.max_orders is not None:
+            found.append(Book._check_orders)
+        has_budget = endowed if rules.budget is None else rules.budget
+        owes_too_much = not rules.short_sales or rules.max_short is not None
+        if has_budget or owes_too_much or self._elsewhere is not None:
+            found.append(Book._check_means)
+        if self.charges is not None:
+            found.append(Book._check_proceeds)
+        if rules.no_loss:
+            found.append(Book._check_loss)
+        return tuple(found)
+
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
         old: Order | None = None,
     ) -> None:  # fmt: skip
         """Check an order against the rules as if *old* were cancelled already."""
-        rules = self.rules
-        if not self._checks:
-            return
-        if rules.improvement and key is not None:
+        if self._checks:
+            for check in self._constraints:
+                check(self, account, side, key, quantity, found, old)
+
+    # The constraints; of a market order (without a key), only what is found will be traded
+
+    def _check_improvement(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None:
             check_improvement(side, key, self.ladders[side], old)
+
+    def _check_orders(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None and old is None and quantity > found.quantity:
+            check_orders(account, side, self.rules)
+
+    def _check_means(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        """Check that a trader has the cash or the units, and may owe what is missing."""
+        cost = found.ticks
+        if key is None:
+            quantity = found.quantity
+        elif side == "buy":
+            cost += (self._due(-key) - key) * (quantity - found.quantity)
         if old is not None:
             account.reserve(old, -old.remaining)
         try:
-            resting = quantity - found.quantity
-            if key is not None and old is None and resting:
-                check_orders(account, side, rules)
-            if key is None:
-                quantity = found.quantity
-            cost = found.ticks
-            if key is not None and side == "buy":
-                cost += (self._due(-key) - key) * resting
-            self._check_means(account, side, quantity, cost)
-            worst = abs(key if key is not None else found.worst)
-            if self.charges is not None:
-                check_proceeds(side, worst, self.charges)
-            if rules.no_loss and self._value_of is not None:
-                price = self.grid.price(worst)
-                net = None if self.charges is None else self._with_charges
-                check_loss(account, side, quantity, price, self._value_of, old, net)
+            self._check_purse(account, side, quantity, cost)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)
+
+    def _check_proceeds(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self.charges is not None
+        check_proceeds(side, abs(found.worst if key is None else key), self.charges)
+
+    def _check_loss(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self._value_of is not None
+        price = self.grid.price(abs(found.worst if key is None else key))
+        units = found.quantity if key is None else quantity
+        net = None if self.charges is None else self._with_charges
+        check_loss(account, side, units, price, self._value_of, old, net)
 
     def _with_charges(self, side: Side, price: Price) -> Price:
         """Return what a unit at a price costs a buyer or brings a seller."""
         assert self.charges is not None
         return self.grid.price(self.charges.total(side, self.grid.affordable(price)))
 
-    def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
-        """Check that a trader has the cash or the units, and may owe what is missing."""
+    def _check_purse(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         rules = self.rules
-        needs_units = side == "sell" and not (rules.short_sales and rules.max_short is None)
-        if self._elsewhere is None and not needs_units and not self._has_budget(account):
-            return  # in most markets
         beside = None if self._elsewhere is None else self._elsewhere(account.player)
         has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
         elsewhere = 0 if beside is None else self.grid.affordable(beside)
@@ -519,28 +576,29 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        events: list[OrderEvent], terms: Terms | None = None, standing: Standing | None = None,
+        before: int, events: list[OrderEvent], changes: list[LevelChange],
+        terms: Terms | None = None, standing: Standing | None = None,
     ) -> Outcome:  # fmt: skip
-        """Fill an order with its matches; the rest stands or is cancelled."""
-        number, player, before = self.next_order, account.player, self.seq
-        self.next_order = number + 1
+        """Fill an order with its matches; the rest stands or is cancelled.
+
+        Args:
+            before, events, changes: what the command has done to the book already.
+        """
+        number, player, seq = self.next_order, account.player, self.seq + 1
+        self.next_order, self.seq = number + 1, seq
         # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
         kind: Kind = "market" if key is None else terms or "limit"
         price = None if key is None else self.grid.price(abs(key))
-        self.seq += 1
         events.append(
-            OrderEvent(self.seq, "submit", number, player, side, kind, price, quantity, quantity)
+            OrderEvent(seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
         if standing is not None:
             parts = {"shown": standing.peak or None, "good_for": standing.good_for}
             events[-1] = replace(events[-1], **parts)
         trades: list[Trade] = []
-        changes: list[LevelChange] = []
-        status = None
-        if found is NOTHING:
-            rest = quantity
-        else:
+        rest, status = quantity, None
+        if found is not NOTHING:
             order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
             if standing is not None:
                 order.peak = standing.peak
@@ -549,7 +607,7 @@ class Book:
             if trades and self.rules.breaker is not None:
                 status = self._broken(trades)
         if rest and kind == "limit" and key is not None and price is not None:
-            due = self._due(-key) if side == "buy" else 0
+            due = self._due(-key) if self.charges is not None and side == "buy" else 0
             order = Order(number, player, side, key, price, quantity, rest, due)
             if standing is not None:
                 self._stand_as(order, standing)
@@ -557,7 +615,7 @@ class Book:
         elif rest:
             self._cancel_rest(number, player, side, kind, price, rest, events)
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
+        if self.rules.lapse is not None and self._lapse(number, events, trades, changes):
             rest = 0
         if status is None and not self._is_detailed:  # faster: as most are
             return Outcome(before, self.seq, number, rest, events, trades, changes)
@@ -583,7 +641,7 @@ class Book:
         )
 
     def _lapse(
-        self, number: int, trades: list[Trade], events: list[OrderEvent],
+        self, number: int, events: list[OrderEvent], trades: list[Trade],
         changes: list[LevelChange],
     ) -> bool:  # fmt: skip
         """Cancel the orders that lapse, and return whether the new order is among them."""
@@ -598,13 +656,13 @@ class Book:
 
     def stand(self, order: Order) -> LevelChange:
         """Add an order that crosses no other, without any check."""
-        account = self.accounts[order.player]
-        level = self.ladders[order.side].add(order)
+        side = order.side
+        level = self.ladders[side].add(order)
         self.orders[order.number] = order
         if order.expires is not None:
             self.lives.add(order)
-        account.add(order)
-        return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+        self.accounts[order.player].add(order)
+        return LevelChange(side, level.price, level.quantity, len(level.orders))
 
     def _execute(
         self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
@@ -616,7 +674,7 @@ class Book:
             last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
         for maker, quantity in found.fills:
             last[maker.key] = self._trade(account, order, kind, maker, quantity, events, trades)
-        changes.extend(last.values())
+        changes += last.values()
 
     def _trade(
         self, account: Account, order: Order, kind: Kind, maker: Order, quantity: int,
@@ -632,8 +690,10 @@ class Book:
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
             price = self.grid.price(ticks)
-        events.append(self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False))
-        events.append(self._fill(seq, order, kind, ticks, price, quantity, number, True))
+        events += (
+            self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False),
+            self._fill(seq, order, kind, ticks, price, quantity, number, True),
+        )
         buyer, seller = (order, maker) if side == "buy" else (maker, order)
         trades.append(
             Trade(
@@ -708,7 +768,8 @@ class Book:
     def _reduce(self, order: Order, quantity: int) -> Outcome:
         if not quantity:
             raise OrderRefused("no_change", refusals.NO_CHANGE)
-        before, events, is_seen = self.seq, list[OrderEvent](), True
+        events: list[OrderEvent] = []
+        before, is_seen = self.seq, True
         if order.peak:  # nobody else sees a change of what is not shown
             is_seen = quantity > order.remaining - order.shown
         change = self._withdraw(order, quantity, "reduced", events)
@@ -719,12 +780,10 @@ class Book:
 
     def _take(self, order: Order, quantity: int) -> LevelChange:
         """Take a quantity off a standing order."""
-        account = self.accounts[order.player]
-        account.reserve(order, -quantity)
         level = self.ladders[order.side].take(order, quantity)
+        self.accounts[order.player].take(order, quantity)
         if not order.remaining:
             del self.orders[order.number]
-            account.remove(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
-from sortedcontainers import SortedDict
+import msgspec
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Order
@@ -13,16 +14,15 @@ from uproot_nb.market.orderbook.orders import Order
 __all__ = ["Ladder", "Level"]
 
 
-class Level:
+class Level(msgspec.Struct):
     """The orders at one price, in the order of filling; `quantity` is what is shown of them."""
 
-    __slots__ = ("hidden", "key", "orders", "price", "quantity")
-
-    def __init__(self, key: int, price: Price) -> None:
-        self.key, self.price, self.quantity = key, price, 0
-        self.hidden = 0
-        """Units that stand and are not shown."""
-        self.orders: OrderedDict[int, Order] = OrderedDict()
+    key: int
+    price: Price
+    quantity: int = 0
+    orders: OrderedDict[int, Order] = msgspec.field(default_factory=OrderedDict)
+    hidden: int = 0
+    """Units that stand and are not shown."""
 
     def parts(self) -> Iterator[tuple[Order, int]]:
         """Yield the parts of the orders in the order of filling.
@@ -50,19 +50,25 @@ class Level:
 
 
 class Ladder:
-    """The levels of a side by their key; `best` is the one with the smallest."""
+    """The levels of a side by their key; `best` is the one with the smallest.
 
-    __slots__ = ("_levels", "best")
+    The ranks are the keys with the other sign, sorted: the best level is the last. Most orders come
+    and go near the best, and there a list moves little.
+    """
+
+    __slots__ = ("_levels", "_ranks", "best")
 
     def __init__(self) -> None:
-        self._levels: dict[int, Level] = SortedDict()
+        self._levels: dict[int, Level] = {}
+        self._ranks: list[int] = []
         self.best: Level | None = None
 
     def __iter__(self) -> Iterator[Level]:
-        return iter(self._levels.values())
+        levels = self._levels
+        return (levels[-rank] for rank in reversed(self._ranks))
 
     def __len__(self) -> int:
-        return len(self._levels)
+        return len(self._ranks)
 
     def add(self, order: Order) -> Level:
         """Add an order behind the others at its price."""
@@ -70,7 +76,9 @@ class Ladder:
         level = self._levels.get(key)
         if level is None:
             level = self._levels[key] = Level(key, order.price)
-            if self.best is None or key < self.best.key:
+            insort(self._ranks, -key)
+            best = self.best
+            if best is None or key < best.key:
                 self.best = level
         level.orders[order.number] = order
         level.quantity += order.remaining
@@ -90,9 +98,7 @@ class Ladder:
         if not order.remaining:
             del level.orders[order.number]
             if not level.orders:
-                del self._levels[order.key]
-                if level is self.best:
-                    self.best = next(iter(self._levels.values()), None)
+                self._drop(level)
         return level
 
     def take_hidden(self, order: Order, quantity: int) -> int:
@@ -101,6 +107,15 @@ class Ladder:
         order.remaining -= found
         self._levels[order.key].hidden -= found
         return found
+
+    def _drop(self, level: Level) -> None:
+        ranks = self._ranks
+        del self._levels[level.key]
+        if level is self.best:
+            ranks.pop()
+            self.best = self._levels[-ranks[-1]] if ranks else None
+        else:
+            del ranks[bisect_left(ranks, -level.key)]
 
     def best_without(self, order: Order | None) -> Level | None:
         """Return the best level without *order*."""

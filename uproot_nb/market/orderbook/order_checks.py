@@ -93,7 +93,7 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
     """Refuse more standing orders than a trader may have."""
     if rules.max_orders is None:
         return
-    if account.counts[side] >= rules.max_orders:
+    if sum(order.side == side for order in account.orders.values()) >= rules.max_orders:
         raise OrderRefused("too_many_orders", refusals.TOO_MANY_ORDERS, count=rules.max_orders)
 
 

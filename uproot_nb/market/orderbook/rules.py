@@ -210,9 +210,8 @@ class Rules:
                     f"{name}={getattr(self, name)!r} is no {kind.__name__}.",
                     f"Write {name}={kind.__name__}(5), from uproot_nb.market.",
                 )
-        made = UnitCharges(self.buyer_tax, self.seller_tax, self.fees, grid)
         given = self.buyer_tax, self.seller_tax, self.fees
-        return made if given != (_NO_TAX, _NO_TAX, _NO_FEES) else None
+        return None if given == (_NO_TAX, _NO_TAX, _NO_FEES) else UnitCharges(*given, grid)
 
     def _check_times(self) -> None:
         if self.good_for is not None:

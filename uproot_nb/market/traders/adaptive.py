@@ -15,7 +15,7 @@ from uproot_nb.market.traders.aggressiveness import (
 )
 from uproot_nb.market.traders.call_results import CallResult
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["AA"]
 
@@ -102,6 +102,7 @@ class AA:
         )
         return float(on_grid(target, view))
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Learn from a trade, or from a quote of its own side."""
         price = float(shout.price)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["GD", "Beliefs"]
 
@@ -40,6 +40,9 @@ class GD:
     def __init__(self, memory: int = 5) -> None:
         self._shouts: deque[Shout] = deque()
         self._memory = memory
+        self._found: dict[tuple[Side, Price | float], Beliefs] = {}
+        self._known: dict[tuple[object, ...], tuple[float | None, float]] = {}
+        """What follows from all that was heard, until something else is."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the greatest expected gain; None if no price has one."""
@@ -51,27 +54,36 @@ class GD:
         return self._best(view)[1]
 
     def _best(self, view: View) -> tuple[float | None, float]:
-        """Return the best price and its expected gain."""
-        sells, beliefs = view.side == "sell", self._beliefs(view.side, float(view.highest))
-        limit = self._reserve(view, beliefs)
+        """Return the best price and its expected gain, the same until it hears something."""
+        key = (
+            view.side, view.limit, view.bid, view.ask, view.tick, view.highest, view.lowest
+        )  # fmt: skip
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._search(view, float(view.limit))
+        return found
+
+    def _search(self, view: View, limit: float) -> tuple[float | None, float]:
+        """Return the best price and its gain, which is counted from *limit*."""
+        sells = view.side == "sell"
         there = view.bid if sells else view.ask
-        taken, half = None if there is None else float(there), float(view.tick) / 2
+        # Above every difference of two prices where nothing stands to be taken.
+        taken, near = (math.inf if there is None else float(there)), float(view.tick) / 2
         best, gain = None, 0.0
         prices = self._candidates(view)
-        for price, believed in zip(prices, beliefs.along(prices), strict=True):
-            takes = taken is not None and abs(price - taken) < half
-            belief = 1.0 if takes else believed
-            expected = belief * (price - limit if sells else limit - price)
+        beliefs = self._beliefs(view.side, view.highest).along(prices)
+        for price, belief in zip(prices, beliefs, strict=True):
+            likely = 1.0 if abs(price - taken) < near else belief
+            expected = likely * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
         return best, gain
 
-    def _reserve(self, view: View, beliefs: Beliefs) -> float:
-        """Return the price from which it counts a gain: its limit."""
-        return float(view.limit)
-
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
+        self._found.clear()
+        self._known.clear()
         self._shouts.append(self._taken(shout) if shout.accepted else shout)
         trades = sum(one.accepted for one in self._shouts)
         while trades > self._memory or len(self._shouts) > 500:
@@ -93,9 +105,12 @@ class GD:
         """Return the believed probability that a quote of that side at *price* is accepted."""
         return self._beliefs(side, highest).at(price)
 
-    def _beliefs(self, side: Side, highest: float) -> Beliefs:
-        """Return what it believes of quotes of a side now."""
-        return Beliefs(self._shouts, side, highest)
+    def _beliefs(self, side: Side, highest: Price | float) -> Beliefs:
+        """Return what it believes of quotes of a side, until it hears something."""
+        found = self._found.get((side, highest))
+        if found is None:
+            found = self._found[side, highest] = Beliefs(self._shouts, side, float(highest))
+        return found
 
     def _candidates(self, view: View) -> list[float]:
         """Return prices on the grid from the limit to the outstanding quotes, the lowest first.
@@ -126,7 +141,9 @@ class Beliefs:
     """
 
     def __init__(self, shouts: Iterable[Shout], side: Side, highest: float) -> None:
-        good, bad, known = list[float](), list[float](), {0.0, highest}
+        good: list[float] = []
+        bad: list[float] = []
+        known = {0.0, highest}
         for one in shouts:
             heard, own = float(one.price), one.side == side
             known.add(heard)
@@ -139,42 +156,26 @@ class Beliefs:
         self._found: dict[float, float] = {}
 
     def at(self, price: float) -> float:
-        """Return the belief at a price: a cubic between the nearest prices that were heard."""
-        known = self._known
-        place = bisect_left(known, price)
-        above = known[place] if place < len(known) else self._highest
-        if above == price:
-            return self._heard(price)
-        below = known[place - 1] if place else 0.0
-        high, low = self._heard(above), self._heard(below)
-        if above <= below:
-            return low
-        share = (price - below) / (above - below)
-        return low + (high - low) * (3 - 2 * share) * share * share
+        """Return the belief at a price."""
+        return next(self.along((price,)))
 
-    def along(self, prices: Sequence[float]) -> list[float]:
-        """Return the beliefs at prices, the lowest first: as `at`, without a search for each."""
-        known, found = self._known, list[float]()
-        end, between = -math.inf, False
-        below = low = rise = width = 0.0
-        place = bisect_left(known, prices[0]) if prices else 0
+    def along(self, prices: Iterable[float]) -> Iterator[float]:
+        """Yield the belief at each of rising prices: a cubic between those that were heard."""
+        known, heard, place = self._known, self._heard, 0
+        above = below = high = low = -math.inf
         for price in prices:
-            if price > end:
-                while place < len(known) and known[place] < price:
-                    place += 1
-                end = known[place] if place < len(known) else math.inf
+            if price > above:
+                place = bisect_left(known, price, place)
                 above = known[place] if place < len(known) else self._highest
                 below = known[place - 1] if place else 0.0
-                low, width = self._heard(below), above - below
-                rise, between = self._heard(above) - low, above > below
-            if price == end:
-                found.append(self._heard(price))
-            elif not between:
-                found.append(low)
+                high, low = heard(above), heard(below)
+            if above == price:
+                yield high
+            elif above <= below:
+                yield low
             else:
-                share = (price - below) / width
-                found.append(low + rise * (3 - 2 * share) * share * share)
-        return found
+                share = (price - below) / (above - below)
+                yield low + (high - low) * (3 - 2 * share) * share * share
 
     def _heard(self, price: float) -> float:
         """Return the belief at a price that was heard, or at either end."""

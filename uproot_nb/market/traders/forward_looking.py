@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.traders.belief import GD, Beliefs
@@ -64,6 +65,10 @@ class GDX(GD):
         if elapsed:
             expected = (0.2 * expected + self._quotes) / (0.2 + elapsed)
         return int(expected * view.time_left)
+
+    def _best(self, view: View) -> tuple[float | None, float]:
+        beliefs = self._beliefs(view.side, view.highest)
+        return self._search(view, self._reserve(view, beliefs))
 
     def _reserve(self, view: View, beliefs: Beliefs) -> float:
         """Return the price from which it gains: its limit, and what keeping the unit is worth."""

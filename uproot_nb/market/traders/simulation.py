@@ -8,13 +8,13 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market.analysis.order_events import closing_row
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
-from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
 from uproot_nb.market.traders.trader import Trader
 
@@ -105,20 +105,19 @@ def simulate_periods(
     The tables have the periods that are not for practice. The draws of a period follow from the
     seed and its number, so practice changes no other draw.
     """
-    rows: Rows = []
+    noted: list[PeriodEvents] = []
     induced: list[Any] = []
     periods = sum(not plan.is_practice for plan in plans)
     for plan in plans:
         one = period_of(traders, plan, periods, clear_after_trade, seed)
-        made: Rows = []
-        _simulate(one, plan, steps, made)
+        _simulate(one, plan, steps)
         if not plan.is_practice:
-            rows += made
+            noted.append(one.noted)
             induced += plan.values.rows([plan.number])
-    traded = [plan for plan in plans if not plan.is_practice]
-    for plan in traded:
-        induced += constraint_rows(plan.rules, [plan.number])
-    return SimulatedMarket(rows, induced)
+    for plan in plans:
+        if not plan.is_practice:
+            induced += constraint_rows(plan.rules, [plan.number])
+    return SimulatedMarket(noted, induced)
 
 
 def period_of(
@@ -131,17 +130,17 @@ def period_of(
     return SimulatedPeriod(traders, plan.values, plan.rules, plan.number, periods, clears, chance)
 
 
-def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int, rows: Rows) -> None:
+def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int) -> None:
     """Let the traders of a period act until it ends."""
     begin = (plan.number - 1) * steps
     if plan.rules.call:
-        one.call(begin, rows)
-        rows.append(closing_row(float(begin + 1), plan.number))
+        one.call(float(begin))
+        one.noted.close(float(begin + 1))
         return
-    act = step_of(one)
+    act, is_timed = step_of(one), plan.rules.is_timed
     for step in range(steps):
-        if plan.rules.is_timed and not one.pass_time(begin + step, rows):
+        if is_timed and not one.pass_time(float(begin + step)):
             continue
-        if not act(1 - step / steps, begin + step, rows):
+        if not act(1 - step / steps, float(begin + step)):
             break
-    rows.append(closing_row(float(begin + steps), plan.number))
+    one.noted.close(float(begin + steps))

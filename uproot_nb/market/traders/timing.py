@@ -7,16 +7,17 @@ from functools import partial
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import OTHER, Side
-from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.draws import one_of
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.trader import View
 
 __all__ = ["Turn", "step_of", "turn_of"]
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 
-Step = Callable[[float, int, Rows], bool]
+Step = Callable[[float, float], bool]
 """Lets some traders act; returns whether anybody is left who could. It takes the share of the
-period that is left, the time, and the rows to which events are added."""
+period that is left, and the time."""
 
 
 def step_of(period: SimulatedPeriod) -> Step:
@@ -49,16 +50,15 @@ def turn_of(period: SimulatedPeriod) -> Callable[[float], Turn | None]:
 
 
 def _one_at_a_time(
-    period: SimulatedPeriod, turn: Callable[[float], Turn | None], time_left: float, time: int,
-    rows: Rows,
-) -> bool:  # fmt: skip
+    period: SimulatedPeriod, turn: Callable[[float], Turn | None], time_left: float, time: float
+) -> bool:
     """Let one act."""
     drawn = turn(time_left)
     if drawn is None:
         return False
     name, view = drawn
     if view is not None:
-        period.act(name, view, time_left, time, rows)
+        period.act(name, view, time_left, time)
     return True
 
 
@@ -66,8 +66,8 @@ def _anybody(period: SimulatedPeriod, time_left: float) -> Turn | None:
     """Draw one from all alike."""
     if not period.active:
         return None
-    name = period.chance.choice(period.active)
-    view = period.view(name, time_left)
+    name = one_of(period.active, period.chance)
+    view = period.seats[name].view(time_left)
     if view is None:
         period.retire(name)
     return name, view
@@ -99,13 +99,13 @@ def _next_in_turn(period: SimulatedPeriod, queue: list[str], time_left: float) -
     return name, period.view_of(name, time_left) if name in period.active else None
 
 
-def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: float) -> bool:
     """Let one shout, and one of those on the other side who would take it do so."""
     if not period.active:
         return False
-    name = period.chance.choice(period.active)
+    name = one_of(period.active, period.chance)
     view = period.view_of(name, time_left)
-    if view is None or not period.act(name, view, time_left, time, rows):
+    if view is None or not period.act(name, view, time_left, time):
         return True
     side, price = view.side, _standing(period, view.side)
     assert price is not None
@@ -114,16 +114,16 @@ def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, row
     for other, seen in others:
         wanted = period.quote(other, seen) if other != name else None
         if wanted is not None and seen.meets(wanted):
-            outcome = period.shout(other, seen, price, time, rows)
+            outcome = period.shout(other, seen, price, time)
             if outcome is not None:
                 period.announce(side, price, outcome, time_left, answered=True)
                 return True
     period.announce(side, price, None, time_left)
-    period.withdraw_all(time, rows)
+    period.withdraw_all(time)
     return True
 
 
-def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: float) -> bool:
     """Let all quote at the same time, then the holders of the best quotes accept, or not."""
     if not period.active:
         return False
@@ -131,7 +131,7 @@ def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, 
     best = [period.chance.choice(ties) for side in _SIDES if (ties := _best(period, side, quotes))]
     period.chance.shuffle(best)
     for name, view, price in best:
-        outcome = period.shout(name, view, price, time, rows)
+        outcome = period.shout(name, view, price, time)
         if outcome is not None:
             period.announce(view.side, price, outcome, time_left)
             if outcome.trades:
@@ -139,7 +139,7 @@ def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, 
     accepting = list(_accepting(period, time_left))
     if accepting:
         name, view, price = period.chance.choice(accepting)
-        outcome = period.shout(name, view, price, time, rows)
+        outcome = period.shout(name, view, price, time)
         if outcome is not None:
             period.announce(view.side, price, outcome, time_left)
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.traders.draws import drawn_below
 from uproot_nb.market.traders.trader import Heedless, View
 
 __all__ = ["ZIC", "ZIU"]
@@ -39,4 +40,4 @@ class ZIC(Heedless):
 
 def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:
     first, last = -int(-lowest // tick), int(highest // tick)
-    return None if first > last else tick * chance.randint(first, last)
+    return None if first > last else tick * (first + drawn_below(last - first + 1, chance))
