@@ -114,9 +114,9 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
             self._agent.improvement = plan.rules.improvement
             one = period_of(traders, plan, len(plans), self.design.clear_after_trade, self._market)
             turn, steps, is_timed = turn_of(one), self.design.steps, plan.rules.is_timed
-            begin = (plan.number - 1) * steps
+            begin = float((plan.number - 1) * steps)
             for step in range(steps):
-                left, time = 1 - step / steps, float(begin + step)
+                left, time = 1 - step / steps, begin + step
                 if is_timed and not one.pass_time(time):
                     continue  # trade is halted
                 drawn = turn(left)

@@ -12,6 +12,7 @@ from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price, exact
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.clearing import find_clearing
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.lives import Lives
@@ -108,8 +109,8 @@ class Book:
         self._is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
             self.rules.terms
         )
-        breaker = self.rules.breaker
-        self.reference = None if breaker is None else breaker.reference
+        self._breaker = self.rules.breaker
+        self.reference = None if self._breaker is None else self._breaker.reference
         """The price from which a circuit breaker measures; None before it has one."""
         self._constraints = self._found_constraints(endowed=False)
 
@@ -215,12 +216,13 @@ class Book:
         """
         if self.halted:
             raise OrderRefused("halted", refusals.HALTED)
+        standing = self._usual
         if terms is not None:
             check_terms(terms, self.rules)
+            standing = None
         check_side(side)
         ticks = self.grid.ticks(price)
         check_quantity(quantity, self.rules)
-        standing = self._usual if terms is None else None
         if good_for is not None or shown is not None:
             standing = self._standing_of(quantity, terms, good_for, shown)
         key = ticks if side == "sell" else -ticks
@@ -390,10 +392,8 @@ class Book:
     def _status(self, change: StatusChange) -> Outcome:
         return Outcome(self.seq, self.seq, None, 0, [], [], [], change)
 
-    def _broken(self, trades: list[Trade]) -> StatusChange | None:
+    def _broken(self, breaker: CircuitBreaker, trades: list[Trade]) -> StatusChange | None:
         """Halt trade if one of these trades has gone beyond the band of the circuit breaker."""
-        breaker = self.rules.breaker
-        assert breaker is not None
         if self.reference is None:
             self.reference = trades[0].price
         reference = self.reference
@@ -604,8 +604,8 @@ class Book:
                 order.peak = standing.peak
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
-            if trades and self.rules.breaker is not None:
-                status = self._broken(trades)
+            if self._breaker is not None and trades:
+                status = self._broken(self._breaker, trades)
         if rest and kind == "limit" and key is not None and price is not None:
             due = self._due(-key) if self.charges is not None and side == "buy" else 0
             order = Order(number, player, side, key, price, quantity, rest, due)
@@ -617,8 +617,6 @@ class Book:
             rest = 0
         if self.rules.lapse is not None and self._lapse(number, events, trades, changes):
             rest = 0
-        if status is None and not self._is_detailed:  # faster: as most are
-            return Outcome(before, self.seq, number, rest, events, trades, changes)
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
         )
@@ -686,7 +684,7 @@ class Book:
         order.remaining -= quantity
         if order.peak:
             order.shown = min(order.peak, order.remaining)
-        ticks = maker.ticks
+        ticks = abs(maker.key)
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
             price = self.grid.price(ticks)
@@ -737,17 +735,18 @@ class Book:
             account.trade(side, ticks + due if side == "buy" else ticks - due, quantity)
             account.charged += due * quantity
             tax, fee = self.grid.price(each * quantity), self.grid.price(fees * quantity)
-        event = OrderEvent(
+        return OrderEvent(
             seq, "partial_fill" if left else "fill", order.number, order.player, side, kind,
-            price, quantity, left, None, trade, tax, fee,
+            price, quantity, left, None, trade, tax, fee, order.shown if order.peak else None,
         )  # fmt: skip
-        return replace(event, shown=order.shown) if order.peak else event
 
     def _withdraw(
         self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]
     ) -> LevelChange:
-        hidden = self._take_hidden(order, quantity) if order.peak else 0
-        change = self._take(order, quantity - hidden)
+        peak = order.peak
+        change = self._take(
+            order, quantity - self._take_hidden(order, quantity) if peak else quantity
+        )
         self.seq += 1
         events.append(
             OrderEvent(
@@ -755,7 +754,7 @@ class Book:
                 quantity, order.remaining, reason,
             )
         )  # fmt: skip
-        if order.peak:
+        if peak:
             events[-1] = replace(events[-1], shown=order.shown)
         return change
 

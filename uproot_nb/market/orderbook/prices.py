@@ -42,7 +42,8 @@ class PriceGrid:
         """
         is_whole = self._is_unit and type(price) is int
         if is_whole and 0 < price <= self.highest and price >= self.lowest:
-            return int(price)  # in most markets
+            ticks: int = price  # in most markets
+            return ticks
         made = exact(price)
         if made is None:
             raise OrderRefused("no_price", refusals.NO_PRICE)

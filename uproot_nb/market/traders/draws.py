@@ -26,4 +26,9 @@ def drawn_below(count: int, chance: Random) -> int:
 
 def one_of(some: Sequence[Something], chance: Random) -> Something:
     """Return one of some, all alike: `chance.choice(some)`."""
-    return some[drawn_below(len(some), chance)]
+    count = len(some)  # as drawn_below, which each step of a simulation would call
+    bits, draw = count.bit_length(), chance.getrandbits
+    found = draw(bits)
+    while found >= count:
+        found = draw(bits)
+    return some[found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 from uproot_nb.errors import OrderRefused
@@ -126,7 +126,7 @@ class SimulatedPeriod:
 
     def shout(self, name: str, view: View, price: Price, time: float) -> Outcome | None:
         """Send a trader's order, in place of its last one; None if the rules do not take it."""
-        own = self.seats[name].own(view.side)
+        own = None if view.own is None else self.seats[name].own(view.side)
         try:
             if own is None:
                 outcome = self.book.limit(name, view.side, price)
@@ -157,21 +157,21 @@ class SimulatedPeriod:
             seat.hear(heard, time_left)
 
 
-def _limits(
-    values: InducedValues, name: str, charges: UnitCharges | None
-) -> dict[Side, Sequence[Price]]:
+def _limits(values: InducedValues, name: str, charges: UnitCharges | None) -> Limits:
     """Return a trader's values and costs, of the sides on which there are any.
 
     With taxes and fees, they are the worst prices at which its units are no loss.
     """
-    found: dict[Side, Sequence[Price]] = {}
+    found: dict[Side, tuple[Price, ...]] = {}
     if values.values.get(name):
-        found["buy"] = values.values[name]
+        found["buy"] = tuple(values.values[name])
     if values.costs.get(name) or not found:
-        found["sell"] = values.costs.get(name, ())
+        found["sell"] = tuple(values.costs.get(name, ()))
     if charges is None:
         return found
-    return {side: [charges.limit(side, one) for one in units] for side, units in found.items()}
+    return {
+        side: tuple([charges.limit(side, one) for one in units]) for side, units in found.items()
+    }
 
 
 def _listens(trader: Trader) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -14,8 +15,17 @@ from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side, se
 
 __all__ = ["Limits", "PeriodFacts", "SimulatedSeat"]
 
-Limits = Mapping[Side, Sequence[Price]]
+Limits = Mapping[Side, tuple[Price, ...]]
 """Values and costs of a trader's units, of the sides on which it has any."""
+
+
+_After = tuple[tuple[Price, ...], ...]
+
+
+@lru_cache(maxsize=256)
+def _after(units: tuple[Price, ...]) -> _After:
+    """Return which units come after each; they are the same in many periods."""
+    return tuple(units[place:] for place in range(1, len(units) + 1))
 
 
 class PeriodFacts(NamedTuple):
@@ -32,8 +42,8 @@ class SimulatedSeat:
     """A trader, its units, and its account in the period's book."""
 
     __slots__ = (
-        "_account", "_book", "_chance", "_facts", "_glance", "_has_glanced", "_later",
-        "_may_glance", "_observe", "_only", "limits", "name", "quote", "trader",
+        "_account", "_book", "_chance", "_facts", "_glance", "_has_glanced", "_may_glance",
+        "_observe", "_only", "limits", "name", "quote", "trader",
     )  # fmt: skip
 
     def __init__(
@@ -43,13 +53,11 @@ class SimulatedSeat:
         self.name, self.trader, self.limits, self.quote = name, trader, limits, trader.quote
         self._book, self._facts, self._chance = book, facts, chance
         self._account: Account | None = None
-        self._later: dict[Side, list[tuple[Price, ...]]] = {
-            side: [tuple(units[unit:]) for unit in range(1, len(units) + 1)]
-            for side, units in limits.items()
-        }
-        """By side and unit, the limits of the units that come after it."""
-        self._only = next(iter(limits.items())) if len(limits) == 1 else None
+        self._only: tuple[Side, tuple[Price, ...], _After] | None = None
         """Side and units of who trades on one side alone: most do, and are faster so."""
+        if len(limits) == 1:
+            ((side, units),) = limits.items()
+            self._only = side, units, _after(units)
         # A coin may decide the side anew each time.
         self._may_glance = self._only is not None and sees_its_unit(trader)
         self._has_glanced, self._observe = False, trader.observe
@@ -67,8 +75,9 @@ class SimulatedSeat:
             if side is None:
                 return None
             units = self.limits[side]
+            later = _after(units)
         else:
-            side, units = self._only
+            side, units, later = self._only
         done = self._done(side)
         if done >= len(units):
             return None
@@ -78,7 +87,7 @@ class SimulatedSeat:
         return View(
             side, units[done], None if bid is None else bid.price,
             None if ask is None else ask.price, None if own is None else own.price, tick, highest,
-            time_left, period, periods, done + 1, lowest, self._later[side][done],
+            time_left, period, periods, done + 1, lowest, later[done],
         )  # fmt: skip
 
     def units_in_call(self) -> Iterator[View]:
@@ -88,7 +97,7 @@ class SimulatedSeat:
             for unit, limit in enumerate(limits, 1):
                 yield View(
                     side, limit, None, None, None, tick, highest, 1.0, period, periods, unit,
-                    lowest, self._later[side][unit - 1], True,
+                    lowest, limits[unit:], True,
                 )  # fmt: skip
 
     def hear(self, shout: Shout, time_left: float) -> None:

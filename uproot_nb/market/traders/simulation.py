@@ -132,15 +132,15 @@ def period_of(
 
 def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int) -> None:
     """Let the traders of a period act until it ends."""
-    begin = (plan.number - 1) * steps
+    begin = float((plan.number - 1) * steps)
     if plan.rules.call:
-        one.call(float(begin))
-        one.noted.close(float(begin + 1))
+        one.call(begin)
+        one.noted.close(begin + 1)
         return
     act, is_timed = step_of(one), plan.rules.is_timed
     for step in range(steps):
-        if is_timed and not one.pass_time(float(begin + step)):
+        if is_timed and not one.pass_time(begin + step):
             continue
-        if not act(1 - step / steps, float(begin + step)):
+        if not act(1 - step / steps, begin + step):
             break
-    one.noted.close(float(begin + steps))
+    one.noted.close(begin + steps)

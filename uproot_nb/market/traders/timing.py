@@ -28,49 +28,61 @@ def step_of(period: SimulatedPeriod) -> Step:
         case "steps":
             return partial(_bid_ask_and_buy_sell, period)
         case _:
-            return partial(_one_at_a_time, period, turn_of(period))
+            return _one_at_a_time(period, turn_of(period))
 
 
 Turn = tuple[str, View | None]
 """Whose turn it is, and what it sees; None if it can do nothing."""
 
 
-def turn_of(period: SimulatedPeriod) -> Callable[[float], Turn | None]:
-    """Return the function that says whose turn it is, where traders act one at a time.
+Draw = Callable[[float], Turn | None]
+"""Says whose turn it is, or None if nobody is left who could act; takes the share of the period
+that is left."""
 
-    It takes the share of the period that is left, and returns None if nobody is left who could act.
-    """
+
+def turn_of(period: SimulatedPeriod) -> Draw:
+    """Return the function that says whose turn it is, where traders act one at a time."""
     match period.rules.timing:
         case "surplus":
             return partial(_most_eager, period)
         case "turns":
             return partial(_next_in_turn, period, [])
         case _:
-            return partial(_anybody, period)
+            return _anybody(period)
 
 
-def _one_at_a_time(
-    period: SimulatedPeriod, turn: Callable[[float], Turn | None], time_left: float, time: float
-) -> bool:
-    """Let one act."""
-    drawn = turn(time_left)
-    if drawn is None:
-        return False
-    name, view = drawn
-    if view is not None:
-        period.act(name, view, time_left, time)
-    return True
+# These two are called in each step of most simulations: functions within are faster than partial.
 
 
-def _anybody(period: SimulatedPeriod, time_left: float) -> Turn | None:
+def _one_at_a_time(period: SimulatedPeriod, draw: Draw) -> Step:
+    act = period.act
+
+    def one_acts(time_left: float, time: float) -> bool:
+        drawn = draw(time_left)
+        if drawn is None:
+            return False
+        name, view = drawn
+        if view is not None:
+            act(name, view, time_left, time)
+        return True
+
+    return one_acts
+
+
+def _anybody(period: SimulatedPeriod) -> Draw:
     """Draw one from all alike."""
-    if not period.active:
-        return None
-    name = one_of(period.active, period.chance)
-    view = period.seats[name].view(time_left)
-    if view is None:
-        period.retire(name)
-    return name, view
+    active, seats, chance = period.active, period.seats, period.chance
+
+    def anybody(time_left: float) -> Turn | None:
+        if not active:
+            return None
+        name = one_of(active, chance)
+        view = seats[name].view(time_left)
+        if view is None:
+            period.retire(name)
+        return name, view
+
+    return anybody
 
 
 def _most_eager(period: SimulatedPeriod, time_left: float) -> Turn | None:
