@@ -98,7 +98,7 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
-    return _frame(columns)
+    return frame_of("order_events", columns)
 
 
 def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
@@ -114,10 +114,4 @@ def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
             columns[name] += map(attrgetter(field), its.events)
             columns[name] += ["close"] if name == "event" else last
     columns["seq"] = list(range(1, len(columns["time"]) + 1))
-    return _frame(columns)
-
-
-def _frame(columns: dict[str, Any]) -> pandas.DataFrame:
-    for name in ("price", "tax_paid", "fee_paid"):
-        columns[name] = [None if money is None else float(money) for money in columns[name]]
     return frame_of("order_events", columns)
