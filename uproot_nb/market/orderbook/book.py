@@ -73,6 +73,7 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
@@ -313,7 +314,7 @@ class Book:
         return found
 
     def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
-        if self.rules.call:
+        if self._is_call:
             return self._match_own(player, side, key)
         ladder = self.ladders[OTHER[side]]
         best = ladder.best
@@ -480,13 +481,14 @@ class Book:
         )
         trades: list[Trade] = []
         rest = quantity
+        order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
         if found is not NOTHING:
-            order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
-        if rest and kind == "limit" and key is not None and price is not None:
-            due = self._due(-key) if self.charges is not None and side == "buy" else 0
-            changes.append(self.stand(Order(number, player, side, key, price, quantity, rest, due)))
+        if rest and kind == "limit":
+            if self.charges is not None and side == "buy":
+                order.due = self._due(-order.key)
+            changes.append(self.stand(order))
         elif rest:
             self.seq += 1
             events.append(
@@ -495,7 +497,7 @@ class Book:
                 )
             )
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, events, trades, changes):
+        if self._lapses and self._lapse(number, events, trades, changes):
             rest = 0
         return Outcome(before, self.seq, number, rest, events, trades, changes)
 

@@ -66,17 +66,14 @@ class Ladder:
         if not order.remaining:
             del level.orders[order.number]
             if not level.orders:
-                self._drop(level)
+                ranks = self._ranks
+                del self._levels[level.key]
+                if level is self.best:
+                    ranks.pop()
+                    self.best = self._levels[-ranks[-1]] if ranks else None
+                else:
+                    del ranks[bisect_left(ranks, -level.key)]
         return level
-
-    def _drop(self, level: Level) -> None:
-        ranks = self._ranks
-        del self._levels[level.key]
-        if level is self.best:
-            ranks.pop()
-            self.best = self._levels[-ranks[-1]] if ranks else None
-        else:
-            del ranks[bisect_left(ranks, -level.key)]
 
     def best_without(self, order: Order | None) -> Level | None:
         """Return the best level without *order*."""
