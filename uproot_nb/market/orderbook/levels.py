@@ -27,7 +27,8 @@ class Ladder:
     """The levels of a side by their key; `best` is the one with the smallest.
 
     The ranks are the keys with the other sign, sorted: the best level is the last. Most orders come
-    and go near the best, and there a list moves little.
+    and go near the best, and there a list moves little. With 100,000 different prices all over the
+    range half of it moves with each order, and a command takes some 20 µs instead of 4.
     """
 
     __slots__ = ("_levels", "_ranks", "best")
