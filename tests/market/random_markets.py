@@ -38,12 +38,17 @@ _ROUNDED = 12
 """Digits of a number in a digest: the last bits of a logarithm are the platform's."""
 
 
-def random_tables(number: int) -> MarketTables:
-    """Return the tables of the market with this number; every eighth trades an asset."""
+def random_tables(number: int, change: Callable[[Any], Any] = lambda one: one) -> MarketTables:
+    """Return the tables of the market with this number; every eighth trades an asset.
+
+    Args:
+        change: what takes the place of each robot trader.
+    """
     chance = Random(number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ranges far beyond the values are tried, too
-        return _asset_market(chance) if number % 8 == 7 else _market(chance)
+        make = _asset_market if number % 8 == 7 else _market
+        return make(chance, change)
 
 
 def digest(tables: MarketTables, digits: int = _ROUNDED) -> str:
@@ -66,11 +71,11 @@ def _shown(value: Any, digits: int) -> str:
     return repr(value)
 
 
-def _market(chance: Random) -> MarketTables:
+def _market(chance: Random, change: Callable[[Any], Any]) -> MarketTables:
     tick = chance.choice([1, 1, 1, 5, Decimal("0.5"), Decimal("0.01")])
     values = _values(chance, tick)
     names = sorted({*values.values, *values.costs})
-    traders = {name: chance.choice(_KINDS)(chance) for name in names}
+    traders = {name: change(chance.choice(_KINDS)(chance)) for name in names}
     return simulate_market(
         traders, values, periods=2, steps=chance.choice([25, 50]), seed=chance.randrange(10**6),
         rules=random_rules(chance, tick), clear_after_trade=chance.random() < 0.2,
@@ -130,9 +135,10 @@ def _any_rules(chance: Random, tick: Any) -> Rules:
     return Rules(**options)
 
 
-def _asset_market(chance: Random) -> MarketTables:
+def _asset_market(chance: Random, change: Callable[[Any], Any]) -> MarketTables:
     names = [f"t{n}" for n in range(chance.randint(2, 6))]
-    traders = {name: chance.choice([*_KINDS[:4], _KINDS[6]])(chance) for name in names}
+    kinds = [*_KINDS[:4], _KINDS[6]]
+    traders = {name: change(chance.choice(kinds)(chance)) for name in names}
     held = {name: (chance.choice([225, 585, 945]), chance.randint(0, 3)) for name in names}
     own = Rules(max_price=400, budget=True, short_sales=False, self_trade="cancel_oldest")
     short = replace(own, short_sales=True, max_short=2, margin=50)

@@ -5,7 +5,6 @@ The tables take their types from here; the codebook of an export takes everythin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain, repeat
@@ -243,11 +242,18 @@ def _numbers(values: list[Any], dtype: str) -> Any:
     import numpy  # lazy: it comes with pandas
 
     if dtype == "float64":
-        known = [math.nan if value is None else value for value in values]
-        return numpy.array(known, dtype=dtype) + 0.0
+        return _floats(values)
     if dtype == "int64":
         return numpy.array(values, dtype=dtype)
     return _with_gaps(values, dtype)
+
+
+def _floats(values: list[Any]) -> Any:
+    import numpy  # lazy: it comes with pandas
+
+    if values.count(None) == len(values):  # as most markets' taxes and fees
+        return numpy.full(len(values), numpy.nan)
+    return numpy.array(values, dtype="float64") + 0.0  # None becomes NaN
 
 
 def _with_gaps(values: list[Any], dtype: str) -> Any:
@@ -256,7 +262,7 @@ def _with_gaps(values: list[Any], dtype: str) -> Any:
     import pandas  # lazy: an experiment that makes no table does not need it
 
     try:
-        known = numpy.array(values, dtype="float64") + 0.0  # None becomes NaN
+        known = _floats(values)
     except TypeError:  # pandas.NA
         return pandas.array(values, dtype=cast("Any", dtype))
     missing = numpy.isnan(known)
@@ -274,7 +280,7 @@ def _category(values: list[Any], known: Iterable[Any]) -> Any:
 
     distinct = [value for value in dict.fromkeys(known) if isinstance(value, str)]
     places: dict[Any, int] = {value: place for place, value in enumerate(distinct)}
-    codes = numpy.array(list(map(places.get, values, repeat(-1))), dtype="int64")
+    codes = numpy.fromiter(map(places.get, values, repeat(-1)), "int64", len(values))
     dtype = _categories(tuple(distinct))
     return pandas.Categorical.from_codes(cast("Any", codes), dtype=dtype)
 

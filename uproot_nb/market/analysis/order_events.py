@@ -111,7 +111,7 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
-    return _frame(columns)
+    return frame_of("order_events", columns)
 
 
 def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
@@ -129,7 +129,7 @@ def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
         if its.halts:
             _insert_halts(columns, its)
     columns["seq"] = list(range(1, len(columns["time"]) + 1))
-    return _frame(columns)
+    return frame_of("order_events", columns)
 
 
 def _insert_halts(columns: dict[str, list[Any]], its: PeriodEvents) -> None:
@@ -139,9 +139,3 @@ def _insert_halts(columns: dict[str, list[Any]], its: PeriodEvents) -> None:
         row = _status_row(change, time, its.period)
         for name in columns.keys() - {"seq"}:
             columns[name].insert(first + place, row.get(name))
-
-
-def _frame(columns: dict[str, Any]) -> pandas.DataFrame:
-    for name in ("price", "tax_paid", "fee_paid", "good_for"):
-        columns[name] = [None if money is None else float(money) for money in columns[name]]
-    return frame_of("order_events", columns)

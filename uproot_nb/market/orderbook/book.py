@@ -94,6 +94,7 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
@@ -428,7 +429,7 @@ class Book:
         return found
 
     def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
-        if self.rules.call:
+        if self._is_call:
             return self._match_own(player, side, key)
         ladder = self.ladders[OTHER[side]]
         best = ladder.best
@@ -593,36 +594,33 @@ class Book:
         events.append(
             OrderEvent(seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
-        if standing is not None:
-            parts = {"shown": standing.peak or None, "good_for": standing.good_for}
-            events[-1] = replace(events[-1], **parts)
         trades: list[Trade] = []
+        order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
+        if standing is not None:
+            self._stand_as(order, standing, events)
         rest, status = quantity, None
         if found is not NOTHING:
-            order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
-            if standing is not None:
-                order.peak = standing.peak
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
             if self._breaker is not None and trades:
                 status = self._broken(self._breaker, trades)
-        if rest and kind == "limit" and key is not None and price is not None:
-            due = self._due(-key) if self.charges is not None and side == "buy" else 0
-            order = Order(number, player, side, key, price, quantity, rest, due)
-            if standing is not None:
-                self._stand_as(order, standing)
+        if rest and kind == "limit":
+            if self.charges is not None and side == "buy":
+                order.due = self._due(-order.key)
             changes.append(self.stand(order))
         elif rest:
             self._cancel_rest(number, player, side, kind, price, rest, events)
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, events, trades, changes):
+        if self._lapses and self._lapse(number, events, trades, changes):
             rest = 0
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
         )
 
-    def _stand_as(self, order: Order, standing: Standing) -> None:
-        """Set how long an order stands, and how much of it is shown."""
+    def _stand_as(self, order: Order, standing: Standing, events: list[OrderEvent]) -> None:
+        """Set how long a new order stands, and how much of it is shown; its event tells."""
+        parts = {"shown": standing.peak or None, "good_for": standing.good_for}
+        events[-1] = replace(events[-1], **parts)
         if standing.good_for is not None:
             order.good_for, order.expires = standing.good_for, self.now + standing.good_for
         order.peak = standing.peak

@@ -53,7 +53,8 @@ class Ladder:
     """The levels of a side by their key; `best` is the one with the smallest.
 
     The ranks are the keys with the other sign, sorted: the best level is the last. Most orders come
-    and go near the best, and there a list moves little.
+    and go near the best, and there a list moves little. With 100,000 different prices all over the
+    range half of it moves with each order, and a command takes some 20 µs instead of 4.
     """
 
     __slots__ = ("_levels", "_ranks", "best")
@@ -98,7 +99,13 @@ class Ladder:
         if not order.remaining:
             del level.orders[order.number]
             if not level.orders:
-                self._drop(level)
+                ranks = self._ranks
+                del self._levels[level.key]
+                if level is self.best:
+                    ranks.pop()
+                    self.best = self._levels[-ranks[-1]] if ranks else None
+                else:
+                    del ranks[bisect_left(ranks, -level.key)]
         return level
 
     def take_hidden(self, order: Order, quantity: int) -> int:
@@ -107,15 +114,6 @@ class Ladder:
         order.remaining -= found
         self._levels[order.key].hidden -= found
         return found
-
-    def _drop(self, level: Level) -> None:
-        ranks = self._ranks
-        del self._levels[level.key]
-        if level is self.best:
-            ranks.pop()
-            self.best = self._levels[-ranks[-1]] if ranks else None
-        else:
-            del ranks[bisect_left(ranks, -level.key)]
 
     def best_without(self, order: Order | None) -> Level | None:
         """Return the best level without *order*."""

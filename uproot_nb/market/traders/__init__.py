@@ -17,11 +17,18 @@ from uproot_nb.market.traders.near_zero import NearZeroIntelligence
 from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.simulation import simulate_market
 from uproot_nb.market.traders.sniper import Sniper
-from uproot_nb.market.traders.trader import AssetTrader, Heedless, Shout, Trader, View
+from uproot_nb.market.traders.trader import (
+    AssetTrader,
+    Heedless,
+    Shout,
+    Trader,
+    View,
+    only_its_unit,
+)
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 
 __all__ = [
     "AA", "GD", "GDX", "ZIC", "ZIP", "ZIU", "AssetTrader", "CallResult", "CallTrader", "Heedless",
     "NearZeroIntelligence", "SentOrder", "Shout", "Sniper", "Trader", "View", "market_bot",
-    "simulate_asset_market", "simulate_market",
+    "only_its_unit", "simulate_asset_market", "simulate_market",
 ]  # fmt: skip
