@@ -624,7 +624,7 @@ async def test_a_number_of_players_that_cannot_trade_is_warned_of_at_the_cell() 
     with pytest.warns(UserWarning, match=told), serving(Offers, Over, players=2):
         pass
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         for pages, players in (
             ([Offers], 3), ([Offers], 0), ([Endowed], 2), ([Groups, Offers], 6),
         ):  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,12 +15,13 @@ from typing import Any, ClassVar
 import pytest
 from msgspec.structs import replace as changed
 
-from tests.running import Browser, Rejected, serving
+from tests.running import Browser, Rejected, serving, set_clock
 from uproot_nb import Page
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market import (
     AssetMarketPage,
     CallMarketPage,
+    CircuitBreaker,
     Dividends,
     Fees,
     InducedValues,
@@ -240,6 +242,50 @@ async def test_a_double_auction_is_the_same_to_a_trader(
         await let_trade(run, online, turns)
         assert all(any(c[0] == "observe" for c in calls) for calls in calls_of(online).values())
         assert calls_of(online) == calls_of(offline)
+
+
+TIMED_RULES = [
+    ("ZIC", Rules(max_price=200, good_for=6)),
+    ("GD", Rules(max_price=200, breaker=CircuitBreaker(Decimal("0.05"), 5))),
+    ("ZIP", Rules(max_price=200, good_for=9, breaker=CircuitBreaker(Decimal("0.03"), 4, 80))),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "rules"), TIMED_RULES)
+async def test_orders_leave_and_halts_end_alike_for_a_trader(
+    kind: str, rules: Rules, turns: list[str]
+) -> None:
+    """A step offline is a second online."""
+
+    class Trading(MarketPage):
+        """Trade."""
+
+        def open_market(page, market: Market, traders: Any) -> None:
+            market.induce(values_of([trader.name for trader in traders]))
+
+    Trading.rules = rules
+    with serving(Trading, Over, players=4, seed=1) as run:
+        names = [player.name for player in run.players]
+        offline, online = noting(kind, names), noting(kind, names)
+        values = values_of(names)
+        events = simulate_market(
+            offline, values, steps=STEPS, rules=rules, seed=3
+        ).order_events  # fmt: skip
+        halts, length = events[events.event == "halt"].time, rules.breaker and rules.breaker.length
+        steps = [s for s in range(STEPS) if not any(at < s < at + length for at in halts)]
+        assert len(halts) or (events.reason == "expired").any()
+        plays, begin = await seated(run, online), float(int(time.time()) + 1)
+        for step, name in zip(steps, turns, strict=False):
+            set_clock(run, lambda now=begin + step: now)
+            Market.in_session(run.session).wake()
+            await asyncio.gather(*map(hear, plays.values()))
+            await plays[name].act(Rejected)
+            await asyncio.gather(*map(hear, plays.values()))
+        assert calls_of(online) == calls_of(offline)
+        # Offline what the rules do not take is in no table, and online nobody closes the market.
+        found = run.market().order_events.event
+        assert list(found[found != "reject"]) == list(events.event[events.event != "close"])
 
 
 @pytest.mark.long

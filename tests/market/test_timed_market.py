@@ -353,6 +353,29 @@ def test_a_timed_page_says_at_the_cell_what_it_cannot_do() -> None:
             rules = TIMED
 
 
+async def test_a_rerun_repeats_what_a_call_found_to_be_over() -> None:
+    with serving(Trading, Over) as run:
+        ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+        now = time.time()
+        set_clock(run, lambda: now)
+        for browser in (ann, bob):
+            await browser.call("seed_markets")
+        await ann.call("send_order", "market", "sell", 40, good_for=30)
+        set_clock(run, lambda: now + 31)
+        reply = await bob.call("send_order", "market", "buy", 45)
+        assert (reply["traded"], reply["resting"]) == (0, 1)
+        Market.in_session(run.session).halt(5)
+        with pytest.raises(Rejected, match="halted"):
+            await ann.call("send_order", "market", "sell", 40)
+        set_clock(run, lambda: now + 40)
+        assert (await ann.call("send_order", "market", "sell", 40))["traded"] == 1
+        assert list(run.market().order_events.event) == [
+            "submit", "cancel", "submit", "halt", "reject", "resume", "submit", "fill", "fill",
+        ]  # fmt: skip
+        again = rerun(run, [Trading, Over], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}"
+
+
 # ---- simulations -----------------------------------------------------------------------------
 
 NAMES = ["b1", "b2", "b3", "s1", "s2", "s3"]

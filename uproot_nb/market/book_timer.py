@@ -13,7 +13,7 @@ __all__ = ["BookTimer"]
 class BookTimer:
     """One timer, for the next moment at which orders leave a book or a halt ends.
 
-        timer = BookTimer(world, act=market.pass_time, left=seconds_until)
+        timer = BookTimer(world, act=market.wake, left=seconds_until)
         timer.set(1764000000.0)
 
     Nothing is timed where a session is only read, or repeated from its recording.
@@ -54,6 +54,8 @@ class BookTimer:
         self._handle = None
         with self._world.lock:
             due = self._due
+            if due is None or self._world.closing:
+                return
             self._act()
             if self._due == due:
                 self._arm()  # too early, or the clocks have stopped

@@ -75,7 +75,7 @@ class Market:
         self._beside: Sequence[str] | None = data.get("beside")
         """The titles of the markets that may share a purse; older logs lack them."""
         self.rules = Rules.recorded(dict(data["rules"]))
-        self._timer = BookTimer(world_of(model), self._pass_time, lambda time: time - self._now())
+        self._timer = BookTimer(world_of(model), self.wake, lambda time: time - self._now())
         self._raw_values: Any = None
         self._values: InducedValues | None = None
         self._forget()
@@ -276,6 +276,7 @@ class Market:
 
     def again(self) -> Market:
         """Return this market, rebuilt from the log."""
+        self._timer.set(None)
         bound: dict[str, Any] = self.model._models.bound
         bound[self.model.name] = made = type(self)(self.model)
         return made

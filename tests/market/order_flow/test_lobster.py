@@ -95,7 +95,7 @@ def trades_of(tables: Any) -> list[tuple[float, ...]]:
     return list(tables.trades[columns].itertuples(index=False, name=None))
 
 
-@examples(60)
+@examples(120)
 @given(markets, st.lists(acts, max_size=20))
 def test_a_flow_that_left_comes_back_as_it_was(
     options: dict[str, Any], given: list[tuple[Any, ...]]
@@ -150,6 +150,23 @@ def test_the_quotes_are_those_of_the_public_book(
     assert found[-1:] == best[-1:] or not found
     assert list(tables.book.ask_depth) == [row[1] for row in found]
     assert all(row in found for row in best if row != [None, 0, None, 0])
+
+
+def test_each_part_of_an_order_has_a_number_of_its_own() -> None:
+    tables, _ = live(
+        Rules(terms=("iceberg",)),
+        [
+            ("limit", "a", "sell", 5, 5, None, None, 2), ("limit", "b", "sell", 5, 1),
+            ("limit", "c", "buy", 5, 4), ("replace", "a", 1, 5, 1), ("cancel", "a", 1),
+        ],
+    )  # fmt: skip
+    files = to_lobster(tables)
+    rows = files.messages[["time", "type", "order", "size"]].to_numpy().tolist()
+    assert rows == [
+        [0, 1, 1, 2], [1, 1, 2, 1], [2, 4, 1, 2], [2, 1, 4, 2], [2, 4, 2, 1], [2, 4, 4, 1],
+        [4, 3, 4, 1],  # nobody sees at 3 that what is hidden becomes less
+    ]  # fmt: skip
+    assert replay_orders(files.messages).depth.equals(files.book)
 
 
 def test_a_session_is_read_as_it_happened() -> None:

@@ -167,7 +167,7 @@ class _Replay:
         self.noted = PeriodEvents(1)
         self.depth: list[list[int]] = []
         self.notes: list[tuple[Any, ...]] = []
-        self._book, self._levels = Book(rules), levels
+        self._book, self._levels, self._tick = Book(rules), levels, scaled(rules.tick)
         self._numbers: dict[int, int] = {}
         """The book's number of each order by the number in the messages."""
         self._before: dict[tuple[Side, int], int] = {}
@@ -271,4 +271,4 @@ class _Replay:
 
     def _best(self, side: Side) -> list[tuple[int, int]]:
         levels = islice(self._book.ladders[side], self._levels)
-        return [(scaled(level.price), level.quantity) for level in levels]
+        return [(abs(level.key) * self._tick, level.quantity) for level in levels]

@@ -134,17 +134,17 @@ def execute(book: Book, command: Command) -> Outcome | None:
 
 
 def due_commands(book: Book, now: float) -> Iterator[Command]:
-    """Set a book's time, and yield what time asks of it: orders leave, a halt ends.
+    """Set a book's time, and yield what time asks of it, in its order: orders leave, a halt ends.
 
     for command in due_commands(book, now):
         execute(book, command)
 
     Each command has to be executed before the next is asked for.
     """
-    book.now = now
     while (due := book.next_time) is not None and due <= now:
-        ends = book.halt_ends
-        yield Resume(is_over=True) if ends is not None and ends <= now else Expire()
+        book.now = due
+        yield Resume(is_over=True) if book.halt_ends == due else Expire()
+    book.now = now
 
 
 def plain_command(command: Command) -> dict[str, Any]:
