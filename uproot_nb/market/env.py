@@ -110,9 +110,10 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
     def _run(self, traders: dict[str, Trader], plans: list[PlannedPeriod]) -> Iterator[View]:
         """Let the traders act; yield what the agent sees when it is its turn, before it acts."""
         traders[self.seat] = self._agent
+        periods, clears = self.design.periods, self.design.clear_after_trade
         for plan in plans:
             self._agent.improvement = plan.rules.improvement
-            one = period_of(traders, plan, len(plans), self.design.clear_after_trade, self._market)
+            one = period_of(traders, plan, periods, clears, self._market)
             turn, steps, is_timed = turn_of(one), self.design.steps, plan.rules.is_timed
             begin = float((plan.number - 1) * steps)
             for step in range(steps):
