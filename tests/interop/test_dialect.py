@@ -90,6 +90,12 @@ async def done(run: Run) -> Any:
             "return [session.players.each('long'), session.players.each('short')]",
             [[1, 2, 3], [1, None, None]],
         ),
+        (
+            "player._rows = [1]\nplayer._rows.append(2)\nplayer.round = 1\n"
+            "return [player._rows, player.within(round=1)._rows, player.get('_rows'),"
+            " hasattr(player, '_none'), hasattr(player, '_repr_html_')]",
+            [[1, 2], [1, 2], [1, 2], False, False],
+        ),
         ("return read_csv('nothing.csv')", []),
         ("return read_csv(infile='nothing.csv')", []),
         ("return data_uri(data=b'%PDF-')", "data:application/pdf;base64,JVBERi0="),
