@@ -209,6 +209,19 @@ async def test_members_of_an_apps_chat_with_one_pseudonym_are_numbered(tmp_path:
         assert await done(run) == ["Seller", "Seller 2"]
 
 
+def test_what_an_app_reports_to_a_cell_may_find_things_by_identifier(tmp_path: Path) -> None:
+    head = HEAD + (
+        "import uproot.models as um\n\n"
+        "class Note(metaclass=um.Entry):\n    player: PlayerIdentifier\n    text: str\n\n"
+        "def new_session(session):\n    session.notes = um.create_model(session)\n\n"
+        "def new_player(player):\n    um.add_entry(player.session.notes, player, Note, text='a')\n\n"
+        "def pipeline(session):\n    entries = um.get_entries(session.notes, Note)\n"
+        "    return [{'id': materialize(note.player).id} for _, _, note in entries]\n"
+    )
+    with serving(tmp_path, "pass", head) as run:
+        assert run.pipeline()["id"].tolist() == [0, 1, 2]
+
+
 def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
     with serving(tmp_path, "return 1"), pytest.raises(UprootError, match="runs for no session"):
         dialect.materialize(PlayerIdentifier("s1", "ann"))
