@@ -214,7 +214,8 @@ def test_what_an_app_reports_to_a_cell_may_find_things_by_identifier(tmp_path: P
         "import uproot.models as um\n\n"
         "class Note(metaclass=um.Entry):\n    player: PlayerIdentifier\n    text: str\n\n"
         "def new_session(session):\n    session.notes = um.create_model(session)\n\n"
-        "def new_player(player):\n    um.add_entry(player.session.notes, player, Note, text='a')\n\n"
+        "def new_player(player):\n"
+        "    um.add_entry(player.session.notes, player, Note, text='a')\n\n"
         "def pipeline(session):\n    entries = um.get_entries(session.notes, Note)\n"
         "    return [{'id': materialize(note.player).id} for _, _, note in entries]\n"
     )
