@@ -91,6 +91,12 @@ async def done(run: Run) -> Any:
             "return [session.players.each('long'), session.players.each('short')]",
             [[1, 2, 3], [1, None, None]],
         ),
+        (
+            "player._rows = [1]\nplayer._rows.append(2)\nplayer.round = 1\n"
+            "return [player._rows, player.within(round=1)._rows, player.get('_rows'),"
+            " hasattr(player, '_none'), hasattr(player, '_repr_html_')]",
+            [[1, 2], [1, 2], [1, 2], False, False],
+        ),
         ("return read_csv('nothing.csv')", []),
         ("return read_csv(infile='nothing.csv')", []),
         ("return data_uri(data=b'%PDF-')", "data:application/pdf;base64,JVBERi0="),
@@ -206,6 +212,20 @@ async def test_members_of_an_apps_chat_with_one_pseudonym_are_numbered(tmp_path:
     """
     with serving(tmp_path, body, HEAD) as run:
         assert await done(run) == ["Seller", "Seller 2"]
+
+
+def test_what_an_app_reports_to_a_cell_may_find_things_by_identifier(tmp_path: Path) -> None:
+    head = HEAD + (
+        "import uproot.models as um\n\n"
+        "class Note(metaclass=um.Entry):\n    player: PlayerIdentifier\n    text: str\n\n"
+        "def new_session(session):\n    session.notes = um.create_model(session)\n\n"
+        "def new_player(player):\n"
+        "    um.add_entry(player.session.notes, player, Note, text='a')\n\n"
+        "def pipeline(session):\n    entries = um.get_entries(session.notes, Note)\n"
+        "    return [{'id': materialize(note.player).id} for _, _, note in entries]\n"
+    )
+    with serving(tmp_path, "pass", head) as run:
+        assert run.pipeline()["id"].tolist() == [0, 1, 2]
 
 
 def test_another_session_is_out_of_reach(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ __all__ = [
 _LIVE = frozenset({TrackedList, TrackedDict, TrackedSet})
 _TRACKABLE = frozenset({list, dict, set, tuple}) | _LIVE
 _MISSING = object()
+_NEVER_FIELDS = ("__", "_uproot", "_ipython", "_repr_")
+"""How names begin that Python, the framework and IPython give a meaning."""
 
 
 def _unknown(subject: str, name: str) -> UnknownField:
@@ -190,7 +192,8 @@ class Entity:
             plainly = kind in UNCHANGING or (kind in _LIVE and self._watched is None)
             if plainly and (value is not None or name in fields) and world.lock.owned():
                 return value
-        if name[:1] == "_" and (self._kind, name) not in world.virtual_fields:
+        is_known = name in (fields or ()) or (self._kind, name) in world.virtual_fields
+        if name[:1] == "_" and not is_known:
             raise AttributeError(name)  # no field: IPython and copy ask for such
         with world.lock:
             return self._read(name)
@@ -212,9 +215,15 @@ class Entity:
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[:1] == "_" or name in reserved_names(type(self)):
+        if name in reserved_names(type(self)) or (
+            name[:1] == "_" and not self._may_be_private(name)
+        ):
             raise ReservedName(self.subject, name)
         self._set(name, value)
+
+    def _may_be_private(self, name: str) -> bool:
+        """Return whether a name with an underscore may be a field: in apps of the framework."""
+        return self._world.in_app and not name.startswith(_NEVER_FIELDS)
 
     def _set(self, name: str, value: Any) -> None:
         world = self._world
@@ -250,7 +259,9 @@ class Entity:
         return value
 
     def __delattr__(self, name: str) -> None:
-        if name[:1] == "_" or name in reserved_names(type(self)):
+        if name in reserved_names(type(self)) or (
+            name[:1] == "_" and not self._may_be_private(name)
+        ):
             raise ReservedName(self.subject, name)
         world = self._world
         with world.lock:
@@ -496,7 +507,7 @@ class PastFields:
         _refuse_to_change(repr(self), name)
 
     def __getattr__(self, name: str) -> Any:
-        if name[:1] == "_":
+        if name[:1] == "_" and name not in self.__dict__.get("_values", ()):
             raise AttributeError(name)
         try:
             return self._values[name]
