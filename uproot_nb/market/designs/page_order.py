@@ -33,6 +33,7 @@ _OF_THE_DESIGN = {
     "market_names": f"Its markets are {PRACTICE!r} and {TRADING!r}.",
     "open_market": _UNITS,
     "late_trader": _UNITS,
+    "practice": "Give the number of practice periods to the design: Design(values, practice=2).",
 }
 """What pages have from a design and not from their author, and where to say it instead."""
 
@@ -143,7 +144,8 @@ def _trading_page(
 
     return type(name, (parent,), {
         "__module__": __name__, "__doc__": parent.__doc__, **attributes, "rules": rules,
-        "market_names": (market_name,), "open_market": open_market, "late_trader": late_trader,
+        "market_names": (market_name,), "practice": market_name == PRACTICE,
+        "open_market": open_market, "late_trader": late_trader,
     })  # fmt: skip
 
 
