@@ -278,6 +278,30 @@ def test_own_trades_are_said_once_and_marked(cheap: Run, windows: Any) -> None:
     expect(said).to_be_empty()
 
 
+def test_a_trade_during_a_lost_connection_is_said_when_it_is_back(
+    cheap: Run, windows: Any, browser: Browser
+) -> None:
+    first, second = links_of(cheap)
+    bob, lines = windows(second), list[WebSocketRoute]()
+    context = browser.new_context()
+    page = context.new_page()
+
+    def between(near: WebSocketRoute) -> None:
+        lines.append(near)
+        near.connect_to_server()
+
+    page.route_web_socket(re.compile(".*"), between)
+    page.goto(first)
+    page.get_by_label("Price", exact=True).fill("60")
+    page.get_by_label("Price", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Withdraw")).to_be_visible()
+    lines[-1].close(code=1012)
+    bob.order("Sell", "55")
+    expect(page.locator(".uproot-market-said")).to_have_text("▲ You bought at 60.")
+    assert len(lines) > 1
+    context.close()
+
+
 def test_readers_hear_of_others_trades_in_words(windows: Any) -> None:
     with serving(Short, Over) as run:
         watcher, market = windows(links_of(run)[0]), Market.in_session(run.session)
