@@ -163,6 +163,23 @@ async def test_each_round_is_a_period_with_its_own_values() -> None:
 
 
 @pytest.mark.long
+async def test_people_know_which_of_how_many_periods_it_is_and_what_is_practice() -> None:
+    class Trial(Auction):
+        """Bid."""
+
+        game_name, practice = "trial", True
+
+    with serving(Trial, Rounds(Auction, n=2), Over) as run:
+        seen = []
+        for _ in range(3):
+            (ann,) = await opened(run, 1)
+            data = await seed(ann)
+            seen.append((data["period"], data["periods"], data["practice"]))
+            await ann.disconnect()
+            run.advance(run.players[0])
+        assert seen == [(1, 1, True), (1, 2, False), (2, 2, False)]
+
+
 async def test_a_restart_keeps_bids_and_endowments(tmp_path: Path) -> None:
     """And a rerun says the same."""
     log = str(tmp_path / "log.sqlite3")

@@ -53,6 +53,7 @@ class InstitutionPage(Page):
         review: how many seconds the outcome is shown at least, where deciding has an end.
         game_name: the name in the data; by default the institution's kind.
         lead: seconds until a clock starts.
+        practice: whether the page says that its periods are practice, and are not paid.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
     """
 
@@ -62,6 +63,7 @@ class InstitutionPage(Page):
     review: ClassVar[float] = 30.0
     game_name: ClassVar[str | None] = None
     lead: ClassVar[float] = 5.0
+    practice: ClassVar[bool] = False
     texts: ClassVar[Mapping[str, str]] = {}
     shown_texts: ClassVar[tuple[str, ...]] = (*words.WORD_TEXTS, _TIME_REMAINING)
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
@@ -78,10 +80,12 @@ class InstitutionPage(Page):
         "review": (lambda v: v is not None and _is_duration(v), "seconds, more than 0"),
         "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
         "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
+        "practice": (lambda v: isinstance(v, bool), "True or False"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "endow": ("players", "period"), "together": ("player",), "period": ("player",),
+        "periods": ("player",),
     }  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -119,6 +123,16 @@ class InstitutionPage(Page):
         places = range(player.position + 1)
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_is_same_game(page, other) for other in met))
+
+    def periods(page: Any, player: Player) -> int | None:
+        """Return how many periods there are, as the page says; None if that is not known yet.
+
+        These are the pages of this game in the player's page order. It is not known while a
+        `Repeat` is undecided, or where `period` is your own.
+        """
+        if _function(page, "period") is not _function(InstitutionPage, "period"):
+            return None
+        return world_of(player).flow.journeys.count(player, partial(_is_same_game, page))
 
     # ---- for cells and handlers ----
 
@@ -310,7 +324,11 @@ def _seconds_left(game: LiveGame) -> float | None:
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
     left = _seconds_left(game) if game.is_open else None
-    return {"game": game.name, "title": game.title, "left": left, **game.view(player)}
+    return {
+        "game": game.name, "title": game.title, "left": left,
+        "periods": _function(page, "periods")(page, player), "practice": page.practice,
+        **game.view(player),
+    }  # fmt: skip
 
 
 def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:

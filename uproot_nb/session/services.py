@@ -39,6 +39,9 @@ class JourneyService(Protocol):
     def page(self, player: Player, position: int) -> type[Page] | None:
         """Return the page at a position of a player's order."""
 
+    def count(self, player: Player, is_meant: Callable[[type[Page] | None], bool]) -> int | None:
+        """Return how many pages of an order are meant; None while a `Repeat` is undecided."""
+
 
 class TimeoutService(Protocol):
     """Knows each player's deadline."""

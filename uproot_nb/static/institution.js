@@ -35,6 +35,11 @@
         return words[text] || text;
     }
 
+    /* A text with its values. */
+    function fill(text, values) {
+        return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+    }
+
     function pattern(text) {
         const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
         return new RegExp(`^${parts.join("")}$`);
@@ -44,7 +49,7 @@
     function said(message) {
         for (const [sentence, own] of refusals) {
             const found = sentence.exec(message);
-            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => shown(found.groups[name]));
+            if (found) return fill(own, found.groups);
         }
         return message;
     }
@@ -52,6 +57,7 @@
     class Game {
         constructor() {
             this.title = build("h2", { tabindex: "-1" });
+            this.unpaid = build("p", { class: "uproot-game-unpaid", hidden: true }, words["This is practice: what you earn here is not paid."]);
             this.facts = build("dl", { class: "uproot-game-facts" });
             this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
             this.left = build("p", { class: "uproot-game-left", role: "timer", "aria-label": words["Time remaining"], hidden: true });
@@ -63,7 +69,7 @@
             this.report = build("div", {});
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", hidden: true, onclick: () => uproot.submit() }, words.Next);
             this.section = build("section", { class: "uproot-game", tabindex: "-1" },
-                this.title, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
+                this.title, this.unpaid, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
             this.busy = false;
             this.drawn = "";
             this.waits = {};
@@ -152,7 +158,9 @@
 
         show() {
             const { data } = this;
-            this.title.textContent = `${words.Period} ${data.period}`;
+            const counted = data.periods > 1 ? fill(words["Period {period} of {periods}"], data) : `${words.Period} ${data.period}`;
+            this.title.textContent = data.practice ? `${words.Practice} · ${counted}` : counted;
+            this.unpaid.hidden = !data.practice;
             this.facts.replaceChildren(...data.facts.filter(([word]) => word).map(([word, value]) =>
                 build("div", {}, build("dt", {}, words[word] || word), build("dd", {}, shown(value)))));
             const sentences = [shown(data.status || ""), ...data.facts.filter(([word]) => !word).map(([, text]) => shown(text))];
@@ -261,7 +269,8 @@
                 return;
             }
             const rows = made.map(([[, target, amounts], own]) => build("li", { class: own ? "uproot-game-own" : null },
-                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": "))));
+                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": ")),
+                own ? build("span", {}, words.Yours) : ""));
             this.report.replaceChildren(build("h3", {}, words["All decisions"]), build("ul", { class: "uproot-game-rows" }, ...rows));
         }
     }

@@ -36,6 +36,7 @@ _OF_THE_DESIGN = {
     "market_names": f"Its markets are {PRACTICE!r} and {TRADING!r}.",
     "open_market": _UNITS,
     "late_trader": _UNITS,
+    "practice": "Give the number of practice periods to the design: Design(values, practice=2).",
 }
 _ENDOWED = "Give cash and units to the asset: Design(Asset(dividends, endowments))."
 _OF_THE_ASSET = {
@@ -162,7 +163,8 @@ def _trading_page(
 
     return type(name, (parent,), {
         "__module__": __name__, "__doc__": parent.__doc__, **attributes, "rules": rules,
-        "market_names": (market_name,), "open_market": open_market, "late_trader": late_trader,
+        "market_names": (market_name,), "practice": market_name == PRACTICE,
+        "open_market": open_market, "late_trader": late_trader,
     })  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder
 from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.market.pages.trader_data import own_trades
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -39,7 +40,7 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
     traded = sum(trade.quantity for trade in outcome.trades)
     reply = {
         "market": market.name, "order": shown, "resting": outcome.resting, "traded": traded,
-        "mine": mine,
+        "mine": mine, "own": own_trades(outcome.trades, player.name),
     }  # fmt: skip
     # How many events a sealed book has had is nobody's business.
     return reply if market.rules.call else {**reply, "seq": outcome.seq}

@@ -25,6 +25,7 @@ from uproot_nb.market.pages.market_pushes import (
     push_to_traders,
 )
 from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.market.pages.trader_data import trader_data
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
@@ -53,8 +54,8 @@ class MarketPage(Page):
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
     Each visit to a page with these `market_names` is a period with a market of its own; give a
-    practice page other names. Each group trades by itself. Several names are shown side by side. To
-    change the page's design, write a template that begins with
+    practice page other names and `practice = True`. Each group trades by itself. Several names are
+    shown side by side. To change the page's design, write a template that begins with
     `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
 
     Attributes:
@@ -62,6 +63,7 @@ class MarketPage(Page):
             (`Market.in_session(…, rules=…)`).
         seconds: the length of a period, from the first trader's arrival on; None for no end.
         market_names: a market for each name.
+        practice: whether the page says that its periods are practice, and are not paid.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
     """
 
@@ -69,6 +71,7 @@ class MarketPage(Page):
     rules: ClassVar[Rules] = Rules()
     seconds: ClassVar[float | None] = None
     market_names: ClassVar[tuple[str, ...]] = ("market",)
+    practice: ClassVar[bool] = False
     texts: ClassVar[Mapping[str, str]] = {}
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
@@ -77,12 +80,14 @@ class MarketPage(Page):
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
         "seconds": (_is_duration, "seconds, more than 0, or None"),
         "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
+        "practice": (lambda v: isinstance(v, bool), "True or False"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
         "close_market": ("market",), "facts": ("player", "market"), "traders": ("player",),
-        "sides": ("player", "market"), "period": ("player",), "market_data": ("player", "market"),
+        "sides": ("player", "market"), "period": ("player",), "periods": ("player",),
+        "market_data": ("player", "market"),
         "private_data": ("player", "market"), "push_outcome": ("player", "market", "outcome"),
         "push_closed": ("player", "market"), "shown_number": ("market", "order"),
         "order_of": ("player", "market", "shown"),
@@ -149,6 +154,16 @@ class MarketPage(Page):
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_trades(page, other) for other in met))
 
+    def periods(page: Any, player: Player) -> int | None:
+        """Return how many periods there are, as the page says; None if that is not known yet.
+
+        These are the pages with these markets in the player's page order. It is not known while a
+        `Repeat` is undecided, or where `period` is your own.
+        """
+        if page_function(page, "period") is not page_function(MarketPage, "period"):
+            return None
+        return world_of(player).flow.journeys.count(player, partial(_trades, page))
+
     @classmethod
     def shift_all(cls, world: World, seconds: float) -> None:
         """Postpone the ends of all markets of the session after a pause."""
@@ -167,8 +182,8 @@ class MarketPage(Page):
         return market_data(page, player, market)
 
     def private_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return the player's private data, for JSON. See `Market.holdings`."""
-        return market.holdings(player)
+        """Return the player's private data, for JSON. See `trader_data`."""
+        return trader_data(page, player, market)
 
     def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
         """Push an outcome to those who trade with the player."""
