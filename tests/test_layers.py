@@ -154,7 +154,7 @@ def test_imports_point_down() -> None:
 
 MARKET = [
     "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
-    "plots",
+    "plots", "replications",
 ]  # fmt: skip
 
 
