@@ -42,7 +42,7 @@ def test_the_example_comes_out_to_the_cent(shown: dict[str, Any]) -> None:
 
 
 def test_each_study_is_shown_with_all_its_figures(shown: dict[str, Any]) -> None:
-    assert shown["rows"] == {"zero": 25, "beliefs": 12, "zip": 200, "smith": 26}
+    assert shown["rows"] == {"zero": 25, "beliefs": 12, "zip": 200, "smith": 30}
     assert shown["axes"] == [5, 6]
 
 

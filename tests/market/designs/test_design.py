@@ -211,6 +211,7 @@ def test_players_and_seats_are_those_of_all_arms_or_are_asked_of_one() -> None:
         (Design.smith(), (5, 6), (200, 200), 750, 22),
         # Smith 1962, table 1: predicted quantity and price, and how many could not trade
         (Design.smith(test="2"), (15, 15), (340, 345), None, 19 + 18),
+        (Design.smith(test="3"), (16, 16), (340, 350), None, 21 + 22),  # 3.45 in his chart 3
         (Design.smith(test="4A"), (9, 10), (310, 310), None, 13 + 13),
         (Design.smith(test="5A"), (10, 10), (310, 315), None, 17 + 17),
         (Design.smith(test="6A"), (12, 12), (1_050, 1_100), None, 17 + 12),

@@ -31,7 +31,7 @@ def seat_names(buyers: int, sellers: int) -> tuple[list[str], list[str]]:
 
 
 def smith_values(test: str = "1") -> InducedValues:
-    """One of six tests of Smith (1962, JPE 70), in cents, read off his charts 1, 2 and 4 to 7.
+    """One of seven tests of Smith (1962, JPE 70), in cents, read off his charts 1 to 7.
 
     In test 1, eleven values from 325 to 75 and eleven costs from 75 to 325, in steps of 25, have an
     equilibrium price of 200, at which 5 or 6 units are traded. In all, everybody has one unit.
@@ -46,6 +46,7 @@ def smith_values(test: str = "1") -> InducedValues:
 _SMITH: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "1": (range(75, 326, 25), range(75, 326, 25)),
     "2": ([*range(410, 441, 5), *range(380, 401, 5), *range(325, 356, 5)], range(200, 371, 10)),
+    "3": (range(160, 961, 40), [*range(40, 341, 20), 350, 360, 380, 400, 420, 460]),
     "4A": (range(250, 491, 20), [310] * 13),
     "5A": (
         [375, 370, 365, 360, 345, 340, 335, 325, *range(280, 321, 5)],

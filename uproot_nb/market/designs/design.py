@@ -326,7 +326,7 @@ class Design:
         """Return a test of Smith (1962), in cents: eleven buyers and eleven sellers in the first.
 
         Args:
-            test: "1", "2", "4A", "5A", "6A" or "7", as in his table 1.
+            test: "1", "2", "3", "4A", "5A", "6A" or "7", as in his table 1.
         """
         return cls(classics.smith_values(test), traders, periods=periods, **options)
 

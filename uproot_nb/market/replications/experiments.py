@@ -80,7 +80,7 @@ def _in_cents(chance: Random) -> ZIP:
     return ZIP(chance, absolute=5)
 
 
-_TESTS = {"1": 5, "2": 3, "4A": 4, "5A": 4, "6A": 4, "7": 6}
+_TESTS = {"1": 5, "2": 3, "3": 4, "4A": 4, "5A": 4, "6A": 4, "7": 6}
 """Trading periods of Smith's tests."""
 
 
