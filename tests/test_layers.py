@@ -157,7 +157,7 @@ def test_imports_point_down() -> None:
 
 MARKET = [
     "orderbook", "analysis", "order_flow", "book_timer", "market", "pages", "traders", "policy",
-    "designs", "env", "simulations", "inference", "plots",
+    "designs", "env", "simulations", "inference", "plots", "replications",
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from uproot_nb.market.designs.schedules import (
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
 from uproot_nb.market.orderbook.amounts import Price
-from uproot_nb.market.orderbook.presets import GODE_SUNDER
+from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.asset_simulation import simulate_asset_market
@@ -379,9 +379,15 @@ class Design:
     # Well-known designs
 
     @classmethod
-    def smith(cls, traders: Traders | None = None, *, periods: int = 5, **options: Any) -> Self:
-        """Return the first test of Smith (1962): eleven buyers and sellers, prices in cents."""
-        return cls(classics.smith_values(), traders, periods=periods, **options)
+    def smith(
+        cls, traders: Traders | None = None, *, test: str = "1", periods: int = 5, **options: Any
+    ) -> Self:
+        """Return a test of Smith (1962), in cents: eleven buyers and eleven sellers in the first.
+
+        Args:
+            test: "1", "2", "3", "4A", "5A", "6A" or "7", as in his table 1.
+        """
+        return cls(classics.smith_values(test), traders, periods=periods, **options)
 
     @classmethod
     def box(
@@ -408,6 +414,35 @@ class Design:
             "rules": replace(GODE_SUNDER, lapse=None), "clear_after_trade": True,
         }  # fmt: skip
         values = classics.gode_sunder_values(market)
+        return cls(values, traders, periods=periods, **usual | options)
+
+    @classmethod
+    def cliff(
+        cls, market: str, traders: Traders | None = None, *, periods: int = 10, **options: Any
+    ) -> Self:
+        """Return one of the four markets of Cliff and Bruten (1997), in dollars, with their rules.
+
+            Design.cliff("symmetric", ZIP, periods=15, shifts={11: {"demand": Decimal("0.50")}})
+
+        A day has 550 steps: in their program it has eleven rounds, each of which ends with a trade
+        or after 100 shouts in vain, which comes to 515 to 695 shouts on average.
+
+        Args:
+            market: "symmetric", "flat supply", "excess demand" or "excess supply".
+        """
+        usual: dict[str, Any] = {"rules": CLIFF, "steps": 550}
+        return cls(classics.cliff_values(market), traders, periods=periods, **usual | options)
+
+    @classmethod
+    def gjerstad_dickhaut(
+        cls, traders: Traders | None = None, *, periods: int = 10, **options: Any
+    ) -> Self:
+        """Return the symmetric market of Gjerstad and Dickhaut (1998), in cents, with their rules.
+
+        Prices go up to 1,000, the bound M of their Example 3.
+        """
+        usual: dict[str, Any] = {"rules": replace(GJERSTAD_DICKHAUT, max_price=1_000)}
+        values = classics.gjerstad_dickhaut_values()
         return cls(values, traders, periods=periods, **usual | options)
 
     @classmethod
