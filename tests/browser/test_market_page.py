@@ -608,4 +608,5 @@ def test_orders_that_leave_or_are_shown_in_parts_and_a_halt(windows: Any) -> Non
         keep_picture(bob, "halted")
         Market.in_session(run.session).resume()
         expect(halted).to_have_count(0)
+        bob.page.get_by_label("Price", exact=True).fill("39")
         expect(buy).to_be_enabled()

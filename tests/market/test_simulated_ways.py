@@ -16,7 +16,15 @@ from uproot_nb.errors import OrderRefused
 from uproot_nb.market import Book, InducedValues, Rules
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.traders import ZIP, Heedless, Shout, View, simulate_market
+from uproot_nb.market.traders import (
+    ZIP,
+    CallResult,
+    CallTrader,
+    Heedless,
+    Shout,
+    View,
+    simulate_market,
+)
 from uproot_nb.market.traders.draws import drawn_below, one_of
 from uproot_nb.market.traders.trader import only_its_unit, sees_its_unit
 
@@ -34,6 +42,10 @@ class LookingOn:
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         self.inner.observe(shout, view, chance)
+
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        if isinstance(self.inner, CallTrader):
+            self.inner.observe_call(result, chance)
 
     def expected_surplus(self, view: View) -> float:
         own = getattr(self.inner, "expected_surplus", None)

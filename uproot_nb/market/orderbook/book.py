@@ -295,7 +295,9 @@ class Book:
             OrderRefused: it is not in the book, nothing would change, or the rules do not allow the
                 new one; then the old one stays.
         """
-        old = self._own(player, order)
+        old = self.orders.get(order) if type(order) is int else None
+        if old is None or old.player != player:
+            old = self._own(player, order)  # says why not
         side, key, wanted = old.side, old.key, old.remaining
         if price is not None:
             ticks = self.grid.ticks(price)
