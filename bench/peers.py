@@ -12,8 +12,9 @@ from pathlib import Path
 
 from processes import BenchError
 
-__all__ = ["PEERS", "PeerPackage"]
+__all__ = ["PEERS", "PeerPackage", "exchange_folder"]
 
+_EXCHANGE = "https://github.com/davecliff/BristolStockExchange"
 _VENVS = Path(__file__).with_name(".venvs")
 
 
@@ -65,6 +66,20 @@ class PeerPackage:
             if found:
                 return found
         raise BenchError(f"none of these Pythons is here: {', '.join(self.pythons)}")
+
+
+def exchange_folder() -> Path:
+    """Return the folder of Bristol Stock Exchange's `BSE.py`, fetched from GitHub if need be.
+
+    The environment variable `BSE` may name one that is here.
+
+    Raises:
+        BenchError: it could not be fetched; the text says why.
+    """
+    folder = Path(os.environ.get("BSE") or _VENVS / "BristolStockExchange")
+    if not (folder / "BSE.py").exists():
+        _run(["git", "clone", "--quiet", "--depth", "1", _EXCHANGE, folder])
+    return folder
 
 
 def _interpreter(name: str) -> str | None:

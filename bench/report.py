@@ -11,6 +11,7 @@ import psutil  # type: ignore[import-untyped]
 from figures import Figures
 from measures.crowds import FEW, MANY, STEPS
 from measures.postgres import JOBS as POSTGRES_JOBS
+from measures.simulations import LENGTHS
 from measures.takeovers import WAYS as TAKEOVERS
 from measures.waits import SIZES, WAYS
 from targets import TARGETS
@@ -133,6 +134,20 @@ _MEASURES: dict[str, str] = {
     "all, of one core's",
     "ms a task of a process pool": "… what a task of a process pool costs, ms",
     "ms a task of Dask": "… what a task of Dask costs, ms",
+    **{
+        f"quotes of {kind} per second {words}": f"robots {words}, one core: quotes of {kind}/s"
+        for words in LENGTHS.values()
+        for kind in ("ZIC", "ZIP", "GD")
+    },
+    **{
+        f"quotes of {kind} per second {words}, of BSE's": f"… {kind} {words}, of Bristol Stock "
+        "Exchange's quotes/s, paired"
+        for words in LENGTHS.values()
+        for kind in ("ZIC", "ZIP")
+    },
+    "core-minutes for 10,000 markets": "10,000 markets of 8 ZI-C traders, 6 periods of 400 steps, "
+    "with periods, trades and traders: core-minutes",
+    "core-minutes for 10,000 markets, all tables": "… with all tables: core-minutes",
     **{
         f"{what} in {place}": f"{told}, stored in {place}{unit}"
         for place in ("a file", "PostgreSQL")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from figures import Figures
+from measures.simulations import LENGTHS
 from measures.takeovers import WAYS
 from measures.waits import SIZES
 
@@ -159,6 +160,16 @@ TARGETS = (
     *(Target(f"simulated markets on two cores by {what}, of one core's",
              _median(f"simulated markets on two cores by {what}, of one core"), 1.8, True)
       for what in ("processes", "Dask")),
+    *(Target(f"quotes of {kind} per second {words}, of Bristol Stock Exchange's",
+             _median(f"quotes of {kind} per second {words}, of BSE's"), 1.5, True)
+      for words in LENGTHS.values() for kind in ("ZIC", "ZIP")),
+    *(Target(f"quotes of GD per second {words}", _median(f"quotes of GD per second {words}"),
+             5_000, True, places=0)
+      for words in LENGTHS.values()),
+    Target("10,000 markets of 8 traders, 6 periods of 400 steps, with periods, trades and traders",
+           _median("core-minutes for 10,000 markets"), 8, False, " core-minutes"),
+    Target("… with all tables", _median("core-minutes for 10,000 markets, all tables"), 8, False,
+           " core-minutes"),
     Target("the server's code for an echo with bounds, speed of that without",
            _median("speed of an echo with bounds"), 0.97, True, places=3),
     Target("metrics' share of the server's work for an echo",

@@ -25,7 +25,8 @@ __all__ = ["FILE", "current", "stored", "with_versions"]
 
 FILE = Path(__file__).with_name("public_api.txt")
 MODULES = (
-    "uproot_nb", "uproot_nb.market", "uproot_nb.market.plots", "uproot_nb.market.traders",
+    "uproot_nb", "uproot_nb.market", "uproot_nb.market.plots",
+    "uproot_nb.market.replications", "uproot_nb.market.traders", "uproot_nb.market.env",
     "uproot_nb.institutions",
     "uproot_nb.testing", "uproot_nb.errors",
 )  # fmt: skip

@@ -156,8 +156,8 @@ def test_imports_point_down() -> None:
 
 
 MARKET = [
-    "orderbook", "analysis", "market", "pages", "traders", "designs", "simulations", "inference",
-    "plots",
+    "orderbook", "analysis", "order_flow", "book_timer", "market", "pages", "traders", "policy",
+    "designs", "env", "simulations", "inference", "plots", "replications",
 ]  # fmt: skip
 
 

@@ -32,9 +32,15 @@ FUNCTION_FORMS = {
     "clock_auctions": ["EnglishClock(", "DutchClock(", "simulate_institution("],
     "multi_unit_auctions": ['MultiUnitAuction("uniform"', 'MultiUnitAuction("discriminatory"'],
     "prediction_market": ["PredictionMarket(", "institution_bot(", "run.institution("],
-    "zero_intelligence": ["simulate_market(", '.periods["efficiency"]', "equilibrium("],
+    "replications": ["replicate(", "published_figures(", "REPLICATIONS", "plots."],
+    "zero_intelligence": [
+        "Design.gode_sunder(",
+        "simulate_market(",
+        '.periods["efficiency"]',
+        "equilibrium(",
+    ],
 }
-ALONE = {"zero_intelligence"}
+ALONE = {"replications", "zero_intelligence"}
 """They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -79,11 +79,11 @@ def test_the_version_stands_in_one_place(wheel: Path) -> None:
 
 
 OPTIONAL = {
-    "adbc-driver-sqlite", "libcst", "matplotlib", "nats-py", "prometheus-client", "psycopg",
-    "pyarrow", "pyreadstat", "schwifty", "scipy", "statsmodels", "wtforms", "xlsxwriter",
+    "adbc-driver-sqlite", "gymnasium", "libcst", "matplotlib", "nats-py", "prometheus-client",
+    "psycopg", "pyarrow", "pyreadstat", "schwifty", "scipy", "statsmodels", "wtforms", "xlsxwriter",
 }  # fmt: skip
 """What is imported on use: by tables, exports, gateways, databases, metrics, plots, tests between
-arms, authors' fields."""
+arms, authors' fields, the environment of one agent."""
 
 
 @pytest.mark.long

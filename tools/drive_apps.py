@@ -81,7 +81,9 @@ ANSWER = """(tries) => {
             if (!done.has(one.name) && group.length && !group.some((other) => other.checked)) group[tries % group.length].click();
             done.add(one.name);
         } else if (one.type === "checkbox") {
-            if (!one.checked && seen(one)) one.click();
+            const group = one.closest("[data-many]");
+            const isFull = group && group.querySelectorAll("input:checked").length >= Number(group.dataset.many);
+            if (!one.checked && !isFull && seen(one)) one.click();
         } else if (one.tagName === "SELECT") {
             const all = [...one.options].filter((option) => option.value !== "" && !option.disabled);
             if (all.length) { one.value = all[(tries + 1) % all.length].value; told(one); }

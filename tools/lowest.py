@@ -10,7 +10,7 @@ from pathlib import Path
 SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 
 OPTIONAL = (
-    "data", "export", "fast", "iban", "metrics", "nats", "parquet", "plots", "postgres",
+    "data", "export", "fast", "gym", "iban", "metrics", "nats", "parquet", "plots", "postgres",
     "statistics", "wtforms",
 )  # fmt: skip
 """The extras that the package itself imports."""

@@ -1,4 +1,4 @@
-"""Simulations: a grid of markets on one core, and on two by processes and by Dask."""
+"""Simulations: grids of markets on one core and two, and quotes a second beside another program."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from figures import Figures
 from measures.programs import run_program
+from peers import exchange_folder
+from processes import BenchError
 
 __all__ = ["measure"]
 
@@ -20,8 +22,30 @@ _FIGURES = {
 }  # fmt: skip
 
 
+LENGTHS = {"short": "in periods of some 60 steps", "long": "in periods of 400 steps"}
+
+
 def measure(folder: Path, markets: int, figures: Figures) -> None:
     """Simulate so many markets in each way, in three rounds."""
     told = run_program("simulate_grid", folder, str(markets), seconds=3_600.0)
     for name, figure in _FIGURES.items():
         figures.add(figure, "uproot_nb", told[name])
+    _measure_quotes(folder, figures)
+
+
+def _measure_quotes(folder: Path, figures: Figures) -> None:
+    """Count the quotes of robot traders, beside Bristol Stock Exchange where that can be had."""
+    given = []
+    try:
+        given.append(exchange_folder())
+    except BenchError as failure:
+        print(f"Bristol Stock Exchange is not here, and nothing is compared with it: {failure}")
+    told = run_program("simulate_quotes", folder, *given, seconds=900.0)
+    figures.add("core-minutes for 10,000 markets", "uproot_nb", told["ms"] / 6)
+    figures.add("core-minutes for 10,000 markets, all tables", "uproot_nb", told["ms_all"] / 6)
+    for length, words in LENGTHS.items():
+        figures.add(f"quotes of GD per second {words}", "uproot_nb", told["gd"][length])
+        for kind in ("ZIC", "ZIP") if given else ():
+            found, figure = told[f"{kind} {length}"], f"quotes of {kind} per second {words}"
+            figures.add(figure, "uproot_nb", found["ours"])
+            figures.add(f"{figure}, of BSE's", "uproot_nb", found["ratio"])

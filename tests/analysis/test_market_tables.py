@@ -13,6 +13,7 @@ from uproot_nb.analysis.recording import Tables
 from uproot_nb.market.analysis.columns import COLUMNS, types_of
 from uproot_nb.market.analysis.results import MARKET_TABLES
 from uproot_nb.market.analysis.tables import book_table, period_table, trade_table, trader_table
+from uproot_nb.market.analysis.trader_labels import LABELLED
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.market import Market
 
@@ -36,11 +37,19 @@ def tables() -> Iterator[RecordedMarket]:
     worlds.close()
 
 
+def without_labels(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a table with the columns of simulated ones, and timestamps; check the labels."""
+    for names, name in LABELLED.items():
+        assert (names in table) == (name in table)
+        assert name not in table or str(table[name].dtype) == "string"
+    return table.drop(columns=list(LABELLED.values()), errors="ignore")
+
+
 @pytest.mark.parametrize("name", MARKET_TABLES)
 def test_the_times_of_a_recorded_market_are_timestamps_too(
     tables: RecordedMarket, name: str
 ) -> None:
-    table = getattr(tables, name)
+    table = without_labels(getattr(tables, name))
     told = table.dtypes.astype(str).to_dict()
     if name not in TIMED:
         assert told == types_of(name)
@@ -62,5 +71,5 @@ def test_the_tables_of_a_recorded_market_follow_from_two_of_them(tables: Recorde
         "trades": trade_table(events, values), "book": book_table(events),
         "periods": period_table(events, values), "traders": trader_table(events, values),
     }.items():  # fmt: skip
-        kept = getattr(tables, name).drop(columns="timestamp", errors="ignore")
+        kept = without_labels(getattr(tables, name)).drop(columns="timestamp", errors="ignore")
         pandas.testing.assert_frame_equal(made, kept)

@@ -57,7 +57,7 @@ def windows(browser: Browser) -> Iterator[Any]:
 
 def amount(page: Page, name: str) -> Any:
     """Return what stands below a name among what a trader has."""
-    return page.locator(".uproot-market-mine div").filter(has_text=name).locator("dd")
+    return page.locator(".uproot-market-mine div").filter(has_text=name).locator("dd").first
 
 
 def dividend_of(run: Run, period: int) -> int:

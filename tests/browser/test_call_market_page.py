@@ -69,7 +69,7 @@ class Window:
         self.page.get_by_label("Price", exact=True).fill(price)
         self.page.get_by_label("Quantity").fill(quantity)
         entry = self.page.get_by_role("group", name="New order")
-        entry.get_by_role("button", name=side, exact=True).click()
+        entry.get_by_role("button", name=side, exact=True).click(force=True)
 
     def amount(self, name: str) -> Any:
         return self.page.locator(".uproot-market-mine div").filter(has_text=name).locator("dd")

@@ -75,6 +75,7 @@ def test_two_bid_by_keyboard_and_see_the_outcome(phone_of: Open) -> None:
         """Bid."""
 
         institution = SealedBidAuction("first", PrivateValues(0, 100), reserve=5)
+        practice = True
 
         def endow(page, players, period):
             return {p.name: Endowment(values=(80,)) for p in players}
@@ -82,6 +83,8 @@ def test_two_bid_by_keyboard_and_see_the_outcome(phone_of: Open) -> None:
     with serving(Auction, Over) as run:
         ann, bob = map(phone_of, run.links["url"])
         expect(fact(ann, "Your value")).to_have_text("80")
+        expect(ann.get_by_role("heading", name="Practice · Period 1", exact=True)).to_be_visible()
+        expect(ann.get_by_text("This is practice: what you earn here is not paid.")).to_be_visible()
         ann.get_by_label("Your bid").fill("x")
         ann.keyboard.press("Enter")
         expect(ann.get_by_role("alert")).to_have_text("Please enter a plain number.")
@@ -95,6 +98,7 @@ def test_two_bid_by_keyboard_and_see_the_outcome(phone_of: Open) -> None:
         bob.get_by_role("button", name="Do not bid").click()
         expect(ann.get_by_text("You have won.")).to_be_visible()
         expect(fact(ann, "Profit")).to_have_text("36")
+        expect(ann.locator("li.uproot-game-own")).to_contain_text("44Yours")
         assert violations(ann) == []
         bob.get_by_role("button", name="Next").click()
         expect(bob.locator("body")).to_contain_text("It is over.")
@@ -159,10 +163,18 @@ def test_shares_are_traded(phone_of: Open) -> None:
         buying = ann.get_by_role("group", name="Buy")
         buying.get_by_label("Quantity").fill("10")
         offers = ann.get_by_role("list", name="Buy")
+        expect(offers.get_by_role("listitem").nth(0)).to_contain_text("rain: 50 You pay: 525")
+        expect(offers.get_by_role("button").nth(1)).to_have_accessible_description(
+            "sun: 50 You pay: 525"
+        )
         offers.get_by_role("listitem").filter(has_text="rain").get_by_role("button").click()
         expect(fact(ann, "rain")).to_have_text("10")
         expect(ann.get_by_role("list", name="Sell")).to_contain_text("rain")
         expect(bob.get_by_role("list", name="Buy")).to_contain_text("rain: 55")
+        ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("4")
+        expect(ann.get_by_role("list", name="Sell")).to_contain_text("You receive: 215")
+        ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("11")
+        expect(ann.get_by_role("list", name="Sell")).not_to_contain_text("You receive")
         assert violations(ann) == []
         assert fits(ann)
         keep_picture(ann, "shares")

@@ -31,6 +31,14 @@ class Trading(MarketPage):
         market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 40, 60]}))
 
 
+class Cheap(Trading):
+    """Trade."""
+
+    def open_market(page, market, traders):
+        ann, bob = (trader.name for trader in traders)
+        market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 30, 40]}))
+
+
 class Assets(MarketPage):
     """Trade."""
 
@@ -60,6 +68,12 @@ class Taxed(MarketPage):
         market.induce(InducedValues({ann: [90, 70, 50]}, {bob: [20, 40, 60]}))
 
 
+class Timed(MarketPage):
+    """Trade."""
+
+    rules = Rules(good_for=600, terms=("ioc", "gft", "iceberg"))
+
+
 class Over(ExperimentPage):
     """It is over."""
 
@@ -85,10 +99,14 @@ class Window:
         section = self.page.locator(".uproot-market").nth(market)
         section.get_by_label("Price", exact=True).fill(price)
         section.get_by_label("Quantity").fill(quantity)
-        section.locator(".uproot-market-order").get_by_role("button", name=side, exact=True).click()
+        button = section.locator(".uproot-market-order").get_by_role(
+            "button", name=side, exact=True
+        )
+        button.click(force=True)  # also where it says that it would do nothing
 
     def amount(self, name: str) -> Any:
-        return self.page.locator(".uproot-market-mine div").filter(has_text=name).locator("dd")
+        shown = self.page.locator(".uproot-market-mine div").filter(has_text=name)
+        return shown.locator("dd:not(.uproot-market-free)")
 
 
 @pytest.fixture
@@ -148,7 +166,7 @@ def test_people_see_their_taxes_and_may_say_what_becomes_of_the_rest(windows: An
 def test_two_people_trade(run: Run, windows: Any) -> None:
     """An ask is posted, seen, taken; both see the trade and what they have earned."""
     ann, bob = map(windows, links_of(run))
-    expect(ann.amount("worth")).to_have_text("90")
+    expect(ann.amount("Next unit is worth")).to_have_text("90")
     expect(ann.page.get_by_role("button", name="Sell")).to_have_count(0)
     bob.order("Sell", "60")
     expect(bob.part("Your orders")).to_contain_text("Sell 60")
@@ -158,7 +176,7 @@ def test_two_people_trade(run: Run, windows: Any) -> None:
         expect(window.part("Trades")).to_contain_text("1.60")
         expect(window.amount("Profit")).to_have_text(profit)
         expect(window.part("Asks")).to_contain_text("Nothing yet.")
-    expect(bob.amount("costs")).to_have_text("40")
+    expect(bob.amount("Next unit costs")).to_have_text("40")
     keep_picture(ann, "traded")
     tables = run.market()
     assert list(tables.trades["price"]) == [60]
@@ -180,31 +198,125 @@ def test_an_order_is_changed_and_taken_back(run: Run, windows: Any) -> None:
 
 
 def test_refusals_are_shown_beside_the_order(run: Run, windows: Any) -> None:
-    """Also those for which the page has words of its own; all are in the data."""
+    """Also those for which the page has words of its own; those of the server are in the data."""
     ann = windows(links_of(run)[0])
     problem = ann.page.get_by_role("alert")
     for price, quantity, words in (
         ("a lot", "1", "Please write a number."),
-        ("91", "1", "value|worth|loss"),
-        ("-3", "1", "above zero"),
         ("1,5", "1", "multiple of 1"),
         ("1,000", "1", "Please write a number."),
-        ("10", "4", "no more units"),
         ("10", "1.5", "whole number"),
         ("10", "two", "whole number"),
-        ("", "1", "enter a price"),
     ):
         ann.order("Buy", price, quantity)
         expect(problem).to_have_text(re.compile(words))
+    keep_picture(ann, "refused")
+    events = run.market().order_events
+    assert (set(events["event"]), len(events)) == ({"reject"}, 5)
+
+
+def test_no_button_offers_what_would_be_refused_anyway(run: Run, windows: Any) -> None:
+    """It says why, stays where the keyboard is, and sends nothing."""
+    ann, bob = map(windows, links_of(run))
+    entry = ann.page.locator(".uproot-market-order")
+    buy = entry.get_by_role("button", name="Buy", exact=True)
+    hint = ann.page.locator(".uproot-market-hint")
+    for price, quantity, words in (
+        ("91", "1", "Your bid is above your value of 90."),
+        ("71", "2", "Your bid is above your value of 70."),
+        ("-3", "1", "A price must be above zero."),
+        ("10", "4", "You have no more units to trade."),
+        ("", "1", "Please enter a price."),
+    ):
+        ann.page.get_by_label("Price", exact=True).fill(price)
+        ann.page.get_by_label("Quantity").fill(quantity)
+        expect(hint).to_have_text(words)
+        expect(buy).to_have_attribute("aria-disabled", "true")
+        buy.focus()
+        buy.press("Enter")
+        expect(ann.page.get_by_role("alert")).to_have_text(words)
     ann.page.get_by_label("At the best price").check()
     expect(ann.page.get_by_label("Price", exact=True)).to_be_disabled()
-    ann.page.get_by_label("Quantity").fill("1")
-    ann.page.get_by_role("button", name="Buy", exact=True).click()
-    expect(problem).to_have_text(re.compile("Nobody else"))
-    events = run.market().order_events
-    assert set(events["event"]) == {"reject"}
-    assert len(events) == 9  # what has no price is not sent
-    keep_picture(ann, "refused")
+    expect(hint).to_have_text("Nobody else is selling at the moment.")
+    for price in ("95", "85"):
+        bob.order("Sell", price)
+    expect(ann.part("Asks").get_by_role("button")).to_have_count(1)
+    expect(buy).not_to_have_attribute("aria-disabled", "true")
+    assert set(run.market().order_events["event"]) == {"submit"}
+    assert violations(ann.page) == []
+
+
+@pytest.fixture
+def cheap() -> Iterator[Run]:
+    with serving(Cheap, Over) as run:
+        yield run
+
+
+def test_own_trades_are_said_once_and_marked(cheap: Run, windows: Any) -> None:
+    """Also those that were made while the page was away; a reload says nothing again."""
+    ann, bob = map(windows, links_of(cheap))
+    said, theirs = (
+        window.page.locator(".uproot-market-said[role=status]") for window in (ann, bob)
+    )
+    ann.order("Buy", "60")
+    bob.order("Sell", "55")
+    expect(said).to_have_text("▲ You bought at 60.")
+    expect(theirs).to_have_text("▼ You sold at 60.")
+    expect(ann.part("Trades")).to_contain_text("▲ Bought")
+    expect(bob.part("Trades")).to_contain_text("▼ Sold")
+    expect(ann.page.locator("polygon.uproot-market-buy-mark")).to_have_count(1)
+    expect(ann.amount("Units left to buy")).to_have_text("2")
+    expect(ann.amount("Further units are worth")).to_have_text("50")
+    expect(ann.page.get_by_role("heading", name="Market · Period 1")).to_be_visible()
+    ann.page.reload()
+    expect(ann.part("Trades")).to_contain_text("▲ Bought")
+    expect(said).to_be_empty()
+    ann.order("Buy", "50", "2")
+    expect(ann.part("Your orders")).to_contain_text("Buy 50 × 2")
+    ann.page.goto("about:blank")
+    bob.order("Sell", "45", "2")
+    expect(theirs).to_have_text("▼ You sold 2 at 50.")
+    ann.page.go_back()
+    expect(said).to_have_text("▲ You bought 2 at 50.")
+    expect(ann.page.locator(".uproot-market-hint")).to_have_text("You have no more units to trade.")
+    ann.page.reload()
+    expect(ann.part("Trades")).to_contain_text("Bought")
+    expect(said).to_be_empty()
+
+
+def test_a_trade_during_a_lost_connection_is_said_when_it_is_back(
+    cheap: Run, windows: Any, browser: Browser
+) -> None:
+    first, second = links_of(cheap)
+    bob, lines = windows(second), list[WebSocketRoute]()
+    context = browser.new_context()
+    page = context.new_page()
+
+    def between(near: WebSocketRoute) -> None:
+        lines.append(near)
+        near.connect_to_server()
+
+    page.route_web_socket(re.compile(".*"), between)
+    page.goto(first)
+    page.get_by_label("Price", exact=True).fill("60")
+    page.get_by_label("Price", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Withdraw")).to_be_visible()
+    lines[-1].close(code=1012)
+    bob.order("Sell", "55")
+    expect(page.locator(".uproot-market-said")).to_have_text("▲ You bought at 60.")
+    assert len(lines) > 1
+    context.close()
+
+
+def test_readers_hear_of_others_trades_in_words(windows: Any) -> None:
+    with serving(Short, Over) as run:
+        watcher, market = windows(links_of(run)[0]), Market.in_session(run.session)
+        with run.lock:
+            market.limit("x", "sell", 40)
+            market.limit("y", "buy", 40)
+        spoken = watcher.page.locator(".uproot-market [aria-live=polite]")
+        expect(spoken).to_have_text("Traded at 40.")
+        expect(watcher.page.locator(".uproot-market-said")).to_be_empty()
 
 
 class Fine(MarketPage):
@@ -266,7 +378,7 @@ def test_numbers_and_charts_run_from_left_to_right(windows: Any, language: str) 
             ).to_be_visible()
         label = ann.page.locator(".uproot-market-chart text")
         ends = label.first.evaluate("label => label.getBBox().x + label.getBBox().width")
-        assert ends < ann.page.locator("circle").first.evaluate("dot => dot.cx.baseVal.value - 3")
+        assert ends < ann.page.locator("polyline").evaluate("line => line.points[0].x - 3")
         for amount in (".uproot-market-mine dd", ".uproot-market-book span"):
             assert ann.page.locator(amount).first.evaluate(MINUS_STANDS_FIRST)
 
@@ -275,7 +387,7 @@ def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
     with serving(Trading, Over, language="de") as run:
         ann = windows(links_of(run)[0])
         ann.page.get_by_label("Preis", exact=True).fill("91")
-        ann.page.get_by_role("button", name="Kaufen", exact=True).click()
+        ann.page.get_by_label("Preis", exact=True).press("Enter")
         problem = ann.page.get_by_role("alert")
         expect(problem).to_have_text("Ihr Gebot liegt über Ihrem Wert von 90.")
 
@@ -289,7 +401,7 @@ def test_a_double_click_is_one_order(run: Run, windows: Any) -> None:
     buy = ann.page.locator(".uproot-market-order").get_by_role("button", name="Buy", exact=True)
     buy.dblclick()
     expect(ann.part("Your orders")).to_contain_text("Buy 30")
-    buy.click()
+    buy.click(force=True)
     expect(ann.page.get_by_role("alert")).to_have_text("Please enter a price.")
     assert list(run.market().order_events["event"]) == ["submit", "submit"]
 
@@ -333,12 +445,12 @@ def test_a_refusal_is_not_lost_when_another_order_waits(run: Run, windows: Any) 
         ann.page.get_by_label("Price", exact=True),
         ann.page.get_by_role("button", name="Buy"),
     )
-    for amount in ("91", "30"):
+    for amount in ("1,5", "30"):
         price.fill(amount)
         buy.first.click()
     ann.page.evaluate("letThrough()")
     expect(ann.part("Your orders")).to_contain_text("Buy 30")
-    expect(ann.page.get_by_role("alert")).to_contain_text("90")
+    expect(ann.page.get_by_role("alert")).to_contain_text("multiple of 1")
 
 
 def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
@@ -468,3 +580,33 @@ def keep_picture(window: Window, name: str) -> None:
     folder = os.environ.get("UPROOT_NB_SCREENSHOTS")
     if folder:
         window.page.screenshot(path=str(Path(folder) / f"trading_{name}.png"), full_page=True)
+
+
+def test_orders_that_leave_or_are_shown_in_parts_and_a_halt(windows: Any) -> None:
+    with serving(Timed, Over) as run:
+        ann, bob = (windows(link) for link in links_of(run))
+        ann.page.get_by_label("Stays for (seconds)").fill("300")
+        ann.page.get_by_label("Units shown at a time").fill("2")
+        ann.order("Sell", "40", "6")
+        mine = ann.part("Your orders").locator("li")
+        expect(mine).to_have_text(re.compile(r"40 × 6 · Units shown at a time: 2 · (299|300) s"))
+        expect(ann.amount("An order stays for (seconds)")).to_have_text("600")
+        expect(bob.part("Asks").locator("li")).to_contain_text("40 × 2")
+        bob.order("Buy", "40", "3")
+        expect(bob.part("Asks").locator("li")).to_have_text(re.compile(r"^40(?! ×)"))
+        expect(mine).to_contain_text("40 × 3")
+        ann.page.get_by_label("If not all is traded at once").select_option("ioc")
+        expect(ann.page.get_by_label("Units shown at a time")).to_be_disabled()
+        Market.in_session(run.session).halt()
+        halted = bob.page.get_by_text("Trading is halted for the moment")
+        expect(halted).to_be_visible()
+        assert violations(bob.page) == []
+        buy = bob.page.locator(".uproot-market-order").get_by_role("button", name="Buy")
+        expect(buy).to_be_disabled()
+        ann.part("Your orders").get_by_role("button", name="Withdraw").click()
+        expect(ann.part("Your orders")).to_contain_text("Nothing yet.")
+        keep_picture(bob, "halted")
+        Market.in_session(run.session).resume()
+        expect(halted).to_have_count(0)
+        bob.page.get_by_label("Price", exact=True).fill("39")
+        expect(buy).to_be_enabled()

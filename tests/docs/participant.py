@@ -57,7 +57,7 @@ class Participant:
     def _trade(self, market: Locator) -> None:
         """Send an order; either it is in the book, or the page says why not."""
         market.get_by_label("Price", exact=True).fill("1")
-        market.locator(".uproot-market-order button:visible").first.click()
+        market.locator(".uproot-market-order button:visible").first.click(force=True)
         said = market.get_by_role("alert").filter(has_text=".")
         own = market.get_by_role("button", name="Withdraw")
         expect(said.or_(own).first).to_be_visible()

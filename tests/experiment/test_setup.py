@@ -37,6 +37,23 @@ def test_the_namespace_gives_what_is_not_handed_in() -> None:
     assert collect_app(names, page_order=[Second]).pages == {"Second": Second}
 
 
+def test_callbacks_may_take_their_arguments_by_name() -> None:
+    def new_player(*, player: Any) -> Any:
+        return player
+
+    def digest(**named: Any) -> Any:
+        return named
+
+    def page_order(*, player: Any) -> Any:
+        return [First] if player else []
+
+    names = {"new_player": new_player, "digest": digest, "page_order": page_order, "First": First}
+    app = collect_app(names)
+    assert app.new_player is not None
+    assert app.digest is not None
+    assert (app.new_player(3), app.digest(4), app.order(5)) == (3, {"session": 4}, [First])
+
+
 def test_nothing_but_pages_is_needed() -> None:
     setup = collect_app({}, page_order=[First])
     assert (setup.new_session, setup.new_player, setup.restart, setup.constants) == (None,) * 4

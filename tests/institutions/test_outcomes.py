@@ -378,6 +378,27 @@ def test_the_market_maker_loses_at_most_what_the_rule_says(trades: Any) -> None:
     assert min(held.values()) >= 0
 
 
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(-20, 20)), max_size=6))
+def test_what_a_trade_would_cost_is_what_it_costs(trades: Any) -> None:
+    market = PredictionMarket(("A", "B"), liquidity=10, payout=100, max_shares=15)
+    game, refused_though_quoted = Game(market.deal(["ann"], "1"), seed="1"), list[bool]()
+    for contract, count in trades:
+        action = "buy" if count > 0 else "sell"
+        quoted = market.quoted_costs(game, "ann", action, abs(count))
+        asked = Decision("ann", action, (abs(count),), contract)
+        try:
+            game = decided(market, game, asked)
+        except OrderRefused:
+            refused_though_quoted.append(contract in quoted)
+        else:
+            assert game.decisions[-1].amounts[1] == quoted[contract]
+    assert not any(refused_though_quoted)
+    for none in (0, 16, 1.5, "x", True, None):
+        assert market.quoted_costs(game, "ann", "buy", none) == {}  # type: ignore[arg-type]
+    assert market.quoted_costs(game, "ann", "done", 1) == {}
+
+
 def test_prices_of_contracts_are_shares_of_the_payout_and_are_quoted_in_ticks() -> None:
     shares = scoring_rule_prices({"A": 30, "B": 0, "C": 10}, 10)
     assert float(sum(shares.values())) == pytest.approx(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.running import Browser, Rejected, serving, set_clock, until
-from uproot_nb import Page, Rounds, Run, move_to_page, rerun
+from uproot_nb import GroupCreatingWait, Page, Rounds, Run, move_to_page, rerun
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.institutions import (
     BertrandMarket,
@@ -162,6 +163,23 @@ async def test_each_round_is_a_period_with_its_own_values() -> None:
 
 
 @pytest.mark.long
+async def test_people_know_which_of_how_many_periods_it_is_and_what_is_practice() -> None:
+    class Trial(Auction):
+        """Bid."""
+
+        game_name, practice = "trial", True
+
+    with serving(Trial, Rounds(Auction, n=2), Over) as run:
+        seen = []
+        for _ in range(3):
+            (ann,) = await opened(run, 1)
+            data = await seed(ann)
+            seen.append((data["period"], data["periods"], data["practice"]))
+            await ann.disconnect()
+            run.advance(run.players[0])
+        assert seen == [(1, 1, True), (1, 2, False), (2, 2, False)]
+
+
 async def test_a_restart_keeps_bids_and_endowments(tmp_path: Path) -> None:
     """And a rerun says the same."""
     log = str(tmp_path / "log.sqlite3")
@@ -471,6 +489,17 @@ def test_a_page_lasts_as_long_as_its_clock() -> None:
             seconds = 105
 
 
+async def test_who_ends_a_clock_in_a_pause_sells_at_the_price_at_which_it_stands() -> None:
+    with serving(Rising, Over) as run:
+        hand = Hand(run)
+        await opened(run)
+        hand.seconds = 4 + 21
+        run.pause()
+        hand.seconds = 4 + 90
+        Rising.end_now(run.players[0])
+        assert list(run.institution().periods["price"]) == [20]
+
+
 async def test_a_pause_stops_the_clock() -> None:
     with serving(Rising, Over) as run:
         hand = Hand(run)
@@ -591,3 +620,30 @@ async def test_shares_are_bought_sold_and_paid() -> None:
         assert facts(data)["Outcome"] in ("rain", "sun")
         profits = run.institution().allocations["profit"].sum()
         assert run.institution().periods["revenue"].item() == -profits
+
+
+async def test_a_number_of_players_that_cannot_trade_is_warned_of_at_the_cell() -> None:
+    class Offers(InstitutionPage):
+        """Trade."""
+
+        institution = PostedOffer(costs=((10, 20),), values=((90, 70), (80, 60)))
+
+    class Endowed(Offers):
+        """Trade."""
+
+        def endow(page, players, period) -> Any:
+            return {}
+
+    class Groups(GroupCreatingWait):
+        group_size = 3
+
+    told = "values and costs for 3 participants, and 2 take part"
+    with pytest.warns(UserWarning, match=told), serving(Offers, Over, players=2):
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for pages, players in (
+            ([Offers], 3), ([Offers], 0), ([Endowed], 2), ([Groups, Offers], 6),
+        ):  # fmt: skip
+            with serving(*pages, Over, players=players):
+                pass

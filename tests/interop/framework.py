@@ -11,12 +11,13 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
-__all__ = ["Framework", "install_framework", "tracebacks"]
+__all__ = ["Framework", "install_framework", "place_of_framework", "tracebacks"]
 
 REQUIREMENT = "uproot-science==0.10.*"
 PYTHONS = ("python3.13", "python3.14")
@@ -70,6 +71,12 @@ def install_framework(folder: Path) -> Path:
         _run(pip, f"{REQUIREMENT} cannot be installed")
         (venv / "installed").touch()
     return venv / "bin"
+
+
+def place_of_framework(config: Any) -> Path:
+    """Return the folder in which pytest keeps the framework from run to run; without one a new."""
+    cache = getattr(config, "cache", None)
+    return Path(mkdtemp() if cache is None else cache.mkdir("uproot_nb"))
 
 
 def _python() -> str:

@@ -25,6 +25,13 @@ CODE = """
         match request.query_params.get("what"):
             case "missing":
                 raise HTTPException(404, "No such thing")
+            case "text" | "nothing" as what:
+                return {"text": "words"}.get(what)
+            case "asked":
+                named = request.headers.get("X-Wish"), "x-wish" in request.headers
+                return [*named, request.query_params.getlist("n")]
+            case "headers":
+                return request.headers
             case "stream":
                 async def parts():
                     yield "a"
@@ -62,6 +69,7 @@ class FileResponse:
 class HTTPException(Exception):
     def __init__(self, status_code, detail):
         self.status_code, self.detail = status_code, detail
+        self.headers = {"Retry-After": "3"}
 """
 """Responses with the attributes that Starlette's have."""
 
@@ -79,6 +87,7 @@ async def ask(run: Run, path: str, number: int | None = 0, key: str = "") -> HTT
     """Ask as a page of a player does, or as somebody else's program."""
     link = run.link(run.players[number or 0])
     headers = {"Referer": link} if number is not None else {}
+    headers["x-wish"] = "tea"
     if key:
         headers["Authorization"] = f"Bearer {key}"
     address = f"{link.partition('/p/')[0]}/{path}"
@@ -96,6 +105,9 @@ async def test_a_page_asks_the_apps_api2(run: Run) -> None:
     [
         ("missing", 404, "application/json", b'{"detail":"No such thing"}'),
         ("stream", 200, "text/event-stream", b"ab"),
+        ("text", 200, "application/json", b'"words"'),
+        ("nothing", 200, "application/json", b"null"),
+        ("asked&n=1&n=2", 200, "application/json", b'["tea",true,["1","2"]]'),
         ("image", 201, "image/png", b"PNG"),
     ],
 )
@@ -105,6 +117,35 @@ async def test_responses_of_starlette_are_answered(
     answer = await ask(run, f"api2/poll/s/?what={what}")
     assert (answer.code, answer.headers["Content-Type"], answer.body) == (code, kind, body)
     assert list(run.errors["message"]) == []
+
+
+async def test_headers_have_no_secret_of_the_participant(run: Run) -> None:
+    answer = await ask(run, "api2/poll/s/?what=headers")
+    token = run.link(run.players[0]).partition("/p/")[2].strip("/")
+    assert json.loads(answer.body)["x-wish"] == "tea"
+    assert token not in answer.body.decode()
+
+
+async def test_an_exceptions_headers_are_sent(run: Run) -> None:
+    answer = await ask(run, "api2/poll/s/?what=missing")
+    assert answer.headers["Retry-After"] == "3"
+
+
+async def test_a_function_may_take_the_player_and_everything_by_name(tmp_path: Path) -> None:
+    code = """
+        class Hello(Page): pass
+        async def api2(*, request, session, player=None): return player.id
+        def api(**named): return sorted(named)
+        import uproot.deployment as upd
+        upd.API_KEYS.add("s3cret")
+        page_order = [Hello]
+    """
+    app = write_app(tmp_path, "poll", code)
+    with serve(
+        app=app, players=2, name="s", db=":memory:", embedded=True, port=0, namespace={}
+    ) as run:
+        assert (await ask(run, "api2/poll/s/", 1)).body == b"1"
+        assert (await ask(run, "api/poll/s/", None, "s3cret")).body == b'["request","session"]'
 
 
 async def test_a_files_response_has_its_content(run: Run) -> None:

@@ -618,6 +618,21 @@ def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:
         assert any(f"<p>{name}</p>" in html for name in ("app1", "app2"))
 
 
+def test_pages_of_neighbouring_apps_may_share_a_name_and_have_their_own_constants(
+    tmp_path: Path,
+) -> None:
+    for name in ("app1", "app2"):
+        code = f"class C: WORD = '{name}!'\nclass Ask(Page): pass\npage_order = [Ask]\n"
+        write_app(tmp_path, name, code, Ask_html="<p>{{ C.WORD }} {{ app.__name__ }}</p>")
+    mix = "import app1\nimport app2\npage_order = [*app1.page_order, *app2.page_order]\n"
+    with served(load_app(write_app(tmp_path, "mix", mix)), players=1) as session:
+        (ann,) = session
+        assert "<p>app1! app1</p>" in ann.html
+        ann.submit()
+        assert "<p>app2! app2</p>" in ann.html
+        assert session.run.players[0].page_order == ["app1/Ask", "app2/Ask"]
+
+
 def test_an_app_reads_files_by_paths_below_the_project(tmp_path: Path) -> None:
     code = """
         import json

@@ -68,6 +68,49 @@ async def done(run: Run) -> Any:
         ("return len(create_groups(session, [[p] for p in session.players]))", 3),
         ("return session.players.filter(_.id > 0, _.id < 2).each('id')", [1]),
         ("return get_setting(session, 'n', 7)", 7),
+        (
+            "player.bid = 1\nplayer.bid = 2\ndel player.bid\nlog = player.history()\n"
+            "return [[v.data for v in log['bid']], log['bid'][-1].unavailable, 'bid' in log,"
+            " 'ask' in log, log.get('ask', 0), list(dict(log.items())) == log.keys(),"
+            " log['bid'][0].context]",
+            [[1, 2, None], True, True, False, 0, True, "Hello.do"],
+        ),
+        (
+            "return [player.page_order, player.show_page, player.started, player.label,"
+            " player._uproot_group, session.player(player.name) == player]",
+            [["game/Hello"], 0, True, "", None, True],
+        ),
+        (
+            "player.refresh()\nsession.flush()\nplayer.page_order = 3\n"
+            "return [player.page_order, session.apps]",
+            [3, ["game"]],
+        ),
+        (
+            "session.players.assign('long', [1, 2, 3, 4])\n"
+            "session.players.assign('short', [1])\n"
+            "return [session.players.each('long'), session.players.each('short')]",
+            [[1, 2, 3], [1, None, None]],
+        ),
+        (
+            "player._rows = [1]\nplayer._rows.append(2)\nplayer.round = 1\n"
+            "return [player._rows, player.within(round=1)._rows, player.get('_rows'),"
+            " hasattr(player, '_none'), hasattr(player, '_repr_html_')]",
+            [[1, 2], [1, 2], [1, 2], False, False],
+        ),
+        ("return read_csv('nothing.csv')", []),
+        ("return read_csv(infile='nothing.csv')", []),
+        ("return data_uri(data=b'%PDF-')", "data:application/pdf;base64,JVBERi0="),
+        (
+            "create_groups(session=session, groups=[session.players])\n"
+            "return len(player.group.players)",
+            3,
+        ),
+        (
+            "return [PlayerIdentifier(sname='s1', uname=player.name) == player.pid,"
+            " SessionIdentifier(sname='s1') == session.sid,"
+            " GroupIdentifier(sname='s1', gname='g').gname]",
+            [True, True, "g"],
+        ),
         ("return uproot.find_online(identify(player))", 0.0),
         ("return uproot.who_online() == {identify(player)}", True),
         ("move_to_end(player, reload_=False)\nreturn player.page", None),
@@ -138,16 +181,51 @@ async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> Non
         assert await done(run) == ["hello", True, True, ["hi"]]
 
 
+async def test_models_and_chat_take_the_frameworks_names_of_arguments(tmp_path: Path) -> None:
+    head = HEAD + (
+        "import uproot.models as um\n\n"
+        "class Note(metaclass=um.Entry):\n    pid: PlayerIdentifier\n    text: str\n"
+    )
+    body = """
+        notes = session.notes = um.create_model(sid=session, tag="notes")
+        um.add_entry(mid=notes, pid=player.pid, entry_type=Note, text="hello")
+        found = um.filter_entries(mid=session.notes, as_type=Note, pid=player.pid)
+        first = um.get_entries(session.notes, subset=slice(1), as_type=Note)
+        room = chat.create(session)
+        chat.add_player(chat=room, pid=player, pseudonym="Ann")
+        chat.add_message(chat=room, sender=player.pid, msgtext="hi")
+        texts = [m.text for _, _, m in chat.messages(room)]
+        models = [m.mname for m in session.models]
+        return [len(found), first[0][2].text, notes.mname in models, room.mname in models, texts]
+    """
+    with serving(tmp_path, body, head) as run:
+        assert await done(run) == [1, "hello", True, True, ["hi"]]
+
+
 @pytest.mark.long
 async def test_members_of_an_apps_chat_with_one_pseudonym_are_numbered(tmp_path: Path) -> None:
     body = """
         room = chat.create(session)
         names = ["Seller", "Seller"]
         [chat.add_player(room, one, name) for one, name in zip(players(session), names)]
-        return list(room.members.values())
+        return list(materialize(room).members.values())
     """
     with serving(tmp_path, body, HEAD) as run:
         assert await done(run) == ["Seller", "Seller 2"]
+
+
+def test_what_an_app_reports_to_a_cell_may_find_things_by_identifier(tmp_path: Path) -> None:
+    head = HEAD + (
+        "import uproot.models as um\n\n"
+        "class Note(metaclass=um.Entry):\n    player: PlayerIdentifier\n    text: str\n\n"
+        "def new_session(session):\n    session.notes = um.create_model(session)\n\n"
+        "def new_player(player):\n"
+        "    um.add_entry(player.session.notes, player, Note, text='a')\n\n"
+        "def pipeline(session):\n    entries = um.get_entries(session.notes, Note)\n"
+        "    return [{'id': materialize(note.player).id} for _, _, note in entries]\n"
+    )
+    with serving(tmp_path, "pass", head) as run:
+        assert run.pipeline()["id"].tolist() == [0, 1, 2]
 
 
 def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
@@ -193,12 +271,23 @@ def test_conditions_of_an_app_raise_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (2.345, "2.35"), (1.005, "1.01"), (0.5, "0.50"), (-0.001, "0.00"), ("12.5", "12.50"),
+        (10**30, "1,000,000,000,000,000,000,000,000,000,000.00"), (float("nan"), "nan"),
+    ],
+)  # fmt: skip
+def test_amounts_are_rounded_half_up_as_in_the_framework(amount: Any, shown: str) -> None:
+    assert dialect.fmtnum(amount) == shown
+
+
+@pytest.mark.parametrize(
     ("arguments", "shown"),
     [
         ({}, "1,234.50"),
         ({"post": " €"}, "1,234.50\N{NO-BREAK SPACE}€"),
         ({"pre": "EUR ", "use_nbsp": False}, "EUR 1,234.50"),
-        ({"sep": " ", "decsep": ",", "places": 0}, "1\N{NO-BREAK SPACE}234"),
+        ({"sep": " ", "decsep": ",", "places": 0}, "1\N{NO-BREAK SPACE}235"),
     ],
 )
 def test_amounts_are_shown_as_the_framework_shows_them(

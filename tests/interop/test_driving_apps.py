@@ -37,6 +37,7 @@ ASKS = """
             mail=EmailField(label="Mail"),
             when=DateField(label="When"),
             paper=FileField(label="Paper"),
+            fruit=BoundedChoiceField(label="Fruit", choices=["a", "b", "c"], min=2, max=2),
         )
 
     page_order = [Ask]

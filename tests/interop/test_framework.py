@@ -11,7 +11,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.apps.driving import Walk
-from tests.interop.framework import Framework, install_framework, tracebacks
+from tests.interop.framework import (
+    Framework,
+    install_framework,
+    place_of_framework,
+    tracebacks,
+)
 from tests.interop.notebooks import Notebook, notebook_in
 from tests.interop.projects import write_files
 from uproot_nb import Run, export_app, serve
@@ -93,7 +98,7 @@ def test_it_behaves_here_as_it_did_in_the_notebook(
 
 @pytest.mark.slow
 def test_it_runs_in_the_framework(browser: Browser, app: Path, pytestconfig: Any) -> None:
-    programs = install_framework(Path(pytestconfig.cache.mkdir("uproot_nb")))
+    programs = install_framework(place_of_framework(pytestconfig))
     with ExitStack() as stack:
         framework = stack.enter_context(Framework(programs, app.parent, app.name))
         pages = []

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 import uproot_nb
 from tests.docs.table_rows import Executed
-from tests.interop.framework import KEY, Framework, install_framework
+from tests.interop.framework import KEY, Framework, install_framework, place_of_framework
 from tests.interop.notebooks import Notebook
 from tests.interop.projects import write_app
 from uproot_nb import (
@@ -168,7 +168,7 @@ def theirs(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, pytestconfig: Any
 ) -> Iterator[Theirs]:
     """The same, served by the framework, with two players on the first page."""
-    programs = install_framework(Path(pytestconfig.cache.mkdir("uproot_nb")))
+    programs = install_framework(place_of_framework(pytestconfig))
     project = tmp_path_factory.mktemp("theirs") / "project"
     write_app(project, "rows", APP, Trade_html=TRADE, Thanks_html=THANKS)
     with ExitStack() as stack:

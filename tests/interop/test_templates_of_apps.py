@@ -16,6 +16,7 @@ from tests.interop.projects import write_app, write_files
 from tests.running import BEGIN_FORM
 from uproot_nb import Run, serve
 from uproot_nb.interop.apps import load_app
+from uproot_nb.testing import served as robots
 
 ServeApp = Callable[..., Run]
 BASE = '{{% extends "Base.html" %}}{{% block main %}}{}{{% endblock %}}'
@@ -125,6 +126,29 @@ def test_a_page_knows_its_number(served: ServeApp) -> None:
     assert "page 0 of market" in page(served(BASE.format("page {{ player.show_page }} of market")))
 
 
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("<i x='{{ [\"<\", 1] | tojson }}'>", "<i x='[&#34;\\u003c&#34;,1]'>"),
+        ("<script>x = {{ {'a': '</script>'} | tojson | safe }}", '{"a":"\\u003c/script\\u003e"}'),
+        ("{{ [1] | tojson(indent=2) }}", "[\n  1\n]"),
+        ("{{ getattr(player, 'id') }}|{{ hasattr(player, 'x') }}|{{ len([1]) }}", "0|False|1"),
+        ("{{ 1.005 | fmtnum }}|{{ 3 | type }}", "1.01|&lt;class &#39;int&#39;&gt;"),
+        ("{{ 3723.5 | unixtime2datetime }}", "01:02:03.500"),
+        ("{{ 0 | unixtime2datetime(precise=True) }}", "1970-01-01 00:00:00.000000"),
+        ('{% include_markdown "Rules.md" %}', "<p>Be <strong>quick</strong>, 0</p>"),
+        ('{% include_markdown "Rules.md:title" %}', "The rules"),
+        ('{% include_markdown "$Page.md" %}', "<p>Of <em>Hello</em></p>"),
+    ],
+)
+def test_filters_builtins_and_markdown_are_the_frameworks(
+    served: ServeApp, tmp_path: Path, template: str, shown: str
+) -> None:
+    files = {"Rules.md": "# The rules\n\nBe **quick**, {{ player.id }}", "Hello.md": "Of *Hello*"}
+    write_files(tmp_path / "market", files)
+    assert shown in page(served(BASE.format(template)))
+
+
 def test_safe_html_may_be_written_and_stored(served: ServeApp) -> None:
     code = """
         def new_player(player):
@@ -185,6 +209,44 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert printed.startswith("market/Hello.")
     assert f"for player/{run.players[0].name} failed" in printed
     assert line in printed
+
+
+def test_files_of_the_app_and_the_project_add_to_our_pages(tmp_path: Path) -> None:
+    code = """
+        class Pair(GroupCreatingWait): group_size = 2
+        class Wait(SynchronizingWait): pass
+        class Hello(Page): pass
+        page_order = [Pair, Hello, Wait]
+    """
+    files = {
+        "GroupCreatingWaitInfo.html": "<i>Who will come?</i>",
+        "EndInfo.html": "<i>Bye {{ player.id }}</i>",
+        "SynchronizingWaitInfo.html": "<i>{{ player.group.players | length }} of us</i>",
+        "ProjectBody.html": "<i>not the project's</i>", "Hello.html": "<p>Hello</p>",
+    }  # fmt: skip
+    app = write_app(tmp_path, "shop", code)
+    write_files(app, files)
+    write_files(tmp_path, {"ProjectBody.html": "<i>page {{ player.show_page }}</i>"})
+    with robots(load_app(app), players=2, arrive=False) as session:
+        ann, bob = session
+        ann.arrive()
+        assert "<i>Who will come?</i>" in ann.html
+        bob.arrive()
+        assert "<i>page 1</i>\n</body>" in bob.html
+        assert "not the project's" not in bob.html
+        bob.submit()
+        assert "<i>2 of us</i>" in bob.html
+        ann.reload()
+        ann.submit()
+        assert "<i>Bye 0</i>" in ann.html
+
+
+def test_a_mistake_in_markdown_is_named_with_its_line(served: ServeApp, tmp_path: Path) -> None:
+    write_files(tmp_path / "market", {"Rules.md": "# Rules\n\nBe quick.\n\n{{ 1 + }}\n"})
+    run = served(BASE.format('{% include_markdown "Rules.md" %}'))
+    with pytest.raises(HTTPError, match="500"):
+        page(run)
+    assert "Rules.md, line 5" in run.errors["message"][0]
 
 
 @pytest.mark.long

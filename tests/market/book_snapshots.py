@@ -18,6 +18,7 @@ __all__ = ["execute_all", "restore", "snapshot"]
 
 _VERSION = 1
 _COUNTED = ("initial_units", "bought", "sold", "earned", "charged")
+_TIMED = ("now", "halted", "halt_ends")
 
 
 def snapshot(book: Book) -> dict[str, Any]:
@@ -33,8 +34,10 @@ def snapshot(book: Book) -> dict[str, Any]:
         "next_order": book.next_order,
         "next_trade": book.next_trade,
         "accounts": [_plain_account(account) for account in book.accounts.values()],
-        # By number: that is by time, and priority within a price follows from it.
-        "orders": [_plain_order(order) for order in book.orders.values()],
+        **{name: getattr(book, name) for name in _TIMED},
+        "reference": plain(book.reference),
+        # In the order of filling.
+        "orders": [_plain_order(o) for side in ("buy", "sell") for o in book.standing(side)],
     }
 
 
@@ -49,6 +52,9 @@ def restore(data: dict[str, Any], value_of: UnitValue | None = None) -> Book:
     book = Book(Rules.from_plain(data["rules"]), value_of)
     book.seq, book.next_order = data["seq"], data["next_order"]
     book.next_trade = data["next_trade"]
+    for name in _TIMED:
+        setattr(book, name, data[name])
+    book.reference = None if data["reference"] is None else from_plain(data["reference"])
     for row in data["accounts"]:
         account = Account(row["player"], book.grid, from_plain(row["initial_cash"]))
         for name in _COUNTED:
@@ -68,7 +74,8 @@ def _plain_order(order: Order) -> dict[str, Any]:
     return {
         "number": order.number, "player": order.player, "side": order.side, "key": order.key,
         "price": plain(order.price), "quantity": order.quantity, "remaining": order.remaining,
-        "due": order.due,
+        "due": order.due, "good_for": order.good_for, "expires": order.expires,
+        "peak": order.peak, "shown": order.shown,
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -26,6 +27,25 @@ class Asked:
     side: str
     price: int
     left: int
+    turn: int = 0
+    """Its place in the queue at its price."""
+    peak: int = 0
+    shown: int = 0
+    ends: float | None = None
+    good_for: float | None = None
+
+    def fill(self, count: int, turn: int) -> None:
+        """Fill a part that is shown; the next part gets another turn."""
+        self.left -= count
+        if self.peak:
+            self.shown -= count
+            if not self.shown:
+                self.shown, self.turn = min(self.peak, self.left), turn
+
+    def reduce(self, count: int) -> None:
+        """Take off what is not shown, then what is."""
+        self.left -= count
+        self.shown = min(self.shown, self.left)
 
 
 @dataclass
@@ -40,11 +60,48 @@ class NaiveMarket:
     numbers: int = 0
     sides: dict[int, str] = field(default_factory=dict)
     """The side of each order."""
+    turns: int = 0
+    now: float = 0.0
+    halted: bool = False
+    halt_ends: float | None = None
+    reference: int | None = None
+    statuses: list[tuple[str, str, int | None]] = field(default_factory=list)
+    """Halts and their ends: what happened, why, and at which price."""
+
+    def next_turn(self) -> int:
+        self.turns += 1
+        return self.turns
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: orders leave, a halt ends."""
+        self.now += seconds
+        self.orders = [o for o in self.orders if o.ends is None or o.ends > self.now]
+        if self.halt_ends is not None and self.halt_ends <= self.now:
+            self.set_halted(False, None, "over")
+
+    def set_halted(
+        self, halted: bool, length: float | None, reason: str, price: int | None = None
+    ) -> None:
+        self.halted = halted
+        self.halt_ends = None if length is None else self.now + length
+        self.statuses.append(("halt" if halted else "resume", reason, price))
+
+    def look_at_prices(self, prices: list[int]) -> None:
+        """Halt trade if a price is beyond the band."""
+        breaker = self.rules.breaker
+        if breaker is None or not prices:
+            return
+        reference = prices[0] if self.reference is None else self.reference
+        self.reference = reference
+        far = [p for p in prices if abs(p - reference) > Fraction(breaker.band) * reference]
+        if far:
+            self.reference = prices[-1]
+            self.set_halted(True, breaker.length, "band", far[0])
 
     def queue(self, side: str) -> list[Asked]:
         sign = 1 if side == "sell" else -1
         found = [order for order in self.orders if order.side == side]
-        return sorted(found, key=lambda order: (sign * order.price, order.number))
+        return sorted(found, key=lambda order: (sign * order.price, order.turn))
 
     def cash(self, player: str) -> int:
         money = self.endowments[player][0]
@@ -77,10 +134,18 @@ class NaiveMarket:
 
     def enter(
         self, player: str, side: str, price: int | None, quantity: int, gone: Asked | None = None,
-        terms: str | None = None,
+        terms: str | None = None, good_for: float | None = None, shown: int | None = None,
+        peak: int = 0,
     ) -> None:  # fmt: skip
+        if self.halted:
+            raise Refusal("halted")
         if terms is not None and terms not in self.rules.terms:
             raise Refusal("no_terms")
+        self._check_standing(price, quantity, terms, good_for, shown)
+        if shown is not None and shown < quantity:
+            peak = shown
+        if good_for is None:
+            good_for = self.rules.good_for if gone is None else gone.good_for
         kept = list(self.orders)
         if gone is None and self.rules.lapse == "shout":
             gone = next((o for o in kept if (o.player, o.side) == (player, side)), None)
@@ -103,7 +168,8 @@ class NaiveMarket:
             pair = (player, maker.player) if side == "buy" else (maker.player, player)
             paid = self.price_of(maker, price)
             self.trades.append((*pair, paid, count, maker.number, self.numbers))
-            maker.left -= count
+            maker.fill(count, self.next_turn())
+        self.look_at_prices([self.price_of(maker, price) for maker, _ in plan])
         self.orders = [order for order in self.orders if order.left]
         rest = quantity - sum(count for _, count in plan)
         if self.rules.lapse == "shout" or (self.rules.lapse == "trade" and plan):
@@ -114,7 +180,28 @@ class NaiveMarket:
             and terms is None
             and not (self.rules.lapse == "trade" and plan)
         ):
-            self.orders.append(Asked(self.numbers, player, side, price, rest))
+            ends = None if good_for is None else self.now + good_for
+            made = Asked(self.numbers, player, side, price, rest, self.next_turn(), peak)
+            made.shown, made.ends, made.good_for = min(peak, rest), ends, good_for
+            self.orders.append(made)
+
+    def _check_standing(
+        self, price: int | None, quantity: int, terms: str | None, good_for: float | None,
+        shown: int | None,
+    ) -> None:  # fmt: skip
+        if good_for is None and shown is None:
+            return
+        self._check_price(price)
+        if good_for is not None and "gft" not in self.rules.terms:
+            raise Refusal("no_terms")
+        if good_for is not None and good_for > (self.rules.good_for or good_for):
+            raise Refusal("too_long")
+        if shown is not None and "iceberg" not in self.rules.terms:
+            raise Refusal("no_terms")
+        if shown is not None and shown > quantity:
+            raise Refusal("no_shown")
+        if terms is not None:
+            raise Refusal("no_terms")
 
     def _check_at_once(
         self, side: str, price: int | None, quantity: int, at_once: int, own: list[Asked],
@@ -145,19 +232,24 @@ class NaiveMarket:
     ) -> tuple[list[tuple[Asked, int]], list[Asked]]:
         plan: list[tuple[Asked, int]] = []
         own: list[Asked] = []
-        for maker in self.queue("sell" if side == "buy" else "buy"):
+        sign, turn = (1 if side == "buy" else -1), self.turns
+        waiting = [(maker, copy(maker)) for maker in self.orders if maker.side != side]
+        while True:
             left = quantity - sum(count for _, count in plan)
-            if not left:
-                break
-            if price is not None and (
-                price < maker.price if side == "buy" else price > maker.price
-            ):
-                break
+            waiting = [(maker, now) for maker, now in waiting if now.left]
+            if not left or not waiting:
+                return plan, own
+            maker, now = min(waiting, key=lambda pair: (sign * pair[1].price, pair[1].turn))
+            if price is not None and sign * (price - maker.price) < 0:
+                return plan, own
             if maker.player == player:
                 own.append(maker)
+                now.left = 0
             else:
-                plan.append((maker, min(left, maker.left)))
-        return plan, own
+                count = min(left, now.shown if now.peak else now.left)
+                plan.append((maker, count))
+                turn += 1
+                now.fill(count, turn)
 
     def _falls_back(self, side: str, price: int, gone: Asked | None) -> bool:
         """Return whether the best quote of a side is replaced by a worse one."""

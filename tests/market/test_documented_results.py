@@ -38,12 +38,29 @@ def test_what_the_manual_shows_comes_out(tmp_path: Path) -> None:
         assert (simulated["trades"] > 3).all()
         assert (simulated["alpha"] < 60).all()
         assert names["tables"].trades["price"].tolist() == [12]
+        assert names["replayed"].trades["price"].tolist() == [12]
+        assert names["replayed"].depth.equals(names["files"].book)
+        assert names["replayed"].notes.empty
+        halts = names["calm"].order_events.query("event in ('halt', 'resume')")
+        assert set(halts["reason"]) == {"band", "over"}
         called = [(one.buyer, one.seller, one.price) for one in names["outcome"].trades]
         assert called == [("ann", "bob", 55), ("cleo", "dan", 55)]
         bubble = names["bubble"].periods
         assert (bubble["trades"] > 0).all()
         assert bubble["mean_price"].iloc[5] > bubble["fundamental_value"].iloc[5]
         assert (names["run"].errors["type"] == "Warning").all()
+
+
+@pytest.mark.slow
+def test_the_agent_of_the_manual_earns_more_and_trades_over_connections(tmp_path: Path) -> None:
+    with Reader("robots", tmp_path) as reader:
+        reader.follow(fences_of(PAGE.with_name("robots.md")))
+        names: dict[str, Any] = vars(reader.module)
+        more = names["more"]
+        assert more.mean() > 1.96 * more.std(ddof=1) / len(more) ** 0.5
+        traders = names["run"].market().traders
+        assert traders["units"].sum() > 4
+        assert len(set(traders["player"])) > 4
 
 
 @pytest.mark.parametrize("make", [ZIU, ZIC, lambda: ZIP(Random(1)), GD])

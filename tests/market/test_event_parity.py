@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,13 +13,15 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace as changed
 
-from tests.running import Browser, Rejected, serving
+from tests.running import Browser, Rejected, serving, set_clock
 from uproot_nb import Page
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market import (
     AssetMarketPage,
     CallMarketPage,
+    CircuitBreaker,
     Dividends,
     Fees,
     InducedValues,
@@ -27,11 +31,16 @@ from uproot_nb.market import (
     Tax,
 )
 from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.policy import PolicyTrader
 from uproot_nb.market.traders import (
+    AA,
     GD,
+    GDX,
     ZIC,
     ZIP,
     ZIU,
+    CallResult,
+    CallTrader,
     NearZeroIntelligence,
     Shout,
     Sniper,
@@ -40,14 +49,24 @@ from uproot_nb.market.traders import (
     simulate_asset_market,
     simulate_market,
     simulation,
+    timing,
 )
+from uproot_nb.market.traders.draws import one_of
 from uproot_nb.market.traders.market_bot import _Play
 from uproot_nb.market.traders.seat import MarketSeat
 
+
+def by_numbers(observation: Any, mask: Any) -> int:
+    """A policy whose actions follow from all that it sees."""
+    legal = [action for action, is_legal in enumerate(mask) if is_legal]
+    return int(legal[int(1e4 * observation.sum()) % len(legal)])
+
+
 MAKERS: dict[str, Callable[[int], Any]] = {
-    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(),
+    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
-    "NearZeroIntelligence": lambda n: NearZeroIntelligence(),
+    "NearZeroIntelligence": lambda n: NearZeroIntelligence(), "AA": lambda n: AA(Random(n)),
+    "PolicyTrader": lambda n: PolicyTrader(by_numbers),
 }  # fmt: skip
 STEPS = 60
 
@@ -76,15 +95,29 @@ class Noting:
         return side  # type: ignore[no-any-return]
 
     def quote(self, view: View, chance: Random) -> Any:
-        seen = replace(view, time_left=1.0, periods=1)
+        seen = changed(view, time_left=1.0, periods=1)
         price = self.inner.quote(seen, self._chance())
         self.calls.append(("quote", seen, price))
         return price
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
-        seen = None if view is None else replace(view, time_left=1.0, periods=1)
+        seen = None if view is None else changed(view, time_left=1.0, periods=1)
         self.inner.observe(shout, seen, self._chance())
         self.calls.append(("observe", shout, seen))
+
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        orders = tuple(
+            one._replace(view=changed(one.view, time_left=1.0, periods=1)) for one in result.orders
+        )
+        heard = replace(result, orders=orders)
+        if isinstance(self.inner, CallTrader):
+            self.inner.observe_call(heard, self._chance())
+        self.calls.append(("observe_call", heard, self.quotes_after()))
+
+    def quotes_after(self) -> list[Any]:
+        """Return what it would send to the next call: what it has learned."""
+        asked = [call[1] for call in self.calls if call[0] == "quote"]
+        return [copy.deepcopy(self.inner).quote(view, Random(1)) for view in asked]
 
 
 def noting(kind: str, names: Iterable[str]) -> dict[str, Noting]:
@@ -105,8 +138,13 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             super().shuffle(names)
             drawn.extend(names)
 
+    def noted_one_of(names: Any, chance: Random) -> Any:
+        drawn.append(one_of(names, chance))
+        return drawn[-1]
+
     for module in (simulation, asset_simulation):
         monkeypatch.setattr(module, "Random", NotedRandom)
+    monkeypatch.setattr(timing, "one_of", noted_one_of)
     return drawn
 
 
@@ -179,6 +217,8 @@ OTHER_RULES = [
     ("ZIU", Rules(lapse="shout", floor=50, ceiling=90)),
     ("ZIC", replace(TAXED, no_loss=True)),
     ("GD", replace(TAXED, trade_price="middle")),
+    ("GDX", TAXED),
+    ("AA", replace(TAXED, lapse="trade", floor=50)),
     ("ZIP", replace(TAXED, seller_tax=Tax(-9), lapse="trade")),
 ]
 
@@ -202,6 +242,50 @@ async def test_a_double_auction_is_the_same_to_a_trader(
         await let_trade(run, online, turns)
         assert all(any(c[0] == "observe" for c in calls) for calls in calls_of(online).values())
         assert calls_of(online) == calls_of(offline)
+
+
+TIMED_RULES = [
+    ("ZIC", Rules(max_price=200, good_for=6)),
+    ("GD", Rules(max_price=200, breaker=CircuitBreaker(Decimal("0.05"), 5))),
+    ("ZIP", Rules(max_price=200, good_for=9, breaker=CircuitBreaker(Decimal("0.03"), 4, 80))),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "rules"), TIMED_RULES)
+async def test_orders_leave_and_halts_end_alike_for_a_trader(
+    kind: str, rules: Rules, turns: list[str]
+) -> None:
+    """A step offline is a second online."""
+
+    class Trading(MarketPage):
+        """Trade."""
+
+        def open_market(page, market: Market, traders: Any) -> None:
+            market.induce(values_of([trader.name for trader in traders]))
+
+    Trading.rules = rules
+    with serving(Trading, Over, players=4, seed=1) as run:
+        names = [player.name for player in run.players]
+        offline, online = noting(kind, names), noting(kind, names)
+        values = values_of(names)
+        events = simulate_market(
+            offline, values, steps=STEPS, rules=rules, seed=3
+        ).order_events  # fmt: skip
+        halts, length = events[events.event == "halt"].time, rules.breaker and rules.breaker.length
+        steps = [s for s in range(STEPS) if not any(at < s < at + length for at in halts)]
+        assert len(halts) or (events.reason == "expired").any()
+        plays, begin = await seated(run, online), float(int(time.time()) + 1)
+        for step, name in zip(steps, turns, strict=False):
+            set_clock(run, lambda now=begin + step: now)
+            Market.in_session(run.session).wake()
+            await asyncio.gather(*map(hear, plays.values()))
+            await plays[name].act(Rejected)
+            await asyncio.gather(*map(hear, plays.values()))
+        assert calls_of(online) == calls_of(offline)
+        # Offline what the rules do not take is in no table, and online nobody closes the market.
+        found = run.market().order_events.event
+        assert list(found[found != "reject"]) == list(events.event[events.event != "close"])
 
 
 @pytest.mark.long
@@ -238,8 +322,8 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
 @pytest.mark.parametrize(
     ("kind", "rules_of_it"),
     [
-        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GD")),
-        ("ZIC", replace(TAXED, call=True, rationing="pro rata", floor=30)),
+        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GDX", "AA")),
+        ("ZIP", replace(TAXED, call=True, rationing="pro rata", floor=30)),
     ],
 )
 async def test_a_call_is_the_same_to_a_trader(
@@ -264,6 +348,7 @@ async def test_a_call_is_the_same_to_a_trader(
             await plays[name].send_all(Rejected)
         Call.clear_now(run.players[0])
         await asyncio.gather(*map(hear, plays.values()))
+        assert all(calls[-1][0] == "observe_call" for calls in calls_of(online).values())
         assert calls_of(online) == calls_of(offline)
 
 
@@ -319,7 +404,7 @@ def seat(data: dict[str, Any], trader: Any) -> MarketSeat:
     whole = {
         "mine": mine, "market": "market", "timed": False, "depth": depth, "trades": [],
         "facts": {}, "open": True, "tick": 1, "min_price": 0, "max_price": 200,
-        "period": 1, "sides": ["buy"], "charges": None,
+        "period": 1, "sides": ["buy"], "charges": None, "units": {"buy": [90, 70], "sell": []},
     }  # fmt: skip
     return MarketSeat(trader, whole | data, Random(1), lambda: 1.0)
 
@@ -337,7 +422,8 @@ def test_what_came_before_ones_own_order_is_heard_with_what_one_had_then() -> No
     here.expect({"seq": 2, "mine": {**here.mine, "value": 70, "bought": 1}})
     assert here.take("UprootMarket", push(0, 40))
     assert here.take("UprootMarket", push(1, 50))
-    assert [(call[2].limit, call[2].unit) for call in listener.calls] == [(90, 1), (70, 2)]
+    seen = [(call[2].limit, call[2].unit, call[2].later) for call in listener.calls]
+    assert seen == [(90, 1, (70,)), (70, 2, ())]
     assert not here.take("UprootMarket", push(3, 60))
     assert here.take("UprootMarket", push(1, 50))  # known already
     assert len(listener.calls) == 2

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.running import Browser, serving
-from uproot_nb import Page
+from uproot_nb import Page, Rounds
 from uproot_nb.bots.refusals import PageLeft
 from uproot_nb.market import CallMarketPage, InducedValues, MarketPage, Rules
-from uproot_nb.market.traders import ZIC, Sniper, market_bot
+from uproot_nb.market.traders import ZIC, CallResult, Sniper, market_bot
 
 
 class Over(Page):
@@ -96,6 +96,25 @@ def test_a_bot_is_called_by_its_trader() -> None:
         bots = run.bots([market_bot(ZIC()), market_bot(Sniper())])
         assert bots.status["bot"].tolist() == ["ZIC", "Sniper"]
         bots.stop()
+
+
+@pytest.mark.long
+async def test_who_learns_from_calls_hears_of_each() -> None:
+    class Learning(ZIC):
+        def __init__(self) -> None:
+            self.heard: list[CallResult] = []
+
+        def observe_call(self, result: CallResult, chance: random.Random) -> None:
+            self.heard.append(result)
+
+    traders = [Learning(), Learning()]
+    with serving(Rounds(Call, n=2), Over, players=2) as run:
+        bots = run.bots([market_bot(trader, pace=0.01) for trader in traders], seed=1)
+        assert await asyncio.to_thread(bots.wait, 30.0)
+        trades = run.market().trades.groupby("period")["price"].first()
+    for trader in traders:
+        assert [one.orders[0].view.period for one in trader.heard] == [1, 2]
+        assert [one.price for one in trader.heard] == [trades.get(1), trades.get(2)]
 
 
 @pytest.mark.long

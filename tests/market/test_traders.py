@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from random import Random
@@ -13,6 +12,7 @@ import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.examples import examples
 from uproot_nb.errors import BadMarket
@@ -22,7 +22,9 @@ from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.simulations.summary import finished_row
 from uproot_nb.market.traders import (
+    AA,
     GD,
+    GDX,
     ZIC,
     ZIP,
     ZIU,
@@ -38,8 +40,9 @@ BUYERS, SELLERS = [f"b{n}" for n in range(6)], [f"s{n}" for n in range(6)]
 VALUES = InducedValues.symmetric(BUYERS, SELLERS, highest=120, lowest=40, step=4, units=3)
 RULES = Rules(max_price=200)
 MAKERS: dict[str, Callable[[int], Trader]] = {
-    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(),
+    "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 3 else ZIC(),
+    "AA": lambda n: AA(Random(n)),
 }  # fmt: skip
 
 views = st.builds(
@@ -55,7 +58,7 @@ def simulated(kind: str, seed: int = 1, periods: int = 4):  # noqa: ANN201
     return simulate_market(traders, VALUES, periods=periods, steps=500, rules=RULES, seed=seed)
 
 
-@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD", "Sniper"])
+@pytest.mark.parametrize("kind", ["ZIC", "ZIP", "GD", "GDX", "Sniper", "AA"])
 @given(view=views, heard=st.lists(shouts, max_size=12), seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=60)
 def test_a_constrained_trader_never_names_a_loss(
@@ -365,14 +368,17 @@ def test_weak_foresight_sells_in_the_end() -> None:
 
 @pytest.mark.parametrize("kind", ["ZIC", "ZIP"])
 def test_a_call_is_simulated_with_an_order_for_each_unit(kind: str) -> None:
-    traders = {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])}
     rules = Rules(max_price=200, call=True, no_loss=True)
     one, two = (
-        simulate_market(traders, VALUES, periods=3, steps=10, rules=rules, seed=7) for _ in range(2)
-    )
+        simulate_market(
+            {name: MAKERS[kind](n) for n, name in enumerate([*BUYERS, *SELLERS])},
+            VALUES, periods=3, steps=10, rules=rules, seed=7,
+        )
+        for _ in range(2)
+    )  # fmt: skip
     assert one.order_events.equals(two.order_events)
     submitted = one.order_events.query("event == 'submit'").groupby(["period", "player"]).size()
-    assert len(submitted) == 3 * len(traders)
+    assert len(submitted) == 3 * len(BUYERS + SELLERS)
     assert (submitted <= 3).all()
     assert sorted(set(one.trades["time"])) == [1, 11, 21]
     assert (one.trades.groupby("period")["price"].nunique() == 1).all()

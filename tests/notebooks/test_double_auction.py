@@ -48,8 +48,10 @@ def windows(browser: Browser) -> Iterator[Callable[[str], Page]]:
 
 
 def trades_in(page: Page) -> list[list[str]]:
-    """Return the trades in a window's list, oldest first: number and price."""
-    texts = page.locator("[data-trade] ").all_inner_texts()
+    """Return the trades in a window's list, oldest first: number and price, without own marks."""
+    texts = [
+        re.split("[▲▼]", text)[0].strip() for text in page.locator("[data-trade]").all_inner_texts()
+    ]
     return [re.split(r"\.\s*", text, maxsplit=1) for text in reversed(texts)]
 
 
@@ -72,7 +74,7 @@ def test_robots_and_people_trade_in_one_session(
     traded = "run.market().traders.groupby('player').units.sum()[[p.name for p in run.players[8:]]]"
     auction.wait_until(f"({traded} > 0).all()")
     people[0].get_by_label("Price", exact=True).fill("1000")
-    people[0].locator(".uproot-market-order button:not([hidden])").first.click()
+    people[0].locator(".uproot-market-order button:not([hidden])").first.click(force=True)
     expect(people[0].get_by_role("alert")).not_to_be_empty()
     kernel.run("bots.stop()")
     kernel.run("path = run.export('auction.zip', progress=False)")

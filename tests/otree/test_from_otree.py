@@ -316,6 +316,52 @@ def test_creating_session_gives_treatments_groups_and_roles(
         ]
 
 
+OLD = """
+class Play(Page):
+    @staticmethod
+    def is_displayed(player):
+        return player.round_number <= Constants.num_rounds
+
+
+page_sequence = [Play]
+"""
+
+
+def test_constants_may_have_the_names_of_earlier_versions(tmp_path: Path, monkeypatch: Any) -> None:
+    shown = """
+    {{ block content }}[{{ player.role }}] {{ player.round_number }}/{{ Constants.num_rounds }}
+    {{ next_button }}{{ endblock }}
+    """
+    constants = "    boss_role = 'Boss'\n    pairs = NUM_ROUNDS * PLAYERS_PER_GROUP"
+    app = write_app(tmp_path, OLD, size=2, rounds=2, constants=constants, Play=shown)
+    code = (app / "__init__.py").read_text().replace("class C(", "class Constants(")
+    for name in ("NAME_IN_URL", "PLAYERS_PER_GROUP", "NUM_ROUNDS"):
+        code = code.replace(name, name.lower())
+    (app / "__init__.py").write_text(code)
+    with serve_notebook(from_otree(app, tmp_path / "old.ipynb"), monkeypatch) as session:
+        ann, bob = session
+        assert "[Boss] 1/2" in ann.text
+        assert "[] 1/2" in bob.text
+        ann.submit()
+        assert "[Boss] 2/2" in ann.text
+
+
+def test_a_first_value_that_is_no_choice_chooses_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+    field = "side = models.StringField(choices=[['l', 'Left'], ['r', 'Right']], initial='no')"
+    code = """
+    class Play(Page):
+        form_model = 'player'
+        form_fields = ['side']
+
+    page_sequence = [Play]
+    """
+    path, _ = made(tmp_path, code, player=field)
+    with serve_notebook(path, monkeypatch, 1) as session:
+        (ann,) = session
+        ann.submit(side="r")
+        assert session.run.players[0].side == "r"
+
+
 TIMED = """
 class Decide(Page):
     form_model = 'player'

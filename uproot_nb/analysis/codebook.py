@@ -35,6 +35,12 @@ _SEQ = ("number of the event; the total order of all that happened in the sessio
 _TIME = ("when, on the server's clock", "Unix seconds")
 _TIMESTAMP = ("the same as time, as a date", "UTC")
 _PLAYER = ("the player's name in this session", "")
+_TRADER_LABEL = (
+    "the player's label; without one Buyer, Seller or Player, by the units of the player's first "
+    "period with any, and the place in the session, from 1",
+    "",
+)
+_TRADER_LABELS: Ours = dict.fromkeys(("label", "buyer_label", "seller_label"), _TRADER_LABEL)
 _WHEN: Ours = {"seq": _SEQ, "time": _TIME, "timestamp": _TIMESTAMP}
 _WHO: dict[str, Ours] = {
     "player": {"player": _PLAYER}, "group": {"group": ("the group's name", "")}, "session": {},
@@ -304,7 +310,7 @@ def _ours(table: str) -> Mapping[str, tuple[str, str]]:
     known = {column: (about.meaning, about.unit) for column, about in columns.items()}
     if folder == "ledger":
         return {**_OURS["models"], **known}
-    return {**known, "timestamp": _TIMESTAMP}
+    return {**known, "timestamp": _TIMESTAMP, **_TRADER_LABELS}
 
 
 def _of_institutions(folder: str, name: str) -> Mapping[str, tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.order_events import order_event_table
 from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
+from uproot_nb.market.analysis.trader_labels import labelled, trader_labels
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues, induced_value_table
 from uproot_nb.market.orderbook.amounts import from_plain
@@ -31,26 +32,45 @@ __all__ = [
 
 
 class RecordedMarket(MarketTables):
-    """A market's tables as the log has them: `order_events`, `trades` and `book` have timestamps.
+    """A market's tables as the log has them: with timestamps, and labels of the traders.
 
-    The column `timestamp` (datetime64[us, UTC]) stands right of `time` (Unix seconds). In a
-    simulation, where `time` counts steps, there is none.
+    In `order_events`, `trades` and `book` the column `timestamp` (datetime64[us, UTC]) stands right
+    of `time` (Unix seconds). Right of each column of players' names is one of labels (string; see
+    `trader_labels`). In a simulation, where `time` counts steps and names are the author's, there
+    are neither.
     """
 
     def __init__(
-        self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame
-    ) -> None:
+        self, name: str, order_events: pandas.DataFrame, induced_values: pandas.DataFrame,
+        labels: Mapping[str, str],
+    ) -> None:  # fmt: skip
         super().__init__(name, stamped(order_events), induced_values)
+        self._labels = labels
+
+    @cached_property
+    def order_events(self) -> pandas.DataFrame:
+        """A row for everything that happened to an order; see `order_event_table`."""
+        return labelled(super().order_events, self._labels)
+
+    @cached_property
+    def induced_values(self) -> pandas.DataFrame:
+        """A row per unit: its value or cost; see `InducedValues.frame`."""
+        return labelled(super().induced_values, self._labels)
 
     @cached_property
     def trades(self) -> pandas.DataFrame:
         """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
-        return stamped(super().trades)
+        return labelled(stamped(super().trades), self._labels)
 
     @cached_property
     def book(self) -> pandas.DataFrame:
         """The best bid and ask, spread, midpoint and depth after each event that changed them."""
         return stamped(super().book)
+
+    @cached_property
+    def traders(self) -> pandas.DataFrame:
+        """A row per period, player and side: units, cash, surplus."""
+        return labelled(super().traders, self._labels)
 
 
 def stamped(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -108,18 +128,21 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
     name = named_or_only(known, name, "market")
     rows: list[dict[str, Any]] = []
     values = [InducedValues({}, {}).frame([])]
-    for model in known[name]:
+    induced_by_period = [_values(state, codec, model) for model in known[name]]
+    for model, units in zip(known[name], induced_by_period, strict=True):
         market = codec.decode(state.text(f"model/{model}", "market"))
-        period, rules = int(market["period"]), Rules.from_plain(dict(market["rules"]))
+        period, rules = int(market["period"]), Rules.recorded(dict(market["rules"]))
         rows += _rows(state, codec, model, period)
-        values.append(_values(state, codec, model).frame([period]))
+        values.append(units.frame([period]))
         values += _held(state, codec, model, period)
         values.append(induced_value_table(constraint_rows(rules, [period])))
     induced = {
         column: [value for frame in values for value in frame[column]]
         for column in types_of("induced_values")
     }
-    return RecordedMarket(name, order_event_table(rows), frame_of("induced_values", induced))
+    labels = trader_labels(state.players, induced_by_period)
+    made = frame_of("induced_values", induced)
+    return RecordedMarket(name, order_event_table(rows), made, labels)
 
 
 def _rows(state: State, codec: Codec, model: str, period: int) -> Iterator[dict[str, Any]]:

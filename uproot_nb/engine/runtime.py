@@ -8,7 +8,7 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -209,7 +209,7 @@ class Runtime:
             log.release(name)
             raise
         self.loop.session = self.world
-        self.world.has_payoffs = not all(app.name for app in setup.apps)
+        self._do_as_in(setup.apps)
         self.is_new = not self.world.state.opened
         self.world.send, self.world.drain = self._send, self._drain
         self.reports = ErrorReports(self.world, show)
@@ -1076,6 +1076,13 @@ class Runtime:
         """Have the participant server serve an app's files."""
         for key, folder in self.files.offered(app):
             self._send(ServeFiles(self.world.key, key, str(folder)))
+
+    def _do_as_in(self, apps: Sequence[App]) -> None:
+        """Let players, groups and the session be as the framework's apps know them."""
+        self.world.has_payoffs = not all(app.name for app in apps)
+        self.world.in_app = any(app.lenient for app in apps)
+        own = [app.virtual_fields for app in apps]
+        self.world.virtual_fields = {name: field for one in own for name, field in one.items()}
 
     def _context_of(self, player: Player) -> Any:
         app = self.flow.apps.app_of(self.flow.journeys.pages.get(player.page or ""))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
 __all__ = [
-    "Outside", "Surroundings", "enter_outside", "leave_thread_to", "outside_here", "session_here",
+    "Outside", "Surroundings", "enter_outside", "leave_thread_to", "outside_here", "running_for",
+    "session_here",
 ]  # fmt: skip
 
 
@@ -22,8 +24,24 @@ class Surroundings(Protocol):
         """Return a new generator, whose draws follow from the session's seed."""
 
 
+_RUNNING_FOR: ContextVar[Surroundings | None] = ContextVar("uproot_nb_session", default=None)
+
+
+@contextmanager
+def running_for(session: Surroundings) -> Iterator[None]:
+    """Let code that a cell calls run for a session, as an experiment's `digest(session)` does."""
+    token = _RUNNING_FOR.set(session)
+    try:
+        yield
+    finally:
+        _RUNNING_FOR.reset(token)
+
+
 def session_here() -> Surroundings | None:
     """Return the session for which this code runs; None in a cell, a thread or a script."""
+    here = _RUNNING_FOR.get()
+    if here is not None:
+        return here
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["by_position", "of_player"]
+__all__ = ["by_position", "callback_by_position", "of_player"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -24,11 +24,34 @@ def by_position(
         named: whether an argument may not have the name of another one.
     """
     signature = inspect.signature(function)
-    if _binds(signature, *names) and not (named and _misplaced(signature, ("page", *names))):
+    if _binds(signature, None, *names) and not (named and _misplaced(signature, ("page", *names))):
         return function
-    if _binds(signature, **dict.fromkeys(names)):
+    if _binds(signature, None, **dict.fromkeys(names)):
         return _by_name(function, names)
     return None
+
+
+def callback_by_position(
+    function: Callable[..., Any], names: Sequence[str]
+) -> Callable[..., Any] | None:
+    """Return what takes the arguments *names* in this order; None if nothing can.
+
+    Also for a callable written in C, which has no signature, and is assumed to take them.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return function
+    if _binds(signature, *names):
+        return function
+    if not _binds(signature, **dict.fromkeys(names)):
+        return None
+
+    @functools.wraps(function)
+    def callback(*values: Any, **named: Any) -> Any:
+        return function(**dict(zip(names, values, strict=False)), **named)
+
+    return callback
 
 
 def of_player(function: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -46,7 +69,7 @@ def of_player(function: Callable[..., Any]) -> Callable[..., Any] | None:
 
 def _binds(signature: inspect.Signature, *values: Any, **named: Any) -> bool:
     try:
-        signature.bind(None, *values, **named)
+        signature.bind(*values, **named)
     except TypeError:
         return False
     return True

@@ -1,16 +1,31 @@
-"""Identifiers: small, storable references to players, groups, sessions and models."""
+"""Identifiers: small, storable references to players, groups, sessions and models.
+
+Their parts have short names as well, as in the framework: `PlayerIdentifier(sname=…, uname=…)`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 __all__ = ["GroupIdentifier", "ModelIdentifier", "PlayerIdentifier", "SessionIdentifier"]
 
 
-class SessionIdentifier(NamedTuple):
+class _NameOfSession(NamedTuple):
+    session: str
+
+
+class _NameInSession(NamedTuple):
+    session: str
+    name: str
+
+
+class SessionIdentifier(_NameOfSession):
     """A reference to a session: `~session`."""
 
-    session: str
+    __slots__ = ()
+
+    def __new__(cls, session: str = "", *, sname: str = "") -> Self:
+        return super().__new__(cls, _one_of(session=session, sname=sname))
 
     @property
     def sname(self) -> str:
@@ -18,11 +33,17 @@ class SessionIdentifier(NamedTuple):
         return self.session
 
 
-class PlayerIdentifier(NamedTuple):
+class PlayerIdentifier(_NameInSession):
     """A reference to a player: `~player`. Use it as a value, a dict key or a recipient."""
 
-    session: str
-    name: str
+    __slots__ = ()
+
+    def __new__(
+        cls, session: str = "", name: str = "", *, sname: str = "", uname: str = ""
+    ) -> Self:
+        return super().__new__(
+            cls, _one_of(session=session, sname=sname), _one_of(name=name, uname=uname)
+        )
 
     @property
     def sname(self) -> str:
@@ -35,11 +56,17 @@ class PlayerIdentifier(NamedTuple):
         return self.name
 
 
-class GroupIdentifier(NamedTuple):
+class GroupIdentifier(_NameInSession):
     """A reference to a group: `~group`."""
 
-    session: str
-    name: str
+    __slots__ = ()
+
+    def __new__(
+        cls, session: str = "", name: str = "", *, sname: str = "", gname: str = ""
+    ) -> Self:
+        return super().__new__(
+            cls, _one_of(session=session, sname=sname), _one_of(name=name, gname=gname)
+        )
 
     @property
     def sname(self) -> str:
@@ -52,11 +79,17 @@ class GroupIdentifier(NamedTuple):
         return self.name
 
 
-class ModelIdentifier(NamedTuple):
+class ModelIdentifier(_NameInSession):
     """A reference to a model (a typed, append-only table)."""
 
-    session: str
-    name: str
+    __slots__ = ()
+
+    def __new__(
+        cls, session: str = "", name: str = "", *, sname: str = "", mname: str = ""
+    ) -> Self:
+        return super().__new__(
+            cls, _one_of(session=session, sname=sname), _one_of(name=name, mname=mname)
+        )
 
     @property
     def sname(self) -> str:
@@ -67,3 +100,12 @@ class ModelIdentifier(NamedTuple):
     def mname(self) -> str:
         """The model's name."""
         return self.name
+
+
+def _one_of(**given: str) -> str:
+    """Return the one of two arguments that was given."""
+    found = [value for value in given.values() if value]
+    if len(found) == 1:
+        return found[0]
+    what = " and ".join(given)
+    raise TypeError(f"An identifier needs one of {what}, and was given {len(found)} of them.")

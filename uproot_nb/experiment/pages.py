@@ -94,7 +94,7 @@ _ONE_VALUE = {
 
 _RESERVED = frozenset({
     "app", "key", "source", "live_methods", "waits", "shown", "look_again",
-    "kind_attributes", "kind_functions", "kind_hooks", "unstored",
+    "kind_attributes", "kind_functions", "kind_hooks", "unstored", "home_module",
 })  # fmt: skip
 _OF_PLAYER = frozenset({"group_size", "match_by"})
 """Hooks that may be functions of the player alone."""
@@ -148,6 +148,8 @@ class Page:
     """The hooks that only this kind of page has, with their arguments after `page`."""
     unstored: ClassVar[frozenset[str]] = frozenset()
     """The fields of the form that are not the player's data."""
+    home_module: ClassVar[Any] = None
+    """The module of the app that defines the page, if it is not the one that shows it."""
     _kind: ClassVar[str] = ""
     """The name of this kind of page for bots."""
     _checked: ClassVar[Mapping[str, Any]] = {}
@@ -161,6 +163,7 @@ class Page:
         for name, value in members.items():
             _check_member(cls, name, value, names)
         cls.live_methods = _collect_live_methods(cls)
+        cls.home_module = None
         cls.belong_to(cls.app)
         cls._checked = _members_beyond_pages(cls)
 
@@ -182,8 +185,9 @@ class Page:
 
     @classmethod
     def belong_to(cls, app: str) -> None:
-        """Assign the page to an app."""
-        cls.app, cls.key = app, f"{app}/{cls.__name__}" if app else cls.__name__
+        """Assign the page to an app; its key has the name of the app that defines it."""
+        place = app if cls.home_module is None else cls.home_module.__name__
+        cls.app, cls.key = app, f"{place}/{cls.__name__}" if place else cls.__name__
 
     @classmethod
     def may_be_listed(cls) -> bool:

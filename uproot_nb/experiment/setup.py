@@ -11,6 +11,7 @@ from typing import Any
 
 from uproot_nb.errors import BadPage, BadPayment
 from uproot_nb.experiment.hints import NOTEBOOK_NAMES, advise
+from uproot_nb.experiment.hook_arguments import callback_by_position
 from uproot_nb.experiment.money.payment import Payment
 from uproot_nb.experiment.order import check_order, pages_of
 from uproot_nb.experiment.pages import Page
@@ -81,6 +82,8 @@ class App:
     """How points and fees become money."""
     lenient: bool = False
     """Whether templates show an unknown name as nothing, with a warning."""
+    virtual_fields: Mapping[tuple[str, str], Callable[[Any], Any]] = field(default_factory=dict)
+    """What names of players, groups and the session stand for if no field has them."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,8 @@ def collect_app(
             f"Write serve([{shown}]).",
         )  # fmt: skip
     _check_plain_names(namespace)
+    if callable(page_order):
+        page_order = _called_by_position(page_order, "page_order", ("player",))
     pages = _pages(page_order, namespace, may_be_empty=bool(name))
     for page in pages:
         page.belong_to(name)
@@ -151,13 +156,13 @@ def collect_app(
         suggested_multiple=_multiple(namespace),
         landing_page=bool(namespace.get("LANDING_PAGE", False)), filters={}, module=None,
         defaults={}, api2=None, api_keys=(), payment=_payment(namespace, name), lenient=False,
+        virtual_fields={},
         **callbacks,
     )  # fmt: skip
 
 
 def _pages(page_order: Any, namespace: Mapping[str, Any], may_be_empty: bool) -> list[type[Page]]:
     if callable(page_order):
-        _check_callable(page_order, "page_order", ("player",))
         found = [v for v in list(namespace.values()) if _is_page(v)]
         return sorted(dict.fromkeys(found), key=lambda page: page.source.line)
     check_order(page_order)
@@ -244,25 +249,20 @@ def _callback(namespace: Mapping[str, Any], name: str) -> Callback | None:
     found: Callback | None = namespace.get(name)
     if name in _OPTIONAL and not callable(found):
         return None  # a variable that happens to have this name
-    if found is not None:
-        _check_callable(found, name, _CALLBACKS[name])
-    return found
+    return None if found is None else _called_by_position(found, name, _CALLBACKS[name])
 
 
-def _check_callable(found: Any, name: str, parameters: Sequence[str]) -> None:
+def _called_by_position(found: Any, name: str, parameters: Sequence[str]) -> Callback:
+    """Return what calls a callback with its arguments in our order."""
     model = f"'def {name}({', '.join(parameters)})'"
     if not callable(found):
         raise BadPage(name, f"it is {found!r}, which cannot be called.", f"Write {model}.")
-    try:
-        signature = inspect.signature(found)
-    except (TypeError, ValueError):
-        return  # a callable written in C, without a signature
-    try:
-        signature.bind(*parameters)
-    except TypeError:
+    callback = callback_by_position(found, parameters)
+    if callback is None:
         code = getattr(found, "__code__", None)
         where = f"line {code.co_firstlineno}" if code else ""
-        raise BadPage(name, f"it takes {signature}.", f"Write {model}.", where) from None
+        raise BadPage(name, f"it takes {inspect.signature(found)}.", f"Write {model}.", where)
+    return callback
 
 
 def describe_order(setup: Setup) -> list[str]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+)
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,10 +33,46 @@ from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 from uproot_nb.templating.texts import CALM
 
-__all__ = ["ApiAnswers", "ApiRequest"]
+__all__ = ["ApiAnswers", "ApiRequest", "Headers", "QueryParams"]
 
 _JSON = "application/json"
 _KINDS = {bytes: "application/octet-stream", str: "text/plain; charset=UTF-8"}
+
+
+class QueryParams(dict[str, str]):
+    """The parameters of an address; of one that occurs several times, the last value.
+
+    picked = request.query_params.getlist("pick")
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._pairs = list(pairs)
+        super().__init__(self._pairs)
+
+    def getlist(self, name: str) -> list[str]:
+        """Return every value of a parameter, in order."""
+        return [value for known, value in self._pairs if known == name]
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Return every parameter with its value, in order."""
+        return list(self._pairs)
+
+
+class Headers(dict[str, str]):
+    """A request's headers; upper and lower case in names are the same."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header, or *default*."""
+        return super().get(name.lower(), default)
 
 
 @dataclass(frozen=True)
@@ -42,15 +85,14 @@ class ApiRequest:
             session.votes = [*session.get("votes", []), request.data["vote"]]
 
     `player` is the sender (None for a program with a key), `path` the part after the api's
-    address, and `content` the body's bytes. `query_params` and `headers` are dicts, with the names
-    of headers in lower case.
+    address, and `content` the body's bytes. `query_params` and `headers` are dicts.
     """
 
     player: Player | None
     method: str
     path: str
-    query_params: dict[str, str]
-    headers: dict[str, str]
+    query_params: QueryParams
+    headers: Headers
     content: bytes
 
     @property
@@ -135,7 +177,7 @@ class ApiAnswers:
         asked = msgspec.structs.replace(request, path=rest)
         cause = Cause(player.name if player else "", "", kind, "")
         function = app.api2 if kind == "api2" else app.api
-        return await self._answer(asked, function, player, cause)
+        return await self._answer(asked, function, player, cause, in_json=True)
 
     async def _answer(
         self,
@@ -143,27 +185,27 @@ class ApiAnswers:
         function: Any,
         player: Player | None,
         cause: Cause,
+        in_json: bool = False,
     ) -> HttpReply:
+        """Answer a request; *in_json*: what is no response is JSON, as in the framework."""
         if function is None:
             return _error(request, 404, "This experiment has no api.")
         if self._pause.lasts:
             return _error(request, 503, "The study is paused.")
         received = ApiRequest(
-            player, request.method, request.path, dict(request.query), request.headers,
-            request.content,
+            player, request.method, request.path, QueryParams(request.query),
+            Headers(request.headers), request.content,
         )  # fmt: skip
         call = _called(function, received, self._world.session, player)
         subject = f"player/{player.name}" if player else "session"
         try:
             result = await run_authors(call, self._world, cause)
-            return await self._sent(request, result, cause, subject)
+            answer = _in_json(result) if in_json else result
+            return await self._sent(request, answer, cause, subject)
         except Exception as error:  # the border around authors' code
             status = getattr(error, "status_code", None)
             if isinstance(status, int):  # FastAPI's and Starlette's HTTPException
-                detail = {"detail": getattr(error, "detail", "")}
-                return HttpReply(
-                    request.request, status, [("Content-Type", _JSON)], to_json(detail)
-                )
+                return _exception(request, status, error)
             if isinstance(error, Refused):
                 return _error(request, 400, text_of(error), type(error).__name__)
             self._reports.report(error, cause, subject)
@@ -196,11 +238,10 @@ def _called(
     function: Any, request: ApiRequest, session: Session, player: Player | None
 ) -> Callable[[], Awaitable[Any]]:
     """Return the call of an author's function, by name where it takes the names."""
-    named: dict[str, Any] = {"request": request, "session": session}
-    parameters = _parameters(function)
-    if "player" in parameters and player is not None:
-        named["player"] = player
-    by_name = {*named} <= parameters
+    both: dict[str, Any] = {"request": request, "session": session}
+    known = player is not None and _takes(function, {**both, "player": player})
+    named = {**both, "player": player} if known else both
+    by_name = _takes(function, named)
 
     async def call() -> Any:
         result = function(**named) if by_name else function(request, session)
@@ -209,11 +250,27 @@ def _called(
     return call
 
 
-def _parameters(function: Any) -> set[str]:
+def _takes(function: Any, named: dict[str, Any]) -> bool:
+    """Return whether a function can be called with these arguments by name."""
     try:
-        return set(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a callable written in C, without a signature
-        return set()
+        inspect.signature(function).bind(**named)
+    except (TypeError, ValueError):  # ValueError: a callable written in C, without a signature
+        return False
+    return True
+
+
+def _exception(request: HttpRequest, status: int, error: Exception) -> HttpReply:
+    """Return the answer of an HTTPException: its detail as JSON, with its headers."""
+    headers = dict(getattr(error, "headers", None) or {})
+    body = to_json({"detail": getattr(error, "detail", "")})
+    return HttpReply(request.request, status, [("Content-Type", _JSON), *headers.items()], body)
+
+
+def _in_json(result: Any) -> Any:
+    """Return a response with a value as JSON; a response, or bytes, as it is."""
+    if isinstance(result, bytes) or isinstance(getattr(result, "status_code", None), int):
+        return result
+    return Head(200, {"content-type": _JSON}, to_json(result))
 
 
 def _is_parted(result: Any) -> bool:

@@ -330,6 +330,7 @@ class Flow:
         self._is_resumed = True
         self.timeouts.resume()
         self.idleness.resume()
+        self._resume_pages()
         for player in self._world.players():
             if player.has_dropped_out:  # a kill may have interrupted the handler
                 self.departures.note(player)
@@ -341,10 +342,19 @@ class Flow:
 
         Nobody need have used the pages since the kernel was restarted.
         """
-        pages: list[Any] = list(self.journeys.pages.values())
-        kinds = {page.shift_all.__func__: page for page in pages if hasattr(page, "shift_all")}
-        for page in kinds.values():
+        for page in self._kinds_with("shift_all"):
             page.shift_all(self._world, seconds)
+
+    def _resume_pages(self) -> None:
+        """Let kinds of pages do after a restart what they do by a time of their own."""
+        with self._world.lock:
+            for page in self._kinds_with("resume_all"):
+                page.resume_all(self._world)
+
+    def _kinds_with(self, function: str) -> list[Any]:
+        """Return a page of each kind that has such a function."""
+        pages = [page for page in self.journeys.pages.values() if hasattr(page, function)]
+        return list({getattr(page, function).__func__: page for page in pages}.values())
 
     def note_presence(self, player: Player) -> None:
         """Handle that a player's browser has connected: a wait page counts who is online.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -121,6 +121,14 @@ class Journeys:
             return 0
         key = _key(steps[position])
         return sum(1 for stored in steps[:position] if _key(stored) == key)
+
+    def count(self, player: Player, is_meant: Callable[[type[Page] | None], bool]) -> int | None:
+        """Return how many pages of a journey are meant; None while a `Repeat` is undecided."""
+        steps = self.steps(player)
+        last = len(steps) - 1
+        if self.is_open(player, last) and self.repeats(player, last):
+            return None
+        return sum(is_meant(self.pages.get(_key(stored))) for stored in steps)
 
     def place(self, player: Player, key: str, nth: int) -> int | None:
         """Return the position of a page's nth occurrence in a journey; None without one."""

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from uproot_nb.bridge.messages import BEGIN, HttpReply, HttpRequest
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.numbers import POINT, decimal_sign
-from uproot_nb.experiment.pages import Page
+from uproot_nb.experiment.pages import GroupCreatingWait, Page, SynchronizingWait
 from uproot_nb.experiment.participation.farewells import Farewell
 from uproot_nb.experiment.setup import App
 from uproot_nb.flow.app_files import AppFiles
@@ -185,7 +185,9 @@ class Showing:
         if page is None:
             return templates.render_end(boot, context | self._ending(player))
         if page.waits:
-            context |= {"waiting": boot["waiting"]}
+            kind = GroupCreatingWait if issubclass(page, GroupCreatingWait) else SynchronizingWait
+            info = f"{kind.__name__}Info.html"
+            context |= {"waiting": boot["waiting"], "waiting_info": info}
         consent = self._consents.shown(page, language)
         context |= {} if consent is None else {"consent": consent}
         html = templates.render(page, {**context, **added}, boot)
@@ -214,9 +216,11 @@ class Showing:
     ) -> dict[str, Any]:
         functions = {"fields": Markup} if form is None else template_functions(form)
         multipart = form is not None and len(save_values(form)) < len(form)
+        home = None if page is None else page.home_module
         return {
             "player": player, "session": player.session, "group": player.group, "page": page,
-            "C": app.constants, "app": app.module or app, "form": form, "multipart": multipart,
+            "C": getattr(home, "C", app.constants), "app": home or app.module or app,
+            "form": form, "multipart": multipart,
             "appstatic": lambda path: self._files.address(app, path),
             "projectstatic": lambda path: self._files.address(app, f"../{path}"),
             "static": partial(self._static, app),
@@ -262,7 +266,8 @@ class Showing:
             "state": self._pause.state, "vars": variables, "C": self._apps.constants(app),
             "visit": visit_token(self._world, player), "language": language,
             "timeout": None if clock is None else round(clock[0] * 1000),
-            "simulate": self._simulate, "app": app.name, "name": page.__name__ if page else "",
+            "simulate": self._simulate, "app": _app_in(page) if page else app.name,
+            "name": page.__name__ if page else "",
             "back": self._position_before(player) is not None,
             "wait": bool(page and page.waits), "kind": page._kind if page else "",
             "api": "api/" if app.api else None, "session": self._world.name,
@@ -311,3 +316,8 @@ def _check_mapping(page: type[Page], hook: str, value: Any) -> None:
         raise BadPage(
             page.__name__, f"its {hook} returned {value!r}.", "Return a dict of names and values."
         )
+
+
+def _app_in(page: type[Page]) -> str:
+    """Return the name of the app that defines a page, or ""."""
+    return page.key.rpartition("/")[0]

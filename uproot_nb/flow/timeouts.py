@@ -85,14 +85,14 @@ class Timeouts:
                 value = {"deadline": None, "held": seconds}
                 self._write(player, value, self._world.lock.cause)
         else:
-            self._set(player, self._now + seconds)
+            self._set(player, self.now + seconds)
 
     def release(self, player: Player) -> None:
         """Start the clock of a timeout that is held. Idempotent."""
         with self._world.lock:
             held = player._state.held
             if held is not None:
-                self._set(player, self._now + held)
+                self._set(player, self.now + held)
 
     def face(self, player: Player) -> tuple[float, bool] | None:
         """Return what a page's clock shows: the seconds left, and whether it stands still.
@@ -118,7 +118,7 @@ class Timeouts:
             self._write(player, more, self._world.lock.cause)
         elif deadline is not None:
             self.were_changed = True
-            until = min(max(deadline, self._now) + seconds, self._now + LONGEST)
+            until = min(max(deadline, self.now) + seconds, self.now + LONGEST)
             self._set(player, until, extended=seconds)
 
     def remaining(self, player: Player) -> float | None:
@@ -126,7 +126,7 @@ class Timeouts:
         deadline = player._state.deadline
         if deadline is None:
             return None
-        return max(0.0, deadline - self._now)
+        return max(0.0, deadline - self.now)
 
     @property
     def stopped(self) -> bool:
@@ -134,14 +134,14 @@ class Timeouts:
         return self._paused_at is not None
 
     @property
-    def _now(self) -> float:
-        """The time; it stands still in a pause."""
+    def now(self) -> float:
+        """The time for deadlines, in Unix seconds; it stands still in a pause."""
         return self._world.clock() if self._paused_at is None else self._paused_at
 
     @property
     def elapsed(self) -> float:
         """Seconds since some moment, without pauses and changes of the machine's clock."""
-        return self._now - self._lost
+        return self.now - self._lost
 
     def has_passed(self, player: Player) -> bool:
         """Return whether the player's deadline has passed, and log it the first time."""
@@ -158,7 +158,7 @@ class Timeouts:
         deadline = player._state.deadline
         if deadline is None or self.is_recorded(player):
             return False
-        return self._now - deadline > GRACE
+        return self.now - deadline > GRACE
 
     def is_in_time(self, player: Player, age: float | None) -> bool:
         """Return whether a form that comes now was entered before the player's deadline.
@@ -169,13 +169,13 @@ class Timeouts:
         deadline = player._state.deadline
         if deadline is None or not self.is_overdue(player):
             return True
-        is_awaited = self._now <= self._last_moment(deadline) + GRACE
-        return is_awaited and age is not None and self._now - age <= deadline + GRACE
+        is_awaited = self.now <= self._last_moment(deadline) + GRACE
+        return is_awaited and age is not None and self.now - age <= deadline + GRACE
 
     def awaits_form(self, player: Player) -> bool:
         """Return whether the time is up and the browser may still bring the form."""
         state = player._state
-        is_near = state.deadline is not None and self._now <= self._last_moment(state.deadline)
+        is_near = state.deadline is not None and self.now <= self._last_moment(state.deadline)
         return is_near and state.late and self._was_here(player)
 
     def note_connection(self, connected: bool) -> None:
@@ -183,7 +183,7 @@ class Timeouts:
 
         While it is away nobody's browser can bring a form, so nobody is moved on without.
         """
-        self._connected_at = self._now if connected else None
+        self._connected_at = self.now if connected else None
         if connected:
             self.resume()
 
@@ -303,7 +303,7 @@ class Timeouts:
         if not self.awaits_form(player):
             self._up(player)
             return
-        left = self._last_moment(player._state.deadline or 0.0) - self._now
+        left = self._last_moment(player._state.deadline or 0.0) - self.now
         if left < math.inf:  # else until the server is back
             self._timers[player.name] = self._world.loop.call_later(
                 left + EARLY, self._reached, player, visit, 0.0

@@ -30,6 +30,8 @@ class AllowedAction:
         inputs: the label of each amount to enter.
         targets: the choices, each with its text and price: a button for each; none for one button.
         target_word: what the choices are.
+        is_quoted: whether the page shows what an amount would cost of each choice, before it is
+            sent; see `Institution.quoted_costs`.
     """
 
     name: str
@@ -37,6 +39,7 @@ class AllowedAction:
     inputs: tuple[str, ...] = ()
     targets: tuple[tuple[str, str, Price], ...] = ()
     target_word: str = ""
+    is_quoted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,13 @@ class Institution:
     def stamped(self, game: Game, decision: Decision) -> Decision:
         """Return a decision with what the server adds to it, such as the price on a clock."""
         return decision
+
+    def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
+        """Return what an amount would cost of each choice of an action that is quoted.
+
+        It is negative where it would bring money.
+        """
+        return {}
 
     def length(self) -> float | None:
         """Return the longest duration of a period in seconds; None if only decisions end it."""

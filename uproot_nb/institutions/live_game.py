@@ -140,7 +140,7 @@ class LiveGame:
     @property
     def elapsed(self) -> float:
         """Seconds since the period began, without pauses; negative before it begins."""
-        return self._now - self.started
+        return self.now - self.started
 
     @property
     def started(self) -> float:
@@ -148,8 +148,10 @@ class LiveGame:
         return float(self.model.get("started", 0.0))
 
     @property
-    def _now(self) -> float:
-        return float(world_of(self.model).clock())
+    def now(self) -> float:
+        """Return the time, which stands still in a pause of the session."""
+        world = world_of(self.model)
+        return float(world.flow.timeouts.now if world.is_served else world.clock())
 
     @property
     def result(self) -> Result | None:
@@ -161,7 +163,7 @@ class LiveGame:
         name, game = _name(player), self.game
         if name not in game.endowments:
             return spectator_view(self.period, self.is_open)
-        times = self._now, self.started
+        times = self.now, self.started
         return view_of(self.institution, game, name, self.period, times, self.result)
 
     # ---- what happens ----
@@ -191,7 +193,7 @@ class LiveGame:
             if endowments:
                 self.model.given = True
             self.model.endowments = {name: dealt[name].plain() for name in names}
-            self.model.started = world_of(self.model).clock() + lead
+            self.model.started = self.now + lead
 
     def decide(
         self, player: Player | str, action: str, amounts: Sequence[Any] = (), target: str = "",

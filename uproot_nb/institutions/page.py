@@ -13,6 +13,7 @@ from uproot_nb.institutions import refusals, words
 from uproot_nb.institutions.game import Endowment
 from uproot_nb.institutions.institution import Institution
 from uproot_nb.institutions.live_game import LiveGame
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
 from uproot_nb.session.entities import Player
@@ -52,6 +53,7 @@ class InstitutionPage(Page):
         review: how many seconds the outcome is shown at least, where deciding has an end.
         game_name: the name in the data; by default the institution's kind.
         lead: seconds until a clock starts.
+        practice: whether the page says that its periods are practice, and are not paid.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
     """
 
@@ -61,6 +63,7 @@ class InstitutionPage(Page):
     review: ClassVar[float] = 30.0
     game_name: ClassVar[str | None] = None
     lead: ClassVar[float] = 5.0
+    practice: ClassVar[bool] = False
     texts: ClassVar[Mapping[str, str]] = {}
     shown_texts: ClassVar[tuple[str, ...]] = (*words.WORD_TEXTS, _TIME_REMAINING)
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
@@ -77,10 +80,12 @@ class InstitutionPage(Page):
         "review": (lambda v: v is not None and _is_duration(v), "seconds, more than 0"),
         "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
         "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
+        "practice": (lambda v: isinstance(v, bool), "True or False"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "endow": ("players", "period"), "together": ("player",), "period": ("player",),
+        "periods": ("player",),
     }  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -119,7 +124,33 @@ class InstitutionPage(Page):
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_is_same_game(page, other) for other in met))
 
+    def periods(page: Any, player: Player) -> int | None:
+        """Return how many periods there are, as the page says; None if that is not known yet.
+
+        These are the pages of this game in the player's page order. It is not known while a
+        `Repeat` is undecided, or where `period` is your own.
+        """
+        if _function(page, "period") is not _function(InstitutionPage, "period"):
+            return None
+        return world_of(player).flow.journeys.count(player, partial(_is_same_game, page))
+
     # ---- for cells and handlers ----
+
+    @classmethod
+    def number_problem(cls, players: int) -> str:
+        """Return why so many players cannot take part together; "" if they can.
+
+        `serve(…, players=…)` warns of it where nobody is grouped.
+        """
+        own = ("endow", "together")
+        if any(_function(cls, name) is not _function(InstitutionPage, name) for name in own):
+            return ""
+        page: Any = cls
+        try:
+            page.institution.deal_named([str(number) for number in range(players)], "0")
+        except BadMarket as error:
+            return str(error)
+        return ""
 
     @classmethod
     def end_now(cls, player: Player) -> None:
@@ -157,8 +188,9 @@ class InstitutionPage(Page):
 
     def timeout(page: Any, player: Player) -> float | None:
         """Return the seconds left of the page, the outcome included, the same for everybody."""
-        ends = _game_of(page, player).model.get("ends")
-        return None if ends is None else max(0.0, ends - world_of(player).clock())
+        game = _game_of(page, player)
+        ends = game.model.get("ends")
+        return None if ends is None else max(0.0, ends - game.now)
 
     def timeout_reached(page: Any, player: Player) -> None:
         """End the period for all, if nobody has looked since the end of deciding."""
@@ -195,6 +227,22 @@ class InstitutionPage(Page):
             own = page.texts.get(refusal.code)
             raise refusal if own is None else OrderRefused(refusal.code, own) from None
         return _data(page, player, game)
+
+    @live
+    def ask_costs(
+        page: Any, player: Player, action: Any, amount: Any = "", language: str = "en"
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what an amount would cost of each choice of an action, before it is sent.
+
+        Args:
+            amount: as typed; *language* is the page's.
+        """
+        game = _settled(page, player)
+        asked = entered_price(amount, game.institution.step(str(action)), language)
+        if not game.is_open or player.name not in game.game.endowments:
+            return {"costs": {}}
+        found = game.institution.quoted_costs(game.game, player.name, str(action), asked)
+        return {"costs": {target: plain(cost) for target, cost in found.items()}}
 
 
 def _function(page: Any, name: str) -> Any:
@@ -240,7 +288,7 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
         seconds = lead + length
     if seconds is not None:
         game.model.review = page.review
-        game.model.ends = world_of(player).clock() + seconds + page.review
+        game.model.ends = game.now + seconds + page.review
     for other in players:
         if _has_left(page, other, game):
             game.leave_out(other)
@@ -271,12 +319,16 @@ def _seconds_left(game: LiveGame) -> float | None:
     if ends is None:
         return None
     review: float = game.model.get("review", 0.0)
-    return max(0.0, ends - review - world_of(game.model).clock())
+    return max(0.0, ends - review - game.now)
 
 
 def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
     left = _seconds_left(game) if game.is_open else None
-    return {"game": game.name, "title": game.title, "left": left, **game.view(player)}
+    return {
+        "game": game.name, "title": game.title, "left": left,
+        "periods": _function(page, "periods")(page, player), "practice": page.practice,
+        **game.view(player),
+    }  # fmt: skip
 
 
 def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:

@@ -186,11 +186,22 @@ class PredictionMarket(Institution):
         prices, held = self.prices(game), self.shares(game, player)
         every = tuple((name, name, price) for name, price in prices.items())
         own = tuple(target for target in every if held[target[0]])
-        sell = [AllowedAction("sell", words.SELL, (words.QUANTITY,), own)] if own else []
-        return [
-            AllowedAction("buy", words.BUY, (words.QUANTITY,), every), *sell,
-            AllowedAction("done", words.DONE),
-        ]  # fmt: skip
+        found = [AllowedAction("buy", words.BUY, (words.QUANTITY,), every, is_quoted=True)]
+        if own:
+            found.append(AllowedAction("sell", words.SELL, (words.QUANTITY,), own, is_quoted=True))
+        return [*found, AllowedAction("done", words.DONE)]
+
+    def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
+        """Return what so many shares of each contract cost now; what a sale brings is negative.
+
+        Nothing for an amount that cannot be traded, and no contract of which the trader has less.
+        """
+        if type(amount) is not int or not 1 <= amount <= self.max_shares:
+            return {}
+        if action == "buy":
+            return {name: self.cost(game, name, amount) for name in self.contracts}
+        held = self.shares(game, player) if action == "sell" else {}
+        return {name: self.cost(game, name, -amount) for name, n in held.items() if n >= amount}
 
     def step(self, action: str) -> Price:
         """Return 1: shares are whole."""

@@ -100,7 +100,7 @@ def _plain_action(action: AllowedAction) -> dict[str, Any]:
     return {
         "name": action.name, "word": action.word, "inputs": list(action.inputs),
         "targets": [[target, text, plain(price)] for target, text, price in action.targets],
-        "targetWord": action.target_word,
+        "targetWord": action.target_word, "quoted": action.is_quoted,
     }  # fmt: skip
 
 

@@ -29,6 +29,9 @@ OUTCOME = "Outcome"
 OVER = "The period is over."
 PAID = "You pay"
 PERIOD = "Period"
+PERIOD_OF = "Period {period} of {periods}"
+PRACTICE = "Practice"
+PRACTICE_UNPAID = "This is practice: what you earn here is not paid."
 PRICE = "Price"
 PROFIT = "Profit"
 QUANTITY = "Quantity"
@@ -48,6 +51,7 @@ UNITS_WORTH = "Your units are worth"
 WAIT = "Please wait for the others."
 WAIT_FOR_START = "The clock starts in a moment."
 WON = "You have won."
+YOURS = "Yours"
 YOUR_BID = "Your bid"
 YOUR_PRICE = "Your price"
 YOUR_QUANTITY = "Your quantity"
@@ -59,7 +63,7 @@ WORD_TEXTS = (
     OUTCOME, OVER, PAID, PERIOD, PRICE, PROFIT, QUANTITY, RECEIVED, RESERVE, SELL, SELLER,
     SELLERS, STILL_IN, TOTAL_QUANTITY, TRADERS, UNITS_BOUGHT, UNITS_COST, UNITS_FOR_SALE,
     UNITS_SOLD, UNITS_WORTH, WAIT, WAIT_FOR_START, WON, YOUR_BID, YOUR_PRICE, YOUR_QUANTITY,
-    YOUR_VALUE,
+    YOUR_VALUE, YOURS, PERIOD_OF, PRACTICE, PRACTICE_UNPAID,
     CLOCK_RUNS, DECIDE_NOW,
 )  # fmt: skip
 """All of them, each once."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from uproot_nb.experiment.identifiers import PlayerIdentifier
 from uproot_nb.interop.dialect import calling_world, identify
+from uproot_nb.interop.virtual_fields import page_order_of
 from uproot_nb.realtime import chat, researcher_chat
 from uproot_nb.session.entities import Player
 from uproot_nb.session.model import Model
@@ -77,13 +78,10 @@ def adminchat_event(
 ) -> dict[str, Any]:
     """Return a summary of a player's chat with the researcher, and of where the player is."""
     found = ensure_adminchat(pid)
-    world = calling_world()
-    player = world.find_player(pid)
-    places = range(world.flow.end_of(player))
-    pages = [world.flow.journeys.page(player, position) for position in places]
+    player = calling_world().find_player(pid)
     where = {
         "uname": player.name, "label": player.label or "", "id": player.id,
-        "show_page": player.show_page, "page_order": [page.key for page in pages if page],
+        "show_page": player.show_page, "page_order": page_order_of(player),
         "page": player.page,
     }  # fmt: skip
     return {

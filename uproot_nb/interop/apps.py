@@ -12,11 +12,12 @@ from typing import Any
 from uproot_nb.errors import BadApp
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, collect_app
-from uproot_nb.interop.dialect import fmtnum
 from uproot_nb.interop.importing import FRAMEWORK, Imports
 from uproot_nb.interop.main_file import read_main
 from uproot_nb.interop.modules import framework_modules
 from uproot_nb.interop.project import ProjectFile
+from uproot_nb.interop.template_filters import FILTERS
+from uproot_nb.interop.virtual_fields import VIRTUAL_FIELDS
 
 __all__ = ["app_class", "language_folders", "load_app"]
 
@@ -63,9 +64,9 @@ def load_app(path: str | os.PathLike[str]) -> App:
     namespace.update({IMPORTS: imports, PROJECT: registered})
     _aim_templates(imports)
     return replace(
-        collect_app(namespace, name, folder), filters={"fmtnum": fmtnum}, module=module,
+        collect_app(namespace, name, folder), filters=FILTERS, module=module,
         defaults=registered.template_defaults, api2=namespace.get("api2"),
-        api_keys=registered.api_keys, lenient=True,
+        api_keys=registered.api_keys, lenient=True, virtual_fields=VIRTUAL_FIELDS,
     )  # fmt: skip
 
 
@@ -110,13 +111,14 @@ def _checked(path: Path) -> Path:
 
 
 def _aim_templates(imports: Imports) -> None:
-    """Let pages imported from neighbouring apps use the templates beside those."""
+    """Let pages imported from neighbouring apps use the templates and constants of those."""
     for name, module in imports.modules.items():
         home = name.partition(".")[0]
         if home == imports.app:
             continue
-        for page in list(vars(module).values()):
-            if _is_page_of(page, name) and page.template is None:
+        for page in [value for value in vars(module).values() if _is_page_of(value, name)]:
+            page.home_module = imports.modules[home]
+            if page.template is None:
                 page.template = _beside(imports.project, home, page.__name__)
 
 

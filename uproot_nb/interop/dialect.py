@@ -7,10 +7,12 @@ import inspect
 import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
 from uproot_nb.errors import UprootError
+from uproot_nb.experiment import csv_files
 from uproot_nb.experiment.identifiers import (
     GroupIdentifier,
     ModelIdentifier,
@@ -22,18 +24,18 @@ from uproot_nb.flow import dropouts
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
 from uproot_nb.session import groups
+from uproot_nb.session import model_functions as models
 from uproot_nb.session.entities import Player, Session
-from uproot_nb.session.model_functions import get_storage
 from uproot_nb.session.world import World, world_here
 from uproot_nb.templating import formatting
 
 __all__ = [
     "FrozenDottedDict", "add_chat_player", "add_to_group", "as_identifier", "ensure_awaitable",
     "entry_matches", "noop", "resolve", "vertical", "check_session", "combine", "create_group",
-    "create_groups", "ensure",
+    "create_chat", "create_groups", "create_model", "ensure",
     "ensure_not_none", "find_online", "fmtnum", "get_setting", "identify", "mark_dropout",
     "materialize", "move_to_end", "move_to_page", "notify", "page2path", "return_or_raise",
-    "send_to", "send_to_one", "sha256", "valid_token", "who_online", "calling_world",
+    "read_csv", "send_to", "send_to_one", "sha256", "valid_token", "who_online", "calling_world",
 ]  # fmt: skip
 
 RECEIVED = "_uproot_Received"
@@ -78,7 +80,7 @@ def materialize(identifier: Any) -> Any:
             return world.player(identifier.name)
         case GroupIdentifier():
             return world.group(identifier.name)
-    return get_storage(identifier)
+    return models.get_storage(identifier)
 
 
 def check_session(name: str) -> None:
@@ -117,6 +119,16 @@ def send_to_one(
 
 def _named(event: str | None) -> str | None:
     return None if event == RECEIVED else event
+
+
+def create_model(session: Any, tag: str | None = None) -> ModelIdentifier:
+    """Create a model and return its identifier."""
+    return ~models.create_model(materialize(session), tag)
+
+
+def create_chat(session: Any) -> ModelIdentifier:
+    """Create a chat and return its identifier."""
+    return ~chat.create(materialize(session))
 
 
 def add_chat_player(chat_: Any, player: Any, pseudonym: str | None = None) -> None:
@@ -202,8 +214,25 @@ def fmtnum(
     decsep: str = ".",
 ) -> str:
     """Show an amount as the framework does: thousands apart, and no line break inside."""
-    shown = formatting.fmtnum(value, pre, post, places, sep, decsep)
+    exact = value if isinstance(value, (Decimal, int)) else Decimal(str(value))
+    if Decimal(exact).is_finite():
+        shown = formatting.fmtnum(_half_up(exact, places), pre, post, places, sep, decsep)
+    else:
+        shown = f"{pre}{value}{post}"
     return shown.replace(" ", "\N{NO-BREAK SPACE}") if use_nbsp else shown
+
+
+def _half_up(value: Decimal | int, places: int) -> Decimal:
+    """Round as on paper: 1.005 to 1.01, for 1.005 is what an author has written."""
+    exact = Decimal(value)
+    with localcontext() as context:
+        context.prec = max(context.prec, exact.adjusted() + places + 2, places + 2)
+        return exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+
+
+def read_csv(path: str) -> list[dict[str, str]]:
+    """Read a CSV file as dicts; [] if there is none."""
+    return csv_files.read_csv(path) if Path(path).exists() else []
 
 
 def who_online(tolerance: float | None = None, sname: str | None = None) -> set[PlayerIdentifier]:

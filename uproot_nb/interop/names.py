@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from uproot_nb.experiment import fields, identifiers, order, pages
-from uproot_nb.experiment.csv_files import append_to_csv, read_csv
+from uproot_nb.experiment.csv_files import append_to_csv
 from uproot_nb.experiment.embedding import data_uri, safe
 from uproot_nb.experiment.entries import Entry
 from uproot_nb.experiment.live import live
@@ -18,6 +18,7 @@ from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import TOLERANCE, watch_for_dropout
 from uproot_nb.interop import admin_chat, chat_views, dialect, subscriptions, tokens
+from uproot_nb.interop.argument_names import with_their_names
 from uproot_nb.interop.openers import OPENERS
 from uproot_nb.realtime import author_functions as realtime
 from uproot_nb.realtime import chat
@@ -85,11 +86,11 @@ _SMITHEREENS = {
     "transition_to_page": dialect.move_to_page, "transition_to_end": dialect.move_to_end,
     **_of(realtime, "reload", "spawn"),
     "watch_for_dropout": watch_for_dropout, "PlayerContext": PlayerContext, "_": F, "live": live,
-    "cu": cu, "safe": safe, "data_uri": data_uri, "read_csv": read_csv,
+    "cu": cu, "safe": safe, "data_uri": data_uri, "read_csv": dialect.read_csv,
     "append_to_csv": append_to_csv, "to": to,
 }  # fmt: skip
 
-NAMES: Mapping[str, Mapping[str, Any]] = {
+_OURS: Mapping[str, Mapping[str, Any]] = {
     "uproot": {
         **_PAGES, **_of(dialect, "find_online", "who_online"),
         "find_online_delta": dialect.find_online,
@@ -110,10 +111,11 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
         **_IDENTIFIERS, **_REFERENCES, "Entry": Entry, "uuid": uuid, "UUID": UUID,
         **_TYPING, "Callable": Callable,
         **_of(
-            models, "create_model", "add_entry", "add_raw_entry", "get_entries", "filter_entries",
+            models, "add_entry", "add_raw_entry", "get_entries", "filter_entries",
             "get_latest_entry", "get_field", "get_storage", "model_exists",
         ),
-        "StoredEntry": tuple, "T": TypeVar("T"), "entry_matches": dialect.entry_matches,
+        "create_model": dialect.create_model, "StoredEntry": tuple, "T": TypeVar("T"),
+        "entry_matches": dialect.entry_matches,
     },
     "uproot.types": {
         **_PAGES, **_IDENTIFIERS, **_KINDS, **_REFERENCES, **_DRAWS, **_CHECKS, **_TYPING,
@@ -127,11 +129,11 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     },
     "uproot.storage": {**OPENERS, "Storage": Entity},
     "uproot.chat": _of(
-        chat, "Message", "add_message", "create", "exists", "messages", "notify", "on_message",
+        chat, "Message", "add_message", "exists", "messages", "notify", "on_message",
         "players",
     )
-    | {"add_player": dialect.add_chat_player, "model": models.get_storage}
-    | {"MAX_MESSAGE_LENGTH": chat.LONGEST}
+    | {"create": dialect.create_chat, "add_player": dialect.add_chat_player}
+    | {"model": models.get_storage, "MAX_MESSAGE_LENGTH": chat.LONGEST}
     | _of(chat_views, "anonymize", "has_messages", "show_msg")
     | _of(
         admin_chat, "adminchat_can_reply", "adminchat_event", "adminchat_for_player",
@@ -155,6 +157,10 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     "uproot.read": {},
     "uproot.pages": {"page2path": dialect.page2path},
 }  # fmt: skip
+
+NAMES: Mapping[str, Mapping[str, Any]] = {
+    module: with_their_names(module, names) for module, names in _OURS.items()
+}
 """What each of the framework's modules offers."""
 
 LAZY: Mapping[str, Mapping[str, str]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from operator import index
 from random import Random
@@ -20,19 +21,22 @@ from uproot_nb.market.analysis.records import (
     new_refusal,
 )
 from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.book_timer import BookTimer
 from uproot_nb.market.orderbook import commands, refusals
 from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, total
 from uproot_nb.market.orderbook.book import Book
-from uproot_nb.market.orderbook.commands import Command, execute
+from uproot_nb.market.orderbook.commands import Command, due_commands, execute
 from uproot_nb.market.orderbook.depth import Depth
+from uproot_nb.market.orderbook.durations import as_time, is_duration
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.rules import Rules, Terms
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
+from uproot_nb.session.steps import Cause, CountedSteps
 from uproot_nb.session.world import World, find_world, world_of
 
-__all__ = ["Market"]
+__all__ = ["Market", "follows_pauses", "shift_markets", "wake_markets"]
 
 Trader = Player | str
 """A player, or a trader's name."""
@@ -70,7 +74,8 @@ class Market:
         self.period: int = data["period"]
         self._beside: Sequence[str] | None = data.get("beside")
         """The titles of the markets that may share a purse; older logs lack them."""
-        self.rules = Rules.from_plain(dict(data["rules"]))
+        self.rules = Rules.recorded(dict(data["rules"]))
+        self._timer = BookTimer(world_of(model), self.wake, lambda time: time - self._now())
         self._raw_values: Any = None
         self._values: InducedValues | None = None
         self._forget()
@@ -100,6 +105,7 @@ class Market:
             if market is None:
                 model = _new(world, name, period, group, rules, beside)
                 market = world.models.bound[model.name] = cls(model)
+                _follow_pauses(world)
                 if values is not None:
                     market.induce(values)
             if rules is not None and rules != market.rules:
@@ -124,7 +130,10 @@ class Market:
             if model is None:
                 bound.pop(tag, None)  # the hook that created it failed and was undone
             elif tag not in bound:
-                bound[tag] = cls(model)
+                bound[tag] = market = cls(model)
+                _follow_pauses(world)
+                if world.is_served and market.is_open:
+                    market.wake()
             found: Market | None = bound.get(tag)
             return found
 
@@ -182,6 +191,11 @@ class Market:
         """Whether the market accepts orders."""
         return not self.model.get("closed", False)
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether trade is halted."""
+        return self.book.halted
+
     def purse_markets(self) -> list[Market]:
         """Return the other markets of this period and group that share their traders' cash."""
         if self.rules.purse is None:
@@ -212,9 +226,11 @@ class Market:
     def holdings(self, trader: Trader) -> dict[str, Any]:
         """Return a trader's private data, for JSON.
 
-        orders (rows number, side, price, remaining; the newest 100), more (the number of older
-        orders), cash, purse (the cash in all markets of the purse), units, held (the part of the
-        cash held back for units owed), charged (taxes and fees paid), bought, sold,
+        orders (rows number, side, price, remaining, and for those that stand for a time or are
+        shown in parts a dict: ends and now, in Unix seconds, and shown; the newest 100), more (the
+        number of older orders), cash, purse (the cash in all markets of the purse), units, held
+        (the part of the cash held back for units owed), charged (taxes and fees paid), bought,
+        sold,
         value and cost (of the next unit; null if there is none), profit (null without induced
         values).
         """
@@ -222,7 +238,10 @@ class Market:
         account = book.account(name)
         newest = list(islice(reversed(account.orders.values()), SHOWN_ORDERS))[::-1]
         data: dict[str, Any] = {
-            "orders": [[o.number, o.side, plain(o.price), o.remaining] for o in newest],
+            "orders": [
+                [o.number, o.side, plain(o.price), o.remaining, *self._standing_of(o)]
+                for o in newest
+            ],
             "more": len(account.orders) - len(newest),
             "cash": plain(account.cash), "units": account.units,
             "purse": plain(self._purse(name)), "held": plain(book.held_back(name)),
@@ -238,6 +257,16 @@ class Market:
             data["profit"] = plain(book.grid.sum(worth - cost, account.earned))
         return data
 
+    def _standing_of(self, order: Order) -> list[dict[str, Any]]:
+        """Return how long an order stands and how much of it is shown, if there is anything."""
+        data: dict[str, Any] = {}
+        if order.expires is not None:
+            lost = self.model.get("lost", 0.0)
+            data |= {"ends": order.expires + lost, "now": self._now() + lost}
+        if order.peak:
+            data["shown"] = order.shown
+        return [data] if data else []
+
     def _purse(self, trader: str) -> Price:
         """Return a trader's cash in all markets of the purse."""
         markets = (self, *self.purse_markets())
@@ -247,6 +276,7 @@ class Market:
 
     def again(self) -> Market:
         """Return this market, rebuilt from the log."""
+        self._timer.set(None)
         bound: dict[str, Any] = self.model._models.bound
         bound[self.model.name] = made = type(self)(self.model)
         return made
@@ -328,14 +358,45 @@ class Market:
                 self._catch_up()
                 self.model.closed = True
                 self._note(new_closing())
+                self._timer.set(None)
                 self._notify_listeners(None)
 
+    def halt(self, seconds: float | None = None) -> None:
+        """Halt trade for so many seconds, or until `resume`: `market.halt(60)`.
+
+        New orders are refused; traders may withdraw or reduce those that stand, which also leave
+        at their time. The period ends when it would have ended.
+
+        Raises:
+            BadMarket: not a number of seconds, or the market is closed.
+        """
+        if seconds is not None and not is_duration(seconds):
+            raise BadMarket(
+                f"seconds={seconds!r} is not a time.", "Write market.halt(60), or market.halt()."
+            )
+        self._set_status(commands.Halt(None if seconds is None else float(seconds)))
+
+    def resume(self) -> None:
+        """Let trade go on after a halt. Does nothing without one."""
+        if self.is_halted:
+            self._set_status(commands.Resume())
+
+    def _set_status(self, command: Command) -> None:
+        if not self.is_open:
+            raise BadMarket(f"{self!r} is closed.", "Only an open market can be halted.")
+        self._do(command, None)
+
     def shift(self, seconds: float) -> None:
-        """Postpone the end after a pause of the session."""
+        """Postpone the end, and the ends of orders and halts, after a pause of the session."""
         with self.model._world.lock:
+            if not self.is_open:
+                return
             ends = self.model.get("ends")
-            if ends is not None and self.is_open:
+            if ends is not None:
                 self.model.ends = ends + seconds
+            if self.rules.is_timed or self.book.halted:
+                self.model.lost = self.model.get("lost", 0.0) + seconds
+                self._timer.again()
 
     # From period to period
 
@@ -431,17 +492,23 @@ class Market:
     def limit(
         self, trader: Trader, side: Side, price: Price, quantity: int = 1,
         client_time: float | None = None, terms: Terms | None = None,
+        good_for: float | None = None, shown: int | None = None,
     ) -> Outcome:  # fmt: skip
         """Buy or sell at *price* or better; the rest stands in the book.
 
         Args:
             terms: for orders that do not stand; see `Book.limit`.
+            good_for: how many seconds it may stand.
+            shown: how many units are shown at a time; see `Book.limit`.
             client_time: when the trader's browser sent it, in Unix seconds by its own clock.
 
         Raises:
             OrderRefused: the rules do not allow it, or the market is closed.
         """
-        command = commands.LimitOrder(_name(trader), side, _whole(price), _whole(quantity), terms)
+        command = commands.LimitOrder(
+            _name(trader), side, _whole(price), _whole(quantity), terms, as_time(good_for),
+            _whole(shown),
+        )  # fmt: skip
         return self.give(command, client_time)
 
     def market(
@@ -514,20 +581,69 @@ class Market:
         sent = _seconds(client_time)
         with self.model._world.lock:
             self._catch_up()
-            try:
-                outcome = execute(self._book, command)
-            except OrderRefused as refusal:
-                self._note(new_refusal(command, refusal, sent))
-                raise
-            try:
-                self._note(new_record(command, outcome, sent))
-            except BaseException:
-                self._forget()  # the book is ahead of the log
-                raise
-            self._note_trades(outcome, self.model._records()[-1]["time"])
-            if outcome is not None:
-                self._notify_listeners(outcome)
+            self._pass_time()
+            if self.rules.is_timed or isinstance(command, commands.Halt):
+                self._book.now = self._now()
+            outcome = self._execute(command, sent)
+            if self._book.next_time is not None:
+                self._timer.set(self._book.next_time)
             return outcome
+
+    def _execute(self, command: Command, sent: float | None) -> Outcome | None:
+        """Execute a command and log it; a refusal is logged, too."""
+        try:
+            outcome = execute(self._book, command)
+        except OrderRefused as refusal:
+            self._note(new_refusal(command, refusal, sent))
+            raise
+        now = None
+        if self.rules.is_timed or isinstance(command, commands.Halt):
+            now = self._book.now
+        try:
+            self._note(new_record(command, outcome, sent, now))
+        except BaseException:
+            self._forget()  # the book is ahead of the log
+            raise
+        self._note_trades(outcome, self.model._records()[-1]["time"])
+        if outcome is not None:
+            self._notify_listeners(outcome)
+        return outcome
+
+    def _now(self) -> float:
+        """Return the time of the market, in Unix seconds less the pauses of the session."""
+        world = world_of(self.model)
+        now = world.flow.timeouts.now if world.is_served else world.clock()
+        return float(now - self.model.get("lost", 0.0))
+
+    def wake(self) -> None:
+        """Do what time asks for, and set the timer for what comes next: after a restart."""
+        with self.model._world.lock:
+            self._catch_up()
+            self._pass_time()
+            if self.is_open:
+                self._timer.set(self._book.next_time)
+
+    def _pass_time(self) -> None:
+        """Let orders leave whose time is over, and end a halt that is over.
+
+        The log says when, and a rerun does it then; a call that finds it out counts as later.
+        """
+        book, lock = self._book, world_of(self.model).lock
+        due = book.next_time
+        if due is None or not self.is_open or lock.gate is not None:
+            return
+        now = self._now()
+        if now < due:
+            return
+        before = lock.begin_step(_TIME)
+        try:
+            for command in due_commands(book, now):
+                self._execute(command, None)
+        finally:
+            lock.end_step(before)
+        if isinstance(lock.cause, CountedSteps):
+            lock.cause.begin_anew()
+        self._timer.set(book.next_time)
 
     def _notify_listeners(self, outcome: Outcome | None) -> None:
         for listener in list(self.listeners.values()):
@@ -555,8 +671,10 @@ class Market:
         if done > len(records) or (done and records[done - 1]["id"] != self._last):
             self._forget()
         for record in records[self._applied :] if self._applied < len(records) else ():
-            command = command_in(self.model._world.codec.decode(record["fields"]))
+            entry = self.model._world.codec.decode(record["fields"])
+            command = command_in(entry)
             if command is not None:
+                self._book.now = entry.get("now", self._book.now)
                 with self._book.as_recorded():
                     outcome = execute(self._book, command)
                 self._note_trades(outcome, record["time"])
@@ -575,6 +693,12 @@ class Market:
         values = self.values
         return None if values is None else values.value_of(player, side, unit)
 
+
+_TIME = Cause("researcher", "", "market time", "")
+"""The cause of what time does: a rerun takes it from the log."""
+
+_MARKETS = "markets"
+"""The name of the listener to pauses."""
 
 _BY_PERIOD = "markets/by period"
 """The name of the index."""
@@ -617,6 +741,35 @@ class _Purses:
 def _period_of(data: Mapping[str, Any]) -> tuple[str, int]:
     title = str(data.get("title", data["name"]))
     return str(data["name"])[len(title) :], int(data["period"])
+
+
+def wake_markets(world: World) -> None:
+    """Let all open markets of a session do what time asks for: after a restart."""
+    for model in list(world.models.having("market")):
+        if isinstance(model.market, Mapping):  # else an author's field
+            Market._tagged(world, model.name)
+
+
+def shift_markets(world: World, seconds: float) -> None:
+    """Postpone what ends in the markets of a session, after a pause."""
+    for model in list(world.models.having("market")):
+        market = world.models.bound.get(model.name)
+        if market is None and isinstance(model.market, Mapping):
+            market = Market(model)
+        if isinstance(market, Market):
+            market.shift(seconds)
+
+
+def _follow_pauses(world: World) -> None:
+    """Let pauses move the ends of the session's markets, also without a page of theirs."""
+    if world.is_served:
+        listeners = world.flow.timeouts.shift_listeners
+        listeners.setdefault(_MARKETS, partial(shift_markets, world))
+
+
+def follows_pauses(world: World) -> bool:
+    """Return whether pauses move the ends of the session's markets already."""
+    return _MARKETS in world.flow.timeouts.shift_listeners
 
 
 def _new(

@@ -13,6 +13,7 @@ from uproot_nb.analysis.plain_html import plain_html
 from uproot_nb.bots.random_forms import random_forms
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.errors import UprootError
+from uproot_nb.experiment.execution import running_for
 from uproot_nb.experiment.recruiters import Recruiter
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.log.state import State
@@ -201,7 +202,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
     def _results_of(self, callback: str, alone: bool = True) -> Any:
-        with self.lock:
+        with self.lock, running_for(self._runtime.world):
             results = {
                 app.name: getattr(app, callback)(self.session)
                 for app in self._runtime.setup.apps

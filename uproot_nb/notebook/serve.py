@@ -21,6 +21,7 @@ from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.experiment.hints import advise
 from uproot_nb.experiment.money.paid_outcomes import odd_outcomes
 from uproot_nb.experiment.money.payment import Payment
+from uproot_nb.experiment.pages import GroupCreatingWait
 from uproot_nb.experiment.recruiters import Recruiter
 from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.experiment.shell import find_shell
@@ -167,6 +168,7 @@ def serve(
     setup = replace(setup_of(page_order, app, names, exits), payment=payment)
     way = WayIn.of(label_from, recruiter, returning)
     _warn_of_odd_places(setup, players)
+    _warn_of_wrong_numbers(setup, players)
     _warn_of_odd_outcomes(setup)
     place = ":memory:" if db == ":memory:" else database_path(db)
     path = shown_place(place)
@@ -205,6 +207,17 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
                 f"{app.suggested_multiple} (SUGGESTED_MULTIPLE); somebody may wait in vain.",
                 stacklevel=3,
             )
+
+
+def _warn_of_wrong_numbers(setup: Setup, players: int) -> None:
+    """Warn of pages that are not made for so many players, unless a page groups them."""
+    if not players or any(issubclass(page, GroupCreatingWait) for page in setup.pages):
+        return
+    for page in setup.pages:
+        number_problem = getattr(page, "number_problem", None)
+        problem = "" if number_problem is None else number_problem(players)
+        if problem:
+            warnings.warn(f"{players} places: {page.__name__}: {problem}", stacklevel=3)
 
 
 def _warn_of_odd_outcomes(setup: Setup) -> None:

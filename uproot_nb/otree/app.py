@@ -17,6 +17,8 @@ __all__ = ["ModelFields", "OtreeApp", "read_app", "session_config"]
 
 MODELS = {"BasePlayer": "player", "BaseGroup": "group", "BaseSubsession": "subsession"}
 CONSTANTS = "BaseConstants"
+OLD_NAMES = frozenset({"name_in_url", "num_rounds", "players_per_group"})
+"""Constants that oTree reads; in a class `Constants`, as before oTree 5.4, in small letters."""
 PAGES = ("Page", "WaitPage")
 _CONFIGS, _DEFAULTS = "SESSION_CONFIGS", "SESSION_CONFIG_DEFAULTS"
 
@@ -112,7 +114,9 @@ class OtreeApp:
     @property
     def roles(self) -> list[str]:
         """The names of the constants that are roles, in the order of the players."""
-        return [name for name in self._values if name.endswith("_ROLE")]
+        names = [name.upper() for name in self._values]
+        is_role = [name.endswith("_ROLE") or name.startswith("ROLE_") for name in names]
+        return [name for name, is_one in zip(self._values, is_role, strict=True) if is_one]
 
     def is_none(self, name: str) -> bool:
         """Return whether a constant is None."""
@@ -135,10 +139,11 @@ def read_app(folder: Path) -> OtreeApp:
     if not path.is_file():
         raise BadApp(folder.name, f"there is no {path}.", "Give the folder of one oTree app.")
     try:
-        wrapper = MetadataWrapper(cst.parse_module(path.read_text("utf-8")))
+        module = cst.parse_module(path.read_text("utf-8"))
     except (cst.ParserSyntaxError, UnicodeDecodeError) as error:
         what = f"{path} is no Python: {str(error).splitlines()[0]}"
         raise BadApp(folder.name, what, "Mend it there first.") from None
+    wrapper = MetadataWrapper(module.visit(_NewNames()))
     app = OtreeApp(folder, wrapper.resolve(PositionProvider))
     for statement in wrapper.module.body:
         _take(app, statement)
@@ -148,6 +153,34 @@ def read_app(folder: Path) -> OtreeApp:
             "Apps of oTree before 5 (models.py, pages.py) are not read; bring it up to date there.",
         )  # fmt: skip
     return app
+
+
+class _NewNames(cst.CSTTransformer):
+    """Writes the constants that oTree reads in capital letters, as since oTree 5.4."""
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> Any:
+        """Rename what the class assigns."""
+        if CONSTANTS not in bases_of(original_node):
+            return updated_node
+        return updated_node.visit(_CapitalNames())
+
+    def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> Any:
+        """Rename where they are read: `Constants.num_rounds`."""
+        read = (
+            isinstance(original_node.value, cst.Name) and original_node.value.value == "Constants"
+        )
+        name = original_node.attr.value
+        if not read or name not in OLD_NAMES:
+            return updated_node
+        return updated_node.with_changes(attr=cst.Name(name.upper()))
+
+
+class _CapitalNames(cst.CSTTransformer):
+    """Writes them so where they are assigned, and where the class itself reads them."""
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        name = original_node.value
+        return cst.Name(name.upper()) if name in OLD_NAMES else updated_node
 
 
 def code_of(node: cst.CSTNode) -> str:

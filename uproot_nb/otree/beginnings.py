@@ -89,6 +89,8 @@ class BeginningWriter:
             ]
         if roles := self._app.roles:
             names = ", ".join(f"C.{name}" for name in roles)
+            if len(roles) != self._app.constant("PLAYERS_PER_GROUP"):
+                names += ', *[""] * len(group.players)'  # oTree's others have the role ""
             lines += [
                 f"for player, role in zip(group.players, [{names}]):",
                 "    player.role = role",

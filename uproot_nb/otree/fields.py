@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import libcst as cst
 
 from uproot_nb.otree.app import OtreeApp, code_of
@@ -95,11 +97,21 @@ class FieldWriter:
         if values.get("blank") == "True":
             found["optional"] = "True"
         default = values.get("initial", values.get("default", "None"))
-        if default != "None":
+        if default != "None" and not self._is_no_choice(name, default, values):
             found["default"] = default
         if "max_length" in values and kind in ("StringField", "TextAreaField"):
             found["max_length"] = values["max_length"]
         return [f"{key}={value}" for key, value in found.items()]
+
+    def _is_no_choice(self, name: str, default: str, values: dict[str, str]) -> bool:
+        """Return whether a default is none of the choices: oTree then chooses nothing."""
+        try:
+            choices = ast.literal_eval(values.get("choices", "None")) or ()
+            default_is = ast.literal_eval(default)
+        except (ValueError, SyntaxError):
+            return False  # computed
+        known = [one[0] if isinstance(one, (list, tuple)) else one for one in choices]
+        return bool(known) and default_is not in known
 
     def _bounds(self, kind: str, values: dict[str, str]) -> dict[str, str]:
         """Return the bounds of a number; oTree's smallest one is 0 unless another is given."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from uproot_nb.otree.app import OLD_NAMES
 from uproot_nb.otree.remarks import Remarks
 
 __all__ = ["TemplateTranslator"]
@@ -27,6 +28,7 @@ _STATIC_PAGE = ("global/Page.html", "otree/Page.html", "global/Base.html")
 _NEXT = '<button type="submit" class="btn btn-primary">{{ _("Next") }}</button>'
 _ROUNDS = '({0}.along("round") | map(attribute=1) | list)'
 _EXPRESSION: list[tuple[str, str]] = [
+    *((rf"\bConstants\.{name}\b", f"C.{name.upper()}") for name in sorted(OLD_NAMES)),
     (r"\bConstants\b", "C"),
     (r"\b(\w+)\.participant\b", r"\1"),
     (r"\bparticipant\.vars\.", "player."),

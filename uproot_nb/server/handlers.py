@@ -44,6 +44,8 @@ _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too
 PLACE = "uproot_place"
 """The cookie by which a browser is known again at a room or a join link."""
 _COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
+_WITHHELD = frozenset({"cookie", "forwarded", "referer", "x-forwarded-for", "x-real-ip"})
+"""Headers that an app's `api` does not get: they have secrets, or say where somebody is."""
 _COOKIE_SECONDS = 60 * 86_400
 _NOTHING_BUT_A_BUTTON = 404
 """The kernel's status for a join link at which there is nothing else to see."""
@@ -590,8 +592,10 @@ class AppApi(_AskedApi):
 
     @property
     def passed_headers(self) -> dict[str, str]:
-        key = self.request.headers.get("Authorization", "")
-        return {**super().passed_headers, **({"authorization": key} if key else {})}
+        """All headers but those that have secrets of the participant or the site."""
+        named = [(name.lower(), value) for name, value in self.request.headers.items()]
+        own = {name: value for name, value in named if name not in _WITHHELD}
+        return {**own, **super().passed_headers}
 
     async def get(self, kind: str, app: str, name: str, rest: str) -> None:
         """Ask the app."""

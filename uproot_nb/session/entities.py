@@ -37,11 +37,13 @@ __all__ = [
     "Change",
     "Entity",
     "EntityWorld",
+    "FieldHistory",
     "Group",
     "Player",
     "Session",
     "Settings",
     "PastFields",
+    "VirtualFields",
     "own_for",
     "reserved_names",
 ]
@@ -49,11 +51,17 @@ __all__ = [
 _LIVE = frozenset({TrackedList, TrackedDict, TrackedSet})
 _TRACKABLE = frozenset({list, dict, set, tuple}) | _LIVE
 _MISSING = object()
+_NEVER_FIELDS = ("__", "_uproot", "_ipython", "_repr_")
+"""How names begin that Python, the framework and IPython give a meaning."""
 
 
 def _unknown(subject: str, name: str) -> UnknownField:
     here = ENTITY_NAMES.get(name)
     return UnknownField(subject, name, f"What oTree calls so is here: {here}.\n" if here else "")
+
+
+VirtualFields = Mapping[tuple[str, str], Callable[[Any], Any]]
+"""What a name of no field stands for in the session's apps, by kind of entity and name."""
 
 
 class Change(NamedTuple):
@@ -71,6 +79,52 @@ class Change(NamedTuple):
     page: str
     cause: str
 
+    @property
+    def data(self) -> Any:
+        """The same as `value`, by the framework's name."""
+        return self.value
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the field was deleted, by the framework's name."""
+        return not self.available
+
+    @property
+    def context(self) -> str:
+        """What ran when the change was made, by the framework's name."""
+        return self.cause or self.page
+
+
+class FieldHistory(list[Change]):
+    """Changes, oldest first, also by field as in the framework: `player.history()["bid"]`."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        found = [change for change in self if change.field == key]
+        if not found:
+            raise KeyError(key)
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys() if isinstance(key, str) else super().__contains__(key)
+
+    def keys(self) -> list[str]:
+        """Return the fields' names, in the order of their first change."""
+        return list(dict.fromkeys(change.field for change in self))
+
+    def items(self) -> list[tuple[str, list[Change]]]:
+        """Return each field's name with its changes."""
+        return [(name, self[name]) for name in self.keys()]
+
+    def values(self) -> list[list[Change]]:
+        """Return each field's changes."""
+        return [changes for _, changes in self.items()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field's changes, or *default* where there are none."""
+        return dict(self.items()).get(name, default)
+
 
 class EntityWorld(Protocol):
     """What entities need of the session they belong to."""
@@ -85,6 +139,8 @@ class EntityWorld(Protocol):
     settings: Settings
     simulated: bool
     has_payoffs: bool
+    in_app: bool
+    virtual_fields: VirtualFields
 
     def write(self, kind: str, subject: str, field: str, value: str) -> int:
         """Log one change."""
@@ -136,8 +192,9 @@ class Entity:
             plainly = kind in UNCHANGING or (kind in _LIVE and self._watched is None)
             if plainly and (value is not None or name in fields) and world.lock.owned():
                 return value
-        if name[:1] == "_":  # no field: IPython and copy ask for such
-            raise AttributeError(name)
+        is_known = name in (fields or ()) or (self._kind, name) in world.virtual_fields
+        if name[:1] == "_" and not is_known:
+            raise AttributeError(name)  # no field: IPython and copy ask for such
         with world.lock:
             return self._read(name)
 
@@ -146,6 +203,9 @@ class Entity:
         try:
             value = state.value(self.subject, name)
         except KeyError:
+            virtual = self._world.virtual_fields.get((self._kind, name))
+            if virtual is not None:
+                return virtual(self)
             raise _unknown(self.subject, name) from None
         watched = self._watched
         if watched is not None and name not in watched and type(value) not in UNCHANGING:
@@ -155,9 +215,15 @@ class Entity:
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[:1] == "_" or name in reserved_names(type(self)):
+        if name in reserved_names(type(self)) or (
+            name[:1] == "_" and not self._may_be_private(name)
+        ):
             raise ReservedName(self.subject, name)
         self._set(name, value)
+
+    def _may_be_private(self, name: str) -> bool:
+        """Return whether a name with an underscore may be a field: in apps of the framework."""
+        return self._world.in_app and not name.startswith(_NEVER_FIELDS)
 
     def _set(self, name: str, value: Any) -> None:
         world = self._world
@@ -193,7 +259,9 @@ class Entity:
         return value
 
     def __delattr__(self, name: str) -> None:
-        if name[:1] == "_" or name in reserved_names(type(self)):
+        if name in reserved_names(type(self)) or (
+            name[:1] == "_" and not self._may_be_private(name)
+        ):
             raise ReservedName(self.subject, name)
         world = self._world
         with world.lock:
@@ -284,9 +352,9 @@ class Entity:
 
     # ---- the past ----
 
-    def history(self, name: str | None = None) -> list[Change]:
+    def history(self, name: str | None = None) -> FieldHistory:
         """Return all changes of the fields (or of one), oldest first, from the log."""
-        found: list[Change] = []
+        found = FieldHistory()
         past = State(self._world.codec)
         for event in self._world.journal.read(CHANGES, self.subject, name):
             past.apply_apart(event)
@@ -439,7 +507,7 @@ class PastFields:
         _refuse_to_change(repr(self), name)
 
     def __getattr__(self, name: str) -> Any:
-        if name[:1] == "_":
+        if name[:1] == "_" and name not in self.__dict__.get("_values", ()):
             raise AttributeError(name)
         try:
             return self._values[name]
@@ -483,8 +551,8 @@ class Player(Entity):
 
     @property
     def label(self) -> str | None:
-        """The participant's label."""
-        return self._state.label
+        """The participant's label; without one None, and "" in apps of the framework."""
+        return self._state.label or ("" if self._world.in_app else None)
 
     @property
     def query(self) -> Mapping[str, str]:

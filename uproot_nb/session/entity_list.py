@@ -152,27 +152,37 @@ class Bunch(Sequence[Member], Generic[Member]):
                 (an iterator may have more); text, a dict, a set or an identifier is one for all.
 
         Raises:
-            ValueError: there are not as many values as members.
+            ValueError: there are not as many values as members; apps of the framework may give
+                more or less, and the rest is left as it is.
         """
         dealt = self._dealt(key, values)
         with self._lock():
-            for member, value in zip(self._members, dealt, strict=True):
+            for member, value in zip(self._members, dealt, strict=False):
                 setattr(member, key, value)
 
     def _dealt(self, key: str, values: Any) -> list[Any]:
         if not _is_many(values):
             return [values] * len(self)
         dealt = list(islice(values, len(self)) if isinstance(values, Iterator) else values)
-        if len(dealt) != len(self):
+        if len(dealt) != len(self) and not self._in_app:
             raise ValueError(
                 f"assign({key!r}): {len(dealt)} values for {len(self)} in {self._where}.\n"
                 "Give one value for all, or one for each."
             )
         return dealt
 
+    @property
+    def _world(self) -> Any:
+        """The members' world; None without one."""
+        return getattr(self._members[0], "_world", None) if self._members else None
+
+    @property
+    def _in_app(self) -> bool:
+        return bool(getattr(self._world, "in_app", False))
+
     def _lock(self) -> AbstractContextManager[Any]:
         """Return the run's lock, so that a bunch is read and changed atomically."""
-        world = getattr(self._members[0], "_world", None) if self._members else None
+        world = self._world
         return nullcontext() if world is None else world.lock
 
     def apply(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -39,12 +39,23 @@ class JourneyService(Protocol):
     def page(self, player: Player, position: int) -> type[Page] | None:
         """Return the page at a position of a player's order."""
 
+    def count(self, player: Player, is_meant: Callable[[type[Page] | None], bool]) -> int | None:
+        """Return how many pages of an order are meant; None while a `Repeat` is undecided."""
+
 
 class TimeoutService(Protocol):
     """Knows each player's deadline."""
 
     shift_listeners: dict[str, Callable[[float], None]]
     """By name: called with the seconds by which every deadline was moved."""
+
+    @property
+    def now(self) -> float:
+        """The time for deadlines, in Unix seconds; it stands still in a pause."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the clocks are stopped."""
 
     def has_passed(self, player: Player) -> bool:
         """Return whether a player's time on the page is up."""

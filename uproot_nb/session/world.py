@@ -27,7 +27,15 @@ from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.state import Own, State, Stored, changes_until
 from uproot_nb.session.clock import EvenClock
-from uproot_nb.session.entities import Entity, Group, Player, Session, Settings, own_for
+from uproot_nb.session.entities import (
+    Entity,
+    Group,
+    Player,
+    Session,
+    Settings,
+    VirtualFields,
+    own_for,
+)
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.journal import Journal
 from uproot_nb.session.model import Model, Models
@@ -100,6 +108,10 @@ class World:
         """Whether pages fill themselves in."""
         self.has_payoffs = True
         """Whether `player.payoff` is always a number; in apps it is what they assign."""
+        self.in_app = False
+        """Whether the session runs apps of the framework, where some things are done as there."""
+        self.virtual_fields: VirtualFields = {}
+        """What names of no field stand for in apps of the framework."""
         self.make_context: Callable[[Player], Any] = lambda player: None
         self.session = Session(self)
         self.models = Models(self, resolve)

@@ -2,12 +2,16 @@
 (() => {
     "use strict";
 
-    const sum = (values) => Array.from(values).reduce((total, value) => total + value, 0);
-    const mean = (values) => sum(values) / Array.from(values).length;
+    const inApp = Boolean(uproot.inner.boot.app);
+
+    /* A list's own gaps, as in [1, , 3], are no values. */
+    const listOf = (values) => (Array.isArray(values) ? values : Array.from(values));
+    const sum = (values) => listOf(values).reduce((total, value) => total + value, 0);
+    const mean = (values) => sum(values) / listOf(values).length;
 
     /* The standard deviation of a sample, which divides by n - 1. */
     function sd(values) {
-        const list = Array.from(values), middle = mean(list);
+        const list = listOf(values), middle = mean(list);
         return Math.sqrt(sum(list.map((value) => (value - middle) ** 2)) / (list.length - 1));
     }
 
@@ -36,5 +40,34 @@
      * code: never pass what participants write. */
     const looseJSONtoJSON = (text) => JSON.stringify(new Function(`return (${text}\n);`)());
 
-    Object.assign(uproot, { sum, mean, sd, sort, uuid, getParam, looseJSONtoJSON });
+    /* The digits of an amount's absolute value, times 10 ** places, rounded half up as on paper:
+     * 1.005 is 1.01, for these are the digits that people see. */
+    function roundedDigits(number, places) {
+        const [digits, exponent = "0"] = String(Math.abs(number)).split("e");
+        const [whole, fraction = ""] = digits.split(".");
+        const shift = Number(exponent) + places - fraction.length, unit = 10n ** BigInt(Math.max(0, -shift));
+        const scaled = BigInt(whole + fraction) * 10n ** BigInt(Math.max(0, shift));
+        return ((2n * scaled + unit) / (2n * unit)).toString().padStart(places + 1, "0");
+    }
+
+    /* Format an amount: fmtnum(-1234.5, {pre: "$", sep: ","}) gives −$1,234.50. In apps of the
+     * framework, thousands stand apart and blanks do not break, unless the app says otherwise. */
+    function fmtnum(value, { pre = "", post = "", places = 2, sep = inApp ? "," : "", decsep = ".", use_nbsp = inApp } = {}) {
+        const number = Number(value);
+        const unbroken = (text) => (use_nbsp ? text.replaceAll(" ", "\u00a0") : text);
+        if (!Number.isFinite(number)) return unbroken(`${pre}${value}${post}`);
+        const digits = roundedDigits(number, places);
+        const whole = digits.slice(0, digits.length - places).replace(/\B(?=(\d{3})+$)/g, sep);
+        const sign = number < 0 && /[1-9]/.test(digits) ? "−" : "";
+        return unbroken(sign + pre + whole + (places ? decsep + digits.slice(-places) : "") + post);
+    }
+
+    /* A value as sliders show it: by the page's own `<field>Formatter`, or with a real minus sign. */
+    const defaultFormatter = (value) => (value < 0 ? `−${-value}` : String(value));
+    function formatForInterface(field, value) {
+        const formatter = window[`${field}Formatter`];
+        return (typeof formatter === "function" ? formatter : defaultFormatter)(value);
+    }
+
+    Object.assign(uproot, { defaultFormatter, fmtnum, formatForInterface, sum, mean, sd, sort, uuid, getParam, looseJSONtoJSON });
 })();

@@ -12,6 +12,8 @@
     const sign = uproot.inner.boot.decimal || ".";
     const TICK = 100;       // milliseconds between two looks at the clock
 
+    const WAIT = 250;       // milliseconds without typing after which costs are asked for
+
     const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
 
     function build(tag, attributes, ...children) {
@@ -33,6 +35,11 @@
         return words[text] || text;
     }
 
+    /* A text with its values. */
+    function fill(text, values) {
+        return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+    }
+
     function pattern(text) {
         const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
         return new RegExp(`^${parts.join("")}$`);
@@ -42,7 +49,7 @@
     function said(message) {
         for (const [sentence, own] of refusals) {
             const found = sentence.exec(message);
-            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => shown(found.groups[name]));
+            if (found) return fill(own, found.groups);
         }
         return message;
     }
@@ -50,6 +57,7 @@
     class Game {
         constructor() {
             this.title = build("h2", { tabindex: "-1" });
+            this.unpaid = build("p", { class: "uproot-game-unpaid", hidden: true }, words["This is practice: what you earn here is not paid."]);
             this.facts = build("dl", { class: "uproot-game-facts" });
             this.clock = build("p", { class: "uproot-game-clock", role: "timer", "aria-label": words.Price, hidden: true });
             this.left = build("p", { class: "uproot-game-left", role: "timer", "aria-label": words["Time remaining"], hidden: true });
@@ -61,9 +69,10 @@
             this.report = build("div", {});
             this.next = build("button", { type: "button", form: "", class: "btn btn-primary", hidden: true, onclick: () => uproot.submit() }, words.Next);
             this.section = build("section", { class: "uproot-game", tabindex: "-1" },
-                this.title, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
+                this.title, this.unpaid, this.left, this.facts, this.clock, this.spoken, this.actions, this.problem, this.status, this.report, this.next);
             this.busy = false;
             this.drawn = "";
+            this.waits = {};
             setInterval(() => this.run(), TICK);
         }
 
@@ -149,7 +158,9 @@
 
         show() {
             const { data } = this;
-            this.title.textContent = `${words.Period} ${data.period}`;
+            const counted = data.periods > 1 ? fill(words["Period {period} of {periods}"], data) : `${words.Period} ${data.period}`;
+            this.title.textContent = data.practice ? `${words.Practice} · ${counted}` : counted;
+            this.unpaid.hidden = !data.practice;
             this.facts.replaceChildren(...data.facts.filter(([word]) => word).map(([word, value]) =>
                 build("div", {}, build("dt", {}, words[word] || word), build("dd", {}, shown(value)))));
             const sentences = [shown(data.status || ""), ...data.facts.filter(([word]) => !word).map(([, text]) => shown(text))];
@@ -171,16 +182,46 @@
         /* What is being typed and the focus stay, unless what can be done has changed. */
         showActions() {
             const { actions } = this.data, drawn = JSON.stringify(actions);
-            if (drawn === this.drawn) return;
+            if (drawn === this.drawn) {
+                actions.forEach((action) => this.askCosts(action));
+                return;
+            }
             this.drawn = drawn;
             const active = document.activeElement, key = active && active.dataset.key;
             const hadFocus = this.actions.contains(active);
             const typed = new Map([...this.actions.querySelectorAll("input")].map((input) => [input.id, input.value]));
             this.actions.replaceChildren(...actions.flatMap((action) => this.parts(action)));
             this.actions.querySelectorAll("input").forEach((input) => { input.value = typed.get(input.id) || ""; });
+            actions.forEach((action) => this.askCosts(action));
             if (!hadFocus) return;
             const again = [...this.actions.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
             (again || this.title).focus();
+        }
+
+        /* Show what the amount typed would cost of each choice, before it is sent. */
+        askCosts(action) {
+            if (!action.quoted) return;
+            clearTimeout(this.waits[action.name]);
+            const input = document.getElementById(`uproot-game-${action.name}-input-0`);
+            const cells = action.targets.map((_, at) => document.getElementById(`uproot-game-${action.name}-${at}-cost`));
+            const amount = input ? input.value.trim() : "";
+            const show = (costs) => cells.forEach((cell, at) => {
+                const cost = costs[action.targets[at][0]];
+                const text = cost === undefined ? "" : `${words[Number(cost) < 0 ? "You receive" : "You pay"]}: ${shown(String(cost).replace("-", ""))}`;
+                if (cell && cell.textContent !== text) cell.textContent = text;
+            });
+            if (!amount) {
+                show({});
+                return;
+            }
+            this.waits[action.name] = setTimeout(async () => {
+                try {
+                    const { costs } = await uproot.invoke("ask_costs", action.name, amount, language);
+                    if (input.value.trim() === amount) show(costs);
+                } catch {
+                    show({});   // the order itself will say what is wrong
+                }
+            }, WAIT);
         }
 
         parts(action) {
@@ -197,6 +238,7 @@
                 event.preventDefault();     // the page stays
                 if (!action.targets.length) send("");
             }));
+            if (action.quoted) inputs[0].input.addEventListener("input", () => this.askCosts(action));
             const word = words[action.word] || action.word;
             if (!action.targets.length) {
                 entry.append(choice("", word, null));
@@ -205,7 +247,8 @@
             const rows = action.targets.map(([target, text, price], at) => {
                 const id = `uproot-game-${action.name}-${at}`;
                 const name = [words[action.targetWord] || action.targetWord, shown(text)].filter(Boolean).join(" ");
-                return build("li", {}, build("span", { id }, `${name}: ${shown(price)}`), choice(target, word, id));
+                const cost = build("span", { id: `${id}-cost`, class: "uproot-game-cost" });
+                return build("li", {}, build("span", {}, build("span", { id }, `${name}: ${shown(price)}`), " ", cost), choice(target, word, action.quoted ? `${id} ${id}-cost` : id));
             });
             const list = build("ul", { class: "uproot-game-rows", "aria-label": word }, ...rows);
             return [...(inputs.length ? [entry] : []), list];
@@ -226,7 +269,8 @@
                 return;
             }
             const rows = made.map(([[, target, amounts], own]) => build("li", { class: own ? "uproot-game-own" : null },
-                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": "))));
+                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": ")),
+                own ? build("span", {}, words.Yours) : ""));
             this.report.replaceChildren(build("h3", {}, words["All decisions"]), build("ul", { class: "uproot-game-rows" }, ...rows));
         }
     }

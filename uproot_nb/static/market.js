@@ -2,18 +2,27 @@
 (() => {
     "use strict";
 
-    const LEVELS = 12, TRADES = 30, KEPT = 500, SVG = "http://www.w3.org/2000/svg";
+    const LEVELS = 12, TRADES = 30, KEPT = 500, SHOWN_UNITS = 12, SVG = "http://www.w3.org/2000/svg";
+    const CALM = 1500;          // milliseconds between two sentences about trades
+    const MARKS = { buy: "▲", sell: "▼" };
     const place = document.getElementById("uproot-markets");
     if (!place) return;
     const words = JSON.parse(document.getElementById("uproot-market-words").textContent);
-    const refusals = Object.entries(JSON.parse(document.getElementById("uproot-market-refusals").textContent))
+    const reasons = JSON.parse(document.getElementById("uproot-market-refusals").textContent);
+    const refusals = Object.entries(reasons)
         .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
     const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
     const markets = new Map();
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
     const typed = language === "en" ? [] : [{ language }];     // the language in which prices are typed
+    const memory = uproot.inner.memory;
     let seeding = null;
+
+    /* A text with its values: fill("You bought at {price}.", { price: 60 }). */
+    function fill(text, values) {
+        return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+    }
 
     /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. */
     function shown(amount) {
@@ -41,9 +50,29 @@
     function said(message) {
         for (const [sentence, own] of refusals) {
             const found = sentence.exec(message);
-            if (found) return own.replace(/\{(\w+)\}/g, (_, name) => shown(found.groups[name]));
+            if (found) return fill(own, found.groups);
         }
         return message;
+    }
+
+    /* The number in a text that is one beyond doubt; NaN for all others, which the server reads. */
+    function surely(text, decimals) {
+        const plain = new RegExp(`^-?\\d{1,12}(\\${sign}\\d{1,${Math.max(2, decimals)}})?$`);
+        return plain.test(text) ? Number(text.replace(sign, ".")) : NaN;
+    }
+
+    /* Sentences about own trades, one for each side: "You bought 2 at 58.", "You sold 3 at 55 to 60." */
+    function sentences(fills) {
+        return ["buy", "sell"].flatMap((side) => {
+            const mine = fills.filter((row) => row[1] === side).sort((a, b) => Number(a[2]) - Number(b[2]));
+            if (!mine.length) return [];
+            const quantity = mine.reduce((sum, row) => sum + row[3], 0), lowest = mine[0][2], highest = mine.at(-1)[2];
+            const [one, several, between] = side === "buy"
+                ? ["You bought at {price}.", "You bought {quantity} at {price}.", "You bought {quantity} at {lowest} to {highest}."]
+                : ["You sold at {price}.", "You sold {quantity} at {price}.", "You sold {quantity} at {lowest} to {highest}."];
+            const text = String(lowest) !== String(highest) ? between : quantity > 1 ? several : one;
+            return [{ side, text: fill(words[text], { price: lowest, quantity, lowest, highest }) }];
+        });
     }
 
     /* Prices are whole numbers, or decimal texts: they are compared as numbers and shown as received. */
@@ -55,8 +84,22 @@
             this.changing = null;
             this.asked = [];    // commands that are being sent, or wait for their turn
             this.turn = Promise.resolve();
+            this.own = new Map();       // own trades, by number
+            this.unsaid = [];           // own trades that no sentence has said yet
+            this.unheard = [];          // trades that a screen reader has not said yet
+            this.quiet = null;
+            this.key = `uproot-market-said/${location.pathname}/${snapshot.market}/${snapshot.period}`;
             this.build(snapshot);
+            this.begin(snapshot);
             this.seed(snapshot);
+        }
+
+        /* Own trades that this tab has said, or that are older than it, are not said again. */
+        begin(snapshot) {
+            const said = memory.read(this.key), last = Math.max(0, ...(snapshot.own || []).map(([number]) => number));
+            this.said = said === null || said === false ? last : Number(said);
+            memory.store(this.key, this.said);
+            this.heard = Math.max(0, ...snapshot.trades.map(([number]) => number));
         }
 
         /* ---- messages from the server ---- */
@@ -70,6 +113,9 @@
             }
             this.trades = snapshot.trades;
             this.mine = snapshot.mine;
+            this.since = performance.now();
+            this.takeOwn(snapshot.own);
+            this.hearTrades(snapshot.trades);
             this.show();
         }
 
@@ -83,6 +129,7 @@
             }
             this.seq = news.seq;
             this.trades.push(...news.trades);
+            this.hearTrades(news.trades);
             if (this.trades.length > 2 * KEPT) this.trades = this.trades.slice(-KEPT);
             this.show();
             return true;
@@ -93,10 +140,55 @@
             this.show();
         }
 
-        takeMine(mine, call) {
+        /* Trade is halted, or goes on. */
+        halt(halted) {
+            this.snapshot.halted = halted;
+            this.show();
+        }
+
+        takeMine(mine, call, own) {
             this.mine = mine;
+            this.since = performance.now();
+            this.takeOwn(own);
             if (call) Object.assign(this.snapshot, { call, open: call.open });
             this.show();
+        }
+
+        /* Own trades: they are marked among all trades, and the new ones are said. */
+        takeOwn(rows) {
+            const fresh = (rows || []).filter(([number]) => !this.own.has(number));
+            fresh.forEach((row) => this.own.set(row[0], row));
+            this.unsaid.push(...fresh.filter(([number]) => number > this.said));
+            this.speak();
+        }
+
+        hearTrades(rows) {
+            this.unheard.push(...rows.filter(([number]) => number > this.heard));
+            this.heard = Math.max(this.heard, ...rows.map(([number]) => number));
+            this.speak();
+        }
+
+        /* ---- what is said ---- */
+
+        /* Say new trades, in one sentence for several that come at once. Whose they are is known once one's orders are answered. */
+        speak() {
+            if (this.quiet !== null || this.asked.length || !(this.unsaid.length || this.unheard.length)) return;
+            this.quiet = setTimeout(() => { this.quiet = null; this.speak(); }, CALM);
+            const fills = this.unsaid, others = this.unheard.filter(([number]) => !this.own.has(number));
+            this.unsaid = [];
+            this.unheard = [];
+            if (fills.length) {
+                this.said = Math.max(...fills.map(([number]) => number));
+                memory.store(this.key, this.said);
+                this.saying.replaceChildren(...sentences(fills).map(({ side, text }) => build("span", { class: `uproot-market-${side}` }, this.mark(side), text)));
+            }
+            // Readers hear of the last trade of others; that of their own is said above.
+            if (others.length && !fills.length) this.spoken.replaceChildren(build("span", {}, fill(words["Traded at {price}."], { price: others.at(-1)[2] })));
+        }
+
+        /* A triangle for an own trade, which is not told by its colour alone. */
+        mark(side) {
+            return build("span", { class: `uproot-market-${side}-mark`, "aria-hidden": "true" }, `${MARKS[side]} `);
         }
 
         /* ---- the trader's commands ---- */
@@ -111,7 +203,7 @@
             if (!this.asked.length) this.problem.textContent = "";
             this.asked.push(asked);
             const turn = this.turn.then(() => this.ask(method, args, more));
-            this.turn = turn.then(() => { this.asked.shift(); });
+            this.turn = turn.then(() => { this.asked.shift(); this.speak(); });
             return turn;
         }
 
@@ -119,7 +211,7 @@
             this.section.setAttribute("aria-busy", "true");
             try {
                 const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000, ...more);
-                this.takeMine(reply.mine, reply.call);
+                this.takeMine(reply.mine, reply.call, reply.own);
                 if (this.problem.textContent === ON_ITS_WAY) this.problem.textContent = "";
                 return true;
             } catch (error) {
@@ -131,10 +223,11 @@
         }
 
         async send(side) {
-            const price = this.price.value.trim(), quantity = this.quantity.value.trim() || "1";
-            if (!price && !this.best.checked) {
-                this.problem.textContent = words["Please enter a price."];
-                this.price.focus();
+            const price = this.price.value.trim(), quantity = this.quantity.value.trim() || "1", why = this.why(side);
+            if (why) {
+                this.problem.textContent = this.stopped = why;
+                this.showReasons();
+                if (!price && !this.best.checked) this.price.focus();
                 return;
             }
             const done = this.changing
@@ -146,23 +239,75 @@
             if (this.price.value.trim() === price) this.price.value = "";
             if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
             this.best.checked = false;
-            this.price.disabled = this.terms.disabled = false;
+            this.setKind();
+        }
+
+        /* ---- what would be refused anyway ---- */
+
+        /* Why an order would be refused, in the page's language; "" if nothing is known against it. */
+        refusal(order) {
+            const { buy, sell } = this.levels, rows = (levels, sign) => [...levels.values()]
+                .map(([price, quantity]) => [Number(price), quantity, price]).sort((a, b) => sign * (a[0] - b[0]));
+            const found = uproot.inner.marketRefusal({ data: this.snapshot, mine: this.mine, levels: { buy: rows(buy, -1), sell: rows(sell, 1) } }, order);
+            if (!found) return "";
+            const own = (this.snapshot.texts || {})[found.code];
+            return own ?? fill(reasons[found.text] ?? said(found.text), found.values);
+        }
+
+        /* Why what is entered cannot be an order; "" if the server may take it. */
+        why(side) {
+            const old = this.changing ? this.mine.orders.find(([number]) => number === this.changing) : null;
+            const decimals = String(this.snapshot.tick).split(".")[1]?.length ?? 0, isBest = this.best.checked && !old;
+            const typed = this.price.value.trim(), units = this.quantity.value.trim() || "1";
+            const quantity = /^\d{1,9}$/.test(units) ? Number(units) : NaN;
+            const lasting = this.refusal({ side, old, price: null, quantity: 0, terms: "", isAny: true });
+            if (lasting) return lasting;
+            if (!isBest && !typed) return words["Please enter a price."];
+            const price = isBest ? null : surely(typed, decimals);
+            if (Number.isNaN(price) || Number.isNaN(quantity)) return "";
+            return this.refusal({ side, old, price, quantity, terms: isBest ? "" : this.terms.value });
+        }
+
+        /* Buttons that would do nothing say so, and stay where they are for who uses a keyboard. */
+        showReasons() {
+            const sides = ["buy", "sell"].filter((side) => !this.buttons[side].hidden);
+            const reasons = sides.map((side) => this.snapshot.open ? this.why(side) : words["The market is closed."]);
+            sides.forEach((side, at) => {
+                if (reasons[at]) this.buttons[side].setAttribute("aria-disabled", "true");
+                else this.buttons[side].removeAttribute("aria-disabled");
+            });
+            const named = sides.map((side, at) => reasons[at] && `${words[side === "buy" ? "Buy" : "Sell"]}: ${reasons[at]}`).filter(Boolean);
+            const isSaid = this.snapshot.open && this.snapshot.halted;      // above, for as long as it lasts
+            const text = isSaid ? "" : new Set(reasons).size === 1 ? reasons[0] : named.join(" ");
+            if (this.hint.textContent !== text) this.hint.textContent = text;
+            this.hint.hidden = Boolean(this.problem.textContent) || this.entry.hidden;
         }
 
         /* The arguments by name of a new order. */
         withTerms() {
-            const terms = this.best.checked ? "" : this.terms.value;
-            return terms ? [{ ...typed[0], terms }] : typed;
+            if (this.best.checked) return typed;
+            const terms = this.terms.value, stands = terms ? {} : this.standing;
+            const more = Object.entries(stands).map(([name, input]) => [name, input.value.trim()]).filter(([, value]) => value);
+            if (!terms && !more.length) return typed;
+            return [{ ...typed[0], ...(terms && { terms }), ...Object.fromEntries(more) }];
+        }
+
+        /* An order at the best price, or one that does not stand, has no further terms. */
+        setKind() {
+            this.price.disabled = this.terms.disabled = this.best.checked;
+            for (const input of Object.values(this.standing)) input.disabled = this.best.checked || Boolean(this.terms.value);
         }
 
         /* Begin to change an order: the next one replaces it. */
         change(order) {
             this.changing = order && order[0];
             this.stop.hidden = !order;
-            this.onTerms.hidden = Boolean(order || !this.snapshot.terms.length);
+            this.onTerms.hidden = Boolean(order || !this.kinds.length);
+            for (const input of Object.values(this.standing)) input.parentElement.hidden = Boolean(order);
             this.atBest.hidden = Boolean(order || this.snapshot.call);
             if (order) {
-                this.best.checked = this.price.disabled = false;
+                this.best.checked = false;
+                this.setKind();
                 this.price.value = shown(order[2]);
                 this.quantity.value = order[3];
                 this.price.focus();
@@ -174,25 +319,38 @@
 
         build(snapshot) {
             const id = `uproot-market-${markets.size}`;
-            const name = snapshot.title === "market" ? words.Market : snapshot.title;
-            const title = snapshot.period > 1 || markets.size || snapshot.title !== "market" ? `${name} · ${words.Period} ${snapshot.period}` : name;
-            const input = (name, more) => build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id: `${id}-${name}`, "aria-describedby": `${id}-problem`, ...more });
+            const name = { market: words.Market, practice: words.Practice }[snapshot.title] ?? snapshot.title;
+            const { period, periods, practice } = snapshot;
+            const counted = periods > 1 ? fill(words["Period {period} of {periods}"], { period, periods }) : `${words.Period} ${period}`;
+            const title = `${name} · ${counted}`;
+            const heading = build("h2", {}, title, practice && snapshot.title !== "practice" ? build("span", { class: "uproot-market-practice" }, words.Practice) : "");
+            const unpaid = build("p", { class: "uproot-market-unpaid", hidden: !practice || markets.size > 0 }, words["This is practice: what you earn here is not paid."]);
+            const input = (name, more) => build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id: `${id}-${name}`, "aria-describedby": `${id}-hint ${id}-problem`, oninput: () => this.entered(), ...more });
             this.price = input("price", {});
             this.quantity = input("quantity", { inputmode: "numeric", class: "form-control uproot-market-units", value: "1" });
             this.buttons = Object.fromEntries(["buy", "sell"].map((side) => [side, build("button", {
-                type: "button", form: "", class: `btn ${side === "buy" ? "btn-primary" : "btn-outline-primary"}`, onclick: () => this.send(side),
+                type: "button", form: "", class: `btn ${side === "buy" ? "btn-primary" : "btn-outline-primary"}`, "aria-describedby": `${id}-hint`, onclick: () => this.send(side),
             }, side === "buy" ? words.Buy : words.Sell)]));
             this.stop = build("button", { type: "button", form: "", class: "btn btn-outline-secondary", hidden: true, onclick: () => this.change(null) }, words["Stop changing"]);
             this.problem = build("p", { id: `${id}-problem`, class: "uproot-market-problem", role: "alert" });
-            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.price.disabled = this.terms.disabled = this.best.checked; } });
+            this.hint = build("p", { id: `${id}-hint`, class: "uproot-market-hint" });
+            this.saying = build("p", { class: "uproot-market-said", role: "status" });
+            this.spoken = build("div", { class: "visually-hidden", "aria-live": "polite" });
+            this.best = build("input", { type: "checkbox", class: "form-check-input", form: "", id: `${id}-best`, onchange: () => { this.setKind(); this.entered(); } });
             this.atBest = build("div", { class: "form-check", hidden: Boolean(snapshot.call) }, this.best, build("label", { class: "form-check-label", for: `${id}-best` }, words["At the best price"]));
             const kinds = { "": "the rest stays in the market", ioc: "the rest is withdrawn", fok: "nothing is traded" };
-            this.terms = build("select", { class: "form-select", form: "", id: `${id}-terms` }, ...["", ...snapshot.terms].map((kind) => build("option", { value: kind }, words[kinds[kind]])));
-            this.onTerms = build("div", { hidden: !snapshot.terms.length }, build("label", { for: `${id}-terms` }, words["If not all is traded at once"]), this.terms);
+            this.kinds = snapshot.terms.filter((kind) => kinds[kind]);
+            this.terms = build("select", { class: "form-select", form: "", id: `${id}-terms`, onchange: () => { this.setKind(); this.entered(); } }, ...["", ...this.kinds].map((kind) => build("option", { value: kind }, words[kinds[kind]])));
+            this.onTerms = build("div", { hidden: !this.kinds.length }, build("label", { for: `${id}-terms` }, words["If not all is traded at once"]), this.terms);
+            this.standing = {};
+            const standing = [["gft", "good_for", "Stays for (seconds)"], ["iceberg", "shown", "Units shown at a time"]].filter(([kind]) => snapshot.terms.includes(kind)).map(([, name, word]) => {
+                this.standing[name] = input(name, { inputmode: "numeric", class: "form-control uproot-market-units" });
+                return build("div", {}, build("label", { for: `${id}-${name}` }, words[word]), this.standing[name]);
+            });
             const units = build("div", { hidden: snapshot.max_quantity === 1 }, build("label", { for: `${id}-quantity` }, words.Quantity), this.quantity);
             this.entry = build("div", { class: "uproot-market-order", role: "group", "aria-label": words["New order"] },
                 build("div", {}, build("label", { for: `${id}-price` }, words.Price), this.price), units,
-                this.onTerms, this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
+                this.onTerms, ...standing, this.buttons.buy, this.buttons.sell, this.stop, this.atBest);
             const enter = (event) => {
                 if (!uproot.inner.isEnter(event)) return;
                 event.preventDefault();     // the page stays; with two buttons, Enter is ambiguous
@@ -205,21 +363,29 @@
             this.orders = build("ul", { class: "uproot-market-book" });
             this.sides = { buy: build("ul", { class: "uproot-market-book" }), sell: build("ul", { class: "uproot-market-book" }) };
             this.deals = build("ol", { class: "uproot-market-book", tabindex: "0", "aria-label": words.Trades });
-            const deals = build("div", { role: "log", "aria-live": "polite", "aria-label": words.Trades }, this.deals);
+            const deals = this.deals;
             this.chart = document.createElementNS(SVG, "svg");
             this.chart.setAttribute("class", "uproot-market-chart");
             this.chart.setAttribute("role", "img");
+            this.legend = build("p", { class: "uproot-market-legend", hidden: true }, `${words["Your trades"]}: `, ...["buy", "sell"].flatMap((side) => [this.mark(side), `${words[side === "buy" ? "Bought" : "Sold"]} `]));
             this.buildCall();
             const part = (name, ...inner) => build("div", {}, build("h3", {}, name), ...inner);
             const book = build("div", { class: "uproot-market-grid", role: "group", "aria-label": words["Order book"] },
                 part(words.Bids, this.sides.buy), part(words.Asks, this.sides.sell));
+            this.halted = build("p", { role: "status", class: "uproot-market-problem" });
             this.idle = build("p", { hidden: true }, words["You have nothing to trade here."]);
             this.section = build("section", { class: "uproot-market", "data-market": snapshot.market, "aria-label": title, tabindex: "-1" },
-                build("h2", { class: title === words.Market ? "visually-hidden" : null }, title), this.holdings, this.entry, this.idle, this.problem,
+                heading, unpaid, this.holdings, this.halted, this.entry, this.idle, this.hint, this.problem, this.saying, this.spoken,
                 this.outcome,
                 ...(snapshot.call && snapshot.call.sealed ? [] : [book]),
                 build("div", { class: snapshot.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(snapshot.call ? [] : [part(words.Trades, deals)])),
-                snapshot.call ? this.closing : this.chart);
+                ...(snapshot.call ? [this.closing] : [this.chart, this.legend]));
+        }
+
+        /* Something else was entered: what stopped the last order is over; the server's refusals stay. */
+        entered() {
+            if (this.stopped && this.problem.textContent === this.stopped) this.problem.textContent = "";
+            this.showReasons();
         }
 
         /* The parts of a call market: its result, and the buttons "Ready" and "Next". */
@@ -258,11 +424,13 @@
             for (const [name, button] of Object.entries(this.buttons)) {
                 button.hidden = !this.snapshot.sides.includes(name) || Boolean(side && side !== name);
                 button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
-                button.disabled = !this.snapshot.open;
             }
+            const haltWords = this.snapshot.halted && this.snapshot.open ? said("Trading is halted for the moment. You can still withdraw your orders.") : "";
+            if (this.halted.textContent !== haltWords) this.halted.textContent = haltWords;
             if (!this.snapshot.open && !this.snapshot.call) this.problem.textContent = words["The market is closed."];
             this.entry.hidden = !this.snapshot.sides.length || Boolean(this.snapshot.call && !this.snapshot.open);
             this.idle.hidden = Boolean(this.snapshot.sides.length) || !this.snapshot.open;
+            this.showReasons();
         }
 
         showCall() {
@@ -293,21 +461,34 @@
         }
 
         showHoldings() {
-            const { value, cost, values, costs, profit, purse, units } = this.mine;
+            const { value, cost, values, costs, profit, purse, units, free } = this.mine;
             const induced = profit !== null, call = this.snapshot.call;
-            const list = (amounts) => amounts.map(shown).join(sign === "," ? "; " : ", ") || "–";
+            const list = (amounts) => amounts.slice(0, SHOWN_UNITS).map(shown).join(sign === "," ? "; " : ", ") + (amounts.length > SHOWN_UNITS ? " …" : "") || "–";
             // In a call market all units trade at once, so show all of them.
             const worth = call ? list(values) : value ?? "–", price = call ? list(costs) : cost ?? "–";
+            const left = (side, amounts) => (induced && amounts && this.snapshot.sides.includes(side) ? amounts : null);
+            const count = (side, amounts) => left(side, amounts)?.length ?? null;
+            const further = (side, amounts) => (!call && left(side, amounts)?.length > 1 ? list(amounts.slice(1)) : null);
             const rows = [
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
+                [words["Further units are worth"], further("buy", values)],
+                [words["Units left to buy"], count("buy", values)],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
+                [words["Further units cost"], further("sell", costs)],
+                [words["Units left to sell"], count("sell", costs)],
+                [words["An order stays for (seconds)"], this.snapshot.good_for],
                 ...this.charges(),
                 [words.Profit, profit],
-                [words.Cash, induced ? null : purse],
-                [words.Units, induced ? null : units],
+                [words.Cash, induced ? null : purse, this.free(free?.cash, purse)],
+                [words.Units, induced ? null : units, this.free(free?.units, units)],
                 ...Object.entries(this.snapshot.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...this.list(rows).children);
+        }
+
+        /* How much of an amount is free, where orders reserve some of it. */
+        free(amount, all) {
+            return amount === null || amount === undefined || Number(amount) === Number(all) ? "" : fill(words["Free: {amount}"], { amount });
         }
 
         /* The taxes and fees of the player's sides, and what they have come to. */
@@ -338,7 +519,7 @@
         /* Names and amounts, without those that are null. */
         list(rows) {
             return build("dl", { class: "uproot-market-mine" }, ...rows.filter(([, amount]) => amount !== null)
-                .map(([name, amount]) => build("div", {}, build("dt", {}, name), build("dd", {}, shown(amount)))));
+                .map(([name, amount, more]) => build("div", {}, build("dt", {}, name), build("dd", {}, shown(amount)), ...(more ? [build("dd", { class: "uproot-market-free" }, more)] : []))));
         }
 
         showSide(side) {
@@ -349,7 +530,7 @@
                 const mine = own.has(String(price));
                 const line = build("li", { class: mine ? "uproot-market-own" : null }, build("span", {}, this.amount(price, quantity)));
                 if (mine) line.append(build("span", {}, words.Yours));
-                else if (this.snapshot.sides.includes(act) && this.snapshot.open && !this.snapshot.call) {
+                else if (this.snapshot.sides.includes(act) && !this.snapshot.call && !this.refusal({ side: act, price: Number(price), quantity: 1, old: null, terms: "" })) {
                     const word = act === "buy" ? words.Buy : words.Sell;
                     line.append(build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-primary", "data-key": `${side} ${price}`, "aria-label": `${word}: ${shown(price)}`, onclick: () => this.act("take_price", [act, price, 1]) }, word));
                 }
@@ -369,11 +550,12 @@
                 this.problem.textContent = said("This order is no longer in the market.");
             }
             const lines = this.mine.orders.map((order) => {
-                const [number, side, price, left] = order;
+                const [number, side, price, left, more] = order;
                 const text = `${side === "buy" ? words.Buy : words.Sell} ${this.amount(price, left)}`;
                 const button = (word, act) => build("button", { type: "button", form: "", class: "btn btn-sm btn-outline-secondary", "data-key": `${word} ${number}`, "aria-label": `${word}: ${text}`, onclick: act }, word);
+                const shownText = build("span", {}, text, ...this.standingOf(more));
                 if (!this.snapshot.open) return build("li", {}, build("span", {}, text));
-                return build("li", {}, build("span", {}, text), build("span", {},
+                return build("li", {}, shownText, build("span", {},
                     button(words.Change, () => this.change(order)), " ",
                     button(words.Withdraw, () => this.act("cancel_order", [number]))));
             });
@@ -381,17 +563,25 @@
             this.fill(this.orders, lines);
         }
 
+        /* How much of an order others see, and how long it stays: counted down each second. */
+        standingOf(more) {
+            if (!more) return [];
+            const parts = more.shown ? [` · ${words["Units shown at a time"]}: ${more.shown}`] : [];
+            if (more.ends === undefined) return parts;
+            const ends = this.since + 1000 * (more.ends - more.now);    // by this page's own clock
+            const left = build("span", { class: "uproot-market-left", "data-ends": ends }, secondsLeft(ends));
+            return [...parts, " · ", left];
+        }
+
         showTrades() {
             const rows = this.trades.slice(-TRADES).reverse();
-            const seen = new Set([...this.deals.children].map((line) => line.dataset.trade));
-            if (!rows.length || rows.some(([number]) => !seen.has(String(number)))) {
-                // Insert only new rows, so that only they are read aloud.
-                const fresh = rows.filter(([number]) => !seen.has(String(number)));
-                if (!seen.size || seen.has(undefined)) this.deals.replaceChildren();
-                this.deals.prepend(...fresh.map(([number, , price, quantity]) => build("li", { "data-trade": number }, build("span", {}, `${number}.`), build("span", {}, this.amount(price, quantity)))));
-                while (this.deals.children.length > TRADES) this.deals.lastChild.remove();
-                if (!rows.length) this.fill(this.deals, []);
-            }
+            this.fill(this.deals, rows.map(([number, , price, quantity]) => {
+                const own = this.own.get(number), side = own && own[1];
+                const line = build("li", { "data-trade": number, class: own ? "uproot-market-own" : null },
+                    build("span", {}, `${number}.`), build("span", {}, this.amount(price, quantity)));
+                if (own) line.append(build("span", { class: "uproot-market-done" }, this.mark(side), words[side === "buy" ? "Bought" : "Sold"]));
+                return line;
+            }));
             this.draw();
         }
 
@@ -401,7 +591,8 @@
         }
 
         draw() {
-            const prices = this.trades.slice(-KEPT).map((trade) => Number(trade[2]));
+            const drawn = this.trades.slice(-KEPT), prices = drawn.map((trade) => Number(trade[2]));
+            this.legend.hidden = !drawn.some(([number]) => this.own.has(number));
             const last = this.trades.length ? shown(this.trades[this.trades.length - 1][2]) : "–";
             this.chart.setAttribute("aria-label", `${words["Prices of trades"]}: ${last}`);
             this.chart.toggleAttribute("hidden", !prices.length);
@@ -422,10 +613,25 @@
                 const [, y] = at(price, 0);
                 return [shape("line", { x1: left, x2: width, y1: y, y2: y }), shape("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, shown(price))];
             });
-            const dots = points.length > 60 ? [] : points.map(([x, y]) => shape("circle", { cx: x, cy: y, r: 3 }));
+            const dot = ([x, y], own) => {
+                if (!own) return points.length > 60 ? [] : [shape("circle", { cx: x, cy: y, r: 3 })];
+                const tip = own[1] === "buy" ? -7 : 7;      // bought points up, sold points down
+                return [shape("polygon", { class: `uproot-market-${own[1]}-mark`, points: `${x},${y + tip} ${x - 7},${y - tip * 0.7} ${x + 7},${y - tip * 0.7}` })];
+            };
+            const dots = points.flatMap((point, at) => dot(point, this.own.get(drawn[at][0])));
             this.chart.replaceChildren(...scale, shape("polyline", { points: points.map((point) => point.join(",")).join(" ") }), ...dots);
         }
     }
+
+    /* "12 s", until a moment of this page's clock. */
+    function secondsLeft(ends) {
+        return `${Math.max(0, Math.ceil((ends - performance.now()) / 1000))} s`;
+    }
+
+    setInterval(() => {
+        if (uproot.inner.condition.state !== "running") return;     // the clocks stand still
+        place.querySelectorAll(".uproot-market-left").forEach((left) => { left.textContent = secondsLeft(Number(left.dataset.ends)); });
+    }, 1000);
 
     /* ---- all markets of the page ---- */
 
@@ -454,9 +660,14 @@
     }
 
     hear("UprootMarket", (market, news) => { if (!market.take(news)) seed(); });
-    hear("UprootMarketMine", (market, news) => market.takeMine(news.mine));
+    hear("UprootMarketMine", (market, news) => market.takeMine(news.mine, null, news.own));
     hear("UprootMarketClosed", (market) => market.close());
+    hear("UprootMarketHalted", (market, { halted }) => market.halt(halted));
     hear("UprootMarketCleared", (market, snapshot) => market.seed(snapshot));
     uproot.onStart(seed);
     uproot.onReconnect(seed);
+    // A pause has postponed the ends of orders.
+    uproot.inner.happenings.addEventListener("state", () => {
+        if (uproot.inner.condition.state === "running" && place.querySelector(".uproot-market-left")) seed();
+    });
 })();

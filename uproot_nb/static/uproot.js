@@ -715,16 +715,8 @@
         },
 
         escape(text) {
-            const span = build("span", {}, String(text));
+            const span = build("span", {}, String(text ?? ""));
             return span.innerHTML.replace(/"/g, "&quot;").replace(/'/g, "&#39;");
-        },
-
-        /* Format an amount: fmtnum(-1234.5, {pre: "$", sep: ","}) gives −$1,234.50. */
-        fmtnum(value, { pre = "", post = "", places = 2, sep = "", decsep = "." } = {}) {
-            const [whole, fraction] = Math.abs(value).toFixed(places).split(".");
-            const sign = value < 0 && /[1-9]/.test(whole + fraction) ? "−" : "";
-            const grouped = whole.replace(/\B(?=(\d{3})+$)/g, sep);
-            return sign + pre + grouped + (fraction ? decsep + fraction : "") + post;
         },
 
         I,

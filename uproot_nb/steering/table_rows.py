@@ -43,7 +43,7 @@ def _shown(column: str, cell: Any, withheld: Withheld) -> Any:
     """Return a cell as a viewer gets it."""
     if not isinstance(cell, str):
         return cell
-    if column == "label":
+    if column in ("label", "buyer_label", "seller_label"):
         return withheld.label(cell) or None
     return withheld.value(column, cell) if column in _WRITTEN else cell
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -23,6 +24,7 @@ from uproot_nb.languages.catalogs import Catalogues, WatchedCatalogues
 from uproot_nb.languages.codes import ENGLISH, direction
 from uproot_nb.templating.empty_names import EmptyName, empty_names
 from uproot_nb.templating.markdown import Prose, read_prose
+from uproot_nb.templating.markdown_files import IncludeMarkdown, MarkdownFiles
 from uproot_nb.templating.own_templates import OUR_FOLDER, OWN_FILTERS, OwnTemplates
 from uproot_nb.templating.translation import install_translation, translate_blocks
 
@@ -41,6 +43,10 @@ BUILTINS = (
     "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip",
 )  # fmt: skip
 """The builtins in templates; none opens a file, executes text, or imports."""
+PROJECT = "project"
+"""The prefix of templates in the project's folder, beside the apps: ProjectHead.html and such."""
+EVERY_BUILTIN = tuple(name for name in dir(builtins) if callable(getattr(builtins, name)))
+"""Those in templates of the framework's apps, which may call each of them."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ class Templates:
         encode: writes JSON, for the page's script and for the filter `tojson`.
         watched: the texts in other languages; by default those of *folders*.
         filters: further template filters.
-        lenient: whether an unknown name is shown as nothing; `empty` then lists these names.
+        lenient: whether templates are read as the framework reads them: an unknown name is shown
+            as nothing, and `empty` lists these names; Markdown may be included; all builtins can be
+            called; and what `tojson` writes is text, to be marked as safe in a script.
     """
 
     def __init__(
@@ -92,6 +100,7 @@ class Templates:
         self.empty: list[EmptyName] = []
         """The unknown names that were shown as nothing since somebody emptied the list."""
         self._undefined = empty_names(self.empty) if lenient else jinja2.StrictUndefined
+        self._lenient = lenient
         self.folders = tuple(folders)
         self.cells = {} if cells is None else cells
         self._version = version
@@ -229,19 +238,22 @@ class Templates:
     def _new_environment(self) -> jinja2.Environment:
         # Filters of others may mean something else to our templates as soon as they are compiled.
         own = jinja2.FileSystemLoader(OUR_FOLDER) if self._filters else OwnTemplates()
+        # An author's Base.html may replace ours, and extend it as "uproot_nb/Base.html".
+        loaders = [
+            jinja2.FileSystemLoader(self.folders), own, jinja2.PrefixLoader({"uproot_nb": own}),
+        ]  # fmt: skip
+        if self._lenient:  # what the framework adds to every page
+            project = jinja2.FileSystemLoader(self.folders[-1:])
+            loaders.append(jinja2.PrefixLoader({PROJECT: project}))
+        loader: jinja2.BaseLoader = jinja2.ChoiceLoader(loaders)
         environment = jinja2.Environment(
-            # An author's Base.html may replace ours, and extend it as "uproot_nb/Base.html".
-            loader=jinja2.ChoiceLoader(
-                [
-                    jinja2.FileSystemLoader(self.folders),
-                    own,
-                    jinja2.PrefixLoader({"uproot_nb": own}),
-                ]
-            ),
+            loader=MarkdownFiles(loader) if self._lenient else loader,
+            extensions=[IncludeMarkdown] if self._lenient else [],
             autoescape=True,
             undefined=self._undefined,
         )
-        environment.globals.update({name: getattr(builtins, name) for name in BUILTINS})
+        known = EVERY_BUILTIN if self._lenient else BUILTINS
+        environment.globals.update({name: getattr(builtins, name) for name in known})
         environment.globals.update(internalstatic=self.static, static=self.static)
         environment.filters.update(OWN_FILTERS, tojson=self._json)
         environment.filters.update(self._filters)
@@ -251,14 +263,16 @@ class Templates:
         """Return the address of a file of the package, relative to a player's page."""
         return f"../../static/{self._version}/{path}"
 
-    def _json(self, value: Any) -> Markup:
+    def _json(self, value: Any, indent: int | None = None) -> str:
         """Write JSON that ends neither a script element nor an attribute in single quotes."""
         if isinstance(value, jinja2.Undefined):
             value = str(value) or None  # A strict undefined value raises an error with its name.
         text = self._encode(value).decode("utf-8")
+        if indent is not None:
+            text = json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
         for character in "<>&'\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")
-        return Markup(text)
+        return text if self._lenient else Markup(text)
 
     def _ours(self, path: str) -> _Compiled:
         return _Compiled(self._environment.get_template(f"uproot_nb/{path}"), None)

@@ -49,6 +49,18 @@ def test_a_loop_over_sessions_and_players_reads_the_latest_values(file: Path) ->
         assert bob.group is database.group("pilot", "pair")
 
 
+def test_settings_and_the_others_are_found_as_in_the_framework(file: Path) -> None:
+    with read(file) as database:
+        pilot = database.session("pilot")
+        assert pilot.settings == {"limit": 100}
+        assert pilot.settings.limit == 100
+        assert database.session_rows(["settings"])[0]["settings"] == {"limit": 100}
+        bob = database.player("pilot", "bob")
+        assert bob.others_in_session.each("name") == ["ann", "cleo"]
+        assert bob.other_in_group.name == "ann"
+        assert pilot.groups[0].players.find_one(name="bob") is bob
+
+
 def test_each_field_is_what_the_framework_reads(file: Path) -> None:
     stored = json.loads((HERE / "values.json").read_text("utf-8"))
     latest = {(row["namespace"], row["field"]): row for row in stored}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import Design, Fees, InducedValues, Rules
+from uproot_nb.market import CircuitBreaker, Design, Fees, InducedValues, Rules
 from uproot_nb.market.traders import GD, ZIC, ZIP
 
 NAMES = st.sampled_from(["b1", "b 2", "Käufer", 's,"1"', "s2"])
@@ -75,6 +75,15 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, arms:
     assert path.read_text("utf-8") == text
     assert described(Design.read_csv(path)) == described(design)
     assert Design.read_csv(path).to_csv() == text
+
+
+def test_rules_about_time_and_hidden_size_are_written_and_read(tmp_path: Path) -> None:
+    rules = Rules(
+        good_for=2.5, breaker=CircuitBreaker(Decimal("0.1"), 30, 50), terms=("gft", "iceberg")
+    )
+    values = InducedValues({"b1": [90]}, {"s1": [20]})
+    text = Design(values, ZIC, rules=rules).to_csv()
+    assert read(text, tmp_path, traders=ZIC).rules == rules
 
 
 def test_a_spreadsheet_may_write_the_file(tmp_path: Path) -> None:

@@ -209,16 +209,30 @@ def test_players_and_seats_are_those_of_all_arms_or_are_asked_of_one() -> None:
     [
         # Smith 1962, chart 1: P0 = 2.00 dollars, with 6 units at most
         (Design.smith(), (5, 6), (200, 200), 750, 22),
+        # Smith 1962, table 1: predicted quantity and price, and how many could not trade
+        (Design.smith(test="2"), (15, 15), (340, 345), None, 19 + 18),
+        (Design.smith(test="3"), (16, 16), (340, 350), None, 21 + 22),  # 3.45 in his chart 3
+        (Design.smith(test="4A"), (9, 10), (310, 310), None, 13 + 13),
+        (Design.smith(test="5A"), (10, 10), (310, 315), None, 17 + 17),
+        (Design.smith(test="6A"), (12, 12), (1_050, 1_100), None, 17 + 12),
+        (Design.smith(test="7"), (8, 9), (340, 340), None, 12 + 11),
         # Holt 2007, chapter 2: four units, from 4 to 8 dollars
         (Design.holt(), (4, 4), (4, 8), 32, 16),
         # one buyer's unit is missing: sellers compete, and the price is the cost
         (Design.box(buyers=3, sellers=4, value=90, cost=50), (3, 3), (50, 50), 120, 7),
         # Gode and Sunder 1993: 24 units in market 1, 6 in market 3, 69 and 170 in 2 and 4
-        (Design.gode_sunder(1), (24, 30), (82, 82), None, 12),
+        (Design.gode_sunder(1), (24, 30), (83, 83), None, 12),
         (Design.gode_sunder(2), (24, 30), (69, 69), None, 12),
         (Design.gode_sunder(3), (6, 12), (95, 95), None, 12),
         (Design.gode_sunder(4), (12, 18), (170, 170), None, 12),
-        (Design.gode_sunder(5), (18, 18), (127, 131), None, 12),
+        (Design.gode_sunder(5), (16, 17), (129, 129), None, 12),
+        # Cliff and Bruten 1997, section 3.3: P0 = 2.00 and Q0 = 6 in each of the four
+        (Design.cliff("symmetric"), (5, 6), (2, 2), Decimal("7.5"), 22),
+        (Design.cliff("flat supply"), (5, 6), (2, 2), Decimal("3.75"), 22),
+        (Design.cliff("excess demand"), (6, 6), (2, 2), 9, 17),
+        (Design.cliff("excess supply"), (6, 6), (2, 2), Decimal("7.2"), 17),
+        # Gjerstad and Dickhaut 1998, figure 2: 2.35 dollars
+        (Design.gjerstad_dickhaut(), (5, 7), (235, 235), None, 8),
     ],
 )
 def test_well_known_designs_have_the_published_equilibria(
@@ -238,5 +252,9 @@ def test_well_known_designs_take_the_other_arguments_too() -> None:
     assert len(design.simulate(1).periods) == 2
     with pytest.raises(BadMarket, match="no market 6"):
         Design.gode_sunder(6)
+    with pytest.raises(BadMarket, match="no test '9'"):
+        Design.smith(test="9")
+    with pytest.raises(BadMarket, match="no market 'box'"):
+        Design.cliff("box")
     with pytest.raises(BadMarket, match="buyers=0"):
         Design.box(buyers=0, sellers=1, value=9, cost=1)

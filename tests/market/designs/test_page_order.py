@@ -189,6 +189,7 @@ def test_pages_derive_from_a_page_of_the_authors() -> None:
         """My market."""
 
         texts: ClassVar = {"off_tick": "Whole points only."}
+        seconds = 77
 
         def facts(page, player, market) -> dict[str, Any]:
             return {"Arm": "A"}
@@ -197,6 +198,11 @@ def test_pages_derive_from_a_page_of_the_authors() -> None:
     (page,) = rounds.entries
     assert (page.seconds, page.texts, page.__name__) == (9, Mine.texts, "Trading")
     assert issubclass(page, Mine)
+    for given, expected in (({}, 77), ({"seconds": None}, None)):
+        (rounds,) = Design(LOW, periods=3).pages(page=Mine, **given)  # type: ignore[arg-type]
+        assert rounds.entries[0].seconds == expected
+    (rounds,) = Design(LOW).pages()
+    assert rounds.entries[0].seconds is None
     with pytest.raises(BadMarket, match="is no CallMarketPage"):
         Design(LOW, rules=Rules(call=True)).pages(page=Mine)
     (rounds,) = Design(LOW, rules=Rules(call=True)).pages()

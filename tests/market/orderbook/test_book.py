@@ -17,14 +17,18 @@ from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import Fees, Tax
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.commands import (
     Cancel,
     CancelAll,
     Command,
     Endow,
+    Halt,
     LimitOrder,
     MarketOrder,
     Replace,
+    Resume,
+    due_commands,
     from_plain_command,
     plain_command,
 )
@@ -68,15 +72,24 @@ class BookAgainstList(RuleBasedStateMachine):
         short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
         lapse=st.sampled_from((None, None, "trade", "shout")),
         trade_price=st.sampled_from(("maker", "taker", "middle", "k")),
-        k=st.sampled_from((0, Decimal("0.3"), 1)), terms=st.sampled_from(((), ("ioc", "fok"))),
+        k=st.sampled_from((0, Decimal("0.3"), 1)),
+        terms=st.sampled_from(((), ("ioc", "fok"), ("ioc", "gft", "iceberg", "fok"))),
+        good_for=st.sampled_from((None, None, 3)),
+        breaker=st.none() | st.builds(
+            CircuitBreaker, st.sampled_from((Decimal("0.2"), Decimal("0.5"))), st.integers(1, 3),
+            st.sampled_from((None, 6))),
         controls=st.sampled_from(((None, None), (3, None), (None, 8), (4, 9))),
         charges=st.just({}) | st.fixed_dictionaries(
             {name: st.builds(Tax, st.integers(-2, 2), st.sampled_from(RATES))
              for name in ("buyer_tax", "seller_tax")}
             | {"fees": st.builds(Fees, st.integers(-1, 2), st.integers(-1, 2))}),
     )  # fmt: skip
-    def begin(self, tick: Any, controls: Any, charges: Any, **options: Any) -> None:
+    def begin(self, tick: Any, controls: Any, charges: Any, breaker: Any, **options: Any) -> None:
         self.tick = tick
+        if options["trade_price"] != "k":
+            del options["k"]
+        first = breaker and breaker.reference
+        options["breaker"] = breaker and replace(breaker, reference=first and first * tick)
         options["improvement"] &= options["lapse"] != "shout"
         floor, ceiling = (None if price is None else price * tick for price in controls)
         self.rules = Rules(
@@ -85,14 +98,18 @@ class BookAgainstList(RuleBasedStateMachine):
         )  # fmt: skip
         self.book = Book(self.rules, self.value_of)
         in_ticks: Any = {"tick": 1, "floor": controls[0], "ceiling": controls[1]}
+        if breaker is not None:
+            in_ticks["breaker"] = breaker
         in_ticks |= charges
         self.naive = NaiveMarket(replace(self.rules, **in_ticks), self.value_in_ticks, {})
-        self.commands: list[Command] = []
+        self.naive.reference = first
+        self.commands: list[tuple[float, Command]] = []
+        self.statuses: list[tuple[str, str, Any]] = []
         for number, player in enumerate(PLAYERS):
             self.naive.endowments[player] = (30 * number + 20, 2 * number)
             command = Endow(player, self.naive.endowments[player][0] * tick, 2 * number)
             self.book.endow(player, command.cash, command.units)
-            self.commands.append(command)
+            self.commands.append((0.0, command))
         self.depth, self.charged = Depth.of(self.book), Decimal(0)
         self.filled: dict[int, int] = {}
         self.submitted: dict[int, int] = {}
@@ -114,6 +131,37 @@ class BookAgainstList(RuleBasedStateMachine):
             LimitOrder(player, side, price * self.tick, quantity, terms),
             lambda: self.naive.enter(player, side, price, quantity, None, terms),
         )
+
+    @rule(
+        player=players, side=sides, price=prices, quantity=st.integers(1, 6),
+        terms=st.sampled_from((None, None, None, None, "ioc")),
+        good_for=st.sampled_from((None, 1, 2, 5)), shown=st.sampled_from((None, 1, 2, 5)),
+    )  # fmt: skip
+    def stand_for_a_time_or_in_parts(
+        self, player: str, side: Any, price: int, quantity: int, terms: Any, good_for: Any,
+        shown: Any,
+    ) -> None:  # fmt: skip
+        self.both(
+            LimitOrder(player, side, price * self.tick, quantity, terms, good_for, shown),
+            lambda: self.naive.enter(player, side, price, quantity, None, terms, good_for, shown),
+        )
+
+    @rule(seconds=st.sampled_from((0, 1, 2)))
+    def wait(self, seconds: float) -> None:
+        self.naive.wait(seconds)
+        for command in due_commands(self.book, self.book.now + seconds):
+            self.commands.append((self.book.now, command))
+            outcome = self.execute(command)
+            self.follow(outcome)
+            assert {event.reason for event in outcome.events} <= {"expired"}
+
+    @rule(length=st.sampled_from((None, 1, 2)))
+    def halt(self, length: float | None) -> None:
+        self.both(Halt(length), lambda: self.naive.set_halted(True, length, "asked"))
+
+    @rule()
+    def resume(self) -> None:
+        self.both(Resume(), lambda: self.naive.set_halted(False, None, "asked"))
 
     @rule(player=players, side=sides, quantity=quantities)
     def market(self, player: str, side: Any, quantity: int) -> None:
@@ -166,20 +214,22 @@ class BookAgainstList(RuleBasedStateMachine):
         if price == old.price and quantity == old.left:
             raise Refusal("no_change")
         if price == old.price and quantity < old.left:
-            old.left = quantity
+            old.reduce(old.left - quantity)
         else:
-            self.naive.enter(player, old.side, price, quantity, old)
+            peak = old.peak if old.peak < quantity else 0
+            self.naive.enter(player, old.side, price, quantity, old, peak=peak)
 
     def both(self, command: Command, naively: Any) -> None:
         """Give a command to both; both take it or neither does, and then nothing has changed."""
         before = snapshot(self.book)
-        self.commands.append(command)
+        self.commands.append((self.book.now, command))
         outcomes: list[Outcome] = []
         code = code_of(naively)
         if code is not None:
             with pytest.raises(OrderRefused) as refused:
                 self.execute(command)
-            assert code in ("loss", refused.value.code)
+            # A price that is none is refused first, halted or not.
+            assert code in ("loss", "halted", refused.value.code)
             assert snapshot(self.book) == before
         else:
             outcomes.append(self.execute(command))
@@ -203,6 +253,7 @@ class BookAgainstList(RuleBasedStateMachine):
         for event in outcome.events:
             if event.event == "submit":
                 self.submitted[event.order] = event.quantity
+                assert event.good_for is None or self.rules.is_timed
             elif event.event != "cancel":
                 self.filled[event.order] = self.filled.get(event.order, 0) + event.quantity
                 assert self.filled[event.order] <= self.submitted[event.order]
@@ -210,6 +261,10 @@ class BookAgainstList(RuleBasedStateMachine):
         for event in outcome.events:
             if event.tax is not None and event.fee is not None:
                 self.charged += Decimal(event.tax + event.fee) / Decimal(self.tick)
+        if outcome.status is not None:
+            status, tick = outcome.status, self.tick
+            price = None if status.price is None else int(status.price / tick)
+            self.statuses.append((status.event, status.reason, price))
         if outcome.order is not None:
             assert (outcome.resting > 0) == (outcome.order in self.book.orders)
         told = [(t.buyer, t.seller, t.price, t.quantity, t.maker_order, t.taker_order)
@@ -223,6 +278,27 @@ class BookAgainstList(RuleBasedStateMachine):
             assert [
                 (o.number, o.player, o.price, o.remaining) for o in self.book.standing(side)
             ] == [(o.number, o.player, o.price * self.tick, o.left) for o in self.naive.queue(side)]
+
+    @invariant()
+    def the_public_book_has_what_is_shown_and_no_more(self) -> None:
+        for side in ("buy", "sell"):
+            found: dict[Any, list[int]] = {}
+            for order in self.naive.queue(side):
+                level = found.setdefault(order.price * self.tick, [0, 0])
+                level[0] += order.shown if order.peak else order.left
+                level[1] += 1
+            assert self.depth.levels(side) == [
+                (price, *amounts) for price, amounts in found.items()
+            ]
+
+    @invariant()
+    def orders_leave_and_halts_end_at_their_time(self) -> None:
+        ends = {order.number: order.ends for order in self.naive.orders}
+        assert {number: order.expires for number, order in self.book.orders.items()} == ends
+        times = [end for end in (*ends.values(), self.naive.halt_ends) if end is not None]
+        assert self.book.next_time == min(times, default=None)
+        assert self.book.halted == self.naive.halted
+        assert self.statuses == self.naive.statuses
 
     @invariant()
     def the_book_is_not_crossed(self) -> None:
@@ -271,7 +347,10 @@ class BookAgainstList(RuleBasedStateMachine):
         if not hasattr(self, "book"):
             return
         again = Book(self.rules, self.value_of)
-        execute_all(again, self.commands)
+        for now, command in self.commands:
+            again.now = now
+            execute_all(again, [command])
+        again.now = self.book.now
         assert snapshot(again) == snapshot(self.book)
 
 
@@ -519,13 +598,13 @@ def test_who_was_endowed_spends_no_more_than_that_unless_the_rules_give_credit()
 
 @pytest.mark.parametrize(
     ("trade_price", "k", "price"),
-    [("maker", 1, 10), ("taker", 0, 15), ("middle", 0, 12), ("k", Decimal("0.9"), 14)],
+    [("maker", None, 10), ("taker", None, 15), ("middle", None, 12), ("k", Decimal("0.9"), 14)],
 )
 def test_the_rules_say_whose_price_a_trade_takes(trade_price: Any, k: Any, price: int) -> None:
     for maker, taker in (("sell", "buy"), ("buy", "sell")):
         ask, bid = ("ann", "bob") if maker == "sell" else ("bob", "ann")
         limits = {ask: 10, bid: 15}
-        book = Book(Rules(trade_price=trade_price, k=k))
+        book = Book(Rules(trade_price=trade_price, **({} if k is None else {"k": k})))
         book.limit("ann", maker, limits["ann"])  # type: ignore[arg-type]
         (trade,) = book.limit("bob", taker, limits["bob"]).trades  # type: ignore[arg-type]
         between = {"maker": limits["ann"], "taker": limits["bob"]}.get(trade_price, price)
@@ -603,6 +682,7 @@ def test_prices_stay_between_floor_and_ceiling() -> None:
         {"timing": "answers"}, {"timing": "steps", "lapse": "trade"},
         {"improvement": True, "lapse": "shout"}, {"call": True, "lapse": "trade"},
         {"call": True, "trade_price": "taker"}, {"call": True, "timing": "turns"},
+        {"k": Decimal("0.3")}, {"k": 0, "trade_price": "middle"},
     ],
 )  # fmt: skip
 def test_rules_that_contradict_each_other_are_refused(wrong: Any) -> None:
@@ -616,6 +696,8 @@ def test_the_rules_come_back_from_their_plain_data() -> None:
         trade_price="k", k=Decimal("0.25"),
     )  # fmt: skip
     assert Rules.from_plain(json.loads(json.dumps(rules.plain()))) == rules
+    assert Rules.recorded(rules.plain()) == rules
+    assert Rules.recorded(Rules().plain() | {"k": "0.3"}) == Rules()  # it was allowed once
     old = {"tick": 1, "max_price": 100, "improvement": True}
     assert Rules.from_plain(old) == Rules(max_price=100, improvement=True)
 

@@ -195,3 +195,12 @@ def test_random_short_sellers_never_spend_what_is_held_back(
         assert (account.cash, account.units) == (naive.cash, naive.units)
         assert book.held_back("ann") == naive.held + margin * max(0, -naive.units)
     assert most is None or naive.units >= -most
+
+
+def test_a_quote_that_lapses_by_a_new_order_reserves_nothing_whatever_its_side() -> None:
+    book = book_of(60, 0, margin=50, lapse="shout")
+    book.limit("ann", "buy", 40)
+    book.limit("ann", "sell", 70)  # its margin is there once the bid is gone
+    book.limit("ann", "buy", 60)
+    assert [order.price for order in book.orders.values()] == [60]
+    refused("no_cash", book.limit, "ann", "buy", 61)

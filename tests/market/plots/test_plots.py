@@ -209,6 +209,16 @@ def test_the_bubble_is_the_mean_price_beside_the_fundamental_value(asset: Market
     found = lines_of(plots.bubble(several))
     assert found["mean of 2 sessions"][1] == pytest.approx(list(asset.periods["mean_price"] + 5))
     assert len(found) == 3
+    dear = asset.periods.assign(design="dear", mean_price=90.0)
+    dear["fundamental_value"] += 7
+    ax = plots.bubble(pandas.concat([asset.periods.assign(design="usual"), dear]))
+    assert lines_of(ax)["usual: mean price"][1] == list(asset.periods["mean_price"])
+    assert set(lines_of(ax)["dear: mean price"][1]) == {90.0}
+    values = list(asset.periods["fundamental_value"])
+    assert steps_of(ax) == {
+        "usual: fundamental value": values,
+        "dear: fundamental value": [value + 7 for value in values],
+    }
     with pytest.raises(BadMarket, match="No asset is traded"):
         plots.bubble(STUDY.arm("zic").simulate(1))
 

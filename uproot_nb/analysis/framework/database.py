@@ -16,6 +16,7 @@ from uproot_nb.log.log import EventLog
 from uproot_nb.log.places import is_file, open_place, shown_place
 from uproot_nb.log.postgres.address import Place
 from uproot_nb.log.state import State
+from uproot_nb.session.entity_list import Bunch
 
 __all__ = ["Database", "Snapshot", "StoredEntity", "StoredRows", "field_values", "read"]
 
@@ -81,6 +82,16 @@ class StoredEntity:
         return f"<Stored {self.__dict__['_subject']}>"
 
 
+class StoredSettings(dict[str, Any]):
+    """A session's settings; each is an attribute, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
 class StoredSession:
     """The players and groups of one session of a file."""
 
@@ -113,7 +124,7 @@ class StoredSession:
         return {
             name: self._entity(f"group/{name}", {
                 "name": name, "id": group.id,
-                "players": [self.players[member] for member in group.members],
+                "players": Bunch([self.players[member] for member in group.members], name),
             })
             for name, group in self._state.groups.items()
         }  # fmt: skip
@@ -121,14 +132,21 @@ class StoredSession:
     @cached_property
     def entity(self) -> StoredEntity:
         """The session itself; its players and groups have it, and it has them."""
+        everybody = Bunch([*self.players.values()], self.name)
         made = self._entity("session", {
-            "name": self.name, "players": list(self.players.values()),
-            "groups": list(self.groups.values()), "settings": dict(self._state.settings),
+            "name": self.name, "players": everybody, "groups": Bunch([*self.groups.values()], ""),
         })  # fmt: skip
+        # The framework stores the settings in a field.
+        stored = made.get("settings") or self._state.settings
+        made._parts["settings"] = StoredSettings(stored)
         for one in (*self.players.values(), *self.groups.values()):
             one._parts["session"] = made
         for name, player in self.players.items():
-            player._parts["group"] = self.groups.get(self._state.players[name].group or "")
+            group = self.groups.get(self._state.players[name].group or "")
+            player._parts["group"] = group
+            player._parts.update(_others("session", player, everybody))
+            mates = Bunch[StoredEntity]([]) if group is None else group.players
+            player._parts.update(_others("group", player, mates))
         return made
 
     def _entity(self, subject: str, parts: Row) -> StoredEntity:
@@ -240,6 +258,13 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.path}: {', '.join(self._sessions) or 'no sessions'}>"
+
+
+def _others(where: str, player: StoredEntity, members: Bunch[StoredEntity]) -> Row:
+    """Return a player's others in the group or session, by the names of these fields."""
+    others = [member for member in members if member is not player]
+    alone = {f"other_in_{where}": others[0]} if len(others) == 1 else {}
+    return {f"others_in_{where}": Bunch(others, where), **alone}
 
 
 def read(path: Place) -> Database:

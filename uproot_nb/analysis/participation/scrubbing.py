@@ -17,8 +17,8 @@ from uproot_nb.log.state import State
 
 __all__ = ["COLUMNS", "Scrub", "scrub_of"]
 
-COLUMNS = frozenset({"label", "query"})
-"""The columns of players that name a person."""
+COLUMNS = frozenset({"label", "buyer_label", "seller_label", "query"})
+"""The columns of players, and of traders, that name a person."""
 
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _TAG = '"$'

@@ -5,8 +5,9 @@ The tables take their types from here; the codebook of an export takes everythin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -46,26 +47,32 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
         "client_time": MarketColumn(
             "Float64", "when, on the clock of the trader's browser, if sent", "Unix seconds"),
         "period": _WHEN["period"],
-        "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or close: "
-                              "the end of the period, which has no order; then bankrupt: a trader "
-                              "has less than no cash"),
+        "event": MarketColumn("category", "submit, fill, partial_fill, cancel, reject, or without "
+                              "an order halt (of trade), resume, and close: the end of the period; "
+                              "then bankrupt: a trader has less than no cash"),
         "order": _count("number of the order within the period", dtype="Int64"),
         "player": MarketColumn("category", "the name of the player whose order it is"),
         "side": MarketColumn("category", "buy or sell"),
         "kind": MarketColumn("category", "limit, market, ioc (immediate or cancel) or fok (fill or "
                              "kill)"),
-        "price": _money("what was paid per unit in a fill, else the limit per unit; of who is "
-                        "bankrupt, the cash"),
+        "price": _money("what was paid per unit in a fill, else the limit per unit; of a halt, the "
+                        "price beyond the band; of who is bankrupt, the cash"),
         "quantity": _count("how many were submitted, filled or cancelled; of who is bankrupt, how "
                            "many are owed", _UNITS, "Int64"),
         "remaining": _count("how many of the order are left after it", _UNITS, "Int64"),
-        "reason": MarketColumn("category", "why it was refused or cancelled, as a code"),
+        "reason": MarketColumn("category", "why it was refused or cancelled, as a code (expired: "
+                               "its time was over); of a halt or its end: asked, band (a price was "
+                               "beyond the band), over (its time was)"),
         "trade": _count("number of the trade within the period; a trade is two fills, the "
                         "maker's and then the taker's", dtype="Int64"),
         "tax_paid": _money("what the player paid in taxes in a fill, for all its units (negative: "
                            "a subsidy); missing where the rules have neither taxes nor fees"),
         "fee_paid": _money("what the player paid in fees in a fill, for all its units (negative: a "
                            "rebate); missing where the rules have neither taxes nor fees"),
+        "shown": _count("how many of an order that is shown in parts the book shows after it, of a "
+                        "new one how many at a time; missing where all are shown", _UNITS, "Int64"),
+        "good_for": MarketColumn("float64", "how long a new order may stand (in a simulation: "
+                                 "steps); missing where it has no end", "seconds"),
     },
     "trades": {
         "trade": _count("number of the trade within the period"),
@@ -191,9 +198,15 @@ LEDGER = {
     "client_time": COLUMNS["order_events"]["client_time"],
     "events": MarketColumn("object", "its effects on orders: the rows of order_events, as event, "
                            "order, player, side, kind, price, quantity, remaining, reason, trade; "
-                           "in a market with taxes or fees also tax_paid and fee_paid"),
+                           "in a market with taxes or fees also tax_paid and fee_paid, and of "
+                           "orders that are shown in parts or stand for a time shown, good_for"),
+    "now": MarketColumn("float64", "the time of the market, without pauses of the session; only "
+                        "where its rules know time", "Unix seconds"),
 }  # fmt: skip
 """The fields of a market's model, from which `order_events` is made."""
+
+_EXACT = 2**53
+"""Floats are exact up to this whole number."""
 
 _TOGETHER = (("buyer", "seller"),)
 """Columns with the same categories, so that one can be compared with the other."""
@@ -212,42 +225,69 @@ def frame_of(table: str, columns: Mapping[str, Iterable[Any]]) -> pandas.DataFra
     import pandas  # lazy: an experiment that makes no table does not need it
 
     values = {name: list(columns[name]) for name in COLUMNS[table]}
-    known = _categories(values)
-    made = {
-        name: _category(values[name], known[name]) if dtype == "category"
-        else _numbers(values[name], dtype)
-        for name, dtype in types_of(table).items()
-    }  # fmt: skip
-    return pandas.DataFrame(made)
+    alike = {name: names for names in _TOGETHER for name in names if name in values}
+    made: dict[str, Any] = {}
+    for name, dtype in types_of(table).items():
+        if dtype == "category":
+            known = chain.from_iterable(values[other] for other in alike.get(name, (name,)))
+            made[name] = _category(values[name], known)
+        else:
+            made[name] = _numbers(values[name], dtype)
+    # Each column is new, so none needs to be copied.
+    return pandas.DataFrame(made, copy=False)
 
 
 def _numbers(values: list[Any], dtype: str) -> Any:
     """Return a column; numbers without a negative zero, as a loss that rounds to nothing leaves."""
     import numpy  # lazy: it comes with pandas
-    import pandas  # lazy: an experiment that makes no table does not need it
 
     if dtype == "float64":
-        known = [math.nan if value is None else value for value in values]
-        return numpy.array(known, dtype=dtype) + 0.0
+        return _floats(values)
     if dtype == "int64":
         return numpy.array(values, dtype=dtype)
-    made = pandas.Series(values, dtype=object).astype(cast("Any", dtype))
-    return made + 0.0 if made.dtype.kind == "f" else made
+    return _with_gaps(values, dtype)
 
 
-def _categories(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    alike = {name: names for names in _TOGETHER for name in names if name in values}
-    return {
-        name: [value for other in alike.get(name, (name,)) for value in values[other]]
-        for name in values
-    }
+def _floats(values: list[Any]) -> Any:
+    import numpy  # lazy: it comes with pandas
+
+    if values.count(None) == len(values):  # as most markets' taxes and fees
+        return numpy.full(len(values), numpy.nan)
+    return numpy.array(values, dtype="float64") + 0.0  # None becomes NaN
 
 
-def _category(values: list[Any], known: list[Any]) -> Any:
+def _with_gaps(values: list[Any], dtype: str) -> Any:
+    """Return a column of Int64 or Float64, in which None and NaN are missing."""
+    import numpy  # lazy: it comes with pandas
     import pandas  # lazy: an experiment that makes no table does not need it
 
-    there = [value if isinstance(value, str) else None for value in values]
-    distinct = dict.fromkeys(value for value in known if isinstance(value, str))
-    return pandas.Categorical(
-        cast("Any", there), categories=pandas.Index(list(distinct), dtype="str")
-    )
+    try:
+        known = _floats(values)
+    except TypeError:  # pandas.NA
+        return pandas.array(values, dtype=cast("Any", dtype))
+    missing = numpy.isnan(known)
+    known[missing] = 0.0
+    if dtype == "Float64":
+        return pandas.arrays.FloatingArray(known, missing)
+    if (abs(known) > _EXACT).any() or (known % 1).any():
+        return pandas.array(values, dtype=cast("Any", dtype))
+    return pandas.arrays.IntegerArray(known.astype("int64"), missing)
+
+
+def _category(values: list[Any], known: Iterable[Any]) -> Any:
+    import numpy  # lazy: it comes with pandas
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    distinct = [value for value in dict.fromkeys(known) if isinstance(value, str)]
+    places: dict[Any, int] = {value: place for place, value in enumerate(distinct)}
+    codes = numpy.fromiter(map(places.get, values, repeat(-1)), "int64", len(values))
+    dtype = _categories(tuple(distinct))
+    return pandas.Categorical.from_codes(cast("Any", codes), dtype=dtype)
+
+
+@lru_cache(maxsize=256)
+def _categories(texts: tuple[str, ...]) -> pandas.CategoricalDtype:
+    """Return the type with these categories; many tables have the same."""
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    return pandas.CategoricalDtype(pandas.Index(list(texts), dtype="str"))

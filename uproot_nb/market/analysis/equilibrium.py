@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from uproot_nb.market.orderbook.constraints import Constrained, Constraints
 
-__all__ = ["Equilibrium", "equilibrium"]
+__all__ = ["Equilibrium", "equilibrium", "known_equilibrium"]
 
 Amount = Any
 """A number: int, Decimal or float, the same for all values and costs of a market."""
@@ -90,6 +91,15 @@ def equilibrium(
         low, high, lowest, highest, sum(gains[:low]) - taxes - fees, taxes, fees, welfare,
         sum(gain for gain in gains if gain > 0) - welfare,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def known_equilibrium(values: tuple[float, ...], costs: tuple[float, ...]) -> Equilibrium:
+    """Return the equilibrium without constraints; of the same units, what was found before.
+
+    The periods of a market mostly have the same units, and so do the markets of a study.
+    """
+    return equilibrium(values, costs)
 
 
 def _middle(low: Amount | None, high: Amount | None) -> Amount | None:

@@ -5,14 +5,16 @@ A period's last row is its end, `close`; those who are `bankrupt` at its settlem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.columns import frame_of, types_of
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Kind, Side
-from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.outcomes import Outcome, StatusChange
 
 if TYPE_CHECKING:
     import pandas
@@ -21,14 +23,21 @@ __all__ = [
     "ORDER_EVENTS",
     "bankrupt_row",
     "closing_row",
-    "numbered_events",
     "order_event_rows",
     "order_event_table",
+    "period_event_table",
     "refusal_row",
 ]
 
 ORDER_EVENTS = types_of("order_events")
 """The columns and their dtypes."""
+
+_FIELDS = {
+    **{name: name for name in ("event", "order", "player", "side", "kind", "price", "quantity",
+                               "remaining", "reason", "trade")},
+    "tax_paid": "tax", "fee_paid": "fee", "shown": "shown", "good_for": "good_for",
+}  # fmt: skip
+"""By column: the field of an `OrderEvent`."""
 
 
 def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[str, Any]]:
@@ -45,7 +54,19 @@ def order_event_rows(outcome: Outcome, time: float, period: int) -> list[dict[st
     if outcome.trades and any(event.tax is not None for event in outcome.events):
         for row, event in zip(rows, outcome.events, strict=True):
             row |= {"tax_paid": event.tax, "fee_paid": event.fee}
+    if outcome.is_detailed:
+        for row, event in zip(rows, outcome.events, strict=True):
+            row |= {"shown": event.shown, "good_for": event.good_for}
+    if outcome.status is not None:
+        rows.append(_status_row(outcome.status, time, period))
     return rows
+
+
+def _status_row(status: StatusChange, time: float, period: int) -> dict[str, Any]:
+    return {
+        "time": time, "period": period, "event": status.event, "price": status.price,
+        "reason": status.reason,
+    }  # fmt: skip
 
 
 def closing_row(time: float, period: int) -> dict[str, Any]:
@@ -74,33 +95,47 @@ def refusal_row(
     }  # fmt: skip
 
 
-def numbered_events(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give rows, which are in their order, number and price as `order_event_table` has them.
-
-    The tables can be made of these, too, without a DataFrame in between. The rows themselves are
-    changed and returned.
-    """
-    for seq, row in enumerate(rows, 1):
-        price = row.get("price")
-        row["seq"], row["price"] = seq, None if price is None else float(price)
-    return rows
-
-
 def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     """Return the table `order_events` of rows in the order in which they happened.
 
     Columns (see `ORDER_EVENTS` for dtypes): seq (numbered here from 1 on, over all periods), time
     (Unix seconds of the server), client_time (of the trader's browser, if sent), period, event
-    (submit, fill, partial_fill, cancel, reject, close, bankrupt), order, player, side (buy, sell),
-    kind (limit, market), price (in a fill what was paid, else the limit), quantity (submitted,
-    filled or cancelled), remaining, reason, trade, tax_paid and fee_paid (in a fill). A trade is
-    two fills, the maker's and then the taker's (in a call, the earlier order's and then the
-    later's).
+    (submit, fill, partial_fill, cancel, reject, halt, resume, close, bankrupt), order, player, side
+    (buy, sell), kind (limit, market), price (in a fill what was paid, else the limit), quantity
+    (submitted, filled or cancelled), remaining, reason, trade, tax_paid and fee_paid (in a fill),
+    shown (of an order that is shown in parts) and good_for (the time for which a new order may
+    stand). A trade is two fills, the maker's and then the taker's (in a call, the earlier order's
+    and then the later's).
     Orders and trades are numbered within the period if each has a new book.
     """
     events = list(rows)
     columns: dict[str, Any] = {name: [row.get(name) for row in events] for name in ORDER_EVENTS}
     columns["seq"] = range(1, len(events) + 1)
-    for name in ("price", "tax_paid", "fee_paid"):
-        columns[name] = [None if money is None else float(money) for money in columns[name]]
     return frame_of("order_events", columns)
+
+
+def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
+    """Return the same table of periods that were closed, in their order."""
+    last: list[Any] = [None]  # in the columns that the end of a period leaves empty
+    columns: dict[str, list[Any]] = {name: [] for name in ORDER_EVENTS}
+    for its in periods:
+        count = len(its.events) + 1
+        columns["time"] += [*its.times, its.end]
+        columns["client_time"] += last * count
+        columns["period"] += [its.period] * count
+        for name, field in _FIELDS.items():
+            columns[name] += map(attrgetter(field), its.events)
+            columns[name] += ["close"] if name == "event" else last
+        if its.halts:
+            _insert_halts(columns, its)
+    columns["seq"] = list(range(1, len(columns["time"]) + 1))
+    return frame_of("order_events", columns)
+
+
+def _insert_halts(columns: dict[str, list[Any]], its: PeriodEvents) -> None:
+    """Put the halts of the period that comes last, and their ends, among its events."""
+    first = len(columns["time"]) - len(its.events) - 1
+    for place, time, change in reversed(its.halts):  # the last first: places stay as they are
+        row = _status_row(change, time, its.period)
+        for name in columns.keys() - {"seq"}:
+            columns[name].insert(first + place, row.get(name))

@@ -3,100 +3,135 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from bisect import bisect_left, insort
 
-from sortedcontainers import SortedDict
+import msgspec
 
-__all__ = ["quotes"]
+from uproot_nb.market.analysis.period_events import PeriodEvents
 
-_NO_SPREAD = {"spread": math.nan, "midpoint": math.nan}
+__all__ = ["BestQuotes", "quotes"]
 
 
-class _Standing:
-    """The standing orders of a period, computed from its events."""
+class BestQuotes(msgspec.Struct, frozen=True, gc=False):
+    """The best bid and ask after an event; the fields are the columns of `book`."""
 
-    def __init__(self) -> None:
+    seq: int
+    time: float
+    period: int
+    bid: float
+    ask: float
+    spread: float
+    midpoint: float
+    bid_depth: int
+    ask_depth: int
+
+
+class _StandingSide:
+    """What is seen of a side: the units at each price, and the `best` price with its units.
+
+    The ranks are the prices, or for asks their negatives, sorted: the best is the last.
+    """
+
+    __slots__ = ("_amounts", "_ranks", "_sign", "best")
+
+    def __init__(self, sign: int) -> None:
         # Sorted: a book may have thousands of prices, and the best is asked for at each event.
-        self.sides: dict[str, Any] = {"buy": SortedDict(), "sell": SortedDict()}
-        self._limits: dict[int, tuple[str, float]] = {}
-        self._begun: set[int] = set()
+        self._sign = sign
+        self._ranks: list[float] = []
+        self._amounts: dict[float, int] = {}
+        self.best: tuple[float, int] = (0.0, 0)
 
-    def take(self, row: Mapping[str, Any]) -> bool:
-        """Apply an event; return whether the book is at rest after it."""
-        event, order = row["event"], int(row["order"])
-        if event == "submit":
-            if row["kind"] != "limit":  # it never stands
-                return False
-            self._limits[order] = row["side"], float(row["price"])
-            self._change(order, int(row["quantity"]))
-            return True
-        if order in self._limits:
-            self._change(order, -int(row["quantity"]))
-        if event == "cancel":
-            return True
-        # A trade is two fills; between them the book is not at rest.
-        self._begun ^= {int(row["trade"])}
-        return not self._begun
-
-    def seen(self) -> tuple[float, float, int, int]:
-        """Return the best bid, the best ask and what stands there; 0 where a side is empty."""
-        bids, asks = self.sides["buy"], self.sides["sell"]
-        bid, bid_depth = bids.peekitem(-1) if bids else (0.0, 0)
-        ask, ask_depth = asks.peekitem(0) if asks else (0.0, 0)
-        return bid, ask, bid_depth, ask_depth
-
-    def _change(self, order: int, quantity: int) -> None:
-        side, price = self._limits[order]
-        amounts = self.sides[side]
-        left = amounts.get(price, 0) + quantity
+    def change(self, price: float, quantity: int) -> None:
+        """Add units at a price, or take them away."""
+        amounts, ranks, rank = self._amounts, self._ranks, self._sign * price
+        if not quantity:
+            return
+        before = amounts.get(price, 0)
+        left = before + quantity
         if left:
             amounts[price] = left
-        else:
-            del amounts[price]
+            if not before:
+                insort(ranks, rank)
+            if rank == ranks[-1]:
+                self.best = price, left
+            return
+        del amounts[price]
+        if rank != ranks[-1]:
+            del ranks[bisect_left(ranks, rank)]
+            return
+        ranks.pop()
+        best = self._sign * ranks[-1] if ranks else 0.0
+        self.best = best, amounts.get(best, 0)
 
 
-def quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the best quotes after each event at which the book comes to rest and has changed.
+def quotes(its: PeriodEvents) -> list[BestQuotes]:
+    """Return the best quotes after each event at which the book comes to rest and has changed.
 
-    An order that meets others crosses them until the last of its fills, at the same time; no quote
-    is yielded for that. In a call market bids and asks may cross until the call; then the best of
-    both are yielded, with spread and midpoint NaN.
+    An order that meets others crosses them until the last of its fills, at the same time; there are
+    no quotes for that. In a call market bids and asks may cross until the call; then the best of
+    both are there, with spread and midpoint NaN.
     """
-    yield from sorted(_all_quotes(rows), key=lambda row: int(row["seq"]))
+    if its.quotes is None:
+        its.quotes = _quotes(its)
+    return its.quotes
 
 
-def _all_quotes(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    books: defaultdict[int, _Standing] = defaultdict(_Standing)
-    last: dict[int, tuple[float, ...]] = {}
-    crossed: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
-    for row in rows:
-        if row["event"] in ("reject", "close", "bankrupt"):
-            continue
-        period = int(row["period"])
-        before, stood = crossed.pop(period, ((), None))
-        if stood is not None and stood["time"] != row["time"]:
-            last[period] = before
-            yield stood
-        book = books[period]
-        at_rest, seen = book.take(row), book.seen()
-        if not at_rest or last.get(period) == seen:
-            continue
-        if seen[0] >= seen[1] > 0:
-            crossed[period] = seen, _quote(row, *seen) | _NO_SPREAD
+def _quotes(its: PeriodEvents) -> list[BestQuotes]:
+    found: list[BestQuotes] = []
+    bids, asks, period = _StandingSide(1), _StandingSide(-1), its.period
+    limits: dict[int, tuple[_StandingSide, float]] = {}
+    parts: dict[int, int] = {}  # what is seen of the orders that are shown in parts
+    begun: set[int | None] = set()
+    last_bid: tuple[float, int] | None = None
+    last_ask: tuple[float, int] | None = None
+    crossed: BestQuotes | None = None
+    for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
+        if crossed is not None:
+            if crossed.time != time:
+                last_bid = crossed.bid, crossed.bid_depth
+                last_ask = crossed.ask, crossed.ask_depth
+                found.append(crossed)
+            crossed = None
+        kind = event.event
+        if kind == "submit":
+            if event.kind != "limit" or event.price is None:  # it never stands
+                continue
+            side, price = bids if event.side == "buy" else asks, float(event.price)
+            limits[event.order] = side, price
+            seen = event.quantity
+            if event.shown is not None:
+                seen = parts[event.order] = event.shown
+            side.change(price, seen)
         else:
-            last[period] = seen
-            yield _quote(row, *seen)
-    yield from (stood for _, stood in crossed.values())
+            limit = limits.get(event.order)
+            if limit is not None:
+                change = -event.quantity
+                if event.shown is not None:
+                    change = event.shown - parts[event.order]
+                    parts[event.order] = event.shown
+                limit[0].change(limit[1], change)
+            if kind != "cancel":
+                # A trade is two fills; between them the book is not at rest.
+                begun ^= {event.trade}
+                if begun:
+                    continue
+        bid, ask = bids.best, asks.best
+        if bid != last_bid or ask != last_ask:
+            made = _best_quotes(seq, time, period, *bid, *ask)
+            if made.bid >= made.ask:
+                crossed = made
+            else:
+                last_bid, last_ask = bid, ask
+                found.append(made)
+    return found if crossed is None else [*found, crossed]
 
 
-def _quote(
-    row: Mapping[str, Any], bid: float, ask: float, bid_depth: int, ask_depth: int
-) -> dict[str, Any]:
-    bid, ask = (price if price else math.nan for price in (bid, ask))
-    return {
-        "seq": row["seq"], "time": row["time"], "period": int(row["period"]), "bid": bid,
-        "ask": ask, "spread": ask - bid, "midpoint": (bid + ask) / 2, "bid_depth": bid_depth,
-        "ask_depth": ask_depth,
-    }  # fmt: skip
+def _best_quotes(
+    seq: int, time: float, period: int, bid: float, bid_depth: int, ask: float, ask_depth: int
+) -> BestQuotes:
+    """Return the quotes, NaN where a side is empty; spread and midpoint also where they cross."""
+    spread = middle = math.nan
+    if bid and ask and bid < ask:
+        spread, middle = ask - bid, (bid + ask) / 2
+    bid, ask = bid or math.nan, ask or math.nan
+    return BestQuotes(seq, time, period, bid, ask, spread, middle, bid_depth, ask_depth)

@@ -16,7 +16,7 @@ from uproot_nb.market.orderbook.commands import (
     from_plain_command,
     plain_command,
 )
-from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome
+from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome, StatusChange
 from uproot_nb.market.orderbook.rules import Terms
 
 __all__ = ["command_in", "new_bankruptcies", "new_closing", "new_record", "new_refusal", "rows_in"]
@@ -37,17 +37,26 @@ _COLUMNS = (
     "trade",
 )
 _CHARGES = ("tax_paid", "fee_paid")
-"""Two more columns of fills, where the rules have taxes or fees."""
-_MONEY = ("price", *_CHARGES)  # fmt: skip
+_MORE = (*_CHARGES, "shown", "good_for")
+"""Columns that an event has only where the rules have taxes or fees, or orders that stand for a
+time or are shown in parts."""
+_MONEY = ("price", *_CHARGES)
 
 
 def new_record(
-    command: Command, outcome: Outcome | None, client_time: float | None
+    command: Command, outcome: Outcome | None, client_time: float | None, now: float | None = None
 ) -> dict[str, Any]:
-    """Return the log entry of a command that was executed."""
+    """Return the log entry of a command that was executed.
+
+    Args:
+        now: the time of the market, where orders stand for a time or trade is halted.
+    """
     given = {key: value for key, value in plain_command(command).items() if value is not None}
     events = [] if outcome is None else [_plain_event(event) for event in outcome.events]
-    return {"command": given, "client_time": client_time, "events": events}
+    if outcome is not None and outcome.status is not None:
+        events.append(_plain_status(outcome.status))
+    record = {"command": given, "client_time": client_time, "events": events}
+    return record if now is None else {**record, "now": now}
 
 
 def new_closing() -> dict[str, Any]:
@@ -90,7 +99,7 @@ def command_in(record: Mapping[str, Any]) -> Command | None:
 def rows_in(record: Mapping[str, Any], time: float, period: int) -> Iterator[dict[str, Any]]:
     """Yield a record's rows of the table `order_events`; *time* is in Unix seconds."""
     for event in record["events"]:
-        row = dict(zip((*_COLUMNS, *_CHARGES), event, strict=False))
+        row = dict(zip((*_COLUMNS, *_MORE), event, strict=False))
         for name in _MONEY:
             if row.get(name) is not None:
                 row[name] = from_plain(row[name])
@@ -100,9 +109,20 @@ def rows_in(record: Mapping[str, Any], time: float, period: int) -> Iterator[dic
 def _plain_event(event: OrderEvent) -> list[Any]:
     return [
         event.event, event.order, event.player, event.side, event.kind, plain(event.price),
-        event.quantity, event.remaining, event.reason, event.trade,
-        *(() if event.tax is None else (plain(event.tax), plain(event.fee))),
+        event.quantity, event.remaining, event.reason, event.trade, *_more(event),
     ]  # fmt: skip
+
+
+def _more(event: OrderEvent) -> tuple[Any, ...]:
+    """Return the further columns of an event, as far as it has any."""
+    if event.shown is not None or event.good_for is not None:
+        return plain(event.tax), plain(event.fee), event.shown, event.good_for
+    return () if event.tax is None else (plain(event.tax), plain(event.fee))
+
+
+def _plain_status(status: StatusChange) -> list[Any]:
+    row = {"event": status.event, "price": plain(status.price), "reason": status.reason}
+    return [row.get(name) for name in _COLUMNS]
 
 
 def _kind(command: Command) -> str | None:

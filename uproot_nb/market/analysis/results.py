@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.market.analysis.order_events import numbered_events, order_event_table
+from uproot_nb.market.analysis.order_events import period_event_table
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.tables import (
     book_table,
     mispricing_table,
     period_rows,
-    period_table,
+    period_table_of,
     trade_table,
     trader_table,
 )
@@ -76,7 +78,7 @@ class MarketTables:
     @cached_property
     def periods(self) -> pandas.DataFrame:
         """A row per period: equilibrium, surplus, efficiency, alpha and the other statistics."""
-        return period_table(*self._recorded)
+        return period_table_of(self.period_rows)
 
     @cached_property
     def traders(self) -> pandas.DataFrame:
@@ -99,23 +101,28 @@ class MarketTables:
 
 
 class SimulatedMarket(MarketTables):
-    """The tables of a simulation, made of plain rows; what nobody asks for is not made.
+    """The tables of a simulation, made of what was noted; what nobody asks for is not made.
 
     Args:
-        rows: as `order_event_rows` makes them, in their order.
+        periods: in their order.
         values: the rows of `induced_values`.
     """
 
     def __init__(
-        self, rows: list[dict[str, Any]], values: list[tuple[int, str | None, str, int, float]]
+        self,
+        periods: Sequence[PeriodEvents],
+        values: list[tuple[int, str | None, str, int, float]],
     ) -> None:
         self.name = "simulation"
-        self._recorded = numbered_events(rows), values
+        first = 1
+        for its in periods:
+            first = its.number(first)
+        self._recorded = periods, values
 
     @cached_property
     def order_events(self) -> pandas.DataFrame:
         """A row for everything that happened to an order; see `order_event_table`."""
-        return order_event_table(self._recorded[0])
+        return period_event_table(self._recorded[0])
 
     @cached_property
     def induced_values(self) -> pandas.DataFrame:

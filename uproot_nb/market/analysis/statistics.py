@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from uproot_nb.market.analysis.equilibrium import equilibrium
+from uproot_nb.market.analysis.equilibrium import known_equilibrium
 
 __all__ = [
     "EfficiencyLoss", "alpha", "deadweight_loss", "efficiency", "efficiency_loss", "mean",
@@ -55,13 +55,13 @@ def alpha(prices: Iterable[Number], equilibrium_price: Number) -> float:
 
 def rmsd(prices: Iterable[Number], equilibrium_price: Number) -> float:
     """Root mean squared deviation: sqrt(sum of (p - P0)^2 / n) (Gode and Sunder 1993)."""
-    return math.sqrt(mean(gap**2 for gap in price_deviations(prices, equilibrium_price)))
+    return math.sqrt(mean([gap**2 for gap in price_deviations(prices, equilibrium_price)]))
 
 
 def price_deviations(prices: Iterable[Number], equilibrium_price: Number) -> list[float]:
     """The price path as deviations from equilibrium: p_t - P0, trade by trade."""
     middle = _float(equilibrium_price)
-    return [_float(price) - middle for price in prices]
+    return [price - middle for price in _floats(prices)]
 
 
 def volatility(prices: Iterable[Number]) -> float:
@@ -69,7 +69,7 @@ def volatility(prices: Iterable[Number]) -> float:
 
     NaN with fewer than three prices, or prices that are not above zero.
     """
-    path = [_float(price) for price in prices]
+    path = _floats(prices)
     if len(path) < 3 or not all(price > 0 for price in path):
         return math.nan
     changes = [math.log(after / before) for before, after in pairwise(path)]
@@ -128,11 +128,11 @@ def efficiency_loss(
     bought as sold (after Rust, Miller and Palmer 1993; Gode and Sunder 1997). *values* and *costs*
     are those of all units, the traded ones among them. NaN where a traded unit has no value.
     """
-    demand, supply = [_float(v) for v in values], [_float(c) for c in costs]
-    bought, sold = [_float(v) for v in traded_values], [_float(c) for c in traded_costs]
+    demand, supply = _floats(values), _floats(costs)
+    bought, sold = _floats(traded_values), _floats(traded_costs)
     if any(map(math.isnan, (*bought, *sold))):
         return EfficiencyLoss(math.nan, math.nan)
-    middle = equilibrium(demand, supply).price
+    middle = known_equilibrium(tuple(demand), tuple(supply)).price
     if middle is None:
         return EfficiencyLoss(0.0, 0.0)
     sides = ((demand, bought, 1), (supply, sold, -1))
@@ -187,9 +187,11 @@ def turnover(volume: int, units: int) -> float:
 
 def mean(numbers: Iterable[Number], weights: Iterable[Number] | None = None) -> float:
     """The mean, weighted if there are weights; NaN of nothing."""
-    found = [_float(number) for number in numbers]
-    weighed = [1.0] * len(found) if weights is None else [_float(weight) for weight in weights]
-    return _ratio(sum(a * b for a, b in zip(found, weighed, strict=True)), sum(weighed))
+    found = _floats(numbers)
+    if weights is None:
+        return _ratio(sum(found), len(found))
+    weighed = _floats(weights)
+    return _ratio(sum([a * b for a, b in zip(found, weighed, strict=True)]), sum(weighed))
 
 
 def time_weighted_mean(numbers: Sequence[Number], times: Sequence[float], end: float) -> float:
@@ -197,10 +199,14 @@ def time_weighted_mean(numbers: Sequence[Number], times: Sequence[float], end: f
 
     For spread and depth: moments at which the number is NaN (an empty side) are left out.
     """
-    spans = [after - at for at, after in zip(times, [*times[1:], end], strict=False)]
-    known = [(_float(n), span) for n, span in zip(numbers, spans, strict=True)
-             if not math.isnan(_float(n))]  # fmt: skip
-    return mean([n for n, _ in known], [span for _, span in known])
+    ends = [*times[1:], end] if times else []
+    known = [
+        (number, after - at)
+        for number, at, after in zip(_floats(numbers), times, ends, strict=True)
+        if number == number
+    ]
+    spans = [span for _, span in known]
+    return _ratio(sum([number * span for number, span in known]), sum(spans))
 
 
 def _gaps(prices: Sequence[Number], fundamental_values: Sequence[Number]) -> list[float]:
@@ -216,6 +222,10 @@ def _relative(gaps: Sequence[float], fundamental_values: Sequence[Number]) -> fl
 def _ratio(over: Number, under: Number) -> float:
     below = _float(under)
     return _float(over) / below if below else math.nan
+
+
+def _floats(numbers: Iterable[Number]) -> list[float]:
+    return [math.nan if number is None else float(number) for number in numbers]
 
 
 def _float(number: Number) -> float:

@@ -9,32 +9,27 @@ make the tables for each. Types, meanings and units of all columns are in `COLUM
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.equilibrium import Equilibrium
+from uproot_nb.market.analysis.period_events import Events, PeriodEvents, events_by_period
 from uproot_nb.market.analysis.quotes import quotes
+from uproot_nb.market.analysis.trade_rows import TradeRow, trade_rows
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    "Events", "book_table", "mispricing_table", "period_rows", "period_table", "trade_table",
+    "book_table", "mispricing_table", "period_rows", "period_table",
+    "period_table_of", "trade_table",
     "trader_table",
 ]  # fmt: skip
-
-Events: TypeAlias = "pandas.DataFrame | list[dict[str, Any]]"
-"""The table `order_events`, or its rows as `numbered_events` makes them."""
-
-_NEEDED = (
-    "seq", "time", "period", "event", "order", "player", "side", "kind", "price", "quantity",
-    "trade", "tax_paid", "fee_paid",
-)  # fmt: skip
-"""The columns of `order_events` that the tables follow from."""
 
 
 def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -47,7 +42,13 @@ def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.Da
     received), buyer_surplus (value - price * quantity - tax - fee), seller_surplus (price *
     quantity - tax - fee - cost).
     """
-    return _table("trades", _trades(_rows(order_events), units_by_period(induced_values)))
+    units = units_by_period(induced_values)
+    rows = [
+        row
+        for period, its in events_by_period(order_events).items()
+        for row in trade_rows(its, units[period])
+    ]
+    return _table("trades", sorted(rows, key=lambda row: row.seq))
 
 
 def book_table(order_events: Events) -> pandas.DataFrame:
@@ -58,7 +59,8 @@ def book_table(order_events: Events) -> pandas.DataFrame:
     empty, spread and midpoint also while bids and asks cross, as they may in a call market before
     it is cleared. A period begins with an empty book.
     """
-    return _table("book", quotes(_rows(order_events)))
+    rows = [row for its in events_by_period(order_events).values() for row in quotes(its)]
+    return _table("book", sorted(rows, key=lambda row: row.seq))
 
 
 def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -78,20 +80,20 @@ def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     a cost earns the difference of the prices. Nobody induces values for an asset, so its
     equilibrium and surplus are empty (0 units) or NaN.
     """
-    return _table("periods", period_rows(order_events, induced_values))
+    return period_table_of(period_rows(order_events, induced_values))
+
+
+def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
+    """Return `period_table` of its rows."""
+    return _table("periods", rows)
 
 
 def period_rows(order_events: Events, induced_values: InducedUnits) -> list[dict[str, Any]]:
     """Return the rows of `period_table` as dicts; what is missing is NaN or None."""
-    units = units_by_period(induced_values)
-    events = _rows(order_events)
-    trades, books = _by_period(_trades(events, units)), _by_period(quotes(events))
-    ends = _ends(events)
-    bankrupt = Counter(int(row["period"]) for row in events if row["event"] == "bankrupt")
+    units, events = units_by_period(induced_values), events_by_period(order_events)
     return [
-        _period(period, trades[period], books[period], units[period], ends.get(period, math.nan))
-        | {"bankruptcies": bankrupt[period]}
-        for period in sorted({*units, *ends})
+        _period(events.get(period) or PeriodEvents(period), units[period])
+        for period in sorted({*units, *events})
     ]
 
 
@@ -103,12 +105,13 @@ def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     units would earn at the middle of the interval of equilibrium prices). There is a row for
     everybody who has units there or has traded.
     """
-    units = units_by_period(induced_values)
-    trades = _by_period(_trades(_rows(order_events), units))
+    units, events = units_by_period(induced_values), events_by_period(order_events)
     rows = [
         row
-        for period, its in sorted(units.items())
-        for row in _traders(period, trades[period], its, its.equilibrium())
+        for period in sorted({*units, *events})
+        for row in _traders(
+            period, _trades_in(period, events, units), units[period], units[period].equilibrium()
+        )
     ]
     return _table("traders", rows)
 
@@ -138,70 +141,19 @@ def mispricing_table(order_events: Events, induced_values: InducedUnits) -> pand
     return _table("mispricing", [row] if len(table) else [])
 
 
-def _trades(
-    events: Iterable[dict[str, Any]], units: Mapping[int, Units]
-) -> Iterator[dict[str, Any]]:
-    """Yield the trades, and count in *units* what was traded."""
-    makers: dict[tuple[int, int], dict[str, Any]] = {}
-    for row in events:
-        if row["event"] not in ("fill", "partial_fill"):
-            continue
-        key = int(row["period"]), int(row["trade"])
-        if key not in makers:
-            makers[key] = row
-            continue
-        yield _trade(makers.pop(key), row, units[key[0]])
+def _trades_in(
+    period: int, events: Mapping[int, PeriodEvents], units: Mapping[int, Units]
+) -> list[TradeRow]:
+    return trade_rows(events[period], units[period]) if period in events else []
 
 
-def _trade(maker: Mapping[str, Any], taker: Mapping[str, Any], units: Units) -> dict[str, Any]:
-    buys, sells = (taker, maker) if taker["side"] == "buy" else (maker, taker)
-    quantity, price = int(taker["quantity"]), float(taker["price"])
-    value = units.take(buys["player"], "buy", quantity)
-    cost = units.take(sells["player"], "sell", quantity)
-    charges = {
-        f"{role}_{kind}": _charge(row, f"{kind}_paid")
-        for role, row in (("buyer", buys), ("seller", sells))
-        for kind in ("tax", "fee")
-    }
-    return {
-        "trade": taker["trade"], "seq": taker["seq"], "time": taker["time"],
-        "period": int(taker["period"]), "price": price, "quantity": quantity,
-        "buyer": buys["player"], "seller": sells["player"], "maker_order": maker["order"],
-        "taker_order": taker["order"], "initiator": taker["side"], "value": value, "cost": cost,
-        **charges,
-        "buyer_surplus": value - price * quantity - charges["buyer_tax"] - charges["buyer_fee"],
-        "seller_surplus":
-            price * quantity - cost - charges["seller_tax"] - charges["seller_fee"],
-    }  # fmt: skip
-
-
-def _charge(row: Mapping[str, Any], name: str) -> float:
-    """Return a tax or fee of a fill; 0 where there is none."""
-    paid = row.get(name)
-    return 0.0 if paid is None or paid != paid else float(paid)
-
-
-def _ends(events: Iterable[Mapping[str, Any]]) -> dict[int, float]:
-    """Return when each period was closed; of one that was not, its last event."""
-    ends: dict[int, float] = {}
-    closed: set[int] = set()
-    for row in events:
-        period = int(row["period"])
-        if period not in closed:
-            ends[period] = float(row["time"])
-        if row["event"] == "close":
-            closed.add(period)  # what comes later is refused
-    return ends
-
-
-def _period(
-    period: int, trades: list[dict[str, Any]], book: list[dict[str, Any]], units: Units, end: float
-) -> dict[str, Any]:
+def _period(its: PeriodEvents, units: Units) -> dict[str, Any]:
+    trades, book = trade_rows(its, units), quotes(its)
     values, costs = units.all_of("buy"), units.all_of("sell")
     at = units.equilibrium()
     free = units.equilibrium(constrained=False) if units.constraints else at
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
-    traders = list(_traders(period, trades, units, at))
+    traders = list(_traders(its.period, trades, units, at))
     bought, sold = (
         math.fsum(row["surplus"] for row in traders if row["side"] == side)
         for side in ("buy", "sell")
@@ -212,7 +164,7 @@ def _period(
         values, costs, units.traded_of("buy"), units.traded_of("sell")
     )
     return {
-        "period": period, "trades": len(trades), "volume": sum(quantities),
+        "period": its.period, "trades": len(trades), "volume": sum(quantities),
         "mean_price": statistics.mean(prices, quantities),
         **_equilibrium_columns(at), "maximum_surplus": free.maximum_surplus,
         "surplus": bought + sold,
@@ -229,7 +181,8 @@ def _period(
         "volume_ratio": statistics.volume_ratio(
             sum(quantities), at.quantity_low, at.quantity_high),
         "mean_spread": statistics.time_weighted_mean(
-            _column(book, "spread"), _column(book, "time"), end),
+            _column(book, "spread"), _column(book, "time"), its.end),
+        "bankruptcies": its.bankruptcies,
         "fundamental_value": units.holding, "dividend": units.dividend,
     }  # fmt: skip
 
@@ -247,23 +200,28 @@ def _equilibrium_columns(at: Equilibrium) -> dict[str, Any]:
 
 
 def _traders(
-    period: int, trades: list[dict[str, Any]], units: Units, at: Equilibrium
+    period: int, trades: list[TradeRow], units: Units, at: Equilibrium
 ) -> Iterator[dict[str, Any]]:
     due = units.equilibrium_surpluses(at)
     sides = (("buy", "buyer", -1), ("sell", "seller", 1))
     for side, role, sign in sides:
-        players = [player for player, its in units.values if its == side]
-        for player in dict.fromkeys([*players, *_column(trades, role)]):
-            mine = [trade for trade in trades if trade[role] == player]
-            taxes, fees = (math.fsum(_column(mine, f"{role}_{kind}")) for kind in ("tax", "fee"))
-            cash = sign * math.fsum(t["price"] * t["quantity"] for t in mine) - taxes - fees
-            surplus = math.fsum(_column(mine, f"{role}_surplus"))
+        mine: dict[str, list[TradeRow]] = {
+            player: [] for player, its in units.values if its == side
+        }
+        for trade, player in zip(trades, _column(trades, role), strict=True):
+            mine.setdefault(player, []).append(trade)
+        get = attrgetter("quantity", "price", f"{role}_tax", f"{role}_fee", f"{role}_surplus")
+        for player, its in mine.items():
+            rows = list(map(get, its))
+            tax, fee = math.fsum([row[2] for row in rows]), math.fsum([row[3] for row in rows])
+            cash = sign * math.fsum([row[0] * row[1] for row in rows]) - tax - fee
+            surplus = math.fsum([row[4] for row in rows])
             if units.resells(player):
                 surplus = cash - sign * units.worth(player, side)
             yield {
                 "period": period, "player": player, "side": side,
-                "units": sum(_column(mine, "quantity")), "cash": cash, "tax_paid": taxes,
-                "fee_paid": fees, "surplus": surplus,
+                "units": sum([row[0] for row in rows]), "cash": cash, "tax_paid": tax,
+                "fee_paid": fee, "surplus": surplus,
                 "equilibrium_surplus": due.get((player, side), 0.0),
             }  # fmt: skip
 
@@ -276,28 +234,11 @@ def _by_player(traders: Iterable[Mapping[str, Any]], name: str) -> list[float]:
     return [math.fsum(sides) for sides in found.values()]
 
 
-def _column(rows: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
-    return [row[name] for row in rows]
+def _column(rows: Iterable[Any], name: str) -> list[Any]:
+    return list(map(attrgetter(name), rows))
 
 
-def _by_period(rows: Iterable[dict[str, Any]]) -> defaultdict[int, list[dict[str, Any]]]:
-    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        found[row["period"]].append(row)
-    return found
-
-
-def _rows(order_events: Events) -> list[dict[str, Any]]:
-    """Return what the tables need to know of each event, in their order."""
-    if isinstance(order_events, list):
-        return order_events
-    # Column by column: with to_dict("records") this was most of the time that the tables took.
-    frame = order_events.sort_values("seq")
-    needed = [name for name in _NEEDED if name in frame]  # older tables have no taxes
-    columns = (frame[name].astype(object).tolist() for name in needed)
-    return [dict(zip(needed, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
-    made = list(rows)
-    return frame_of(name, {column: _column(made, column) for column in COLUMNS[name]})
+def _table(name: str, rows: Sequence[Any]) -> pandas.DataFrame:
+    """Return a table of rows, which are dicts or have the columns as attributes."""
+    get = itemgetter if rows and isinstance(rows[0], dict) else attrgetter
+    return frame_of(name, {column: list(map(get(column), rows)) for column in COLUMNS[name]})

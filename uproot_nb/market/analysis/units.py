@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium, known_equilibrium
 from uproot_nb.market.orderbook.constraints import CONSTRAINT_SIDES, Constrained, Constraints
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Units:
         self.values: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         self.traded: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.constraints: dict[str, float] = {}
+        self._unvalued: Counter[tuple[str, str]] = Counter()
+        """How many units each player has traded that have neither value nor cost."""
 
     def equilibrium(self, constrained: bool = True) -> Equilibrium:
         """Return the competitive equilibrium, or that which there would be without constraints.
@@ -42,7 +44,7 @@ class Units:
         trade or not by the rounding of floats.
         """
         if not (self.constraints and constrained):
-            return equilibrium(self.all_of("buy"), self.all_of("sell"))
+            return known_equilibrium(tuple(self.all_of("buy")), tuple(self.all_of("sell")))
         # Sorted as floats, which is faster.
         values, costs = sorted(self.all_of("buy"), reverse=True), sorted(self.all_of("sell"))
         return equilibrium(map(_exact, values), map(_exact, costs), under=self._limits())
@@ -58,9 +60,14 @@ class Units:
 
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
-        begin = self.traded[player, side] + 1
-        self.traded[player, side] += quantity
-        return math.fsum(self._value(player, side, begin + more) for more in range(quantity))
+        key = player, side
+        done, known = self.traded[key], self.values.get(key, {})
+        self.traded[key] = after = done + quantity
+        units = [known.get(unit, math.nan) for unit in range(done + 1, after + 1)]
+        missing = sum(map(math.isnan, units))
+        if missing:
+            self._unvalued[key] += missing
+        return math.fsum(units)
 
     def all_of(self, side: str) -> list[float]:
         """Return the values of everybody's units on a side."""
@@ -90,12 +97,9 @@ class Units:
         Such units are worth nothing to the player but the difference of their prices. Of an asset
         that is not known before its last dividend.
         """
-        if not math.isnan(self.holding):
+        if not self._unvalued or not math.isnan(self.holding):
             return False
-        bought, sold = (
-            sum(map(math.isnan, self._values_of(player, side))) for side in ("buy", "sell")
-        )
-        return bought == sold > 0
+        return self._unvalued[player, "buy"] == self._unvalued[player, "sell"] > 0
 
     def worth(self, player: str, side: str) -> float:
         """Return the value of all that a middleman has traded on a side."""
@@ -117,10 +121,10 @@ class Units:
             return {**self._rationed("buy", at), **self._rationed("sell", at)}
         price, signs = float(at.price), {"buy": 1, "sell": -1}
         return {
-            (player, side): math.fsum(
-                max(signs[side] * (value - price), 0.0) for value in units.values()
+            key: math.fsum(
+                [gain for v in units.values() if (gain := signs[key[1]] * (v - price)) > 0]
             )
-            for (player, side), units in self.values.items()
+            for key, units in self.values.items()
         }
 
     def _rationed(self, side: str, at: Equilibrium) -> dict[tuple[str, str], float]:

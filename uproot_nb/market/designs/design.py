@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.designs import classics, csv_form, page_order
+from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (
     Shifts,
     Values,
@@ -24,12 +26,14 @@ from uproot_nb.market.designs.schedules import (
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
 from uproot_nb.market.orderbook.amounts import Price
-from uproot_nb.market.orderbook.presets import GODE_SUNDER
+from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
+from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
 from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
+from uproot_nb.market.traders.trader import Trader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +42,7 @@ __all__ = ["Design"]
 
 Something = TypeVar("Something")
 
+_USUAL = Rules()
 _COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
 """What is counted, and the least there may be."""
 
@@ -65,7 +70,7 @@ class Design:
         values: what units are worth and cost, in all markets of the design; or a function of random
             numbers that draws them for each market, or of random numbers and the period, for each
             period. A dict has one of these from a period on: {1: low, 4: high}. The names in it are
-            the traders' seats.
+            the traders' seats. Or an `Asset`, which nobody has values of.
         traders: what makes a robot trader, for all or by name: a class or function without
             arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
             trader itself is copied as it is. Not needed if only people trade.
@@ -85,7 +90,7 @@ class Design:
         BadMarket: units and traders do not fit, or an argument makes no sense.
     """
 
-    values: Values
+    values: Values | Asset
     traders: Traders | None = None
     _: KW_ONLY
     periods: int = 1
@@ -105,9 +110,12 @@ class Design:
                 raise BadMarket(
                     f"{name}={count!r} is not a count.", f"Write {name}={least} or more."
                 )
-        check_values(self.values)
+        if self.asset is None:
+            check_values(self.values)
         check_shifts(self.shifts)
         self._check_rules()
+        if self.asset is not None:
+            self._check_asset(self.asset)
         if not self._is_drawn and self.traders is not None:
             makers_of(self.traders, self._own_seats())
         if isinstance(self.values, InducedValues) and isinstance(self.rules, Rules):
@@ -116,6 +124,19 @@ class Design:
             self.arm(arm)
 
     # What holds when
+
+    @property
+    def asset(self) -> Asset | None:
+        """The asset that is traded; None where traders have values and costs."""
+        return self.values if isinstance(self.values, Asset) else None
+
+    def endowments_in(self, seed: int | str = 0) -> Endowments:
+        """Return with what cash and units of the asset each seat begins; nothing without one.
+
+        Args:
+            seed: the market's, if a function draws them.
+        """
+        return {} if self.asset is None else self.asset.endowments_of(seed)
 
     @property
     def numbers(self) -> range:
@@ -129,6 +150,8 @@ class Design:
             seed: the market's, if a function draws the values.
         """
         source: Any = self.values
+        if isinstance(source, Asset):
+            return InducedValues({}, {})
         if isinstance(source, Mapping):
             source = in_period(cast("Mapping[int, ValuesSource]", source), period)
         begun = [number for number in self.shifts if number <= period]
@@ -139,7 +162,7 @@ class Design:
         """Return the rules of a period."""
         if isinstance(self.rules, Mapping):
             return in_period(self.rules, period)
-        return self.rules or Rules()
+        return self.rules or (_USUAL if self.asset is None else ASSET_RULES)
 
     # Who is there
 
@@ -155,6 +178,8 @@ class Design:
         return self._same_in_arms("seats", [arm._own_seats() for arm in self.each_arm().values()])
 
     def _own_seats(self) -> list[str]:
+        if self.asset is not None:
+            return list(self.endowments_in())
         buyers: dict[str, None] = {}
         sellers: dict[str, None] = {}
         for period in self.numbers:
@@ -204,13 +229,40 @@ class Design:
             BadMarket: the design has several arms, or no robot traders.
         """
         self._check_one_arm("simulate(seed)")
-        plans = [self._plan(period, seed) for period in self.numbers]
+        if self.asset is not None:
+            return self._simulate_asset(self.asset, seed)
+        traders, plans = self.planned(seed)
         for plan in plans:
             warn_of_range(plan.rules, highest_value(plan.values), stacklevel=2)
-        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return simulate_periods(
-            made_traders(makers_of(self.traders, names), seed), plans, steps=self.steps, seed=seed,
-            clear_after_trade=self.clear_after_trade,
+            traders, plans, steps=self.steps, seed=seed, clear_after_trade=self.clear_after_trade
+        )
+
+    def planned(self, seed: int | str) -> tuple[dict[str, Trader], list[PlannedPeriod]]:
+        """Return new robot traders for one market, by seat, and what holds in its periods.
+
+        Raises:
+            BadMarket: the design has several arms, or no robot traders; or this is a design of an
+                asset, whose traders have no values.
+        """
+        self._check_one_arm("planned(seed)")
+        if self.asset is not None:
+            raise BadMarket(
+                "The periods of an asset's market cannot be traded one by one: traders keep cash "
+                "and units, and nobody has values.",
+                "Call design.simulate(seed), or give the design values.",
+            )
+        plans = [self._plan(period, seed) for period in self.numbers]
+        names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
+        return made_traders(makers_of(self.traders, names), seed), plans
+
+    def _simulate_asset(self, asset: Asset, seed: int | str) -> MarketTables:
+        held, rules = self.endowments_in(seed), self.rules_in(1)
+        if self.clear_after_trade and rules.lapse is None:
+            rules = replace(rules, lapse="trade")
+        return simulate_asset_market(
+            made_traders(makers_of(self.traders, held), seed), asset.dividends, held,
+            periods=self.periods, steps=self.steps, rules=rules, seed=seed,
         )  # fmt: skip
 
     def bots(
@@ -247,8 +299,8 @@ class Design:
     # People
 
     def pages(
-        self, *, seconds: float | None = None, page: type[MarketPage] | None = None,
-        **attributes: Any,
+        self, *, seconds: float | EllipsisType | None = ...,
+        page: type[MarketPage] | None = None, **attributes: Any,
     ) -> list[Any]:  # fmt: skip
         """Return the page order of the market: practice periods, then all others.
 
@@ -260,7 +312,7 @@ class Design:
         `run.market("practice")`; they share no purse.
 
         Args:
-            seconds: the length of a period; None for no end.
+            seconds: the length of a period; None for no end; by default that of *page*.
             page: a page of yours, from which these pages derive: for its template, texts, facts.
                 Rules, values and names of markets are the design's.
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
@@ -270,7 +322,8 @@ class Design:
                 attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
         """
         self._check_one_arm("pages()")
-        return page_order.page_order(self, page, {"seconds": seconds, **attributes})
+        given = attributes if seconds is ... else {"seconds": seconds, **attributes}
+        return page_order.page_order(self, page, given)
 
     # Files
 
@@ -283,15 +336,21 @@ class Design:
         period on (item "value" or "cost"; a period's rows are all its units), a rule from a period
         on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
         whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
-        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD or
-        Sniper; else give them to `read_csv` again.
+        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD, GDX,
+        AA or Sniper; else give them to `read_csv` again.
 
         Args:
             seed: of the market whose values are written, if a function draws them.
 
         Raises:
-            BadMarket: the values are drawn, and there is no seed.
+            BadMarket: the values are drawn, and there is no seed; or this is a design of an asset,
+                for which there is no such file.
         """
+        if any(design.asset is not None for design in self.each_arm().values()):
+            raise BadMarket(
+                "A design of an asset cannot be written as CSV.",
+                "Keep it as code: Design(Asset(…)).",
+            )
         if seed is None and any(design._is_drawn for design in self.each_arm().values()):
             raise BadMarket("The values are drawn.", "Say for which market: to_csv(…, seed=1).")
         text = csv_form.text_of(self, 0 if seed is None else seed)
@@ -320,9 +379,15 @@ class Design:
     # Well-known designs
 
     @classmethod
-    def smith(cls, traders: Traders | None = None, *, periods: int = 5, **options: Any) -> Self:
-        """Return the first test of Smith (1962): eleven buyers and sellers, prices in cents."""
-        return cls(classics.smith_values(), traders, periods=periods, **options)
+    def smith(
+        cls, traders: Traders | None = None, *, test: str = "1", periods: int = 5, **options: Any
+    ) -> Self:
+        """Return a test of Smith (1962), in cents: eleven buyers and eleven sellers in the first.
+
+        Args:
+            test: "1", "2", "3", "4A", "5A", "6A" or "7", as in his table 1.
+        """
+        return cls(classics.smith_values(test), traders, periods=periods, **options)
 
     @classmethod
     def box(
@@ -352,6 +417,35 @@ class Design:
         return cls(values, traders, periods=periods, **usual | options)
 
     @classmethod
+    def cliff(
+        cls, market: str, traders: Traders | None = None, *, periods: int = 10, **options: Any
+    ) -> Self:
+        """Return one of the four markets of Cliff and Bruten (1997), in dollars, with their rules.
+
+            Design.cliff("symmetric", ZIP, periods=15, shifts={11: {"demand": Decimal("0.50")}})
+
+        A day has 550 steps: in their program it has eleven rounds, each of which ends with a trade
+        or after 100 shouts in vain, which comes to 515 to 695 shouts on average.
+
+        Args:
+            market: "symmetric", "flat supply", "excess demand" or "excess supply".
+        """
+        usual: dict[str, Any] = {"rules": CLIFF, "steps": 550}
+        return cls(classics.cliff_values(market), traders, periods=periods, **usual | options)
+
+    @classmethod
+    def gjerstad_dickhaut(
+        cls, traders: Traders | None = None, *, periods: int = 10, **options: Any
+    ) -> Self:
+        """Return the symmetric market of Gjerstad and Dickhaut (1998), in cents, with their rules.
+
+        Prices go up to 1,000, the bound M of their Example 3.
+        """
+        usual: dict[str, Any] = {"rules": replace(GJERSTAD_DICKHAUT, max_price=1_000)}
+        values = classics.gjerstad_dickhaut_values()
+        return cls(values, traders, periods=periods, **usual | options)
+
+    @classmethod
     def holt(cls, traders: Traders | None = None, **options: Any) -> Self:
         """Return Holt's example of a pit market (2007, chapter 2): eight buyers, eight sellers."""
         return cls(classics.holt_values(), traders, **options)
@@ -364,6 +458,8 @@ class Design:
 
     @property
     def _is_drawn(self) -> bool:
+        if isinstance(self.values, Asset):
+            return self.values.is_drawn
         sources = self.values.values() if isinstance(self.values, Mapping) else [self.values]
         return not all(isinstance(source, InducedValues) for source in sources)
 
@@ -383,6 +479,24 @@ class Design:
                 f"Say of which arm: design.arm({next(iter(self.arms))!r}).{name}.",
             )
         return first
+
+    def _check_asset(self, asset: Asset) -> None:
+        """Refuse what a design of an asset cannot have."""
+        if self.periods > asset.dividends.periods:
+            asset.dividends.fundamental_value(self.periods)  # which says so
+        by_period = isinstance(self.rules, Mapping) and len(self.rules) > 1
+        for name, is_there, why in (
+            (
+                "practice",
+                self.practice,
+                "an asset pays from period 1 on; make a design for practice",
+            ),
+            ("shifts", self.shifts, "nobody has values that could be shifted"),
+            ("rules", by_period, "an asset has the same rules in all its periods"),
+            ("rules", self.rules_in(1).call, "an asset is traded all the time, and not in calls"),
+        ):
+            if is_there:
+                raise BadMarket(f"{name}={getattr(self, name)!r}: {why}.", f"Leave out {name}.")
 
     def _check_rules(self) -> None:
         by_period = self.rules if isinstance(self.rules, Mapping) else {1: self.rules or Rules()}

@@ -11,9 +11,12 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.experiment.order import Rounds
 from uproot_nb.experiment.pages import GroupCreatingWait
 from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.designs.asset import Asset, Endowments
 from uproot_nb.market.designs.schedules import renamed
 from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.pages.page_functions import page_function
@@ -33,12 +36,25 @@ _OF_THE_DESIGN = {
     "market_names": f"Its markets are {PRACTICE!r} and {TRADING!r}.",
     "open_market": _UNITS,
     "late_trader": _UNITS,
+    "practice": "Give the number of practice periods to the design: Design(values, practice=2).",
 }
+_ENDOWED = "Give cash and units to the asset: Design(Asset(dividends, endowments))."
+_OF_THE_ASSET = {
+    "rules": _OF_THE_DESIGN["rules"], "market_names": _OF_THE_DESIGN["market_names"],
+    "open_market": _ENDOWED, "late_trader": _ENDOWED, "endow": _ENDOWED, "dividends": _ENDOWED,
+}  # fmt: skip
 """What pages have from a design and not from their author, and where to say it instead."""
 
 
 class PeriodsOfDesign(Protocol):
     """What pages need of a design."""
+
+    @property
+    def asset(self) -> Asset | None:
+        """The asset that is traded; None where traders have values and costs."""
+
+    def endowments_in(self, seed: int | str = 0) -> Endowments:
+        """Return with what cash and units of the asset each seat begins."""
 
     @property
     def practice(self) -> int:
@@ -74,7 +90,7 @@ def page_order(
     design: PeriodsOfDesign, page: type[MarketPage] | None, attributes: Mapping[str, Any]
 ) -> list[Any]:
     """Return a page order: rounds of one page for periods with the same rules."""
-    for name, instead in _OF_THE_DESIGN.items():
+    for name, instead in _whose(design).items():
         if name in attributes:
             raise BadMarket(f"pages({name}=…) would be ignored: {_WHOSE}.", instead)
     order: list[Any] = []
@@ -117,13 +133,17 @@ def _trading_page(
     name: str, design: PeriodsOfDesign, market_name: str, rules: Rules,
     page: type[MarketPage] | None, attributes: Mapping[str, Any],
 ) -> type[MarketPage]:  # fmt: skip
-    kind = CallMarketPage if rules.call else MarketPage
+    kind: type[MarketPage] = CallMarketPage if rules.call else MarketPage
+    if design.asset is not None:
+        kind = AssetMarketPage
     parent = kind if page is None else page
     if not isinstance(parent, type) or not issubclass(parent, kind):
         raise BadMarket(
             f"page={page!r} is no {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
         )
     _check_page(design, parent, kind)
+    if design.asset is not None:
+        return _asset_page(name, design, design.asset, rules, parent, attributes)
     offset = design.practice if market_name == PRACTICE else 0
 
     def open_market(page: Any, market: Market, traders: Sequence[Player]) -> None:
@@ -143,16 +163,60 @@ def _trading_page(
 
     return type(name, (parent,), {
         "__module__": __name__, "__doc__": parent.__doc__, **attributes, "rules": rules,
-        "market_names": (market_name,), "open_market": open_market, "late_trader": late_trader,
+        "market_names": (market_name,), "practice": market_name == PRACTICE,
+        "open_market": open_market, "late_trader": late_trader,
     })  # fmt: skip
+
+
+def _asset_page(
+    name: str, design: PeriodsOfDesign, asset: Asset, rules: Rules, parent: type[MarketPage],
+    attributes: Mapping[str, Any],
+) -> type[MarketPage]:  # fmt: skip
+    def endow(page: Any, market: Market, traders: Sequence[Player]) -> None:
+        """Give cash and units of the asset to those who have a seat."""
+        for trader, (cash, units) in _endowed(design, market, traders):
+            market.endow(trader, cash, units)
+
+    def late_trader(page: Any, market: Market, trader: Player) -> None:
+        """Give the cash and units of a seat that was free when the market opened."""
+        if trader.name not in market.book.accounts:
+            endow(page, market, [trader])
+
+    return type(name, (parent,), {
+        "__module__": __name__, "__doc__": parent.__doc__, "dividends": asset.dividends,
+        **attributes, "rules": rules, "market_names": (TRADING,), "endow": endow,
+        "late_trader": late_trader,
+    })  # fmt: skip
+
+
+def _endowed(
+    design: PeriodsOfDesign, market: Market, traders: Sequence[Player]
+) -> list[tuple[Player, tuple[Price, int]]]:
+    """Return those of a group who have a seat, with cash and units."""
+    seats, seed, sitting = design.seats, world_of(market.model).seed, _sitting(design, traders)
+    if not sitting:
+        return []
+    held = design.endowments_in(design.market_seed(seed, sitting[0].id // len(seats) + 1))
+    return [(trader, held[seats[trader.id % len(seats)]]) for trader in sitting]
+
+
+def _whose(design: PeriodsOfDesign) -> Mapping[str, str]:
+    """Return what pages have from the design, and where to say it instead."""
+    return _OF_THE_DESIGN if design.asset is None else _OF_THE_ASSET
 
 
 def _check_page(design: PeriodsOfDesign, page: type[MarketPage], kind: type[MarketPage]) -> None:
     """Refuse a page of the author's that says otherwise what the design says."""
-    own = {n for n in _OF_THE_DESIGN if page_function(page, n) != page_function(kind, n)}
+    asset = design.asset
+    own = {
+        n for n in _whose(design)
+        if n != "dividends" and page_function(page, n) != page_function(kind, n)
+    }  # fmt: skip
+    if asset is not None and getattr(page, "dividends", asset.dividends) != asset.dividends:
+        own.add("dividends")
     if page.rules in [design.rules_in(period) for period in design.numbers]:
         own.discard("rules")
-    for name, instead in _OF_THE_DESIGN.items():
+    for name, instead in _whose(design).items():
         if name in own:
             raise BadMarket(
                 f"page={page.__name__}: its {name} would be ignored, since {_WHOSE}.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -49,22 +50,30 @@ def makers_of(traders: Traders | None, names: Iterable[str]) -> dict[str, Trader
 
 def made_traders(makers: Mapping[str, TraderMaker], seed: int | str) -> dict[str, Trader]:
     """Return new traders; the random numbers of each follow from the seed and its name."""
-    return {name: _made(maker, Random(f"{seed}/{name}")) for name, maker in makers.items()}
+    return {name: _made(maker, f"{seed}/{name}") for name, maker in makers.items()}
 
 
 def needs_arguments(function: Callable[..., Any]) -> int:
     """Return how many arguments a function cannot be called without."""
+    return _known(function) if isinstance(function, Hashable) else _counted(function)
+
+
+def _counted(function: Callable[..., Any]) -> int:
     return sum(
         one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         for one in inspect.signature(function).parameters.values()
     )
 
 
-def _made(maker: TraderMaker, chance: Random) -> Trader:
+_known = lru_cache(maxsize=256)(_counted)
+"""A signature takes as long as ten quotes, and each market asks for those of all its traders."""
+
+
+def _made(maker: TraderMaker, seed: str) -> Trader:
     if _is_trader(maker):
         return copy.deepcopy(maker)  # type: ignore[return-value]
     make: Callable[..., Trader] = maker  # type: ignore[assignment]
-    return make(chance) if needs_arguments(make) else make()
+    return make(Random(seed)) if needs_arguments(make) else make()
 
 
 def _is_trader(maker: TraderMaker) -> bool:

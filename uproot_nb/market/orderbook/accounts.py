@@ -19,7 +19,7 @@ class Account:
     """One trader's cash, units and standing orders."""
 
     __slots__ = (
-        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "counts", "earned",
+        "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "earned",
         "endowed", "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
     )  # fmt: skip
 
@@ -39,8 +39,6 @@ class Account:
         """What the units that the trader owes were sold for."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
-        self.counts: dict[Side, int] = {"buy": 0, "sell": 0}
-        """How many of them there are on each side."""
 
     @property
     def cash(self) -> Price:
@@ -94,13 +92,13 @@ class Account:
     def add(self, order: Order) -> None:
         """Add a standing order."""
         self.orders[order.number] = order
-        self.counts[order.side] += 1
         self.reserve(order, order.remaining)
 
-    def remove(self, order: Order) -> None:
-        """Remove a standing order that is filled or cancelled."""
-        del self.orders[order.number]
-        self.counts[order.side] -= 1
+    def take(self, order: Order, quantity: int) -> None:
+        """Release what a standing order reserved for so many units; it is gone if none remain."""
+        self.reserve(order, -quantity)
+        if not order.remaining:
+            del self.orders[order.number]
 
     def reserve(self, order: Order, quantity: int) -> None:
         """Reserve the money or units of a standing order; a negative quantity releases them."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price, exact
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.clearing import find_clearing
 from uproot_nb.market.orderbook.levels import Ladder
+from uproot_nb.market.orderbook.lives import Lives
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
     check_at_once,
     check_cash,
     check_improvement,
+    check_life,
     check_loss,
     check_orders,
     check_owed,
@@ -25,17 +30,35 @@ from uproot_nb.market.orderbook.order_checks import (
     check_purchase,
     check_quantity,
     check_short_sale,
+    check_shown,
     check_side,
     check_terms,
     check_units,
 )
 from uproot_nb.market.orderbook.orders import OTHER, Kind, Order, Side
-from uproot_nb.market.orderbook.outcomes import LevelChange, OrderEvent, Outcome, Reason, Trade
+from uproot_nb.market.orderbook.outcomes import (
+    LevelChange,
+    OrderEvent,
+    Outcome,
+    Reason,
+    StatusChange,
+    Trade,
+)
 from uproot_nb.market.orderbook.prices import PriceGrid
 from uproot_nb.market.orderbook.rules import Rules, Terms
 from uproot_nb.market.orderbook.trade_prices import trade_ticks_of
 
 __all__ = ["Book"]
+
+_Constraint = Callable[["Book", Account, Side, int | None, int, Match, Order | None], None]
+"""A check of an order: the account, its side, key and quantity, what it meets, what it replaces."""
+
+
+class Standing(NamedTuple):
+    """How an order stands: for how long, and how many of its units are shown at a time."""
+
+    good_for: float | None
+    peak: int = 0
 
 
 class Book:
@@ -47,7 +70,8 @@ class Book:
     outcome.trades[0].price         # 12: the maker's price
 
     A command either succeeds in full, or raises OrderRefused and changes nothing. The same commands
-    always give the same book: it has no clock and no randomness.
+    always give the same book: it has no clock and no randomness. Where orders stand for a time, or
+    trade is halted, whoever has a clock sets `now`, and executes the `due_commands`.
     """
 
     def __init__(
@@ -70,10 +94,26 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
         self._margin = -self.grid.affordable(-self.rules.margin)
+        self.now = 0.0
+        """The time by which orders stand and halts last: seconds, or steps of a simulation."""
+        self.halted = False
+        """Whether trade is halted."""
+        self.halt_ends: float | None = None
+        """The time at which a halt is over; None without a halt, or an end of it."""
+        self.lives = Lives()
+        self._usual = None if self.rules.good_for is None else Standing(self.rules.good_for)
+        self._is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
+            self.rules.terms
+        )
+        self._breaker = self.rules.breaker
+        self.reference = None if self._breaker is None else self._breaker.reference
+        """The price from which a circuit breaker measures; None before it has one."""
+        self._constraints = self._found_constraints(endowed=False)
 
     # State
 
@@ -154,10 +194,12 @@ class Book:
         self.accounts[player] = account = Account(player, self.grid, money, units)
         account.endowed = not credit
         account.held_ticks = self.grid.affordable(held)
+        if account.endowed:
+            self._constraints = self._found_constraints(endowed=True)
 
     def limit(
         self, player: str, side: Side, price: Price, quantity: int = 1,
-        terms: Terms | None = None,
+        terms: Terms | None = None, good_for: float | None = None, shown: int | None = None,
     ) -> Outcome:  # fmt: skip
         """Buy or sell at *price* or better; the rest stands in the book.
 
@@ -166,15 +208,24 @@ class Book:
         Args:
             terms: "ioc" (immediate or cancel): the rest is cancelled. "fok" (fill or kill): the
                 order trades in full at once, or is refused.
+            good_for: the time for which it may stand; see `Rules.good_for`.
+            shown: how many units are shown at a time. The others can be traded, too: when the part
+                that is shown is filled, the next one is shown, behind all orders at its price.
 
         Raises:
             OrderRefused: the rules do not allow it, or an order that does not stand finds nothing.
         """
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
+        standing = self._usual
         if terms is not None:
             check_terms(terms, self.rules)
+            standing = None
         check_side(side)
         ticks = self.grid.ticks(price)
         check_quantity(quantity, self.rules)
+        if good_for is not None or shown is not None:
+            standing = self._standing_of(quantity, terms, good_for, shown)
         key = ticks if side == "sell" else -ticks
         account = self.account(player)
         found = self._match(player, side, key, quantity)
@@ -182,9 +233,9 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
-        old = None if self.rules.lapse is None else self._lapsing(account, side)
-        self._check(account, side, key, needed, found, old)
-        return self._submit(account, side, key, quantity, found, [], terms)
+        if self._constraints:
+            self._check(account, side, key, needed, found, self._lapsing(account))
+        return self._submit(account, side, key, quantity, found, self.seq, [], [], terms, standing)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
@@ -193,6 +244,8 @@ class Book:
             OrderRefused: the rules do not allow it, there is nobody else to trade with, or this is
                 a call market, where every order needs a price.
         """
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
         check_priced(self.rules)
         check_side(side)
         check_quantity(quantity, self.rules)
@@ -201,8 +254,9 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
-        self._check(account, side, None, quantity, found, self._lapsing(account, side))
-        return self._submit(account, side, None, quantity, found, [])
+        if self._constraints:
+            self._check(account, side, None, quantity, found, self._lapsing(account))
+        return self._submit(account, side, None, quantity, found, self.seq, [], [])
 
     def cancel(self, player: str, order: int) -> Outcome:
         """Cancel a trader's own order.
@@ -211,19 +265,22 @@ class Book:
             OrderRefused: it is not in the book (any more), or belongs to somebody else.
         """
         found = self._own(player, order)
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         changes = [self._withdraw(found, found.remaining, "asked", events)]
-        return Outcome(before, self.seq, None, 0, events, [], changes)
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
         """Cancel all orders of a trader, or of everybody."""
         orders = self.orders if player is None else self.account(player).orders
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for order in list(orders.values()):
             change = self._withdraw(order, order.remaining, "asked", events)
             last[order.side, order.key] = change
-        return Outcome(before, self.seq, None, 0, events, [], list(last.values()))
+        changes = list(last.values())
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
 
     def replace(
         self, player: str, order: int, price: Price | None = None, quantity: int | None = None
@@ -231,27 +288,40 @@ class Book:
         """Change the price or the remaining quantity of a trader's own order.
 
         A smaller quantity at the same price retains number and time priority; any other change
-        makes a new order.
+        makes a new order, which stands as long and shows as much as the old one did. Units that are
+        not shown are taken off first. While trade is halted, an order may only be reduced.
 
         Raises:
             OrderRefused: it is not in the book, nothing would change, or the rules do not allow the
                 new one; then the old one stays.
         """
-        old = self._own(player, order)
-        ticks = old.ticks if price is None else self.grid.ticks(price)
-        wanted = old.remaining if quantity is None else quantity
-        check_quantity(wanted, self.rules)
-        if ticks == old.ticks and wanted <= old.remaining:
+        old = self.orders.get(order) if type(order) is int else None
+        if old is None or old.player != player:
+            old = self._own(player, order)  # says why not
+        side, key, wanted = old.side, old.key, old.remaining
+        if price is not None:
+            ticks = self.grid.ticks(price)
+            key = ticks if side == "sell" else -ticks
+        if quantity is not None:
+            check_quantity(quantity, self.rules)
+            wanted = quantity
+        if key == old.key and wanted <= old.remaining:
             return self._reduce(old, old.remaining - wanted)
-        account, side = self.accounts[player], old.side
-        key = ticks if side == "sell" else -ticks
+        if self.halted:
+            raise OrderRefused("halted", refusals.HALTED)
+        account, standing = self.accounts[player], None
+        if self._is_detailed:
+            standing = Standing(old.good_for, old.peak if old.peak < wanted else 0)
         found = self._match(player, side, key, wanted)
-        self._check(account, side, key, wanted, found, old)
-        before, events = self.seq, list[OrderEvent]()
+        if self._constraints:
+            self._check(account, side, key, wanted, found, old)
+        events: list[OrderEvent] = []
+        before = self.seq
         change = self._withdraw(old, old.remaining, "replaced", events)
-        made = self._submit(account, side, key, wanted, found, events)
-        changes = made.changes if old.key == key else _latest([change, *made.changes])
-        return Outcome(before, self.seq, made.order, made.resting, events, made.trades, changes)
+        changes = [] if old.key == key else [change]
+        return self._submit(
+            account, side, key, wanted, found, before, events, changes, None, standing
+        )
 
     def clear(self, lot: int | None = None) -> Outcome:
         """Clear a call market at one price (see `find_clearing`); unfilled orders stay.
@@ -280,12 +350,75 @@ class Book:
         found = find_clearing(
             self.ladders["buy"], self.ladders["sell"], self.rules.k, rationing, lot
         )
-        before, events, trades = self.seq, list[OrderEvent](), list[Trade]()
+        events: list[OrderEvent] = []
+        trades: list[Trade] = []
+        before = self.seq
         last: dict[tuple[Side, int], LevelChange] = {}
         for bid, ask, quantity in found.pairs:
             assert found.ticks is not None
             self._cross(bid, ask, quantity, found.ticks, events, trades, last)
         return Outcome(before, self.seq, None, 0, events, trades, list(last.values()))
+
+    # Time and halts
+
+    @property
+    def next_time(self) -> float | None:
+        """When time asks for something next: an order leaves, or a halt ends; None for never."""
+        first = self.lives.first(self.orders)
+        if first is None or self.halt_ends is None:
+            return self.halt_ends if first is None else first
+        return min(first, self.halt_ends)
+
+    def expire(self) -> Outcome:
+        """Cancel the orders whose time is over `now`, by their ends, then by their numbers."""
+        before, events = self.seq, list[OrderEvent]()
+        over = self.lives.over(self.now, self.orders)
+        changes = [self._withdraw(order, order.remaining, "expired", events) for order in over]
+        return Outcome(
+            before, self.seq, None, 0, events, [], _latest(changes), None, self._is_detailed
+        )
+
+    def halt(self, length: float | None = None) -> Outcome:
+        """Halt trade, for so long or until `resume`.
+
+        New orders are refused; orders that stand may be cancelled and reduced, and leave at their
+        time. A call market may be cleared. Halting again gives the halt another end.
+        """
+        self.halted, self.halt_ends = True, None if length is None else self.now + length
+        return self._status(StatusChange("halt", "asked"))
+
+    def resume(self, is_over: bool = False) -> Outcome:
+        """Let trade go on; *is_over* tells that the time of the halt is over."""
+        self.halted, self.halt_ends = False, None
+        return self._status(StatusChange("resume", "over" if is_over else "asked"))
+
+    def _status(self, change: StatusChange) -> Outcome:
+        return Outcome(self.seq, self.seq, None, 0, [], [], [], change)
+
+    def _broken(self, breaker: CircuitBreaker, trades: list[Trade]) -> StatusChange | None:
+        """Halt trade if one of these trades has gone beyond the band of the circuit breaker."""
+        if self.reference is None:
+            self.reference = trades[0].price
+        reference = self.reference
+        far = next((t.price for t in trades if breaker.is_broken(reference, t.price)), None)
+        if far is None:
+            return None
+        self.reference = trades[-1].price
+        self.halted, self.halt_ends = True, self.now + breaker.length
+        return StatusChange("halt", "band", far)
+
+    def _standing_of(
+        self, quantity: int, terms: Any, good_for: float | None, shown: int | None
+    ) -> Standing:
+        """Return how an order is to stand, if the rules have it; else refuse it."""
+        if good_for is not None:
+            check_life(good_for, self.rules)
+        if shown is not None:
+            check_shown(shown, quantity, self.rules)
+        if terms is not None:  # it does not stand
+            raise OrderRefused("no_terms", refusals.NO_TERMS)
+        length = self.rules.good_for if good_for is None else float(good_for)
+        return Standing(length, 0 if shown is None or shown == quantity else shown)
 
     # Internals: first every check, then every change
 
@@ -298,7 +431,7 @@ class Book:
         return found
 
     def _match(self, player: str, side: Side, key: int | None, quantity: int) -> Match:
-        if self.rules.call:
+        if self._is_call:
             return self._match_own(player, side, key)
         ladder = self.ladders[OTHER[side]]
         best = ladder.best
@@ -328,56 +461,100 @@ class Book:
         own.sort(key=lambda order: order.key)
         return Match(own=own) if own else NOTHING
 
-    def _lapsing(self, account: Account, side: Side) -> Order | None:
-        """Return the trader's own quote that lapses when a new one of that side comes."""
+    def _lapsing(self, account: Account) -> Order | None:
+        """Return the trader's own quote, of either side, that lapses when a new order comes."""
         if self.rules.lapse != "shout":
             return None
-        return next((order for order in account.orders.values() if order.side == side), None)
+        return next(iter(account.orders.values()), None)
+
+    def _found_constraints(self, endowed: bool) -> tuple[_Constraint, ...]:
+        """Return the checks that may refuse an order in this market: in most, there are none.
+
+        Args:
+            endowed: whether some traders have an endowment, and no credit.
+        """
+        rules, found = self.rules, list[_Constraint]()
+        if rules.improvement:
+            found.append(Book._check_improvement)
+        if rules.max_orders is not None:
+            found.append(Book._check_orders)
+        has_budget = endowed if rules.budget is None else rules.budget
+        owes_too_much = not rules.short_sales or rules.max_short is not None
+        if has_budget or owes_too_much or self._elsewhere is not None:
+            found.append(Book._check_means)
+        if self.charges is not None:
+            found.append(Book._check_proceeds)
+        if rules.no_loss:
+            found.append(Book._check_loss)
+        return tuple(found)
 
     def _check(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
         old: Order | None = None,
     ) -> None:  # fmt: skip
         """Check an order against the rules as if *old* were cancelled already."""
-        rules = self.rules
-        if not self._checks:
-            return
-        if rules.improvement and key is not None:
+        if self._checks:
+            for check in self._constraints:
+                check(self, account, side, key, quantity, found, old)
+
+    # The constraints; of a market order (without a key), only what is found will be traded
+
+    def _check_improvement(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None:
             check_improvement(side, key, self.ladders[side], old)
+
+    def _check_orders(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        if key is not None and old is None and quantity > found.quantity:
+            check_orders(account, side, self.rules)
+
+    def _check_means(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        """Check that a trader has the cash or the units, and may owe what is missing."""
+        cost = found.ticks
+        if key is None:
+            quantity = found.quantity
+        elif side == "buy":
+            cost += (self._due(-key) - key) * (quantity - found.quantity)
         if old is not None:
             account.reserve(old, -old.remaining)
         try:
-            resting = quantity - found.quantity
-            if key is not None and old is None and resting:
-                check_orders(account, side, rules)
-            if key is None:
-                quantity = found.quantity
-            cost = found.ticks
-            if key is not None and side == "buy":
-                cost += (self._due(-key) - key) * resting
-            self._check_means(account, side, quantity, cost)
-            worst = abs(key if key is not None else found.worst)
-            if self.charges is not None:
-                check_proceeds(side, worst, self.charges)
-            if rules.no_loss and self._value_of is not None:
-                price = self.grid.price(worst)
-                net = None if self.charges is None else self._with_charges
-                check_loss(account, side, quantity, price, self._value_of, old, net)
+            self._check_purse(account, side, quantity, cost)
         finally:
             if old is not None:
                 account.reserve(old, old.remaining)
+
+    def _check_proceeds(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self.charges is not None
+        check_proceeds(side, abs(found.worst if key is None else key), self.charges)
+
+    def _check_loss(
+        self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
+        old: Order | None,
+    ) -> None:  # fmt: skip
+        assert self._value_of is not None
+        price = self.grid.price(abs(found.worst if key is None else key))
+        units = found.quantity if key is None else quantity
+        net = None if self.charges is None else self._with_charges
+        check_loss(account, side, units, price, self._value_of, old, net)
 
     def _with_charges(self, side: Side, price: Price) -> Price:
         """Return what a unit at a price costs a buyer or brings a seller."""
         assert self.charges is not None
         return self.grid.price(self.charges.total(side, self.grid.affordable(price)))
 
-    def _check_means(self, account: Account, side: Side, quantity: int, cost: int) -> None:
-        """Check that a trader has the cash or the units, and may owe what is missing."""
+    def _check_purse(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         rules = self.rules
-        needs_units = side == "sell" and not (rules.short_sales and rules.max_short is None)
-        if self._elsewhere is None and not needs_units and not self._has_budget(account):
-            return  # in most markets
         beside = None if self._elsewhere is None else self._elsewhere(account.player)
         has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
         elsewhere = 0 if beside is None else self.grid.affordable(beside)
@@ -402,45 +579,67 @@ class Book:
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
-        events: list[OrderEvent], terms: Terms | None = None,
+        before: int, events: list[OrderEvent], changes: list[LevelChange],
+        terms: Terms | None = None, standing: Standing | None = None,
     ) -> Outcome:  # fmt: skip
-        """Fill an order with its matches; the rest stands or is cancelled."""
-        number, player, before = self.next_order, account.player, self.seq
-        self.next_order = number + 1
+        """Fill an order with its matches; the rest stands or is cancelled.
+
+        Args:
+            before, events, changes: what the command has done to the book already.
+        """
+        number, player, seq = self.next_order, account.player, self.seq + 1
+        self.next_order, self.seq = number + 1, seq
         # Only now: a trader whose order is refused gets no account.
         account = self.accounts.setdefault(player, account)
         kind: Kind = "market" if key is None else terms or "limit"
         price = None if key is None else self.grid.price(abs(key))
-        self.seq += 1
         events.append(
-            OrderEvent(self.seq, "submit", number, player, side, kind, price, quantity, quantity)
+            OrderEvent(seq, "submit", number, player, side, kind, price, quantity, quantity)
         )
         trades: list[Trade] = []
-        changes: list[LevelChange] = []
-        if found is NOTHING:
-            rest = quantity
-        else:
-            order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
+        order = Order(number, player, side, key or 0, price or 0, quantity, quantity)
+        if standing is not None:
+            self._stand_as(order, standing, events)
+        rest, status = quantity, None
+        if found is not NOTHING:
             self._execute(account, order, kind, found, events, trades, changes)
             rest = order.remaining
-        if rest and kind == "limit" and key is not None and price is not None:
-            due = self._due(-key) if side == "buy" else 0
-            order = Order(number, player, side, key, price, quantity, rest, due)
+            if self._breaker is not None and trades:
+                status = self._broken(self._breaker, trades)
+        if rest and kind == "limit":
+            if self.charges is not None and side == "buy":
+                order.due = self._due(-order.key)
             changes.append(self.stand(order))
         elif rest:
-            self.seq += 1
-            events.append(
-                OrderEvent(
-                    self.seq, "cancel", number, player, side, kind, price, rest, 0, "unfilled"
-                )
-            )
+            self._cancel_rest(number, player, side, kind, price, rest, events)
             rest = 0
-        if self.rules.lapse is not None and self._lapse(number, trades, events, changes):
+        if self._lapses and self._lapse(number, events, trades, changes):
             rest = 0
-        return Outcome(before, self.seq, number, rest, events, trades, changes)
+        return Outcome(
+            before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
+        )
+
+    def _stand_as(self, order: Order, standing: Standing, events: list[OrderEvent]) -> None:
+        """Set how long a new order stands, and how much of it is shown; its event tells."""
+        parts = {"shown": standing.peak or None, "good_for": standing.good_for}
+        events[-1] = replace(events[-1], **parts)
+        if standing.good_for is not None:
+            order.good_for, order.expires = standing.good_for, self.now + standing.good_for
+        order.peak = standing.peak
+        order.shown = min(order.peak, order.remaining)
+
+    def _cancel_rest(
+        self, number: int, player: str, side: Side, kind: Kind, price: Price | None, rest: int,
+        events: list[OrderEvent],
+    ) -> None:  # fmt: skip
+        """Cancel what is left of an order that does not stand."""
+        self.seq += 1
+        events.append(
+            OrderEvent(self.seq, "cancel", number, player, side, kind, price, rest, 0, "unfilled")
+        )
 
     def _lapse(
-        self, number: int, trades: list[Trade], events: list[OrderEvent],
+        self, number: int, events: list[OrderEvent], trades: list[Trade],
         changes: list[LevelChange],
     ) -> bool:  # fmt: skip
         """Cancel the orders that lapse, and return whether the new order is among them."""
@@ -455,11 +654,13 @@ class Book:
 
     def stand(self, order: Order) -> LevelChange:
         """Add an order that crosses no other, without any check."""
-        account = self.accounts[order.player]
-        level = self.ladders[order.side].add(order)
+        side = order.side
+        level = self.ladders[side].add(order)
         self.orders[order.number] = order
-        account.add(order)
-        return LevelChange(order.side, level.price, level.quantity, len(level.orders))
+        if order.expires is not None:
+            self.lives.add(order)
+        self.accounts[order.player].add(order)
+        return LevelChange(side, level.price, level.quantity, len(level.orders))
 
     def _execute(
         self, account: Account, order: Order, kind: Kind, found: Match, events: list[OrderEvent],
@@ -471,7 +672,7 @@ class Book:
             last[own.key] = self._withdraw(own, own.remaining, "self_trade", events)
         for maker, quantity in found.fills:
             last[maker.key] = self._trade(account, order, kind, maker, quantity, events, trades)
-        changes.extend(last.values())
+        changes += last.values()
 
     def _trade(
         self, account: Account, order: Order, kind: Kind, maker: Order, quantity: int,
@@ -481,12 +682,16 @@ class Book:
         self.next_trade, self.seq = number + 1, seq
         change = self._take(maker, quantity)
         order.remaining -= quantity
-        ticks = maker.ticks
+        if order.peak:
+            order.shown = min(order.peak, order.remaining)
+        ticks = abs(maker.key)
         if self._trade_ticks is not None and kind != "market":
             ticks = self._trade_ticks(ticks, order.ticks)
             price = self.grid.price(ticks)
-        events.append(self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False))
-        events.append(self._fill(seq, order, kind, ticks, price, quantity, number, True))
+        events += (
+            self._fill(seq - 1, maker, "limit", ticks, price, quantity, number, False),
+            self._fill(seq, order, kind, ticks, price, quantity, number, True),
+        )
         buyer, seller = (order, maker) if side == "buy" else (maker, order)
         trades.append(
             Trade(
@@ -532,13 +737,16 @@ class Book:
             tax, fee = self.grid.price(each * quantity), self.grid.price(fees * quantity)
         return OrderEvent(
             seq, "partial_fill" if left else "fill", order.number, order.player, side, kind,
-            price, quantity, left, None, trade, tax, fee,
+            price, quantity, left, None, trade, tax, fee, order.shown if order.peak else None,
         )  # fmt: skip
 
     def _withdraw(
         self, order: Order, quantity: int, reason: Reason, events: list[OrderEvent]
     ) -> LevelChange:
-        change = self._take(order, quantity)
+        peak = order.peak
+        change = self._take(
+            order, quantity - self._take_hidden(order, quantity) if peak else quantity
+        )
         self.seq += 1
         events.append(
             OrderEvent(
@@ -546,23 +754,35 @@ class Book:
                 quantity, order.remaining, reason,
             )
         )  # fmt: skip
+        if peak:
+            events[-1] = replace(events[-1], shown=order.shown)
         return change
+
+    def _take_hidden(self, order: Order, quantity: int) -> int:
+        """Take up to so many units off an order that are not shown; return how many."""
+        found = self.ladders[order.side].take_hidden(order, quantity)
+        self.accounts[order.player].reserve(order, -found)
+        return found
 
     def _reduce(self, order: Order, quantity: int) -> Outcome:
         if not quantity:
             raise OrderRefused("no_change", refusals.NO_CHANGE)
-        before, events = self.seq, list[OrderEvent]()
+        events: list[OrderEvent] = []
+        before, is_seen = self.seq, True
+        if order.peak:  # nobody else sees a change of what is not shown
+            is_seen = quantity > order.remaining - order.shown
         change = self._withdraw(order, quantity, "reduced", events)
-        return Outcome(before, self.seq, order.number, order.remaining, events, [], [change])
+        return Outcome(
+            before, self.seq, order.number, order.remaining, events, [],
+            [change] if is_seen else [], None, self._is_detailed,
+        )  # fmt: skip
 
     def _take(self, order: Order, quantity: int) -> LevelChange:
         """Take a quantity off a standing order."""
-        account = self.accounts[order.player]
-        account.reserve(order, -quantity)
         level = self.ladders[order.side].take(order, quantity)
+        self.accounts[order.player].take(order, quantity)
         if not order.remaining:
             del self.orders[order.number]
-            account.remove(order)
         return LevelChange(order.side, level.price, level.quantity, len(level.orders))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Terms
 
 __all__ = [
-    "Cancel", "CancelAll", "Clear", "Command", "Endow", "LimitOrder", "MarketOrder", "Replace",
-    "execute", "from_plain_command", "plain_command",
+    "Cancel", "CancelAll", "Clear", "Command", "Endow", "Expire", "Halt", "LimitOrder",
+    "MarketOrder", "Replace", "Resume", "due_commands", "execute", "from_plain_command",
+    "plain_command",
 ]  # fmt: skip
 
 
@@ -40,6 +42,8 @@ class LimitOrder(_Command, frozen=True, tag="limit"):
     price: Price
     quantity: int = 1
     terms: Terms | None = None
+    good_for: float | None = None
+    shown: int | None = None
 
 
 class MarketOrder(_Command, frozen=True, tag="market"):
@@ -78,7 +82,25 @@ class Clear(_Command, frozen=True):
     lot: int | None = None
 
 
-Command = Endow | LimitOrder | MarketOrder | Cancel | CancelAll | Replace | Clear
+class Expire(_Command, frozen=True):
+    """See `Book.expire`."""
+
+
+class Halt(_Command, frozen=True):
+    """See `Book.halt`."""
+
+    length: float | None = None
+
+
+class Resume(_Command, frozen=True):
+    """See `Book.resume`."""
+
+    is_over: bool = False
+
+
+Command = (
+    Endow | LimitOrder | MarketOrder | Cancel | CancelAll | Replace | Clear | Expire | Halt | Resume
+)
 
 
 def execute(book: Book, command: Command) -> Outcome | None:
@@ -91,8 +113,8 @@ def execute(book: Book, command: Command) -> Outcome | None:
         case Endow(player, cash, units, credit, held):
             book.endow(player, cash, units, bool(credit), held or 0)
             return None
-        case LimitOrder(player, side, price, quantity, terms):
-            return book.limit(player, side, price, quantity, terms)
+        case LimitOrder(player, side, price, quantity, terms, good_for, shown):
+            return book.limit(player, side, price, quantity, terms, good_for, shown)
         case MarketOrder(player, side, quantity):
             return book.market(player, side, quantity)
         case Cancel(player, order):
@@ -103,6 +125,26 @@ def execute(book: Book, command: Command) -> Outcome | None:
             return book.replace(player, order, new_price, new_quantity)
         case Clear(lot):
             return book.clear(lot)
+        case Expire():
+            return book.expire()
+        case Halt(length):
+            return book.halt(length)
+        case Resume(is_over):
+            return book.resume(is_over)
+
+
+def due_commands(book: Book, now: float) -> Iterator[Command]:
+    """Set a book's time, and yield what time asks of it, in its order: orders leave, a halt ends.
+
+    for command in due_commands(book, now):
+        execute(book, command)
+
+    Each command has to be executed before the next is asked for.
+    """
+    while (due := book.next_time) is not None and due <= now:
+        book.now = due
+        yield Resume(is_over=True) if book.halt_ends == due else Expire()
+    book.now = now
 
 
 def plain_command(command: Command) -> dict[str, Any]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from uproot_nb.market.orderbook.levels import Ladder
+import msgspec
+
+from uproot_nb.market.orderbook.levels import Ladder, Level
 from uproot_nb.market.orderbook.orders import Order
 
 __all__ = ["NOTHING", "Match", "match"]
 
 
-@dataclass(slots=True)
-class Match:
+class Match(msgspec.Struct):
     """The standing orders that an order meets, best price first and oldest first."""
 
-    fills: list[tuple[Order, int]] = field(default_factory=list)
-    own: list[Order] = field(default_factory=list)
+    fills: list[tuple[Order, int]] = []
+    own: list[Order] = []
     """The trader's own orders that it would meet first."""
     quantity: int = 0
     ticks: int = 0
@@ -39,19 +39,52 @@ def match(
     is that price.
     """
     found, limit = Match(), None if key is None else abs(key)
+    left = quantity
     for level in ladder:
         if key is not None and level.key + key > 0:
             break
+        worst = abs(level.key)
+        ticks = worst if cost is None else cost(worst, limit)
+        if level.hidden:
+            left = _match_parts(found, level, player, left, ticks)
+            if not left:
+                break
+            continue
         for order in level.orders.values():
             if order.player == player:
                 found.own.append(order)
                 continue
-            filled = min(order.remaining, quantity - found.quantity)
+            filled = order.remaining
+            if filled > left:
+                filled = left
             found.fills.append((order, filled))
-            found.quantity += filled
-            found.worst = abs(order.key)
-            ticks = found.worst if cost is None else cost(found.worst, limit)
+            left -= filled
+            found.worst = worst
             found.ticks += filled * ticks
-            if found.quantity == quantity:
+            if not left:
+                found.quantity = quantity
                 return found
+    found.quantity = quantity - left
     return found
+
+
+def _match_parts(found: Match, level: Level, player: str, left: int, ticks: int) -> int:
+    """Match the orders of a level that does not show all of its units; return what is left.
+
+    Args:
+        left: how many units are to be matched yet.
+        ticks: what each costs.
+    """
+    for order, part in level.parts():
+        if order.player == player:
+            if all(own is not order for own in found.own):
+                found.own.append(order)
+            continue
+        filled = min(part, left)
+        found.fills.append((order, filled))
+        left -= filled
+        found.worst = abs(level.key)
+        found.ticks += filled * ticks
+        if not left:
+            break
+    return left

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.charges import UnitCharges
+from uproot_nb.market.orderbook.durations import is_duration
 from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.rules import Rules, Terms
 
 __all__ = [
-    "check_at_once", "check_terms", "check_cash", "check_improvement", "check_loss", "check_orders",
-    "check_owed", "check_priced", "check_proceeds", "check_purchase", "check_quantity",
-    "check_short_sale", "check_side", "check_units",
+    "check_at_once", "check_cash", "check_improvement", "check_life", "check_loss",
+    "check_orders", "check_owed", "check_priced", "check_proceeds", "check_purchase",
+    "check_quantity", "check_short_sale", "check_shown", "check_side", "check_terms",
+    "check_units",
 ]  # fmt: skip
 
 
@@ -43,8 +45,26 @@ def check_quantity(quantity: Any, rules: Rules) -> None:
 
 def check_terms(terms: Any, rules: Rules) -> None:
     """Refuse terms that the rules do not have."""
-    if terms is not None and terms not in rules.terms:
+    if terms not in get_args(Terms) or terms not in rules.terms:
         raise OrderRefused("no_terms", refusals.NO_TERMS)
+
+
+def check_life(good_for: Any, rules: Rules) -> None:
+    """Refuse a time for which an order cannot stand."""
+    if "gft" not in rules.terms:
+        raise OrderRefused("no_terms", refusals.NO_TERMS)
+    if not is_duration(good_for):
+        raise OrderRefused("no_time", refusals.NO_TIME)
+    if rules.good_for is not None and good_for > rules.good_for:
+        raise OrderRefused("too_long", refusals.TOO_LONG, seconds=f"{rules.good_for:g}")
+
+
+def check_shown(shown: Any, quantity: int, rules: Rules) -> None:
+    """Refuse a part of an order that cannot be shown alone."""
+    if "iceberg" not in rules.terms:
+        raise OrderRefused("no_terms", refusals.NO_TERMS)
+    if type(shown) is not int or not 1 <= shown <= quantity:
+        raise OrderRefused("no_shown", refusals.NO_SHOWN)
 
 
 def check_at_once(terms: Terms, quantity: int, found: int) -> None:
@@ -73,7 +93,7 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
     """Refuse more standing orders than a trader may have."""
     if rules.max_orders is None:
         return
-    if account.counts[side] >= rules.max_orders:
+    if sum(order.side == side for order in account.orders.values()) >= rules.max_orders:
         raise OrderRefused("too_many_orders", refusals.TOO_MANY_ORDERS, count=rules.max_orders)
 
 

@@ -29,6 +29,14 @@ class Order(msgspec.Struct, gc=False):
     remaining: int
     due: int = 0
     """What a unit of a bid costs besides its price, in ticks: taxes and fees."""
+    good_for: float | None = None
+    """How long it may stand; None for no end."""
+    expires: float | None = None
+    """The time of the book at which it leaves."""
+    peak: int = 0
+    """How many of its units are shown at a time; 0 if all are."""
+    shown: int = 0
+    """How many of them are shown now, if not all are."""
 
     @property
     def ticks(self) -> int:

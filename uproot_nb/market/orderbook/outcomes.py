@@ -9,9 +9,9 @@ import msgspec
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Kind, Side
 
-__all__ = ["LevelChange", "OrderEvent", "Outcome", "Reason", "Trade"]
+__all__ = ["LevelChange", "OrderEvent", "Outcome", "Reason", "StatusChange", "Trade"]
 
-Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled", "lapsed"]
+Reason = Literal["asked", "reduced", "replaced", "self_trade", "unfilled", "lapsed", "expired"]
 """Why a quantity was cancelled."""
 
 
@@ -40,6 +40,22 @@ class OrderEvent(msgspec.Struct, frozen=True, gc=False):
     """What the player paid in taxes in a fill (a subsidy if negative), for all its units; None
     where the rules have neither taxes nor fees."""
     fee: Price | None = None
+    shown: int | None = None
+    """Units of the order that the book shows after this event; None if it shows all."""
+    good_for: float | None = None
+    """How long a new order may stand; None for no end."""
+
+
+class StatusChange(msgspec.Struct, frozen=True, gc=False):
+    """Trade was halted, or goes on.
+
+    `reason` is "asked" (the researcher), "band" (a price has moved too far; `price` is that of the
+    trade) or "over" (the time of the halt is).
+    """
+
+    event: Literal["halt", "resume"]
+    reason: Literal["asked", "band", "over"]
+    price: Price | None = None
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -87,3 +103,7 @@ class Outcome(msgspec.Struct, frozen=True):
     events: list[OrderEvent]
     trades: list[Trade]
     changes: list[LevelChange]
+    status: StatusChange | None = None
+    """Whether trade is halted by this command, or goes on."""
+    is_detailed: bool = False
+    """Whether events may say how much of an order is shown, or how long it stands."""

@@ -50,7 +50,8 @@ behaviors in market-based environments" (HPL-97-91), which refers to Cliff 1997 
 
 An active trader, all alike, shouts a price; of those on the other side whose own price is as good
 one is drawn, and trades at the price shouted. What nobody takes is gone. Prices in dollars to a
-cent, up to 4.00. The program ends a day after 100 shouts in a row that nobody takes.
+cent, up to 4.00. A day of the program has as many rounds as there may be trades, each of which ends
+with a trade or after 100 shouts that nobody takes.
 """
 
 GJERSTAD_DICKHAUT = Rules(max_quantity=1, improvement=True, lapse="trade", timing="surplus")

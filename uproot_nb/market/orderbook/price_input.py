@@ -8,8 +8,9 @@ from typing import Any
 
 from uproot_nb.experiment.numbers import NotANumber, read_number
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.durations import as_time
 
-__all__ = ["entered_price", "entered_quantity"]
+__all__ = ["entered_price", "entered_quantity", "entered_time"]
 
 _MOST_DIGITS = 15
 """Before the decimal point; nothing costs more."""
@@ -39,6 +40,14 @@ def entered_quantity(value: Any, language: str = "en") -> Any:
     if number is not None and _decimals(number) == 0:
         return int(number)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def entered_time(value: Any, language: str = "en") -> Any:
+    """Return a number of seconds as a float; None for an empty text, anything else unchanged."""
+    if isinstance(value, str) and not value.strip():
+        return None
+    number = _read(value, language)
+    return as_time(value if number is None else number)
 
 
 def _read(value: Any, language: str) -> Decimal | None:

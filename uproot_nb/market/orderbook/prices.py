@@ -20,7 +20,7 @@ class PriceGrid:
     grid.price(23)                  # Decimal("1.15")
     """
 
-    __slots__ = ("_whole", "highest", "lowest", "tick")
+    __slots__ = ("_is_unit", "_whole", "highest", "lowest", "tick")
 
     def __init__(self, tick: Price, highest: Price, lowest: Price = 0) -> None:
         for name, amount in (("tick", tick), ("max_price", highest)):
@@ -32,6 +32,7 @@ class PriceGrid:
                 )
         self.tick, self.highest, self.lowest = tick, highest, lowest
         self._whole = type(tick) is int
+        self._is_unit = self._whole and tick == 1
 
     def ticks(self, price: Any) -> int:
         """Return *price* in ticks.
@@ -39,6 +40,10 @@ class PriceGrid:
         Raises:
             OrderRefused: the price is not on the grid.
         """
+        is_whole = self._is_unit and type(price) is int
+        if is_whole and 0 < price <= self.highest and price >= self.lowest:
+            ticks: int = price  # in most markets
+            return ticks
         made = exact(price)
         if made is None:
             raise OrderRefused("no_price", refusals.NO_PRICE)

@@ -9,10 +9,15 @@ from typing import Any, Literal, Self, get_args
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.charges import Fees, Tax, UnitCharges
+from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.constraints import Constraints
+from uproot_nb.market.orderbook.durations import is_duration
 from uproot_nb.market.orderbook.prices import PriceGrid
 
-__all__ = ["NO_LIMIT", "Lapse", "Rationing", "Rules", "SelfTrade", "Terms", "Timing", "TradePrice"]
+__all__ = [
+    "NO_LIMIT", "AllowedTerms", "Lapse", "Rationing", "Rules", "SelfTrade", "Terms", "Timing",
+    "TradePrice",
+]  # fmt: skip
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
 Lapse = Literal["trade", "shout"]
@@ -21,6 +26,9 @@ Rationing = Literal["time", "random", "pro rata"]
 Terms = Literal["ioc", "fok"]
 """Orders that do not stand: immediate or cancel (what is not filled at once is cancelled), and fill
 or kill (all of it at once, or nothing)."""
+AllowedTerms = Literal["ioc", "fok", "gft", "iceberg"]
+"""What traders may ask of an order: besides these, that it is good for a time, and that only a part
+of it is shown."""
 Timing = Literal["uniform", "surplus", "turns", "answers", "steps"]
 
 HIGHEST_PRICE = 10**12
@@ -83,8 +91,13 @@ class Rules:
             to their units ("pro rata").
         floor, ceiling: The lowest and the highest price that the law allows (price controls: Isaac
             and Plott 1981, AER 71; Smith and Williams 1981, AER 71); None for none.
-        terms: Orders that traders may send besides those that stand: "ioc" (immediate or cancel)
-            and "fok" (fill or kill).
+        terms: What traders may ask of an order: "ioc" (immediate or cancel), "fok" (fill or kill),
+            "gft" (good for time: it leaves the book after so long) and "iceberg" (only a part of it
+            is shown; when that is filled, the next part comes behind all others at its price).
+        good_for: How long each order may stand at most: seconds with people, also in pauses of
+            trade, but not of the session; steps in a simulation. None for no end. A change that
+            makes a new order begins its time anew.
+        breaker: Halts trade for some time when the price moves too far.
         lapse: Quotes that lapse: all orders after each trade ("trade": Gode and Sunder 1993), or
             each as soon as the next order has come ("shout": only the last quote can be taken, as
             in open outcry). None: orders stand until they are filled or cancelled.
@@ -121,7 +134,9 @@ class Rules:
     rationing: Rationing = "time"
     floor: Price | None = None
     ceiling: Price | None = None
-    terms: tuple[Terms, ...] = ()
+    terms: tuple[AllowedTerms, ...] = ()
+    good_for: float | None = None
+    breaker: CircuitBreaker | None = None
     lapse: Lapse | None = None
     trade_price: TradePrice = "maker"
     timing: Timing = "uniform"
@@ -140,9 +155,14 @@ class Rules:
             if getattr(self, name) not in words:
                 known = " or ".join(repr(word) for word in words)
                 raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
-        if not set(self.terms) <= set(get_args(Terms)) or isinstance(self.terms, str):
-            raise BadMarket(f"terms={self.terms!r} are no terms.", 'Write terms=("ioc", "fok").')
+        known_terms = set(get_args(AllowedTerms))
+        if not set(self.terms) <= known_terms or isinstance(self.terms, str):
+            raise BadMarket(
+                f"terms={self.terms!r} are no terms.",
+                f"Write terms=(…,) with some of {', '.join(sorted(known_terms))}.",
+            )
         object.__setattr__(self, "terms", tuple(self.terms))  # as they are read from the log
+        self._check_times()
         self._check_controls()
         self.charges(PriceGrid(self.tick, self.max_price))
         self._check_call()
@@ -157,6 +177,11 @@ class Rules:
                 raise BadMarket(
                     f"{name}={count!r} is not a number of units.", f"Write {name}=1 or more."
                 )
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether what happens in a book may depend on time."""
+        return self.good_for is not None or self.breaker is not None or "gft" in self.terms
 
     @property
     def lowest(self) -> Price:
@@ -185,9 +210,22 @@ class Rules:
                     f"{name}={getattr(self, name)!r} is no {kind.__name__}.",
                     f"Write {name}={kind.__name__}(5), from uproot_nb.market.",
                 )
-        made = UnitCharges(self.buyer_tax, self.seller_tax, self.fees, grid)
         given = self.buyer_tax, self.seller_tax, self.fees
-        return made if given != (_NO_TAX, _NO_TAX, _NO_FEES) else None
+        return None if given == (_NO_TAX, _NO_TAX, _NO_FEES) else UnitCharges(*given, grid)
+
+    def _check_times(self) -> None:
+        if self.good_for is not None:
+            if not is_duration(self.good_for):
+                raise BadMarket(
+                    f"good_for={self.good_for!r} is not a time.",
+                    "Write good_for=30: seconds with people, steps in a simulation. Or None.",
+                )
+            object.__setattr__(self, "good_for", float(self.good_for))
+        if self.breaker is not None and not isinstance(self.breaker, CircuitBreaker):
+            raise BadMarket(
+                f"breaker={self.breaker!r} is no CircuitBreaker.",
+                'Write breaker=CircuitBreaker(Decimal("0.1"), length=30), from uproot_nb.market.',
+            )
 
     def _check_controls(self) -> None:
         grid = PriceGrid(self.tick, self.max_price)
@@ -246,13 +284,20 @@ class Rules:
             raise BadMarket(
                 f"k={self.k!r} is not a share of an interval.", 'Write 0, 1 or k=Decimal("0.5").'
             )
+        if share != Decimal("0.5") and not self.call and self.trade_price != "k":
+            raise BadMarket(
+                f"k={self.k!r} means nothing here: it moves the price of a call, or of trades with "
+                'trade_price="k".',
+                'Write Rules(call=True, k=…), or Rules(trade_price="k", k=…).',
+            )
         if self.call and self.improvement:
             raise BadMarket(
                 "In a call market orders may cross, so none has to be better than the best.",
                 "Write Rules(call=True) without improvement=True.",
             )
         usual: dict[str, Any] = {
-            "lapse": None, "trade_price": "maker", "timing": "uniform", "terms": ()
+            "lapse": None, "trade_price": "maker", "timing": "uniform", "terms": (),
+            "good_for": None, "breaker": None,
         }  # fmt: skip
         for name, value in usual.items():
             if self.call and getattr(self, name) != value:
@@ -272,7 +317,15 @@ class Rules:
         """Return the rules as JSON has them; a Decimal is a text."""
         money = {name: plain(getattr(self, name)) for name in _MONEY}
         charges = {name: getattr(self, name).plain() for name in _CHARGES}
-        return asdict(self) | money | charges | {"terms": list(self.terms)}
+        breaker = None if self.breaker is None else self.breaker.plain()
+        others = {"terms": list(self.terms), "breaker": breaker}
+        return asdict(self) | money | charges | others
+
+    @classmethod
+    def recorded(cls, data: dict[str, Any]) -> Self:
+        """Return the rules of a log, without a k that means nothing: it was allowed once."""
+        has_k = data.get("call") or data.get("trade_price") == "k"
+        return cls.from_plain(data if has_k else {n: v for n, v in data.items() if n != "k"})
 
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Self:
@@ -283,5 +336,7 @@ class Rules:
             for name, kind in _CHARGES.items()
             if name in data
         }
-        terms = {"terms": tuple(data.get("terms", ()))}
-        return cls(**{**data, **money, **charges, **terms})
+        others: dict[str, Any] = {"terms": tuple(data.get("terms", ()))}
+        if data.get("breaker") is not None:
+            others["breaker"] = CircuitBreaker.from_plain(data["breaker"])
+        return cls(**{**data, **money, **charges, **others})

@@ -11,10 +11,11 @@ from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder
 from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.market.pages.trader_data import own_trades
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
-__all__ = ["answer", "check_time", "refuse", "standing"]
+__all__ = ["answer", "check_halted", "check_time", "refuse", "standing"]
 
 
 def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
     traded = sum(trade.quantity for trade in outcome.trades)
     reply = {
         "market": market.name, "order": shown, "resting": outcome.resting, "traded": traded,
-        "mine": mine,
+        "mine": mine, "own": own_trades(outcome.trades, player.name),
     }  # fmt: skip
     # How many events a sealed book has had is nobody's business.
     return reply if market.rules.call else {**reply, "seq": outcome.seq}
@@ -49,6 +50,12 @@ def check_time(page: Any, player: Player, market: Market, asked: Command, sent: 
     """Refuse a command after the end, even if the market is not closed yet."""
     if not market.is_open or world_of(player).flow.timeouts.has_passed(player):
         raise refuse(page, market, asked, "closed", refusals.CLOSED, sent)
+
+
+def check_halted(page: Any, market: Market, asked: Command, sent: Any) -> None:
+    """Refuse a command while trade is halted."""
+    if market.is_halted:
+        raise refuse(page, market, asked, "halted", refusals.HALTED, sent)
 
 
 def _check_units(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:

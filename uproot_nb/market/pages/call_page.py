@@ -143,14 +143,10 @@ class CallMarketPage(MarketPage):
         return data | {"call": _call_of(page, player, market)}
 
     def private_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return the player's private data, with the values and costs of all units left."""
-        data = market.holdings(player)
+        """Return the player's private data, with the numbers by which browsers know its orders."""
+        data: dict[str, Any] = page_function(MarketPage, "private_data")(page, player, market)
         shown = page_function(page, "shown_number")
         data["orders"] = [[shown(page, market, row[0]), *row[1:]] for row in data["orders"]]
-        values = market.values
-        for name, side, done in (("values", "values", "bought"), ("costs", "costs", "sold")):
-            units = () if values is None else getattr(values, side).get(player.name, ())
-            data[name] = [plain(value) for value in units[data[done] :]]
         return data
 
     def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:

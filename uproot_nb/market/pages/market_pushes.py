@@ -8,9 +8,10 @@ from typing import Any
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.depth import plain_changes
-from uproot_nb.market.orderbook.orders import Order
+from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.market.pages.trader_data import own_trades
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -24,8 +25,12 @@ def push_to_traders(page: Any, player: Player, market: Market, outcome: Outcome 
     """Push every outcome to the page's traders, including those of the author's own code."""
     if outcome is None:
         page_function(page, "push_closed")(page, player, market)
-    else:
+        return
+    if outcome.events or outcome.status is None:
         page_function(page, "push_outcome")(page, player, market, outcome)
+    if outcome.status is not None:
+        traders = list(page_function(page, "traders")(page, player))
+        push(page, market, traders, {"halted": market.is_halted}, "UprootMarketHalted")
 
 
 def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
@@ -37,7 +42,8 @@ def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) ->
     concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
     for other in traders:  # first, so that who hears of a trade knows what is left
         if other.name in concerned and other.name != market.caller:
-            mine = {"mine": private_data(page, other, market)}
+            own = own_trades(outcome.trades, other.name)
+            mine = {"mine": private_data(page, other, market), "own": own}
             push(page, market, [other], mine, "UprootMarketMine")
     if outcome.trades:
         _push_purses(page, market, [one for one in traders if one.name in concerned])
@@ -80,19 +86,47 @@ def push(
 
 def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
     """Return everything that a page shows of a market, for JSON."""
-    rules = market.rules
+    trades = market.trades
+    own = own_trades((trade for _, trade in trades), player.name)
     return {
         "market": market.name, "title": market.title, "period": market.period,
-        "tick": plain(rules.tick), "min_price": plain(rules.lowest),
-        "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
-        "charges": _charges(market), "terms": list(rules.terms),
+        "periods": page_function(page, "periods")(page, player), "practice": page.practice,
+        **_rules_of(page, market),
         "sides": list(page_function(page, "sides")(page, player, market)),
         "depth": market.depth().plain(),
         "mine": page_function(page, "private_data")(page, player, market),
-        "trades": [_plain_trade(*trade) for trade in market.trades[-SHOWN_TRADES:]],
-        "open": market.is_open, "timed": page.seconds is not None, "seconds": page.seconds,
+        "own": own[-SHOWN_TRADES:],
+        "trades": [_plain_trade(*trade) for trade in trades[-SHOWN_TRADES:]],
+        "open": market.is_open, "halted": market.is_halted,
+        "timed": page.seconds is not None, "seconds": page.seconds,
         "ends": market.model.get("ends"),
         "facts": dict(page_function(page, "facts")(page, player, market)),
+        "units": _units(player, market),
+    }  # fmt: skip
+
+
+def _units(player: Player, market: Market) -> dict[Side, list[Any]]:
+    """Return what all the player's units of the period are worth, and cost, by side."""
+    values = market.values
+    if values is None:
+        return {"buy": [], "sell": []}
+    schedules: dict[Side, Any] = {"buy": values.values, "sell": values.costs}
+    return {
+        side: [plain(one) for one in units.get(player.name, ())]
+        for side, units in schedules.items()
+    }
+
+
+def _rules_of(page: Any, market: Market) -> dict[str, Any]:
+    """Return the rules that a page needs to know, and its own texts for refusals."""
+    rules = market.rules
+    return {
+        "tick": plain(rules.tick), "min_price": plain(rules.lowest),
+        "max_price": plain(rules.highest), "max_quantity": rules.max_quantity,
+        "max_orders": rules.max_orders, "improvement": rules.improvement,
+        "self_trade": rules.self_trade, "lapse": rules.lapse,
+        "charges": _charges(market), "terms": list(rules.terms),
+        "good_for": rules.good_for, "texts": dict(page.texts),
     }  # fmt: skip
 
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from uproot_nb.errors import BadPage, Refused
 from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
-from uproot_nb.market.market import Market
+from uproot_nb.market.market import Market, follows_pauses, shift_markets, wake_markets
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.commands import Cancel, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity
+from uproot_nb.market.orderbook.price_input import entered_price, entered_quantity, entered_time
 from uproot_nb.market.orderbook.rules import Rules
-from uproot_nb.market.pages.answering import answer, check_time, refuse, standing
+from uproot_nb.market.pages.answering import answer, check_halted, check_time, refuse, standing
 from uproot_nb.market.pages.market_pushes import (
     market_data,
     push,
@@ -25,6 +25,7 @@ from uproot_nb.market.pages.market_pushes import (
     push_to_traders,
 )
 from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.market.pages.trader_data import trader_data
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
@@ -53,8 +54,8 @@ class MarketPage(Page):
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
     Each visit to a page with these `market_names` is a period with a market of its own; give a
-    practice page other names. Each group trades by itself. Several names are shown side by side. To
-    change the page's design, write a template that begins with
+    practice page other names and `practice = True`. Each group trades by itself. Several names are
+    shown side by side. To change the page's design, write a template that begins with
     `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
 
     Attributes:
@@ -62,6 +63,7 @@ class MarketPage(Page):
             (`Market.in_session(…, rules=…)`).
         seconds: the length of a period, from the first trader's arrival on; None for no end.
         market_names: a market for each name.
+        practice: whether the page says that its periods are practice, and are not paid.
         texts: your own sentences for refusals, by code: {"off_tick": "Nur ganze Punkte."}.
     """
 
@@ -69,6 +71,7 @@ class MarketPage(Page):
     rules: ClassVar[Rules] = Rules()
     seconds: ClassVar[float | None] = None
     market_names: ClassVar[tuple[str, ...]] = ("market",)
+    practice: ClassVar[bool] = False
     texts: ClassVar[Mapping[str, str]] = {}
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
@@ -77,12 +80,14 @@ class MarketPage(Page):
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
         "seconds": (_is_duration, "seconds, more than 0, or None"),
         "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
+        "practice": (lambda v: isinstance(v, bool), "True or False"),
         "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
         "close_market": ("market",), "facts": ("player", "market"), "traders": ("player",),
-        "sides": ("player", "market"), "period": ("player",), "market_data": ("player", "market"),
+        "sides": ("player", "market"), "period": ("player",), "periods": ("player",),
+        "market_data": ("player", "market"),
         "private_data": ("player", "market"), "push_outcome": ("player", "market", "outcome"),
         "push_closed": ("player", "market"), "shown_number": ("market", "order"),
         "order_of": ("player", "market", "shown"),
@@ -149,15 +154,26 @@ class MarketPage(Page):
         met = (journeys.page(player, place) for place in places)
         return max(1, sum(_trades(page, other) for other in met))
 
+    def periods(page: Any, player: Player) -> int | None:
+        """Return how many periods there are, as the page says; None if that is not known yet.
+
+        These are the pages with these markets in the player's page order. It is not known while a
+        `Repeat` is undecided, or where `period` is your own.
+        """
+        if page_function(page, "period") is not page_function(MarketPage, "period"):
+            return None
+        return world_of(player).flow.journeys.count(player, partial(_trades, page))
+
     @classmethod
     def shift_all(cls, world: World, seconds: float) -> None:
         """Postpone the ends of all markets of the session after a pause."""
-        for model in world.models.having("market"):
-            market = world.models.bound.get(model.name)
-            if market is None and isinstance(model.market, Mapping):  # else an author's field
-                market = Market(model)
-            if isinstance(market, Market):
-                market.shift(seconds)
+        if not follows_pauses(world):
+            shift_markets(world, seconds)
+
+    @classmethod
+    def resume_all(cls, world: World) -> None:
+        """Let orders leave and halts end at their time after a restart."""
+        wake_markets(world)
 
     # For other kinds of market pages
 
@@ -166,8 +182,8 @@ class MarketPage(Page):
         return market_data(page, player, market)
 
     def private_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
-        """Return the player's private data, for JSON. See `Market.holdings`."""
-        return market.holdings(player)
+        """Return the player's private data, for JSON. See `trader_data`."""
+        return trader_data(page, player, market)
 
     def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
         """Push an outcome to those who trade with the player."""
@@ -213,21 +229,28 @@ class MarketPage(Page):
     @live
     def send_order(
         page: Any, player: Player, market: str, side: Any, price: Any = None, quantity: Any = 1,
-        sent: Any = None, language: str = "en", terms: Any = None,
+        sent: Any = None, language: str = "en", terms: Any = None, good_for: Any = None,
+        shown: Any = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Buy or sell at a price or better, or at the best available price if *price* is None.
 
         *language*: the page's, for a price and quantity typed as text. *terms*: "ioc" or "fok" for
-        an order that does not stand.
+        an order that does not stand. *good_for*: the seconds for which it may stand, *shown*: how
+        many units are shown at a time.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             whole = MarketOrder(player.name, side, units)
-            if terms not in (None, "ioc"):  # no order at any price stands
+            if (
+                terms not in (None, "ioc") or good_for is not None or shown is not None
+            ):  # no order at any price stands
                 raise refuse(page, found, whole, "no_terms", refusals.NO_TERMS, sent)
             return answer(page, player, found, whole, sent)
         limit = entered_price(price, found.rules.tick, language)
-        asked = LimitOrder(player.name, side, limit, units, terms)
+        asked = LimitOrder(
+            player.name, side, limit, units, terms, entered_time(good_for, language),
+            entered_quantity(shown, language),
+        )  # fmt: skip
         return answer(page, player, found, asked, sent)
 
     @live
@@ -243,6 +266,7 @@ class MarketPage(Page):
         limit = entered_price(price, found.rules.tick)
         asked = LimitOrder(player.name, side, limit, units)
         check_time(page, player, found, asked, sent)
+        check_halted(page, found, asked, sent)
         if found.rules.call:
             raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
         there = standing(page, player, found, asked, sent)
@@ -283,6 +307,7 @@ class MarketPage(Page):
         found = _market(page, player, market)
         asked = Replace(player.name, order)
         check_time(page, player, found, asked, sent)
+        check_halted(page, found, asked, sent)
         own = found.book.account(player.name).orders
         standing_order = own.get(order) if type(order) is int else None
         if standing_order is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket
@@ -59,15 +60,19 @@ def by_period(
     return finished(ax, "period", _label(column))
 
 
-def bubble(tables: Source, *, ax: Axes | None = None) -> Axes:
+def bubble(tables: Source, *, by: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw an asset's mean price by period against its fundamental value.
 
         plots.bubble(run.market())
 
-    With several sessions, each is a thin line, and the thick one is their mean.
+    With several sessions, each is a thin line, and the thick one is their mean. Each arm has a
+    thick line, or else each design, and a fundamental value of its own where they differ.
+
+    Args:
+        by: the column that has a line for each of its values; by default the arm, else the design.
 
     Raises:
-        BadMarket: no asset is traded here.
+        BadMarket: no asset is traded here, or there is no such column.
     """
     ax, periods = axes_or_new(ax), table_of(tables, "periods")
     if periods["fundamental_value"].isna().all():
@@ -75,21 +80,42 @@ def bubble(tables: Source, *, ax: Axes | None = None) -> Axes:
             "No asset is traded here: there is no fundamental value.",
             "Give the tables of simulate_asset_market, or of an AssetMarketPage.",
         )
-    values = periods.groupby("period")["fundamental_value"].mean()
-    edges = [float(values.index[0]) - 0.5, *(float(period) + 0.5 for period in values.index)]
-    ax.stairs(
-        values.to_numpy(), edges, baseline=None, color=BLACK, linewidth=1.5, linestyle="dashed",
-        label="fundamental value",
-    )  # fmt: skip
-    sessions = [mine for _, mine in _by_session(periods)]
-    for session in sessions if len(sessions) > 1 else []:
-        ax.plot(session["period"], session["mean_price"], color=GREY, linewidth=0.6, alpha=0.8)
-    prices = _over_sessions(periods, "mean_price")["mean"]
-    label = "mean price" if len(sessions) == 1 else f"mean of {len(sessions)} sessions"
-    ax.plot(prices.index, prices, color=COLOURS[0], marker="o", markersize=3.5, label=label)
+    lines = _lines(periods, by)
+    _draw_values(ax, lines)
+    for number, (name, line) in enumerate(lines.items()):
+        sessions = [mine for _, mine in _by_session(line)]
+        colour = COLOURS[number % len(COLOURS)]
+        for session in sessions if len(sessions) > 1 else []:
+            thin = GREY if len(lines) == 1 else colour
+            ax.plot(session["period"], session["mean_price"], color=thin, linewidth=0.6, alpha=0.5)
+        prices = _over_sessions(line, "mean_price")["mean"]
+        label = "mean price" if len(sessions) == 1 else f"mean of {len(sessions)} sessions"
+        ax.plot(
+            prices.index, prices, color=colour, marker=MARKERS[number % len(MARKERS)],
+            markersize=3.5, label=label if len(lines) == 1 else f"{name}: {label}",
+        )  # fmt: skip
     _mark_periods(ax, periods["period"])
     ax.set_ylim(bottom=0)
     return finished(ax, "period", "price")
+
+
+def _draw_values(ax: Axes, lines: Mapping[str, pandas.DataFrame]) -> None:
+    """Draw the fundamental values by period, once where they are the same."""
+    drawn: dict[tuple[Any, ...], str] = {}
+    for name, line in lines.items():
+        values = line.groupby("period")["fundamental_value"].mean().dropna()
+        drawn.setdefault((*values.index, *values), name)
+    for number, (steps, name) in enumerate(drawn.items()):
+        half = len(steps) // 2
+        if not half:
+            continue
+        edges = [steps[0] - 0.5, *(period + 0.5 for period in steps[:half])]
+        label = "fundamental value" if len(drawn) == 1 else f"{name}: fundamental value"
+        colour = BLACK if len(drawn) == 1 else COLOURS[number % len(COLOURS)]
+        ax.stairs(
+            steps[half:], edges, baseline=None, color=colour, linewidth=1.5, linestyle="dashed",
+            label=label,
+        )  # fmt: skip
 
 
 def _lines(periods: pandas.DataFrame, by: str | None) -> dict[str, pandas.DataFrame]:

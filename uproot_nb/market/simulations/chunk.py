@@ -11,7 +11,7 @@ import cloudpickle
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
-from uproot_nb.market.simulations.stacking import stack, with_cell
+from uproot_nb.market.simulations.stacking import stack_cells
 from uproot_nb.market.simulations.summary import MarketRow, failed_row, finished_row, summary_table
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def _simulated(
     cells: Iterable[Cell], designs: Mapping[int, MarketSource], tables: Sequence[str]
 ) -> Tables:
     rows: list[MarketRow] = []
-    stacks: dict[str, list[pandas.DataFrame]] = {name: [] for name in tables}
+    stacks: dict[str, dict[int, pandas.DataFrame]] = {name: {} for name in tables}
     for cell in cells:
         row, made = _market(cell, designs[cell.design], tables)
         rows.append(row)
         for name, table in made.items():
-            stacks[name].append(with_cell(cell.place, table))
-    found = {name: stack(made) for name, made in stacks.items() if made}
+            stacks[name][cell.place] = table
+    found = {name: stack_cells(made) for name, made in stacks.items() if made}
     return {"markets": summary_table(rows), **found}
 
 

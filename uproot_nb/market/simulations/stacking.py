@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["in_order", "stack", "with_cell"]
+__all__ = ["in_order", "stack", "stack_cells", "with_cell"]
 
 _TOGETHER = ("buyer", "seller")
 """Columns that keep the same categories, so that one can be compared with the other."""
@@ -23,21 +23,39 @@ def with_cell(cell: int, table: pandas.DataFrame) -> pandas.DataFrame:
     return made
 
 
+def stack_cells(tables: Mapping[int, pandas.DataFrame]) -> pandas.DataFrame:
+    """Return markets' tables one below the other, their places in the grid as the first column."""
+    import numpy  # lazy: it comes with pandas
+
+    made = stack(list(tables.values())).copy(deep=False)
+    cells = numpy.array(list(tables), dtype="int64")
+    made.insert(0, "cell", numpy.repeat(cells, [len(table) for table in tables.values()]))
+    return made
+
+
 def stack(tables: Sequence[pandas.DataFrame]) -> pandas.DataFrame:
     """Return tables with the same columns one below the other."""
     import pandas  # lazy: an experiment that makes no table does not need it
-    from pandas.api.types import union_categoricals  # lazy: likewise
 
     if len(tables) == 1:
         return tables[0]
-    made: dict[str, Any] = {}
-    for name in tables[0].columns:
-        columns = [table[name] for table in tables]
-        if isinstance(columns[0].dtype, pandas.CategoricalDtype):
-            made[name] = union_categoricals(columns)
-        else:
-            made[name] = pandas.concat(columns, ignore_index=True)
-    return pandas.DataFrame(made)
+    columns = zip(*(table.items() for table in tables), strict=True)
+    made = {series[0][0]: _joined([one for _, one in series]) for series in columns}
+    return pandas.DataFrame(made, copy=False)
+
+
+def _joined(columns: list[pandas.Series[Any]]) -> Any:
+    """Return the values of columns with the same dtype, one after the other."""
+    import numpy  # lazy: it comes with pandas
+    import pandas  # lazy: an experiment that makes no table does not need it
+    from pandas.api.types import union_categoricals  # lazy: likewise
+
+    dtype = columns[0].dtype
+    if isinstance(dtype, pandas.CategoricalDtype):
+        return union_categoricals(columns)
+    if isinstance(dtype, numpy.dtype):
+        return numpy.concatenate([column.to_numpy() for column in columns])
+    return pandas.concat(columns, ignore_index=True)
 
 
 def in_order(table: pandas.DataFrame) -> pandas.DataFrame:

@@ -19,6 +19,7 @@ from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.commands import due_commands, execute
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
@@ -92,6 +93,8 @@ def simulate_asset_market(
     for period in range(1, (periods or dividends.periods) + 1):
         one = _AssetPeriod(traders, dividends, held, short, allowed, period, seed)
         for step in range(steps):
+            if allowed.is_timed and not one.pass_time((period - 1) * steps + step, rows):
+                continue
             one.step(1 - step / steps, (period - 1) * steps + step, rows)
         rows.append(closing_row(float(period * steps), period))
         paid[period] = dividend = dividends.draw(period, seed)
@@ -122,6 +125,14 @@ class _AssetPeriod:
         self._highest = highest_price(rules, _most(held, self._value))
         for name in self._names:
             self._book.endow(name, *held[name], held=short.get(name, 0))
+
+    def pass_time(self, time: int, rows: list[dict[str, Any]]) -> bool:
+        """Let orders leave and a halt end at their time; return whether anybody may act now."""
+        for command in due_commands(self._book, float(time)):
+            outcome = execute(self._book, command)
+            assert outcome is not None
+            rows.extend(order_event_rows(outcome, float(time), self._period))
+        return not self._book.halted
 
     def step(self, time_left: float, time: int, rows: list[dict[str, Any]]) -> None:
         """Let one trader act."""

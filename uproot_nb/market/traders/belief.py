@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
-__all__ = ["GD"]
+__all__ = ["GD", "Beliefs"]
 
 
 class GD:
@@ -40,6 +40,9 @@ class GD:
     def __init__(self, memory: int = 5) -> None:
         self._shouts: deque[Shout] = deque()
         self._memory = memory
+        self._found: dict[tuple[Side, Price | float], Beliefs] = {}
+        self._known: dict[tuple[object, ...], tuple[float | None, float]] = {}
+        """What follows from all that was heard, until something else is."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the greatest expected gain; None if no price has one."""
@@ -51,21 +54,36 @@ class GD:
         return self._best(view)[1]
 
     def _best(self, view: View) -> tuple[float | None, float]:
-        """Return the best price and its expected gain."""
-        sells, limit = view.side == "sell", float(view.limit)
+        """Return the best price and its expected gain, the same until it hears something."""
+        key = (
+            view.side, view.limit, view.bid, view.ask, view.tick, view.highest, view.lowest
+        )  # fmt: skip
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._search(view, float(view.limit))
+        return found
+
+    def _search(self, view: View, limit: float) -> tuple[float | None, float]:
+        """Return the best price and its gain, which is counted from *limit*."""
+        sells = view.side == "sell"
         there = view.bid if sells else view.ask
+        # Above every difference of two prices where nothing stands to be taken.
+        taken, near = (math.inf if there is None else float(there)), float(view.tick) / 2
         best, gain = None, 0.0
-        beliefs = _Beliefs(self._shouts, view.side, float(view.highest))
-        for price in self._candidates(view):
-            takes = there is not None and abs(price - float(there)) < float(view.tick) / 2
-            belief = 1.0 if takes else beliefs.at(price)
-            expected = belief * (price - limit if sells else limit - price)
+        prices = self._candidates(view)
+        beliefs = self._beliefs(view.side, view.highest).along(prices)
+        for price, belief in zip(prices, beliefs, strict=True):
+            likely = 1.0 if abs(price - taken) < near else belief
+            expected = likely * (price - limit if sells else limit - price)
             if expected > gain:
                 best, gain = price, expected
         return best, gain
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember it, and forget what is older than the last *memory* trades."""
+        self._found.clear()
+        self._known.clear()
         self._shouts.append(self._taken(shout) if shout.accepted else shout)
         trades = sum(one.accepted for one in self._shouts)
         while trades > self._memory or len(self._shouts) > 500:
@@ -85,10 +103,17 @@ class GD:
 
     def belief(self, side: Side, price: float, highest: float) -> float:
         """Return the believed probability that a quote of that side at *price* is accepted."""
-        return _Beliefs(self._shouts, side, highest).at(price)
+        return self._beliefs(side, highest).at(price)
+
+    def _beliefs(self, side: Side, highest: Price | float) -> Beliefs:
+        """Return what it believes of quotes of a side, until it hears something."""
+        found = self._found.get((side, highest))
+        if found is None:
+            found = self._found[side, highest] = Beliefs(self._shouts, side, float(highest))
+        return found
 
     def _candidates(self, view: View) -> list[float]:
-        """Return prices on the grid from the limit to the outstanding quotes.
+        """Return prices on the grid from the limit to the outstanding quotes, the lowest first.
 
         On a fine grid these are some 200 at equal distances, both ends, and all that were heard:
         there the belief has its steps.
@@ -108,7 +133,7 @@ class GD:
         return [low + tick * place for place in sorted(steps)]
 
 
-class _Beliefs:
+class Beliefs:
     """What was heard, sorted once, so that the belief at any price needs no more than a search.
 
     Args:
@@ -116,7 +141,9 @@ class _Beliefs:
     """
 
     def __init__(self, shouts: Iterable[Shout], side: Side, highest: float) -> None:
-        good, bad, known = list[float](), list[float](), {0.0, highest}
+        good: list[float] = []
+        bad: list[float] = []
+        known = {0.0, highest}
         for one in shouts:
             heard, own = float(one.price), one.side == side
             known.add(heard)
@@ -129,18 +156,26 @@ class _Beliefs:
         self._found: dict[float, float] = {}
 
     def at(self, price: float) -> float:
-        """Return the belief at a price: a cubic between the nearest prices that were heard."""
-        known = self._known
-        place = bisect_left(known, price)
-        above = known[place] if place < len(known) else self._highest
-        if above == price:
-            return self._heard(price)
-        below = known[place - 1] if place else 0.0
-        high, low = self._heard(above), self._heard(below)
-        if above <= below:
-            return low
-        share = (price - below) / (above - below)
-        return low + (high - low) * (3 - 2 * share) * share * share
+        """Return the belief at a price."""
+        return next(self.along((price,)))
+
+    def along(self, prices: Iterable[float]) -> Iterator[float]:
+        """Yield the belief at each of rising prices: a cubic between those that were heard."""
+        known, heard, place = self._known, self._heard, 0
+        above = below = high = low = -math.inf
+        for price in prices:
+            if price > above:
+                place = bisect_left(known, price, place)
+                above = known[place] if place < len(known) else self._highest
+                below = known[place - 1] if place else 0.0
+                high, low = heard(above), heard(below)
+            if above == price:
+                yield high
+            elif above <= below:
+                yield low
+            else:
+                share = (price - below) / (above - below)
+                yield low + (high - low) * (3 - 2 * share) * share * share
 
     def _heard(self, price: float) -> float:
         """Return the belief at a price that was heard, or at either end."""

@@ -41,7 +41,8 @@ def market_bot(
     else half of the highest price. A trader who stands by its price repeats it, and everybody hears
     it again. What traders are asked and hear, and in which order, is as in `simulate_market` and
     `simulate_asset_market`. On a CallMarketPage the bot sends one order for each of its
-    units, at what the trader would quote for it, and is ready then.
+    units, at what the trader would quote for it, and is ready then; a `CallTrader` hears what came
+    of them.
     """
 
     async def play(client: Any) -> None:
@@ -163,13 +164,14 @@ class _Play:
                     raise
                 continue  # the rules do not take it
             self.seat.expect(reply)
+            self.seat.note_order(view, price)
 
     async def be_ready(self) -> None:
         """Say that one is ready, where one is asked, and wait until the market is cleared."""
         data = self.seat.data
         if data["open"] and data["call"]["ready"] is not None:
-            reply = await self._command("set_ready", True)
-            data["open"] = reply["call"]["open"]
+            await self._command("set_ready", True)
+        # Who is ready last hears the result as all others do, with what came of its orders.
         while self.seat.data["open"]:
             await self._hear_of(await self._here.next_note())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+from msgspec.structs import replace
+
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.traders.remembering import Remembering
@@ -41,7 +43,7 @@ class NearZeroIntelligence(Remembering):
         self.turn(view.period)
         noise = chance.uniform(0, self._noise * float(view.limit))
         wanted = (1 - self._anchor) * noise + self._anchor * self._mean
-        highest = View(**{**vars(view), "limit": view.highest if view.side == "buy" else 0})
+        highest = replace(view, limit=view.highest if view.side == "buy" else 0)
         return on_grid(wanted, highest)
 
     def turn(self, period: int) -> None:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from random import Random
+from typing import cast
+
+import msgspec
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.traders.rounding import on_grid
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.call_results import CallResult
+from uproot_nb.market.traders.rounding import grid_range
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["ZIP"]
+
+
+_Unit = tuple[Side, int]
+
+
+class _Margin(msgspec.Struct):
+    """What a trader wants to gain by a unit, as a share of its limit, and how that last moved."""
+
+    share: float
+    gain: float = 0.0
 
 
 class ZIP:
@@ -27,6 +43,10 @@ class ZIP:
     report every trader has one limit; here each of a trader's units has a margin of its own, which
     it learns while it is the next one to be traded, and remembers in later periods.
 
+    In a call market, which the report does not have, it learns from call to call: the price of each
+    unit moves to where it just trades, from either side. Its target is as when it lowers its margin
+    after a shout at the price of the call; where nobody traded, at the price that it asked itself.
+
     Args:
         chance: draws the parameters, uniformly as in the program printed with the report: margin
             0.05 to 0.35, b 0.1 to 0.5, g 0 to 0.1. (For g the report's text has 0.2 to 0.8; the
@@ -39,62 +59,88 @@ class ZIP:
         self._first = chance.uniform(0.05, 0.35)
         self.rate, self.momentum = chance.uniform(0.1, 0.5), chance.uniform(0.0, 0.1)
         self._relative, self._absolute = relative, absolute
-        self._margins: dict[tuple[Side, int], float] = {}
-        self._gains: dict[tuple[Side, int], float] = {}
-        """By side and number of the unit, as soon as they are no longer those of the beginning."""
-        self._last: View | None = None
-        """What it saw when it last had a unit."""
+        self._margins: dict[_Unit, _Margin] = {}
+        """Those of units that it has traded or tries to, by side and number."""
+        self._seen: View | None = None
+        """What it saw when it last had a unit; what follows from that is beside it."""
+        self._now = _Margin(self._first)
+        self._limit, self._price, self._tick = 0.0, 0.0, 1.0
+        self._own, self._range = cast("Price", 0), (0, 0)
 
     @property
     def margin(self) -> float:
         """The margin of the unit that it trades now, or traded last; setting it is for all."""
-        return self._first if self._last is None else self._margin_of(self._last)
+        return self._now.share
 
     @margin.setter
     def margin(self, margin: float) -> None:
         self._first = margin
         self._margins.clear()
-
-    def _margin_of(self, view: View) -> float:
-        return self._margins.get((view.side, view.unit), self._first)
+        self._now = _Margin(margin)
+        if self._seen is not None:
+            self._see(self._seen)
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
-        self._last = view
-        price = on_grid(self._price(view), view)
-        return price if price > 0 else None
+        self._see(view)
+        return self._own if self._own > 0 else None
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Move the margin, if the shout gives reason to."""
-        self._last = known = view or self._last
+        if view is not None and view is not self._seen:
+            self._see(view)
+        known = self._seen
         if known is None:
             return  # it never had a unit, and has no price to compare
-        price = self._price(known)
-        own, heard, sells = on_grid(price, known), shout.price, known.side == "sell"
-        better = own <= heard if sells else own >= heard
+        own, heard, side = self._own, shout.price, known.side
+        better = own <= heard if side == "sell" else own >= heard
         if shout.accepted and better:
-            self._move(known, price, float(heard), up=sells, chance=chance)
-        elif view is not None and (not better or own == heard):
+            self._move(float(heard), side == "sell", chance)
+        elif (
+            view is not None
             # A trade that was the other side's doing, or a rival's quote that nobody took.
-            rival = shout.side == known.side
-            if shout.accepted != rival:
-                self._move(known, price, float(heard), up=not sells, chance=chance)
+            and shout.accepted != (shout.side == side)
+            and (not better or own == heard)
+        ):
+            self._move(float(heard), side != "sell", chance)
 
-    def _price(self, view: View) -> float:
-        margin = self._margin_of(view)
-        return float(view.limit) * (1 + margin if view.side == "sell" else 1 - margin)
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        """Move the margins of all units that were sent to a call."""
+        for view, asked, _ in result.orders:
+            self._see(view)
+            heard = float(asked if result.price is None else result.price)
+            self._move(heard, view.side == "buy", chance)
 
-    def _move(self, view: View, price: float, heard: float, up: bool, chance: Random) -> None:
+    def _see(self, view: View) -> None:
+        before, self._seen = self._seen, view
+        if before is None or before.unit != view.unit or before.side != view.side:
+            unit = view.side, view.unit
+            self._now = self._margins.get(unit) or _Margin(self._first)
+            self._margins[unit] = self._now
+        self._limit, self._tick, self._range = float(view.limit), float(view.tick), grid_range(view)
+        self._find_price(view)
+
+    def _find_price(self, view: View) -> None:
+        """Find the price with the margin as it is, as it follows and on the grid."""
+        share, tick = self._now.share, view.tick
+        self._price = price = self._limit * (1 + share if view.side == "sell" else 1 - share)
+        count, (low, high) = math.floor(price / self._tick + 0.5), self._range
+        count = low if count < low else min(count, high)
+        self._own = count * tick if isinstance(tick, int) else Decimal(count) * tick
+
+    def _move(self, heard: float, up: bool, chance: Random) -> None:
+        now, limit, view = self._now, self._limit, self._seen
+        assert view is not None
         sign = 1 if up else -1
-        target = heard * (1 + sign * chance.uniform(0, self._relative))
-        target += sign * chance.uniform(0, self._absolute)
-        limit, unit = float(view.limit), (view.side, view.unit)
-        step = self.rate * (target - price)
-        gain = self.momentum * self._gains.get(unit, 0.0) + (1 - self.momentum) * step
-        self._gains[unit] = gain
+        target = heard * (1 + sign * (self._relative * chance.random()))
+        target += sign * (self._absolute * chance.random())
+        step = self.rate * (target - self._price)
+        now.gain = gain = self.momentum * now.gain + (1 - self.momentum) * step
         if not limit:
             return  # no margin makes a price of a limit of nothing
-        moved = (price + gain) / limit
-        margin = moved - 1 if view.side == "sell" else 1 - moved
-        if margin > 0:
-            self._margins[unit] = margin
+        moved = (self._price + gain) / limit
+        share = moved - 1 if view.side == "sell" else 1 - moved
+        if share > 0:
+            now.share = share
+            self._find_price(view)

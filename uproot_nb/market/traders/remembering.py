@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from uproot_nb.market.traders.trader import Shout, View
+from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
 __all__ = ["Remembering"]
 
@@ -17,6 +17,7 @@ class Remembering:
         self._period = 0
         self._now: list[float] = []
 
+    @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Remember the prices of trades."""
         if view is not None:

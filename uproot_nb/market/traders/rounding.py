@@ -8,20 +8,27 @@ from decimal import Decimal
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.traders.trader import View
 
-__all__ = ["on_grid"]
+__all__ = ["grid_range", "on_grid"]
 
 
 def on_grid(price: float, view: View) -> Price:
     """Return the nearest price on the grid that is neither a loss nor out of range."""
     tick = view.tick
-    count, most = math.floor(price / float(tick) + 0.5), int(view.highest // tick)
-    # Without min and max, which are slow: every robot asks at every shout.
-    if count > most:
-        count = most
-    least = int(view.lowest // tick) if view.lowest else 1
-    if count < least:
-        count = least
-    bound = int(view.limit // tick) if view.side == "buy" else -int(-view.limit // tick)
-    if (count > bound) if view.side == "buy" else (count < bound):
-        count = bound
+    count, (low, high) = math.floor(price / float(tick) + 0.5), grid_range(view)
+    count = low if count < low else min(count, high)
     return count * tick if isinstance(tick, int) else Decimal(count) * tick
+
+
+def grid_range(view: View) -> tuple[int, int]:
+    """Return the lowest and the highest price, in ticks, that are no loss and within the range.
+
+    Where there is none, both are the limit's.
+    """
+    tick, limit = view.tick, view.limit
+    least = int(view.lowest // tick) if view.lowest else 1
+    most = max(int(view.highest // tick), least)
+    if view.side == "buy":
+        bound = int(limit // tick)
+        return min(least, bound), min(most, bound)
+    bound = -int(-limit // tick)
+    return max(least, bound), max(most, bound)

@@ -12,6 +12,7 @@ from uproot_nb.market.orderbook.charges import UnitCharges
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.prices import PriceGrid
 from uproot_nb.market.orderbook.rules import NO_LIMIT
+from uproot_nb.market.traders.call_results import hear_call
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 
 __all__ = ["OwnOrder", "MarketSeat"]
@@ -41,6 +42,8 @@ class MarketSeat:
         self.trader, self._chance, self._clock = trader, chance, clock
         self._on_trade, self._last_trade = on_trade, 0
         self._next_mine: tuple[int, dict[str, Any]] | None = None
+        self._sent: list[tuple[View, Price]] = []
+        self._begun = data["mine"]
         self.seed(data)
 
     def seed(self, data: dict[str, Any]) -> None:
@@ -83,8 +86,11 @@ class MarketSeat:
         """Take a push; return False if one is missing, so that all has to be asked for anew."""
         if event == "UprootMarketCleared":
             self.seed(data)
+            self._hear_call()
         elif event == "UprootMarketClosed":
             self.data["open"] = False
+        elif event == "UprootMarketHalted":
+            self.data["halted"] = data["halted"]
         elif event == "UprootMarketMine":
             self.mine = data["mine"]
         elif event == "UprootMarketShout":
@@ -112,6 +118,18 @@ class MarketSeat:
         view = self.view_on(shout.side) if self.is_asset else self.view()
         self.trader.observe(shout, view, self._chance)
 
+    def note_order(self, view: View, price: Price) -> None:
+        """Remember an order for a call, to hear what came of it."""
+        self._sent.append((view, price))
+
+    def _hear_call(self) -> None:
+        call, sent = self.data["call"], self._sent
+        names: dict[Side, str] = {"buy": "bought", "sell": "sold"}
+        traded = {side: self.mine[name] - self._begun[name] for side, name in names.items()}
+        price = None if call["price"] is None else from_plain(call["price"])
+        self._sent, self._begun = [], self.mine
+        hear_call(self.trader, price, call["quantity"], sent, traded, self._chance)
+
     def _note_trades(self, trades: list[list[Any]]) -> None:
         for trade in trades:
             if trade[0] > self._last_trade:
@@ -123,6 +141,8 @@ class MarketSeat:
 
     def view(self) -> View | None:
         """Return what the trader sees; None if it can do nothing now."""
+        if self.data.get("halted"):
+            return None
         side = self._side()
         return None if side is None or not self.data["open"] else self.view_on(side)
 
@@ -158,17 +178,24 @@ class MarketSeat:
         self, side: Side, limit: Any, unit: int, bid: Price | None = None,
         ask: Price | None = None, own: Price | None = None,
     ) -> View:  # fmt: skip
+        later: tuple[Price, ...] = ()
         if limit is None:
             limit = self.data["facts"].get(HOLDING_VALUE)
-        elif self._charges is not None:
-            limit = plain(self._charges.limit(side, from_plain(limit)))
+        else:
+            limit = plain(self._limit(side, limit))
+            later = tuple(self._limit(side, one) for one in self.data["units"][side][unit:])
         highest, period = self._highest(limit), self.data["period"]
         left = 1.0 if self.is_call else self._clock()
         return View(
             side, highest // 2 if limit is None else from_plain(limit), bid, ask, own,
             from_plain(self.data["tick"]), highest, left, period, period, unit,
-            from_plain(self.data["min_price"]),
+            from_plain(self.data["min_price"]), later, self.is_call,
         )  # fmt: skip
+
+    def _limit(self, side: Side, worth: Any) -> Price:
+        """Return the worst price at which a unit is no loss."""
+        price: Price = from_plain(worth)
+        return price if self._charges is None else self._charges.limit(side, price)
 
     def _highest(self, limit: Any) -> Price:
         """Return the highest price to think of: that of the rules, if they name one.

@@ -8,17 +8,17 @@ from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market.analysis.order_events import closing_row
+from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import highest_value, warn_of_range
-from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
 from uproot_nb.market.traders.trader import Trader
 
-__all__ = ["PlannedPeriod", "simulate_market", "simulate_periods"]
+__all__ = ["PlannedPeriod", "period_of", "simulate_market", "simulate_periods"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ def simulate_market(
 
     With `Rules(call=True)` each period is a call: one after the other, in an order that is drawn,
     the traders send an order for each of their units without hearing of any other, as `market_bot`
-    does on a CallMarketPage; then the market is cleared. Traders who go by what they hear (GD,
-    Sniper) have nothing to go by.
+    does on a CallMarketPage; then the market is cleared, and those who learn from calls (ZIP, AA,
+    any `CallTrader`) hear its price and which of their units traded. Traders who go by quotes (GD,
+    GDX, Sniper) have nothing to go by.
 
     Prices are drawn, believed in and opened with up to `rules.max_price`; where the rules name
     none, up to the highest value or cost. More than ten times that is warned of. A price ceiling
@@ -104,35 +105,42 @@ def simulate_periods(
     The tables have the periods that are not for practice. The draws of a period follow from the
     seed and its number, so practice changes no other draw.
     """
-    rows: Rows = []
+    noted: list[PeriodEvents] = []
     induced: list[Any] = []
     periods = sum(not plan.is_practice for plan in plans)
     for plan in plans:
-        kind = "practice/" if plan.is_practice else ""
-        chance = Random(f"{seed}/{kind}{plan.number}")
-        one = SimulatedPeriod(
-            traders, plan.values, plan.rules, plan.number, periods, clear_after_trade, chance
-        )
-        made: Rows = []
-        _simulate(one, plan, steps, made)
+        one = period_of(traders, plan, periods, clear_after_trade, seed)
+        _simulate(one, plan, steps)
         if not plan.is_practice:
-            rows += made
+            noted.append(one.noted)
             induced += plan.values.rows([plan.number])
-    traded = [plan for plan in plans if not plan.is_practice]
-    for plan in traded:
-        induced += constraint_rows(plan.rules, [plan.number])
-    return SimulatedMarket(rows, induced)
+    for plan in plans:
+        if not plan.is_practice:
+            induced += constraint_rows(plan.rules, [plan.number])
+    return SimulatedMarket(noted, induced)
 
 
-def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int, rows: Rows) -> None:
+def period_of(
+    traders: Mapping[str, Trader], plan: PlannedPeriod, periods: int, clears: bool,
+    seed: int | str,
+) -> SimulatedPeriod:  # fmt: skip
+    """Return a planned period, with draws that follow from the seed and its number."""
+    kind = "practice/" if plan.is_practice else ""
+    chance = Random(f"{seed}/{kind}{plan.number}")
+    return SimulatedPeriod(traders, plan.values, plan.rules, plan.number, periods, clears, chance)
+
+
+def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int) -> None:
     """Let the traders of a period act until it ends."""
-    begin = (plan.number - 1) * steps
+    begin = float((plan.number - 1) * steps)
     if plan.rules.call:
-        one.call(begin, rows)
-        rows.append(closing_row(float(begin + 1), plan.number))
+        one.call(begin)
+        one.noted.close(begin + 1)
         return
-    act = step_of(one)
+    act, is_timed = step_of(one), plan.rules.is_timed
     for step in range(steps):
-        if not act(1 - step / steps, begin + step, rows):
+        if is_timed and not one.pass_time(begin + step):
+            continue
+        if not act(1 - step / steps, begin + step):
             break
-    rows.append(closing_row(float(begin + steps), plan.number))
+    one.noted.close(begin + steps)

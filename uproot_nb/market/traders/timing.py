@@ -7,82 +7,117 @@ from functools import partial
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import OTHER, Side
-from uproot_nb.market.traders.simulated_period import Rows, SimulatedPeriod
+from uproot_nb.market.traders.draws import one_of
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.trader import View
 
-__all__ = ["step_of"]
+__all__ = ["Turn", "step_of", "turn_of"]
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 
-Step = Callable[[float, int, Rows], bool]
+Step = Callable[[float, float], bool]
 """Lets some traders act; returns whether anybody is left who could. It takes the share of the
-period that is left, the time, and the rows to which events are added."""
+period that is left, and the time."""
 
 
 def step_of(period: SimulatedPeriod) -> Step:
     """Return the function that lets traders act in one step, by the rules' `timing`."""
     match period.rules.timing:
-        case "surplus":
-            return partial(_most_eager, period)
-        case "turns":
-            return partial(_next_in_turn, period, [])
         case "answers":
             return partial(_shout_and_answers, period)
         case "steps":
             return partial(_bid_ask_and_buy_sell, period)
         case _:
-            return partial(_anybody, period)
+            return _one_at_a_time(period, turn_of(period))
 
 
-def _anybody(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
-    """Let one act, drawn from all alike."""
-    if not period.active:
-        return False
-    name = period.chance.choice(period.active)
-    view = period.view(name, time_left)
-    if view is None:
-        period.retire(name)
-    else:
-        period.act(name, view, time_left, time, rows)
-    return True
+Turn = tuple[str, View | None]
+"""Whose turn it is, and what it sees; None if it can do nothing."""
 
 
-def _most_eager(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
-    """Let one act, drawn in proportion to expected surplus (Gjerstad and Dickhaut 1998, eq. 12).
+Draw = Callable[[float], Turn | None]
+"""Says whose turn it is, or None if nobody is left who could act; takes the share of the period
+that is left."""
+
+
+def turn_of(period: SimulatedPeriod) -> Draw:
+    """Return the function that says whose turn it is, where traders act one at a time."""
+    match period.rules.timing:
+        case "surplus":
+            return partial(_most_eager, period)
+        case "turns":
+            return partial(_next_in_turn, period, [])
+        case _:
+            return _anybody(period)
+
+
+# These two are called in each step of most simulations: functions within are faster than partial.
+
+
+def _one_at_a_time(period: SimulatedPeriod, draw: Draw) -> Step:
+    act = period.act
+
+    def one_acts(time_left: float, time: float) -> bool:
+        drawn = draw(time_left)
+        if drawn is None:
+            return False
+        name, view = drawn
+        if view is not None:
+            act(name, view, time_left, time)
+        return True
+
+    return one_acts
+
+
+def _anybody(period: SimulatedPeriod) -> Draw:
+    """Draw one from all alike."""
+    active, seats, chance = period.active, period.seats, period.chance
+
+    def anybody(time_left: float) -> Turn | None:
+        if not active:
+            return None
+        name = one_of(active, chance)
+        view = seats[name].view(time_left)
+        if view is None:
+            period.retire(name)
+        return name, view
+
+    return anybody
+
+
+def _most_eager(period: SimulatedPeriod, time_left: float) -> Turn | None:
+    """Draw one in proportion to expected surplus (Gjerstad and Dickhaut 1998, eq. 12).
 
     The factor T / (T - alpha t) of their equations 14 and 15 is the same for all, and cancels out.
     """
     views = dict(_views(period, time_left))
     surplus = {name: period.expected_surplus(name, view) for name, view in views.items()}
-    if sum(surplus.values()) > 0:
-        (name,) = period.chance.choices(list(surplus), list(surplus.values()))
-        period.act(name, views[name], time_left, time, rows)
-    return bool(period.active)
-
-
-def _next_in_turn(
-    period: SimulatedPeriod, queue: list[str], time_left: float, time: int, rows: Rows
-) -> bool:
-    """Let the next of the round act."""
     if not period.active:
-        return False
+        return None
+    if sum(surplus.values()) <= 0:
+        return "", None
+    (name,) = period.chance.choices(list(surplus), list(surplus.values()))
+    return name, views[name]
+
+
+def _next_in_turn(period: SimulatedPeriod, queue: list[str], time_left: float) -> Turn | None:
+    """Return the next of the round."""
+    if not period.active:
+        return None
     if not queue:
         queue.extend(period.active)
         period.chance.shuffle(queue)
     name = queue.pop()
-    view = period.view_of(name, time_left) if name in period.active else None
-    if view is not None:
-        period.act(name, view, time_left, time, rows)
-    return True
+    return name, period.view_of(name, time_left) if name in period.active else None
 
 
-def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: float) -> bool:
     """Let one shout, and one of those on the other side who would take it do so."""
     if not period.active:
         return False
-    name = period.chance.choice(period.active)
+    name = one_of(period.active, period.chance)
     view = period.view_of(name, time_left)
-    if view is None or not period.act(name, view, time_left, time, rows):
+    if view is None or not period.act(name, view, time_left, time):
         return True
     side, price = view.side, _standing(period, view.side)
     assert price is not None
@@ -91,16 +126,16 @@ def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: int, row
     for other, seen in others:
         wanted = period.quote(other, seen) if other != name else None
         if wanted is not None and seen.meets(wanted):
-            outcome = period.shout(other, seen, price, time, rows)
+            outcome = period.shout(other, seen, price, time)
             if outcome is not None:
                 period.announce(side, price, outcome, time_left, answered=True)
                 return True
     period.announce(side, price, None, time_left)
-    period.withdraw_all(time, rows)
+    period.withdraw_all(time)
     return True
 
 
-def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, rows: Rows) -> bool:
+def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: float) -> bool:
     """Let all quote at the same time, then the holders of the best quotes accept, or not."""
     if not period.active:
         return False
@@ -108,7 +143,7 @@ def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, 
     best = [period.chance.choice(ties) for side in _SIDES if (ties := _best(period, side, quotes))]
     period.chance.shuffle(best)
     for name, view, price in best:
-        outcome = period.shout(name, view, price, time, rows)
+        outcome = period.shout(name, view, price, time)
         if outcome is not None:
             period.announce(view.side, price, outcome, time_left)
             if outcome.trades:
@@ -116,7 +151,7 @@ def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: int, 
     accepting = list(_accepting(period, time_left))
     if accepting:
         name, view, price = period.chance.choice(accepting)
-        outcome = period.shout(name, view, price, time, rows)
+        outcome = period.shout(name, view, price, time)
         if outcome is not None:
             period.announce(view.side, price, outcome, time_left)
     return True

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+import msgspec
 
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
 
 __all__ = [
     "AssetTrader", "Heedless", "Shout", "Trader", "View", "chosen_side", "expected_surplus",
+    "only_its_unit", "sees_its_unit",
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class View:
+# None of its fields can refer to a view, so the garbage collector need not visit the views.
+class View(msgspec.Struct, frozen=True, gc=False):
     """One trader's view of a market at one moment; prices are in money.
+
+        seen = msgspec.structs.replace(view, limit=50)
 
     Attributes:
         side: whether it buys or sells now.
@@ -30,6 +34,8 @@ class View:
         period, periods: the number of this period, from 1, and of all.
         unit: the number of its next unit on that side in this period, from 1.
         lowest: the lowest price allowed, where there is a price floor; else 0.
+        later: the limits of the units that come after its next one; () in asset markets.
+        in_call: whether orders are traded together here: nothing of others is seen before.
     """
 
     side: Side
@@ -44,6 +50,8 @@ class View:
     periods: int = 1
     unit: int = 1
     lowest: Price = 0
+    later: tuple[Price, ...] = ()
+    in_call: bool = False
 
     def meets(self, price: Price) -> bool:
         """Return whether a quote at *price* trades with the other side's best."""
@@ -51,8 +59,7 @@ class View:
         return there is not None and (price >= there if self.side == "buy" else price <= there)
 
 
-@dataclass(frozen=True)
-class Shout:
+class Shout(msgspec.Struct, frozen=True, gc=False):
     """A quote that everybody has heard, and whether somebody traded on it at once.
 
     `price` is the trade's price where it was accepted, else the quote's. An accepted quote has met
@@ -122,3 +129,26 @@ class Heedless:
 
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
         """Learn nothing."""
+
+
+Observe = TypeVar("Observe", bound=Callable[..., None])
+
+
+def only_its_unit(observe: Observe) -> Observe:
+    """Mark an `observe` that looks at nothing of its view but what is so until the next trade.
+
+        @only_its_unit
+        def observe(self, shout, view, chance):
+            self.heard.append((shout.price, view and view.limit))
+
+    That is all but bid, ask, own and time_left. A simulation may then show a view from before the
+    shout, and need not make one for each trader and shout. An override is not marked unless it says
+    so itself.
+    """
+    observe._only_its_unit = True  # type: ignore[attr-defined]
+    return observe
+
+
+def sees_its_unit(trader: Trader) -> bool:
+    """Tell whether a trader's `observe` is marked by `only_its_unit`."""
+    return getattr(getattr(type(trader), "observe", None), "_only_its_unit", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.traders.draws import drawn_below
 from uproot_nb.market.traders.trader import Heedless, View
 
 __all__ = ["ZIC", "ZIU"]
@@ -31,12 +32,14 @@ class ZIC(Heedless):
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return a uniform draw among the prices that are no loss; None if there are none."""
+        tick, limit, lowest, highest = view.tick, view.limit, view.lowest, view.highest
+        if lowest < tick:
+            lowest = tick
         if view.side == "buy":
-            lowest = max(view.tick, view.lowest)
-            return _drawn(lowest, min(view.limit, view.highest), view.tick, chance)
-        return _drawn(max(view.limit, view.tick, view.lowest), view.highest, view.tick, chance)
+            return _drawn(lowest, highest if highest < limit else limit, tick, chance)
+        return _drawn(lowest if lowest > limit else limit, highest, tick, chance)
 
 
 def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:
     first, last = -int(-lowest // tick), int(highest // tick)
-    return None if first > last else tick * chance.randint(first, last)
+    return None if first > last else tick * (first + drawn_below(last - first + 1, chance))

@@ -1,0 +1,143 @@
+"""MarketEnv: a Gymnasium environment whose agent trades as a PolicyTrader in the same market."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import gymnasium
+import numpy
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market import Asset, CircuitBreaker, Design, Dividends, InducedValues, Rules, Tax
+from uproot_nb.market.env import MarketEnv, PolicyTrader
+from uproot_nb.market.traders import GD, ZIC
+
+NAMES = ["b1", "b2", "b3"], ["s1", "s2", "s3"]
+VALUES = InducedValues.symmetric(*NAMES, highest=120, lowest=20, step=10, units=2)
+DESIGN = Design(VALUES, ZIC, periods=2, steps=60, rules=Rules(max_price=140))
+
+
+def hasty(observation: Any, mask: Any) -> int:
+    """Take what there is to take, else quote closer to the limit as time passes."""
+    return 1 if mask[1] else 2 + int(10 * observation[7]) if observation[7] < 0.8 else 0
+
+
+def play(env: MarketEnv, **reset: Any) -> tuple[list[Any], list[float], dict[str, Any]]:
+    """Play an episode; return observations, rewards, and the last information."""
+    observation, info = env.reset(**reset)
+    seen, rewards, over = [observation], list[float](), False
+    while not over:
+        step = env.step(hasty(observation, info["action_mask"]))
+        observation, reward, over, truncated, info = step
+        assert not truncated
+        seen.append(observation)
+        rewards.append(reward)
+    return seen, rewards, info
+
+
+@pytest.mark.filterwarnings("error")
+def test_gymnasium_finds_no_fault() -> None:
+    check_env(MarketEnv(DESIGN, "b1"))
+    made = gymnasium.make("uproot_nb/Market-v0", design=DESIGN, seat="s2", levels=5)
+    check_env(made.unwrapped)
+    assert isinstance(made.unwrapped, MarketEnv)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(max_price=140), Rules(max_price=140, timing="surplus"),
+        Rules(max_price=140, timing="turns", improvement=True, lapse="trade"),
+        Rules(max_price=140, buyer_tax=Tax(7), seller_tax=Tax(-3)),
+        Rules(max_price=140, good_for=15, terms=("iceberg",)),
+        Rules(max_price=140, breaker=CircuitBreaker(Decimal("0.05"), 20)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("seat", ["b1", "s2"])
+def test_an_agent_earns_what_its_policy_earns_in_a_simulation(seat: str, rules: Rules) -> None:
+    traders: Any = {name: GD if name != seat else ZIC for side in NAMES for name in side}
+    design = replace(DESIGN, traders=traders, rules=rules, practice=1)
+    _, rewards, info = play(MarketEnv(design, seat), options={"market": 3})
+    improvement = rules.improvement
+    policy = {seat: PolicyTrader(hasty, improvement=improvement)}
+    tables = replace(design, traders={**traders, **policy}).simulate(3)
+    earned = tables.traders.query("player == @seat")["surplus"].sum()
+    assert info["profit"] == pytest.approx(sum(rewards))
+    assert sum(rewards) == pytest.approx(float(earned))  # after taxes
+    assert sum(rewards) > 0
+
+
+def test_a_seed_says_what_all_markets_are() -> None:
+    env, other = MarketEnv(DESIGN, "b1"), MarketEnv(DESIGN, "b1")
+    first, second = play(env, seed=1), play(env)
+    again, next_one = play(other, seed=1), play(other)
+    assert first[2]["market"] != second[2]["market"]
+    for one, two in ((first, again), (second, next_one)):
+        assert numpy.array_equal(one[0], two[0])
+        assert one[1] == two[1]
+
+
+def test_observations_are_in_their_space_and_say_what_is_seen() -> None:
+    env = MarketEnv(DESIGN, "s1")
+    seen, _, _ = play(env, seed=2)
+    assert all(env.observation_space.contains(one) for one in seen)
+    assert {one[0] for one in seen[:-1]} == {0.0}
+    assert {round(140 * float(one[1])) for one in seen[:-1]} <= set(VALUES.costs["s1"])
+    assert {float(one[8]) for one in seen[:-1]} <= {1.0, 0.5}
+
+
+def test_an_action_that_is_not_legal_is_to_wait() -> None:
+    waits, wrong = MarketEnv(DESIGN, "b1"), MarketEnv(DESIGN, "b1")
+    _, info = wrong.reset(seed=5)
+    waits.reset(seed=5)
+    over = False
+    while not over:
+        (illegal, *_) = [*numpy.flatnonzero(info["action_mask"] == 0), 0]
+        observation, reward, over, _, info = wrong.step(illegal)
+        there, same, *_ = waits.step(0)
+        assert numpy.array_equal(observation, there)
+        assert reward == same == 0
+    assert info["action_mask"].tolist() == [1] + [0] * 21
+
+
+@pytest.mark.parametrize(
+    ("seat", "rules", "message"),
+    [
+        ("b9", Rules(), "b1, s1"), ("b1", Rules(call=True), "one at a time"),
+        ("b1", Rules(timing="answers", lapse="shout"), "one at a time"),
+    ],
+)  # fmt: skip
+def test_a_market_without_turns_is_refused(seat: str, rules: Rules, message: str) -> None:
+    with pytest.raises(BadMarket, match=message):
+        MarketEnv(replace(DESIGN, rules=rules), seat)
+
+
+def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
+    with pytest.raises(BadMarket, match=r"MarketEnv\(design.arm\('tax'\), 'b1'\)"):
+        MarketEnv(replace(DESIGN, arms={"tax": {"rules": Rules(buyer_tax=Tax(1))}}), "b1")
+    with pytest.raises(BadMarket, match="no robot traders"):
+        MarketEnv(replace(DESIGN, traders=None), "b1")
+
+
+def test_a_design_of_an_asset_is_refused() -> None:
+    asset = Asset(Dividends((0, 8), periods=3), {"a": (225, 3), "b": (585, 2)})
+    with pytest.raises(BadMarket, match="nobody has values"):
+        MarketEnv(Design(asset, ZIC, periods=3), "a")
+
+
+def test_a_market_is_reset_before_the_first_step() -> None:
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        MarketEnv(DESIGN, "b1").step(0)
+
+
+def test_who_lacks_gymnasium_reads_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "uproot_nb.market.env")
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(ImportError, match=r'pip install "uproot_nb\[gym\]"'):
+        importlib.import_module("uproot_nb.market.env")

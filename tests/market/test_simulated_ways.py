@@ -1,0 +1,135 @@
+"""A market is the same whichever way a simulation can go: hearing, noting and drawing."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.examples import examples
+from tests.market.random_markets import digest, random_tables
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market import Book, InducedValues, Rules
+from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.traders import (
+    ZIP,
+    CallResult,
+    CallTrader,
+    Heedless,
+    Shout,
+    View,
+    simulate_market,
+)
+from uproot_nb.market.traders.draws import drawn_below, one_of
+from uproot_nb.market.traders.trader import only_its_unit, sees_its_unit
+
+NUMBERS = st.integers(1_000, 9_999)
+
+
+class LookingOn:
+    """A trader who gets a new view with each shout, because nothing says that it needs none."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def quote(self, view: View, chance: Random) -> Any:
+        return self.inner.quote(view, chance)
+
+    def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+        self.inner.observe(shout, view, chance)
+
+    def observe_call(self, result: CallResult, chance: Random) -> None:
+        if isinstance(self.inner, CallTrader):
+            self.inner.observe_call(result, chance)
+
+    def expected_surplus(self, view: View) -> float:
+        own = getattr(self.inner, "expected_surplus", None)
+        if own is not None:
+            return float(own(view))
+        gain = view.limit - view.lowest if view.side == "buy" else view.highest - view.limit
+        return max(0.0, float(gain))
+
+
+class LookingOnAndChoosing(LookingOn):
+    """One that says on which side it trades."""
+
+    def side(self, period: int, chance: Random) -> Side:
+        side: Side = self.inner.side(period, chance)
+        return side
+
+
+def looking_on(trader: Any) -> Any:
+    if isinstance(trader, Heedless):
+        return trader  # it hears nothing, in whatever way
+    return (LookingOnAndChoosing if hasattr(trader, "side") else LookingOn)(trader)
+
+
+@given(NUMBERS)
+@examples(8)
+def test_who_sees_no_more_than_its_unit_does_what_it_would_with_a_new_view(number: int) -> None:
+    assert digest(random_tables(number, looking_on), 17) == digest(random_tables(number), 17)
+
+
+@given(NUMBERS)
+@examples(8)
+def test_the_tables_of_what_was_noted_are_those_of_its_table(number: int) -> None:
+    noted = random_tables(number)
+    read = MarketTables("read", noted.order_events, noted.induced_values)
+    for name in noted.names:
+        pandas.testing.assert_frame_equal(
+            getattr(read, name), getattr(noted, name), check_exact=True
+        )
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6))
+def test_a_draw_is_that_of_randrange_and_of_choice(count: int, seed: int) -> None:
+    ours, theirs = Random(seed), Random(seed)
+    some = range(count)
+    for _ in range(3):
+        assert drawn_below(count, ours) == theirs.randrange(count)
+        assert one_of(some, ours) == theirs.choice(some)
+    assert ours.getstate() == theirs.getstate()
+
+
+def test_an_override_sees_everything_unless_it_says_so() -> None:
+    class Asking(ZIP):
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            super().observe(shout, view, chance)
+
+    class Saying(Asking):
+        @only_its_unit
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            super().observe(shout, view, chance)
+
+    assert [sees_its_unit(kind(Random(1))) for kind in (ZIP, Asking, Saying)] == [True, False, True]
+
+
+def test_an_override_hears_with_the_quotes_that_stand_after_the_shout() -> None:
+    seen: list[tuple[Shout, View]] = []
+
+    class Asking(ZIP):
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            if view is not None:
+                seen.append((shout, view))
+            super().observe(shout, view, chance)
+
+    values = InducedValues({"b": [90, 80]}, {"s": [10, 20]})
+    simulate_market({"b": Asking(Random(1)), "s": Asking(Random(2))}, values, steps=40, seed=1)
+    stood = [(shout, view) for shout, view in seen if not shout.accepted]
+    assert stood
+    for shout, view in stood:
+        assert shout.price == (view.bid if shout.side == "buy" else view.ask)
+
+
+def test_a_market_is_bound_by_cash_as_soon_as_somebody_is_endowed() -> None:
+    book = Book(Rules())
+    book.limit("ann", "buy", 9)
+    book.endow("bob", cash=5)
+    with pytest.raises(OrderRefused):
+        book.limit("bob", "buy", 9)
+    assert book.limit("ann", "buy", 9).resting == 1

@@ -1,0 +1,85 @@
+"""Asset: what is traded in a design without values: dividends, and who begins with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.analysis.dividends import Dividends
+from uproot_nb.market.orderbook.amounts import Price, exact
+from uproot_nb.market.orderbook.rules import Rules
+
+__all__ = ["ASSET_RULES", "Asset", "Endowments"]
+
+Endowments = Mapping[str, tuple[Price, int]]
+"""Cash and units of each trader, by the name of the seat."""
+
+ASSET_RULES = Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
+"""The rules where a design names none: nobody has credit, or sells what they do not have."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset that pays dividends, and with how much cash and how many units each trader begins.
+
+        asset = Asset(
+            Dividends((0, 8, 28, 60), periods=15),
+            {"a": (225, 3), "b": (585, 2), "c": (945, 1)},
+        )
+        Design(asset, NearZeroIntelligence, periods=15)
+
+    In place of the values of a design; the arms of a design may have other assets.
+
+    Args:
+        dividends: what each unit pays at the end of each period.
+        endowments: cash and units by the names of the seats; or a function of random numbers that
+            returns such, and draws them for each market, that is for each group.
+
+    Raises:
+        BadMarket: this is no asset, or these are no endowments.
+    """
+
+    dividends: Dividends
+    endowments: Endowments | Callable[[Random], Endowments]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dividends, Dividends):
+            raise BadMarket(
+                f"dividends={self.dividends!r} are no dividends.",
+                "Write Asset(Dividends((0, 10), periods=5), …).",
+            )
+        if not callable(self.endowments):
+            _check(self.endowments)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether endowments are drawn for each market."""
+        return callable(self.endowments)
+
+    def endowments_of(self, seed: int | str) -> Endowments:
+        """Return the cash and the units of each seat in the market with this seed.
+
+        Raises:
+            BadMarket: the function returns something else.
+        """
+        if not callable(self.endowments):
+            return self.endowments
+        return _check(self.endowments(Random(f"{seed}/endowments")))
+
+
+def _check(given: Any) -> Endowments:
+    """Return endowments, or refuse what is none."""
+    right = isinstance(given, Mapping) and bool(given)
+    for name, own in given.items() if right else ():
+        pair = isinstance(own, (tuple, list)) and len(own) == 2
+        right = right and isinstance(name, str) and pair and exact(own[0]) is not None
+        right = right and type(own[1]) is int and own[1] >= 0
+    if not right:
+        raise BadMarket(
+            f"endowments={given!r} are none.",
+            'Write {"a": (225, 3), "b": (585, 2)}: cash (a whole number or a Decimal) and units.',
+        )
+    return {name: (own[0], own[1]) for name, own in given.items()}

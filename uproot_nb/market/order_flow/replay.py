@@ -1,0 +1,274 @@
+"""replay_orders: an order flow as a book takes it, with the tables of a market."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market.analysis.period_events import PeriodEvents
+from uproot_nb.market.analysis.results import SimulatedMarket
+from uproot_nb.market.order_flow import lobster
+from uproot_nb.market.order_flow.lobster import (
+    MESSAGE_COLUMNS,
+    SCALE,
+    FlowMessage,
+    book_columns,
+    level_row,
+    scaled,
+)
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.book import Book
+from uproot_nb.market.orderbook.commands import due_commands, execute
+from uproot_nb.market.orderbook.orders import OTHER, Order, Side
+from uproot_nb.market.orderbook.outcomes import Outcome
+from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["ReplayedMarket", "replay_orders"]
+
+Messages: TypeAlias = "pandas.DataFrame | str | Path"
+"""A table with the columns of a message file, in their order, or the path of such a file."""
+
+_SIDES: dict[int, Side] = {1: "buy", -1: "sell"}
+_BEFORE, _TAKER = "before", "taker"
+"""Who has the orders that stood before the first message, and who takes those that trade."""
+_USUAL_QUANTITY = 10_000
+
+
+class ReplayedMarket(SimulatedMarket):
+    """The tables of an order flow, as a session has them: `trades`, `book`, `order_events` …
+
+    Attributes:
+        levels: how many levels `depth` has.
+    """
+
+    def __init__(
+        self, noted: PeriodEvents, depth: list[list[int]], notes: list[tuple[Any, ...]],
+        levels: int,
+    ) -> None:  # fmt: skip
+        super().__init__([noted], [])
+        self.name, self.levels = "order flow", levels
+        self._depth, self._notes = depth, notes
+
+    @cached_property
+    def depth(self) -> pandas.DataFrame:
+        """The best levels of both sides after each message, as a book file has them."""
+        import pandas  # lazy: an experiment that makes no table does not need it
+
+        columns = pandas.Index(book_columns(self.levels))
+        return pandas.DataFrame(self._depth, columns=columns, dtype="int64")
+
+    @cached_property
+    def notes(self) -> pandas.DataFrame:
+        """Messages that the book could not take as they are, with the reason; see `replay_orders`.
+
+        Columns: message (its place, from 0), those of the message, and note.
+        """
+        import pandas  # lazy: as above
+
+        return pandas.DataFrame(
+            self._notes, columns=pandas.Index(["message", *MESSAGE_COLUMNS, "note"])
+        )
+
+
+def replay_orders(
+    messages: Messages, *, opening: pandas.Series[Any] | None = None, rules: Rules | None = None,
+    levels: int = 10,
+) -> ReplayedMarket:  # fmt: skip
+    """Feed a market with an order flow in LOBSTER's format, and return its tables.
+
+        replayed = replay_orders("AMZN_2012-06-21_34200000_57600000_message_10.csv")
+        replayed.trades, replayed.book, replayed.depth, replayed.notes
+
+    A submission (type 1) is a limit order, a partial cancellation (2) reduces one, a deletion (3)
+    cancels it, and an execution (4) is an order of the other side that takes it at its price. The
+    traders are not in such files: each order is one of its own, named by its number, and who takes
+    one is "taker". `time` is in seconds after midnight. Messages that do not fit are in `notes`:
+
+    - "hidden execution" (5) and "cross trade" (6): trades without an order in the book. They are
+      left out.
+    - "unknown order": it stood before the first message. With *opening*, what stands at its price
+      from before is reduced or taken instead, without a note; else the message is left out.
+    - "not the first in line": an execution of an order before which others stand by price and time.
+      The order is reduced by so much, so that the book is right, and there is no trade.
+    - "traded at once": a new order met one that stands, and has traded with it.
+    - "refused: …": the rules do not take it. A halt (7, price -1) halts trade until quotes or
+      trades (prices 0 and 1) go on.
+
+    Args:
+        opening: a row of a book file: what stands before the first message. The first row of a book
+            file is the book after its first message, so give `opening=book.iloc[0]` and leave that
+            message out.
+        rules: by default those of a market that takes any price and quantity of the messages.
+        levels: how many levels `depth` has.
+
+    Raises:
+        BadMarket: this is no order flow, or the rules are those of a call market.
+    """
+    flow = _messages_in(messages)
+    sizes = [] if opening is None else [int(size) for size in opening.iloc[1::2]]
+    prices = [] if opening is None else [int(price) for price in opening.iloc[::2]]
+    allowed = rules or _rules_for(flow, sizes, prices)
+    if allowed.call:
+        raise BadMarket(
+            "A call market has no order flow that trades.", "Write rules without call=True."
+        )
+    replay = _Replay(allowed, levels)
+    if opening is not None:
+        replay.open(prices, sizes, flow[0].time if flow else 0.0)
+    for message in flow:
+        replay.take(message)
+    replay.noted.close(flow[-1].time if flow else 0.0)
+    return ReplayedMarket(replay.noted, replay.depth, replay.notes, levels)
+
+
+def _messages_in(messages: Messages) -> list[FlowMessage]:
+    import pandas  # lazy: as above
+
+    frame = messages
+    if not isinstance(frame, pandas.DataFrame):
+        frame = pandas.read_csv(frame, header=None)
+    if len(frame.columns) < len(MESSAGE_COLUMNS):
+        raise BadMarket(
+            f"A message file has the columns {', '.join(MESSAGE_COLUMNS)}; this has "
+            f"{len(frame.columns)}.",
+            "Give the message file, not the book file, of LOBSTER's format.",
+        )
+    # LOBSTER's own files have a seventh column in some years, which means nothing.
+    columns = [frame.iloc[:, place].tolist() for place in range(len(MESSAGE_COLUMNS))]
+    return [
+        FlowMessage(float(time), *map(int, others)) for time, *others in zip(*columns, strict=True)
+    ]
+
+
+def _rules_for(flow: list[FlowMessage], sizes: list[int], prices: list[int]) -> Rules:
+    """Return rules that take all prices and quantities."""
+    named = [message.price for message in flow if message.type in (lobster.SUBMIT, lobster.EXECUTE)]
+    named += [price for price, size in zip(prices, sizes, strict=True) if size]
+    step = math.gcd(*named) if named else SCALE
+    step = math.gcd(step, SCALE)  # a tick that divides the unit of money
+    tick: Price = 1 if step == SCALE else Decimal(step) / SCALE
+    most = max([_USUAL_QUANTITY, *sizes, *(message.size for message in flow)])
+    highest = max([NO_LIMIT, *(1 + price // SCALE for price in named)])
+    return Rules(tick=tick, max_quantity=most, max_price=highest)
+
+
+class _Replay:
+    """A book that takes messages."""
+
+    def __init__(self, rules: Rules, levels: int) -> None:
+        self.noted = PeriodEvents(1)
+        self.depth: list[list[int]] = []
+        self.notes: list[tuple[Any, ...]] = []
+        self._book, self._levels, self._tick = Book(rules), levels, scaled(rules.tick)
+        self._numbers: dict[int, int] = {}
+        """The book's number of each order by the number in the messages."""
+        self._before: dict[tuple[Side, int], int] = {}
+        """The orders that stand from before, by side and price."""
+
+    def open(self, prices: list[int], sizes: list[int], time: float) -> None:
+        """Let stand what stood before the first message: asks and bids in turn."""
+        for place, (price, size) in enumerate(zip(prices, sizes, strict=True)):
+            if size:
+                side: Side = "buy" if place % 2 else "sell"
+                outcome = self._book.limit(_BEFORE, side, self._money(price), size)
+                self._record(outcome, time)
+                assert outcome.order is not None
+                self._before[side, price] = outcome.order
+
+    def take(self, message: FlowMessage) -> None:
+        """Take a message, and note the book after it."""
+        if self._book.rules.is_timed:
+            for command in due_commands(self._book, message.time):
+                self._record(execute(self._book, command), message.time)
+        try:
+            note = self._apply(message)
+        except OrderRefused as refusal:
+            note = f"refused: {refusal.code}"
+        if note:
+            self.notes.append((len(self.depth), *message, note))
+        self.depth.append(self._row())
+
+    def _apply(self, message: FlowMessage) -> str:
+        """Take a message; return what does not fit."""
+        match message.type:
+            case lobster.SUBMIT:
+                return self._submit(message)
+            case lobster.CANCEL | lobster.DELETE | lobster.EXECUTE:
+                order = self._find(message)
+                if order is None:
+                    return "unknown order"
+                if message.type == lobster.EXECUTE:
+                    return self._execute(message, order)
+                self._reduce(order, message)
+                return ""
+            case lobster.HIDDEN:
+                return "hidden execution"
+            case lobster.CROSS:
+                return "cross trade"
+            case lobster.HALT:
+                self._set_halted(message)
+                return ""
+            case _:
+                return "unknown type"
+
+    def _submit(self, message: FlowMessage) -> str:
+        side = _SIDES[message.direction]
+        price = self._money(message.price)
+        outcome = self._book.limit(str(message.order), side, price, message.size)
+        self._record(outcome, message.time)
+        assert outcome.order is not None
+        self._numbers[message.order] = outcome.order
+        return "traded at once" if outcome.trades else ""
+
+    def _find(self, message: FlowMessage) -> Order | None:
+        """Return the order of a message, or what stands at its price from before."""
+        number = self._numbers.get(message.order)
+        if number is None:
+            number = self._before.get((_SIDES[message.direction], message.price), 0)
+        return self._book.orders.get(number)
+
+    def _execute(self, message: FlowMessage, order: Order) -> str:
+        first = next(self._book.standing(order.side))
+        if first is not order or order.remaining < message.size:
+            self._reduce(order, message)
+            return "not the first in line"
+        taken = self._book.limit(_TAKER, OTHER[order.side], order.price, message.size)
+        self._record(taken, message.time)
+        return ""
+
+    def _reduce(self, order: Order, message: FlowMessage) -> None:
+        book, left = self._book, order.remaining - message.size
+        if left <= 0 or (message.type == lobster.DELETE and order.player != _BEFORE):
+            outcome = book.cancel(order.player, order.number)
+        else:
+            outcome = book.replace(order.player, order.number, quantity=left)
+        self._record(outcome, message.time)
+
+    def _set_halted(self, message: FlowMessage) -> None:
+        if message.price < 0:
+            self._record(self._book.halt(), message.time)
+        elif self._book.halted:
+            self._record(self._book.resume(), message.time)
+
+    def _record(self, outcome: Outcome | None, time: float) -> None:
+        if outcome is not None:
+            self.noted.add(outcome, time)
+
+    def _money(self, price: int) -> Price:
+        whole, rest = divmod(price, SCALE)
+        return Decimal(price) / SCALE if rest else whole
+
+    def _row(self) -> list[int]:
+        return level_row(self._best("sell"), self._best("buy"), self._levels)
+
+    def _best(self, side: Side) -> list[tuple[int, int]]:
+        levels = islice(self._book.ladders[side], self._levels)
+        return [(abs(level.key) * self._tick, level.quantity) for level in levels]

@@ -1,0 +1,136 @@
+"""Trader data: a trader's own units, money and trades, and why an order would be refused anyway.
+
+The book decides. A reason here is one for which it refuses every new order of that side, whatever
+its price; where that is not certain, there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from uproot_nb.errors import OrderRefused
+from uproot_nb.market.market import Market
+from uproot_nb.market.orderbook import refusals
+from uproot_nb.market.orderbook.amounts import Price, plain, total
+from uproot_nb.market.orderbook.order_checks import check_owed, check_units
+from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.outcomes import Trade
+from uproot_nb.session.entities import Player
+
+__all__ = ["own_trades", "trader_data"]
+
+_SIDES: tuple[Side, Side] = ("buy", "sell")
+
+
+def trader_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
+    """Return a trader's private data, for JSON: `Market.holdings`, and further keys.
+
+    values and costs (of the units that are left, the next one first), limits (by side: the worst
+    price at which each of these is no loss; null unless the rules forbid losses), free (cash that
+    can still be spent, null without a budget; units that can still be sold, null where short sales
+    are allowed), cannot (by side: the sentence with which every new order would be refused, or
+    null).
+    """
+    name, left = player.name, {side: _units_left(market, player.name, side) for side in _SIDES}
+    account, cash = market.book.account(name), _free_cash(market, name)
+    return market.holdings(player) | {
+        "values": [plain(value) for value in left["buy"]],
+        "costs": [plain(cost) for cost in left["sell"]],
+        "limits": _limits(market, left) if market.rules.no_loss else None,
+        "free": {
+            "cash": plain(cash), "units": None if market.rules.short_sales else account.free_units,
+        },
+        "cannot": {side: _why_not(page, market, name, side, len(left[side])) for side in _SIDES},
+    }  # fmt: skip
+
+
+def own_trades(trades: Iterable[Trade], name: str) -> list[list[Any]]:
+    """Return a trader's own trades: number, side, price, quantity."""
+    return [
+        [trade.trade, side, plain(trade.price), trade.quantity]
+        for trade in trades
+        for side, trader in (("buy", trade.buyer), ("sell", trade.seller))
+        if trader == name
+    ]
+
+
+def _units_left(market: Market, name: str, side: Side) -> list[Price]:
+    """Return the values or costs of the units that a trader has not traded, the next one first."""
+    values = market.values
+    if values is None:
+        return []
+    account = market.book.account(name)
+    if side == "buy":
+        return list(values.values.get(name, ()))[account.bought :]
+    return list(values.costs.get(name, ()))[account.sold :]
+
+
+def _limits(market: Market, left: dict[Side, list[Price]]) -> dict[str, list[Any]]:
+    """Return the worst price for each unit, with taxes and fees."""
+    charges = market.book.charges
+    return {
+        side: [plain(unit if charges is None else charges.limit(side, unit)) for unit in units]
+        for side, units in left.items()
+    }
+
+
+def _free_cash(market: Market, name: str) -> Price | None:
+    """Return what a trader can still spend, in all markets of the purse; None without a budget."""
+    book, budget = market.book, market.rules.budget
+    account = book.account(name)
+    found = (other.book.spendable(name) for other in market.purse_markets())
+    elsewhere = [cash for cash in found if cash is not None]
+    if not (account.endowed or elsewhere if budget is None else budget):
+        return None
+    own = book.spendable(name)
+    if own is None:  # the cash is in the other markets
+        own = book.grid.sum(account.initial_cash, account.earned - account.bid_ticks)
+    return total((own, *elsewhere))
+
+
+def _why_not(page: Any, market: Market, name: str, side: Side, left: int) -> str | None:
+    """Return why every new order of a side would be refused; None if that is not certain."""
+    try:
+        _check_left(market, name, side, left)
+        if side == "buy":
+            _check_money(market, name)
+        else:
+            _check_stock(market, name)
+    except OrderRefused as refusal:
+        return str(page.texts.get(refusal.code, refusal))
+    return None
+
+
+def _standing(market: Market, name: str, side: Side) -> int:
+    """Return the units of the standing orders that a new one would not replace."""
+    lapses = market.rules.lapse == "shout"
+    return 0 if lapses else market.book.account(name).standing_units(side)
+
+
+def _check_left(market: Market, name: str, side: Side, left: int) -> None:
+    if market.values is not None and left <= _standing(market, name, side):
+        raise OrderRefused("no_units", refusals.NO_MORE_UNITS)
+
+
+def _check_money(market: Market, name: str) -> None:
+    """Refuse who cannot pay the lowest price for a unit, and owes none."""
+    book, cash = market.book, _free_cash(market, name)
+    account = book.account(name)
+    if cash is None or account.owed or account.bid_units > _standing(market, name, "buy"):
+        return
+    lowest = max(1, -book.grid.affordable(-market.rules.lowest))
+    due = lowest if book.charges is None else max(0, book.charges.total("buy", lowest))
+    if due > book.grid.affordable(cash):
+        raise OrderRefused("no_cash", refusals.NO_CASH)
+
+
+def _check_stock(market: Market, name: str) -> None:
+    """Refuse who has no unit to sell, and may not owe one."""
+    rules, account = market.rules, market.book.account(name)
+    if account.ask_units > _standing(market, name, "sell"):
+        return
+    if not rules.short_sales:
+        check_units(account, 1)
+    elif rules.max_short is not None:
+        check_owed(account, 1, rules.max_short)

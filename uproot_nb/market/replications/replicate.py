@@ -1,0 +1,62 @@
+"""replicate: simulate a published study anew, and put both figures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.replications.comparison import compared
+from uproot_nb.market.replications.experiments import REPLICATIONS, expected_surpluses
+from uproot_nb.market.replications.published import published_figures
+from uproot_nb.market.replications.session_statistics import session_statistics
+from uproot_nb.market.simulations.simulate import simulate_markets
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["replicate"]
+
+
+def replicate(
+    name: str,
+    runs: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+    designs: Sequence[str] = (),
+) -> pandas.DataFrame:
+    """Simulate a published study anew, and return a row for each of its figures.
+
+        replicate("gjerstad_dickhaut", runs=20)[["design", "published", "ours", "distance"]]
+
+    Columns: where, design, periods, statistic; published and ours; sd (of our sessions) and runs;
+    distance (ours - published, in standard errors of the difference; see `distance_between`);
+    agrees (whether it is less than 3). Sessions have the seeds 0, 1, 2 …
+
+    Args:
+        name: one of REPLICATIONS.
+        runs: the number of sessions of each design; by default that of the documentation.
+        executor, progress: as for `simulate_markets`.
+        designs: only these designs.
+
+    Raises:
+        BadMarket: there is no such replication.
+    """
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    if name not in REPLICATIONS:
+        known = ", ".join(repr(one) for one in REPLICATIONS)
+        raise BadMarket(f"There is no replication {name!r}.", f"Write one of {known}.")
+    figures = [one for one in published_figures(name) if not designs or one.design in designs]
+    made = {key: one for key, one in REPLICATIONS[name].designs().items()
+            if not designs or key in designs}  # fmt: skip
+    if not made:
+        found = expected_surpluses()
+        return pandas.DataFrame([compared(one, [found[one.design]]) for one in figures])
+    seeds = range(REPLICATIONS[name].runs if runs is None else runs)
+    tables = simulate_markets(
+        made, seeds, executor=executor, progress=progress, tables=["periods", "trades"]
+    )
+    rows = [compared(one, session_statistics(tables, one)) for one in figures]
+    return pandas.DataFrame(rows)
