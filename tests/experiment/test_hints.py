@@ -178,6 +178,7 @@ PLACES = [
     ("GroupCreatingWait", "template"),
     ("SynchronizingWait", "synchronize"), ("SynchronizingWait", "template"),
     *(("MarketPage", name) for name in ("rules", "seconds", "market_names", "texts", "template")),
+    ("MarketPage", "practice"),
     *(("CallMarketPage", name) for name in ("sealed", "clear_when_all_ready", "seconds")),
     *(("AssetMarketPage", name) for name in ("show_value", "dividends", "market_names")),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ class SessionIdentifier(_NameOfSession):
 
     __slots__ = ()
 
-    def __new__(cls, session: str = "", *, sname: str = "") -> Self:
+    def __new__(cls, session: str | None = None, *, sname: str | None = None) -> Self:
         return super().__new__(cls, _one_of(session=session, sname=sname))
 
     @property
@@ -39,8 +39,9 @@ class PlayerIdentifier(_NameInSession):
     __slots__ = ()
 
     def __new__(
-        cls, session: str = "", name: str = "", *, sname: str = "", uname: str = ""
-    ) -> Self:
+        cls, session: str | None = None, name: str | None = None, *,
+        sname: str | None = None, uname: str | None = None,
+    ) -> Self:  # fmt: skip
         return super().__new__(
             cls, _one_of(session=session, sname=sname), _one_of(name=name, uname=uname)
         )
@@ -62,8 +63,9 @@ class GroupIdentifier(_NameInSession):
     __slots__ = ()
 
     def __new__(
-        cls, session: str = "", name: str = "", *, sname: str = "", gname: str = ""
-    ) -> Self:
+        cls, session: str | None = None, name: str | None = None, *,
+        sname: str | None = None, gname: str | None = None,
+    ) -> Self:  # fmt: skip
         return super().__new__(
             cls, _one_of(session=session, sname=sname), _one_of(name=name, gname=gname)
         )
@@ -85,8 +87,9 @@ class ModelIdentifier(_NameInSession):
     __slots__ = ()
 
     def __new__(
-        cls, session: str = "", name: str = "", *, sname: str = "", mname: str = ""
-    ) -> Self:
+        cls, session: str | None = None, name: str | None = None, *,
+        sname: str | None = None, mname: str | None = None,
+    ) -> Self:  # fmt: skip
         return super().__new__(
             cls, _one_of(session=session, sname=sname), _one_of(name=name, mname=mname)
         )
@@ -102,9 +105,9 @@ class ModelIdentifier(_NameInSession):
         return self.name
 
 
-def _one_of(**given: str) -> str:
+def _one_of(**given: str | None) -> str:
     """Return the one of two arguments that was given."""
-    found = [value for value in given.values() if value]
+    found = [value for value in given.values() if value is not None]
     if len(found) == 1:
         return found[0]
     what = " and ".join(given)

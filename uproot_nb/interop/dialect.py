@@ -26,6 +26,7 @@ from uproot_nb.realtime import chat
 from uproot_nb.session import groups
 from uproot_nb.session import model_functions as models
 from uproot_nb.session.entities import Player, Session
+from uproot_nb.session.model import Model
 from uproot_nb.session.world import World, world_here
 from uproot_nb.templating import formatting
 
@@ -121,14 +122,14 @@ def _named(event: str | None) -> str | None:
     return None if event == RECEIVED else event
 
 
-def create_model(session: Any, tag: str | None = None) -> ModelIdentifier:
-    """Create a model and return its identifier."""
-    return ~models.create_model(materialize(session), tag)
+def create_model(session: Any, tag: str | None = None) -> Model:
+    """Create a model and return it, which also works in cells that read the session's fields."""
+    return models.create_model(materialize(session), tag)
 
 
-def create_chat(session: Any) -> ModelIdentifier:
-    """Create a chat and return its identifier."""
-    return ~chat.create(materialize(session))
+def create_chat(session: Any) -> Model:
+    """Create a chat and return it."""
+    return chat.create(materialize(session))
 
 
 def add_chat_player(chat_: Any, player: Any, pseudonym: str | None = None) -> None:
