@@ -28,10 +28,15 @@ if TYPE_CHECKING:
         ("uproot.getParam('nothing')", None),
         ("uproot.looseJSONtoJSON('{ a: 2 * 3, b: [1, 2,], // c\\n }')", '{"a":6,"b":[1,2]}'),
         ("[uproot.sname, uproot.uname]", ["pilot", "ann"]),
-        ("[uproot.sum([1, , 3]), uproot.mean([1, , 4])]", [4, 5 / 3]),
-        ("[1.005, 2.345, 0.125, -0.001, 1e21, '12.5'].map((x) => uproot.fmtnum(x))",
-         ["1.01", "2.35", "0.13", "0.00", "1000000000000000000000.00", "12.50"]),
-        ("[uproot.fmtnum(NaN), uproot.fmtnum('abc', {pre: '$'})]", ["NaN", "$abc"]),
+        ("[uproot.sum([1, , 3]), uproot.mean([1, , 4]), uproot.mean([1, null, 4])]", [4, 2.5, 2.5]),
+        ("[uproot.sd([1, , 3]).toFixed(6), String(uproot.mean([,])), uproot.mean(new Set([1, 2]))]", ["1.414214", "NaN", 1.5]),
+        ("uproot.mean((function* () { yield 1; yield 2; })())", 1.5),
+        ("[1.005, 2.345, 0.125, 2.675, -0.001, 1e21, '12.5'].map((x) => uproot.fmtnum(x))",
+         ["1.01", "2.35", "0.13", "2.68", "0.00", "1000000000000000000000.00", "12.50"]),
+        ("[NaN, '<b>', undefined].map((x) => uproot.fmtnum(x, {pre: '$'}))", ["$NaN"] * 3),
+        ("uproot.fmtnum(-Infinity)", "−Infinity"),
+        ("[-1, 2.5, 'x'].map((x) => { try { uproot.fmtnum(1, {places: x}) } catch (e) { return e.name } })",
+         ["RangeError"] * 3),
         ("[uproot.fmtnum(1e-7, {places: 8}), uproot.fmtnum(2.5, {places: 0})]", ["0.00000010", "3"]),
         ("[uproot.formatForInterface('nothing', -3), uproot.defaultFormatter(5)]", ["−3", "5"]),
         ("(priceFormatter = (x) => x + ' ECU', uproot.formatForInterface('price', 2))", "2 ECU"),
@@ -47,6 +52,8 @@ def test_amounts_in_an_app_read_as_in_the_framework(visit: Visit) -> None:
     visit.open("<p>Figures</p>", app="game")
     visit.sees("uproot.fmtnum(1234.5, {post: ' ECU'})", "1,234.50\N{NO-BREAK SPACE}ECU")
     visit.sees("uproot.fmtnum(1234.5, {sep: ' ', use_nbsp: false})", "1 234.50")
+    visit.sees("['abc', '<b>'].map((x) => uproot.fmtnum(x, {pre: '$'}))", ["$abc", "$&lt;b&gt;"])
+    visit.sees("uproot.mean([1, , 4])", 5 / 3)
 
 
 def test_pushes_without_a_name_reach_everybody_who_listens(visit: Visit) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,6 +54,20 @@ def test_callbacks_may_take_their_arguments_by_name() -> None:
     assert app.new_player is not None
     assert app.digest is not None
     assert (app.new_player(3), app.digest(4), app.order(5)) == (3, {"session": 4}, [First])
+
+
+def test_callbacks_by_name_stay_async_and_get_each_argument_by_its_name() -> None:
+    async def new_player(*, player: Any) -> Any:
+        return player
+
+    def api(session: Any, request: Any) -> Any:
+        return {"session": session, "request": request}
+
+    app = collect_app({"new_player": new_player, "api": api}, page_order=[First])
+    assert inspect.iscoroutinefunction(app.new_player)
+    assert asyncio.run(app.new_player(3)) == 3
+    assert app.api is not None
+    assert app.api("r", "s") == {"session": "s", "request": "r"}
 
 
 def test_nothing_but_pages_is_needed() -> None:

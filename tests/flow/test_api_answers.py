@@ -14,6 +14,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 from tests.running import PATIENCE, Browser
 from uproot_nb import Page, Refused, Run, serve
+from uproot_nb.flow.api_answers import Headers
 
 
 class Poll(Page):
@@ -93,6 +94,30 @@ async def test_an_app_of_the_framework_awaits_what_was_sent() -> None:
     with answering(api) as run:
         answer = await ask(await Browser.open(run), method="POST", body='{"a":"1"}')
         assert json.loads(answer.body)[:2] == [{"a": "1"}, '{"a":"1"}']
+
+
+async def test_parameters_and_headers_are_stored_as_dicts() -> None:
+    def api(request, session):
+        session.asked, session.headers = request.query_params, request.headers
+        session.all = [request.query_params]
+        session.all[0]["later"] = "2"
+
+    with answering(api) as run:
+        assert (await ask(await Browser.open(run), "?a=1")).code == 204
+        assert (run.session.asked, run.session.all) == ({"a": "1"}, [{"a": "1", "later": "2"}])
+        assert isinstance(run.session.headers, dict)
+        assert run.session.history()["all"][-1].value == [{"a": "1", "later": "2"}]
+
+
+def test_headers_are_the_same_in_upper_and_lower_case() -> None:
+    headers = Headers({"A": "1"})
+    headers["B"] = "2"
+    assert (headers.setdefault("A", "9"), headers.get("b"), "B" in headers) == ("1", "2", True)
+    assert (headers | {"A": "3"}, headers.copy()["B"]) == ({"a": "3", "b": "2"}, "2")
+    headers |= {"C": "4"}
+    del headers["A"]
+    assert (headers.pop("B"), headers.pop("B", None), headers) == ("2", None, {"c": "4"})
+    assert (3 in headers, headers.get("nothing")) == (False, None)
 
 
 async def test_a_failure_is_the_researchers_and_is_undone(

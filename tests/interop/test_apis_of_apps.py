@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.httputil import HTTPHeaders
 
 from tests.interop.projects import write_app, write_files
 from uproot_nb import Run, serve
+from uproot_nb.server.base_handler import open_headers
 
 CODE = """
     import uproot.deployment as upd
@@ -124,6 +128,30 @@ async def test_headers_have_no_secret_of_the_participant(run: Run) -> None:
     token = run.link(run.players[0]).partition("/p/")[2].strip("/")
     assert json.loads(answer.body)["x-wish"] == "tea"
     assert token not in answer.body.decode()
+
+
+def passed(headers: dict[str, str]) -> dict[str, str]:
+    """Return which headers of a request an app gets."""
+    request: Any = SimpleNamespace(headers=HTTPHeaders(headers))
+    return open_headers(request)
+
+
+def test_an_app_gets_no_header_that_says_who_or_where_somebody_is() -> None:
+    secret = [
+        "Cf-Connecting-Ip", "True-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For",
+        "X-Forwarded-Access-Token", "X-Auth-Request-Email", "X-Amzn-Oidc-Data", "X-Real-Ip",
+        "Proxy-Authorization", "X-Xsrftoken", "Uproot-Cookie", "Cookie", "Cookie2", "Forwarded",
+        "X-Envoy-External-Address", "X_Forwarded_For", "X-Jupyterhub-User", "Remote-User",
+        "Referer",
+    ]  # fmt: skip
+    assert passed(dict.fromkeys(secret, "v") | {"X-Wish": "tea"}) == {"x-wish": "tea"}
+
+
+def test_an_app_gets_headers_of_bounded_length_and_number() -> None:
+    key = f"Bearer {'k' * 2000}"
+    many = {f"X-{n}": "v" * 2000 for n in range(500)} | {"Authorization": key}
+    got = passed(many)
+    assert (len(got), got["x-1"], got["authorization"]) == (65, "v" * 1000, key)
 
 
 async def test_an_exceptions_headers_are_sent(run: Run) -> None:

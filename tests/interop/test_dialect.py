@@ -281,6 +281,11 @@ def test_amounts_are_rounded_half_up_as_in_the_framework(amount: Any, shown: str
     assert dialect.fmtnum(amount) == shown
 
 
+def test_text_that_is_no_amount_is_refused_by_its_value() -> None:
+    with pytest.raises(TypeError, match="'abc' cannot be shown as an amount"):
+        dialect.fmtnum("abc")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [

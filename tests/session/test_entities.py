@@ -27,7 +27,7 @@ from uproot_nb.experiment.identifiers import (
     SessionIdentifier,
 )
 from uproot_nb.log.events import Event
-from uproot_nb.session.entities import Player, Settings
+from uproot_nb.session.entities import Change, FieldHistory, Player, Settings
 from uproot_nb.session.groups import create_group
 from uproot_nb.session.world import World
 
@@ -348,6 +348,21 @@ def test_history_has_every_change_with_the_value_after_it(player: Player) -> Non
     assert [c.value for c in player.history("bid")] == [1, 2, None]
     assert [c.seq for c in player.history()] == sorted(c.seq for c in player.history())
     assert player.history("nothing") == []
+
+
+def test_a_history_groups_its_changes_in_one_pass() -> None:
+    passes: list[int] = []
+
+    class Counted(FieldHistory):
+        def __iter__(self) -> Iterator[Change]:
+            passes.append(1)
+            return super().__iter__()
+
+    change = Change(1, 1.0, "bid", 1, True, "", "")
+    history = Counted([change, change._replace(field="ask"), change._replace(value=2)])
+    assert [name for name, _ in history.items()] == history.keys() == ["bid", "ask"]
+    assert [len(history.get("bid")), history.get("no", 0), len(history.values())] == [2, 0, 2]
+    assert len(passes) == 5
 
 
 def test_history_follows_changes_in_tuples_dicts_and_sets(player: Player) -> None:

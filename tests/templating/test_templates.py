@@ -75,6 +75,23 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
     assert "<p>first</p>" in show(Templates([first, second], "v1"), page())
 
 
+def test_only_loaded_apps_have_files_that_add_to_our_pages(tmp_path: Path) -> None:
+    names = ["EndInfo", "LandingPageInfo", "PairInfo", "project/ProjectHead", "project/ProjectBody"]
+    (tmp_path / "project").mkdir()
+    for name in names:
+        (tmp_path / f"{name}.html").write_text(f"[{name}]")
+
+    def shown(name: str, lenient: bool) -> str:
+        templates = Templates([tmp_path], version="v1", lenient=lenient)
+        return templates.render_own(name, {"waiting_info": "PairInfo.html"})
+
+    ours = ("End", "Landing", "Wait")
+    assert "[" not in "".join(main_of(shown(name, False)) for name in ours)
+    assert "[project" not in shown("End", False)
+    both = "".join(shown(name, True) for name in ours)
+    assert [name for name in names[:3] if f"[{name}]" not in both] == []
+
+
 def test_a_file_that_changes_is_read_again(templates: Templates, tmp_path: Path) -> None:
     file = tmp_path / "Market.html"
     file.write_text("<p>old</p>")
@@ -201,6 +218,9 @@ def test_trouble_does_not_depend_on_an_authors_broken_base(
         ("-5 | fmtnum(pre='€', places=0)", "−€5"),
         ("1234.5 | fmtnum(post=' EUR', sep='.', decsep=',')", "1.234,50 EUR"),
         ("0 | fmtnum(places=0)", "0"),
+        ("1.005 | fmtnum ~ ' ' ~ 0.125 | fmtnum ~ ' ' ~ 2.675 | to", "1.01 0.13 2.68"),
+        ("0.5 | to(0) ~ ' ' ~ 2.5 | to(0) ~ ' ' ~ 1e21 | to(1)", "1 3 1000000000000000000000.0"),
+        ("1e400 | fmtnum ~ ' ' ~ -1e400 | to ~ ' ' ~ True | to", "inf -inf 1.00"),
         ("'a' | repr", "&#39;a&#39;"),
         ("[1, None] | tojson", "[1,null]"),
     ],

@@ -36,13 +36,14 @@ def callback_by_position(
 ) -> Callable[..., Any] | None:
     """Return what takes the arguments *names* in this order; None if nothing can.
 
-    Also for a callable written in C, which has no signature, and is assumed to take them.
+    Arguments that stand in another order, or after a `*`, are passed by name. A callable written
+    in C has no signature, and is assumed to take them.
     """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return function
-    if _binds(signature, *names):
+    if _binds(signature, *names) and not _misplaced(signature, names):
         return function
     if not _binds(signature, **dict.fromkeys(names)):
         return None
@@ -51,7 +52,11 @@ def callback_by_position(
     def callback(*values: Any, **named: Any) -> Any:
         return function(**dict(zip(names, values, strict=False)), **named)
 
-    return callback
+    @functools.wraps(function)
+    async def awaited(*values: Any, **named: Any) -> Any:
+        return await callback(*values, **named)
+
+    return awaited if inspect.iscoroutinefunction(function) else callback
 
 
 def of_player(function: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -43,7 +43,11 @@ class QueryParams(dict[str, str]):
     """The parameters of an address; of one that occurs several times, the last value.
 
     picked = request.query_params.getlist("pick")
+
+    A field stores it as a dict.
     """
+
+    __uproot_tracked__ = True
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._pairs = list(pairs)
@@ -59,20 +63,57 @@ class QueryParams(dict[str, str]):
 
 
 class Headers(dict[str, str]):
-    """A request's headers; upper and lower case in names are the same."""
+    """A request's headers; upper and lower case in names are the same. A field stores a dict."""
+
+    __uproot_tracked__ = True
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in headers.items()})
+        super().__init__()
+        self.update(headers)
 
     def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
+        return super().__getitem__(_lower(name))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(_lower(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(_lower(name))
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
+        return super().__contains__(_lower(name))
+
+    def __or__(self, other: Any) -> Any:
+        return Headers({**self, **Headers(other)})
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a header, or *default*."""
-        return super().get(name.lower(), default)
+        return super().get(_lower(name), default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take a header out and return it; without it, return *default* if there is one."""
+        return super().pop(_lower(name), *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return a header, which is *default* from now on if it was not there."""
+        return super().setdefault(_lower(name), default)
+
+    def update(self, *others: Any, **named: Any) -> None:
+        """Set headers as in others."""
+        for name, value in dict(*others, **named).items():
+            self[name] = value
+
+    def copy(self) -> Headers:
+        """Return a copy, in which upper and lower case are the same too."""
+        return Headers(self)
+
+
+def _lower(name: Any) -> Any:
+    return name.lower() if isinstance(name, str) else name
 
 
 @dataclass(frozen=True)

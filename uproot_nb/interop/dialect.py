@@ -7,7 +7,7 @@ import inspect
 import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -215,20 +215,11 @@ def fmtnum(
     decsep: str = ".",
 ) -> str:
     """Show an amount as the framework does: thousands apart, and no line break inside."""
-    exact = value if isinstance(value, (Decimal, int)) else Decimal(str(value))
-    if Decimal(exact).is_finite():
-        shown = formatting.fmtnum(_half_up(exact, places), pre, post, places, sep, decsep)
+    if formatting.amount(value).is_finite():
+        shown = formatting.fmtnum(value, pre, post, places, sep, decsep)
     else:
         shown = f"{pre}{value}{post}"
     return shown.replace(" ", "\N{NO-BREAK SPACE}") if use_nbsp else shown
-
-
-def _half_up(value: Decimal | int, places: int) -> Decimal:
-    """Round as on paper: 1.005 to 1.01, for 1.005 is what an author has written."""
-    exact = Decimal(value)
-    with localcontext() as context:
-        context.prec = max(context.prec, exact.adjusted() + places + 2, places + 2)
-        return exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
 
 
 def read_csv(path: str) -> list[dict[str, str]]:

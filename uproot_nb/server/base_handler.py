@@ -6,6 +6,7 @@ import re
 import time
 import traceback
 from collections.abc import Awaitable
+from itertools import islice
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from uproot_nb.server.reports import Reports
 from uproot_nb.server.sessions import ServedSession, Sessions
 from uproot_nb.server.site import Site
 
-__all__ = ["ParticipantHandler", "address_of", "browser_headers"]
+__all__ = ["ParticipantHandler", "address_of", "browser_headers", "open_headers"]
 
 _PLAIN_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 """Paths as browsers send them: they encode everything that is not plain ASCII."""
@@ -32,6 +33,12 @@ _BROWSER_HEADERS = (
     "sec-gpc", "user-agent",
 )  # fmt: skip
 _LONGEST = 1000
+_MOST = 64
+_WITHHELD = re.compile(
+    r"(?:cookie|uproot-|proxy-|cf-|remote-|x-(?:forwarded|auth|amzn-oidc|real|xsrf|jupyterhub|remote-"
+    r"|goog-|ms-)).*|forwarded|referer|.*(?:client-ip|original-forwarded|external-address).*"
+)
+"""Headers of cookies and proxies, which have secrets, or say who or where somebody is."""
 
 
 class ParticipantHandler(RequestHandler):
@@ -203,6 +210,17 @@ def browser_headers(request: HTTPServerRequest) -> dict[str, str]:
     }
     referrer = _bare(request.headers.get("Referer", ""))
     return {**headers, "referer": referrer} if referrer else headers
+
+
+def open_headers(request: HTTPServerRequest) -> dict[str, str]:
+    """Return the headers that an app's `api` gets, in small letters: none that is withheld.
+
+    The key of a program (Authorization) is whole; other values are cut, and there are not many.
+    """
+    named = {name.lower(): value for name, value in request.headers.items()}
+    key = {name: named.pop(name) for name in ("authorization",) if name in named}
+    shown = (pair for pair in named.items() if not _WITHHELD.fullmatch(pair[0].replace("_", "-")))
+    return {**key, **{name: value[:_LONGEST] for name, value in islice(shown, _MOST)}}
 
 
 def address_of(request: HTTPServerRequest, proxies: Proxies) -> str:

@@ -16,7 +16,7 @@ from tornado.web import stream_request_body
 
 from uproot_nb.bridge.messages import BEGIN, COOKIE, HttpReply, HttpRequest
 from uproot_nb.server.answer_bodies import AnswerBody, cut_off, send_parts
-from uproot_nb.server.base_handler import ParticipantHandler, browser_headers
+from uproot_nb.server.base_handler import ParticipantHandler, browser_headers, open_headers
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.forms import (
     MALFORMED,
@@ -44,8 +44,6 @@ _REFUSALS = {MALFORMED: "malformed form", TOO_LARGE: "too large", TOO_MANY: "too
 PLACE = "uproot_place"
 """The cookie by which a browser is known again at a room or a join link."""
 _COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
-_WITHHELD = frozenset({"cookie", "forwarded", "referer", "x-forwarded-for", "x-real-ip"})
-"""Headers that an app's `api` does not get: they have secrets, or say where somebody is."""
 _COOKIE_SECONDS = 60 * 86_400
 _NOTHING_BUT_A_BUTTON = 404
 """The kernel's status for a join link at which there is nothing else to see."""
@@ -592,10 +590,8 @@ class AppApi(_AskedApi):
 
     @property
     def passed_headers(self) -> dict[str, str]:
-        """All headers but those that have secrets of the participant or the site."""
-        named = [(name.lower(), value) for name, value in self.request.headers.items()]
-        own = {name: value for name, value in named if name not in _WITHHELD}
-        return {**own, **super().passed_headers}
+        """The headers but those that have secrets of the participant or the site."""
+        return {**open_headers(self.request), **super().passed_headers}
 
     async def get(self, kind: str, app: str, name: str, rest: str) -> None:
         """Ask the app."""

@@ -101,29 +101,35 @@ class FieldHistory(list[Change]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return super().__getitem__(key)
-        found = [change for change in self if change.field == key]
-        if not found:
-            raise KeyError(key)
-        return found
+        return self._by_field()[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self.keys() if isinstance(key, str) else super().__contains__(key)
+        if isinstance(key, str):
+            return any(change.field == key for change in self)
+        return super().__contains__(key)
+
+    def _by_field(self) -> dict[str, list[Change]]:
+        """Group the changes, in one pass."""
+        found: dict[str, list[Change]] = {}
+        for change in self:
+            found.setdefault(change.field, []).append(change)
+        return found
 
     def keys(self) -> list[str]:
         """Return the fields' names, in the order of their first change."""
-        return list(dict.fromkeys(change.field for change in self))
+        return list(self._by_field())
 
     def items(self) -> list[tuple[str, list[Change]]]:
         """Return each field's name with its changes."""
-        return [(name, self[name]) for name in self.keys()]
+        return list(self._by_field().items())
 
     def values(self) -> list[list[Change]]:
         """Return each field's changes."""
-        return [changes for _, changes in self.items()]
+        return list(self._by_field().values())
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a field's changes, or *default* where there are none."""
-        return dict(self.items()).get(name, default)
+        return self._by_field().get(name, default)
 
 
 class EntityWorld(Protocol):

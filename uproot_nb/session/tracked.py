@@ -655,7 +655,11 @@ def own(value: Any, parent: Any, hint: Any = None) -> Any:
     if kind is tuple:
         return _own_tuple(value, parent, hint)
     owner = _owner_of(parent)
-    return value if owner is None else owner.writer.codec.decode(owner.encode(value))
+    if owner is None:
+        return value
+    stored = owner.writer.codec.decode(owner.encode(value))
+    # A class of ours that is stored as a dict has come back as one.
+    return own(stored, parent, hint) if type(stored) in _TRACKED_KINDS else stored
 
 
 _TRACKED_KINDS: dict[type, type[Any]] = {

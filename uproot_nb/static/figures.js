@@ -4,15 +4,20 @@
 
     const inApp = Boolean(uproot.inner.boot.app);
 
-    /* A list's own gaps, as in [1, , 3], are no values. */
+    const isThere = (value) => value !== undefined && value !== null;
     const listOf = (values) => (Array.isArray(values) ? values : Array.from(values));
-    const sum = (values) => listOf(values).reduce((total, value) => total + value, 0);
-    const mean = (values) => sum(values) / listOf(values).length;
+    /* Gaps in a list (holes, null) are no values. In apps of the framework, where its figures are
+     * expected, they count as it counts them. */
+    const present = (values) => (inApp ? listOf(values) : listOf(values).filter(isThere));
+    const sumOf = (list) => list.reduce((total, value) => total + value, 0);
+    const meanOf = (list) => sumOf(list) / list.length;
+    const sum = (values) => sumOf(present(values));
+    const mean = (values) => meanOf(present(values));
 
     /* The standard deviation of a sample, which divides by n - 1. */
     function sd(values) {
-        const list = listOf(values), middle = mean(list);
-        return Math.sqrt(sum(list.map((value) => (value - middle) ** 2)) / (list.length - 1));
+        const list = present(values), middle = meanOf(list);
+        return Math.sqrt(sumOf(list.map((value) => (value - middle) ** 2)) / (list.length - 1));
     }
 
     /* Sorts in place and returns the list: as people order it (2 before 10), by what *key* returns of
@@ -50,12 +55,20 @@
         return ((2n * scaled + unit) / (2n * unit)).toString().padStart(places + 1, "0");
     }
 
+    /* What is no finite number: in apps of the framework as it is, but never as HTML. */
+    function unnumbered(value, number, pre, post) {
+        const sign = !inApp && number < 0 ? "−" : "";
+        return sign + pre + (inApp ? uproot.escape(String(value)) : Math.abs(number)) + post;
+    }
+
     /* Format an amount: fmtnum(-1234.5, {pre: "$", sep: ","}) gives −$1,234.50. In apps of the
      * framework, thousands stand apart and blanks do not break, unless the app says otherwise. */
     function fmtnum(value, { pre = "", post = "", places = 2, sep = inApp ? "," : "", decsep = ".", use_nbsp = inApp } = {}) {
+        if (!Number.isInteger(places) || places < 0 || places > 100)
+            throw new RangeError(`fmtnum: places must be a whole number from 0 to 100, and is ${places}.`);
         const number = Number(value);
         const unbroken = (text) => (use_nbsp ? text.replaceAll(" ", "\u00a0") : text);
-        if (!Number.isFinite(number)) return unbroken(`${pre}${value}${post}`);
+        if (!Number.isFinite(number)) return unbroken(unnumbered(value, number, pre, post));
         const digits = roundedDigits(number, places);
         const whole = digits.slice(0, digits.length - places).replace(/\B(?=(\d{3})+$)/g, sep);
         const sign = number < 0 && /[1-9]/.test(digits) ? "−" : "";

@@ -22,7 +22,7 @@ from uproot_nb.errors import BadPage
 from uproot_nb.experiment.hints import hint_for_template
 from uproot_nb.languages.catalogs import Catalogues, WatchedCatalogues
 from uproot_nb.languages.codes import ENGLISH, direction
-from uproot_nb.templating.empty_names import EmptyName, empty_names
+from uproot_nb.templating.empty_names import EmptyName, LenientEnvironment, empty_names
 from uproot_nb.templating.markdown import Prose, read_prose
 from uproot_nb.templating.markdown_files import IncludeMarkdown, MarkdownFiles
 from uproot_nb.templating.own_templates import OUR_FOLDER, OWN_FILTERS, OwnTemplates
@@ -246,7 +246,8 @@ class Templates:
             project = jinja2.FileSystemLoader(self.folders[-1:])
             loaders.append(jinja2.PrefixLoader({PROJECT: project}))
         loader: jinja2.BaseLoader = jinja2.ChoiceLoader(loaders)
-        environment = jinja2.Environment(
+        kind = LenientEnvironment if self._lenient else jinja2.Environment
+        environment = kind(
             loader=MarkdownFiles(loader) if self._lenient else loader,
             extensions=[IncludeMarkdown] if self._lenient else [],
             autoescape=True,
@@ -255,6 +256,7 @@ class Templates:
         known = EVERY_BUILTIN if self._lenient else BUILTINS
         environment.globals.update({name: getattr(builtins, name) for name in known})
         environment.globals.update(internalstatic=self.static, static=self.static)
+        environment.globals["uproot_in_app"] = self._lenient
         environment.filters.update(OWN_FILTERS, tojson=self._json)
         environment.filters.update(self._filters)
         return environment

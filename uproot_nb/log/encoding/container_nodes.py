@@ -99,7 +99,7 @@ _TRACKED: dict[type, Encode] = {
 
 
 def tracked_base(kind: type) -> type | None:
-    """Return list, dict or set for a live container that is stored as such."""
+    """Return list, dict or set for a class of ours that is stored as such: live containers."""
     if not getattr(kind, "__uproot_tracked__", False):
         return None
     return next((base for base in (list, dict, set) if issubclass(kind, base)), None)
