@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import wraps
 from random import Random
 from typing import Any
 
@@ -106,7 +108,49 @@ def test_an_override_sees_everything_unless_it_says_so() -> None:
         def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
             super().observe(shout, view, chance)
 
-    assert [sees_its_unit(kind(Random(1))) for kind in (ZIP, Asking, Saying)] == [True, False, True]
+    class Wrapped(ZIP):
+        @wraps(ZIP.observe)
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            super().observe(shout, view, chance)
+
+    kinds = (ZIP, Asking, Saying, Wrapped)
+    assert [sees_its_unit(kind(Random(1))) for kind in kinds] == [True, False, True, False]
+
+
+def test_a_trader_may_switch_its_own_quote() -> None:
+    asked: list[str] = []
+
+    class Switching:
+        def quote(self, view: View, chance: Random) -> Any:
+            asked.append("first")
+            return view.limit
+
+        def late(self, view: View, chance: Random) -> Any:
+            asked.append("late")
+            return view.limit
+
+        def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
+            self.quote = self.late  # type: ignore[method-assign]
+
+    values = InducedValues({"b": [9, 8, 7]}, {"s": [8, 8, 8]})
+    simulate_market({"b": Switching(), "s": Switching()}, values, steps=30, seed=1)
+    assert asked[0] == "first"
+    assert set(asked[1:]) == {"late"}
+    assert len(asked) > 2
+
+
+def test_units_that_are_equal_stay_what_they_are() -> None:
+    seen: list[type] = []
+
+    class Looking(Heedless):
+        def quote(self, view: View, chance: Random) -> None:
+            seen.extend(type(one) for one in view.later)
+
+    for one in (int, Decimal):
+        seen.clear()
+        values = InducedValues({"b": [one(9), one(8)]}, {"s": [1]})
+        simulate_market({"b": Looking(), "s": Looking()}, values, steps=10, seed=1)
+        assert set(seen) == {one}
 
 
 def test_an_override_hears_with_the_quotes_that_stand_after_the_shout() -> None:

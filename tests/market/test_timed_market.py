@@ -91,7 +91,9 @@ def test_an_order_meets_nothing_whose_time_is_over(clock: Clock) -> None:
     assert market.orders_of("ann") == []
 
 
-@pytest.mark.parametrize("length", [0, -1, True, "long", float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "length", [0, -1, True, "long", float("inf"), float("nan"), 10**400, Decimal("1e-400")]
+)
 def test_a_time_that_is_none_is_refused(clock: Clock, length: Any) -> None:
     _, market = clock.open(TIMED)
     with pytest.raises(OrderRefused, match="above zero"):
@@ -216,6 +218,66 @@ async def test_people_send_orders_for_a_time_and_in_parts() -> None:
         assert list(tables.order_events.shown.dropna()) == [2, 2, 1]
         again = rerun(run, [Trading, Over], namespace={})
         assert again.same, f"{again!r}\n{again.differences}"
+
+
+async def two_traders(run: Any, rules: Rules) -> tuple[Any, ...]:
+    """Return two people in a market with these rules, whose time is in a test's hands."""
+    now = time.time()
+    set_clock(run, lambda: now)
+    market = Market.in_session(run.session, rules=rules)
+    ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+    for browser in (ann, bob):
+        await browser.call("seed_markets")
+    return market, ann, bob, lambda seconds: set_clock(run, lambda: now + seconds)
+
+
+async def test_whose_order_leaves_hears_of_it_even_by_a_command_that_is_refused() -> None:
+    with serving(Trading, Over) as run:
+        _, ann, _, after = await two_traders(run, Rules(good_for=30))
+        await ann.call("send_order", "market", "sell", 40)
+        await ann.settle()
+        heard = len(ann.data())
+        after(31)
+        with pytest.raises(Rejected, match="no longer in the market"):
+            await ann.call("replace_order", "market", 1, 39)
+        mine = [news["mine"] for news in (await ann.settle())[heard:] if "mine" in news]
+        assert [one["orders"] for one in mine] == [[]]
+        again = rerun(run, [Trading, Over], namespace={})
+        assert again.same, f"{again!r}\n{again.differences}"
+
+
+async def test_what_is_taken_or_shouted_again_has_not_left() -> None:
+    with serving(Trading, Over) as run:
+        market, ann, bob, after = await two_traders(run, Rules(good_for=30))
+        await ann.call("send_order", "market", "sell", 40)
+        after(31)
+        with pytest.raises(Rejected, match="no longer available"):
+            await bob.call("take_price", "market", "buy", 40)
+        assert not market.book.orders
+        await ann.call("send_order", "market", "sell", 41)
+        after(62)
+        with pytest.raises(Rejected, match="no longer in the market"):
+            await ann.call("repeat_order", "market", 2)
+
+
+async def test_a_halt_that_is_over_stops_nobody() -> None:
+    with serving(Trading, Over) as run:
+        market, ann, bob, after = await two_traders(run, Rules())
+        await ann.call("send_order", "market", "sell", 40)
+        market.halt(10)
+        after(11)
+        await ann.call("repeat_order", "market", 1)
+        market.halt(10)
+        after(22)
+        assert (await bob.call("take_price", "market", "buy", 40))["traded"] == 1
+
+
+def test_a_market_that_closes_lets_leave_what_is_over(clock: Clock) -> None:
+    _, market = clock.open(TIMED)
+    market.limit("ann", "sell", 40, good_for=10)
+    clock.now += 10
+    market.close()
+    assert [event for event, *_ in said(market)] == ["submit", "cancel", "close"]
 
 
 # ---- halts -----------------------------------------------------------------------------------

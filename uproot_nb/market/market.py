@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from operator import index
@@ -66,6 +67,7 @@ class Market:
         self.model = model
         self.listeners: dict[str, Callable[[Outcome | None], None]] = {}
         """By owner: called with each outcome in its transaction, and with None at the end."""
+        self._moment: float | None = None
         self.caller = ""
         """The trader who gets the outcome by a reply, so that listeners need not push it."""
         self.name: str = data["name"]
@@ -356,6 +358,7 @@ class Market:
         with self.model._world.lock:
             if self.is_open:
                 self._catch_up()
+                self._pass_time()
                 self.model.closed = True
                 self._note(new_closing())
                 self._timer.set(None)
@@ -611,9 +614,30 @@ class Market:
 
     def _now(self) -> float:
         """Return the time of the market, in Unix seconds less the pauses of the session."""
+        if self._moment is not None:
+            return self._moment
         world = world_of(self.model)
         now = world.flow.timeouts.now if world.is_served else world.clock()
         return float(now - self.model.get("lost", 0.0))
+
+    @contextmanager
+    def at_one_time(self) -> Iterator[None]:
+        """Do what time asks for; then time stands still in this block, within a live method.
+
+        So what a page finds in the book is what its command meets, and what time does comes first
+        and is nobody's command.
+        """
+        with self.model._world.lock:
+            if self._moment is not None:
+                yield
+                return
+            self._catch_up()
+            self._moment = self._now()
+            try:
+                self._pass_time()
+                yield
+            finally:
+                self._moment = None
 
     def wake(self) -> None:
         """Do what time asks for, and set the timer for what comes next: after a restart."""

@@ -152,3 +152,10 @@ def test_pages_and_files_say_what_they_cannot_do() -> None:
         DESIGN.pages(page=Other)
     with pytest.raises(BadMarket, match="cannot be written as CSV"):
         DESIGN.to_csv()
+
+
+def test_an_asset_knows_no_timing_and_no_debts() -> None:
+    with pytest.raises(BadMarket, match="timing"):
+        Design(Asset(DIVIDENDS, ENDOWED), NearZeroIntelligence, rules=Rules(timing="turns"))
+    with pytest.raises(BadMarket, match="at least 0"):
+        Asset(DIVIDENDS, {"a": (-1, 3)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -258,3 +259,14 @@ def test_well_known_designs_take_the_other_arguments_too() -> None:
         Design.cliff("box")
     with pytest.raises(BadMarket, match="buyers=0"):
         Design.box(buyers=0, sellers=1, value=9, cost=1)
+
+
+def test_what_makes_traders_need_not_have_a_hash() -> None:
+    @dataclass(frozen=True)
+    class Maker:
+        settings: dict[str, int] = field(default_factory=dict)
+
+        def __call__(self) -> ZIC:
+            return ZIC()
+
+    assert len(Design(LOW, Maker(), steps=5).simulate(1).periods) == 1

@@ -270,3 +270,66 @@ def test_with_the_opening_book_unknown_orders_are_those_of_before() -> None:
     assert replayed.depth.iloc[0].tolist() == list(opening)
     assert replayed.depth.iloc[-1].tolist() == [NO_ASK, 0, 999_900, 30, NO_ASK, 0, NO_BID, 0]
     assert list(replayed.trades.quantity) == [20]
+
+
+# ---- with rules of one's own -----------------------------------------------------------------
+
+
+def test_a_call_whose_price_is_that_of_the_older_order_cannot_be_written() -> None:
+    book, noted = Book(Rules(call=True, k=0)), PeriodEvents(1)
+    for player, side, price in (("ann", "sell", 10), ("bob", "buy", 20), ("cem", "buy", 5)):
+        noted.add(book.limit(player, side, price), 0.0)  # type: ignore[arg-type]
+    noted.add(book.clear(), 0.0)
+    with pytest.raises(BadMarket, match="no calls"):
+        to_lobster(SimulatedMarket([noted], []))
+
+
+OPENING = pandas.Series([1_100_000, 5, 1_000_000, 7])
+
+
+def replayed(*rows: tuple[Any, ...], **options: Any) -> Any:
+    return replay_orders(pandas.DataFrame(list(rows)), levels=1, **options)
+
+
+def test_what_stood_before_leaves_at_its_time_and_not_at_once() -> None:
+    flow = replayed(
+        (34200.0, 1, 5, 3, 900_000, 1), (34215.0, 1, 6, 3, 800_000, 1),
+        opening=OPENING, rules=Rules(good_for=10),
+    )  # fmt: skip
+    assert flow.depth.iloc[0].tolist() == [1_100_000, 5, 1_000_000, 7]
+    assert flow.depth.iloc[1].tolist() == [NO_ASK, 0, 800_000, 3]
+    events = flow.order_events
+    assert set(events[events.reason == "expired"].time) == {34210.0}
+
+
+def test_a_refused_order_takes_nothing_from_others_later() -> None:
+    flow = replayed(
+        (1.0, 7, 0, 0, -1, -1), (2.0, 1, 5, 3, 1_000_000, 1), (3.0, 7, 0, 0, 1, -1),
+        (4.0, 3, 5, 3, 1_000_000, 1), (5.0, 1, 5, 2, 1_010_000, 1), (6.0, 3, 5, 2, 1_010_000, 1),
+        opening=OPENING,
+    )  # fmt: skip
+    assert list(flow.notes.note) == ["refused: halted", "unknown order"]
+    assert [row[2:] for row in flow.depth.to_numpy().tolist()[3:]] == [
+        [1_000_000, 7], [1_010_000, 2], [1_000_000, 7]
+    ]  # fmt: skip
+
+
+def test_an_execution_in_a_halt_reduces_its_order() -> None:
+    flow = replayed(
+        (1.0, 1, 5, 3, 1_000_000, 1), (2.0, 7, 0, 0, -1, -1), (3.0, 4, 5, 2, 1_000_000, 1)
+    )
+    assert list(flow.notes.note) == ["refused: halted"]
+    assert flow.depth.iloc[-1].tolist()[2:] == [1_000_000, 1]
+    assert flow.trades.empty
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (1.0, 1, 5, 3, 10_000, 0), (1.0, 1, 5, 3, None, 1), (1.0, 1, 5, 3, float("nan"), 1),
+        ("late", 1, 5, 3, 10_000, 1), (float("nan"), 1, 5, 3, 10_000, 1),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_no_message_is_named(row: tuple[Any, ...]) -> None:
+    with pytest.raises(BadMarket, match="Row 1 is no message"):
+        replayed((0.0, 1, 4, 3, 10_000, 1), row)

@@ -33,6 +33,7 @@ from uproot_nb.market.orderbook.commands import (
     plain_command,
 )
 from uproot_nb.market.orderbook.depth import Depth, plain_changes
+from uproot_nb.market.orderbook.matching import match
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
@@ -642,6 +643,37 @@ def test_a_quote_stands_until_the_next_shout_whoever_sends_it() -> None:
     assert [(order.player, order.remaining) for order in book.standing("buy")] == [("cem", 1)]
 
 
+def test_at_least_a_twentieth_of_an_order_is_shown() -> None:
+    book = Book(Rules(terms=("iceberg",)))
+    assert "at least 2" in refused("too_few_shown", book.limit, "ann", "sell", 10, 21, shown=1)
+    assert "at least 500" in refused(
+        "too_few_shown", book.limit, "ann", "sell", 10, 10_000, shown=499
+    )
+    order = book.limit("ann", "sell", 10, 20, shown=1).order
+    refused("too_few_shown", book.replace, "ann", order, 11, 21)
+    assert book.replace("ann", order, 11, 20).resting == 20
+    with book.as_recorded():  # older logs have such orders
+        assert book.limit("ann", "sell", 12, 21, shown=1).resting == 21
+
+
+def test_ones_own_hidden_orders_are_met_once_each() -> None:
+    book = Book(Rules(terms=("iceberg",), self_trade="cancel_oldest"))
+    orders = [book.limit("ann", "sell", 10, 20, shown=1).order for _ in range(3)]
+    book.limit("bob", "sell", 10, 20, shown=1)
+    own = book.ladders["sell"].best
+    assert own is not None
+    assert [one.number for one, _ in own.parts("ann")][:3] == orders
+    assert len(list(own.parts("ann"))) == 3 + 20
+    outcome = book.limit("ann", "buy", 10, 30)
+    cancelled = [e.order for e in outcome.events if e.reason == "self_trade"]
+    assert (cancelled, len(outcome.trades), outcome.resting) == (orders, 20, 10)
+    refusing = Book(Rules(terms=("iceberg",)))
+    for _ in range(3):
+        refusing.limit("ann", "sell", 10, 20, shown=1)
+    assert len(match(refusing.ladders["sell"], "ann", -10, 5, None, True).own) == 1
+    refused("self_trade", refusing.limit, "ann", "buy", 10)
+
+
 def test_what_is_not_filled_at_once_is_cancelled_or_nothing_is_filled() -> None:
     book = Book(Rules(terms=("ioc", "fok"), budget=True))
     for player in ("ann", "bob"):
@@ -661,6 +693,9 @@ def test_what_is_not_filled_at_once_is_cancelled_or_nothing_is_filled() -> None:
     assert (book.account("bob").cash, book.orders) == (0, {})
     refused("no_terms", Book().limit, "ann", "buy", 9, 1, "ioc")
     refused("no_terms", book.limit, "ann", "buy", 9, 1, ["ioc"])
+    for wrong in (None, 5, [["ioc"]]):
+        with pytest.raises(BadMarket, match="are no terms"):
+            Rules(terms=wrong)  # type: ignore[arg-type]
     for wrong in ({"terms": ("gtc",)}, {"terms": "ioc"}, {"terms": ("ioc",), "call": True}):
         with pytest.raises(BadMarket):
             Rules(**wrong)  # type: ignore[arg-type]
@@ -709,3 +744,14 @@ def test_rules_of_older_logs_give_credit_as_they_did() -> None:
     old = Book(Rules.from_plain({**told, "budget": False}))
     old.endow("ann", 10)
     assert old.limit("ann", "buy", 500).resting == 1
+
+
+def test_orders_that_are_gone_are_forgotten_though_an_older_one_stands() -> None:
+    book = Book(Rules(terms=("gft",)))
+    book.limit("ann", "buy", 9, good_for=1)
+    for _ in range(100):
+        order = book.limit("bob", "buy", 8, good_for=50).order
+        assert order is not None
+        book.cancel("bob", order)
+    assert len(book.lives._ends) < 20
+    assert book.next_time == 1

@@ -75,11 +75,13 @@ def _check(given: Any) -> Endowments:
     right = isinstance(given, Mapping) and bool(given)
     for name, own in given.items() if right else ():
         pair = isinstance(own, (tuple, list)) and len(own) == 2
-        right = right and isinstance(name, str) and pair and exact(own[0]) is not None
+        cash = exact(own[0]) if pair else None
+        right = right and isinstance(name, str) and cash is not None and cash >= 0
         right = right and type(own[1]) is int and own[1] >= 0
     if not right:
         raise BadMarket(
             f"endowments={given!r} are none.",
-            'Write {"a": (225, 3), "b": (585, 2)}: cash (a whole number or a Decimal) and units.',
+            'Write {"a": (225, 3), "b": (585, 2)}: cash (a whole number or a Decimal) and units, '
+            "both at least 0.",
         )
     return {name: (own[0], own[1]) for name, own in given.items()}

@@ -493,6 +493,11 @@ class Design:
             ),
             ("shifts", self.shifts, "nobody has values that could be shifted"),
             ("rules", by_period, "an asset has the same rules in all its periods"),
+            (
+                "rules",
+                self.rules_in(1).timing != "uniform",
+                "the traders of an asset are drawn all alike, without timing",
+            ),
             ("rules", self.rules_in(1).call, "an asset is traded all the time, and not in calls"),
         ):
             if is_there:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -55,7 +55,10 @@ def made_traders(makers: Mapping[str, TraderMaker], seed: int | str) -> dict[str
 
 def needs_arguments(function: Callable[..., Any]) -> int:
     """Return how many arguments a function cannot be called without."""
-    return _known(function) if isinstance(function, Hashable) else _counted(function)
+    try:
+        return _known(function)
+    except TypeError:  # it has no hash, whatever it says
+        return _counted(function)
 
 
 def _counted(function: Callable[..., Any]) -> int:

@@ -236,14 +236,13 @@ class _Flow:
             self._execute(row, order)
         elif self._new is not None and order == int(self._new["order"]):
             self._new["remaining"] = row["remaining"]
+        elif order in self._standing:  # two that stood: a call
+            raise _not_of_the_maker()
 
     def _execute(self, row: dict[str, Any], order: int) -> None:
         found, size = self._standing.get(order), int(row["quantity"])
         if found is None or scaled(row["price"]) != found.price:
-            raise BadMarket(
-                "A trade has not the price of the order that stood, and such files cannot say so.",
-                'Export markets with trade_price="maker" that are no calls.',
-            )
+            raise _not_of_the_maker()
         self._note_part(row["time"], EXECUTE, found, size)
         found.size -= size
         if not found.size:
@@ -276,6 +275,13 @@ class _Flow:
             time - self._begin, kind, of.order, size, of.price, of.direction
         )  # fmt: skip
         self._messages.append((of.part, message))
+
+
+def _not_of_the_maker() -> BadMarket:
+    return BadMarket(
+        "A trade has not the price of the order that stood, and such files cannot say so.",
+        'Export markets with trade_price="maker" that are no calls.',
+    )
 
 
 def scaled(price: Any) -> int:

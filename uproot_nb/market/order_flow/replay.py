@@ -37,6 +37,7 @@ Messages: TypeAlias = "pandas.DataFrame | str | Path"
 """A table with the columns of a message file, in their order, or the path of such a file."""
 
 _SIDES: dict[int, Side] = {1: "buy", -1: "sell"}
+_OF_ORDERS = (lobster.SUBMIT, lobster.CANCEL, lobster.DELETE, lobster.EXECUTE)
 _BEFORE, _TAKER = "before", "taker"
 """Who has the orders that stood before the first message, and who takes those that trade."""
 _USUAL_QUANTITY = 10_000
@@ -100,7 +101,8 @@ def replay_orders(
       The order is reduced by so much, so that the book is right, and there is no trade.
     - "traded at once": a new order met one that stands, and has traded with it.
     - "refused: …": the rules do not take it. A halt (7, price -1) halts trade until quotes or
-      trades (prices 0 and 1) go on.
+      trades (prices 0 and 1) go on. An execution that is refused, as in a halt, still reduces its
+      order, without a trade; what comes later for a refused order is an "unknown order".
 
     Args:
         opening: a row of a book file: what stands before the first message. The first row of a book
@@ -143,9 +145,27 @@ def _messages_in(messages: Messages) -> list[FlowMessage]:
         )
     # LOBSTER's own files have a seventh column in some years, which means nothing.
     columns = [frame.iloc[:, place].tolist() for place in range(len(MESSAGE_COLUMNS))]
-    return [
-        FlowMessage(float(time), *map(int, others)) for time, *others in zip(*columns, strict=True)
-    ]
+    return [_message(place, row) for place, row in enumerate(zip(*columns, strict=True))]
+
+
+def _message(place: int, row: tuple[Any, ...]) -> FlowMessage:
+    """Return the message of a row of a table."""
+    try:
+        message = FlowMessage(float(row[0]), *map(int, row[1:]))
+    except (TypeError, ValueError, OverflowError):
+        message = None
+    concerns_order = message is not None and message.type in _OF_ORDERS
+    if (
+        message is None
+        or not math.isfinite(message.time)
+        or (concerns_order and message.direction not in _SIDES)
+    ):
+        named = ", ".join(f"{n}={v!r}" for n, v in zip(MESSAGE_COLUMNS, row, strict=True))
+        raise BadMarket(
+            f"Row {place} is no message: {named}.",
+            "Give whole numbers after the time, and 1 (buy) or -1 (sell) as direction.",
+        )
+    return message
 
 
 def _rules_for(flow: list[FlowMessage], sizes: list[int], prices: list[int]) -> Rules:
@@ -170,11 +190,14 @@ class _Replay:
         self._book, self._levels, self._tick = Book(rules), levels, scaled(rules.tick)
         self._numbers: dict[int, int] = {}
         """The book's number of each order by the number in the messages."""
+        self._refused: set[int] = set()
+        """The orders in the messages that the rules did not take."""
         self._before: dict[tuple[Side, int], int] = {}
         """The orders that stand from before, by side and price."""
 
     def open(self, prices: list[int], sizes: list[int], time: float) -> None:
         """Let stand what stood before the first message: asks and bids in turn."""
+        self._book.now = time
         for place, (price, size) in enumerate(zip(prices, sizes, strict=True)):
             if size:
                 side: Side = "buy" if place % 2 else "sell"
@@ -187,7 +210,7 @@ class _Replay:
         """Take a message, and note the book after it."""
         if self._book.rules.is_timed:
             for command in due_commands(self._book, message.time):
-                self._record(execute(self._book, command), message.time)
+                self._record(execute(self._book, command), self._book.now)
         try:
             note = self._apply(message)
         except OrderRefused as refusal:
@@ -222,7 +245,9 @@ class _Replay:
     def _submit(self, message: FlowMessage) -> str:
         side = _SIDES[message.direction]
         price = self._money(message.price)
+        self._refused.add(message.order)
         outcome = self._book.limit(str(message.order), side, price, message.size)
+        self._refused.remove(message.order)
         self._record(outcome, message.time)
         assert outcome.order is not None
         self._numbers[message.order] = outcome.order
@@ -231,16 +256,20 @@ class _Replay:
     def _find(self, message: FlowMessage) -> Order | None:
         """Return the order of a message, or what stands at its price from before."""
         number = self._numbers.get(message.order)
-        if number is None:
+        if number is None and message.order not in self._refused:
             number = self._before.get((_SIDES[message.direction], message.price), 0)
-        return self._book.orders.get(number)
+        return self._book.orders.get(number or 0)
 
     def _execute(self, message: FlowMessage, order: Order) -> str:
         first = next(self._book.standing(order.side))
         if first is not order or order.remaining < message.size:
             self._reduce(order, message)
             return "not the first in line"
-        taken = self._book.limit(_TAKER, OTHER[order.side], order.price, message.size)
+        try:
+            taken = self._book.limit(_TAKER, OTHER[order.side], order.price, message.size)
+        except OrderRefused:
+            self._reduce(order, message)
+            raise
         self._record(taken, message.time)
         return ""
 

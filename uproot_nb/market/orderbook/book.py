@@ -29,6 +29,7 @@ from uproot_nb.market.orderbook.order_checks import (
     check_proceeds,
     check_purchase,
     check_quantity,
+    check_share,
     check_short_sale,
     check_shown,
     check_side,
@@ -94,6 +95,7 @@ class Book:
         self.next_order = self.next_trade = 1
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
+        self._refuses_own = self.rules.self_trade == "refuse"
         self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
@@ -209,8 +211,9 @@ class Book:
             terms: "ioc" (immediate or cancel): the rest is cancelled. "fok" (fill or kill): the
                 order trades in full at once, or is refused.
             good_for: the time for which it may stand; see `Rules.good_for`.
-            shown: how many units are shown at a time. The others can be traded, too: when the part
-                that is shown is filled, the next one is shown, behind all orders at its price.
+            shown: how many units are shown at a time, at least a twentieth. The others can be
+                traded, too: when the part that is shown is filled, the next one is shown, behind
+                all orders at its price.
 
         Raises:
             OrderRefused: the rules do not allow it, or an order that does not stand finds nothing.
@@ -312,6 +315,8 @@ class Book:
         account, standing = self.accounts[player], None
         if self._is_detailed:
             standing = Standing(old.good_for, old.peak if old.peak < wanted else 0)
+            if standing.peak and self._checks:
+                check_share(standing.peak, wanted)
         found = self._match(player, side, key, wanted)
         if self._constraints:
             self._check(account, side, key, wanted, found, old)
@@ -415,6 +420,8 @@ class Book:
             check_life(good_for, self.rules)
         if shown is not None:
             check_shown(shown, quantity, self.rules)
+            if self._checks:
+                check_share(shown, quantity)
         if terms is not None:  # it does not stand
             raise OrderRefused("no_terms", refusals.NO_TERMS)
         length = self.rules.good_for if good_for is None else float(good_for)
@@ -438,8 +445,8 @@ class Book:
         if best is None or (key is not None and best.key + key > 0):
             return NOTHING
         cost = self._trade_ticks if self.charges is None else self._cost
-        found = match(ladder, player, key, quantity, cost)
-        if found.own and self.rules.self_trade == "refuse":
+        found = match(ladder, player, key, quantity, cost, self._refuses_own)
+        if found.own and self._refuses_own:
             raise OrderRefused("self_trade", refusals.SELF_TRADE)
         return found
 
@@ -658,7 +665,7 @@ class Book:
         level = self.ladders[side].add(order)
         self.orders[order.number] = order
         if order.expires is not None:
-            self.lives.add(order)
+            self.lives.add(order, self.orders)
         self.accounts[order.player].add(order)
         return LevelChange(side, level.price, level.quantity, len(level.orders))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 from uproot_nb.market.orderbook.amounts import exact
@@ -18,4 +18,5 @@ def as_time(value: Any) -> Any:
 def is_duration(value: Any) -> bool:
     """Return whether a value is a time: a finite number above zero."""
     is_number = isinstance(value, (int, float)) or exact(value) is not None
-    return is_number and not isinstance(value, bool) and 0 < value < math.inf
+    is_finite = is_number and 0 < value <= sys.float_info.max
+    return is_finite and not isinstance(value, bool) and float(value) > 0

@@ -24,20 +24,23 @@ class Level(msgspec.Struct):
     hidden: int = 0
     """Units that stand and are not shown."""
 
-    def parts(self) -> Iterator[tuple[Order, int]]:
-        """Yield the parts of the orders in the order of filling.
+    def parts(self, taker: str) -> Iterator[tuple[Order, int]]:
+        """Yield the parts of the orders in the order of filling; *taker*'s own orders once.
 
         When the shown part of an order is filled, the next one comes behind all others.
         """
-        queue = deque(
-            (one, one.shown if one.peak else one.remaining, one.remaining)
-            for one in self.orders.values()
-        )
-        while queue:
-            order, part, left = queue.popleft()
+        later = deque[tuple[Order, int]]()
+        for order in self.orders.values():
+            part = order.shown if order.peak else order.remaining
+            yield order, part
+            if order.remaining > part and order.player != taker:
+                later.append((order, order.remaining - part))
+        while later:
+            order, left = later.popleft()
+            part = min(order.peak, left)
             yield order, part
             if left > part:
-                queue.append((order, min(order.peak, left - part), left - part))
+                later.append((order, left - part))
 
     def show_next(self, order: Order, filled: int) -> None:
         """Show the next part of an order whose shown part is filled."""

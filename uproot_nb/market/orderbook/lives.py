@@ -10,21 +10,27 @@ from uproot_nb.market.orderbook.orders import Order
 __all__ = ["Lives"]
 
 
+_SPARE = 16
+
+
 class Lives:
     """The orders whose time ends; those that are filled or cancelled are forgotten.
 
     lives = Lives()
-    lives.add(order)
+    lives.add(order, book.orders)
     lives.first(book.orders)        # 30.0: when the next one ends
     """
 
     def __init__(self) -> None:
         self._ends: list[tuple[float, int]] = []
 
-    def add(self, order: Order) -> None:
-        """Add an order that has an end."""
+    def add(self, order: Order, standing: Mapping[int, Order]) -> None:
+        """Add an order that has an end, and is *standing* already."""
         assert order.expires is not None
         heapq.heappush(self._ends, (order.expires, order.number))
+        if len(self._ends) > 2 * len(standing) + _SPARE:
+            self._ends = [one for one in self._ends if one[1] in standing]
+            heapq.heapify(self._ends)
 
     def first(self, standing: Container[int]) -> float | None:
         """Return when the next order ends; None if none does."""

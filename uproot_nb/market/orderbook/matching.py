@@ -30,13 +30,13 @@ NOTHING = Match()
 
 def match(
     ladder: Ladder, player: str, key: int | None, quantity: int,
-    cost: Callable[[int, int | None], int] | None = None,
+    cost: Callable[[int, int | None], int] | None = None, stops_at_own: bool = False,
 ) -> Match:  # fmt: skip
     """Return the orders on the other side that an order of *player* would meet.
 
     A limit order's *key* is its rank on its own side; it meets the levels whose key is at most
     the negative of that. *cost* is what a unit costs in a trade with a maker's price; by default it
-    is that price.
+    is that price. With *stops_at_own* the first of the player's own orders ends the search.
     """
     found, limit = Match(), None if key is None else abs(key)
     left = quantity
@@ -46,13 +46,15 @@ def match(
         worst = abs(level.key)
         ticks = worst if cost is None else cost(worst, limit)
         if level.hidden:
-            left = _match_parts(found, level, player, left, ticks)
-            if not left:
+            left = _match_parts(found, level, player, left, ticks, stops_at_own)
+            if not left or (stops_at_own and found.own):
                 break
             continue
         for order in level.orders.values():
             if order.player == player:
                 found.own.append(order)
+                if stops_at_own:
+                    return found
                 continue
             filled = order.remaining
             if filled > left:
@@ -68,17 +70,20 @@ def match(
     return found
 
 
-def _match_parts(found: Match, level: Level, player: str, left: int, ticks: int) -> int:
+def _match_parts(
+    found: Match, level: Level, player: str, left: int, ticks: int, stops_at_own: bool
+) -> int:
     """Match the orders of a level that does not show all of its units; return what is left.
 
     Args:
         left: how many units are to be matched yet.
         ticks: what each costs.
     """
-    for order, part in level.parts():
+    for order, part in level.parts(player):
         if order.player == player:
-            if all(own is not order for own in found.own):
-                found.own.append(order)
+            found.own.append(order)
+            if stops_at_own:
+                break
             continue
         filled = min(part, left)
         found.fills.append((order, filled))

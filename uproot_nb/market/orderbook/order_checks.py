@@ -18,9 +18,13 @@ from uproot_nb.market.orderbook.rules import Rules, Terms
 __all__ = [
     "check_at_once", "check_cash", "check_improvement", "check_life", "check_loss",
     "check_orders", "check_owed", "check_priced", "check_proceeds", "check_purchase",
-    "check_quantity", "check_short_sale", "check_shown", "check_side", "check_terms",
+    "check_quantity", "check_share", "check_short_sale", "check_shown", "check_side", "check_terms",
     "check_units",
 ]  # fmt: skip
+
+
+MOST_PARTS = 20
+"""In how many parts an order may be shown at most: its trades take the others' time."""
 
 
 def check_side(side: Any) -> None:
@@ -65,6 +69,13 @@ def check_shown(shown: Any, quantity: int, rules: Rules) -> None:
         raise OrderRefused("no_terms", refusals.NO_TERMS)
     if type(shown) is not int or not 1 <= shown <= quantity:
         raise OrderRefused("no_shown", refusals.NO_SHOWN)
+
+
+def check_share(shown: int, quantity: int) -> None:
+    """Refuse an order in more than 20 parts, for each part that trades is a trade of its own."""
+    least = -(-quantity // MOST_PARTS)
+    if shown < least:
+        raise OrderRefused("too_few_shown", refusals.TOO_FEW_SHOWN, least=least)
 
 
 def check_at_once(terms: Terms, quantity: int, found: int) -> None:

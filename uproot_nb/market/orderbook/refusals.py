@@ -9,7 +9,7 @@ __all__ = [
     "NO_BETTER_ASK", "NO_BETTER_BID", "NO_CASH", "NO_CHANGE", "NO_MORE_UNITS", "NO_ORDER",
     "NO_PRICE", "NO_PROCEEDS", "NO_QUANTITY", "NO_SIDE", "NOT_ALL", "NO_TAKING", "NO_TERMS",
     "NO_SHOWN", "NO_TIME", "NO_UNITS", "NO_UNIT_TO_BUY", "NO_UNIT_TO_SELL", "OFF_TICK",
-    "REFUSAL_TEXTS", "SELF_TRADE", "TOO_HIGH", "TOO_LONG", "TOO_LOW", "TOO_MANY",
+    "REFUSAL_TEXTS", "SELF_TRADE", "TOO_FEW_SHOWN", "TOO_HIGH", "TOO_LONG", "TOO_LOW", "TOO_MANY",
     "TOO_MANY_ORDERS",
 ]  # fmt: skip
 
@@ -47,6 +47,7 @@ NO_TERMS = "Orders of this kind are not allowed here."
 NO_TIME = "A time must be a number of seconds above zero."
 TOO_LONG = "An order may stay for {seconds} seconds at most."
 NO_SHOWN = "The units shown must be a whole number from 1 to the quantity."
+TOO_FEW_SHOWN = "The number of units shown must be at least {least}."
 HALTED = "Trading is halted for the moment. You can still withdraw your orders."
 GONE = "That offer is no longer available."
 CLOSED = "The market is closed."
@@ -58,6 +59,7 @@ REFUSAL_TEXTS = (
     TOO_MANY, NO_BETTER_BID, NO_BETTER_ASK, TOO_MANY_ORDERS, NO_CASH, NO_UNITS, NO_MORE_UNITS,
     NO_UNIT_TO_BUY, NO_UNIT_TO_SELL, LOSS_BID, LOSS_ASK, LOSS_BID_NET, LOSS_ASK_NET, NO_PROCEEDS,
     NOBODY_SELLS, NOBODY_BUYS, NO_ORDER, NOT_YOURS, SELF_TRADE, NO_CHANGE, NO_TAKING, NOT_ALL,
-    NO_TERMS, NO_TIME, TOO_LONG, NO_SHOWN, HALTED, GONE, CLOSED, CANNOT_BUY, CANNOT_SELL,
+    NO_TERMS, NO_TIME, TOO_LONG, NO_SHOWN, TOO_FEW_SHOWN, HALTED, GONE, CLOSED, CANNOT_BUY,
+    CANNOT_SELL,
 )  # fmt: skip
 """All of them, each once; the shipped languages translate exactly these."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Literal, Self, get_args
@@ -93,7 +94,8 @@ class Rules:
             and Plott 1981, AER 71; Smith and Williams 1981, AER 71); None for none.
         terms: What traders may ask of an order: "ioc" (immediate or cancel), "fok" (fill or kill),
             "gft" (good for time: it leaves the book after so long) and "iceberg" (only a part of it
-            is shown; when that is filled, the next part comes behind all others at its price).
+            is shown, at least a twentieth; when that is filled, the next part comes behind all
+            others at its price).
         good_for: How long each order may stand at most: seconds with people, also in pauses of
             trade, but not of the session; steps in a simulation. None for no end. A change that
             makes a new order begins its time anew.
@@ -155,13 +157,7 @@ class Rules:
             if getattr(self, name) not in words:
                 known = " or ".join(repr(word) for word in words)
                 raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
-        known_terms = set(get_args(AllowedTerms))
-        if not set(self.terms) <= known_terms or isinstance(self.terms, str):
-            raise BadMarket(
-                f"terms={self.terms!r} are no terms.",
-                f"Write terms=(…,) with some of {', '.join(sorted(known_terms))}.",
-            )
-        object.__setattr__(self, "terms", tuple(self.terms))  # as they are read from the log
+        self._check_terms()
         self._check_times()
         self._check_controls()
         self.charges(PriceGrid(self.tick, self.max_price))
@@ -212,6 +208,17 @@ class Rules:
                 )
         given = self.buyer_tax, self.seller_tax, self.fees
         return None if given == (_NO_TAX, _NO_TAX, _NO_FEES) else UnitCharges(*given, grid)
+
+    def _check_terms(self) -> None:
+        known = get_args(AllowedTerms)
+        listed = isinstance(self.terms, Iterable) and not isinstance(self.terms, str)
+        terms = tuple(self.terms) if listed else ()
+        if not listed or not all(isinstance(term, str) and term in known for term in terms):
+            raise BadMarket(
+                f"terms={self.terms!r} are no terms.",
+                f"Write terms=(…,) with some of {', '.join(sorted(known))}.",
+            )
+        object.__setattr__(self, "terms", terms)  # as they are read from the log
 
     def _check_times(self) -> None:
         if self.good_for is not None:

@@ -10,6 +10,7 @@ from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER, Side
+from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.market.pages.trader_data import own_trades
 from uproot_nb.session.entities import Player
@@ -24,15 +25,8 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
     Raises:
         OrderRefused: it is refused, with the page's text.
     """
-    check_time(page, player, market, asked, sent)
-    _check_units(page, player, market, asked, sent)
-    market.caller = player.name
-    try:
-        outcome = market.give(asked, sent)
-    except OrderRefused as refusal:
-        raise _worded(page, refusal) from None
-    finally:
-        market.caller = ""
+    with market.at_one_time():
+        outcome = _outcome(page, player, market, asked, sent)
     mine = page_function(page, "private_data")(page, player, market)
     shown = outcome.order
     if shown is not None:
@@ -44,6 +38,18 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
     }  # fmt: skip
     # How many events a sealed book has had is nobody's business.
     return reply if market.rules.call else {**reply, "seq": outcome.seq}
+
+
+def _outcome(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> Outcome:
+    check_time(page, player, market, asked, sent)
+    _check_units(page, player, market, asked, sent)
+    market.caller = player.name
+    try:
+        return market.give(asked, sent)
+    except OrderRefused as refusal:
+        raise _worded(page, refusal) from None
+    finally:
+        market.caller = ""
 
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:

@@ -265,16 +265,17 @@ class MarketPage(Page):
         found, units = _market(page, player, market), entered_quantity(quantity)
         limit = entered_price(price, found.rules.tick)
         asked = LimitOrder(player.name, side, limit, units)
-        check_time(page, player, found, asked, sent)
-        check_halted(page, found, asked, sent)
-        if found.rules.call:
-            raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
-        there = standing(page, player, found, asked, sent)
-        if not there:
-            raise refuse(page, found, asked, "gone", refusals.GONE, sent)
-        if type(units) is int and units > there:
-            asked = LimitOrder(player.name, side, limit, there)
-        return answer(page, player, found, asked, sent)
+        with found.at_one_time():
+            check_time(page, player, found, asked, sent)
+            check_halted(page, found, asked, sent)
+            if found.rules.call:
+                raise refuse(page, found, asked, "no_taking", refusals.NO_TAKING, sent)
+            there = standing(page, player, found, asked, sent)
+            if not there:
+                raise refuse(page, found, asked, "gone", refusals.GONE, sent)
+            if type(units) is int and units > there:
+                asked = LimitOrder(player.name, side, limit, there)
+            return answer(page, player, found, asked, sent)
 
     @live
     def cancel_order(
@@ -306,15 +307,16 @@ class MarketPage(Page):
         """
         found = _market(page, player, market)
         asked = Replace(player.name, order)
-        check_time(page, player, found, asked, sent)
-        check_halted(page, found, asked, sent)
-        own = found.book.account(player.name).orders
-        standing_order = own.get(order) if type(order) is int else None
-        if standing_order is None:
-            raise refuse(page, found, asked, "no_order", refusals.NO_ORDER, sent)
-        if found.rules.call:
-            raise refuse(page, found, asked, "no_change", refusals.NO_CHANGE, sent)
-        push_shout(page, player, found, standing_order)
+        with found.at_one_time():
+            check_time(page, player, found, asked, sent)
+            check_halted(page, found, asked, sent)
+            own = found.book.account(player.name).orders
+            standing_order = own.get(order) if type(order) is int else None
+            if standing_order is None:
+                raise refuse(page, found, asked, "no_order", refusals.NO_ORDER, sent)
+            if found.rules.call:
+                raise refuse(page, found, asked, "no_change", refusals.NO_CHANGE, sent)
+            push_shout(page, player, found, standing_order)
         return {"market": found.name}
 
 

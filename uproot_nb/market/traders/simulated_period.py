@@ -63,7 +63,7 @@ class SimulatedPeriod:
 
     def act(self, name: str, view: View, time_left: float, time: float) -> bool:
         """Let a trader shout; return whether its quote stands now, and can be answered."""
-        price = self.seats[name].quote(view, self.chance)
+        price = self.seats[name].trader.quote(view, self.chance)
         if price is None:
             return False
         if price == view.own:
@@ -80,7 +80,7 @@ class SimulatedPeriod:
 
     def quote(self, name: str, view: View) -> Price | None:
         """Ask a trader for its price."""
-        return self.seats[name].quote(view, self.chance)
+        return self.seats[name].trader.quote(view, self.chance)
 
     def expected_surplus(self, name: str, view: View) -> float:
         """Return what a trader expects to gain."""
@@ -115,7 +115,7 @@ class SimulatedPeriod:
     def _sent(self, seat: SimulatedSeat, time: float) -> Iterator[tuple[View, Price]]:
         """Send a trader's orders for a call, and yield those that the rules take."""
         for view in seat.units_in_call():
-            price = seat.quote(view, self.chance)
+            price = seat.trader.quote(view, self.chance)
             if price is None:
                 continue
             try:

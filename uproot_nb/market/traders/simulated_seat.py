@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -22,12 +21,6 @@ Limits = Mapping[Side, tuple[Price, ...]]
 _After = tuple[tuple[Price, ...], ...]
 
 
-@lru_cache(maxsize=256)
-def _after(units: tuple[Price, ...]) -> _After:
-    """Return which units come after each; they are the same in many periods."""
-    return tuple(units[place:] for place in range(1, len(units) + 1))
-
-
 class PeriodFacts(NamedTuple):
     """What is the same in all views of a period; see `View`."""
 
@@ -43,24 +36,25 @@ class SimulatedSeat:
 
     __slots__ = (
         "_account", "_book", "_chance", "_facts", "_glance", "_has_glanced", "_may_glance",
-        "_observe", "_only", "limits", "name", "quote", "trader",
+        "_only", "limits", "name", "trader",
     )  # fmt: skip
 
     def __init__(
         self, name: str, trader: Trader, limits: Limits, book: Book, facts: PeriodFacts,
         chance: Random,
     ) -> None:  # fmt: skip
-        self.name, self.trader, self.limits, self.quote = name, trader, limits, trader.quote
+        self.name, self.trader, self.limits = name, trader, limits
         self._book, self._facts, self._chance = book, facts, chance
         self._account: Account | None = None
         self._only: tuple[Side, tuple[Price, ...], _After] | None = None
         """Side and units of who trades on one side alone: most do, and are faster so."""
         if len(limits) == 1:
             ((side, units),) = limits.items()
-            self._only = side, units, _after(units)
+            after = tuple(units[place:] for place in range(1, len(units) + 1))
+            self._only = side, units, after
         # A coin may decide the side anew each time.
         self._may_glance = self._only is not None and sees_its_unit(trader)
-        self._has_glanced, self._observe = False, trader.observe
+        self._has_glanced = False
         self._glance: View | None = None
         """The last view of a trader who sees no more than its unit."""
 
@@ -75,19 +69,21 @@ class SimulatedSeat:
             if side is None:
                 return None
             units = self.limits[side]
-            later = _after(units)
+            done = self._done(side)
+            later = units[done + 1 :]
         else:
-            side, units, later = self._only
-        done = self._done(side)
-        if done >= len(units):
-            return None
+            side, units, after = self._only
+            done = self._done(side)
+            if done >= len(units):
+                return None
+            later = after[done]
         own, ladders = self.own(side), self._book.ladders
         bid, ask = ladders["buy"].best, ladders["sell"].best
         tick, highest, lowest, period, periods = self._facts
         return View(
             side, units[done], None if bid is None else bid.price,
             None if ask is None else ask.price, None if own is None else own.price, tick, highest,
-            time_left, period, periods, done + 1, lowest, later[done],
+            time_left, period, periods, done + 1, lowest, later,
         )  # fmt: skip
 
     def units_in_call(self) -> Iterator[View]:
@@ -105,7 +101,7 @@ class SimulatedSeat:
         if not self._has_glanced:
             self._glance = self.view(time_left)
             self._has_glanced = self._may_glance
-        self._observe(shout, self._glance, self._chance)
+        self.trader.observe(shout, self._glance, self._chance)
 
     def look_again(self) -> None:
         """See its next unit, after a trade."""

@@ -142,13 +142,15 @@ def only_its_unit(observe: Observe) -> Observe:
             self.heard.append((shout.price, view and view.limit))
 
     That is all but bid, ask, own and time_left. A simulation may then show a view from before the
-    shout, and need not make one for each trader and shout. An override is not marked unless it says
-    so itself.
+    shout, and need not make one for each trader and shout. An override, or a function around this
+    one, is not marked unless it says so itself.
     """
-    observe._only_its_unit = True  # type: ignore[attr-defined]
+    observe._only_its_unit = observe  # type: ignore[attr-defined]
     return observe
 
 
 def sees_its_unit(trader: Trader) -> bool:
     """Tell whether a trader's `observe` is marked by `only_its_unit`."""
-    return getattr(getattr(type(trader), "observe", None), "_only_its_unit", False)
+    observe = getattr(trader, "observe", None)
+    observe = getattr(observe, "__func__", observe)
+    return observe is not None and getattr(observe, "_only_its_unit", None) is observe
