@@ -10,6 +10,7 @@ import urllib.request
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -92,8 +93,9 @@ class Reader:
         at: TracebackType | None,
     ) -> None:
         try:
-            for serving in [*vars(self.module).get(OPEN_RUNS, {}).values()]:
-                self._do(serving.run.close)
+            with ExitStack() as closing:  # all of them, also after one whose pages fail
+                for serving in [*vars(self.module).get(OPEN_RUNS, {}).values()]:
+                    closing.callback(self._do, serving.run.close)
         finally:
             self._notebook.shutdown()
             self.patch.undo()
