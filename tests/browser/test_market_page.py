@@ -246,6 +246,49 @@ def test_no_button_offers_what_would_be_refused_anyway(run: Run, windows: Any) -
     assert violations(ann.page) == []
 
 
+class Improving(Assets):
+    """Trade."""
+
+    rules = Rules(budget=True, improvement=True, short_sales=False)
+    texts = {"halted": "Please wait."}
+
+
+def test_a_reason_is_shown_as_long_as_it_holds(windows: Any) -> None:
+    """After an order was taken, nothing that it changed is held against it."""
+    with serving(Improving) as run:
+        ann, bob = map(windows, links_of(run))
+        problem = ann.page.get_by_role("alert").first
+        hint = ann.page.locator(".uproot-market-hint").first
+        ann.order("Buy", "150")
+        expect(hint).to_have_text("Please enter a price.")
+        ann.order("Buy", "60", market=1)
+        expect(ann.page.get_by_role("alert").nth(1)).to_contain_text("money")
+        ann.part("Your orders", 0).get_by_role("button", name="Withdraw").click()
+        expect(ann.page.get_by_role("alert").nth(1)).to_be_empty()
+        bob.order("Buy", "50")
+        ann.order("Buy", "50")
+        expect(problem).to_contain_text("best bid, 50")
+        bob.part("Your orders", 0).get_by_role("button", name="Withdraw").click()
+        expect(problem).to_be_empty()
+        Market.in_session(run.session, name="red").halt()
+        expect(ann.page.get_by_role("status").filter(has_text="Please wait.")).to_have_count(1)
+        ann.order("Buy", "40")
+        expect(problem).to_be_empty()
+
+
+def test_a_change_that_trades_at_once_is_no_refusal(run: Run, windows: Any) -> None:
+    ann, bob = map(windows, links_of(run))
+    bob.order("Sell", "60")
+    expect(ann.part("Asks")).to_contain_text("60")
+    ann.order("Buy", "50")
+    ann.part("Your orders").get_by_role("button", name="Change").click()
+    ann.page.get_by_label("Price", exact=True).fill("60")
+    ann.page.locator(".uproot-market-order").get_by_role("button", name="Change").click()
+    expect(ann.part("Trades")).to_contain_text("60")
+    expect(ann.page.get_by_label("Price", exact=True)).to_have_value("")
+    expect(ann.page.get_by_role("alert")).to_be_empty()
+
+
 @pytest.fixture
 def cheap() -> Iterator[Run]:
     with serving(Cheap, Over) as run:
@@ -588,8 +631,9 @@ def test_orders_that_leave_or_are_shown_in_parts_and_a_halt(windows: Any) -> Non
         ann.page.get_by_label("Stays for (seconds)").fill("300")
         ann.page.get_by_label("Units shown at a time").fill("2")
         ann.order("Sell", "40", "6")
+        expect(ann.page.get_by_label("Units shown at a time")).to_have_value("")
         mine = ann.part("Your orders").locator("li")
-        expect(mine).to_have_text(re.compile(r"40 × 6 · Units shown at a time: 2 · (299|300) s"))
+        expect(mine).to_have_text(re.compile(r"40 × 6 · 2 of them shown · (299|300) s"))
         expect(ann.amount("An order stays for (seconds)")).to_have_text("600")
         expect(bob.part("Asks").locator("li")).to_contain_text("40 × 2")
         bob.order("Buy", "40", "3")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.running import Browser, Rejected, serving
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market import Market, MarketPage, Rules
+from uproot_nb.market import InducedValues, Market, MarketPage, Rules
 from uproot_nb.session.world import World
 
 
@@ -239,3 +239,90 @@ async def test_the_page_shows_one_purse_in_both_markets() -> None:
         }
         assert [one["market"] for one in last.values()] == ["blue", "blue"]
         assert [one["mine"]["purse"] for one in last.values()] == [20, 180]
+
+
+class Two(MarketPage):
+    """Trade."""
+
+    market_names = ("red", "blue")
+
+    def open_market(page, market: Market, traders: Any) -> None:
+        for trader in traders:
+            market.endow(trader, cash=50, units=2)
+
+
+def latest(browser: Browser, market: str) -> dict[str, Any]:
+    """Return the private data that a browser was pushed last."""
+    notes = [e["data"] for e in browser.events if e["event"] == "UprootMarketMine"]
+    found: dict[str, Any] = [one["mine"] for one in notes if one["market"] == market][-1]
+    return found
+
+
+async def test_an_order_reserves_cash_on_both_markets_of_the_page() -> None:
+    """Also without a trade: otherwise the page would stop orders that can be paid again."""
+    with serving(Two, players=2) as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("seed_markets")
+        order = await ann.call("send_order", "red", "buy", 90)
+        await ann.settle()
+        assert latest(ann, "blue")["free"]["cash"] == 10
+        await ann.call("cancel_order", "red", order["order"])
+        await ann.settle()
+        assert latest(ann, "blue")["free"]["cash"] == 100
+
+
+async def test_an_endowment_from_a_cell_reaches_open_pages() -> None:
+    class Bare(MarketPage):
+        """Trade."""
+
+        market_names = ("red", "blue")
+
+    with serving(Bare, players=2) as run:
+        ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+        await ann.call("seed_markets")
+        await bob.call("seed_markets")
+        Market.in_session(run.session, name="red").endow(run.players[0], cash=30)
+        await ann.settle()
+        await bob.settle()
+        assert latest(ann, "red")["free"]["cash"] == latest(ann, "blue")["free"]["cash"] == 30
+        assert not bob.events
+
+
+async def test_nobody_is_told_of_what_the_page_starts_with() -> None:
+    with serving(Two, players=2) as run:
+        ann = await Browser.open(run, 0)
+        await ann.call("seed_markets")
+        await ann.settle()
+        assert not ann.events
+
+
+async def test_values_induced_from_a_cell_reach_open_pages() -> None:
+    class Late(MarketPage):
+        """Trade."""
+
+    with serving(Late, players=2) as run:
+        ann, bob = [await Browser.open(run, place) for place in (0, 1)]
+        await ann.call("seed_markets")
+        names = [player.name for player in run.players]
+        market = Market.in_session(run.session)
+        market.induce(InducedValues({names[0]: [90, 70]}, {names[1]: [20]}))
+        await ann.settle()
+        news = ann.events[-1]["data"]
+        assert (news["mine"]["values"], news["sides"]) == ([90, 70], ["buy"])
+        assert news["units"] == {"buy": [90, 70], "sell": []}
+        market.induce_for(names[0], costs=[5])
+        await ann.settle()
+        assert ann.events[-1]["data"]["sides"] == ["buy", "sell"]
+        await bob.settle()
+        assert len(bob.events) == 1
+
+
+async def test_another_tab_hears_of_an_order_and_of_its_trades() -> None:
+    with serving(Two, players=2) as run:
+        ann, tab, bob = [await Browser.open(run, place) for place in (0, 0, 1)]
+        await ann.call("seed_markets")
+        await bob.call("send_order", "red", "sell", 40)
+        await ann.call("send_order", "red", "buy", 40)
+        await tab.settle()
+        mine = [e["data"] for e in tab.events if "own" in e["data"]]
+        assert (mine[-1]["own"], mine[-1]["mine"]["units"]) == ([[1, "buy", 40, 1]], 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -68,8 +68,8 @@ class Market:
         self.listeners: dict[str, Callable[[Outcome | None], None]] = {}
         """By owner: called with each outcome in its transaction, and with None at the end."""
         self._moment: float | None = None
-        self.caller = ""
-        """The trader who gets the outcome by a reply, so that listeners need not push it."""
+        self.endowment_listeners: dict[str, Callable[[Collection[str]], None]] = {}
+        """By owner: called with the names of those who are endowed, or get values or costs."""
         self.name: str = data["name"]
         self.title: str = data.get("title", data["name"])
         """The name without the group's."""
@@ -299,6 +299,7 @@ class Market:
         if self.book.next_order > 1:
             raise BadMarket("Orders have been sent already.", "Induce values before the first.")
         self.model.values = values.plain()
+        self._notify_of_endowments({*values.values, *values.costs})
 
     def induce_for(
         self, trader: Trader, values: Sequence[Price] = (), costs: Sequence[Price] = ()
@@ -327,6 +328,7 @@ class Market:
             {**known.values, **({name: values} if values else {})},
             {**known.costs, **({name: costs} if costs else {})},
         ).plain()
+        self._notify_of_endowments({name})
 
     def promise(self, dividends: Dividends) -> None:
         """Set the dividends of the asset traded here, before the first order.
@@ -610,6 +612,8 @@ class Market:
         self._note_trades(outcome, self.model._records()[-1]["time"])
         if outcome is not None:
             self._notify_listeners(outcome)
+        elif isinstance(command, commands.Endow):
+            self._notify_of_endowments({command.player})
         return outcome
 
     def _now(self) -> float:
@@ -672,6 +676,10 @@ class Market:
     def _notify_listeners(self, outcome: Outcome | None) -> None:
         for listener in list(self.listeners.values()):
             listener(outcome)
+
+    def _notify_of_endowments(self, names: Collection[str]) -> None:
+        for listener in list(self.endowment_listeners.values()):
+            listener(names)
 
     def _note(self, record: dict[str, Any]) -> None:
         """Log an entry whose effects the book has already."""

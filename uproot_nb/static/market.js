@@ -11,6 +11,8 @@
     const reasons = JSON.parse(document.getElementById("uproot-market-refusals").textContent);
     const refusals = Object.entries(reasons)
         .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
+    const REFUSED = new Set(["OrderRefused", "Refused"]);
+    const HELD = new Set(["", "no_cash", "no_units"]);      // reasons that follow from the trader's money and units
     const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
     const markets = new Map();
     const language = document.documentElement.lang || "en";
@@ -146,8 +148,10 @@
             this.show();
         }
 
-        takeMine(mine, call, own) {
+        /* The trader's own data; after an endowment also the sides on which it trades. */
+        takeMine({ mine, call, own, sides }) {
             this.mine = mine;
+            if (sides) this.snapshot.sides = sides;
             this.since = performance.now();
             this.takeOwn(own);
             if (call) Object.assign(this.snapshot, { call, open: call.open });
@@ -211,11 +215,13 @@
             this.section.setAttribute("aria-busy", "true");
             try {
                 const reply = await uproot.invoke(method, this.name, ...args, Date.now() / 1000, ...more);
-                this.takeMine(reply.mine, reply.call, reply.own);
+                this.takeMine(reply);
                 if (this.problem.textContent === ON_ITS_WAY) this.problem.textContent = "";
                 return true;
             } catch (error) {
-                this.problem.textContent = said(error.message);
+                const text = said(error.message);
+                this.problem.textContent = this.halted.textContent === text ? "" : text;
+                if (!REFUSED.has(error.name)) seed().catch(() => {});       // nobody knows what has become of it
                 return false;
             } finally {
                 this.section.removeAttribute("aria-busy");
@@ -223,55 +229,78 @@
         }
 
         async send(side) {
-            const price = this.price.value.trim(), quantity = this.quantity.value.trim() || "1", why = this.why(side);
-            if (why) {
-                this.problem.textContent = this.stopped = why;
+            const found = await this.surelyRefused(side);
+            if (found) {
+                this.stopped = found.code === "halted" ? "" : found.text;       // a halt is said above
+                this.problem.textContent = this.stopped;
                 this.showReasons();
-                if (!price && !this.best.checked) this.price.focus();
+                if (found.code === "no_price") this.price.focus();
                 return;
             }
-            const done = this.changing
+            const fields = [this.price, this.quantity, ...Object.values(this.standing)], sent = fields.map((input) => input.value);
+            const price = this.price.value.trim(), quantity = this.quantity.value.trim() || "1";
+            this.isReplacing = Boolean(this.changing);
+            const done = this.isReplacing
                 ? await this.act("replace_order", [this.changing, price, quantity], typed)
                 : await this.act("send_order", [side, this.best.checked ? null : price, quantity], this.withTerms());
-            if (!done) return;
+            this.isReplacing = false;
+            if (!done) {
+                this.showOrders();
+                return;
+            }
             this.change(null);
             // Text typed meanwhile belongs to the next order.
-            if (this.price.value.trim() === price) this.price.value = "";
-            if (this.quantity.value.trim() === quantity) this.quantity.value = "1";
+            fields.forEach((input, at) => { if (input.value === sent[at]) input.value = input === this.quantity ? "1" : ""; });
             this.best.checked = false;
             this.setKind();
+            this.showReasons();
+        }
+
+        /* Why what is entered is not sent; for want of money or units only if the server's newest data say so, too. */
+        async surelyRefused(side) {
+            const found = this.reason(side);
+            if (found && this.snapshot.open && HELD.has(found.code)) {
+                await seed().catch(() => {});
+                return this.reason(side);
+            }
+            return found;
         }
 
         /* ---- what would be refused anyway ---- */
 
-        /* Why an order would be refused, in the page's language; "" if nothing is known against it. */
+        /* Why an order would be refused, as a code and in the page's language; null if nothing is known against it. */
         refusal(order) {
             const { buy, sell } = this.levels, rows = (levels, sign) => [...levels.values()]
                 .map(([price, quantity]) => [Number(price), quantity, price]).sort((a, b) => sign * (a[0] - b[0]));
             const found = uproot.inner.marketRefusal({ data: this.snapshot, mine: this.mine, levels: { buy: rows(buy, -1), sell: rows(sell, 1) } }, order);
-            if (!found) return "";
-            const own = (this.snapshot.texts || {})[found.code];
-            return own ?? fill(reasons[found.text] ?? said(found.text), found.values);
+            if (!found) return null;
+            return { code: found.code, text: this.worded(found.code, fill(reasons[found.text] ?? said(found.text), found.values)) };
         }
 
-        /* Why what is entered cannot be an order; "" if the server may take it. */
-        why(side) {
+        /* The page's own text for a refusal, if its author has written one. */
+        worded(code, text) {
+            return (this.snapshot.texts || {})[code] ?? text;
+        }
+
+        /* Why what is entered cannot be an order; null if the server may take it. */
+        reason(side) {
             const old = this.changing ? this.mine.orders.find(([number]) => number === this.changing) : null;
             const decimals = String(this.snapshot.tick).split(".")[1]?.length ?? 0, isBest = this.best.checked && !old;
             const typed = this.price.value.trim(), units = this.quantity.value.trim() || "1";
             const quantity = /^\d{1,9}$/.test(units) ? Number(units) : NaN;
             const lasting = this.refusal({ side, old, price: null, quantity: 0, terms: "", isAny: true });
             if (lasting) return lasting;
-            if (!isBest && !typed) return words["Please enter a price."];
+            if (!isBest && !typed) return { code: "no_price", text: words["Please enter a price."] };
             const price = isBest ? null : surely(typed, decimals);
-            if (Number.isNaN(price) || Number.isNaN(quantity)) return "";
+            if (Number.isNaN(price) || Number.isNaN(quantity)) return null;
             return this.refusal({ side, old, price, quantity, terms: isBest ? "" : this.terms.value });
         }
 
         /* Buttons that would do nothing say so, and stay where they are for who uses a keyboard. */
         showReasons() {
             const sides = ["buy", "sell"].filter((side) => !this.buttons[side].hidden);
-            const reasons = sides.map((side) => this.snapshot.open ? this.why(side) : words["The market is closed."]);
+            const reasons = sides.map((side) => this.snapshot.open ? this.reason(side)?.text ?? "" : this.worded("closed", words["The market is closed."]));
+            if (this.stopped && !reasons.includes(this.stopped)) this.forgive();
             sides.forEach((side, at) => {
                 if (reasons[at]) this.buttons[side].setAttribute("aria-disabled", "true");
                 else this.buttons[side].removeAttribute("aria-disabled");
@@ -360,7 +389,7 @@
             this.price.addEventListener("keydown", enter);
             this.quantity.addEventListener("keydown", enter);
             this.holdings = build("dl", { class: "uproot-market-mine" });
-            this.orders = build("ul", { class: "uproot-market-book" });
+            this.orders = build("ul", { class: "uproot-market-book uproot-market-standing" });
             this.sides = { buy: build("ul", { class: "uproot-market-book" }), sell: build("ul", { class: "uproot-market-book" }) };
             this.deals = build("ol", { class: "uproot-market-book", tabindex: "0", "aria-label": words.Trades });
             const deals = this.deals;
@@ -375,7 +404,7 @@
             this.halted = build("p", { role: "status", class: "uproot-market-problem" });
             this.idle = build("p", { hidden: true }, words["You have nothing to trade here."]);
             this.section = build("section", { class: "uproot-market", "data-market": snapshot.market, "aria-label": title, tabindex: "-1" },
-                heading, unpaid, this.holdings, this.halted, this.entry, this.idle, this.hint, this.problem, this.saying, this.spoken,
+                heading, unpaid, this.holdings, this.halted, this.entry, this.idle, build("div", { class: "uproot-market-notes" }, this.hint, this.problem), this.saying, this.spoken,
                 this.outcome,
                 ...(snapshot.call && snapshot.call.sealed ? [] : [book]),
                 build("div", { class: snapshot.call ? null : "uproot-market-grid" }, part(words["Your orders"], this.orders), ...(snapshot.call ? [] : [part(words.Trades, deals)])),
@@ -384,8 +413,13 @@
 
         /* Something else was entered: what stopped the last order is over; the server's refusals stay. */
         entered() {
-            if (this.stopped && this.problem.textContent === this.stopped) this.problem.textContent = "";
+            this.forgive();
             this.showReasons();
+        }
+
+        forgive() {
+            if (this.stopped && this.problem.textContent === this.stopped) this.problem.textContent = "";
+            this.stopped = "";
         }
 
         /* The parts of a call market: its result, and the buttons "Ready" and "Next". */
@@ -425,9 +459,9 @@
                 button.hidden = !this.snapshot.sides.includes(name) || Boolean(side && side !== name);
                 button.textContent = side ? words.Change : name === "buy" ? words.Buy : words.Sell;
             }
-            const haltWords = this.snapshot.halted && this.snapshot.open ? said("Trading is halted for the moment. You can still withdraw your orders.") : "";
+            const haltWords = this.snapshot.halted && this.snapshot.open ? this.worded("halted", said("Trading is halted for the moment. You can still withdraw your orders.")) : "";
             if (this.halted.textContent !== haltWords) this.halted.textContent = haltWords;
-            if (!this.snapshot.open && !this.snapshot.call) this.problem.textContent = words["The market is closed."];
+            if (!this.snapshot.open && !this.snapshot.call) this.problem.textContent = this.worded("closed", words["The market is closed."]);
             this.entry.hidden = !this.snapshot.sides.length || Boolean(this.snapshot.call && !this.snapshot.open);
             this.idle.hidden = Boolean(this.snapshot.sides.length) || !this.snapshot.open;
             this.showReasons();
@@ -447,7 +481,7 @@
             if (hadFocus && !open) this.next.focus();
             if (open || this.outcome.childNodes.length) return;
             this.problem.textContent = "";
-            this.outcome.append(build("p", {}, words["The market is closed."]), this.list([
+            this.outcome.append(build("p", {}, this.worded("closed", words["The market is closed."])), this.list([
                 [words["Clearing price"], call.price ?? "–"],
                 [words["Units traded"], call.quantity],
                 [words["You have bought"], sides.includes("buy") ? this.mine.bought : null],
@@ -479,8 +513,8 @@
                 [words["An order stays for (seconds)"], this.snapshot.good_for],
                 ...this.charges(),
                 [words.Profit, profit],
-                [words.Cash, induced ? null : purse, this.free(free?.cash, purse)],
-                [words.Units, induced ? null : units, this.free(free?.units, units)],
+                [words.Cash, induced && (free?.cash ?? null) === null ? null : purse, this.free(free?.cash, purse)],
+                [words.Units, induced && (free?.units ?? null) === null ? null : units, this.free(free?.units, units)],
                 ...Object.entries(this.snapshot.facts).map(([name, amount]) => [words[name] ?? name, amount]),
             ];
             this.holdings.replaceChildren(...this.list(rows).children);
@@ -543,11 +577,12 @@
         }
 
         showOrders() {
-            if (this.changing && !this.sideOf(this.changing)) {
+            if (this.changing && !this.isReplacing && !this.sideOf(this.changing)) {
                 this.change(null);      // it was traded meanwhile: the input must not become a new order
                 this.price.value = "";
                 this.quantity.value = "1";
-                this.problem.textContent = said("This order is no longer in the market.");
+                this.problem.textContent = this.worded("no_order", said("This order is no longer in the market."));
+                this.showReasons();
             }
             const lines = this.mine.orders.map((order) => {
                 const [number, side, price, left, more] = order;
@@ -566,7 +601,7 @@
         /* How much of an order others see, and how long it stays: counted down each second. */
         standingOf(more) {
             if (!more) return [];
-            const parts = more.shown ? [` · ${words["Units shown at a time"]}: ${more.shown}`] : [];
+            const parts = more.shown ? [` · ${fill(words["{quantity} of them shown"], { quantity: more.shown })}`] : [];
             if (more.ends === undefined) return parts;
             const ends = this.since + 1000 * (more.ends - more.now);    // by this page's own clock
             const left = build("span", { class: "uproot-market-left", "data-ends": ends }, secondsLeft(ends));
@@ -660,7 +695,7 @@
     }
 
     hear("UprootMarket", (market, news) => { if (!market.take(news)) seed(); });
-    hear("UprootMarketMine", (market, news) => market.takeMine(news.mine, null, news.own));
+    hear("UprootMarketMine", (market, news) => market.takeMine(news));
     hear("UprootMarketClosed", (market) => market.close());
     hear("UprootMarketHalted", (market, { halted }) => market.halt(halted));
     hear("UprootMarketCleared", (market, snapshot) => market.seed(snapshot));

@@ -67,7 +67,7 @@ async def test_traders_hear_of_their_own_trades_and_of_nobody_elses_units() -> N
         assert (await seed(ann))["mine"]["values"] == [77_321]
         await ann.settle()
         mine = [note for note in ann.events if note["event"] == "UprootMarketMine"]
-        assert [note["data"]["own"] for note in mine] == [[[1, "buy", 60, 1]]]
+        assert [note["data"]["own"] for note in mine] == [[], [[1, "buy", 60, 1]]]
         await bob.settle()
         assert bob.events
         assert "77321" not in json.dumps([bob.events, await seed(bob)])

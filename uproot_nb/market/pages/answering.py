@@ -43,13 +43,10 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
 def _outcome(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> Outcome:
     check_time(page, player, market, asked, sent)
     _check_units(page, player, market, asked, sent)
-    market.caller = player.name
     try:
         return market.give(asked, sent)
     except OrderRefused as refusal:
         raise _worded(page, refusal) from None
-    finally:
-        market.caller = ""
 
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:

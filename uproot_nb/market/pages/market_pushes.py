@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from uproot_nb.market.market import Market
@@ -15,7 +15,9 @@ from uproot_nb.market.pages.trader_data import own_trades
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
-__all__ = ["market_data", "push", "push_outcome", "push_shout", "push_to_traders"]
+__all__ = [
+    "market_data", "push", "push_endowments", "push_outcome", "push_shout", "push_to_traders",
+]  # fmt: skip
 
 SHOWN_TRADES = 500
 """The latest trades that a page starts with."""
@@ -39,16 +41,32 @@ def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) ->
     now = world_of(player).clock()
     trades = [_plain_trade(now, trade) for trade in outcome.trades]
     private_data = page_function(page, "private_data")
-    concerned = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
-    for other in traders:  # first, so that who hears of a trade knows what is left
-        if other.name in concerned and other.name != market.caller:
-            own = own_trades(outcome.trades, other.name)
-            mine = {"mine": private_data(page, other, market), "own": own}
-            push(page, market, [other], mine, "UprootMarketMine")
-    if outcome.trades:
-        _push_purses(page, market, [one for one in traders if one.name in concerned])
+    names = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
+    concerned = [one for one in traders if one.name in names]
+    for other in concerned:  # first, so that who hears of a trade knows what is left
+        own = own_trades(outcome.trades, other.name)
+        # The caller has a reply, but only in one of the tabs.
+        mine = {"mine": private_data(page, other, market), "own": own}
+        push(page, market, [other], mine, "UprootMarketMine")
+    _push_purses(page, market, concerned)
     news = {**plain_changes(outcome), "trades": trades, "quote": _quote(outcome)}
     push(page, market, traders, news, "UprootMarket")
+
+
+def push_endowments(page: Any, player: Player, market: Market, names: Collection[str]) -> None:
+    """Push their own data to traders who were endowed, or whose values were induced."""
+    if market.model.get("met") is None:
+        return  # the market is being set up: no page shows it yet
+    traders = list(page_function(page, "traders")(page, player))
+    concerned = [one for one in traders if one.name in names]
+    for other in concerned:
+        news = {
+            "mine": page_function(page, "private_data")(page, other, market),
+            "sides": list(page_function(page, "sides")(page, other, market)),
+            "units": _units(other, market),
+        }
+        push(page, market, [other], news, "UprootMarketMine")
+    _push_purses(page, market, concerned)
 
 
 def _push_purses(page: Any, market: Market, traders: list[Player]) -> None:

@@ -20,6 +20,7 @@ from uproot_nb.market.pages.answering import answer, check_halted, check_time, r
 from uproot_nb.market.pages.market_pushes import (
     market_data,
     push,
+    push_endowments,
     push_outcome,
     push_shout,
     push_to_traders,
@@ -342,6 +343,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     if is_new:
         market = market.ruled_by(page.rules)
     market.listeners[page.key] = partial(push_to_traders, page, player, market)
+    market.endowment_listeners[page.key] = partial(push_endowments, page, player, market)
     if is_new:
         _set_up(page, player, market)
     _let_in(page, player, market)

@@ -93,6 +93,7 @@ class MarketSeat:
             self.data["halted"] = data["halted"]
         elif event == "UprootMarketMine":
             self.mine = data["mine"]
+            self.data.update({key: data[key] for key in ("sides", "units") if key in data})
         elif event == "UprootMarketShout":
             self._hear(Shout(data["side"], from_plain(data["price"]), False))
         elif event == "UprootMarket" and data["seq"] > self.seq:
