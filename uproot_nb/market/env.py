@@ -112,7 +112,6 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         traders[self.seat] = self._agent
         periods, clears = self.design.periods, self.design.clear_after_trade
         for plan in plans:
-            self._agent.improvement = plan.rules.improvement
             one = period_of(traders, plan, periods, clears, self._market)
             turn, steps, is_timed = turn_of(one), self.design.steps, plan.rules.is_timed
             begin = float((plan.number - 1) * steps)
