@@ -141,6 +141,14 @@ def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
         MarketEnv(replace(DESIGN, traders=None), "b1")
 
 
+def test_what_is_no_number_of_levels_and_no_option_is_refused() -> None:
+    for levels in (-1, 2.5, True):
+        with pytest.raises(BadMarket, match="levels="):
+            MarketEnv(DESIGN, "b1", levels=levels)  # type: ignore[arg-type]
+    with pytest.raises(BadMarket, match="no option 'seed'"):
+        MarketEnv(DESIGN, "b1").reset(options={"seed": 7})
+
+
 def test_a_design_of_an_asset_is_refused() -> None:
     asset = Asset(Dividends((0, 8), periods=3), {"a": (225, 3), "b": (585, 2)})
     with pytest.raises(BadMarket, match="nobody has values"):
