@@ -64,13 +64,29 @@ def test_an_agent_earns_what_its_policy_earns_in_a_simulation(seat: str, rules: 
     traders: Any = {name: GD if name != seat else ZIC for side in NAMES for name in side}
     design = replace(DESIGN, traders=traders, rules=rules, practice=1)
     _, rewards, info = play(MarketEnv(design, seat), options={"market": 3})
-    improvement = rules.improvement
-    policy = {seat: PolicyTrader(hasty, improvement=improvement)}
+    policy = {seat: PolicyTrader(hasty)}
     tables = replace(design, traders={**traders, **policy}).simulate(3)
     earned = tables.traders.query("player == @seat")["surplus"].sum()
     assert info["profit"] == pytest.approx(sum(rewards))
     assert sum(rewards) == pytest.approx(float(earned))  # after taxes
     assert sum(rewards) > 0
+
+
+def test_a_policy_has_the_same_mask_where_it_trades_as_where_it_was_trained() -> None:
+    def nearest(observation: Any, mask: Any) -> int:
+        return int(numpy.flatnonzero(mask)[-1])
+
+    names = [name for side in NAMES for name in side]
+    policy: Any = {**dict.fromkeys(names, ZIC), "b1": PolicyTrader(nearest, levels=6)}
+    rules = Rules(max_price=140, improvement=True)
+    design = replace(DESIGN, traders=policy, rules=rules)
+    env = MarketEnv(design, "b1", levels=6)
+    _, info = env.reset(options={"market": 1})
+    over = False
+    while not over:
+        _, _, over, _, info = env.step(nearest(None, info["action_mask"]))
+    earned = design.simulate(1).traders.query("player == 'b1'")["surplus"].sum()
+    assert info["profit"] == float(earned) > 0
 
 
 def test_a_seed_says_what_all_markets_are() -> None:
@@ -123,6 +139,14 @@ def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
         MarketEnv(replace(DESIGN, arms={"tax": {"rules": Rules(buyer_tax=Tax(1))}}), "b1")
     with pytest.raises(BadMarket, match="no robot traders"):
         MarketEnv(replace(DESIGN, traders=None), "b1")
+
+
+def test_what_is_no_number_of_levels_and_no_option_is_refused() -> None:
+    for levels in (-1, 2.5, True):
+        with pytest.raises(BadMarket, match="levels="):
+            MarketEnv(DESIGN, "b1", levels=levels)  # type: ignore[arg-type]
+    with pytest.raises(BadMarket, match="no option 'seed'"):
+        MarketEnv(DESIGN, "b1").reset(options={"seed": 7})
 
 
 def test_a_design_of_an_asset_is_refused() -> None:

@@ -219,6 +219,7 @@ OTHER_RULES = [
     ("GD", replace(TAXED, trade_price="middle")),
     ("GDX", TAXED),
     ("AA", replace(TAXED, lapse="trade", floor=50)),
+    ("AA", Rules(max_price=200, lapse="shout")),
     ("ZIP", replace(TAXED, seller_tax=Tax(-9), lapse="trade")),
 ]
 
@@ -246,6 +247,7 @@ async def test_a_double_auction_is_the_same_to_a_trader(
 
 TIMED_RULES = [
     ("ZIC", Rules(max_price=200, good_for=6)),
+    ("AA", Rules(max_price=200, good_for=3)),
     ("GD", Rules(max_price=200, breaker=CircuitBreaker(Decimal("0.05"), 5))),
     ("ZIP", Rules(max_price=200, good_for=9, breaker=CircuitBreaker(Decimal("0.03"), 4, 80))),
 ]

@@ -22,8 +22,8 @@ VIEWS = st.builds(
 )  # fmt: skip
 
 
-def trader(levels: int = 4, *, improvement: bool = False) -> PolicyTrader:
-    return PolicyTrader(lambda observation, mask: 0, levels, improvement)
+def trader(levels: int = 4) -> PolicyTrader:
+    return PolicyTrader(lambda observation, mask: 0, levels)
 
 
 def test_an_observation_has_shares_of_the_highest_price() -> None:
@@ -51,15 +51,16 @@ def test_actions_are_to_wait_to_take_and_to_quote_from_the_limit_on() -> None:
 
 
 def test_under_an_improvement_rule_only_better_quotes_are_legal() -> None:
-    assert trader(improvement=True).mask(BUYS).tolist() == [1, 1, 1, 1, 1, 0]
+    improving = replace(BUYS, improvement=True)
+    assert trader().mask(improving).tolist() == [1, 1, 1, 1, 1, 0]
     assert trader().mask(BUYS).tolist() == [1] * 6
-    assert trader(improvement=True).price(5, BUYS) is None
+    assert trader().price(5, improving) is None
 
 
 @given(VIEWS, st.booleans())
 @examples(100)
 def test_legal_actions_are_prices_without_a_loss(view: View, improvement: bool) -> None:
-    asked = trader(7, improvement=improvement)
+    asked, view = trader(7), replace(view, improvement=improvement)
     mask = asked.mask(view)
     assert mask.dtype == numpy.int8
     assert mask[0] == 1

@@ -55,21 +55,28 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
     that `design.simulate(7)` simulates.
 
     Once this module is imported, `gymnasium.make("uproot_nb/Market-v0", design=design, seat="b1")`
-    makes one, too.
+    makes one, too. Within an episode an environment cannot be copied or pickled.
 
     Args:
-        design: one arm, with robot traders who act one at a time.
+        design: one arm, with robot traders who act one at a time. It names one for the agent's
+            seat as well, which does not play.
         seat: the agent's, one of `design.seats`.
         levels: how many prices there are to quote, as for a `PolicyTrader`.
 
     Raises:
         BadMarket: there is no such seat, or no robots, or the market has no turns: it is a call, or
-            robots act together (`timing="answers"` or "steps").
+            robots act together (`timing="answers"` or "steps"), or `levels` is below 0; in
+            `reset`, there is no such option.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (as Gymnasium declares it)
 
     def __init__(self, design: Design, seat: str, *, levels: int = 20) -> None:
+        if type(levels) is not int or levels < 0:
+            raise BadMarket(
+                f"levels={levels!r} is not a number of prices.",
+                "Write levels=20, or 0 to quote the limit at most.",
+            )
         self.design, self.seat = design, seat
         self.spec = gymnasium.envs.registration.EnvSpec(
             _NAME, _ENTRY, kwargs={"design": design, "seat": seat, "levels": levels}
@@ -88,6 +95,12 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observed, dict[str, Any]]:
         """Begin another market, and return the agent's first observation and information."""
+        unknown = [name for name in options or {} if name != "market"]
+        if unknown:
+            raise BadMarket(
+                f"reset() has no option {', '.join(map(repr, unknown))}.",
+                'Write options={"market": 7}: the seed of the market to begin.',
+            )
         super().reset(seed=seed)
         drawn = int(self.np_random.integers(2**31))
         self._market = (options or {}).get("market", drawn)
@@ -112,7 +125,6 @@ class MarketEnv(gymnasium.Env[Observed, numpy.int64]):
         traders[self.seat] = self._agent
         periods, clears = self.design.periods, self.design.clear_after_trade
         for plan in plans:
-            self._agent.improvement = plan.rules.improvement
             one = period_of(traders, plan, periods, clears, self._market)
             turn, steps, is_timed = turn_of(one), self.design.steps, plan.rules.is_timed
             begin = float((plan.number - 1) * steps)

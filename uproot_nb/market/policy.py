@@ -47,17 +47,17 @@ class PolicyTrader:
 
     Action 0 is to wait, 1 to take the other side's best quote, and 2, 3, … to quote: 2 the limit,
     and each further one a step nearer to the best price that there may be (0 to buy, the highest
-    to sell), of which there are *levels*. An action that is not legal is taken as 0.
+    to sell), of which there are *levels*. An action that is not legal is taken as 0: where its
+    price would be a loss or out of range, or does not improve the best of its side under
+    `Rules(improvement=True)`.
 
     Args:
         policy: returns the action.
         levels: how many prices there are to quote.
-        improvement: whether only quotes that improve the best of their side are legal, as under
-            `Rules(improvement=True)`.
     """
 
-    def __init__(self, policy: Policy, levels: int = 20, improvement: bool = False) -> None:
-        self.policy, self.levels, self.improvement = policy, levels, improvement
+    def __init__(self, policy: Policy, levels: int = 20) -> None:
+        self.policy, self.levels = policy, levels
         self._prices: deque[float] = deque(maxlen=5)
 
     def quote(self, view: View, chance: Random) -> Price | None:
@@ -108,4 +108,4 @@ class PolicyTrader:
         if sign * (view.limit - price) < 0:
             return False
         here = view.bid if view.side == "buy" else view.ask
-        return not (self.improvement and here is not None and sign * (price - here) <= 0)
+        return not (view.improvement and here is not None and sign * (price - here) <= 0)

@@ -44,8 +44,11 @@ def test_each_published_figure_was_measured(name: str, measured: pandas.DataFram
     keys = [(one.where, one.design, one.span, one.statistic, one.value) for one in figures]
     assert keys == [tuple(row) for row in rows[[*KEYS, "published"]].itertuples(index=False)]
     assert (rows["runs"] == REPLICATIONS[name].runs).all()
+    computed = not REPLICATIONS[name].designs()
     for one, row in zip(figures, rows.itertuples(), strict=True):
-        assert row.distance == pytest.approx(distance_between(one, row.ours, row.sd, row.runs))
+        assert row.distance == pytest.approx(
+            distance_between(one, row.ours, row.sd, row.runs, computed)
+        )
         assert row.agrees == (abs(row.distance) < 3)
 
 
@@ -114,3 +117,21 @@ def test_an_unknown_replication_names_those_there_are() -> None:
     with pytest.raises(BadMarket, match="no replication 'smith_1776'") as refused:
         replicate("smith_1776")
     assert "'gode_sunder'" in str(refused.value)
+
+
+def test_an_unknown_design_names_those_there_are() -> None:
+    for designs in ("ZI-C", ["ZI-C 3", "ZI-C"]):
+        with pytest.raises(BadMarket, match="no design 'ZI-C'") as refused:
+            replicate("gode_sunder", designs=designs)
+        assert "'ZI-C 3'" in str(refused.value)
+    (one,) = replicate("gjerstad_dickhaut_example", designs="buyer 1")["design"]
+    assert one == "buyer 1"
+
+
+def test_one_session_alone_has_no_distance() -> None:
+    figure = replace(published_figures("cliff_zip")[0], spread=None, runs=1)
+    row = compared(figure, [2.1])
+    assert math.isnan(row["distance"])
+    assert row["agrees"] is None
+    known = replace(figure, spread=0.2, runs=3)
+    assert not math.isnan(compared(known, [2.1])["distance"])

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_rules
 from random import Random
 
 import pytest
 from msgspec.structs import replace
 
 from uproot_nb.market import Design, InducedValues, Rules
+from uproot_nb.market.orderbook.presets import CLIFF
 from uproot_nb.market.traders import AA, ZIC, ZIP, Shout, View
 from uproot_nb.market.traders.aggressiveness import aggressiveness_at
 
 CHANCE = Random(1)
 BUYS = View("buy", 120, None, None, None, 1, 200)
 SELLS = View("sell", 80, None, None, None, 1, 200)
+
+NAMES = [f"b{n}" for n in range(6)], [f"s{n}" for n in range(6)]
+SYMMETRIC = InducedValues.symmetric(*NAMES, highest=325, lowest=75, step=14, units=3)
+KINDS = {
+    "AA": AA, "ZIP": lambda chance: ZIP(chance, absolute=5.0), "ZIC": ZIC,
+}  # fmt: skip
 
 
 def after_trades(*prices: int) -> AA:
@@ -107,11 +115,42 @@ def test_who_has_nothing_left_learns_of_prices_alone() -> None:
     assert trader.aggressiveness == before
 
 
-NAMES = [f"b{n}" for n in range(6)], [f"s{n}" for n in range(6)]
-SYMMETRIC = InducedValues.symmetric(*NAMES, highest=325, lowest=75, step=14, units=3)
-KINDS = {
-    "AA": AA, "ZIP": lambda chance: ZIP(chance, absolute=5.0), "ZIC": ZIC,
-}  # fmt: skip
+def test_where_its_quote_has_lapsed_it_goes_on_from_there() -> None:
+    trader = AA(Random(1))
+    quotes = [trader.quote(BUYS, CHANCE) for _ in range(20)]
+    assert quotes[:3] == [40, 67, 85]
+    assert quotes[-1] == quotes[-2] == 120  # its limit, again and again
+    assert trader.quote(replace(BUYS, ask=100), CHANCE) == 100
+    assert trader.quote(replace(BUYS, ask=130), CHANCE) == 120
+    trader.observe(Shout("sell", 110, True), None, CHANCE)
+    assert trader.quote(BUYS, CHANCE) == 35  # after a trade it starts anew
+    seller = AA(Random(1))
+    quotes = [seller.quote(SELLS, CHANCE) for _ in range(20)]
+    assert quotes[:2] == [160, 133]
+    assert quotes[-1] == quotes[-2] == 80
+    assert seller.quote(replace(SELLS, bid=100), CHANCE) == 100
+    assert seller.quote(replace(SELLS, period=2), CHANCE) == 160
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [replace_rules(CLIFF, tick=1, max_price=400), Rules(max_price=400, good_for=3.0)],
+)  # fmt: skip
+def test_it_trades_where_quotes_lapse(rules: Rules) -> None:
+    design = Design(SYMMETRIC, AA, periods=2, steps=400, rules=rules)
+    assert design.simulate(1).periods["efficiency"].mean() > 0.8
+
+
+def test_it_quotes_a_price_bound_while_nobody_has() -> None:
+    buyer, seller = after_trades(50, 50), after_trades(80, 80)
+    assert buyer.quote(replace(BUYS, lowest=60), CHANCE) == 60
+    assert seller.quote(replace(SELLS, limit=10, highest=60), CHANCE) == 60
+    assert AA(Random(1)).quote(replace(SELLS, limit=200), CHANCE) == 200
+    assert AA(Random(1)).quote(replace(SELLS, limit=201), CHANCE) is None
+    assert after_trades(50).quote(replace(BUYS, lowest=60, bid=60), CHANCE) is None
+    rules = Rules(max_price=400, floor=200, ceiling=200)
+    tables = Design(SYMMETRIC, AA, periods=1, steps=400, rules=rules).simulate(1)
+    assert tables.periods["efficiency"].tolist() == [1]
 
 
 @pytest.mark.slow

@@ -35,8 +35,10 @@ class AA:
 
     It takes the other side's quote if that is no worse than its target, else it improves its own
     side's quote by a third of the way to the target, by one tick at least. Before any trade it goes
-    a third of the way to its limit, or to the other side's quote if that is nearer. It waits where
-    it cannot improve the quote of somebody else.
+    a third of the way to its limit, or to the other side's quote if that is nearer. Where its own
+    last quote since the last trade has lapsed, it goes on from there, takes what is no worse, and
+    repeats its price once it is as near as that. It waits where it cannot improve the quote of
+    somebody else.
 
     In the paper a trader has one limit; here all its units of a side share one r, since r says
     which part of the gain is given up, whatever the unit's limit. With no units left it learns of
@@ -71,27 +73,54 @@ class AA:
         """The estimated price, None before the first trade."""
         self._least, self._most = math.inf, -math.inf
         """The lowest and the highest volatility so far."""
+        self._last: dict[Side, tuple[float, int, float]] = {}
+        """Its last quotes since the last trade, each with its period and the time left then."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the other side's quote, to take it, or a better one of its own side."""
         if view.in_call:
             return on_grid(self.target(view), view)
+        price = self._price(view)
+        if price is not None and not view.meets(price):
+            self._last[view.side] = float(price), view.period, view.time_left
+        return price
+
+    def _price(self, view: View) -> Price | None:
         sign = 1 if view.side == "buy" else -1
         here, there, limit, tick = _prices(view)
-        if sign * (limit - here) <= 0 and view.own is None:
+        aim = self._aim(view, there)
+        lapsed = self._lapsed(view, here, aim)
+        here, is_free = (here, _is_free_bound(view)) if lapsed is None else (lapsed, True)
+        gain = sign * (limit - here)
+        if view.own is None and (gain < 0 or (gain == 0 and not is_free)):
             return None
-        if self.equilibrium is None:
-            beyond = there * (1 + sign * self._relative) + sign * self._absolute
-            aim = min(limit, beyond) if sign > 0 else max(limit, beyond)
-        else:
-            aim = self.target(view)
-            if view.meets(on_grid(there, view)) and sign * (aim - there) >= 0:
-                return on_grid(there, view)
+        takes = lapsed if self.equilibrium is None else aim
+        if takes is not None and view.meets(on_grid(there, view)) and sign * (takes - there) >= 0:
+            return on_grid(there, view)
         step = sign * (aim - here)
-        if step < tick:
-            is_no_loss = view.own is not None and sign * (limit - float(view.own)) >= 0
-            return view.own if is_no_loss else None
-        return on_grid(here + sign * max(step / self._rate, tick), view)
+        if step >= tick:
+            return on_grid(here + sign * max(step / self._rate, tick), view)
+        if is_free and step >= 0:
+            return on_grid(here, view)
+        is_no_loss = view.own is not None and sign * (limit - float(view.own)) >= 0
+        return view.own if is_no_loss else None
+
+    def _aim(self, view: View, there: float) -> float:
+        """Return its target; before any trade its limit, or about the other side's quote."""
+        if self.equilibrium is not None:
+            return self.target(view)
+        sign, limit = 1 if view.side == "buy" else -1, float(view.limit)
+        beyond = there * (1 + sign * self._relative) + sign * self._absolute
+        return min(limit, beyond) if sign > 0 else max(limit, beyond)
+
+    def _lapsed(self, view: View, here: float, aim: float) -> float | None:
+        """Return its last quote since the last trade, up to its aim, if what stands is worse."""
+        last, period, time_left = self._last.get(view.side, (0.0, 0, 0.0))
+        if period != view.period or time_left < view.time_left:
+            return None  # of another period
+        sign = 1 if view.side == "buy" else -1
+        last = sign * min(sign * last, sign * aim)
+        return last if sign * (last - here) > 0 else None
 
     def target(self, view: View) -> float:
         """Return the price on the grid that it aims at; before any trade, as if at its limit."""
@@ -107,6 +136,7 @@ class AA:
         """Learn from a trade, or from a quote of its own side."""
         price = float(shout.price)
         if shout.accepted:
+            self._last.clear()
             self._learn_price(price)
         elif view is not None and shout.side != view.side:
             return
@@ -167,3 +197,10 @@ def _prices(view: View) -> tuple[float, float, float, float]:
     ask = float(view.highest if view.ask is None else view.ask)
     here, there = (bid, ask) if view.side == "buy" else (ask, bid)
     return here, there, float(view.limit), float(view.tick)
+
+
+def _is_free_bound(view: View) -> bool:
+    """Return whether nobody of its side has quoted, and its first price is the bound itself."""
+    if view.side == "buy":
+        return view.bid is None and view.lowest > 0
+    return view.ask is None

@@ -201,6 +201,7 @@ class _AssetPeriod:
             side, self._value, book.best_bid, book.best_ask, next(mine, None),
             book.rules.tick, self._highest, time_left, self._period,
             self._dividends.periods, lowest=book.rules.lowest,
+            improvement=book.rules.improvement,
         )  # fmt: skip
 
     def _own(self, name: str) -> Order | None:

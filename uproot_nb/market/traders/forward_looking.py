@@ -35,7 +35,8 @@ class GDX(GD):
     The paper's beliefs are a function of time. Here the next quote has the belief of GD, with the
     quotes that stand now; later ones have that which the history alone gives, since these quotes
     will be gone by then. Its n is the share of the period that is left, times the number of quotes
-    that it has made in a whole period so far.
+    that it has made in a whole period so far. On a page without a clock the whole period is always
+    left, so n is `chances` all the time.
 
     Args:
         memory: as for GD.

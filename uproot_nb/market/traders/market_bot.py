@@ -27,6 +27,9 @@ def market_bot(
         run.bots([market_bot(ZIC()) for _ in range(8)])
         run.bots({dropout: market_bot(ZIP(Random(1)))})
 
+    The bot plays with this very trader, not with a copy as a `Design` does, and the trader keeps
+    what it learns: give each bot, and each run, one of its own.
+
     Args:
         pace: seconds between two acts, on average; the gaps are exponential.
         seconds: how long a period lasts, for traders who look at the clock; by default what the

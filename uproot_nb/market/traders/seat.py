@@ -191,6 +191,7 @@ class MarketSeat:
             side, highest // 2 if limit is None else from_plain(limit), bid, ask, own,
             from_plain(self.data["tick"]), highest, left, period, period, unit,
             from_plain(self.data["min_price"]), later, self.is_call,
+            self.data.get("improvement", False),
         )  # fmt: skip
 
     def _limit(self, side: Side, worth: Any) -> Price:

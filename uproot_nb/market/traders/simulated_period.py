@@ -39,7 +39,7 @@ class SimulatedPeriod:
         self.active = sorted(traders)
         limits = {name: _limits(values, name, self.book.charges) for name in traders}
         highest = highest_price(rules, self._worth(values, limits.values()))
-        facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods)
+        facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods, rules.improvement)
         self.seats = {
             name: SimulatedSeat(name, trader, limits[name], self.book, facts, chance)
             for name, trader in traders.items()

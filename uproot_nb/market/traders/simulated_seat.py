@@ -29,6 +29,7 @@ class PeriodFacts(NamedTuple):
     lowest: Price
     period: int
     periods: int
+    improvement: bool
 
 
 class SimulatedSeat:
@@ -79,16 +80,16 @@ class SimulatedSeat:
             later = after[done]
         own, ladders = self.own(side), self._book.ladders
         bid, ask = ladders["buy"].best, ladders["sell"].best
-        tick, highest, lowest, period, periods = self._facts
+        tick, highest, lowest, period, periods, improvement = self._facts
         return View(
             side, units[done], None if bid is None else bid.price,
             None if ask is None else ask.price, None if own is None else own.price, tick, highest,
-            time_left, period, periods, done + 1, lowest, later,
+            time_left, period, periods, done + 1, lowest, later, False, improvement,
         )  # fmt: skip
 
     def units_in_call(self) -> Iterator[View]:
         """Yield what the trader sees of each unit before a call: nothing of others."""
-        tick, highest, lowest, period, periods = self._facts
+        tick, highest, lowest, period, periods, _ = self._facts
         for side, limits in self.limits.items():
             for unit, limit in enumerate(limits, 1):
                 yield View(

@@ -36,6 +36,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
         lowest: the lowest price allowed, where there is a price floor; else 0.
         later: the limits of the units that come after its next one; () in asset markets.
         in_call: whether orders are traded together here: nothing of others is seen before.
+        improvement: whether a quote must improve the best of its side.
     """
 
     side: Side
@@ -52,6 +53,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
     lowest: Price = 0
     later: tuple[Price, ...] = ()
     in_call: bool = False
+    improvement: bool = False
 
     def meets(self, price: Price) -> bool:
         """Return whether a quote at *price* trades with the other side's best."""
