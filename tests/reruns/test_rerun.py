@@ -420,7 +420,7 @@ async def test_whom_a_cell_watches_drops_out_again() -> None:
 class Trading(MarketPage):
     """A market that ends by the clock, and a fee that a live method takes."""
 
-    seconds = 2
+    seconds = 6
 
     def open_market(page, market, traders):
         names = [trader.name for trader in traders]
