@@ -224,11 +224,9 @@ OTHER_RULES = [
 ]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
-async def test_a_double_auction_is_the_same_to_a_trader(
-    kind: str, rules: Rules, turns: list[str]
-) -> None:
+def trading_by(rules: Rules) -> type[MarketPage]:
+    """Return a market page with these rules and the values of these tests."""
+
     class Trading(MarketPage):
         """Trade."""
 
@@ -236,7 +234,15 @@ async def test_a_double_auction_is_the_same_to_a_trader(
             market.induce(values_of([trader.name for trader in traders]))
 
     Trading.rules = rules
-    with serving(Trading, Over, players=4) as run:
+    return Trading
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
+async def test_a_double_auction_is_the_same_to_a_trader(
+    kind: str, rules: Rules, turns: list[str]
+) -> None:
+    with serving(trading_by(rules), Over, players=4) as run:
         names = [player.name for player in run.players]
         offline, online = noting(kind, names), noting(kind, names)
         simulate_market(offline, values_of(names), steps=STEPS, rules=rules, seed=3)
@@ -259,15 +265,7 @@ async def test_orders_leave_and_halts_end_alike_for_a_trader(
     kind: str, rules: Rules, turns: list[str]
 ) -> None:
     """A step offline is a second online."""
-
-    class Trading(MarketPage):
-        """Trade."""
-
-        def open_market(page, market: Market, traders: Any) -> None:
-            market.induce(values_of([trader.name for trader in traders]))
-
-    Trading.rules = rules
-    with serving(Trading, Over, players=4, seed=1) as run:
+    with serving(trading_by(rules), Over, players=4, seed=1) as run:
         names = [player.name for player in run.players]
         offline, online = noting(kind, names), noting(kind, names)
         values = values_of(names)
