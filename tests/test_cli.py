@@ -51,6 +51,7 @@ def test_a_session_is_exported(
         assert f"out/latest/players.{format}" in archive.namelist()
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_said_in_one_message(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -311,6 +311,7 @@ def test_every_hook_and_attribute_has_its_row() -> None:
     assert named <= {*HOOKS, *ATTRIBUTES}
 
 
+@pytest.mark.long
 def test_the_script_has_what_the_contract_names() -> None:
     scripts = "".join(path.read_text("utf-8") for path in STATIC.glob("*.js"))
     assert [name for name in SCRIPT if not re.search(rf"(?<!\w){name}(?!\w)", scripts)] == []

@@ -266,6 +266,7 @@ def _length(function: ast.AST) -> int:
     return (body[-1].end_lineno - body[0].lineno + 1) if body else 0
 
 
+@pytest.mark.long
 def test_a_module_opens_with_one_sentence() -> None:
     none(
         f"{named(path)}: {text or 'what is in this file?'}"

@@ -64,6 +64,7 @@ def test_every_notebook_is_looked_at() -> None:
     assert {path.stem for path in NOTEBOOKS} == set(FUNCTION_FORMS)
 
 
+@pytest.mark.long
 @every_notebook
 def test_it_opens_with_its_title_and_ends_with_what_to_expect(path: Path) -> None:
     cells = read(path).cells

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.public_api import current, stored, with_versions
+from tests.silence import without_warning
 from uproot_nb import errors
 from uproot_nb.deprecation import (
     Renamed,
@@ -89,8 +89,7 @@ def test_a_renamed_parameter_is_taken_by_both_names_and_not_twice() -> None:
     def twice(n: int) -> int:
         return 2 * n
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         assert twice(n=3) == 6
     with pytest.warns(DeprecationWarning, match=r"twice\(amount=...\)") as seen:
         assert twice(amount=3) == 6  # type: ignore[call-arg]

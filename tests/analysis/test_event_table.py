@@ -10,6 +10,8 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from uproot_nb.analysis.event_table import EventTable
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.log.codec import Codec
@@ -70,6 +72,7 @@ def test_values_are_what_was_stored() -> None:
     assert one_value("notify", '{"data":"\\ud83c\\udf88"}') == {"data": "🎈"}
 
 
+@pytest.mark.long
 def test_two_threads_that_look_at_once_get_each_event_once() -> None:
     """Each begins to read before the other has added what it read, if nothing keeps them apart."""
     both_read = threading.Barrier(2)

@@ -60,6 +60,7 @@ def test_lists_of_one_length_stay_a_column_of_lists(run: Any) -> None:
     assert (picks == picks).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["parquet", "feather"])
 def test_parquet_and_feather_hold_the_json_of_values(run: Any, tmp_path: Path, format: str) -> None:
     file = tmp_path / f"events.{format}"
@@ -68,6 +69,7 @@ def test_parquet_and_feather_hold_the_json_of_values(run: Any, tmp_path: Path, f
     assert back["value"].tolist() == run.events["value"].array.texts.tolist()
 
 
+@pytest.mark.long
 def test_polars_reads_events(run: Any) -> None:
     polars = pytest.importorskip("polars")
     frame = polars.from_pandas(run.events)

@@ -29,6 +29,7 @@ from uproot_nb import (
 )
 from uproot_nb.bots.client import Client
 from uproot_nb.bots.notes import Note
+from uproot_nb.bots.polled_socket import PolledSocket
 from uproot_nb.bots.questions import Attachment
 from uproot_nb.bots.refusals import CallRefused, FormRefused, NoPage, PageLeft, SessionEnded
 
@@ -123,6 +124,30 @@ async def test_a_form_is_read_refused_corrected_and_followed_to_the_next_page() 
         assert run.players[0].amount == 3
 
 
+async def test_a_polled_connection_is_over_when_the_server_has_heard_the_goodbye() -> None:
+    """Else a loop that ends with it would end before; the server would wait for the next poll."""
+    sent: list[asyncio.Future[Any]] = []
+    heard: list[str | None] = []
+
+    class Http:
+        def fetch(self, *_: Any, **__: Any) -> asyncio.Future[Any]:
+            sent.append(asyncio.get_running_loop().create_future())
+            return sent[-1]
+
+        def close(self) -> None:
+            pass
+
+    socket = PolledSocket(Http(), "http://localhost/poll", "link", heard.append)  # type: ignore[arg-type]
+    socket.close()
+    socket.close()
+    await asyncio.sleep(0)
+    assert (len(sent), heard) == (1, [])
+    sent[0].set_result(None)
+    await asyncio.sleep(0)
+    assert heard == [None]
+
+
+@pytest.mark.long
 async def test_back_leads_to_the_page_before() -> None:
     """If the page lets one."""
     with serving(Thanks, Offer) as run:
@@ -140,6 +165,7 @@ async def test_a_join_link_gives_a_place_of_its_own() -> None:
         assert len(run.players) == 2
 
 
+@pytest.mark.long
 async def test_files_are_uploaded() -> None:
     """As a browser sends them."""
 
@@ -188,6 +214,7 @@ async def test_a_page_whose_time_is_up_is_sent_as_it_is() -> None:
         assert run.players[0].number == 7
 
 
+@pytest.mark.long
 async def test_being_told_to_send_a_form_does_not_undo_the_step_of_having_sent_it() -> None:
     with serving(Thanks, Meet, Market, players=2) as run:
         async with client_of(run) as ann:
@@ -200,6 +227,7 @@ async def test_being_told_to_send_a_form_does_not_undo_the_step_of_having_sent_i
                 await ann.proceeded(timeout=0.01)
 
 
+@pytest.mark.long
 async def test_the_researcher_moves_messages_and_sends_away() -> None:
     """A redirection to elsewhere is an end."""
     with serving(Market, Thanks) as run:
@@ -234,6 +262,7 @@ async def test_pages_that_fail_and_links_that_lead_nowhere_say_so() -> None:
 # ---- live ----
 
 
+@pytest.mark.long
 async def test_calls_are_answered_refused_and_pushed_to_everybody() -> None:
     """With the sentence that participants read."""
     with serving(Market) as run:
@@ -263,6 +292,7 @@ async def test_unread_notes_wait_and_a_name_picks_among_them() -> None:
                 await ann.next_note(timeout=0.01)
 
 
+@pytest.mark.long
 async def test_notifications_end_when_the_page_is_left() -> None:
     """So that a bot goes on with the next page; a call that has no answer says the same."""
     with serving(Market, Thanks) as run:
@@ -334,6 +364,7 @@ async def test_a_cut_line_is_made_again_and_nothing_is_lost_or_done_twice() -> N
             assert bids == [1, 2]
 
 
+@pytest.mark.long
 async def test_a_call_whose_answer_was_lost_is_not_run_again() -> None:
     """The server remembers it."""
     with serving(Market) as run, wired(run) as (wire, ann):

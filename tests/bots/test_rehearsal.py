@@ -248,6 +248,7 @@ def test_a_bots_failure_in_a_worker_comes_with_its_traceback() -> None:
     assert report.errors["traceback"].str.contains("in fails").all()
 
 
+@pytest.mark.long
 def test_bots_of_a_worker_that_is_lost_have_failed() -> None:
     class Lost(ThreadPoolExecutor):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -278,6 +279,7 @@ def test_a_share_shows_no_link() -> None:
     assert "s3cr3t" not in repr(Share([part], None, 1.0))
 
 
+@pytest.mark.long
 def test_a_bot_that_cannot_leave_the_process_is_refused() -> None:
     lock = Lock()
 

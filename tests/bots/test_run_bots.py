@@ -189,6 +189,7 @@ def test_chance_is_repeatable() -> None:
     assert amounts(1) == amounts(1) != amounts(2)
 
 
+@pytest.mark.long
 def test_the_same_seed_again_makes_new_calls() -> None:
     """The server takes none of them for one that it has answered before."""
     drawn: list[float] = []
@@ -249,6 +250,7 @@ def test_a_closed_run_takes_no_bots() -> None:
 # ---- what they do ----
 
 
+@pytest.mark.long
 def test_a_bot_of_ones_own_calls_and_hears() -> None:
     """Two of them trade with each other."""
     heard: list[Any] = []
@@ -328,6 +330,7 @@ def test_a_cell_that_computes_does_not_stop_them() -> None:
 # ---- the end ----
 
 
+@pytest.mark.long
 def test_stop_in_the_middle_leaves_what_was_done() -> None:
     """It can be called again; the players are offline, and nobody plays for them."""
     with serving(Offer, Pair, Thanks, players=3) as run:
@@ -345,6 +348,7 @@ def test_stop_in_the_middle_leaves_what_was_done() -> None:
         until_true(lambda: not any(run.players.each("online")))
 
 
+@pytest.mark.long
 def test_bots_are_stopped_at_once_by_a_cell_that_holds_the_lock() -> None:
     with serving(Offer) as run:
         bots = run.bots([idle])

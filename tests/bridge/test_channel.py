@@ -110,6 +110,7 @@ def report(number: int) -> Misuse:
     return Misuse("s", "ann", "malformed", number)
 
 
+@pytest.mark.long
 async def test_messages_arrive_in_order_in_both_directions(ends: tuple[End, End]) -> None:
     kernel, server = ends
     for number in range(100):

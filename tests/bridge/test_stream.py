@@ -360,6 +360,7 @@ async def test_tcp_serves_where_there_are_no_unix_sockets(
     server.listener.close()
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_a_server_that_reads_nothing_is_left_before_memory_runs_out(tmp_path: Path) -> None:
     """The sockets come back with the kernel's next channel, and catch up from the log."""

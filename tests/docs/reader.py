@@ -7,7 +7,6 @@ import linecache
 import subprocess
 import sys
 import urllib.request
-import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ import yaml
 import uproot_nb
 from tests.docs.fences import Fence
 from tests.running import BEGIN_FORM
+from tests.silence import without_warning
 from uproot_nb import Page, Run, create_group, move_to_page
 from uproot_nb.experiment.order import Step
 from uproot_nb.notebook.serve import OPEN_RUNS
@@ -137,10 +137,7 @@ class Reader:
         file = f"<{fence}>"
         lines = fence.text.splitlines(keepends=True)
         linecache.cache[file] = (len(fence.text), None, lines, file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            # Sockets of other tests' browsers may be collected just now; no snippet opens any.
-            warnings.simplefilter("ignore", ResourceWarning)
+        with without_warning():
             if fence.raises is None:
                 self._execute(fence, file)
                 return

@@ -39,6 +39,7 @@ async def test_an_act_that_fails_is_reported_and_done_again_and_so_are_the_other
     assert len(others) >= 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["tick", "check_place"])
 def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Nor does a look at the file; whatever they raise."""
@@ -67,6 +68,7 @@ def test_exit_in_a_callback_does_not_end_the_experiments_thread(left: BaseExcept
         assert run.errors["type"].tolist() == [type(left).__name__]
 
 
+@pytest.mark.long
 async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

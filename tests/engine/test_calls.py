@@ -174,6 +174,7 @@ async def test_any_keyword_cannot_name_what_the_engine_fills_in(name: str) -> No
         assert await ann.call("options", colour="red") == {"colour": "red"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [
@@ -292,6 +293,7 @@ class Modelled(Page):
         return x
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "method", "argument"),
     [(Forward, "promised", 1), (Modelled, "offer", {"price": 1})],
@@ -385,6 +387,7 @@ class Results(Page):
         return 2**70
 
 
+@pytest.mark.long
 async def test_results_of_every_kind_resolve_as_json() -> None:
     """Whatever a method may return reaches the script as the JSON one would expect."""
     with serving(Results) as run:
@@ -484,6 +487,7 @@ async def test_an_accidental_value_error_is_the_authors_fault(method: str) -> No
         assert "test_calls.py" in run.errors["traceback"][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "args", "sentence"),
     [
@@ -594,6 +598,7 @@ class Awkward(Page):
         return x
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "method",
     [
@@ -667,6 +672,7 @@ def start_total(session):
     session.total = 0
 
 
+@pytest.mark.long
 async def test_exclusive_calls_of_a_session_never_overlap_not_even_at_await() -> None:
     """Begin and end of one stand next to each other, whoever calls."""
     with serving(Ordered, names=NAMES, players=4) as run:
@@ -704,6 +710,7 @@ async def open_soon(name: str) -> None:
     GATES[name].set()
 
 
+@pytest.mark.long
 async def test_exclusive_calls_of_different_groups_overlap() -> None:
     """exclusive="group" serialises within a group; another group is not held up."""
     with serving(Ordered, names=NAMES, players=4) as run:
@@ -722,6 +729,7 @@ async def test_exclusive_calls_of_different_groups_overlap() -> None:
             assert [entry[0] for entry in log] == ["begin", "end", "begin", "end"]
 
 
+@pytest.mark.long
 async def test_a_thread_method_holds_nobody_up() -> None:
     """While it runs, cells and other players go on; its result and its changes arrive."""
     entered, go_on = threading.Event(), threading.Event()

@@ -126,6 +126,7 @@ async def test_a_row_is_in_the_file_after_its_commit_and_its_secret_not_in_the_l
         assert "DE1" not in str(run.events["value"].array.texts.tolist())
 
 
+@pytest.mark.long
 async def test_nothing_is_written_before_the_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -185,6 +186,7 @@ async def test_what_a_live_method_has_done_before_it_fails_stays() -> None:
         assert run.players[0].claimed is True
 
 
+@pytest.mark.long
 async def test_a_hook_that_fails_writes_nothing() -> None:
     with serving(Payment, Check) as run:
         ann = await Browser.open(run)
@@ -368,6 +370,7 @@ async def test_what_a_hook_that_waits_does_outside_happens_once_it_has_ended(fai
     assert not fails or b"good" not in everything()
 
 
+@pytest.mark.long
 def test_a_row_that_comes_while_the_file_of_waiting_rows_is_removed_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

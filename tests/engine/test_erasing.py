@@ -120,6 +120,7 @@ def test_nothing_of_a_person_is_left_in_files_tables_and_memory(
     assert check_log(run.path).faults == []
 
 
+@pytest.mark.long
 def test_the_others_go_on_and_sums_that_they_share_stay(session: Served) -> None:
     run = session.run
     _, bob = session
@@ -178,6 +179,7 @@ def test_a_run_that_was_closed_and_a_log_that_is_read_erase_too(tmp_path: Path) 
     assert files_with(tmp_path, "no kiwis") == []
 
 
+@pytest.mark.long
 def test_what_was_paid_stays_in_the_accounts(session: Served) -> None:
     run = session.run
     run._runtime.interventions.mark_paid({run.players[0].name: "7.50"}, "EUR")

@@ -88,6 +88,7 @@ async def test_answers_are_stored_for_the_next_time_the_page_is_shown() -> None:
         assert 'value="&lt;half&gt; an idea"' in await ann.load()
 
 
+@pytest.mark.long
 async def test_a_landing_page_comes_before_the_first() -> None:
     with served(Ask, LANDING_PAGE=True) as run:
         ann = await Browser.open(run)

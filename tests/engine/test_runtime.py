@@ -87,6 +87,7 @@ async def test_a_player_is_online_while_any_tab_is_connected() -> None:
         assert kinds[kinds.isin(["connect", "disconnect"])].tolist() == ["connect", "disconnect"]
 
 
+@pytest.mark.long
 async def test_the_log_says_what_carries_a_players_connection() -> None:
     """One tab by a WebSocket is enough to count as connected by one."""
     with serving(Market, names=NAMES) as run:
@@ -147,6 +148,7 @@ async def test_pausing_and_closing_are_in_the_log_as_the_researchers_doing() -> 
         assert set(done["actor"]) == {"researcher"}
 
 
+@pytest.mark.long
 async def test_no_call_begins_once_pause_has_returned() -> None:
     """What a cell does after run.pause() is alone."""
     with serving(Market, names=NAMES) as run:

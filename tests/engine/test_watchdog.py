@@ -86,6 +86,7 @@ def beats_of(run: Run, count: int) -> Callable[[], bool]:
     return enough
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["sync", "coroutine", "alone"])
 async def test_a_slow_live_method_is_named_while_it_still_holds_everybody_up(
     method: str,
@@ -104,6 +105,7 @@ async def test_a_slow_live_method_is_named_while_it_still_holds_everybody_up(
         assert stderr.getvalue().count(named) == 1
 
 
+@pytest.mark.long
 async def test_a_slow_hook_is_named() -> None:
     """Hooks hold the lock as live methods do."""
     with redirect_stderr(io.StringIO()) as stderr, serving(Slow) as run:
@@ -244,6 +246,7 @@ def new_session(session):
 NAMES = {"new_session": new_session}
 
 
+@pytest.mark.long
 async def test_a_step_within_a_slow_step_does_not_hide_it() -> None:
     """The method is named, though a step within it has come to its end."""
     with redirect_stderr(io.StringIO()) as stderr, serving(Endless, names=NAMES) as run:
@@ -325,6 +328,7 @@ async def test_nothing_is_interrupted_where_nothing_is_held_up() -> None:
         await ann.answer(asked)
 
 
+@pytest.mark.long
 async def test_a_monitor_is_warned_while_the_loop_is_blocked() -> None:
     """Not only afterwards: it may be for ever."""
     told: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import uproot_nb
+from tests.silence import without_warning
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.hints import NOTEBOOK_NAMES, PAGE_NAMES
 from uproot_nb.experiment.pages import ATTRIBUTES, HOOKS
@@ -151,8 +152,7 @@ def test_a_class_that_no_cell_has_defined_is_named_by_serve() -> None:
     with pytest.warns(UserWarning, match=r"Ask \(line 2\).*'bid' name 'Offer', which is not"):
         collect_app(names, page_order=[names["Ask"]])
     names["Offer"] = dict[str, int]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         assert collect_app(names, page_order=[names["Ask"]]).pages
 
 

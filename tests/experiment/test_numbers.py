@@ -116,6 +116,7 @@ def test_a_number_with_thousands_is_read_back_or_refused(
         assert found == number
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", sorted(set(shipped_languages())))
 def test_what_the_cldr_writes_in_any_region_is_never_taken_for_another_number(
     language: str,

@@ -35,6 +35,7 @@ def watched(tolerance: float):
     return {"new_player": new_player, "left": left, "__name__": __name__}
 
 
+@pytest.mark.long
 async def test_who_leaves_for_too_long_is_handed_to_the_authors_handler() -> None:
     with serving(Play, names=watched(0.05)) as run:
         ann = await Browser.open(run, 0)

@@ -326,6 +326,7 @@ def test_a_misspelt_exit_moves_nobody() -> None:
         assert ended(session) == ["still in"]
 
 
+@pytest.mark.long
 def test_a_page_with_a_misspelt_exit_is_refused_before_anybody_comes() -> None:
     class Hurry(Page):
         """Hurry."""
@@ -393,6 +394,7 @@ def test_a_recruiters_codes_are_the_exits_of_those_who_come_by_its_room() -> Non
         assert flow.leaving.farewell_to(ann).code == "C9"
 
 
+@pytest.mark.long
 def test_a_recruiter_of_serve_has_the_exits_of_the_join_link_also_after_a_restart(
     tmp_path: Path,
 ) -> None:

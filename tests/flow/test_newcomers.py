@@ -283,6 +283,7 @@ async def test_a_kill_between_the_arrival_and_its_hook_leaves_the_hook_to_the_ne
         assert (run.players[0].came, len(arrivals(run))) == (1, 1)
 
 
+@pytest.mark.long
 async def test_arrivals_are_the_same_after_a_replay_a_snapshot_and_a_rerun() -> None:
     with serving(Asked, names=HOOKS, players=1) as run:
         await Browser(run.link(run.players[0])).fetch("?source=mail")

@@ -112,6 +112,7 @@ MOVES: list[Callable[[Player], Any]] = [
 ORDERS = [ORDER, [Rounds(*ORDER, n=2)], [Repeat(*ORDER)]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(MOVES)))
 async def test_whoever_a_failed_hook_has_moved_is_where_they_were(number: int) -> None:
     act = MOVES[number]
@@ -151,6 +152,7 @@ class Hidden(NoshowPage):
             raise RuntimeError("broken")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [Door, Hidden])
 async def test_a_hook_on_the_way_to_a_page_that_moves_and_fails_is_tried_once_a_request(
     page: type[Page],

@@ -106,6 +106,7 @@ async def test_who_accepts_again_has_the_place_and_the_new_assignment(where: str
         assert len(run.players) == len(returns(run)) == 1
 
 
+@pytest.mark.long
 async def test_a_press_at_the_door_is_enough() -> None:
     with serving(Task, End, players=0, recruiter="mturk") as run:
         address = door(run, "room", returning="ask")
@@ -147,6 +148,7 @@ async def test_a_new_session_of_prolific_is_noted_by_a_personal_link_too() -> No
         assert run.players[0].query["PROLIFIC_PID"] == "ann"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "query",
     [

@@ -317,6 +317,7 @@ async def test_going_back_is_in_the_state_as_it_is_in_the_log() -> None:
             assert run.players[0]._state.overdue == []
 
 
+@pytest.mark.long
 async def test_once_is_per_page_and_always_once_per_position() -> None:
     class Counted(Page):
         """Counted."""

@@ -42,6 +42,7 @@ def timed(seconds: float = 60.0) -> type[Page]:
     return Timed
 
 
+@pytest.mark.long
 async def test_a_player_without_a_browser_goes_on_when_time_is_up() -> None:
     with serving(timed(0.05), Last) as run:
         ann = Browser(run.link(run.players[0]))
@@ -181,6 +182,7 @@ async def clock_of(browser: Browser) -> tuple[int, bool]:
     return frame["remaining"], frame["stopped"]
 
 
+@pytest.mark.long
 async def test_a_wait_page_may_time_out() -> None:
     class Wait(SynchronizingWait):
         synchronize = "session"
@@ -320,6 +322,7 @@ async def test_setting_the_machines_clock_neither_ends_nor_prolongs_a_page(
         assert run.errors["message"].str.contains("clock was moved").sum() == 1
 
 
+@pytest.mark.long
 async def test_a_market_closes_when_it_would_have_whatever_the_clock_is_set_to() -> None:
     class Timed(MarketPage):
         """Trade."""
@@ -377,6 +380,7 @@ async def test_nobody_joins_in_a_pause_and_everybody_does_afterwards() -> None:
         assert sum(player._state.claimed for player in run.players) == 1
 
 
+@pytest.mark.long
 async def test_a_request_that_waits_too_long_in_a_pause_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -118,6 +118,7 @@ def written() -> dict[str, str]:
     return {section.partition(" ")[0]: f"\n<!-- {section}" for section in sections}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_field_is_drawn_as_it_is_in_the_file(name: str) -> None:
     assert drawn(name, FIELDS[name]) == written()[name]

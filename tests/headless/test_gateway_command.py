@@ -122,6 +122,7 @@ def test_a_gateway_that_is_not_admitted_ends_with_status_2() -> None:
         assert "wrong" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.long
 def test_serve_says_what_is_wrong_with_a_bridge() -> None:
     with pytest.raises(BrokerSilent, match="No NATS server answers at nats://"):
         serving(Hello, bridge="nats://127.0.0.1:1", embedded=None).__enter__()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import warnings
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.running import Browser, Rejected, serving, set_clock, until
+from tests.silence import without_warning
 from uproot_nb import GroupCreatingWait, Page, Rounds, Run, move_to_page, rerun
 from uproot_nb.errors import BadMarket, BadPage
 from uproot_nb.institutions import (
@@ -180,6 +180,7 @@ async def test_people_know_which_of_how_many_periods_it_is_and_what_is_practice(
         assert seen == [(1, 1, True), (1, 2, False), (2, 2, False)]
 
 
+@pytest.mark.long
 async def test_a_restart_keeps_bids_and_endowments(tmp_path: Path) -> None:
     """And a rerun says the same."""
     log = str(tmp_path / "log.sqlite3")
@@ -197,6 +198,7 @@ async def test_a_restart_keeps_bids_and_endowments(tmp_path: Path) -> None:
         assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 async def test_a_period_keeps_the_rules_with_which_it_began() -> None:
     with serving(Auction, Over) as run:
         await opened(run, 1)
@@ -257,6 +259,7 @@ async def test_a_seller_who_has_left_before_a_period_keeps_the_place_but_is_not_
         assert buy["targets"] == [["2", "2", 45]]
 
 
+@pytest.mark.long
 async def test_a_period_that_all_are_moved_from_has_an_outcome() -> None:
     with serving(Auction, Over, players=3) as run:
         ann, *_ = await opened(run, 2)
@@ -640,8 +643,7 @@ async def test_a_number_of_players_that_cannot_trade_is_warned_of_at_the_cell() 
     told = "values and costs for 3 participants, and 2 take part"
     with pytest.warns(UserWarning, match=told), serving(Offers, Over, players=2):
         pass
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+    with without_warning():
         for pages, players in (
             ([Offers], 3), ([Offers], 0), ([Endowed], 2), ([Groups, Offers], 6),
         ):  # fmt: skip

@@ -618,6 +618,7 @@ def test_an_app_may_show_the_pages_of_apps_beside_it(tmp_path: Path) -> None:
         assert any(f"<p>{name}</p>" in html for name in ("app1", "app2"))
 
 
+@pytest.mark.long
 def test_pages_of_neighbouring_apps_may_share_a_name_and_have_their_own_constants(
     tmp_path: Path,
 ) -> None:

@@ -181,6 +181,7 @@ async def test_models_and_chat_are_there_by_their_modules(tmp_path: Path) -> Non
         assert await done(run) == ["hello", True, True, ["hi"]]
 
 
+@pytest.mark.long
 async def test_models_and_chat_take_the_frameworks_names_of_arguments(tmp_path: Path) -> None:
     head = HEAD + (
         "import uproot.models as um\n\n"

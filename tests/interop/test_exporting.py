@@ -79,6 +79,7 @@ def test_the_code_is_the_authors_with_its_comments(tmp_path: Path) -> None:
     assert "uproot_nb import" not in code
 
 
+@pytest.mark.long
 def test_what_the_experiment_does_not_need_stays_behind(tmp_path: Path) -> None:
     code = exported(
         tmp_path, HELLO, "import math\nfrom statistics import mean\nmean([1])",
@@ -131,6 +132,7 @@ def test_what_changes_a_value_in_place_goes_with_it(tmp_path: Path) -> None:
     assert len(app.order) == 2
 
 
+@pytest.mark.long
 def test_callbacks_and_what_describes_the_app_are_taken(tmp_path: Path) -> None:
     code = exported(
         tmp_path, HELLO, 'DESCRIPTION = "A game"\nSUGGESTED_MULTIPLE = 2\nLANDING_PAGE = True',
@@ -240,6 +242,7 @@ def test_our_functions_become_what_the_framework_has(
     assert f"    {theirs}\n" in exported(tmp_path, HELLO, cell, ORDER)
 
 
+@pytest.mark.long
 def test_a_name_that_is_local_is_left_alone(tmp_path: Path) -> None:
     code = exported(
         tmp_path, HELLO,

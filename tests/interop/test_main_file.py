@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from tests.interop.projects import write_app, write_files
+from tests.silence import without_warning
 from uproot_nb import load_app
 from uproot_nb.experiment.setup import App
 from uproot_nb.interop.apps import language_folders
@@ -60,8 +60,7 @@ def test_what_every_project_says_is_taken_without_a_word(tmp_path: Path) -> None
         i18n.load("words/")
     """
     write_files(tmp_path, {"words/de.yml": "Hello: Hallo\n"})
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         app = loaded(tmp_path, main)
     assert set(app.api_keys) == {"s3cret"}
     assert app.defaults == {"disable_alpinejs": True}
@@ -88,8 +87,7 @@ def test_what_has_no_effect_is_named_with_what_does_it_here(
 
 
 def test_settings_of_other_apps_are_none_of_this_ones(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         loaded(tmp_path, "load_config(uproot_server, 'o', ['other'], settings={'rounds': 3})")
 
 
@@ -130,6 +128,5 @@ def test_a_file_that_is_no_python_is_named(tmp_path: Path) -> None:
 )
 def test_a_main_file_of_somebody_else_is_not_touched(tmp_path: Path, text: str) -> None:
     (tmp_path / "main.py").write_text(text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         load_app(write_app(tmp_path, "game", APP))

@@ -66,6 +66,7 @@ def test_app_is_the_apps_module(served: ServeApp) -> None:
     assert "20 Apple 8" in page(served(BASE.format(text)))
 
 
+@pytest.mark.long
 def test_a_template_places_its_own_button(served: ServeApp) -> None:
     html = page(served(BASE.format('{{ button_next(label="I agree") }}{{ button_back() }}')))
     assert html.count('id="uproot-next"') == 1
@@ -116,16 +117,19 @@ def test_alpine_can_be_left_out(served: ServeApp) -> None:
     assert "alpine" not in html
 
 
+@pytest.mark.long
 def test_switches_of_the_whole_project_hold_for_each_page(served: ServeApp) -> None:
     code = CODE + '    import uproot.deployment as u\n    u.TEMPLATE_DEFAULTS["buttons"] = False\n'
     html = page(served(BASE.format("Hello"), code))
     assert 'id="uproot-next"' not in html
 
 
+@pytest.mark.long
 def test_a_page_knows_its_number(served: ServeApp) -> None:
     assert "page 0 of market" in page(served(BASE.format("page {{ player.show_page }} of market")))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("template", "shown"),
     [
@@ -152,6 +156,7 @@ def test_filters_builtins_and_markdown_are_the_frameworks(
     assert shown in page(served(BASE.format(template)))
 
 
+@pytest.mark.long
 def test_safe_html_may_be_written_and_stored(served: ServeApp) -> None:
     code = """
         def new_player(player):
@@ -167,6 +172,7 @@ def test_safe_html_may_be_written_and_stored(served: ServeApp) -> None:
     assert type(run.players[0].dot).__name__ == "Markup"
 
 
+@pytest.mark.long
 def test_a_page_knows_whether_it_fills_itself_in_and_what_is_wrong(served: ServeApp) -> None:
     text = "{{ _uproot_simulate }} {{ session._uproot_simulate }}{{ _uproot_field_errors }}"
     assert "False False{}" in page(served(BASE.format(text)))
@@ -214,6 +220,7 @@ def test_an_error_on_a_page_names_app_page_line_and_cause(
     assert line in printed
 
 
+@pytest.mark.long
 def test_files_of_the_app_and_the_project_add_to_our_pages(tmp_path: Path) -> None:
     code = """
         class Pair(GroupCreatingWait): group_size = 2
@@ -244,6 +251,7 @@ def test_files_of_the_app_and_the_project_add_to_our_pages(tmp_path: Path) -> No
         assert "<i>Bye 0</i>" in ann.html
 
 
+@pytest.mark.long
 def test_a_mistake_in_markdown_is_named_with_its_line(served: ServeApp, tmp_path: Path) -> None:
     write_files(tmp_path / "market", {"Rules.md": "# Rules\n\nBe quick.\n\n{{ 1 + }}\n"})
     run = served(BASE.format('{% include_markdown "Rules.md" %}'))
@@ -268,6 +276,7 @@ def test_static_finds_a_file_of_the_app_before_one_of_its_project(
     assert ours.startswith("../../static/")
 
 
+@pytest.mark.long
 def test_an_apps_file_does_not_replace_one_of_the_package(served: ServeApp, tmp_path: Path) -> None:
     write_files(tmp_path / "market/_static", {"uproot.css": "* { display: none }"})
     html = page(served(BASE.format("{{ internalstatic('uproot.js') }}")))

@@ -623,6 +623,7 @@ def test_the_documentation_lists_the_languages_and_names_those_that_nobody_has_r
         assert (listed[code].strip() == "machine") == ("# Machine-made" in head), code
 
 
+@pytest.mark.long
 def test_the_shipped_english_is_what_the_source_says() -> None:
     assert all(text == said for text, said in shipped()["en"].items())
 

@@ -67,6 +67,7 @@ def change(log: SqliteLog, statement: str) -> None:
         connection.execute(statement)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bounds", [
     {}, {"after": 7}, {"until": 100}, {"after": 50, "until": 51}, {"kinds": {"set", "append"}},
     {"kinds": {"order"}}, {"kinds": {"call"}, "after": 290}, {"after": ROWS}, {"until": 0},
@@ -134,6 +135,7 @@ def test_odd_events_are_read_unchanged_among_others(
     assert arrays_in(pages) > 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("places", [[1], [ROWS + 1], [20, 21, 130], range(40, 80)])
 def test_filtered_events_with_long_values_are_not_lost(log: SqliteLog, places: list[int]) -> None:
     long = f'"{"x" * 5000}"'
@@ -154,6 +156,7 @@ def test_rows_without_checksums_are_read_as_ever(log: SqliteLog) -> None:
     assert 0 < arrays_in(pages) < ROWS / 16
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("statement", [
     "UPDATE events SET value = '1' WHERE seq = 77", "UPDATE events SET time = 1.0 WHERE seq = 77",
     "UPDATE events SET time = 'noon' WHERE seq = 77",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.components.log_places import LogPlace
+from tests.silence import without_warning
 from uproot_nb.cli import main
 from uproot_nb.errors import CorruptLog, UprootError
 from uproot_nb.log.checking import check_log
@@ -168,8 +168,7 @@ def test_a_log_of_version_1_is_read_and_goes_on(
 ) -> None:
     path = Path(shutil.copy(whole, tmp_path))
     older(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # what the log itself says
+    with without_warning():
         with closing(SqliteLog(path, readonly=readonly)) as log:
             assert list(log.read("market")) == [event(seq) for seq in range(1, ROWS + 1)]
             assert log.load_snapshot("market") is not None

@@ -97,6 +97,7 @@ def test_read_until_stops_there(log: EventLog) -> None:
     assert list(log.read("market", until=0)) == []
 
 
+@pytest.mark.long
 def test_newest_first_turns_the_order_round(log: EventLog) -> None:
     log.append(events(1, 2500))
     found = [event.seq for event in log.read("market", after=2, until=2400, newest_first=True)]
@@ -112,6 +113,7 @@ def test_filters_choose_by_kind_subject_and_field(log: EventLog) -> None:
     assert list(log.read("market", kinds=())) == []
 
 
+@pytest.mark.long
 def test_filters_pass_over_thousands_of_other_events(log: EventLog) -> None:
     log.append([event(seq, field="rare" if seq % 1000 == 0 else "bid") for seq in range(1, 5001)])
     found = [event.seq for event in log.read("market", field="rare", newest_first=True)]
@@ -128,6 +130,7 @@ def test_spans_are_where_kinds_begin_and_end(log: EventLog) -> None:
     assert log.spans("market", 0, wanted) == log.spans("market", 6, {"leave"}) == {}
 
 
+@pytest.mark.long
 def test_columns_are_the_same_events_some_at_a_time(log: EventLog) -> None:
     log.append([event(seq, kind="call" if seq % 3 == 0 else "set") for seq in range(1, 2501)])
     some: list[dict[str, Any]] = [{}, {"after": 7, "until": 2400}, {"kinds": {"call"}, "until": 9}]

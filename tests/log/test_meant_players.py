@@ -75,6 +75,7 @@ def test_each_way_means_the_same_player_in_each_method(run: Run, way: str) -> No
     assert meant.cash == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_means_the_same_player_from_elsewhere(way: str) -> None:
     with elsewhere(Task, Thanks, players=4, payment=Payment(currency="EUR")) as there:

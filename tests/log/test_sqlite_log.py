@@ -239,6 +239,7 @@ def test_an_overwritten_page_is_torn_when_it_is_read(full: Path, readonly: bool)
         list(log.read("market"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("missing", [1, 700, 2999, 1500])
 def test_a_missing_event_is_noticed(full: Path, missing: int, newest_first: bool) -> None:
@@ -578,6 +579,7 @@ def test_a_released_session_is_whole_in_the_one_file(path: Path) -> None:
         other.append([event(1, "another")])
 
 
+@pytest.mark.long
 def test_a_session_can_be_released_while_somebody_reads(path: Path) -> None:
     """Then the newest events stay in the journal, where readers find them."""
     with closing(SqliteLog(path)) as log:

@@ -65,6 +65,7 @@ class MovedMeanwhile:
         await asyncio.wait_for(asyncio.Event().wait(), timeout)  # nothing is said on another page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "methods"),
     [
@@ -91,6 +92,7 @@ async def test_a_bot_sees_that_its_page_was_left_after_each_answer(
     assert client.calls == [*methods, "seed_markets"]
 
 
+@pytest.mark.long
 def test_a_bot_is_called_by_its_trader() -> None:
     with serving(Auction, Over, players=2) as run:
         bots = run.bots([market_bot(ZIC()), market_bot(Sniper())])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.silence import without_warning
 from uproot_nb.market import Design, Dividends, InducedValues, Rules
 from uproot_nb.market.orderbook.rules import NO_LIMIT
 from uproot_nb.market.traders import ZIC, simulate_asset_market, simulate_market
@@ -43,6 +43,5 @@ def test_a_range_far_beyond_the_values_is_warned_of_at_its_line(run: Any, worth:
 @pytest.mark.parametrize("run", [simulate, design, simulate_asset])
 @pytest.mark.parametrize("most", [None, NO_LIMIT, 200, 900])
 def test_other_ranges_are_not_warned_of(run: Any, most: int | None) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         run(None if most is None else Rules(max_price=most))

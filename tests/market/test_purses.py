@@ -271,6 +271,7 @@ async def test_an_order_reserves_cash_on_both_markets_of_the_page() -> None:
         assert latest(ann, "blue")["free"]["cash"] == 100
 
 
+@pytest.mark.long
 async def test_an_endowment_from_a_cell_reaches_open_pages() -> None:
     class Bare(MarketPage):
         """Trade."""

@@ -153,6 +153,7 @@ def check(seed: int) -> None:
         assert row["equilibrium_welfare"] <= best + 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", range(0, SHARE, 10))
 def test_what_the_tables_say_of_random_markets_is_what_happened(first: int) -> None:
     for seed in range(first, first + 10):

@@ -13,6 +13,7 @@ KNOWN: dict[str, str] = json.loads(Path(__file__).with_name("random_markets.json
 """The digests of markets as version 0.1.0 first simulated them; calls, since ZIP learns in them."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", sorted(map(int, KNOWN)))
 def test_a_market_is_what_it_was(number: int) -> None:
     assert digest(random_tables(number)) == KNOWN[str(number)]

@@ -169,6 +169,7 @@ def test_an_order_leaves_though_nothing_happens_and_a_rerun_knows_when() -> None
         assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 def test_a_session_that_is_opened_again_lets_orders_leave(tmp_path: Path) -> None:
     log = str(tmp_path / "log.sqlite3")
     with serving(Trading, Over, db=log) as run:
@@ -195,6 +196,7 @@ def test_nothing_leaves_in_a_pause_of_the_session() -> None:
         assert [order.player for order in market.book.standing("buy")] == []
 
 
+@pytest.mark.long
 async def test_people_send_orders_for_a_time_and_in_parts() -> None:
     with serving(Trading, Over) as run:
         ann, bob = [await Browser.open(run, place) for place in (0, 1)]
@@ -231,6 +233,7 @@ async def two_traders(run: Any, rules: Rules) -> tuple[Any, ...]:
     return market, ann, bob, lambda seconds: set_clock(run, lambda: now + seconds)
 
 
+@pytest.mark.long
 async def test_whose_order_leaves_hears_of_it_even_by_a_command_that_is_refused() -> None:
     with serving(Trading, Over) as run:
         _, ann, _, after = await two_traders(run, Rules(good_for=30))
@@ -246,6 +249,7 @@ async def test_whose_order_leaves_hears_of_it_even_by_a_command_that_is_refused(
         assert again.same, f"{again!r}\n{again.differences}"
 
 
+@pytest.mark.long
 async def test_what_is_taken_or_shouted_again_has_not_left() -> None:
     with serving(Trading, Over) as run:
         market, ann, bob, after = await two_traders(run, Rules(good_for=30))
@@ -260,6 +264,7 @@ async def test_what_is_taken_or_shouted_again_has_not_left() -> None:
             await ann.call("repeat_order", "market", 2)
 
 
+@pytest.mark.long
 async def test_a_halt_that_is_over_stops_nobody() -> None:
     with serving(Trading, Over) as run:
         market, ann, bob, after = await two_traders(run, Rules())
@@ -415,6 +420,7 @@ def test_a_timed_page_says_at_the_cell_what_it_cannot_do() -> None:
             rules = TIMED
 
 
+@pytest.mark.long
 async def test_a_rerun_repeats_what_a_call_found_to_be_over() -> None:
     with serving(Trading, Over) as run:
         ann, bob = [await Browser.open(run, place) for place in (0, 1)]

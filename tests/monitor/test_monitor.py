@@ -137,6 +137,7 @@ async def test_a_browser_that_is_ready_gets_everything_then_what_is_new() -> Non
         assert all(other not in [row[0] for row in news["players"]] for news in window.news()[1:])
 
 
+@pytest.mark.long
 async def test_a_slow_browser_is_not_flooded() -> None:
     """Two messages may be unacknowledged; after the next acknowledgement it gets the newest."""
     with serving(Task) as run:
@@ -152,6 +153,7 @@ async def test_a_slow_browser_is_not_flooded() -> None:
         assert window.row(run.players[0].name)[6] == ("19",)
 
 
+@pytest.mark.long
 async def test_errors_come_with_their_traceback() -> None:
     """As the log has them."""
     with serving(Task) as run:
@@ -238,6 +240,7 @@ class Odd:
         raise RuntimeError("no")
 
 
+@pytest.mark.long
 async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on() -> None:
     """Whatever somebody types, and whatever a value does when it is shown."""
     with serving(Task, Thanks) as run:
@@ -254,6 +257,7 @@ async def test_fields_that_no_player_can_have_are_empty_and_the_monitor_goes_on(
     assert "Odd without" in shortened(Odd())
 
 
+@pytest.mark.long
 async def test_what_goes_wrong_in_telling_is_reported_once_and_it_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -278,6 +282,7 @@ async def test_what_goes_wrong_in_telling_is_reported_once_and_it_goes_on(
         await until(lambda: window.row(run.players[0].name)[6] == ("3",))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -304,6 +309,7 @@ def test_nonsense_is_left_alone(nonsense: Any) -> None:
         assert len(run.errors) == 0
 
 
+@pytest.mark.long
 async def test_a_chart_begins_with_the_past_and_goes_on() -> None:
     """Only numbers are drawn."""
     with serving(Task) as run:
@@ -323,6 +329,7 @@ async def test_a_chart_begins_with_the_past_and_goes_on() -> None:
         await until(lambda: drawn() == [1, 2.5, 4, 5])
 
 
+@pytest.mark.long
 async def test_a_chart_has_as_many_fields_as_are_named_also_the_sessions() -> None:
     """Decimals are numbers; what is no finite number is left out."""
     with serving(Task) as run:
@@ -473,6 +480,7 @@ def status_of(run: Any, place: int = 0) -> str:
     return PlayerRows(run._runtime.flow.journeys).status(run.players[place])
 
 
+@pytest.mark.long
 async def test_a_row_says_who_is_connected_by_long_polling() -> None:
     with serving(Thanks) as run:
         window = Window(run)
@@ -487,6 +495,7 @@ async def test_a_row_says_who_is_connected_by_long_polling() -> None:
             await until(lambda: window.row(run.players[0].name)[9] == "")
 
 
+@pytest.mark.long
 async def test_who_sees_the_error_page_is_not_shown_as_online() -> None:
     with serving(Broken, Thanks) as run:
         run.session.divisor = 0
@@ -545,6 +554,7 @@ async def test_a_viewer_interrupts_nothing() -> None:
         assert "does not steer" in window.told[-1]["error"]
 
 
+@pytest.mark.long
 async def test_equal_failures_are_one_row_with_a_count() -> None:
     with serving(Task) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
@@ -569,6 +579,7 @@ def test_the_manual_states_how_often_the_monitor_is_refreshed() -> None:
         assert "at most five times a second" in (DOCS / page).read_text("utf-8")
 
 
+@pytest.mark.long
 async def test_run_monitor_snapshot_and_terminal_agree_on_a_players_status(tmp_path: Path) -> None:
     with serving(Task, Thanks, db=tmp_path / "log.sqlite3", players=4) as run:
         ann, bob, _, _ = run.players
@@ -601,6 +612,7 @@ async def test_nobody_is_online_once_the_run_is_closed() -> None:
         assert "online" not in snapshot(run._runtime, rows)
 
 
+@pytest.mark.long
 async def test_chats_with_participants_are_shown_and_answered() -> None:
     """A chat is sent again only when it has changed."""
     with serving(Task) as run:
@@ -740,6 +752,7 @@ async def test_an_export_is_written_beside_the_notebook_and_a_viewer_gets_none(
         assert "docx" in (window.last("done") or {})["error"]
 
 
+@pytest.mark.long
 async def test_a_raised_hand_is_counted_and_in_its_row_until_it_is_lowered() -> None:
     with serving(Task, ask_for_help=True) as run:
         ann = await Browser.open(run)

@@ -396,6 +396,7 @@ async def test_what_reads_the_log_waits_for_its_turn_and_too_much_of_it_is_dropp
         await until(lambda: [one for one in server.news(7, "rows") if one["id"] == "last"])
 
 
+@pytest.mark.long
 async def test_a_page_shows_no_more_fields_than_anybody_reads() -> None:
     with serving(Task) as run:
         server = Server(run)

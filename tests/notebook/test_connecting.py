@@ -187,6 +187,7 @@ async def test_a_run_finds_the_server_by_argument_and_by_looking(beside: Beside)
             assert run.url == beside.server.url
 
 
+@pytest.mark.long
 async def test_two_runs_share_one_server(beside: Beside) -> None:
     """Sessions do not mix."""
     with (
@@ -325,6 +326,7 @@ def test_a_full_line_of_kernels_is_no_dead_server(tmp_path: Path) -> None:
     silent.end()
 
 
+@pytest.mark.long
 async def test_a_run_never_changes_to_another_lab_that_was_there_before(
     beside: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,7 @@ def test_a_log_that_was_moved_renamed_or_put_back_goes_on(tmp_path: Path, open_r
     assert _tokens(open_run(tmp_path / "backup")) == links
 
 
+@pytest.mark.long
 def test_a_second_living_kernel_is_refused_also_where_the_original_is_out_of_sight(
     beside: Beside, tmp_path: Path, open_run: Any
 ) -> None:

@@ -55,6 +55,7 @@ def descriptions(tmp_path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_question_is_the_meaning_of_its_answers(descriptions: dict[str, Any]) -> None:
     for table in ("latest/players", "sparse/players"):
         age = descriptions[table]["age"]
@@ -73,6 +74,7 @@ def test_the_author_describes_what_no_form_asks_for(descriptions: dict[str, Any]
     assert descriptions["latest/session"]["price"]["meaning"] == "euros"
 
 
+@pytest.mark.long
 def test_entries_have_their_annotations(descriptions: dict[str, Any]) -> None:
     price = descriptions["models/offers"]["price"]
     assert price["annotation"] == "float"

@@ -180,6 +180,7 @@ class Stuck(Page):
         return x
 
 
+@pytest.mark.long
 async def test_what_does_not_end_in_time_is_as_if_the_process_was_killed() -> None:
     """Nothing of it is committed, and nobody is answered."""
     GATE.clear()
@@ -196,6 +197,7 @@ async def test_what_does_not_end_in_time_is_as_if_the_process_was_killed() -> No
         assert [e for e in log.read("market") if e.field in ("begun", "done", "wait")] == []
 
 
+@pytest.mark.long
 async def test_a_call_that_is_cut_off_after_a_change_is_known_to_have_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -94,6 +94,7 @@ def test_what_changes_nothing_is_not_logged() -> None:
         assert len(run.events) == before
 
 
+@pytest.mark.long
 def test_a_removed_room_is_shown_as_removed() -> None:
     with serving(Hello) as run:
         lab = run.room("lab")

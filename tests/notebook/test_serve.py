@@ -114,6 +114,7 @@ WRONG: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: repr(wrong).partition(" at 0x")[0])
 def test_a_wrong_argument_is_refused_by_name_and_leaves_nothing_behind(
     wrong: dict[str, Any], tmp_path: Path

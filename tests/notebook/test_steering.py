@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import warnings
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.running import Browser, serving, until, until_true
+from tests.silence import without_warning
 from uproot_nb import (
     BooleanField,
     DateField,
@@ -208,8 +208,7 @@ async def test_who_is_put_past_a_form_without_an_answer_is_named() -> None:
     with serving(Contribute, Last) as run:
         ann, bob = run.players
         await Browser.open(run, 0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with without_warning():
             run.advance(bob)  # to the form, which is no answer that is passed by
         with pytest.warns(UserWarning, match="Not answered") as said:
             run.advance(run.players)
@@ -231,8 +230,7 @@ async def test_answers_in_their_place_let_the_others_go_on() -> None:
         await Browser.open(run, 0)
         run.advance(bob)
         bob.contribution = 9
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with without_warning():
             assert len(run.advance(run.players, defaults={"side": 2})) == 2
         await until(lambda: ann.page == bob.page == "Last")
         assert {name: ann.get(name) for name in ANSWERED} == ANSWERED
@@ -271,8 +269,7 @@ async def test_no_answers_are_asked_for_with_false_and_fields_of_a_hook_are_know
         with pytest.warns(UserWarning, match=r"Asks: age"):
             run.advance(run.players[0])
         run.revert(run.players[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with without_warning():
             run.advance(run.players[0], defaults=False)
         run.revert(run.players[0])
         await until(lambda: run.players[0].page == "Asks")

@@ -51,6 +51,7 @@ def test_a_notebook_that_nbconvert_executes_warns_that_its_links_end(
     assert "uproot-nb run" in said.out + said.err
 
 
+@pytest.mark.long
 def test_a_moved_notebook_reads_where_its_session_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ async def test_calls_tell_who_what_and_how_it_ended() -> None:
         assert calls["timestamp"].is_monotonic_increasing
 
 
+@pytest.mark.long
 async def test_notifications_tell_who_heard_what() -> None:
     with serving(Market) as run:
         ann, bob = await Browser.open(run, 0), await Browser.open(run, 1)
@@ -65,6 +66,7 @@ async def test_notifications_tell_who_heard_what() -> None:
         assert pushes["cause"].tolist() == ["Market.post"]
 
 
+@pytest.mark.long
 async def test_page_times_begin_and_end_with_the_visit() -> None:
     with serving(Ask, Market) as run:
         ann = await Browser.open(run)
@@ -83,6 +85,7 @@ async def test_page_times_begin_and_end_with_the_visit() -> None:
         assert visits["position"].tolist() == [0, 1]
 
 
+@pytest.mark.long
 async def test_presence_is_a_row_per_stretch_of_time_online() -> None:
     with serving(Market) as run:
         ann = await Browser.open(run)
@@ -97,6 +100,7 @@ async def test_presence_is_a_row_per_stretch_of_time_online() -> None:
         assert stretches["seconds"].iloc[0] >= 0
 
 
+@pytest.mark.long
 async def test_errors_have_their_message_and_traceback_as_columns() -> None:
     with serving(Market) as run:
         assert list(run.errors.columns[-3:]) == ["type", "message", "traceback"]

@@ -65,6 +65,7 @@ def translator(folder: Path, code: str) -> tuple[Translator, str, Remarks]:
     return made, made.text(app.functions["probe"]).partition("\n")[2].strip(), remarks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("theirs", "ours"), LINES)
 def test_an_expression_is_written_in_our_terms(tmp_path: Path, theirs: str, ours: str) -> None:
     _, text, remarks = translator(tmp_path, theirs)

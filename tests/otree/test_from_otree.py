@@ -476,6 +476,7 @@ page_sequence = [Meet, Talk]
 """
 
 
+@pytest.mark.long
 def test_groups_may_be_made_at_arrival_and_chat(tmp_path: Path, monkeypatch: Any) -> None:
     path, _ = made(
         tmp_path, ARRIVAL, size=2, group="met = models.IntegerField()",
@@ -531,6 +532,7 @@ def test_included_templates_static_files_and_data_come_along(
     assert "# class C2:" in text
 
 
+@pytest.mark.long
 def test_session_settings_and_the_number_of_players_come_from_the_project(
     tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -447,6 +447,7 @@ def test_each_row_is_executed() -> None:
     assert MANUAL.functions.keys() == MANUAL.rows.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("left", MANUAL.rows)
 def test_a_row_holds_here(left: str, tmp_path: Path, monkeypatch: Any) -> None:
     function: Callable[..., None] = MANUAL.functions[left]

@@ -279,6 +279,7 @@ def _opened(run: Run, numbers: list[int], since: list[int]) -> list[Tab]:
     return tabs
 
 
+@pytest.mark.long
 def test_pages_that_come_back_after_a_restart_are_served_by_one_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +387,7 @@ def test_what_is_too_much_to_send_again_is_a_reload_of_that_page_alone(
         assert [data for _, data in tabs[3].received] == ["all"]
 
 
+@pytest.mark.long
 def test_a_page_loads_anew_when_the_log_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +442,7 @@ def test_a_page_waits_for_a_log_that_is_away_and_misses_nothing(
         assert "LogAway" not in run.errors["type"].tolist()
 
 
+@pytest.mark.long
 def test_a_search_that_fails_leaves_nobody_behind_who_came_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

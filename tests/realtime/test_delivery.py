@@ -101,6 +101,7 @@ RECIPIENTS: dict[str, tuple[Callable[[Run], Any], list[int]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", RECIPIENTS)
 async def test_a_notification_reaches_its_recipients_once_and_nobody_else(who: str) -> None:
     """A player, an identifier, a bunch, or any iterable of these."""
@@ -124,6 +125,7 @@ async def test_the_log_names_each_recipient_of_a_push_once() -> None:
         assert logged["recipients"] == [second.name, first.name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "recipients",
     [
@@ -310,6 +312,7 @@ async def test_a_push_between_rendering_and_connecting_arrives() -> None:
         assert ann.data() == ["before", "between", "after"]
 
 
+@pytest.mark.long
 async def test_a_reconnect_misses_nothing_and_doubles_nothing() -> None:
     """What was pushed while the browser was away comes first, then what follows."""
     with serving(First) as run:
@@ -391,6 +394,7 @@ class Watched(str):
         return str.__hash__(self)
 
 
+@pytest.mark.long
 def test_catching_up_is_not_disturbed_by_a_cell_that_pushes() -> None:
     """What is remembered does not change while it is looked through."""
     with serving(First) as run:
@@ -511,6 +515,7 @@ async def test_two_tabs_of_one_player_each_get_every_push_once() -> None:
         assert await ann.settle() == await tab.settle() == [1, 2]
 
 
+@pytest.mark.long
 async def test_the_next_run_delivers_from_the_log_what_a_browser_has_missed(tmp_path: Path) -> None:
     """The kernel was restarted while the browser was away."""
     options = {"db": tmp_path / "log.sqlite3"}

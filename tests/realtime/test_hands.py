@@ -54,6 +54,7 @@ async def test_raising_opens_the_thread_and_an_answer_lowers_the_hand() -> None:
         assert "Which button?" in ann.html
 
 
+@pytest.mark.long
 async def test_whoever_was_first_to_raise_a_hand_is_first_and_a_steward_lowers_it() -> None:
     with serving(Helped, players=3) as run:
         actions = Actions(run._runtime, run)

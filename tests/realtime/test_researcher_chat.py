@@ -62,6 +62,7 @@ async def test_a_participant_asks_and_the_researcher_answers() -> None:
         assert "<b>this" not in ann.html
 
 
+@pytest.mark.long
 async def test_a_stranger_neither_reads_nor_writes_it() -> None:
     with helping() as run:
         ann, bob = run.players

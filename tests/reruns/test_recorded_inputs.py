@@ -221,6 +221,7 @@ async def test_a_refused_form_with_stealth_fields_is_not_in_the_log() -> None:
         assert (repeated["form"], repeated["not kept"]) == (2, 2)
 
 
+@pytest.mark.long
 async def test_a_hook_that_moves_those_whose_time_is_up_does_so_again() -> None:
     class Quick(Page):
         """Time is up at once."""

@@ -387,6 +387,7 @@ async def test_what_a_researcher_steers_comes_again() -> None:
         assert "left out" not in again.repeated
 
 
+@pytest.mark.long
 @unanswered
 @pytest.mark.parametrize(
     "order",
@@ -406,6 +407,7 @@ def gone(player):
     player.is_away = True
 
 
+@pytest.mark.long
 async def test_whom_a_cell_watches_drops_out_again() -> None:
     with serving(Ask, Tell, names={"gone": gone}, players=2) as run:
         for player in run.players:
@@ -614,6 +616,7 @@ async def test_calls_that_took_turns_take_them_again_in_the_same_order() -> None
         assert sum("resumed" in text for text in run.events["value"].array.texts) > 0
 
 
+@pytest.mark.long
 async def test_what_a_cell_has_sent_is_sent_again() -> None:
     """Pushes of cells are compared like those of live methods."""
     with serving(Turns, names={"new_session": start_total}) as run:

@@ -81,6 +81,7 @@ def test_after_a_form_that_came_too_late_the_next_page_begins_when_it_is_loaded(
         check_again(session, [Ask, Short])
 
 
+@pytest.mark.long
 def test_also_if_a_hook_has_moved_the_player_before_the_form_was_stored() -> None:
     with served([Moved, Short], players=1) as session:
         send(session, offline(session, 3.0, **{AGE: "4000"}))

@@ -107,6 +107,7 @@ async def test_a_browser_that_leaves_stops_the_kernel(world: World) -> None:
     await until(lambda: not link._bodies)
 
 
+@pytest.mark.long
 async def test_a_browser_that_stalls_is_cut_off(limited: Limited) -> None:
     world = await limited(idle_timeout=0.2)
     kernel = await serving(world)

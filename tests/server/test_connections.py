@@ -202,6 +202,7 @@ class _Exhausted:
         return self.real.fileno()
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_without_open_files_the_server_rests_and_goes_on_later(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -91,6 +91,7 @@ async def test_when_a_kernel_has_gone_another_is_expected(world: World) -> None:
     assert (await world.fetch("p/token-of-cat-0123456789/")).code == 503
 
 
+@pytest.mark.long
 async def test_strangers_leave_half_of_the_connections_to_players(limited: Limited) -> None:
     world = await limited(max_connections=4)
     world.server.expected.extend()

@@ -196,6 +196,7 @@ async def test_the_sandbox_lets_pages_open_windows_and_save_files_but_not_reach_
     assert frames.strip() == "frame-ancestors 'self'"
 
 
+@pytest.mark.long
 async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: Start) -> None:
     lab = await start(mount=True)
     channel = await lab.serve()
@@ -216,6 +217,7 @@ async def test_mounted_participants_play_on_jupyters_port_in_a_sandbox(start: St
     assert await ann.read() == {"op": "result", "id": "a", "data": 1}
 
 
+@pytest.mark.long
 async def test_mounted_participants_play_in_a_sandbox_where_websockets_are_blocked(
     start: Start,
 ) -> None:
@@ -294,6 +296,7 @@ async def test_mounted_only_sandboxed_pages_may_connect(start: Start, origin: st
         await lab.connect(ANN + "ws?page=0&since=0", "null", port=lab.own_port)
 
 
+@pytest.mark.long
 async def test_mounted_participants_need_no_login_but_jupyter_still_does(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +356,7 @@ async def test_mounted_files_are_sent_within_the_limit(start: Start) -> None:
         assert answer.headers["Content-Security-Policy"] == SANDBOX
 
 
+@pytest.mark.long
 async def test_mounted_no_log_shows_a_token(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(1)
     lab = await start(mount=True)
@@ -416,6 +420,7 @@ async def test_metrics_are_shown_to_whoever_is_let_in_by_jupyter(start: Start) -
     assert (await lab.fetch(f"{address}?token=jupyter-token")).code == 200
 
 
+@pytest.mark.long
 async def test_metrics_can_be_switched_off(start: Start) -> None:
     lab = await start(metrics=False)
     await lab.serve()

@@ -44,6 +44,7 @@ async def test_a_file_comes_with_its_type(
     assert part.body == answer.body[:1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", HIDDEN)
 async def test_nothing_else_is_ever_shown(world: World, folder: Path, path: str) -> None:
     await serve(world, folder)

@@ -31,6 +31,7 @@ CLOSED = {"op": "status", "state": "closed"}
 ANN = "p/token-of-ann-0123456789/"
 
 
+@pytest.mark.long
 async def test_sockets_stay_open_and_are_told_when_the_kernel_dies(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -98,6 +99,7 @@ async def test_the_next_kernel_is_told_of_open_sockets_and_then_of_waiting_calls
     assert await ann.read() == {"op": "result", "id": "a2", "data": "done"}
 
 
+@pytest.mark.long
 async def test_waiting_calls_are_offered_in_order_after_every_socket(world: World) -> None:
     first = await world.kernel()
     await first.serve()
@@ -116,6 +118,7 @@ async def test_waiting_calls_are_offered_in_order_after_every_socket(world: Worl
     assert ids == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
+@pytest.mark.long
 async def test_while_the_kernel_is_away_the_browser_keeps_what_is_too_much(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -163,6 +166,7 @@ async def test_a_kernels_death_pauses_its_own_sessions_only(world: World) -> Non
     assert (await bob.read() or {})["op"] == "event"
 
 
+@pytest.mark.long
 async def test_the_newer_kernel_takes_a_session_over(world: World) -> None:
     old = await world.kernel()
     await old.serve()
@@ -313,6 +317,7 @@ async def test_a_page_waits_for_the_kernel_a_moment(limited: Limited) -> None:
     assert (await page).code == 200
 
 
+@pytest.mark.long
 async def test_a_page_is_calmly_paused_when_no_kernel_comes(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -347,6 +352,7 @@ async def test_a_form_waits_for_the_next_kernel(world: World) -> None:
     assert b"submit ann [('price', '3')]" in (await form).body
 
 
+@pytest.mark.long
 async def test_a_form_that_nobody_takes_gets_the_paused_page(limited: Limited) -> None:
     world = await limited(form_patience=0.1)
     kernel = await world.kernel()
@@ -368,6 +374,7 @@ async def test_a_form_whose_kernel_dies_is_given_to_the_next(world: World) -> No
     assert b"submit ann [('price', '3')]" in (await form).body
 
 
+@pytest.mark.long
 async def test_a_form_that_no_kernel_has_stored_is_not_said_to_be_sent(limited: Limited) -> None:
     world = await limited(form_patience=0.1)
     kernel = await world.kernel()

@@ -101,6 +101,7 @@ async def test_a_press_whose_kernel_dies_comes_to_the_next_as_the_same(world: Wo
     assert (await joining).code == 303
 
 
+@pytest.mark.long
 async def test_a_button_that_is_shown_again_stands_for_the_same_press(limited: Limited) -> None:
     world = await limited(form_patience=0.1)
     kernel = await world.kernel()
@@ -149,6 +150,7 @@ async def test_the_key_of_a_session_serves_as_its_label(world: World) -> None:
     assert (await world.fetch(f"join/key-market/{SECRET}/")).code == 200
 
 
+@pytest.mark.long
 async def test_joining_waits_and_then_asks_to_try_again(limited: Limited) -> None:
     world = await limited(form_patience=0.1)
     kernel = await world.kernel()
@@ -185,6 +187,7 @@ NOWHERE = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOWHERE)
 async def test_whatever_leads_nowhere_gets_the_same_page(world: World, path: str) -> None:
     kernel = await world.kernel()
@@ -198,6 +201,7 @@ async def test_whatever_leads_nowhere_gets_the_same_page(world: World, path: str
     assert all(isinstance(message, Misuse) for message in kernel.heard)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", [ANN, JOIN, "p/unknown/"])
 async def test_other_methods_have_no_effect(world: World, method: str, path: str) -> None:
@@ -221,6 +225,7 @@ async def test_every_answer_has_careful_headers(world: World) -> None:
         assert ("Set-Cookie" in headers) is (path == JOIN)  # by which a browser is known again
 
 
+@pytest.mark.long
 async def test_a_join_link_shows_its_button_though_the_kernel_is_busy(world: World) -> None:
     """Also if its address has parameters, about which the kernel is asked."""
     kernel = await world.kernel()

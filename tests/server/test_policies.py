@@ -83,6 +83,7 @@ OWN = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["room/lab/", JOIN])
 @pytest.mark.parametrize("headers", FOREIGN, ids=range(len(FOREIGN)))
 async def test_a_foreign_page_sends_nobody_in(

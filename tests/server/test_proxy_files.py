@@ -112,6 +112,7 @@ async def behind(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await world.stop()
 
 
+@pytest.mark.long
 async def test_pages_and_sockets_pass_by_tls(behind: Behind) -> None:
     assert (await behind.fetch(ANN)).code == 200
     assert "running" in str(await behind.first_frame())
@@ -133,6 +134,7 @@ async def test_a_large_form_passes_and_one_that_is_too_large_does_not(behind: Be
     assert refused.code >= 400
 
 
+@pytest.mark.long
 async def test_pages_without_sockets_pass(behind: Behind) -> None:
     answer = await behind.fetch(
         f"{ANN}poll?page=0", method="POST", body='{"op":"open"}',
@@ -142,6 +144,7 @@ async def test_pages_without_sockets_pass(behind: Behind) -> None:
     assert b'"link"' in answer.body
 
 
+@pytest.mark.long
 async def test_nobody_can_claim_another_address(behind: Behind) -> None:
     claim = {"X-Forwarded-For": "203.0.113.9"}
     assert (await behind.fetch("room/lab/", headers=claim)).code == 200

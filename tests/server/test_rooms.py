@@ -79,6 +79,7 @@ async def test_an_unknown_room_is_like_any_other_address(world: World, path: str
     assert not [heard for heard in kernel.heard if isinstance(heard, HttpRequest)]
 
 
+@pytest.mark.long
 async def test_a_room_whose_kernel_is_away_says_that_it_is_paused(limited: Limited) -> None:
     world = await limited(page_patience=0.05, form_patience=0.05)
     kernel = await serve(world)
@@ -117,6 +118,7 @@ async def test_a_press_whose_kernel_dies_comes_to_the_next_as_the_same(world: Wo
     assert (await entering).code == 200
 
 
+@pytest.mark.long
 async def test_who_waits_is_counted_and_hears_the_news(world: World) -> None:
     kernel = await serve(world)
     browsers = [await world.wait_in("lab") for _ in range(3)]
@@ -142,6 +144,7 @@ async def test_many_who_come_at_once_are_told_of_in_few_words(world: World) -> N
     assert room.waiting == 60
 
 
+@pytest.mark.long
 async def test_a_kernel_that_comes_back_hears_who_waits(world: World) -> None:
     kernel = await serve(world)
     browser = await world.wait_in("lab")
@@ -153,6 +156,7 @@ async def test_a_kernel_that_comes_back_hears_who_waits(world: World) -> None:
     assert await browser.read() == RUNNING
 
 
+@pytest.mark.long
 async def test_a_kernel_speaks_for_its_own_rooms_alone(world: World) -> None:
     kernel = await serve(world)
     other = await serve(world, "hall", "key-diary")
@@ -169,6 +173,7 @@ async def test_a_kernel_speaks_for_its_own_rooms_alone(world: World) -> None:
     assert await browser.nothing_more()
 
 
+@pytest.mark.long
 async def test_the_session_that_came_last_has_the_room_until_it_ends(world: World) -> None:
     first = await serve(world)
     browser = await world.wait_in("lab")
@@ -190,6 +195,7 @@ async def test_the_session_that_came_last_has_the_room_until_it_ends(world: Worl
     assert (await first.expect(HttpRequest)).session == "key-market"
 
 
+@pytest.mark.long
 async def test_an_ended_room_says_so_and_lets_everybody_go(world: World) -> None:
     kernel = await serve(world)
     browser = await world.wait_in("lab")
@@ -210,6 +216,7 @@ async def test_an_ended_room_says_so_and_lets_everybody_go(world: World) -> None
     assert (await world.fetch("room/lab/")).code == 200
 
 
+@pytest.mark.long
 async def test_a_removed_room_is_no_more(world: World) -> None:
     kernel = await serve(world)
     browser = await world.wait_in("lab")
@@ -239,6 +246,7 @@ async def test_who_waits_too_loudly_is_closed(limited: Limited) -> None:
     assert await browser.closed() == 4429
 
 
+@pytest.mark.long
 async def test_those_who_wait_count_among_the_connections(limited: Limited) -> None:
     world = await limited(max_connections=3)
     await serve(world)
@@ -382,6 +390,7 @@ async def test_one_address_opens_only_so_many_places_in_a_room(limited: Limited)
     assert "max_joins_per_second" in told.what
 
 
+@pytest.mark.long
 async def test_one_network_does_not_fill_a_room_and_players_get_in(limited: Limited) -> None:
     world = await limited(max_connections=200, max_connections_per_network=5)
     kernel = await serve(world)
@@ -422,6 +431,7 @@ async def test_too_many_requests_from_one_address_get_429(limited: Limited) -> N
     assert [(await world.fetch("room/lab/")).code for _ in range(3)] == [200, 200, 429]
 
 
+@pytest.mark.long
 async def test_addresses_of_one_network_are_one_and_few_are_remembered() -> None:
     room = ClaimedRoom("lab", Limits())
     assert room.visitor("2001:db8::1") is room.visitor("2001:db8::ffff")

@@ -39,6 +39,7 @@ async def test_a_call_reaches_the_kernel_as_the_browser_made_it(world: World) ->
     assert (invoke.args, invoke.kwargs) == ('[1, "ä"]'.encode(), b'{"b":null}')
 
 
+@pytest.mark.long
 async def test_calls_of_a_socket_that_closes_count_until_the_kernel_has_answered(
     world: World,
 ) -> None:
@@ -196,6 +197,7 @@ async def test_every_socket_is_told_the_state(world: World) -> None:
         assert await browser.read() == {"op": "status", "state": "paused"}
 
 
+@pytest.mark.long
 async def test_an_ack_is_kept_for_the_status_page(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -237,6 +239,7 @@ MALFORMED = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("frame", MALFORMED, ids=range(len(MALFORMED)))
 async def test_a_malformed_frame_closes_with_4400_and_disturbs_nobody(
     world: World, frame: str | bytes
@@ -274,6 +277,7 @@ ACCIDENTS = [
 """What a page's own script may send by accident, as `uproot.invoke(text.slice(0, 9))`."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("call", "reason"), ACCIDENTS, ids=range(len(ACCIDENTS)))
 async def test_a_call_that_a_script_makes_by_accident_is_refused_and_no_other(
     world: World, call: str, reason: str
@@ -440,6 +444,7 @@ async def test_no_limit_on_calls_where_the_trait_is_zero(limited: Limited) -> No
             assert await ann.read() == {"op": "pong"}
 
 
+@pytest.mark.long
 @BY_WEBSOCKET["limited"]
 async def test_a_browser_that_reads_nothing_is_closed_and_resumes(limited: Limited) -> None:
     world = await limited(max_unsent_bytes=100_000)
@@ -454,6 +459,7 @@ async def test_a_browser_that_reads_nothing_is_closed_and_resumes(limited: Limit
     assert await raw.close_code() == 4408
 
 
+@pytest.mark.long
 async def test_reading_stops_after_32_unanswered_calls(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -505,6 +511,7 @@ async def test_a_bad_token_is_let_in_only_to_be_told_4403(world: World) -> None:
     assert not kernel.heard
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "since"), [("x", 0), ("", 0), (0, "x"), (0, -1), (-2, 0), ("१", 0)]
 )
@@ -548,6 +555,7 @@ async def test_the_public_address_is_an_own_page_too(world: World) -> None:
     assert world.handshake.startswith(b"HTTP/1.1 404")
 
 
+@pytest.mark.long
 async def test_misuse_is_reported_in_one_message_for_many(limited: Limited) -> None:
     world = await limited(report_interval=0.5)
     kernel = await world.kernel()
@@ -571,6 +579,7 @@ async def test_more_than_the_allowed_sockets_of_one_player_are_refused(limited: 
     assert await kept[0].nothing_more()
 
 
+@pytest.mark.long
 @BY_WEBSOCKET["limited"]
 async def test_a_silent_connection_is_pinged_and_then_cut(limited: Limited) -> None:
     world = await limited(ping_interval=0.05)
@@ -694,6 +703,7 @@ async def test_a_report_beyond_its_bounds_is_counted_and_closes_nothing(
     assert not [one for one in kernel.heard if isinstance(one, PageReport)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ['"Focus!"', '""', "7", '"' + "x" * 40 + '"'])
 async def test_a_report_without_a_name_of_its_kind_is_refused(world: World, what: str) -> None:
     kernel = await world.kernel()

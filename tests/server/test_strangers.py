@@ -46,6 +46,7 @@ async def _opened(world: World) -> World:
     return world
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "origin", ["http://[", "http://[::1", "https://]", "http://a:99999999", "//", "\xff", "null"]
 )
@@ -160,6 +161,7 @@ async def test_a_fault_of_ours_is_logged_once_a_minute_and_counted(
     assert world.server.reports.refusals.counts["fault"] == 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     [
@@ -223,6 +225,7 @@ async def test_very_many_requests_of_strangers_wait_for_their_turn(limited: Limi
     turn.cancel()
 
 
+@pytest.mark.long
 async def test_a_player_does_not_wait_behind_strangers(limited: Limited) -> None:
     world = await limited(
         max_requests_per_second=0.001, request_burst=1, longest_turn=600.0, form_patience=0.1
@@ -264,6 +267,7 @@ async def test_a_stranger_cannot_fill_memory_while_a_kernel_is_expected(
     assert (waiting.code, b"send them again" in waiting.body) == (503, True)
 
 
+@pytest.mark.long
 async def test_who_asked_too_fast_has_a_page_that_goes_on_by_itself(limited: Limited) -> None:
     world = await limited(max_calls_per_second=1, burst_seconds=1)
     kernel = await world.kernel()

@@ -128,6 +128,7 @@ async def test_a_browser_that_goes_away_leaves_no_file(world: World, disk: Path)
     assert not kernel.heard
 
 
+@pytest.mark.long
 async def test_a_form_that_stalls_is_cut_off(limited: Limited, disk: Path) -> None:
     world = await limited(idle_timeout=0.3)
     kernel = await world.kernel()
@@ -189,6 +190,7 @@ async def test_the_files_of_a_form_whose_kernel_dies_reach_the_next(
     assert not left(disk)
 
 
+@pytest.mark.long
 async def test_a_slow_kernel_may_still_read_the_files(limited: Limited, disk: Path) -> None:
     world = await limited(form_patience=0.1, kept_unanswered=0.3)
     kernel = await world.kernel()

@@ -667,6 +667,7 @@ def test_a_cell_that_reads_never_sees_half_a_change(changing: World, number: int
         assert read(changing.session) == whole
 
 
+@pytest.mark.long
 def test_keys_that_are_asked_for_in_the_midst_of_a_change_wait_for_its_end(market: World) -> None:
     market.session.book = BOOK
     keys = market.session.book.keys  # what dict(book) takes hold of first, before it reads

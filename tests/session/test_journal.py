@@ -100,6 +100,7 @@ async def test_nothing_is_published_before_the_commit_and_all_in_order_after(
         assert seqs == list(range(1, len(seqs) + 1))
 
 
+@pytest.mark.long
 async def test_the_researcher_sees_why_everybody_waits(
     faulty: Faulty, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,6 +116,7 @@ async def test_the_researcher_sees_why_everybody_waits(
     assert shown.count("No space left") <= 3
 
 
+@pytest.mark.long
 async def test_participants_read_paused_while_the_disk_is_full(faulty: Faulty) -> None:
     """The page does not look as if it ran; afterwards it goes on by itself."""
     with serving(Market, names=NAMES) as run:
@@ -191,6 +193,7 @@ async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
     assert [price for _, price in state.value("session", "offers")] == [1, 2]
 
 
+@pytest.mark.long
 async def test_closing_waits_for_another_program_that_is_writing(tmp_path: Path) -> None:
     """A lock that is held for a moment costs no event."""
     db = tmp_path / "log.sqlite3"

@@ -120,6 +120,7 @@ def test_who_does_not_come_back_goes_on_and_what_arrives_is_logged_once() -> Non
         assert (ann.player.page, "points" in ann.player.fields()) == ("Later", False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("age", [None, 0, 5, "x", "nan", "inf", "-5", ""])
 def test_what_was_entered_after_the_deadline_does_not_count(age: Any) -> None:
     with served([Decide, Later], players=1) as session:
@@ -234,6 +235,7 @@ def test_while_the_participant_server_is_away_nobody_goes_on_without_a_form() ->
         assert (ann.player.page, ann.player.points) == ("Later", 9)
 
 
+@pytest.mark.long
 def test_a_form_of_a_page_that_a_hook_moved_the_player_from_is_logged_too() -> None:
     class Timed(Page):
         """# Timed"""
@@ -443,6 +445,7 @@ def test_a_reload_while_the_form_may_still_come_goes_on_with_it() -> None:
         assert again.same, again
 
 
+@pytest.mark.long
 def test_a_hostile_form_is_cut_and_logged_once() -> None:
     with served([Decide, Later], players=1) as session:
         _, form = goes_offline(session)

@@ -66,6 +66,7 @@ def test_entries_come_back_typed_in_order_with_id_and_time(run: Run) -> None:
         offer.price = 5.0
 
 
+@pytest.mark.long
 def test_filters_are_by_equality_predicate_and_id(run: Run) -> None:
     ids = [
         add_entry(run.session.offers, run.players[n % 2], Offer, price=float(n % 5))

@@ -244,6 +244,7 @@ def test_the_counts_of_a_closed_session_stay(tmp_path: Path) -> None:
             assert reader.execute("SELECT sum(count) FROM quotas").fetchone() == (2,)
 
 
+@pytest.mark.long
 def test_a_file_that_another_program_has_locked_gives_no_arm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +345,7 @@ def test_a_rerun_finds_the_arms_full_that_other_sessions_had_filled(tmp_path: Pa
     assert again.same, again
 
 
+@pytest.mark.long
 def test_a_rerun_with_other_arms_draws_from_those(tmp_path: Path) -> None:
     def today(player) -> None:
         player.treatment = balanced(player, ["new"], count="arrived", across=True)
@@ -480,6 +482,7 @@ class Pair(GroupCreatingWait):
         group.treatment = balanced(group, ARMS, count="completed")
 
 
+@pytest.mark.long
 def test_groups_of_a_wait_page_are_balanced() -> None:
     with served([Pair, Task], players=4) as session:
         assert {group.treatment for group in session.run.session.groups} == {*ARMS}

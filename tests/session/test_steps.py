@@ -270,6 +270,7 @@ async def test_a_live_method_that_closes_its_run_does_not_hang() -> None:
         assert run.closed
 
 
+@pytest.mark.long
 def test_spawn_gives_back_what_the_coroutine_returns() -> None:
     """A cell may wait for it, or cancel it."""
     with serving(Bank, names=NAMES) as run:

@@ -28,6 +28,7 @@ def test_after_each_draw_the_arms_differ_by_one_at_most() -> None:
         assert max(counts.values()) - min(counts[arm] for arm in "ABC") <= 1
 
 
+@pytest.mark.long
 def test_the_order_follows_from_the_seed_and_is_not_always_the_same() -> None:
     assert draws(20, ["A", "B"]) == draws(20, ["A", "B"])
     assert len({tuple(draws(8, ["A", "B"], seed=n)) for n in range(8)}) > 1

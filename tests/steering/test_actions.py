@@ -94,6 +94,7 @@ async def test_every_action_on_players_says_to_how_many_it_was_done_and_is_in_th
         assert {spec for spec, one in NAMES.items() if one.players} <= {*GIVEN, "lower_hand"}
 
 
+@pytest.mark.long
 def test_a_run_is_paused_goes_on_and_is_closed_by_its_name() -> None:
     with serving(Task) as run:
         actions = actions_of(run)
@@ -365,6 +366,7 @@ async def test_who_waits_for_somebody_who_was_taken_out_goes_on() -> None:
         assert again.same, again.differences
 
 
+@pytest.mark.long
 async def test_nobody_is_regrouped_whom_a_page_is_grouping_just_now() -> None:
     """The group's hook has not ended, so its members are about to go on."""
     held = asyncio.Event()

@@ -58,6 +58,7 @@ def sentences(run: Any) -> list[str]:
         return [line.sentence for line in overview.lines()]
 
 
+@pytest.mark.long
 async def test_who_waits_for_whom_is_said_by_label_and_page() -> None:
     with serving(Contribute, Meet, Thanks, players=3) as run:
         a, b, c = run.players
@@ -104,6 +105,7 @@ async def test_who_is_waited_for_is_named_in_the_natural_order_of_labels() -> No
         assert seen(run).waits_for == {waiting.name: "7, PC-1b, PC-2, pc-9, PC-10 and 1 more"}
 
 
+@pytest.mark.long
 async def test_a_group_to_be_made_and_an_authors_choice_have_reasons_of_their_own() -> None:
     with serving(Trio, Thanks, players=3) as run:
         await Browser.open(run, 0)

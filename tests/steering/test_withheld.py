@@ -122,6 +122,7 @@ async def test_no_event_table_or_monitor_gives_a_viewer_a_secret(run: Run) -> No
         assert found(secrets, shown) == set(), path
 
 
+@pytest.mark.long
 async def test_a_viewers_monitor_shows_no_secret_in_rows_values_errors_and_chats(run: Run) -> None:
     secrets = await lived(run)
     sent: list[dict[str, Any]] = []

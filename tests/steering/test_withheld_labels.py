@@ -159,6 +159,7 @@ async def test_with_nothing_that_a_viewer_gets_one_is_let_in(lab: Run) -> None:
             assert await give(lab, action, label) == "", label
 
 
+@pytest.mark.long
 async def test_a_steward_gets_all_labels_and_each_lets_one_in_unless_refused(lab: Run) -> None:
     """So the test above would find what lets somebody in."""
     _, players = await asyncio.to_thread(Asking(lab).get, "players")
@@ -168,6 +169,7 @@ async def test_a_steward_gets_all_labels_and_each_lets_one_in_unless_refused(lab
     assert [bool(one) for one in led] == [not refuses] * 3
 
 
+@pytest.mark.long
 async def test_where_labels_are_refused_a_viewer_gets_them(lab: Run) -> None:
     refuses = lab._runtime.rooms.get("lab").way.returning == "refuse"  # type: ignore[union-attr]
     shown = await all_that_a_viewer_gets(lab)
@@ -177,6 +179,7 @@ async def test_where_labels_are_refused_a_viewer_gets_them(lab: Run) -> None:
     assert waits == f"{named}, who is on Seat"
 
 
+@pytest.mark.long
 def test_a_seat_that_was_given_away_has_no_label_for_viewers_until_somebody_sits_there() -> None:
     with serving(Seat, players=0) as run:
         run.room("lab", LABELS, returning="refuse")
@@ -191,6 +194,7 @@ def test_a_seat_that_was_given_away_has_no_label_for_viewers_until_somebody_sits
         assert label() == [LABELS[0]] * 2
 
 
+@pytest.mark.long
 async def test_a_monitor_that_is_open_loses_the_labels_when_a_room_begins_to_take_them() -> None:
     with serving(Seat, players=0) as run:
         run.room("lab", LABELS, returning="refuse")

@@ -265,6 +265,7 @@ def test_a_loss_does_not_reduce_a_fee_that_the_site_pays(tmp_path: Path) -> None
         assert list(map(str, session.run.payments["amount"])) == ["6.20", "5.00", "None"]
 
 
+@pytest.mark.long
 def test_fees_that_the_site_does_not_pay_stay_in_the_file(tmp_path: Path) -> None:
     with paying() as session:
         label(session, ANN, BOB)
@@ -305,6 +306,7 @@ def test_what_is_marked_is_what_the_file_said_whatever_has_changed_since(tmp_pat
         assert session.run.events["value"].iloc[-1]["currency"] == "EUR"
 
 
+@pytest.mark.long
 def test_approvals_and_files_of_other_sessions_mark_nobody(tmp_path: Path) -> None:
     with paying(name="monday") as session:
         label(session, ANN)
@@ -352,6 +354,7 @@ def test_if_only_bots_have_played_the_error_says_that_they_are_left_out(tmp_path
             session.run.payment_file("csv", tmp_path / "a.csv")
 
 
+@pytest.mark.long
 def test_a_freed_place_is_not_paid_unless_it_is_named(tmp_path: Path) -> None:
     with paying() as session:
         finished(session, 12, 3)

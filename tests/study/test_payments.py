@@ -41,6 +41,7 @@ def replayed(run: Any) -> State:
     return State(world.codec).apply_all(world.log.read(world.name))
 
 
+@pytest.mark.long
 def test_a_row_says_what_each_player_is_paid_and_why() -> None:
     with paying(4) as session:
         finished(session, 12, 0.4)
@@ -164,6 +165,7 @@ def test_a_payoff_of_an_app_that_is_no_number_is_said() -> None:
         assert list(map(str, table["amount"])) == ["None", "None", "5.70"]
 
 
+@pytest.mark.long
 def test_a_payoff_by_hand_that_is_no_number_changes_nothing() -> None:
     with paying() as session:
         before = len(session.run.events)

@@ -29,6 +29,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lab.sqlite3"
 
 
+@pytest.mark.long
 def test_the_players_of_all_sessions_are_in_one_table(path: Path) -> None:
     state = runs(path).state()
     assert list(state.columns[:5]) == ["session", "player", "id", "label", "bot"]
@@ -41,6 +42,7 @@ def test_the_players_of_all_sessions_are_in_one_table(path: Path) -> None:
             assert mine["label"].tolist() == one.state["label"].tolist()
 
 
+@pytest.mark.long
 def test_rounds_of_all_sessions_are_in_one_table(path: Path) -> None:
     rounds = runs(path).rounds()
     assert rounds[["session", "player", "round", "bid"]].to_numpy().tolist() == [
@@ -72,6 +74,7 @@ def test_rows_that_are_no_sessions_any_more_say_so(path: Path) -> None:
         sessions.assign(name="wednesday").rounds()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", ["list", "state", "rounds", "wide"])
 def test_other_programs_take_the_tables(path: Path, tmp_path: Path, table: str) -> None:
     sessions = runs(path)

@@ -61,6 +61,7 @@ def test_each_session_fills_them_with_its_own_values_and_by_its_own_encoder(tmp_
     assert "static/1/" not in shown(other)
 
 
+@pytest.mark.long
 def test_filters_of_an_app_are_those_of_its_pages_and_of_no_others(tmp_path: Path) -> None:
     def told(**given: Any) -> str:
         page = type("Ask", (), {"template": "<p>{{ 1.5 | fmtnum }}</p>"})

@@ -75,6 +75,7 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
     assert "<p>first</p>" in show(Templates([first, second], "v1"), page())
 
 
+@pytest.mark.long
 def test_only_loaded_apps_have_files_that_add_to_our_pages(tmp_path: Path) -> None:
     names = ["EndInfo", "LandingPageInfo", "PairInfo", "project/ProjectHead", "project/ProjectBody"]
     (tmp_path / "project").mkdir()

@@ -208,6 +208,7 @@ class TestLive:
 
 
 class TestTime:
+    @pytest.mark.long
     def test_the_form_of_an_open_page_is_taken_when_the_time_is_up(self) -> None:
         with served([Ask, Thanks], players=2) as session:
             ann, bob = session

@@ -49,24 +49,27 @@ class PolledSocket:
         return written
 
     def close(self) -> None:
-        """Leave. Idempotent."""
+        """Leave; *take* gets None when the server has heard it. Idempotent."""
         if not self._is_over:
-            self._end(None)
+            self._stop(None)
             goodbye = self._post({"op": "leave", "link": self._link})
             goodbye.add_done_callback(self._leave)
 
     def _leave(self, goodbye: asyncio.Future[HTTPResponse]) -> None:
         goodbye.cancelled() or goodbye.exception()
         self._http.close()
+        self._take(None)
 
-    def _end(self, code: int | None) -> None:
-        if self._is_over:
-            return
+    def _end(self, code: int) -> None:
+        if not self._is_over:
+            self._stop(code)
+            self._take(None)
+
+    def _stop(self, code: int | None) -> None:
         self._is_over, self.close_code = True, code
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-        self._take(None)
 
     # ---- frames ----
 

@@ -199,21 +199,22 @@ def _check_columns(periods: pandas.DataFrame, names: Sequence[str]) -> None:
 def _statsmodels() -> Any:
     try:
         import statsmodels.api  # lazy: it is an extra
-    except ImportError:
-        raise _missing("statsmodels") from None
+    except ImportError as error:
+        raise _missing(error.name or "statsmodels") from None
     return statsmodels.api
 
 
 def _scipy_stats() -> Any:
     try:
         import scipy.stats  # lazy: it is an extra
-    except ImportError:
-        raise _missing("scipy") from None
+    except ImportError as error:
+        raise _missing(error.name or "scipy") from None
     return scipy.stats
 
 
-def _missing(package: str) -> UprootError:
+def _missing(module: str) -> UprootError:
+    """Name the package that lacks: one of the two, or one that they need themselves."""
     return UprootError(
-        f"study_tables needs the package {package}, which is not installed.\n"
+        f"study_tables needs the package {module.partition('.')[0]}, which is not installed.\n"
         'Install it: pip install "uproot_nb[statistics]"'
     )

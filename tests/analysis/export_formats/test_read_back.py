@@ -86,6 +86,7 @@ def test_texts_survive_that_look_like_something_else(tmp_path: Path, format: str
     assert notes["=evil"].tolist() == HOSTILE
 
 
+@pytest.mark.long
 def test_no_cell_of_a_csv_for_excel_is_a_formula(tmp_path: Path) -> None:
     with Live() as live:
         _hostile(live)
@@ -122,6 +123,7 @@ def test_a_workbook_has_texts_as_texts_and_times_as_times(tmp_path: Path) -> Non
     assert [c.value for c in latest[2]][[c.value for c in latest[1]].index("is_fast")] is True
 
 
+@pytest.mark.long
 def test_a_table_longer_than_a_sheet_goes_on_in_another(tmp_path: Path) -> None:
     path = tmp_path / "long.xlsx"
     with ExcelTable(path, {"n": "integer"}, _entries("n", "integer"), most_rows=3) as file:

@@ -199,6 +199,7 @@ def test_two_exports_cannot_be_joined_by_their_names(db: Path, tmp_path: Path) -
     assert not seen[0] & seen[1]
 
 
+@pytest.mark.long
 def test_a_key_is_never_replaced_nor_in_the_export_nor_left_without_one(
     db: Path, tmp_path: Path
 ) -> None:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.silence import without_warning
 from uproot_nb import BooleanField, Consent, StringField
 from uproot_nb.errors import BadPage
 from uproot_nb.experiment.pages import Page
@@ -80,8 +80,7 @@ def test_a_text_in_code_loses_its_indent() -> None:
 
 
 def test_a_served_page_is_checked_again_without_a_warning() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         make(signature=lambda player, name: None).check_again()
 
 

@@ -42,6 +42,7 @@ def hash_on(participant: Participant) -> str:
     return found[1]
 
 
+@pytest.mark.long
 def test_who_ticks_the_box_goes_on_and_the_log_has_what_was_shown() -> None:
     page = consent()
     with served([page, Play], players=1) as session:
@@ -73,6 +74,7 @@ def test_who_does_not_tick_the_box_stays_and_reads_why() -> None:
         assert rows(session) == []
 
 
+@pytest.mark.long
 def test_declining_leads_to_the_exit_and_back_changes_nothing() -> None:
     with served([consent(), Play], players=2) as session:
         ann, bob = session
@@ -321,6 +323,7 @@ def test_the_export_and_the_codebook_have_the_table(tmp_path: Path) -> None:
         assert set(codebook["consents"]) >= {"player", "version", "hash", "language", "agreed"}
 
 
+@pytest.mark.long
 def test_bots_agree() -> None:
     with served([consent(), Play], players=3) as session:
         session.play(random_forms)

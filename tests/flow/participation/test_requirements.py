@@ -78,6 +78,7 @@ def test_a_page_waits_until_the_browser_has_what_it_requires() -> None:
         ann.assert_on("Thanks")
 
 
+@pytest.mark.long
 def test_an_open_browser_goes_on_by_itself() -> None:
     with served(ORDER, players=1) as session:
         (ann,) = session

@@ -97,6 +97,7 @@ def test_members_of_a_group_share_what_match_by_returns() -> None:
         assert on(session)[2] == "BySizeAndLanguage"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [0, -1, "2", 2.0, True, None])
 def test_a_size_that_is_no_number_of_players_groups_nobody_and_is_reported(size: Any) -> None:
     with start(BySize, 3, sizes=[size, 2, 2]) as session:
@@ -169,6 +170,7 @@ WRONG = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_match_groups_nobody_and_is_reported_with_its_page_and_cause(what: str) -> None:
     rule = [WRONG[what]]

@@ -184,6 +184,7 @@ def test_killed_at_any_step_it_is_finished_or_not_begun_when_the_session_is_open
     assert check_log(db.address).faults == []
 
 
+@pytest.mark.long
 def test_an_unfinished_erasure_is_named_by_the_check(tmp_path: Path) -> None:
     """Whoever reads a file keeps its old pages; readers of a database keep nothing from it."""
     db = written(LogPlace(os.fspath(tmp_path / "log.sqlite3")))

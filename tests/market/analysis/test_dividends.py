@@ -63,6 +63,7 @@ def test_json_brings_the_same_asset_back(asset: Dividends) -> None:
     assert Dividends.from_plain(asset.plain()) == asset
 
 
+@pytest.mark.long
 def test_the_same_seed_draws_the_same_dividends_and_all_of_them_come() -> None:
     one, two, other = ([PAPER.draw(t, seed) for t in range(1, 16)] for seed in ("a", "a", "b"))
     assert one == two != other

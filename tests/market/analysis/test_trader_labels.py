@@ -31,6 +31,7 @@ def test_a_label_is_ones_own_or_the_role_of_the_first_period_with_units() -> Non
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_labels_stand_beside_names_in_tables_and_exports(tmp_path: Path) -> None:
     with serving(Over, players=0) as run:
         east, other = (run._runtime.world.add_player(label=label) for label in ("east", None))
@@ -59,6 +60,7 @@ def test_labels_stand_beside_names_in_tables_and_exports(tmp_path: Path) -> None
             assert (trades["buyer_label"].tolist() == ["east"]) if not scrub else True
 
 
+@pytest.mark.long
 def test_a_legend_has_labels() -> None:
     pytest.importorskip("matplotlib")
     with serving(Over) as run:

@@ -50,6 +50,7 @@ def test_a_design_simulates_what_its_asset_and_rules_say() -> None:
     assert (DESIGN.seats, DESIGN.players) == (["a", "b", "c"], 3)
 
 
+@pytest.mark.long
 def test_arms_and_groups_have_their_own_endowments() -> None:
     study = Design(
         Asset(DIVIDENDS, drawn), NearZeroIntelligence, periods=2, steps=30, groups=2,
@@ -68,6 +69,7 @@ def test_arms_and_groups_have_their_own_endowments() -> None:
     assert firsts[0] == drawn(Random("1/1/endowments"))
 
 
+@pytest.mark.long
 def test_quotes_lapse_after_trades_where_the_design_says_so() -> None:
     events = Design(
         Asset(DIVIDENDS, ENDOWED), NearZeroIntelligence, periods=2, clear_after_trade=True
@@ -75,6 +77,7 @@ def test_quotes_lapse_after_trades_where_the_design_says_so() -> None:
     assert (events.reason == "lapsed").any()
 
 
+@pytest.mark.long
 async def test_people_begin_with_the_endowments_of_their_seats() -> None:
     design = Design(Asset(DIVIDENDS, ENDOWED), NearZeroIntelligence, periods=2)
     with serving(*design.pages(seconds=600), Over, players=design.players) as run:

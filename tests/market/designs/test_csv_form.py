@@ -141,6 +141,7 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
     assert read(design.to_csv(seed=4), tmp_path).values == design.values_in(1, seed=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -11,6 +10,7 @@ from typing import Any
 import pandas
 import pytest
 
+from tests.silence import without_warning
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Design, InducedValues, Rules, equilibrium
 from uproot_nb.market.traders import GD, ZIC, ZIP, Sniper, simulate_market
@@ -183,8 +183,7 @@ def test_a_highest_price_far_beyond_the_values_is_warned_of_where_the_design_is_
     with pytest.warns(UserWarning, match="far beyond") as seen:
         Design(LOW, ZIC, rules=Rules(max_price=5_000))
     assert seen.pop(UserWarning).filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with without_warning():
         Design(LOW, ZIC, rules=Rules(max_price=200))
 
 

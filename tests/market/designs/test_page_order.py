@@ -76,6 +76,7 @@ async def test_each_period_has_its_page_values_and_rules() -> None:
         assert run.errors.empty
 
 
+@pytest.mark.long
 async def test_who_has_no_seat_watches() -> None:
     with serving(*Design(LOW).pages(), Over, players=3) as run:
         assert (await seen_of(run, 2))[0][4] == (None, None)
@@ -262,6 +263,7 @@ def test_practice_and_what_counts_share_no_purse(purse: str | None) -> None:
     assert practice.purse is None if purse is None else practice.purse != purse
 
 
+@pytest.mark.long
 async def test_money_of_practice_is_not_spent_where_it_counts() -> None:
     design = Design(LOW, practice=1, rules=Rules(budget=True))
     with serving(*design.pages(), Over, players=2) as run:

@@ -301,6 +301,7 @@ def market_of(run: Run, period: int) -> Market:
     return Market.in_session(run.session, period=period)
 
 
+@pytest.mark.long
 async def test_the_page_shows_what_a_period_has_left() -> None:
     with serving(Rounds(Trading, n=3), Thanks, seed=4) as run:
         ann, bob = Browser(run.link(run.players[0])), Browser(run.link(run.players[1]))
@@ -336,6 +337,7 @@ async def test_two_who_arrive_at_once_are_carried_over_once() -> None:
         assert len(market_of(run, 2).model) == 2
 
 
+@pytest.mark.long
 async def test_the_holdings_of_who_never_comes_again_are_kept() -> None:
     """Bob was in the first period and is gone in the second; in the third he still has all."""
     with serving(Rounds(Trading, n=3)) as run:

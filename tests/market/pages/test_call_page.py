@@ -254,6 +254,7 @@ async def test_when_all_are_ready_each_is_told_the_price_and_the_own_trades() ->
         assert [p.page for p in run.players] == ["Over", "Over"]
 
 
+@pytest.mark.long
 async def test_nobody_is_alone_in_being_all() -> None:
     """Who has begun and is on the way is waited for; a place that nobody took is not."""
     with serving(Over, Ready, players=3) as run:
@@ -271,6 +272,7 @@ def left(player):
     Ready.clear_if_all_ready(player)
 
 
+@pytest.mark.long
 async def test_a_dropout_is_not_waited_for() -> None:
     with serving(Ready, Over, players=3, names={"left": left}) as run:
         ann, bob, cem = await opened(run, 3)
@@ -413,6 +415,7 @@ def failing(player):
     raise ValueError("no such bank")
 
 
+@pytest.mark.long
 async def test_a_handler_that_fails_lets_nobody_wait() -> None:
     with serving(Ready, Over, players=3, names={"failing": failing}) as run:
         await ready_but_the_last(run)
@@ -542,6 +545,7 @@ class Wrong(Ready):
         return player.session.players
 
 
+@pytest.mark.long
 async def test_a_mistake_in_traders_is_told_and_the_move_stands() -> None:
     with serving(Wrong, Over, players=3) as run:
         await ready_but_the_last(run)
@@ -726,6 +730,7 @@ def test_a_page_without_the_rules_of_a_call_is_refused_where_it_is_written() -> 
             rules = Rules(no_loss=True)
 
 
+@pytest.mark.long
 async def test_on_any_market_page_a_call_market_has_no_price_to_take() -> None:
     class ByHand(MarketPage):
         """Trade."""

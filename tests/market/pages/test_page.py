@@ -408,6 +408,7 @@ def test_a_pause_right_after_a_restart_moves_the_end_of_a_period(tmp_path: Path)
 # ---- what participants do ------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("order", "code"),
     [
@@ -481,6 +482,7 @@ async def test_what_was_won_in_practice_is_not_spent_in_the_paid_market() -> Non
         assert (await seed(bob))["mine"]["purse"] == 100
 
 
+@pytest.mark.long
 async def test_an_order_is_not_changed_to_more_than_the_induced_units() -> None:
     class Induced(MarketPage):
         """Trade."""

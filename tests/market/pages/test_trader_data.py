@@ -54,6 +54,7 @@ async def seed(browser: Browser) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.long
 async def test_traders_hear_of_their_own_trades_and_of_nobody_elses_units() -> None:
     with serving(Trading, Over) as run:
         ann, bob = [await Browser.open(run, place) for place in range(2)]
@@ -73,6 +74,7 @@ async def test_traders_hear_of_their_own_trades_and_of_nobody_elses_units() -> N
         assert "77321" not in json.dumps([bob.events, await seed(bob)])
 
 
+@pytest.mark.long
 async def test_what_would_be_refused_anyway_is_said_before() -> None:
     with serving(Trading, Over) as run:
         ann, bob = [await Browser.open(run, place) for place in range(2)]
@@ -111,6 +113,7 @@ def test_limits_are_net_of_taxes_and_fees() -> None:
             assert trader_data(Taxed, bob, market)["limits"]["sell"] == [25, 45]
 
 
+@pytest.mark.long
 async def test_people_know_which_of_how_many_periods_it_is_and_what_is_practice() -> None:
     low = InducedValues({"b": [90]}, {"s": [20]})
     design = Design(low, practice=1, periods=3, rules={1: Rules(), 3: Rules(improvement=True)})

@@ -223,6 +223,7 @@ def test_the_bubble_is_the_mean_price_beside_the_fundamental_value(asset: Market
         plots.bubble(STUDY.arm("zic").simulate(1))
 
 
+@pytest.mark.long
 def test_profits_are_summed_over_periods_and_sides(study: dict[str, pandas.DataFrame]) -> None:
     ax = plots.profits(study)
     found, traders = lines_of(ax), study["traders"]

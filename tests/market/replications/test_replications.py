@@ -31,6 +31,7 @@ def rows_of(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
 # ---- the table in the documentation ------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_documentation_has_the_measured_figures(measured: pandas.DataFrame) -> None:
     """After a change: python tools/replications.py."""
     text = PAGE.read_text("utf-8")
@@ -52,6 +53,7 @@ def test_each_published_figure_was_measured(name: str, measured: pandas.DataFram
         assert row.agrees == (abs(row.distance) < 3)
 
 
+@pytest.mark.long
 def test_designs_and_figures_name_each_other() -> None:
     for name, replication in REPLICATIONS.items():
         designs = replication.designs()

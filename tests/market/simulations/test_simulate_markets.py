@@ -39,6 +39,7 @@ def test_rows_are_in_the_order_of_the_grid(reference: dict[str, pandas.DataFrame
     assert markets["seed"].dtype == "int64"
 
 
+@pytest.mark.long
 def test_a_row_says_what_its_market_did(reference: dict[str, pandas.DataFrame]) -> None:
     markets, periods = reference["markets"], DESIGNS["mixed"].simulate(7).periods
     row = markets[(markets["design"] == "mixed") & (markets["seed"] == 7)].iloc[0]

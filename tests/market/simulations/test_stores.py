@@ -114,6 +114,7 @@ def test_what_two_calls_have_both_simulated_counts_once(
     assert same(simulated(tmp_path), reference)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "match"),
     [

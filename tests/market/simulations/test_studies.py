@@ -42,6 +42,7 @@ def test_each_arm_has_its_sessions_and_each_session_its_groups(
     assert (periods["trades"] > 0).any()
 
 
+@pytest.mark.long
 def test_a_sessions_name_is_its_seed(study: dict[str, pandas.DataFrame]) -> None:
     trades = study["trades"]
     for arm, group, seed in [("zip", 1, "zip 1"), ("call", 2, "call 3/2")]:

@@ -132,6 +132,7 @@ def test_where_its_quote_has_lapsed_it_goes_on_from_there() -> None:
     assert seller.quote(replace(SELLS, period=2), CHANCE) == 160
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "rules",
     [replace_rules(CLIFF, tick=1, max_price=400), Rules(max_price=400, good_for=3.0)],

@@ -137,6 +137,7 @@ def test_nobody_is_paid_twice() -> None:
         assert run.payments["amount"].iloc[0] == Decimal("12.50")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("action", [*NAMES, "sing"])
 def test_a_viewer_steers_nothing(action: str) -> None:
     with serving(Task) as run:
@@ -147,6 +148,7 @@ def test_a_viewer_steers_nothing(action: str) -> None:
         assert not run.closed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_each_address_is_for_the_roles_that_it_says(route: Route) -> None:
     with serving(Task, Thanks, payment=Payment(currency="EUR")) as run:
@@ -166,6 +168,7 @@ def test_a_viewer_exports_nothing() -> None:
         assert Asking(run).get("export", "viewer")[0] == 403
 
 
+@pytest.mark.long
 def test_a_session_is_closed_by_its_name_and_the_answer_comes_first() -> None:
     with serving(Task) as run:
         status, answer = Asking(run).do("close", confirm="market")
@@ -329,6 +332,7 @@ def test_an_anonymous_export_is_told_from_the_other_by_its_name(
         ]
 
 
+@pytest.mark.long
 def test_an_export_is_a_zip_and_leaves_no_file_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

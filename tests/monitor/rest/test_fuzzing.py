@@ -93,6 +93,7 @@ def aim(case: Case, name: str, mode: GenerationMode) -> None:
         body["room"] = "lab"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", ["steward", "viewer"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_each_address_answers_as_it_is_described(

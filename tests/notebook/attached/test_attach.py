@@ -189,6 +189,7 @@ def test_who_was_paid_by_a_file_is_marked_with_its_amounts(tmp_path: Path) -> No
         assert attached.payments["paid"].tolist() == [False, True, True]
 
 
+@pytest.mark.long
 def test_a_steward_gets_links_that_are_not_shown_and_a_viewer_gets_none() -> None:
     with elsewhere(Task) as there:
         attached, run = there.attach(), there.run
@@ -396,6 +397,7 @@ def test_another_session_of_the_same_name_begins_anew() -> None:
             assert list(attached.events["seq"]) == list(second.run.events["seq"])
 
 
+@pytest.mark.long
 def test_what_is_erased_there_is_gone_from_the_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,6 +424,7 @@ def test_the_copy_is_deleted_when_nobody_needs_it_any_more(
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_run_is_ended_by_its_name_and_closing_a_look_ends_nothing() -> None:
     with elsewhere(Task) as there:
         attached = there.attach()

@@ -42,6 +42,7 @@ def hub(start: Start, monkeypatch: pytest.MonkeyPatch) -> Start:
     return make
 
 
+@pytest.mark.long
 async def test_behind_a_hub_the_extension_mounts_itself(hub: Start) -> None:
     lab = await hub()
     assert lab.extension.mount

@@ -127,6 +127,7 @@ async def test_with_a_killed_kernel_a_page_reads_that_it_is_paused_and_misses_no
     assert [frame["op"] for frame in frames if frame] == ["status", "result", "event"]
 
 
+@pytest.mark.long
 async def test_after_a_restart_of_the_server_links_are_unknown(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -137,6 +138,7 @@ async def test_after_a_restart_of_the_server_links_are_unknown(world: World) -> 
     assert (response.code, read(response.body)) == (404, {"refused": "unknown"})
 
 
+@pytest.mark.long
 async def test_a_link_belongs_to_one_page(world: World) -> None:
     kernel = await world.kernel()
     await kernel.serve()
@@ -148,6 +150,7 @@ async def test_a_link_belongs_to_one_page(world: World) -> None:
     assert len(world.server.sockets) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "body",
     [
@@ -211,6 +214,7 @@ async def test_the_researcher_reads_why_a_page_cannot_connect(
     assert words in misuse.what
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("origin", "welcome"),
     [

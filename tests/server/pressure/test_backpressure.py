@@ -103,6 +103,7 @@ async def test_of_a_kernel_that_stands_still_others_notice_nothing(stream: World
     assert not any(one.player == "bob" for one in heard)
 
 
+@pytest.mark.long
 async def test_all_that_waited_arrives_once_and_in_order(stream: World) -> None:
     first, _ = await two_kernels(stream)
     session = stream.server.sessions.get("key-market")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from uproot_nb.bridge.messages import (
     Misuse,
     PartsWanted,
@@ -48,6 +50,7 @@ def test_refusals_and_script_errors_are_added_up() -> None:
     ]
 
 
+@pytest.mark.long
 def test_different_refusals_are_counted_up_to_a_bound() -> None:
     owed = Owed()
     for number in range(20_000):

@@ -56,6 +56,7 @@ async def answered(lab: Lab, asking: Any) -> tuple[StewardRequest, Any]:
     return asked, await waiting
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("headers", [{}, PARTICIPANT])
 async def test_whoever_is_not_logged_in_gets_nothing(start: Start, headers: dict[str, str]) -> None:
     lab = await start(mount=True)
@@ -99,6 +100,7 @@ async def test_whoever_is_logged_in_steers(start: Start) -> None:
     assert (asked.role, asked.method, answer.code) == ("steward", "POST", 200)
 
 
+@pytest.mark.long
 async def test_jupyters_authorizer_makes_viewers(start: Start) -> None:
     """Who may read "uproot_nb" looks, who may write it steers, and others get nothing."""
     lab = await start()
@@ -143,6 +145,7 @@ async def test_a_page_of_another_site_can_do_nothing_by_a_browser_that_is_logged
     assert not any(isinstance(one, StewardRequest) for one in lab.heard)
 
 
+@pytest.mark.long
 async def test_a_name_that_was_rebound_to_this_machine_leads_nowhere_in_jupyter(
     start: Start,
 ) -> None:

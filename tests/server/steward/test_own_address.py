@@ -44,6 +44,7 @@ STATUS = ["monitor/~status", "monitor/~status.json"]
 REST = ["monitor", "monitor/market", EXPORT, "", "nothing", "status", *STATUS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PAGES + API + REST)
 @pytest.mark.parametrize("who", STRANGERS)
 async def test_no_address_answers_somebody_without_a_token(desk: Desk, path: str, who: str) -> None:
