@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 from tests.components.postgres import PostgresCluster
 from uproot_nb.errors import ClaimLost, SessionTaken
 from uproot_nb.log.events import Event
+from uproot_nb.log.postgres import writer as writing
 from uproot_nb.log.postgres.postgres_log import PostgresLog
 
 ROOT = Path(__file__).parents[3]
@@ -115,6 +117,30 @@ def test_a_living_writer_is_named_to_whoever_wants_its_session(
     assert hear(writer) == "ready"
     with pytest.raises(SessionTaken, match=f"process {writer.pid} on "):
         log.claim("market")
+
+
+def test_a_writer_that_was_killed_here_is_waited_for_until_the_database_has_noticed(
+    log: PostgresLog,
+    postgres_cluster: PostgresCluster,
+    postgres: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its connection ends a moment later; until then its lock stands and its lease is fresh."""
+    log.claim("market")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    killed = f"process {ended.pid} on {socket.gethostname()}"
+    postgres_cluster.execute(f"UPDATE {log.address.schema}.sessions SET writer = '{killed}'")
+    pauses: list[float] = []
+
+    def notice(seconds: float) -> None:
+        pauses.append(seconds)
+        log.release("market")
+
+    monkeypatch.setattr(writing.time, "sleep", notice)
+    with closing(PostgresLog(postgres)) as other:
+        other.claim("market")
+    assert pauses
 
 
 def test_a_killed_writer_is_followed_at_once(start: Start, log: PostgresLog) -> None:

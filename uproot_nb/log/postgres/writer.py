@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import psutil
 import psycopg
 
 from uproot_nb.errors import (
@@ -254,7 +255,8 @@ class FencedWriter:
         """End the connection of a writer whose process has vanished, or stands still.
 
         Whoever else has the lock is about to claim the session, or to let go of it: until that
-        is overdue, it goes on.
+        is overdue, it goes on. So does who has been killed here: the database sees that its
+        connection has ended a moment later.
 
         Raises:
             SessionTaken: the writer has shown that it lives.
@@ -262,6 +264,8 @@ class FencedWriter:
         bound = LEASE_SECONDS, to_stored(session)
         [(writer, is_over, backend)] = self._run(connection, _LEASE, bound)
         if not is_over:
+            if is_gone(writer):
+                return
             raise SessionTaken(session, self.path, writer)
         for (holder,) in connection.execute(HOLDERS, (key,)).fetchall():
             if is_overdue or (writer and holder == backend):
@@ -504,6 +508,12 @@ def key_of(schema: str, session: str) -> int:
 def here() -> str:
     """Return what others read of who serves a session: the machine and the process."""
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def is_gone(writer: str) -> bool:
+    """Return whether *writer*, as `here` names one, was a process of this machine, and ended."""
+    process, _, machine = writer.removeprefix("process ").partition(" on ")
+    return machine == socket.gethostname() and not psutil.pid_exists(int(process))
 
 
 def _try_lock(connection: TimedConnection, key: int) -> bool:
