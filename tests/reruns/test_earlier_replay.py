@@ -65,7 +65,7 @@ async def test_a_session_that_an_earlier_version_began_reruns_as_a_whole(tmp_pat
         await one.submit()
         await one.load()
         await until(lambda: run.players[4].page == "Ask")
-        again = rerun(run, ORDER, namespace=NAMES)
+        again = rerun(run, ORDER, namespace=NAMES)  # with the days in which nobody was there
         assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
         assert again.repeated["look"] > 0
         assert again.repeated["load"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from uproot_nb.market import InducedValues, MarketPage
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.reruns.comparison import alike
+from uproot_nb.reruns.recorded_time import RecordedLoop
 
 RULE = {"factor": 2}
 """The payoff rule; a test changes it between recording and rerun."""
@@ -417,6 +419,31 @@ async def test_whom_a_cell_watches_drops_out_again() -> None:
         again = rerun(run, [Ask, Tell], namespace={"gone": gone})
         assert again.same, f"{again!r}\n{again.differences}"
         assert again.repeated["watch"] == 2
+
+
+async def test_an_hour_in_which_nobody_comes_costs_a_rerun_no_timers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a run looks after periodically, by clocks of its own, is not repeated."""
+    with serving(Market, Tell, names=NAMES, players=1) as run:
+        gone_by = [0.0]
+        set_clock(run, lambda: time.time() + gone_by[0])
+        ann = await Browser.open(run)
+        await ann.call("buy", 3)
+        gone_by[0] = 3600.0
+        await ann.call("buy", 4)
+        set_timers: list[float] = []
+        set_timer = RecordedLoop.call_at
+
+        def noted(loop: RecordedLoop, when: float, *what: Any, **how: Any) -> asyncio.TimerHandle:
+            set_timers.append(when)
+            return set_timer(loop, when, *what, **how)
+
+        monkeypatch.setattr(RecordedLoop, "call_at", noted)
+        again = rerun(run, [Market, Tell], namespace=NAMES)
+        assert again.same, f"{again!r}\n{again.differences}"
+        assert again.repeated["call"] == 2
+        assert len(set_timers) < 20
 
 
 class Trading(MarketPage):

@@ -40,6 +40,8 @@ class Watchdog:
         self._lock, self._loop, self._warn = lock, loop, warn
         self._on_held = on_held
         self._beat = time.monotonic()
+        self._is_asked = False
+        """Whether the loop has been asked for a beat that it has not given yet."""
         self._held = 0.0
         """When the lock was last seen held, for which the loop may have waited."""
         self._warned_for = 0.0
@@ -64,6 +66,7 @@ class Watchdog:
     def _watch(self) -> None:
         self._ask_for_beat()
         while not self._stopped.wait(CHECK_SECONDS):
+            self._ask_for_beat()
             try:
                 self._check()
             except Exception:  # the border around one check: the next one follows
@@ -104,10 +107,11 @@ class Watchdog:
         )
 
     def _ask_for_beat(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed before the first check
-            self._loop.call_soon_threadsafe(self._take_beat)
+        """Ask from this thread, by this clock: the loop of a rerun has its own."""
+        if not self._is_asked:
+            self._is_asked = True
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
+                self._loop.call_soon_threadsafe(self._take_beat)
 
     def _take_beat(self) -> None:
-        self._beat = time.monotonic()
-        if not self._stopped.is_set():
-            self._loop.call_later(CHECK_SECONDS, self._take_beat)
+        self._beat, self._is_asked = time.monotonic(), False

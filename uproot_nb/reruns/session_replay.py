@@ -142,8 +142,8 @@ class SessionReplay(Runtime):
         """Let timers fire up to a time."""
         self.wait_for(self.time.advance(until))
 
-    def _tick(self) -> None:
-        """Take no snapshots."""
+    def _watch_over(self) -> None:
+        """Start no periodic work: over a night without participants it is 100,000 rounds."""
 
     def _hear(self, text: str, cause: Cause) -> None:
         self.messages.append(text)
@@ -152,6 +152,7 @@ class SessionReplay(Runtime):
         self, act: str, event: Event, seq: int, time: float, more: Sequence[Event]
     ) -> None:
         await self.time.advance(time)
+        self.reports.settle()
         self.world.shift = seq - 1 - self.world.journal.seq
         name = event.subject.partition("/")[2]
         meant = event.subject.startswith("player/") and act not in _WITHOUT_PLAYER
