@@ -33,7 +33,7 @@ CORE := $(addprefix tests/,bridge engine experiment flow forms log realtime serv
 OLD := -W ignore::DeprecationWarning -W ignore::FutureWarning
 
 .PHONY: chaos demo lab docs quick short test test-all test-lowest test-3.13 mutants
-.PHONY: bench conformance lint vendor clean browser proxy r postgres hub
+.PHONY: bench collected conformance lint vendor clean browser proxy r postgres hub
 .DEFAULT_GOAL := demo
 
 demo: .venv/demo
@@ -51,10 +51,12 @@ short: .venv/installed
 docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
-test: lint browser proxy r postgres
+test: browser proxy r postgres
+	$(MAKE) --jobs=2 --output-sync lint collected
 	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
-test-all: lint browser proxy r postgres hub
+test-all: browser proxy r postgres hub
+	$(MAKE) --jobs=2 --output-sync lint collected
 	$(BIN)/python -m pytest $(CROWDED) --hypothesis-profile=thorough
 
 test-lowest:
@@ -71,6 +73,10 @@ mutants: .venv/installed
 chaos: .venv/installed
 	$(BIN)/python tools/chaos.py
 	$(BIN)/python tools/chaos.py --hosts $(CHAOS)
+
+# Python compiles the tests here, once, and not in each worker. What cannot be collected, they report.
+collected: .venv/installed
+	-$(BIN)/python -m pytest --collect-only -qq > /dev/null
 
 lint: .venv/installed
 	$(BIN)/ruff check .

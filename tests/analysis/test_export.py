@@ -19,9 +19,10 @@ import numpy as np
 import pandas
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.analysis.lives import STEPS, Live
+from tests.examples import examples
 from uproot_nb import UprootError
 from uproot_nb.analysis.json_cells import common, in_json, kind_of, plain, readable
 from uproot_nb.analysis.recording import Tables
@@ -88,7 +89,7 @@ def same(cell: str, value: Any, kind: str) -> bool:
     return cell == wanted
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(STEPS)
 def test_every_format_says_the_same(steps: Any) -> None:
     with Live() as live, tempfile.TemporaryDirectory() as made:
@@ -150,7 +151,7 @@ OURS = {"session", "seq", "time", "timestamp", "player", "label", "bot", "group"
 """The columns of `sparse/players` before those of fields."""
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(STEPS)
 def test_the_wide_and_the_long_table_lead_to_the_latest_values(steps: Any) -> None:
     with Live() as live, tempfile.TemporaryDirectory() as made:

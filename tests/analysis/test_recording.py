@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
+from tests.examples import examples
 from uproot_nb import UprootError, open_log, runs, serve
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.typed_columns import numeric, typed
@@ -39,7 +40,7 @@ def texts(live: Live) -> dict[str, dict[str, str]]:
     return {p.name: {name: encode(v) for name, v in p.fields().items()} for p in players}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(STEPS, st.data())
 def test_the_latest_state_is_the_state_at_the_last_event(steps: Any, data: Any) -> None:
     with Live() as live:
@@ -53,7 +54,7 @@ def test_the_latest_state_is_the_state_at_the_last_event(steps: Any, data: Any) 
         pd.testing.assert_frame_equal(frames.at(some), tables(live).at(some))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(STEPS, STEPS)
 def test_a_difference_names_each_field_that_is_not_the_same(first: Any, second: Any) -> None:
     with Live() as live:
@@ -268,7 +269,7 @@ def test_a_session_must_be_named_where_there_are_several(tmp_path: Path) -> None
         open_log(tmp_path / "none.sqlite3")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(STEPS, STEPS, st.data())
 def test_a_moment_is_the_same_with_and_without_snapshots(first: Any, then: Any, data: Any) -> None:
     with Live() as live:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.lives import STEPS, Live
+from tests.examples import examples
 from uproot_nb.analysis.changes import SUBJECTS, Changes
 from uproot_nb.analysis.export import everything
 from uproot_nb.analysis.past_states import read_codec
@@ -46,7 +47,7 @@ def rows_of(events: list[Event], size: int) -> dict[str, list[Row]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(STEPS, st.integers(1, 9))
 def test_the_size_of_pages_makes_no_difference(steps: Any, size: int) -> None:
     with Live() as live:

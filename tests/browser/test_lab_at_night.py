@@ -122,6 +122,7 @@ def names_of(window: Window) -> list[str]:
     return window.names()
 
 
+@pytest.mark.slow
 def test_who_is_stuck_is_moved_from_the_web_page_and_from_another_process(
     start: Callable[[], Headless], browser: Browser, tmp_path: Path
 ) -> None:

@@ -187,6 +187,7 @@ async def test_no_bid_is_lost_or_made_twice_whatever_becomes_of_the_machines(
             assert "left to another kernel" in fourth.text
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_one_of_several_standbys_takes_over_and_the_others_wait_on(
     lab: Lab, own_nats_server: NatsServer, tmp_path: Path

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.institutions import (
@@ -83,7 +84,7 @@ ASKED = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sampled_from(INSTITUTIONS), st.lists(ASKED, max_size=12))
 def test_whoever_folds_the_log_gets_the_same_game(institution: Institution, steps: Any) -> None:
     """Also after each restart; and the rules alone decide the same."""

@@ -7,9 +7,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.errors import BadMarket
 from uproot_nb.market import Dividends, Rules
 from uproot_nb.market.analysis.results import MarketTables
@@ -80,7 +81,7 @@ def test_a_unit_changes_hands_and_its_dividend_goes_to_who_has_it() -> None:
     assert tables.mispricing.turnover[0] == pytest.approx(3 / 9)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     st.integers(0, 10**6),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 4)), min_size=2, max_size=5),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.market.book_snapshots import snapshot
 from tests.worlds_at_rest import Worlds, events_of
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -199,7 +200,7 @@ moves = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(moves, max_size=25))
 def test_whatever_happens_the_log_gives_the_book(
     given: list[tuple[str, str, object, int, str]],

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, Rejected, serving
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -165,7 +166,7 @@ def test_a_purse_is_a_name(wrong: Any) -> None:
         Rules(purse=wrong)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10**9))
 def test_no_sequence_of_orders_spends_more_than_there_is(seed: int) -> None:
     """Against a purse of plain numbers; sales bring cash, standing bids reserve it."""

@@ -34,6 +34,7 @@ def hasty(view: View, rng: random.Random) -> Call:
     return "post_offer", 1 if view.buys else 100
 
 
+@pytest.mark.slow
 def test_every_acknowledged_call_outlives_the_kernel(
     auction: OpenNotebook, person: Callable[[str], Participant]
 ) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, Rejected, serving, until
 from uproot_nb import Page, Run, live, move_to_page, notify, send_to
 from uproot_nb.bridge.messages import FAMILY_BITS, Backlog, SocketOpened
@@ -138,7 +139,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(steps=st.lists(STEPS, min_size=5, max_size=40))
 def test_each_push_comes_once_and_in_order_or_the_page_loads_anew(steps: list[Any]) -> None:
     """Through pushes, reconnects, moves, lines that break, restarts, and what must be searched."""

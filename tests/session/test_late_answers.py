@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, serving, set_clock, until
 from uproot_nb import (
     FileField,
@@ -646,7 +647,7 @@ async def test_a_second_tab_is_known_after_the_kernel_was_replaced(tmp_path: Pat
         assert run.players[0].text == "first"
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=6))
 def test_however_often_a_page_is_sent_the_first_counts_and_one_other_is_logged(
     texts: list[str],
@@ -679,7 +680,7 @@ async def test_a_kernel_that_was_away_at_the_deadline_waits_for_the_forms(tmp_pa
         assert (run.players[0].page, run.players[0].points) == ("Last", 6)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     st.floats(0, 40), st.floats(0, 60) | st.none(), st.booleans(), st.sampled_from(["", "7", "70"])
 )

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import serving
 from uproot_nb import (
     GroupCreatingWait,
@@ -138,7 +139,7 @@ def test_too_many_rounds_are_refused_before_the_first() -> None:
             perfect_strangers(run.players, 2, rounds=6)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     size=st.integers(2, 4), count=st.integers(2, 4), seed=st.integers(),
     before=st.lists(st.sets(st.integers(0, 15), min_size=2, max_size=4), max_size=8),

@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.monitor.rest.asking import Asking
 from tests.notebook.attached.elsewhere import elsewhere
 from tests.running import Browser, serving, until
@@ -235,7 +236,7 @@ def test_without_a_room_labels_stay() -> None:
 WORDS = ["position", "page", "value", "outcome", "values", "action", "player", "running", "market"]
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(labels=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4, unique=True))
 def test_a_label_that_is_a_word_of_the_log_breaks_no_replay(labels: list[str]) -> None:
     """Where a room has no list, strangers choose their labels."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb import Page, Payment, UprootError, leave, open_log, rerun, serve
 from uproot_nb.errors import AlreadyPaid, BadPayment, BadPayoff, ClosedRun
 from uproot_nb.log.state import State
@@ -259,7 +260,7 @@ def test_a_closed_run_marks_nobody() -> None:
     assert str(run.payments["amount"][0]) == "6.20"
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.sets(st.integers(0, 3), min_size=1), max_size=6))
 def test_in_whatever_order_players_are_marked_each_is_paid_at_most_once(
     marks: list[set[int]],

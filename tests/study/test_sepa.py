@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 
 import pytest
 import sepaxml.validation
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.study.test_payment_files import line
 from tests.study.test_payments import finished, paying
 from uproot_nb import IBANField, Page, Payment, StringField, UprootError, append_to_csv
@@ -201,7 +202,7 @@ def test_any_text_becomes_one_that_a_bank_takes(text: str, longest: int) -> None
     assert made == made.strip("/ ")
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
 def test_the_control_sum_is_the_sum_of_the_amounts(cents: list[int]) -> None:
     amounts = [Decimal(one).scaleb(-2) for one in cents]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.rounds.histories import FIELDS, ORDERS, STEPS, History
+from tests.examples import examples
 from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.rounds.journey_rounds import RoundKey
 from uproot_nb.analysis.rounds.round_pieces import in_order, wide_names
@@ -57,7 +58,7 @@ def set_values(row: Row) -> Row:
     return {name: value for name, value in row.items() if value is not None}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.sampled_from([SIMPLE, TRAINED, BY_CODE]), STEPS)
 def test_the_tables_of_an_export_agree(order: Any, steps: Any) -> None:
     history = History(order).go(steps)
@@ -144,7 +145,7 @@ def _check_wide(
         assert {c: row.get(c) for c in plain} == {c: final.get(c) for c in plain}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sampled_from(ORDERS), STEPS)
 def test_the_frames_are_the_tables_of_the_export(order: Any, steps: Any) -> None:
     history = History(order).go(steps)

@@ -7,9 +7,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.page_reporting import report
 from uproot_nb import GroupCreatingWait, Page
 from uproot_nb.testing import Participant, Served, served
@@ -66,7 +67,7 @@ STEPS = st.lists(
 
 @pytest.mark.long
 @pytest.mark.parametrize("page", [BySize, ByRule])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps=STEPS)
 def test_nobody_is_grouped_twice_or_while_away_and_no_full_group_is_left_waiting(
     page: type[Page], steps: list[tuple[str, int]]

@@ -9,9 +9,10 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, serving, until
 from uproot_nb import (
     GroupCreatingWait,
@@ -305,7 +306,7 @@ def _counts_by_asking_everybody(run: Run) -> None:
         assert waits.grouping.who_can_be_grouped(place) == (free if place[0] == "Pair" else set())
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(steps=st.lists(MOVES, max_size=25))
 def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
     """Whoever comes, goes, drops out, joins or is put into a group."""

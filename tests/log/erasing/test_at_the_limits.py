@@ -62,10 +62,15 @@ def test_on_a_full_disk_a_sentence_says_so_and_the_next_try_finishes(
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "whom", [("market", "ann12", "market", "ann12"), ("market", "ann12", "market", "bob34"),
-             ("market", "ann12", "second", "ann12")],
-    ids=["the same person", "two persons", "two sessions"],
-)  # fmt: skip
+    "whom",
+    [
+        pytest.param(("market", "ann12", "market", "ann12"), id="the same person"),
+        pytest.param(("market", "ann12", "market", "bob34"), id="two persons"),
+        pytest.param(
+            ("market", "ann12", "second", "ann12"), id="two sessions", marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_of_two_processes_at_once_each_erases_or_says_what_to_do(
     place: LogPlace, whom: tuple[str, str, str, str]
 ) -> None:

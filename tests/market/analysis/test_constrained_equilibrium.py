@@ -10,9 +10,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.market import Dividends, Fees, InducedValues, Rules, Tax, equilibrium
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.tables import period_rows
@@ -68,7 +69,7 @@ def clears(values: list[int], costs: list[int], at: Constraints, price: Any) -> 
     return least <= min(sum(gain >= 0 for gain in bids), sum(gain >= 0 for gain in asks))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(amounts, amounts, constraints())
 def test_it_is_what_trying_every_price_finds(
     values: list[int], costs: list[int], at: Constraints
@@ -95,7 +96,7 @@ def test_it_is_what_trying_every_price_finds(
         assert (found.quantity_low, found.quantity_high) == (least, most)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(amounts, amounts, constraints())
 def test_what_traders_treasury_and_exchange_have_is_the_gain_from_trade(
     values: list[int], costs: list[int], at: Constraints
@@ -113,7 +114,7 @@ def test_what_traders_treasury_and_exchange_have_is_the_gain_from_trade(
         assert found == free
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(amounts, amounts, st.integers(-3, 4))
 def test_who_pays_a_tax_changes_the_price_and_nothing_else(
     values: list[int], costs: list[int], tax: int

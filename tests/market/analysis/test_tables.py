@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
@@ -146,7 +146,7 @@ def test_markets_in_which_nothing_happens_have_empty_tables_with_the_same_types(
     assert math.isnan(idle["alpha"])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from(("refuse", "cancel_oldest")))
 def test_tables_agree_with_the_book_and_with_each_other(
     seed: int, no_loss: bool, self_trade: Any
@@ -267,7 +267,7 @@ def test_an_asset_is_no_unit_of_demand_or_supply() -> None:
     assert types_in(asset) == types_in(VALUES.frame())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(0, 10**6))
 def test_mispricing_follows_from_the_two_raw_tables_alone(seed: int) -> None:
     """Worked out again from fills and the rows of side "hold", without any of our functions."""

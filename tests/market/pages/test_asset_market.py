@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running import Browser, Clocks, Rejected, serving, until
 from tests.worlds_at_rest import Worlds
 from uproot_nb import GroupCreatingWait, Page, Rounds, Run
@@ -246,7 +247,7 @@ steps = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(steps, min_size=3, max_size=3))
 def test_nothing_is_made_or_lost_on_the_way(given: list[list[Any]]) -> None:
     """Units stay; cash grows by the dividends alone; nobody owes anything; restarts are unseen."""

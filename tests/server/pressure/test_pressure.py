@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from uproot_nb.server.pressure.pressure import Debt, Pressure
 
 pytestmark = pytest.mark.asyncio
@@ -145,7 +146,7 @@ class Caller:
             self.pressure.remove(self.name, 15)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(STEP, max_size=80))
 async def test_whatever_comes_the_count_is_right_and_in_the_end_all_is_sent(
     steps: list[tuple[str, str]],
