@@ -537,12 +537,13 @@ async def test_killing_the_process_loses_nothing_that_was_acknowledged(place: Lo
         assert process.stdout is not None
         links = (await asyncio.to_thread(process.stdout.readline)).split()
         browsers = [Browser(link) for link in links]
+        for browser in browsers:
+            await browser.load()
+            await browser.connect()
         acknowledged: list[list[int]] = [[], []]
 
         async def trade(number: int) -> None:
             browser = browsers[number]
-            await browser.load()
-            await browser.connect()
             for price in range(100_000):
                 await browser.call("offer", price)
                 acknowledged[number].append(price)

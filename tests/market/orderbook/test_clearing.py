@@ -116,11 +116,13 @@ class CallAgainstList(RuleBasedStateMachine):
     @initialize(
         tick=st.sampled_from((1, Decimal("0.05"), 5)),
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
-        budget=st.booleans(), short_sales=st.booleans(),
+        means=st.sampled_from(((False, False), (False, True), (True, False))),
         rationing=st.sampled_from(("time", "random", "pro rata")),
     )  # fmt: skip
-    def begin(self, tick: Any, **options: Any) -> None:
-        self.tick = tick
+    def begin(self, tick: Any, means: tuple[bool, bool], **options: Any) -> None:
+        """What short sales bring within a budget is held back: see test_short_sales."""
+        self.tick, (budget, short_sales) = tick, means
+        options |= {"budget": budget, "short_sales": short_sales}
         self.rules = Rules(tick=tick, max_price=HIGHEST * tick, call=True, **options)
         self.book = Book(self.rules)
         self.orders: list[Asked] = []
