@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.apps.driving import Walk, walking
@@ -13,6 +14,7 @@ from uproot_nb.session.entities import Group
 from uproot_nb.session.model_functions import get_entries
 
 
+@pytest.mark.slow
 def test_bots_trade_until_nothing_is_left_to_gain(browser: Browser) -> None:
     with walking(browser, "market", players=6) as walk:
         walk.until_all_ended()

@@ -71,6 +71,7 @@ def test_a_reconnect_misses_nothing_and_doubles_nothing(
     assert [data for name, data in got if name == ""] == [f"Trader 2 asks {p}." for p in asked]
 
 
+@pytest.mark.slow
 def test_a_call_cut_off_by_a_lost_line_is_executed_once(
     auction: OpenNotebook, person: Person, wire: Wire
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_call_cut_off_by_a_lost_line_is_executed_once(
     ann.reads("#bids li", "40 (yours)")
 
 
+@pytest.mark.slow
 def test_a_call_made_without_a_line_waits_for_it(
     auction: OpenNotebook, person: Person, wire: Wire
 ) -> None:

@@ -93,6 +93,7 @@ def press_all_shortcuts(page: Page, place: Locator) -> None:
         assert page.evaluate("document.activeElement.closest('.unb') !== null"), keys
 
 
+@pytest.mark.slow
 def test_a_lab_is_steered_from_a_cell_by_keyboard_alone(
     desk: Callable[..., Desk], person: Callable[[str], Participant], app: str
 ) -> None:

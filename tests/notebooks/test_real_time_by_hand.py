@@ -112,10 +112,12 @@ def test_a_window_that_opens_late_shows_the_market_as_it_is(
     ("price", "reason"),
     [
         ("0", "Enter a price between 1 and 200."),
-        ("201", "Enter a price between 1 and 200."),
         ("96", "Your next unit is worth only 95 to you."),
-        *(pytest.param(price, "price", marks=pytest.mark.slow) for price in ("12.5", "", "NaN")),
-        ("many", "price"),
+        pytest.param("201", "Enter a price between 1 and 200.", marks=pytest.mark.slow),
+        *(
+            pytest.param(price, "price", marks=pytest.mark.slow)
+            for price in ("12.5", "", "NaN", "many")
+        ),
     ],
 )
 def test_a_bad_price_is_refused_and_changes_nothing(

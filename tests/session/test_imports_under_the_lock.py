@@ -40,7 +40,13 @@ else:
 
 
 @pytest.mark.parametrize(
-    "look", ["run.state", "run.session_state", "run.market()", "run.session.table"]
+    "look",
+    [
+        pytest.param("run.state", marks=pytest.mark.slow),
+        pytest.param("run.session_state", marks=pytest.mark.slow),
+        "run.market()",
+        "run.session.table",
+    ],
 )
 def test_pandas_is_imported_before_the_lock_is_taken(tmp_path: Path, look: str) -> None:
     """At the first look at a table, and where a stored one is first read after a restart."""

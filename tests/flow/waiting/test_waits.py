@@ -63,7 +63,7 @@ def pages(run: Run) -> list[str | None]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("size", [2, 4, 20])
+@pytest.mark.parametrize("size", [*(pytest.param(n, marks=pytest.mark.slow) for n in (2, 20)), 4])
 async def test_two_hundred_who_come_at_once_are_all_grouped_once(size: int) -> None:
     calls: list[str] = []
 

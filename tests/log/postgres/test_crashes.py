@@ -113,7 +113,9 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(address: str, count: int)
     check_whole(address, there + 3)
 
 
-@pytest.mark.parametrize("end", ["kill", "immediate", "fast"])
+@pytest.mark.parametrize(
+    "end", ["kill", *(pytest.param(how, marks=pytest.mark.slow) for how in ("immediate", "fast"))]
+)
 def test_a_server_that_ends_during_commits_loses_and_doubles_nothing(
     cluster: PostgresCluster, address: str, end: str
 ) -> None:
