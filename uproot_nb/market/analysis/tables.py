@@ -18,7 +18,7 @@ from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.equilibrium import Equilibrium
 from uproot_nb.market.analysis.period_events import Events, PeriodEvents, events_by_period
-from uproot_nb.market.analysis.quotes import BestQuotes, quotes
+from uproot_nb.market.analysis.quotes import BestQuotes, quotes, spreads
 from uproot_nb.market.analysis.trade_rows import TradeRow, trade_rows
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
@@ -174,7 +174,6 @@ _ROWS: dict[str, Callable[[Sequence[PeriodParts]], Sequence[Any]]] = {
 
 def _period(one: PeriodParts) -> dict[str, Any]:
     its, units, trades = one
-    book = quotes(its)
     values, costs = units.all_of("buy"), units.all_of("sell")
     at = units.equilibrium()
     free = units.equilibrium(constrained=False) if units.constraints else at
@@ -206,8 +205,7 @@ def _period(one: PeriodParts) -> dict[str, Any]:
             _by_player(traders, "surplus"), _by_player(traders, "equilibrium_surplus")),
         "volume_ratio": statistics.volume_ratio(
             sum(quantities), at.quantity_low, at.quantity_high),
-        "mean_spread": statistics.time_weighted_mean(
-            _column(book, "spread"), _column(book, "time"), its.end),
+        "mean_spread": statistics.time_weighted_mean(*spreads(its), its.end),
         "bankruptcies": its.bankruptcies,
         "fundamental_value": units.holding, "dividend": units.dividend,
     }  # fmt: skip

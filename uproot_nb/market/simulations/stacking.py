@@ -14,8 +14,8 @@ __all__ = ["CellStack", "in_order", "stack", "with_cell"]
 
 _TOGETHER = ("buyer", "seller")
 """Columns that keep the same categories, so that one can be compared with the other."""
-_AT_ONCE = 8
-"""Of how many markets a table is made at once."""
+_AT_ONCE = 2_000
+"""How many rows are made a table at once, or more if a market has more."""
 
 
 def with_cell(cell: int, table: pandas.DataFrame) -> pandas.DataFrame:
@@ -30,15 +30,14 @@ def with_cell(cell: int, table: pandas.DataFrame) -> pandas.DataFrame:
 class CellStack:
     """A table of many markets, with their places in the grid as the first column.
 
-    Where markets have lists instead of a table, one table is made for several of them. Not for all:
-    the lists are many times as large.
+    Where markets have lists instead of a table, one table is made for several small ones, which
+    takes less time than one for each; not for large ones, whose lists fill the memory.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._columns: dict[str, list[Any]] = {}
         self._cells: list[int] = []
-        self._count = 0
         self._frames: list[pandas.DataFrame] = []
 
     def add(self, cell: int, part: pandas.DataFrame | dict[str, list[Any]]) -> None:
@@ -50,8 +49,7 @@ class CellStack:
         for name, values in part.items():
             self._columns.setdefault(name, []).extend(values)
         self._cells += [cell] * len(next(iter(part.values())))
-        self._count += 1
-        if self._count == _AT_ONCE:
+        if len(self._cells) >= _AT_ONCE:
             self._make_frame()
 
     def table(self) -> pandas.DataFrame | None:
@@ -63,12 +61,12 @@ class CellStack:
         """Make a table of the columns that have come since the last one was made."""
         import numpy  # lazy: it comes with pandas
 
-        if not self._count:
+        if not self._columns:
             return
         frame = frame_of(self._name, self._columns)
         frame.insert(0, "cell", numpy.array(self._cells, dtype="int64"))
         self._frames.append(frame)
-        self._columns, self._cells, self._count = {}, [], 0
+        self._columns, self._cells = {}, []
 
 
 def stack(tables: Sequence[pandas.DataFrame]) -> pandas.DataFrame:

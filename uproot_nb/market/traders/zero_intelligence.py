@@ -41,6 +41,5 @@ class ZIC(Heedless):
 
 
 def _drawn(lowest: Price, highest: Price, tick: Price, chance: Random) -> Price | None:
-    first = -int(-lowest // tick)
-    count = int(highest // tick) - first + 1
-    return None if count < 1 else tick * (first + drawn_below(count, chance))
+    first, last = -int(-lowest // tick), int(highest // tick)
+    return None if first > last else tick * (first + drawn_below(last - first + 1, chance))
