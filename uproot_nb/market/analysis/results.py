@@ -21,7 +21,7 @@ from uproot_nb.market.analysis.values import induced_value_columns
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MARKET_TABLES", "MarketTables", "SimulatedMarket"]
+__all__ = ["MARKET_TABLES", "MarketTables", "SimulatedMarket", "columns_of"]
 
 MARKET_TABLES = (
     "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
@@ -127,17 +127,23 @@ class SimulatedMarket(MarketTables):
     @cached_property
     def order_events(self) -> pandas.DataFrame:
         """A row for everything that happened to an order; see `order_event_table`."""
-        return frame_of("order_events", self.columns("order_events"))
+        return frame_of("order_events", period_event_columns(self._recorded[0]))
 
     @cached_property
     def induced_values(self) -> pandas.DataFrame:
         """A row per unit: its value or cost; see `InducedValues.frame`."""
-        return frame_of("induced_values", self.columns("induced_values"))
+        return frame_of("induced_values", induced_value_columns(self._recorded[1]))
 
-    def columns(self, name: str) -> dict[str, list[Any]]:
-        """Return the columns of a table as lists, so that one is made for many markets at once."""
-        if name == "order_events":
-            return period_event_columns(self._recorded[0])
-        if name == "induced_values":
-            return induced_value_columns(self._recorded[1])
-        return table_columns(name, self._parts)
+
+def columns_of(market: MarketTables, name: str) -> dict[str, list[Any]] | None:
+    """Return the columns of a simulated market's table, so that one is made of many markets'.
+
+    None for any other market, which may have tables of its own.
+    """
+    if type(market) is not SimulatedMarket:
+        return None
+    if name == "order_events":
+        return period_event_columns(market._recorded[0])
+    if name == "induced_values":
+        return induced_value_columns(market._recorded[1])
+    return table_columns(name, market._parts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cloudpickle
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables, SimulatedMarket
+from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables, columns_of
 from uproot_nb.market.simulations.stacking import CellStack
 from uproot_nb.market.simulations.summary import MarketRow, failed_row, finished_row, summary_table
 
@@ -96,9 +96,8 @@ def _market(
     try:
         made = design.simulate(cell.seed)
         row = finished_row(cell.place, made)
-        if isinstance(made, SimulatedMarket):
-            return row, {name: made.columns(name) for name in tables}
-        return row, {name: getattr(made, name) for name in tables}
+        columns = {name: columns_of(made, name) for name in tables}
+        return row, {name: part or getattr(made, name) for name, part in columns.items()}
     except Exception as error:  # the border around authors' traders
         return failed_row(cell.place, error), {}
 
