@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from uproot_nb.market import Dividends, Fees, InducedValues, Rules, Tax, equilibrium
 from uproot_nb.market.analysis.results import MarketTables
-from uproot_nb.market.analysis.tables import period_rows
+from uproot_nb.market.analysis.tables import period_parts, period_rows
 from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.constraints import Constraints
@@ -274,7 +274,9 @@ def test_units_are_ranked_once_for_all_players_of_a_side(monkeypatch: pytest.Mon
         asked.clear()
         names = [f"{side}{n}" for side in "bs" for n in range(players)]
         values = InducedValues.drawn(names[:players], names[players:], seed=1)
-        period_rows([], [*values.rows([1]), *constraint_rows(Rules(buyer_tax=Tax(1)), [1])])
+        period_rows(
+            period_parts([], [*values.rows([1]), *constraint_rows(Rules(buyer_tax=Tax(1)), [1])])
+        )
         # For both equilibria, for the lost surplus, and for what each trader would have earned.
         assert sorted(asked) == ["buy"] * 4 + ["sell"] * 4
 

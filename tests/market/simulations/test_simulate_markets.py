@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 from tests.market.simulations.market_designs import ALL, DESIGNS, VALUES, Here, mixed, same
 from uproot_nb.errors import BadMarket, SimulationsInterrupted, UprootError
 from uproot_nb.market import Design, Rules, simulate_markets
+from uproot_nb.market.simulations import stacking
+from uproot_nb.market.simulations.chunk import Cell, pack, simulate_chunk, unpack
+from uproot_nb.market.simulations.stacking import in_order
 from uproot_nb.market.simulations.summary import STATISTICS
 from uproot_nb.market.traders import ZIC, ZIP, simulate_market
 
@@ -289,3 +292,18 @@ def test_texts_are_seeds_too_and_settings_may_be_fractions() -> None:
     assert list(found["seed"]) == ["a", 1, "a", 1]
     assert list(found["k"]) == [Fraction(1, 3)] * 2 + [0.5] * 2
     assert not math.isnan(found["efficiency"].iloc[0])
+
+
+def test_tables_are_the_same_however_many_rows_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = pack([Cell(place, 0, place) for place in range(5)], [DESIGNS["mixed"]], ALL)
+    found = []
+    for count in (1, 100, 10_000):
+        monkeypatch.setattr(stacking, "_AT_ONCE", count)
+        found.append(unpack(simulate_chunk(task)))
+    for other in found[1:]:
+        for name, table in found[0].items():
+            pandas.testing.assert_frame_equal(
+                in_order(other[name]), in_order(table), check_exact=True
+            )

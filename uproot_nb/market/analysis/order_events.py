@@ -25,7 +25,7 @@ __all__ = [
     "closing_row",
     "order_event_rows",
     "order_event_table",
-    "period_event_table",
+    "period_event_columns",
     "refusal_row",
 ]
 
@@ -114,8 +114,8 @@ def order_event_table(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     return frame_of("order_events", columns)
 
 
-def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
-    """Return the same table of periods that were closed, in their order."""
+def period_event_columns(periods: Sequence[PeriodEvents]) -> dict[str, list[Any]]:
+    """Return the columns of that table for periods that were closed, in their order."""
     last: list[Any] = [None]  # in the columns that the end of a period leaves empty
     columns: dict[str, list[Any]] = {name: [] for name in ORDER_EVENTS}
     for its in periods:
@@ -129,7 +129,7 @@ def period_event_table(periods: Sequence[PeriodEvents]) -> pandas.DataFrame:
         if its.halts:
             _insert_halts(columns, its)
     columns["seq"] = list(range(1, len(columns["time"]) + 1))
-    return frame_of("order_events", columns)
+    return columns
 
 
 def _insert_halts(columns: dict[str, list[Any]], its: PeriodEvents) -> None:

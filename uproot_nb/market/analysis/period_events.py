@@ -37,7 +37,7 @@ class PeriodEvents(msgspec.Struct):
         halts: the halts of trade and their ends: before which event, when, and what it was. Those
             of a table are not here, for no other table tells of them.
         end: when the period was closed; of one that was not, the time of its last row.
-        quotes: the best quotes, as soon as somebody asked for them; several tables do.
+        quotes: when the best quotes changed, as soon as somebody asked; several tables do.
     """
 
     period: int

@@ -9,7 +9,12 @@ import msgspec
 
 from uproot_nb.market.analysis.period_events import PeriodEvents
 
-__all__ = ["BestQuotes", "quotes"]
+__all__ = ["BestQuotes", "quotes", "spreads"]
+
+_Best = tuple[float, int]
+"""The best price of a side and the units there; 0 and 0 where it is empty."""
+_Moment = tuple[int, float, _Best, _Best]
+"""An event's number and time, and the best bid and ask after it."""
 
 
 class BestQuotes(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +44,7 @@ class _StandingSide:
         self._sign = sign
         self._ranks: list[float] = []
         self._amounts: dict[float, int] = {}
-        self.best: tuple[float, int] = (0.0, 0)
+        self.best: _Best = (0.0, 0)
 
     def change(self, price: float, quantity: int) -> None:
         """Add units at a price, or take them away."""
@@ -71,25 +76,39 @@ def quotes(its: PeriodEvents) -> list[BestQuotes]:
     no quotes for that. In a call market bids and asks may cross until the call; then the best of
     both are there, with spread and midpoint NaN.
     """
+    period = its.period
+    return [_best_quotes(seq, time, period, *bid, *ask) for seq, time, bid, ask in _moments(its)]
+
+
+def spreads(its: PeriodEvents) -> tuple[list[float], list[float]]:
+    """Return the spreads of the same rows, and their times; they are found in less time."""
+    moments = _moments(its)
+    found = [
+        ask[0] - bid[0] if bid[0] and bid[0] < ask[0] else math.nan for _, _, bid, ask in moments
+    ]
+    return found, [time for _, time, _, _ in moments]
+
+
+def _moments(its: PeriodEvents) -> list[_Moment]:
+    """Return when the best quotes changed; found once, for several tables are made of it."""
     if its.quotes is None:
-        its.quotes = _quotes(its)
+        its.quotes = _found_moments(its)
     return its.quotes
 
 
-def _quotes(its: PeriodEvents) -> list[BestQuotes]:
-    found: list[BestQuotes] = []
-    bids, asks, period = _StandingSide(1), _StandingSide(-1), its.period
+def _found_moments(its: PeriodEvents) -> list[_Moment]:
+    found: list[_Moment] = []
+    bids, asks = _StandingSide(1), _StandingSide(-1)
     limits: dict[int, tuple[_StandingSide, float]] = {}
     parts: dict[int, int] = {}  # what is seen of the orders that are shown in parts
     begun: set[int | None] = set()
-    last_bid: tuple[float, int] | None = None
-    last_ask: tuple[float, int] | None = None
-    crossed: BestQuotes | None = None
+    last_bid: _Best | None = None
+    last_ask: _Best | None = None
+    crossed: _Moment | None = None
     for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
         if crossed is not None:
-            if crossed.time != time:
-                last_bid = crossed.bid, crossed.bid_depth
-                last_ask = crossed.ask, crossed.ask_depth
+            if crossed[1] != time:
+                _, _, last_bid, last_ask = crossed
                 found.append(crossed)
             crossed = None
         kind = event.event
@@ -117,12 +136,11 @@ def _quotes(its: PeriodEvents) -> list[BestQuotes]:
                     continue
         bid, ask = bids.best, asks.best
         if bid != last_bid or ask != last_ask:
-            made = _best_quotes(seq, time, period, *bid, *ask)
-            if made.bid >= made.ask:
-                crossed = made
+            if bid[0] >= ask[0] > 0:
+                crossed = seq, time, bid, ask
             else:
                 last_bid, last_ask = bid, ask
-                found.append(made)
+                found.append((seq, time, bid, ask))
     return found if crossed is None else [*found, crossed]
 
 

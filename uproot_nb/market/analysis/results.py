@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from uproot_nb.market.analysis.order_events import period_event_table
+from uproot_nb.market.analysis.columns import frame_of
+from uproot_nb.market.analysis.order_events import period_event_columns
 from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.tables import (
-    book_table,
-    mispricing_table,
+    PeriodParts,
+    period_parts,
     period_rows,
     period_table_of,
-    trade_table,
-    trader_table,
+    table_columns,
 )
-from uproot_nb.market.analysis.values import induced_value_table
+from uproot_nb.market.analysis.values import induced_value_columns
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["MARKET_TABLES", "MarketTables", "SimulatedMarket"]
+__all__ = ["MARKET_TABLES", "MarketTables", "SimulatedMarket", "columns_of"]
 
 MARKET_TABLES = (
     "order_events", "trades", "book", "induced_values", "periods", "traders", "mispricing",
@@ -61,19 +61,24 @@ class MarketTables:
         return frame
 
     @cached_property
+    def _parts(self) -> list[PeriodParts]:
+        """The periods' events, units and trades, which all other tables are made of."""
+        return period_parts(*self._recorded)
+
+    @cached_property
     def period_rows(self) -> list[dict[str, Any]]:
         """The rows of `periods` as dicts, which are made faster; what is missing is NaN or None."""
-        return period_rows(*self._recorded)
+        return period_rows(self._parts)
 
     @cached_property
     def trades(self) -> pandas.DataFrame:
         """A row per trade: price, quantity, buyer, seller, value, cost, both surpluses."""
-        return trade_table(*self._recorded)
+        return frame_of("trades", table_columns("trades", self._parts))
 
     @cached_property
     def book(self) -> pandas.DataFrame:
         """The best bid and ask, spread, midpoint and depth after each event that changed them."""
-        return book_table(self._recorded[0])
+        return frame_of("book", table_columns("book", self._parts))
 
     @cached_property
     def periods(self) -> pandas.DataFrame:
@@ -83,12 +88,12 @@ class MarketTables:
     @cached_property
     def traders(self) -> pandas.DataFrame:
         """A row per period, player and side: units, cash, surplus."""
-        return trader_table(*self._recorded)
+        return frame_of("traders", table_columns("traders", self._parts))
 
     @cached_property
     def mispricing(self) -> pandas.DataFrame:
         """One row: RD, RAD, amplitude, turnover; no row where no asset is traded."""
-        return mispricing_table(*self._recorded)
+        return frame_of("mispricing", table_columns("mispricing", self._parts))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,9 +127,23 @@ class SimulatedMarket(MarketTables):
     @cached_property
     def order_events(self) -> pandas.DataFrame:
         """A row for everything that happened to an order; see `order_event_table`."""
-        return period_event_table(self._recorded[0])
+        return frame_of("order_events", period_event_columns(self._recorded[0]))
 
     @cached_property
     def induced_values(self) -> pandas.DataFrame:
         """A row per unit: its value or cost; see `InducedValues.frame`."""
-        return induced_value_table(self._recorded[1])
+        return frame_of("induced_values", induced_value_columns(self._recorded[1]))
+
+
+def columns_of(market: MarketTables, name: str) -> dict[str, list[Any]] | None:
+    """Return the columns of a simulated market's table, so that one is made of many markets'.
+
+    None for any other market, which may have tables of its own.
+    """
+    if type(market) is not SimulatedMarket:
+        return None
+    if name == "order_events":
+        return period_event_columns(market._recorded[0])
+    if name == "induced_values":
+        return induced_value_columns(market._recorded[1])
+    return table_columns(name, market._parts)

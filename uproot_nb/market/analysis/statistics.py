@@ -6,7 +6,6 @@ They take plain sequences of numbers. `uproot_nb.market.analysis.tables` applies
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -138,8 +137,11 @@ def efficiency_loss(
     sides = ((demand, bought, 1), (supply, sold, -1))
     lost = displaced = 0.0
     for units, traded, sign in sides:
-        left = Counter(units)
-        left.subtract(Counter(traded))
+        left: dict[float, int] = {}
+        for unit in units:
+            left[unit] = left.get(unit, 0) + 1
+        for unit in traded:
+            left[unit] = left.get(unit, 0) - 1
         lost += sum(max(sign * (unit - middle), 0.0) * count for unit, count in left.items())
         displaced += sum(max(sign * (middle - unit), 0.0) for unit in traded)
     return EfficiencyLoss(lost, displaced)
@@ -199,14 +201,13 @@ def time_weighted_mean(numbers: Sequence[Number], times: Sequence[float], end: f
 
     For spread and depth: moments at which the number is NaN (an empty side) are left out.
     """
-    ends = [*times[1:], end] if times else []
-    known = [
-        (number, after - at)
-        for number, at, after in zip(_floats(numbers), times, ends, strict=True)
-        if number == number
-    ]
-    spans = [span for _, span in known]
-    return _ratio(sum([number * span for number, span in known]), sum(spans))
+    found, ends = _floats(numbers), [*times[1:], end] if times else []
+    spans = [after - at for at, after in zip(times, ends, strict=True)]
+    pairs = list(zip(found, spans, strict=True))
+    return _ratio(
+        sum([number * span for number, span in pairs if number == number]),
+        sum([span for number, span in pairs if number == number]),
+    )
 
 
 def _gaps(prices: Sequence[Number], fundamental_values: Sequence[Number]) -> list[float]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter, mul
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
 from uproot_nb.market.analysis.equilibrium import Equilibrium
 from uproot_nb.market.analysis.period_events import Events, PeriodEvents, events_by_period
-from uproot_nb.market.analysis.quotes import quotes
+from uproot_nb.market.analysis.quotes import BestQuotes, quotes, spreads
 from uproot_nb.market.analysis.trade_rows import TradeRow, trade_rows
 from uproot_nb.market.analysis.units import InducedUnits, Units, units_by_period
 
@@ -26,10 +26,33 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    "book_table", "mispricing_table", "period_rows", "period_table",
-    "period_table_of", "trade_table",
-    "trader_table",
+    "PeriodParts", "book_table", "mispricing_table", "period_parts", "period_rows", "period_table",
+    "period_table_of", "table_columns", "trade_table", "trader_table",
 ]  # fmt: skip
+
+
+class PeriodParts(NamedTuple):
+    """What the tables of a period are made of."""
+
+    events: PeriodEvents
+    units: Units
+    """With what was traded of them."""
+    trades: list[TradeRow]
+
+
+def period_parts(order_events: Events, induced_values: InducedUnits) -> list[PeriodParts]:
+    """Return the parts of each period, in their order."""
+    units, events = units_by_period(induced_values), events_by_period(order_events)
+    found = []
+    for period in sorted({*units, *events}):
+        its = events.get(period) or PeriodEvents(period)
+        found.append(PeriodParts(its, units[period], trade_rows(its, units[period])))
+    return found
+
+
+def table_columns(name: str, parts: Sequence[PeriodParts]) -> dict[str, list[Any]]:
+    """Return the columns of a table, each as a list: of any that these parts are enough for."""
+    return _columns(name, _ROWS[name](parts))
 
 
 def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -42,13 +65,7 @@ def trade_table(order_events: Events, induced_values: InducedUnits) -> pandas.Da
     received), buyer_surplus (value - price * quantity - tax - fee), seller_surplus (price *
     quantity - tax - fee - cost).
     """
-    units = units_by_period(induced_values)
-    rows = [
-        row
-        for period, its in events_by_period(order_events).items()
-        for row in trade_rows(its, units[period])
-    ]
-    return _table("trades", sorted(rows, key=lambda row: row.seq))
+    return _table("trades", _trade_rows(period_parts(order_events, induced_values)))
 
 
 def book_table(order_events: Events) -> pandas.DataFrame:
@@ -59,8 +76,7 @@ def book_table(order_events: Events) -> pandas.DataFrame:
     empty, spread and midpoint also while bids and asks cross, as they may in a call market before
     it is cleared. A period begins with an empty book.
     """
-    rows = [row for its in events_by_period(order_events).values() for row in quotes(its)]
-    return _table("book", sorted(rows, key=lambda row: row.seq))
+    return _table("book", _book_rows(period_parts(order_events, [])))
 
 
 def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -80,7 +96,7 @@ def period_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     a cost earns the difference of the prices. Nobody induces values for an asset, so its
     equilibrium and surplus are empty (0 units) or NaN.
     """
-    return period_table_of(period_rows(order_events, induced_values))
+    return period_table_of(period_rows(period_parts(order_events, induced_values)))
 
 
 def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
@@ -88,13 +104,9 @@ def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
     return _table("periods", rows)
 
 
-def period_rows(order_events: Events, induced_values: InducedUnits) -> list[dict[str, Any]]:
+def period_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
     """Return the rows of `period_table` as dicts; what is missing is NaN or None."""
-    units, events = units_by_period(induced_values), events_by_period(order_events)
-    return [
-        _period(events.get(period) or PeriodEvents(period), units[period])
-        for period in sorted({*units, *events})
-    ]
+    return [_period(one) for one in parts]
 
 
 def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -105,15 +117,7 @@ def trader_table(order_events: Events, induced_values: InducedUnits) -> pandas.D
     units would earn at the middle of the interval of equilibrium prices). There is a row for
     everybody who has units there or has traded.
     """
-    units, events = units_by_period(induced_values), events_by_period(order_events)
-    rows = [
-        row
-        for period in sorted({*units, *events})
-        for row in _traders(
-            period, _trades_in(period, events, units), units[period], units[period].equilibrium()
-        )
-    ]
-    return _table("traders", rows)
+    return _table("traders", _trader_rows(period_parts(order_events, induced_values)))
 
 
 def mispricing_table(order_events: Events, induced_values: InducedUnits) -> pandas.DataFrame:
@@ -126,34 +130,55 @@ def mispricing_table(order_events: Events, induced_values: InducedUnits) -> pand
     The formulas are in `uproot_nb.market.analysis.statistics`. NaN where nothing was traded, and
     turnover where it is not known how many units there are.
     """
-    table = period_table(order_events, induced_values)
-    table = table[table.fundamental_value.notna()]
-    outstanding = [u.outstanding for u in units_by_period(induced_values).values() if u.outstanding]
-    prices, values = list(table.mean_price), list(table.fundamental_value)
+    return _table("mispricing", _mispricing_rows(period_parts(order_events, induced_values)))
+
+
+_NO_TRADES: tuple[tuple[Any, ...], ...] = ((),) * 5
+
+
+def _trade_rows(parts: Sequence[PeriodParts]) -> list[TradeRow]:
+    return sorted((row for one in parts for row in one.trades), key=attrgetter("seq"))
+
+
+def _book_rows(parts: Sequence[PeriodParts]) -> list[BestQuotes]:
+    return sorted((row for one in parts for row in quotes(one.events)), key=attrgetter("seq"))
+
+
+def _trader_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
+    return [row for one in parts for row in _traders(one, one.units.equilibrium())]
+
+
+def _mispricing_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
+    units = [one.units for one in parts]
+    rows = [row for row in period_rows(parts) if not math.isnan(row["fundamental_value"])]
+    prices = [row["mean_price"] for row in rows]
+    values = [row["fundamental_value"] for row in rows]
+    outstanding = [its.outstanding for its in units if its.outstanding]
     row = {
-        "periods": len(table), "traded_periods": int(table.mean_price.notna().sum()),
+        "periods": len(rows), "traded_periods": sum(not math.isnan(price) for price in prices),
         "mean_fundamental_value": statistics.mean(values),
         "rd": statistics.relative_deviation(prices, values),
         "rad": statistics.relative_absolute_deviation(prices, values),
         "amplitude": statistics.price_amplitude(prices, values),
-        "turnover": statistics.turnover(int(table.volume.sum()), max(outstanding, default=0)),
+        "turnover": statistics.turnover(
+            sum(row["volume"] for row in rows), max(outstanding, default=0)),
     }  # fmt: skip
-    return _table("mispricing", [row] if len(table) else [])
+    return [row] if rows else []
 
 
-def _trades_in(
-    period: int, events: Mapping[int, PeriodEvents], units: Mapping[int, Units]
-) -> list[TradeRow]:
-    return trade_rows(events[period], units[period]) if period in events else []
+_ROWS: dict[str, Callable[[Sequence[PeriodParts]], Sequence[Any]]] = {
+    "trades": _trade_rows, "book": _book_rows, "periods": period_rows, "traders": _trader_rows,
+    "mispricing": _mispricing_rows,
+}  # fmt: skip
 
 
-def _period(its: PeriodEvents, units: Units) -> dict[str, Any]:
-    trades, book = trade_rows(its, units), quotes(its)
+def _period(one: PeriodParts) -> dict[str, Any]:
+    its, units, trades = one
     values, costs = units.all_of("buy"), units.all_of("sell")
     at = units.equilibrium()
     free = units.equilibrium(constrained=False) if units.constraints else at
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
-    traders = list(_traders(its.period, trades, units, at))
+    traders = list(_traders(one, at))
     bought, sold = (
         math.fsum(row["surplus"] for row in traders if row["side"] == side)
         for side in ("buy", "sell")
@@ -180,8 +205,7 @@ def _period(its: PeriodEvents, units: Units) -> dict[str, Any]:
             _by_player(traders, "surplus"), _by_player(traders, "equilibrium_surplus")),
         "volume_ratio": statistics.volume_ratio(
             sum(quantities), at.quantity_low, at.quantity_high),
-        "mean_spread": statistics.time_weighted_mean(
-            _column(book, "spread"), _column(book, "time"), its.end),
+        "mean_spread": statistics.time_weighted_mean(*spreads(its), its.end),
         "bankruptcies": its.bankruptcies,
         "fundamental_value": units.holding, "dividend": units.dividend,
     }  # fmt: skip
@@ -199,28 +223,26 @@ def _equilibrium_columns(at: Equilibrium) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _traders(
-    period: int, trades: list[TradeRow], units: Units, at: Equilibrium
-) -> Iterator[dict[str, Any]]:
-    due = units.equilibrium_surpluses(at)
+def _traders(one: PeriodParts, at: Equilibrium) -> Iterator[dict[str, Any]]:
+    units, due, period = one.units, one.units.equilibrium_surpluses(at), one.events.period
     sides = (("buy", "buyer", -1), ("sell", "seller", 1))
     for side, role, sign in sides:
         mine: dict[str, list[TradeRow]] = {
             player: [] for player, its in units.values if its == side
         }
-        for trade, player in zip(trades, _column(trades, role), strict=True):
+        for trade, player in zip(one.trades, _column(one.trades, role), strict=True):
             mine.setdefault(player, []).append(trade)
         get = attrgetter("quantity", "price", f"{role}_tax", f"{role}_fee", f"{role}_surplus")
         for player, its in mine.items():
-            rows = list(map(get, its))
-            tax, fee = math.fsum([row[2] for row in rows]), math.fsum([row[3] for row in rows])
-            cash = sign * math.fsum([row[0] * row[1] for row in rows]) - tax - fee
-            surplus = math.fsum([row[4] for row in rows])
+            found = zip(*map(get, its), strict=True) if its else _NO_TRADES
+            quantities, prices, taxes, fees, surpluses = found
+            tax, fee, surplus = math.fsum(taxes), math.fsum(fees), math.fsum(surpluses)
+            cash = sign * math.fsum(map(mul, quantities, prices)) - tax - fee
             if units.resells(player):
                 surplus = cash - sign * units.worth(player, side)
             yield {
                 "period": period, "player": player, "side": side,
-                "units": sum([row[0] for row in rows]), "cash": cash, "tax_paid": tax,
+                "units": sum(quantities), "cash": cash, "tax_paid": tax,
                 "fee_paid": fee, "surplus": surplus,
                 "equilibrium_surplus": due.get((player, side), 0.0),
             }  # fmt: skip
@@ -239,6 +261,10 @@ def _column(rows: Iterable[Any], name: str) -> list[Any]:
 
 
 def _table(name: str, rows: Sequence[Any]) -> pandas.DataFrame:
-    """Return a table of rows, which are dicts or have the columns as attributes."""
+    return frame_of(name, _columns(name, rows))
+
+
+def _columns(name: str, rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the columns of rows, which are dicts or have the columns as attributes."""
     get = itemgetter if rows and isinstance(rows[0], dict) else attrgetter
-    return frame_of(name, {column: list(map(get(column), rows)) for column in COLUMNS[name]})
+    return {column: list(map(get(column), rows)) for column in COLUMNS[name]}

@@ -15,7 +15,7 @@ from uproot_nb.market.orderbook.orders import Side
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["InducedValues", "induced_value_table"]
+__all__ = ["InducedValues", "induced_value_columns", "induced_value_table"]
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,16 @@ def induced_value_table(
     The columns and their dtypes are those of `InducedValues.frame`. What an asset is worth to
     everybody alike has rows without a player; see `Dividends.frame`.
     """
+    return frame_of("induced_values", induced_value_columns(rows))
+
+
+def induced_value_columns(
+    rows: Iterable[tuple[int, str | None, str, int, float]],
+) -> dict[str, list[Any]]:
+    """Return the columns of that table, each as a list."""
     found = list(rows)
     names = types_of("induced_values")
-    return frame_of(
-        "induced_values", {name: [row[place] for row in found] for place, name in enumerate(names)}
-    )
+    return {name: [row[place] for row in found] for place, name in enumerate(names)}
 
 
 def _dealt(schedule: Sequence[Price], players: Sequence[str]) -> dict[str, list[Price]]:

@@ -94,6 +94,17 @@ class Account:
         self.orders[order.number] = order
         self.reserve(order, order.remaining)
 
+    def move(self, old: Order, new: Order) -> None:
+        """Put an order in the place of a standing one of the same side, without any charges."""
+        orders = self.orders
+        del orders[old.number]
+        orders[new.number] = new
+        if new.side == "buy":
+            self.bid_ticks += old.key * old.remaining - new.key * new.remaining
+            self.bid_units += new.remaining - old.remaining
+        else:
+            self.ask_units += new.remaining - old.remaining
+
     def take(self, order: Order, quantity: int) -> None:
         """Release what a standing order reserved for so many units; it is gone if none remain."""
         self.reserve(order, -quantity)

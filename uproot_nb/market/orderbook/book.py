@@ -116,6 +116,8 @@ class Book:
         self.reference = None if self._breaker is None else self._breaker.reference
         """The price from which a circuit breaker measures; None before it has one."""
         self._constraints = self._found_constraints(endowed=False)
+        self._moves = self.charges is None and not (self._is_detailed or self._lapses)
+        """Whether a new order that meets no other just takes the place of an old one."""
 
     # State
 
@@ -320,6 +322,8 @@ class Book:
         found = self._match(player, side, key, wanted)
         if self._constraints:
             self._check(account, side, key, wanted, found, old)
+        if self._moves and found is NOTHING:
+            return self._move(old, account, key, wanted)
         events: list[OrderEvent] = []
         before = self.seq
         change = self._withdraw(old, old.remaining, "replaced", events)
@@ -480,7 +484,8 @@ class Book:
         Args:
             endowed: whether some traders have an endowment, and no credit.
         """
-        rules, found = self.rules, list[_Constraint]()
+        rules = self.rules
+        found: list[_Constraint] = []
         if rules.improvement:
             found.append(Book._check_improvement)
         if rules.max_orders is not None:
@@ -625,6 +630,31 @@ class Book:
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
         )
+
+    def _move(self, old: Order, account: Account, key: int, quantity: int) -> Outcome:
+        """Put a new order in the place of *old*, as `_withdraw` and `_submit` would one by one."""
+        before, number, player, side = self.seq, self.next_order, old.player, old.side
+        self.seq, self.next_order = before + 2, number + 1
+        price, left, ladder = self.grid.price(abs(key)), old.remaining, self.ladders[side]
+        new = Order(number, player, side, key, price, quantity, quantity)
+        account.move(old, new)
+        del self.orders[old.number]
+        self.orders[number] = new
+        level = ladder.take(old, left)
+        gone = LevelChange(side, old.price, level.quantity, len(level.orders))
+        level = ladder.add(new)
+        come = LevelChange(side, price, level.quantity, len(level.orders))
+        events = [
+            OrderEvent(
+                before + 1, "cancel", old.number, player, side, "limit", old.price, left, 0,
+                "replaced",
+            ),
+            OrderEvent(
+                before + 2, "submit", number, player, side, "limit", price, quantity, quantity
+            ),
+        ]  # fmt: skip
+        changes = [come] if key == old.key else [gone, come]
+        return Outcome(before, before + 2, number, quantity, events, [], changes)
 
     def _stand_as(self, order: Order, standing: Standing, events: list[OrderEvent]) -> None:
         """Set how long a new order stands, and how much of it is shown; its event tells."""

@@ -13,6 +13,11 @@ from uproot_nb.market.orderbook.orders import Order
 
 __all__ = ["Ladder", "Level"]
 
+_NEAR = 512
+"""How many levels are sorted at least, if there are as many."""
+_SHARE = 16
+"""Where there are far more, one in so many is."""
+
 
 class Level(msgspec.Struct):
     """The orders at one price, in the order of filling; `quantity` is what is shown of them."""
@@ -55,32 +60,46 @@ class Level(msgspec.Struct):
 class Ladder:
     """The levels of a side by their key; `best` is the one with the smallest.
 
-    The ranks are the keys with the other sign, sorted: the best level is the last. Most orders come
-    and go near the best, and there a list moves little. With 100,000 different prices all over the
-    range half of it moves with each order, and a command takes some 20 µs instead of 4.
+    The ranks are the keys with the other sign, sorted: the best level is the last. A sorted list of
+    a thousand moves in no time, so only the levels near the best are in it, from the rank `_last`
+    on. The others are looked for when no nearer one is left.
     """
 
-    __slots__ = ("_levels", "_ranks", "best")
+    __slots__ = ("_empty", "_last", "_levels", "_most", "_ranks", "best")
 
     def __init__(self) -> None:
         self._levels: dict[int, Level] = {}
         self._ranks: list[int] = []
+        self._last: int | None = None
+        self._most = 2 * _NEAR
+        self._empty: Level | None = None
+        """The level that disappeared last, to be used again."""
         self.best: Level | None = None
 
     def __iter__(self) -> Iterator[Level]:
-        levels = self._levels
-        return (levels[-rank] for rank in reversed(self._ranks))
+        levels, last = self._levels, self._last
+        for rank in reversed(self._ranks):
+            yield levels[-rank]
+        if last is not None:
+            yield from (levels[key] for key in sorted(levels) if -key < last)
 
     def __len__(self) -> int:
-        return len(self._ranks)
+        return len(self._levels)
 
     def add(self, order: Order) -> Level:
         """Add an order behind the others at its price."""
         key = order.key
         level = self._levels.get(key)
         if level is None:
-            level = self._levels[key] = Level(key, order.price)
-            insort(self._ranks, -key)
+            level = self._empty
+            if level is None:
+                level = Level(key, order.price)
+            else:
+                self._empty, level.key, level.price = None, key, order.price
+            self._levels[key] = level
+            last = self._last
+            if last is None or -key >= last:
+                self._rank(-key)
             best = self.best
             if best is None or key < best.key:
                 self.best = level
@@ -102,14 +121,40 @@ class Ladder:
         if not order.remaining:
             del level.orders[order.number]
             if not level.orders:
-                ranks = self._ranks
                 del self._levels[level.key]
+                self._empty = level
                 if level is self.best:
-                    ranks.pop()
-                    self.best = self._levels[-ranks[-1]] if ranks else None
-                else:
+                    self.best = self._next_best()
+                elif self._last is None or -level.key >= self._last:
+                    ranks = self._ranks
                     del ranks[bisect_left(ranks, -level.key)]
         return level
+
+    def _rank(self, rank: int) -> None:
+        """Put a level among those near the best; if they are too many, the worse half is not."""
+        ranks = self._ranks
+        insort(ranks, rank)
+        if len(ranks) > self._most:
+            del ranks[: len(ranks) // 2]
+            self._last = ranks[0]
+
+    def _next_best(self) -> Level | None:
+        """Return the level after the best one, which has disappeared."""
+        self._ranks.pop()
+        if not self._levels:
+            self._last = None
+            return None
+        if not self._ranks:
+            self._look_further()
+        return self._levels[-self._ranks[-1]]
+
+    def _look_further(self) -> None:
+        """Sort the best of all levels, now that no one near is left."""
+        # A share of them, for all are sorted to find it.
+        count = max(_NEAR, len(self._levels) // _SHARE)
+        self._ranks = [-key for key in reversed(sorted(self._levels)[:count])]
+        self._last = self._ranks[0] if count < len(self._levels) else None
+        self._most = 2 * count
 
     def take_hidden(self, order: Order, quantity: int) -> int:
         """Remove up to so many units of an order that are not shown; return how many."""

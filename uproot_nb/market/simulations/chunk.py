@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cloudpickle
 
 from uproot_nb.errors import BadMarket
-from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
-from uproot_nb.market.simulations.stacking import stack_cells
+from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables, columns_of
+from uproot_nb.market.simulations.stacking import CellStack
 from uproot_nb.market.simulations.summary import MarketRow, failed_row, finished_row, summary_table
 
 if TYPE_CHECKING:
@@ -73,26 +73,31 @@ def unpack(answer: bytes) -> Tables:
 
 
 def _simulated(
-    cells: Iterable[Cell], designs: Mapping[int, MarketSource], tables: Sequence[str]
+    cells: Sequence[Cell], designs: Mapping[int, MarketSource], tables: Sequence[str]
 ) -> Tables:
     rows: list[MarketRow] = []
-    stacks: dict[str, dict[int, pandas.DataFrame]] = {name: {} for name in tables}
+    stacks = {name: CellStack(name) for name in tables}
     for cell in cells:
         row, made = _market(cell, designs[cell.design], tables)
         rows.append(row)
-        for name, table in made.items():
-            stacks[name][cell.place] = table
-    found = {name: stack_cells(made) for name, made in stacks.items() if made}
-    return {"markets": summary_table(rows), **found}
+        for name, part in made.items():
+            stacks[name].add(cell.place, part)
+    found = {name: stack.table() for name, stack in stacks.items()}
+    return {
+        "markets": summary_table(rows),
+        **{name: table for name, table in found.items() if table is not None},
+    }
 
 
 def _market(
     cell: Cell, design: MarketSource, tables: Sequence[str]
 ) -> tuple[MarketRow, dict[str, Any]]:
+    """Return a market's row, and of each table the columns, or the table itself."""
     try:
         made = design.simulate(cell.seed)
         row = finished_row(cell.place, made)
-        return row, {name: getattr(made, name) for name in tables}
+        columns = {name: columns_of(made, name) for name in tables}
+        return row, {name: part or getattr(made, name) for name, part in columns.items()}
     except Exception as error:  # the border around authors' traders
         return failed_row(cell.place, error), {}
 

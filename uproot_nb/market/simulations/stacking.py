@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from uproot_nb.market.analysis.columns import frame_of
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["in_order", "stack", "stack_cells", "with_cell"]
+__all__ = ["CellStack", "in_order", "stack", "with_cell"]
 
 _TOGETHER = ("buyer", "seller")
 """Columns that keep the same categories, so that one can be compared with the other."""
+_AT_ONCE = 2_000
+"""How many rows are made a table at once, or more if a market has more."""
 
 
 def with_cell(cell: int, table: pandas.DataFrame) -> pandas.DataFrame:
@@ -23,14 +27,46 @@ def with_cell(cell: int, table: pandas.DataFrame) -> pandas.DataFrame:
     return made
 
 
-def stack_cells(tables: Mapping[int, pandas.DataFrame]) -> pandas.DataFrame:
-    """Return markets' tables one below the other, their places in the grid as the first column."""
-    import numpy  # lazy: it comes with pandas
+class CellStack:
+    """A table of many markets, with their places in the grid as the first column.
 
-    made = stack(list(tables.values())).copy(deep=False)
-    cells = numpy.array(list(tables), dtype="int64")
-    made.insert(0, "cell", numpy.repeat(cells, [len(table) for table in tables.values()]))
-    return made
+    Where markets have lists instead of a table, one table is made for several small ones, which
+    takes less time than one for each; not for large ones, whose lists fill the memory.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._columns: dict[str, list[Any]] = {}
+        self._cells: list[int] = []
+        self._frames: list[pandas.DataFrame] = []
+
+    def add(self, cell: int, part: pandas.DataFrame | dict[str, list[Any]]) -> None:
+        """Add a market's table, or its columns."""
+        if not isinstance(part, dict):
+            self._make_frame()
+            self._frames.append(with_cell(cell, part))
+            return
+        for name, values in part.items():
+            self._columns.setdefault(name, []).extend(values)
+        self._cells += [cell] * len(next(iter(part.values())))
+        if len(self._cells) >= _AT_ONCE:
+            self._make_frame()
+
+    def table(self) -> pandas.DataFrame | None:
+        """Return the whole table; None if no market was added."""
+        self._make_frame()
+        return stack(self._frames) if self._frames else None
+
+    def _make_frame(self) -> None:
+        """Make a table of the columns that have come since the last one was made."""
+        import numpy  # lazy: it comes with pandas
+
+        if not self._columns:
+            return
+        frame = frame_of(self._name, self._columns)
+        frame.insert(0, "cell", numpy.array(self._cells, dtype="int64"))
+        self._frames.append(frame)
+        self._columns, self._cells = {}, []
 
 
 def stack(tables: Sequence[pandas.DataFrame]) -> pandas.DataFrame:

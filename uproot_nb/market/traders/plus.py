@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from operator import attrgetter
 from random import Random
 from typing import cast
 
@@ -19,6 +20,8 @@ __all__ = ["ZIP"]
 
 
 _Unit = tuple[Side, int]
+_grid_and_limit = attrgetter("limit", "tick", "lowest", "highest")
+"""What a price follows from, beside the margin."""
 
 
 class _Margin(msgspec.Struct):
@@ -78,7 +81,7 @@ class ZIP:
         self._margins.clear()
         self._now = _Margin(margin)
         if self._seen is not None:
-            self._see(self._seen)
+            self._find_price(self._seen)
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price with the margin as it is; None if the grid has no such price."""
@@ -118,6 +121,8 @@ class ZIP:
             unit = view.side, view.unit
             self._now = self._margins.get(unit) or _Margin(self._first)
             self._margins[unit] = self._now
+        elif _grid_and_limit(before) == _grid_and_limit(view):
+            return  # its price is what it was
         self._limit, self._tick, self._range = float(view.limit), float(view.tick), grid_range(view)
         self._find_price(view)
 

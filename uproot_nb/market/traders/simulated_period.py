@@ -28,17 +28,27 @@ class SimulatedPeriod:
 
     `active` are the names of those who still have units, in alphabetical order. Who acts when is a
     matter of timing (`step_of`).
+
+    Args:
+        before: the period before, whose traders' limits are those of this one, too, if it has the
+            same values and rules.
     """
 
     def __init__(
         self, traders: Mapping[str, Trader], values: InducedValues, rules: Rules, period: int,
-        periods: int, clears: bool, chance: Random,
+        periods: int, clears: bool, chance: Random, before: SimulatedPeriod | None = None,
     ) -> None:  # fmt: skip
-        self.chance, self.rules, self._clears = chance, rules, clears
+        self.chance, self.rules, self.values, self._clears = chance, rules, values, clears
         self.book, self.noted = Book(rules, values.value_of), PeriodEvents(period)
         self.active = sorted(traders)
-        limits = {name: _limits(values, name, self.book.charges) for name in traders}
-        highest = highest_price(rules, self._worth(values, limits.values()))
+        self.limits: dict[str, Limits]
+        self.highest: Price
+        if before is not None and before.values is values and before.rules is rules:
+            self.limits, self.highest = before.limits, before.highest
+        else:
+            self.limits = {name: _limits(values, name, self.book.charges) for name in traders}
+            self.highest = highest_price(rules, self._worth(values, self.limits.values()))
+        limits, highest = self.limits, self.highest
         facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods, rules.improvement)
         self.seats = {
             name: SimulatedSeat(name, trader, limits[name], self.book, facts, chance)
@@ -154,7 +164,9 @@ class SimulatedPeriod:
         trades = [] if outcome is None else outcome.trades
         heard = Shout(side, trades[0].price if trades else price, bool(trades), answered)
         for seat in self._listeners:
-            seat.hear(heard, time_left)
+            if not seat.has_glanced:
+                seat.look(time_left)
+            seat.trader.observe(heard, seat.glance, self.chance)
 
 
 def _limits(values: InducedValues, name: str, charges: UnitCharges | None) -> Limits:

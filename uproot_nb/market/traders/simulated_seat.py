@@ -10,7 +10,7 @@ from uproot_nb.market.orderbook.accounts import Account
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.orders import Order, Side
-from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side, sees_its_unit
+from uproot_nb.market.traders.trader import Trader, View, chosen_side, sees_its_unit
 
 __all__ = ["Limits", "PeriodFacts", "SimulatedSeat"]
 
@@ -18,7 +18,8 @@ Limits = Mapping[Side, tuple[Price, ...]]
 """Values and costs of a trader's units, of the sides on which it has any."""
 
 
-_After = tuple[tuple[Price, ...], ...]
+_Unit = tuple[Side, Price, int, tuple[Price, ...]]
+"""A unit's side, limit and number, and the limits of those that come after it."""
 
 
 class PeriodFacts(NamedTuple):
@@ -36,8 +37,8 @@ class SimulatedSeat:
     """A trader, its units, and its account in the period's book."""
 
     __slots__ = (
-        "_account", "_book", "_chance", "_facts", "_glance", "_has_glanced", "_may_glance",
-        "_only", "limits", "name", "trader",
+        "_account", "_book", "_chance", "_facts", "_may_glance", "_unit", "glance", "has_glanced",
+        "limits", "name", "trader",
     )  # fmt: skip
 
     def __init__(
@@ -47,45 +48,46 @@ class SimulatedSeat:
         self.name, self.trader, self.limits = name, trader, limits
         self._book, self._facts, self._chance = book, facts, chance
         self._account: Account | None = None
-        self._only: tuple[Side, tuple[Price, ...], _After] | None = None
-        """Side and units of who trades on one side alone: most do, and are faster so."""
-        if len(limits) == 1:
-            ((side, units),) = limits.items()
-            after = tuple(units[place:] for place in range(1, len(units) + 1))
-            self._only = side, units, after
-        # A coin may decide the side anew each time.
-        self._may_glance = self._only is not None and sees_its_unit(trader)
-        self._has_glanced = False
-        self._glance: View | None = None
-        """The last view of a trader who sees no more than its unit."""
+        self._unit: _Unit | None = None
+        """The next unit of who trades on one side alone, as most do; None before it is looked at.
+        For others a coin may decide the side anew each time."""
+        self._may_glance = len(limits) == 1 and sees_its_unit(trader)
+        self.has_glanced = False
+        """Whether the last view of a trader who sees no more than its unit is so still."""
+        self.glance: View | None = None
 
     def view(self, time_left: float) -> View | None:
         """Return what the trader sees; None when its units are traded.
 
         Who has units to buy and to sell chooses, or a coin does.
         """
-        if self._only is None:
-            able = self.able()
-            side = chosen_side(self.trader, self._facts.period, able, self._chance)
-            if side is None:
-                return None
-            units = self.limits[side]
-            done = self._done(side)
-            later = units[done + 1 :]
-        else:
-            side, units, after = self._only
-            done = self._done(side)
-            if done >= len(units):
-                return None
-            later = after[done]
+        unit = self._unit or self._next_unit()
+        if unit is None:
+            return None
+        side, limit, number, later = unit
         own, ladders = self.own(side), self._book.ladders
         bid, ask = ladders["buy"].best, ladders["sell"].best
         tick, highest, lowest, period, periods, improvement = self._facts
         return View(
-            side, units[done], None if bid is None else bid.price,
-            None if ask is None else ask.price, None if own is None else own.price, tick, highest,
-            time_left, period, periods, done + 1, lowest, later, False, improvement,
+            side, limit, None if bid is None else bid.price, None if ask is None else ask.price,
+            None if own is None else own.price, tick, highest, time_left, period, periods, number,
+            lowest, later, False, improvement,
         )  # fmt: skip
+
+    def _next_unit(self) -> _Unit | None:
+        """Return the unit that the trader may trade next; None when all are traded."""
+        able = self.able()
+        if len(self.limits) == 1:
+            side = able[0] if able else None
+        else:
+            side = chosen_side(self.trader, self._facts.period, able, self._chance)
+        if side is None:
+            return None
+        units, done = self.limits[side], self._done(side)
+        unit = side, units[done], done + 1, units[done + 1 :]
+        if len(self.limits) == 1:
+            self._unit = unit
+        return unit
 
     def units_in_call(self) -> Iterator[View]:
         """Yield what the trader sees of each unit before a call: nothing of others."""
@@ -97,16 +99,14 @@ class SimulatedSeat:
                     lowest, limits[unit:], True,
                 )  # fmt: skip
 
-    def hear(self, shout: Shout, time_left: float) -> None:
-        """Let the trader hear a shout, with what it sees after it."""
-        if not self._has_glanced:
-            self._glance = self.view(time_left)
-            self._has_glanced = self._may_glance
-        self.trader.observe(shout, self._glance, self._chance)
+    def look(self, time_left: float) -> None:
+        """Set `glance` to what the trader sees now, for a shout that it hears."""
+        self.glance = self.view(time_left)
+        self.has_glanced = self._may_glance
 
     def look_again(self) -> None:
         """See its next unit, after a trade."""
-        self._has_glanced = False
+        self.has_glanced, self._unit = False, None
 
     def able(self) -> list[Side]:
         """Return the sides on which the trader has units left."""
@@ -119,10 +119,13 @@ class SimulatedSeat:
     def own(self, side: Side) -> Order | None:
         """Return the trader's standing order on a side; None without one."""
         account = self._account
-        if account is not None:
-            for order in account.orders.values():
-                if order.side == side:
-                    return order
+        if account is None:
+            account = self._account = self._book.accounts.get(self.name)
+            if account is None:
+                return None
+        for order in account.orders.values():
+            if order.side == side:
+                return order
         return None
 
     def _done(self, side: Side) -> int:

@@ -86,7 +86,8 @@ def simulate_market(
         odd = ", ".join(sorted(named ^ set(traders)))
         raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
     warn_of_range(rules, highest_value(values), stacklevel=2)
-    plans = [PlannedPeriod(period, values, rules or Rules()) for period in range(1, periods + 1)]
+    allowed = rules or Rules()
+    plans = [PlannedPeriod(period, values, allowed) for period in range(1, periods + 1)]
     return simulate_periods(
         traders, plans, steps=steps, seed=seed, clear_after_trade=clear_after_trade
     )
@@ -108,8 +109,9 @@ def simulate_periods(
     noted: list[PeriodEvents] = []
     induced: list[Any] = []
     periods = sum(not plan.is_practice for plan in plans)
+    one: SimulatedPeriod | None = None
     for plan in plans:
-        one = period_of(traders, plan, periods, clear_after_trade, seed)
+        one = period_of(traders, plan, periods, clear_after_trade, seed, one)
         _simulate(one, plan, steps)
         if not plan.is_practice:
             noted.append(one.noted)
@@ -122,12 +124,18 @@ def simulate_periods(
 
 def period_of(
     traders: Mapping[str, Trader], plan: PlannedPeriod, periods: int, clears: bool,
-    seed: int | str,
+    seed: int | str, before: SimulatedPeriod | None = None,
 ) -> SimulatedPeriod:  # fmt: skip
-    """Return a planned period, with draws that follow from the seed and its number."""
+    """Return a planned period, with draws that follow from the seed and its number.
+
+    Args:
+        before: the market's period before this one, if there was one.
+    """
     kind = "practice/" if plan.is_practice else ""
     chance = Random(f"{seed}/{kind}{plan.number}")
-    return SimulatedPeriod(traders, plan.values, plan.rules, plan.number, periods, clears, chance)
+    return SimulatedPeriod(
+        traders, plan.values, plan.rules, plan.number, periods, clears, chance, before
+    )
 
 
 def _simulate(one: SimulatedPeriod, plan: PlannedPeriod, steps: int) -> None:
