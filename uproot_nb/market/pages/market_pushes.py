@@ -36,7 +36,10 @@ def push_to_traders(page: Any, player: Player, market: Market, outcome: Outcome 
 
 
 def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-    """Push the changes to everybody, and private data to the traders concerned."""
+    """Push the changes to everybody, if there are any, and private data to the traders concerned.
+
+    Pushes are numbered among themselves: what only its owner sees leaves no gap that others see.
+    """
     traders = list(page_function(page, "traders")(page, player))
     now = world_of(player).clock()
     trades = [_plain_trade(now, trade) for trade in outcome.trades]
@@ -49,8 +52,11 @@ def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) ->
         mine = {"mine": private_data(page, other, market), "own": own}
         push(page, market, [other], mine, "UprootMarketMine")
     _push_purses(page, market, concerned)
-    news = {**plain_changes(outcome), "trades": trades, "quote": _quote(outcome)}
-    push(page, market, traders, news, "UprootMarket")
+    if outcome.changes:
+        number = market.public_changes
+        numbers = {"before": number - 1, "seq": number}
+        news = {**plain_changes(outcome), **numbers, "trades": trades, "quote": _quote(outcome)}
+        push(page, market, traders, news, "UprootMarket")
 
 
 def push_endowments(page: Any, player: Player, market: Market, names: Collection[str]) -> None:
@@ -111,7 +117,7 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "periods": page_function(page, "periods")(page, player), "practice": page.practice,
         **_rules_of(page, market),
         "sides": list(page_function(page, "sides")(page, player, market)),
-        "depth": market.depth().plain(),
+        "depth": {**market.depth().plain(), "seq": market.public_changes},
         "mine": page_function(page, "private_data")(page, player, market),
         "own": own[-SHOWN_TRADES:],
         "trades": [_plain_trade(*trade) for trade in trades[-SHOWN_TRADES:]],
