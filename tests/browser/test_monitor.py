@@ -54,6 +54,24 @@ def test_a_scroll_counts_also_right_after_rows_have_come(page: Page) -> None:
     assert 180 < panel.said("rows")[-1]["a"] < 210
 
 
+def test_events_have_what_players_are_called_behind_their_names(page: Page) -> None:
+    """A label of their own, else what tables of markets call them."""
+    rest = [None, "online", None, [], "", 7, "", 0, False, "", "", "", "", False, 0, "", "Buyer 8"]
+    players = [*NEWS["players"], ["jkl78", "", "Market", *rest]]
+    panel = Panel(page, news={**NEWS, "players": players})
+    expect(page.locator("[data-player=jkl78] [data-cell=trader]")).to_have_text("Buyer 8")
+    panel.open_events()
+    order = '{"command":"limit","player":"jkl78","price":60}'
+    row = [401, 1764000401.5, "append", "player/def34", "entries", order, "jkl78", "Market", ""]
+    asked = panel.said("rows")[-1]
+    panel.tell({**asked, "rows": [row], "total": len(ROWS), "found": False})
+    cells = page.locator(".unb-window tbody td").all_inner_texts()
+    assert cells[3:] == [
+        "player/def34 (red)", "entries", '{"command":"limit","player":"jkl78 (Buyer 8)","price":60}'
+    ]  # fmt: skip
+    assert panel.errors == []
+
+
 def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
     """Time, who, field and value are there, and none of them is cut."""
     panel = Panel(page, 360)

@@ -98,6 +98,37 @@ def test_the_tables_are_empty_before_anybody_has_decided_and_names_are_known(
         session.run.institution("lottery")
 
 
+def test_a_log_has_labels_beside_names(session: Served) -> None:
+    east, other = (session.run._runtime.world.add_player(label=one) for one in ("east", None))
+    game = LiveGame.in_session(session.run.session, Auction.institution, name="late")
+    game.start([east, other])
+    game.decide(other, "bid", [40])
+    assert session.run.institution("late").decisions["label"].tolist() == ["Bidder 4"]
+    game.decide(east, "pass")
+    tables = session.run.institution("late")
+    assert tables.decisions["label"].tolist() == ["Bidder 4", "east"]
+    columns = list(tables.allocations)
+    assert columns[columns.index("player") + 1] == "label"
+    assert tables.allocations["label"].tolist() == ["east", "Bidder 4"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("left_out", ["scrub", "anonymous"])
+def test_an_export_for_others_has_no_labels(session: Served, tmp_path: Path, left_out: str) -> None:
+    east = session.run._runtime.world.add_player(label="east-wing")
+    game = LiveGame.in_session(session.run.session, Auction.institution, name="late")
+    game.start([east, session.run.players[0]])
+    game.settle(at_once=True)
+    whose: Any = {left_out: True}
+    folder = session.run.export(tmp_path / "out", progress=False, **whose)
+    files = [file for file in Path(folder).rglob("*") if file.is_file()]
+    assert not any("east-wing" in file.read_text("utf-8", "replace") for file in files)
+    for name in ("decisions", "allocations"):
+        frame = pandas.read_csv(Path(folder) / "institutions" / "late" / f"{name}.csv")
+        assert "player" in frame
+        assert "label" not in frame
+
+
 @pytest.mark.long
 def test_an_export_has_the_tables_and_their_codebook(session: Served, tmp_path: Path) -> None:
     play(session)

@@ -17,6 +17,7 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.market import Asset, CircuitBreaker, Design, Dividends, InducedValues, Rules, Tax
 from uproot_nb.market.env import MarketEnv, PolicyTrader
 from uproot_nb.market.traders import GD, ZIC
+from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 
 NAMES = ["b1", "b2", "b3"], ["s1", "s2", "s3"]
 VALUES = InducedValues.symmetric(*NAMES, highest=120, lowest=20, step=10, units=2)
@@ -139,6 +140,41 @@ def test_a_design_of_several_arms_or_without_robots_is_refused() -> None:
         MarketEnv(replace(DESIGN, arms={"tax": {"rules": Rules(buyer_tax=Tax(1))}}), "b1")
     with pytest.raises(BadMarket, match="no robot traders"):
         MarketEnv(replace(DESIGN, traders=None), "b1")
+
+
+def test_a_seat_without_a_robot_is_told_what_to_do_at_the_design() -> None:
+    others = {name: ZIC for side in NAMES for name in side if name != "b1"}
+    with pytest.raises(BadMarket, match=r"do not fit: b1\.\n.*MarketEnv\(design, 'b1'\)"):
+        Design(VALUES, others)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_who_buys_and_sells_does_not_take_its_own_quote(
+    knows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who does not know what it has quoted is refused; who does never is."""
+    refused: list[str] = []
+    shout = SimulatedPeriod.shout
+
+    def noted(period: SimulatedPeriod, name: str, *args: Any) -> Any:
+        outcome = shout(period, name, *args)
+        if outcome is None:
+            refused.append(name)
+        return outcome
+
+    monkeypatch.setattr(SimulatedPeriod, "shout", noted)
+    if not knows:
+        monkeypatch.setattr(PolicyTrader, "_standing", lambda trader, view: {})
+    values = InducedValues({"m": [110, 90], "b": [60]}, {"m": [20, 30], "s": [50]})
+    env = MarketEnv(Design(values, ZIC, periods=2, steps=80, rules=Rules(max_price=140)), "m")
+    env.action_space.seed(1)
+    for seed in range(4):
+        _, info = env.reset(seed=seed)
+        over = False
+        while not over:
+            action = env.action_space.sample(mask=info["action_mask"])
+            _, _, over, _, info = env.step(action)
+    assert ("m" in refused) is not knows
 
 
 def test_what_is_no_number_of_levels_and_no_option_is_refused() -> None:

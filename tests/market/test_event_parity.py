@@ -42,6 +42,7 @@ from uproot_nb.market.traders import (
     CallResult,
     CallTrader,
     NearZeroIntelligence,
+    RothErev,
     Shout,
     Sniper,
     View,
@@ -66,7 +67,7 @@ MAKERS: dict[str, Callable[[int], Any]] = {
     "ZIU": lambda n: ZIU(), "ZIC": lambda n: ZIC(), "GD": lambda n: GD(), "GDX": lambda n: GDX(),
     "ZIP": lambda n: ZIP(Random(n), absolute=1.0), "Sniper": lambda n: Sniper() if n % 2 else ZIC(),
     "NearZeroIntelligence": lambda n: NearZeroIntelligence(), "AA": lambda n: AA(Random(n)),
-    "PolicyTrader": lambda n: PolicyTrader(by_numbers),
+    "PolicyTrader": lambda n: PolicyTrader(by_numbers), "RothErev": lambda n: RothErev(patience=3),
 }  # fmt: skip
 STEPS = 60
 
@@ -322,7 +323,10 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
 @pytest.mark.parametrize(
     ("kind", "rules_of_it"),
     [
-        *((kind, Rules(max_price=200, call=True)) for kind in ("ZIC", "ZIP", "GDX", "AA")),
+        *(
+            (kind, Rules(max_price=200, call=True))
+            for kind in ("ZIC", "ZIP", "GDX", "AA", "RothErev")
+        ),
         ("ZIP", replace(TAXED, call=True, rationing="pro rata", floor=30)),
     ],
 )

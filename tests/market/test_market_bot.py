@@ -12,7 +12,7 @@ from tests.running import Browser, serving
 from uproot_nb import Page, Rounds
 from uproot_nb.bots.refusals import PageLeft
 from uproot_nb.market import CallMarketPage, InducedValues, MarketPage, Rules
-from uproot_nb.market.traders import ZIC, CallResult, Sniper, market_bot
+from uproot_nb.market.traders import ZIC, CallResult, Sniper, View, market_bot
 
 
 class Over(Page):
@@ -102,21 +102,58 @@ def test_a_bot_is_called_by_its_trader() -> None:
 
 @pytest.mark.long
 async def test_who_learns_from_calls_hears_of_each() -> None:
+    heard: dict[int, list[CallResult]] = {0: [], 1: []}
+
     class Learning(ZIC):
-        def __init__(self) -> None:
-            self.heard: list[CallResult] = []
+        def __init__(self, number: int) -> None:
+            self.number = number
 
         def observe_call(self, result: CallResult, chance: random.Random) -> None:
-            self.heard.append(result)
+            heard[self.number].append(result)
 
-    traders = [Learning(), Learning()]
+    traders = [Learning(0), Learning(1)]
     with serving(Rounds(Call, n=2), Over, players=2) as run:
         bots = run.bots([market_bot(trader, pace=0.01) for trader in traders], seed=1)
         assert await asyncio.to_thread(bots.wait, 30.0)
         trades = run.market().trades.groupby("period")["price"].first()
-    for trader in traders:
-        assert [one.orders[0].view.period for one in trader.heard] == [1, 2]
-        assert [one.price for one in trader.heard] == [trades.get(1), trades.get(2)]
+    for results in heard.values():
+        assert [one.orders[0].view.period for one in results] == [1, 2]
+        assert [one.price for one in results] == [trades.get(1), trades.get(2)]
+
+
+async def test_bots_that_are_given_the_same_trader_share_nothing_that_it_learns() -> None:
+    class Client:
+        """A participant whom the bot finds on a market page that is left at once."""
+
+        def __init__(self) -> None:
+            self.visit, self.page, self.at_end, self.rng = 1, "Market", False, random.Random(1)
+
+        async def call(self, method: str, *args: Any) -> Any:
+            if method == "seed_markets":
+                return answer
+            self.at_end = True
+            raise PageLeft("Over", "it is over")
+
+        async def next_note(self, timeout: float | None = None) -> Any:
+            raise TimeoutError
+
+    class Counting(ZIC):
+        quotes = 0
+
+        def quote(self, view: View, chance: random.Random) -> Any:
+            self.quotes += 1
+            counts.append(self.quotes)
+            return super().quote(view, chance)
+
+    counts: list[int] = []
+    with serving(Call, Over, players=2) as run:
+        answer = {"markets": (await (await Browser.open(run, 0)).call("seed_markets"))["markets"]}
+    same = Counting()
+    bots = [market_bot(same, pace=1e-9) for _ in range(2)]
+    for bot in (*bots, bots[0]):
+        await bot(Client())
+    assert counts == [1, 1, 1]
+    assert same.quotes == 0
 
 
 @pytest.mark.long

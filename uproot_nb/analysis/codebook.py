@@ -36,8 +36,8 @@ _TIME = ("when, on the server's clock", "Unix seconds")
 _TIMESTAMP = ("the same as time, as a date", "UTC")
 _PLAYER = ("the player's name in this session", "")
 _TRADER_LABEL = (
-    "the player's label; without one Buyer, Seller or Player, by the units of the player's first "
-    "period with any, and the place in the session, from 1",
+    "the player's label; without one the player's role (Buyer, Seller, Bidder, Firm …) in the "
+    "first period with one, else Player, and the place in the session, from 1",
     "",
 )
 _TRADER_LABELS: Ours = dict.fromkeys(("label", "buyer_label", "seller_label"), _TRADER_LABEL)
@@ -320,4 +320,6 @@ def _of_institutions(folder: str, name: str) -> Mapping[str, tuple[str, str]]:
     is_table = folder == "institutions"
     columns = COLUMNS[name] if is_table else ENTRY_FIELDS
     known = {column: (about.meaning, about.unit) for column, about in columns.items()}
-    return {**known, "timestamp": _TIMESTAMP} if is_table else {**_OURS["models"], **known}
+    if not is_table:
+        return {**_OURS["models"], **known}
+    return {**known, "timestamp": _TIMESTAMP, "label": _TRADER_LABEL}

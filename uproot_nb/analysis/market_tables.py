@@ -16,7 +16,7 @@ from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.order_events import order_event_table
 from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.analysis.results import MARKET_TABLES, MarketTables
-from uproot_nb.market.analysis.trader_labels import labelled, trader_labels
+from uproot_nb.market.analysis.trader_labels import induced_roles, labelled, trader_labels
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues, induced_value_table
 from uproot_nb.market.orderbook.amounts import from_plain
@@ -140,7 +140,8 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
         column: [value for frame in values for value in frame[column]]
         for column in types_of("induced_values")
     }
-    labels = trader_labels(state.players, induced_by_period)
+    roles = (induced_roles(units.values, units.costs) for units in induced_by_period)
+    labels = trader_labels(state.players, roles)
     made = frame_of("induced_values", induced)
     return RecordedMarket(name, order_event_table(rows), made, labels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
@@ -165,6 +166,21 @@ class LiveGame:
             return spectator_view(self.period, self.is_open)
         times = self.now, self.started
         return view_of(self.institution, game, name, self.period, times, self.result)
+
+    def is_news_to(self, player: Player | str) -> bool:
+        """Return whether the last decision has changed what a participant sees of an open period.
+
+        How many have decided is not seen by itself.
+        """
+        name, game = _name(player), self.game
+        if name not in game.endowments:
+            return False
+        times = self.now, self.started
+        seen, before = (
+            view_of(self.institution, one, name, self.period, times, None)
+            for one in (game, replace(game, decisions=game.decisions[:-1]))
+        )
+        return seen != {**before, "decisions": seen["decisions"]}
 
     # ---- what happens ----
 

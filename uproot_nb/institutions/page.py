@@ -332,13 +332,13 @@ def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
 
 
 def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
-    """Push a change to those on the page in that period; of a sealed period no decision."""
+    """Push a change to those on the page in that period who see it; of a sealed one no decision."""
     if by and game.is_open and game.institution.is_sealed:
         return
     period = _function(page, "period")
     for other in _function(page, "together")(page, player):
         is_here = other.page == page.key and period(page, other) == game.period
-        if is_here and (other.name != by):
+        if is_here and (not by or (other.name != by and game.is_news_to(other))):
             # from each one's own place: who has caused it may be elsewhere
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 

@@ -44,6 +44,13 @@ class PlayerRow(NamedTuple):
     """When the player raised a hand that is still up, in Unix seconds; 0 without one."""
     waits_for: str = ""
     """For whom the player waits, as "PC-04, who is on Contribute"; "" for who does not."""
+    trader: str = ""
+    """What tables of markets call the player who has no label: "Buyer 1"; "" without a market."""
+
+    @property
+    def called(self) -> str:
+        """The label, or what tables of markets call the player; "" if there is neither."""
+        return self.label or self.trader
 
     @property
     def status_and_way(self) -> str:

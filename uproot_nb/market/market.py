@@ -159,6 +159,16 @@ class Market:
             return list(self._trades)
 
     @property
+    def public_changes(self) -> int:
+        """How many commands so far have changed what everybody sees of the book.
+
+        An event of which only its owner knows, as of units that are not shown, is none of them.
+        """
+        with self.model._world.lock:
+            self._catch_up()
+            return self._public_changes
+
+    @property
     def values(self) -> InducedValues | None:
         """The induced values and costs; None if there are none."""
         raw = self.model.get("values")
@@ -609,7 +619,7 @@ class Market:
         except BaseException:
             self._forget()  # the book is ahead of the log
             raise
-        self._note_trades(outcome, self.model._records()[-1]["time"])
+        self._note_outcome(outcome, self.model._records()[-1]["time"])
         if outcome is not None:
             self._notify_listeners(outcome)
         elif isinstance(command, commands.Endow):
@@ -687,13 +697,18 @@ class Market:
         self._applied += 1
         self._last = self.model._records()[-1]["id"]
 
-    def _note_trades(self, outcome: Outcome | None, time: float) -> None:
-        if outcome is not None and outcome.trades:
+    def _note_outcome(self, outcome: Outcome | None, time: float) -> None:
+        if outcome is None:
+            return
+        if outcome.changes:
+            self._public_changes += 1
+        if outcome.trades:
             self._trades.extend((time, trade) for trade in outcome.trades)
 
     def _forget(self) -> None:
         self._book = Book(self.rules, self._value_of, self._cash_elsewhere)
         self._trades: list[tuple[float, Trade]] = []
+        self._public_changes = 0
         self._applied, self._last = 0, ""
 
     def _catch_up(self) -> None:
@@ -709,7 +724,7 @@ class Market:
                 self._book.now = entry.get("now", self._book.now)
                 with self._book.as_recorded():
                     outcome = execute(self._book, command)
-                self._note_trades(outcome, record["time"])
+                self._note_outcome(outcome, record["time"])
             self._applied, self._last = self._applied + 1, record["id"]
 
     def _cash_elsewhere(self, player: str) -> Price | None:

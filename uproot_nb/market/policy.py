@@ -11,6 +11,7 @@ import numpy
 from numpy.typing import NDArray
 
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.traders.rounding import on_grid
 from uproot_nb.market.traders.trader import Shout, View, only_its_unit
 
@@ -48,8 +49,9 @@ class PolicyTrader:
     Action 0 is to wait, 1 to take the other side's best quote, and 2, 3, … to quote: 2 the limit,
     and each further one a step nearer to the best price that there may be (0 to buy, the highest
     to sell), of which there are *levels*. An action that is not legal is taken as 0: where its
-    price would be a loss or out of range, or does not improve the best of its side under
-    `Rules(improvement=True)`.
+    price would be a loss or out of range, does not improve the best of its side under
+    `Rules(improvement=True)`, or meets a quote that may be the trader's own: who buys and sells
+    takes no price at which it has last quoted on the other side in the period.
 
     Args:
         policy: returns the action.
@@ -59,10 +61,17 @@ class PolicyTrader:
     def __init__(self, policy: Policy, levels: int = 20) -> None:
         self.policy, self.levels = policy, levels
         self._prices: deque[float] = deque(maxlen=5)
+        self._period = 0
+        self._own: dict[Side, tuple[Price | None, ...]] = {}
+        """By side: the prices at which a quote of its own may stand in this period."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the action that the policy chooses; None to wait."""
-        return self.price(int(self.policy(self.observation(view), self.mask(view))), view)
+        action = int(self.policy(self.observation(view), self.mask(view)))
+        price = self.price(action, view)
+        own = {**self._standing(view), view.side: (view.own, price)}  # it may be refused
+        self._period, self._own = view.period, own
+        return price
 
     @only_its_unit
     def observe(self, shout: Shout, view: View | None, chance: Random) -> None:
@@ -107,5 +116,12 @@ class PolicyTrader:
         sign = 1 if view.side == "buy" else -1
         if sign * (view.limit - price) < 0:
             return False
+        own = self._standing(view).get(OTHER[view.side], ())
+        if own and view.meets(price) and self._named(1, view) in own:
+            return False
         here = view.bid if view.side == "buy" else view.ask
         return not (view.improvement and here is not None and sign * (price - here) <= 0)
+
+    def _standing(self, view: View) -> dict[Side, tuple[Price | None, ...]]:
+        """Return the prices at which quotes of its own may stand; none in a new period."""
+        return self._own if view.period == self._period else {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.log.chat_rows import name_of_chat, players_with_chats
 from uproot_nb.log.player_status import PlayerRow
+from uproot_nb.monitor.live_trader_labels import LiveTraderLabels
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.session.entities import Player
 from uproot_nb.steering.overview import Overview, PageLine
@@ -35,7 +36,10 @@ class PlayerNews:
     ) -> None:
         self._runtime, self._withheld = runtime, withheld
         self.overview = Overview(runtime, withheld)
-        self.rows = PlayerRows(runtime.flow.journeys, fields, self.overview, withheld)
+        self._traders = LiveTraderLabels(runtime.world, runtime.changes)
+        self.rows = PlayerRows(
+            runtime.flow.journeys, fields, self.overview, withheld, self._traders
+        )
         self._seen = -1
         self._failed: set[str] = set()
         self._next = 0.0
@@ -71,7 +75,7 @@ class PlayerNews:
         """Return the players of whom something may have changed since the last look."""
         world, failed = self._runtime.world, self._runtime.flow.journeys.failed
         seen, self._seen = self._seen, world.journal.seq
-        names = dict.fromkeys(self._failed ^ failed)
+        names = dict.fromkeys([*(self._failed ^ failed), *self._traders.refresh()])
         self._failed = set(failed)
         self.chats = players_with_chats(world.state) if self.rows.is_new else []
         for subject in self._runtime.changes.since(seen):

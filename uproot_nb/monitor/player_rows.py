@@ -8,6 +8,7 @@ from typing import Any
 from uproot_nb.experiment.money.payoffs import PAYOFF
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.log.player_status import PlayerRow, ended_as, status_of
+from uproot_nb.monitor.live_trader_labels import LiveTraderLabels
 from uproot_nb.session.entities import Player
 from uproot_nb.steering.overview import Overview
 from uproot_nb.steering.treatment_fields import treatment_fields, treatment_of
@@ -37,6 +38,7 @@ class PlayerRows:
     Args:
         overview: says who is stuck, and who waits for whom; without it, rows do not.
         withheld: what the rows' reader does not get; None for a steward.
+        traders: what players without a label are called in markets; without it, rows do not say.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class PlayerRows:
         fields: Sequence[str] = (),
         overview: Overview | None = None,
         withheld: Withheld | None = None,
+        traders: LiveTraderLabels | None = None,
     ) -> None:
         self._journeys, self._overview, self._withheld = journeys, overview, withheld
+        self.traders = traders
         self.fields = tuple(fields)
         self.since: dict[str, float] = {}
         """When each player last came or went, Unix seconds."""
@@ -78,9 +82,9 @@ class PlayerRows:
     def row(self, player: Player) -> PlayerRow:
         """Return one player's row; under the lock."""
         values = tuple(self._shown(name, _value(player, name)) for name in self.fields)
-        state, overview = player._state, self._overview
+        state, overview, label = player._state, self._overview, self._label(player)
         return PlayerRow(
-            player.name, self._label(player), state.page or "", _stored(player, "round"),
+            player.name, label, state.page or "", _stored(player, "round"),
             self.status(player), self.since.get(player.name), values,
             state.by,
             entered=state.entered_at if state.page is not None else 0.0,
@@ -90,6 +94,7 @@ class PlayerRows:
             payoff=self._shown(PAYOFF, _payoff(player)), ended_as=ended_as(state),
             paid=state.paid is not None, hand=state.hand,
             waits_for="" if overview is None else overview.waits_for.get(player.name, ""),
+            trader="" if label or self.traders is None else self.traders.of(player),
         )  # fmt: skip
 
     def _label(self, player: Player) -> str:

@@ -20,6 +20,8 @@ def snapshot(runtime: Runtime, rows: PlayerRows) -> str:
     """
     world = runtime.world
     with world.lock:
+        if rows.traders is not None:
+            rows.traders.refresh()
         shown = [rows.row(player) for player in world.players()]
     state = "closed" if runtime.closed else runtime.flow.state
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -45,7 +47,7 @@ def player_table(
 
 
 def _line(row: PlayerRow, link: str | None) -> str:
-    cells = [row.name, row.label, row.page, row.round, row.status_and_way, *row.fields]
+    cells = [row.name, row.called, row.page, row.round, row.status_and_way, *row.fields]
     texts = ["" if cell is None else escape(str(cell)) for cell in cells]
     if link is not None:
         texts.append(f'<a href="{escape(link)}" target="_blank" rel="noreferrer">open</a>')

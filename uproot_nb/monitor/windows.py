@@ -10,6 +10,7 @@ from typing import Any
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.experiment.shell import find_cell
 from uproot_nb.monitor.display import show, show_html
+from uproot_nb.monitor.live_trader_labels import LiveTraderLabels
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.monitor.repeating import repeating
@@ -38,7 +39,8 @@ class Windows:
     def monitor(self, fields: Sequence[str]) -> None:
         """Display a monitor below the cell, and its snapshot, which hides while it lives."""
         runtime, mark = self._runtime, f"uproot-nb-{uuid.uuid4().hex[:12]}"
-        rows = PlayerRows(runtime.flow.journeys, fields)
+        traders = LiveTraderLabels(runtime.world, runtime.changes)
+        rows = PlayerRows(runtime.flow.journeys, fields, traders=traders)
         box: list[Any] = []
         monitor = Monitor(runtime, self._host, lambda message: box[0].send(message), fields)
         box.append(make_widget("monitor", mark, monitor.receive))

@@ -4,9 +4,8 @@
 
     const place = document.getElementById("uproot-game");
     if (!place) return;
-    const words = JSON.parse(document.getElementById("uproot-game-words").textContent);
-    const refusals = Object.entries(JSON.parse(document.getElementById("uproot-game-refusals").textContent))
-        .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
+    const { build } = uproot.inner;
+    const { words, fill, said } = uproot.inner.tradingTexts("uproot-game", (value) => shown(value));
     const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
@@ -16,42 +15,10 @@
 
     const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
 
-    function build(tag, attributes, ...children) {
-        const element = document.createElement(tag);
-        for (const [name, value] of Object.entries(attributes)) {
-            if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-            else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
-        }
-        element.append(...children);    // strings become text, never markup
-        return element;
-    }
-
-    /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. Words are translated. */
+    /* A value as a text: an amount in the page's language, or a word that is translated. */
     function shown(value) {
         if (Array.isArray(value)) return value.map(shown).join(sign === "," ? "; " : ", ") || "–";
-        if (value === null) return "–";
-        const text = String(value);
-        if (/^-?\d+\.\d+$/.test(text)) return text.replace(".", sign);
-        return words[text] || text;
-    }
-
-    /* A text with its values. */
-    function fill(text, values) {
-        return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
-    }
-
-    function pattern(text) {
-        const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
-        return new RegExp(`^${parts.join("")}$`);
-    }
-
-    /* The reason of a refusal, in the page's language. */
-    function said(message) {
-        for (const [sentence, own] of refusals) {
-            const found = sentence.exec(message);
-            if (found) return fill(own, found.groups);
-        }
-        return message;
+        return value === null ? "–" : words[value] || uproot.inner.amount(value);
     }
 
     class Game {

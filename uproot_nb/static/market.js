@@ -7,10 +7,8 @@
     const MARKS = { buy: "▲", sell: "▼" };
     const place = document.getElementById("uproot-markets");
     if (!place) return;
-    const words = JSON.parse(document.getElementById("uproot-market-words").textContent);
-    const reasons = JSON.parse(document.getElementById("uproot-market-refusals").textContent);
-    const refusals = Object.entries(reasons)
-        .filter(([text, own]) => text !== own).map(([text, own]) => [pattern(text), own]);
+    const { build, memory, amount: shown } = uproot.inner;
+    const { words, reasons, fill, said } = uproot.inner.tradingTexts("uproot-market");
     const REFUSED = new Set(["OrderRefused", "Refused"]);
     const HELD = new Set(["", "no_cash", "no_units"]);      // reasons that follow from the trader's money and units
     const ON_ITS_WAY = words["Your last order is still on its way. Please wait a moment."];
@@ -18,44 +16,7 @@
     const language = document.documentElement.lang || "en";
     const sign = uproot.inner.boot.decimal || ".";
     const typed = language === "en" ? [] : [{ language }];     // the language in which prices are typed
-    const memory = uproot.inner.memory;
     let seeding = null;
-
-    /* A text with its values: fill("You bought at {price}.", { price: 60 }). */
-    function fill(text, values) {
-        return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
-    }
-
-    /* An amount in the page's language: "2.50" is shown as 2,50 on a German page. */
-    function shown(amount) {
-        const text = String(amount);
-        return /^-?\d+\.\d+$/.test(text) ? text.replace(".", sign) : text;
-    }
-
-    function build(tag, attributes, ...children) {
-        const element = document.createElement(tag);
-        for (const [name, value] of Object.entries(attributes)) {
-            if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-            else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
-        }
-        element.append(...children);    // strings become text, never markup
-        return element;
-    }
-
-    /* A pattern that finds the values of a text such as "above {price}" in a sentence. */
-    function pattern(text) {
-        const parts = text.split(/\{(\w+)\}/).map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
-        return new RegExp(`^${parts.join("")}$`);
-    }
-
-    /* The reason why an order is refused, in the page's language. */
-    function said(message) {
-        for (const [sentence, own] of refusals) {
-            const found = sentence.exec(message);
-            if (found) return fill(own, found.groups);
-        }
-        return message;
-    }
 
     /* The number in a text that is one beyond doubt; NaN for all others, which the server reads. */
     function surely(text, decimals) {

@@ -407,9 +407,13 @@
         return event.key === "Enter" && !event.isComposing && event.keyCode !== 229;
     }
 
+    /* An element; an attribute that begins with "on" is a listener, and false or null is none. */
     function build(tag, attributes, ...children) {
         const element = document.createElement(tag);
-        Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+        for (const [name, value] of Object.entries(attributes)) {
+            if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+            else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+        }
         element.append(...children);    // strings become text, never markup
         return element;
     }

@@ -129,7 +129,21 @@ async def test_nobody_learns_of_others_orders() -> None:
         assert str(SECRET) not in json.dumps(reply)
         assert reply["order"] > 1_000_000
         assert reply["order"] == reply["mine"]["orders"][0][0]
+        assert [data["mine"] for data in await bob.settle()] == [mine]  # what bob knows
+
+
+async def test_all_tabs_of_a_trader_and_no_others_hear_of_the_own_orders() -> None:
+    with serving(Call, Over) as run:
+        ann, bob = await opened(run)
+        tab = await Browser.open(run, 0)
+        number = (await order(ann, "buy", 300))["order"]
+        (heard,) = await tab.settle()
+        assert heard["mine"]["orders"] == [[number, "buy", 300, 1]]
+        await tab.call("cancel_order", "market", number)
+        assert [data["mine"]["orders"] for data in await ann.settle()][1:] == [[]]
         assert await bob.settle() == []
+        Call.clear_now(run.players[1])
+        assert [data["call"]["open"] for data in await bob.settle()] == [False]
 
 
 @pytest.mark.long
@@ -247,7 +261,7 @@ async def test_when_all_are_ready_each_is_told_the_price_and_the_own_trades() ->
         reply = await ann.call("set_ready", "market", True)
         assert (reply["call"]["price"], reply["mine"]["bought"]) == (350, 1)
         for browser, sold in ((ann, 0), (bob, 1)):
-            (told,) = await browser.settle()
+            (told,) = [one for one in await browser.settle() if "call" in one]
             assert (told["call"]["price"], told["call"]["quantity"]) == (350, 1)
             assert (told["mine"]["sold"], told["depth"]["bids"]) == (sold, [])
             await browser.submit()
@@ -331,7 +345,7 @@ async def test_when_the_last_who_is_not_ready_leaves_the_others_do_not_wait(way:
         await asyncio.to_thread(WAYS[way], run, run.players[2])
         await until(lambda: cleared(run) == 1)
         for browser in (ann, bob):
-            (told,) = await browser.settle()
+            (told,) = [one for one in await browser.settle() if "call" in one]
             assert (told["call"]["open"], told["call"]["price"]) == (False, 350)
             await browser.submit()
         assert [player.page for player in run.players[:2]] == ["Over", "Over"]

@@ -62,6 +62,36 @@ async def test_a_new_quote_takes_the_place_of_ones_last_where_quotes_lapse() -> 
         assert list(run.market().trades.price) == [45]
 
 
+async def test_what_only_its_owner_sees_is_pushed_to_nobody_else_and_leaves_no_gap() -> None:
+    class Icebergs(MarketPage):
+        """Trade."""
+
+        rules = Rules(terms=("iceberg",))
+
+    with serving(Icebergs, Over, players=2) as run:
+        ann, bob = await opened(run)
+        first = (await seed(bob))["depth"]["seq"]
+        sent = await ann.call(
+            "send_order", "market", "buy", 40, 40, None, "en", None, None, 4
+        )  # fmt: skip
+        reply = await ann.call("replace_order", "market", sent["order"], None, 30)
+        assert [row[3] for row in reply["mine"]["orders"]] == [30]
+        assert reply["seq"] == sent["seq"] == first + 1
+        market = Market.in_session(run.session)
+        with run.lock:
+            market.cancel_all("nobody")
+        await ann.settle()
+        mine = [data["mine"]["orders"] for data in ann.data() if "mine" in data]
+        assert [row[3] for rows in mine for row in rows] == [40, 30]
+        await ann.call("cancel_order", "market", sent["order"])
+        await bob.settle()
+        numbers = [(data["before"], data["seq"], data["changes"]) for data in bob.data()]
+        assert numbers == [
+            (first, first + 1, [["buy", 40, 4, 1]]), (first + 1, first + 2, [["buy", 40, 0, 0]])
+        ]  # fmt: skip
+        assert (await seed(bob))["depth"]["seq"] == market.again().public_changes == first + 2
+
+
 @pytest.mark.long
 async def test_the_money_that_people_see_is_what_they_are_paid() -> None:
     class Taxed(MarketPage):

@@ -78,6 +78,27 @@ def test_who_has_time_asks_for_more_and_in_the_end_gives_in() -> None:
     assert asks[0] > asks[-1] == heard(GD(), shouts).quote(view, Random(1))  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_without_a_clock_it_is_gd_once_it_has_quoted_as_often_as_it_expects(earlier: int) -> None:
+    """In each period anew, also after one that had a clock."""
+    shouts = [Shout("sell", price, price < 40) for price in (20, 30, 38, 45, 50, 55)]
+    view = View("sell", 10, 20, 50, None, 1, 60, period=2)
+    trader, chance = GDX(chances=8), Random(1)
+    heard(trader, shouts)
+    for asked in range(8 * earlier):
+        trader.quote(replace(view, period=1, time_left=1 - asked / 8), chance)
+    last = heard(GD(), shouts).quote(view, chance)
+    for period in (2, 3):
+        left, asks = [], []
+        for _ in range(12):
+            asks.append(trader.quote(replace(view, period=period), chance))
+            left.append(trader.chances_left(view))
+        assert left == [max(0, left[0] - asked) for asked in range(12)]
+        assert 8 <= left[0] <= 11
+        assert asks == sorted(asks, reverse=True)  # type: ignore[type-var]
+        assert asks[0] > asks[-1] == last  # type: ignore[operator]
+
+
 def test_a_better_unit_that_comes_later_is_no_reason_to_wait() -> None:
     """Two units share the chances: who has two is more eager to trade the first."""
     one = View("buy", 50, None, 45, None, 1, 60)

@@ -1,9 +1,9 @@
-"""Institution tables: a session's auctions and the like, from its log, with timestamps."""
+"""Institution tables: a session's auctions and the like, from its log, with times and labels."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from uproot_nb.analysis.market_tables import named_or_only, periods_in, stamped
 from uproot_nb.institutions.tables import INSTITUTION_TABLES, InstitutionTables, TimedEntry
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.state import State
+from uproot_nb.market.analysis.trader_labels import labelled, trader_labels
 
 if TYPE_CHECKING:
     import pandas
@@ -22,12 +23,25 @@ __all__ = [
 
 
 class RecordedInstitution(InstitutionTables):
-    """An institution's tables as the log has them: `decisions` has a `timestamp` (UTC), too."""
+    """An institution's tables as the log has them: with timestamps, and labels of the players.
+
+    `decisions` has a `timestamp` (UTC), too. Right of each column of players' names is one of
+    labels (string; see `trader_labels`).
+    """
+
+    def __init__(self, name: str, entries: Iterable[TimedEntry], labels: Mapping[str, str]) -> None:
+        super().__init__(name, entries)
+        self._labels = labels
 
     @cached_property
     def decisions(self) -> pandas.DataFrame:
         """A row per decision and amount, in the order of arrival; refused ones have a `reason`."""
-        return stamped(super().decisions)
+        return labelled(stamped(super().decisions), self._labels)
+
+    @cached_property
+    def allocations(self) -> pandas.DataFrame:
+        """A row per period that is over and player: units, payment, profit, equilibrium."""
+        return labelled(super().allocations, self._labels)
 
 
 def institutions_in(state: State, codec: Codec) -> dict[str, list[tuple[int, str]]]:
@@ -46,9 +60,18 @@ def institution_tables(state: State, codec: Codec, name: str | None = None) -> R
     entries = (
         entry for period, model in known[name] for entry in _entries(state, codec, model, period)
     )
-    return RecordedInstitution(name, entries)
+    roles = (_roles(state, codec, model) for _, model in known[name])
+    return RecordedInstitution(name, entries, trader_labels(state.players, roles))
 
 
 def _entries(state: State, codec: Codec, model: str, period: int) -> Iterator[TimedEntry]:
     for record in json.loads(state.text(f"model/{model}", "entries")):
         yield record["time"], period, codec.decode(record["fields"])
+
+
+def _roles(state: State, codec: Codec, model: str) -> dict[str, str]:
+    """Return what each player of a period is; nothing before it has begun."""
+    if "endowments" not in state.names(f"model/{model}"):
+        return {}
+    endowments = codec.decode(state.text(f"model/{model}", "endowments"))
+    return {name: own["role"] for name, own in endowments.items()}

@@ -18,6 +18,7 @@ from uproot_nb.market.traders.adaptive import AA
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.forward_looking import GDX
 from uproot_nb.market.traders.plus import ZIP
+from uproot_nb.market.traders.reinforcement import RothErev
 from uproot_nb.market.traders.sniper import Sniper
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 
@@ -27,7 +28,9 @@ _COLUMNS = ("arm", "period", "item", "trader", "unit", "amount")
 _USUAL: dict[str, Any] = {"groups": 1, "steps": 1_000, "clear_after_trade": False, "traders": None}
 """What holds in an arm of which a file says nothing else."""
 _SETTINGS = ("periods", "practice", "groups", "steps", "clear_after_trade")
-_ROBOTS: dict[str, Any] = {one.__name__: one for one in (ZIU, ZIC, ZIP, GD, GDX, AA, Sniper)}
+_ROBOTS: dict[str, Any] = {
+    one.__name__: one for one in (ZIU, ZIC, ZIP, GD, GDX, AA, RothErev, Sniper)
+}
 _SIDES = {"value": "values", "cost": "costs"}
 _RULE = "rules."
 

@@ -337,7 +337,7 @@ class Design:
         on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
         whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
         Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD, GDX,
-        AA or Sniper; else give them to `read_csv` again.
+        AA, RothErev or Sniper; else give them to `read_csv` again.
 
         Args:
             seed: of the market whose values are written, if a function draws them.

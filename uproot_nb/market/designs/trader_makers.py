@@ -36,7 +36,7 @@ def makers_of(traders: Traders | None, names: Iterable[str]) -> dict[str, Trader
         makers = dict.fromkeys(named, traders)
     elif set(named) != set(traders):
         odd = ", ".join(sorted(set(named) ^ set(traders)))
-        raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
+        raise BadMarket(f"Units and traders do not fit: {odd}.", _what_to_do(named, traders))
     else:
         makers = {name: traders[name] for name in named}
     for name, maker in makers.items():
@@ -46,6 +46,18 @@ def makers_of(traders: Traders | None, names: Iterable[str]) -> dict[str, Trader
                 "Give a class or function that does, such as ZIC.",
             )
     return makers
+
+
+def _what_to_do(named: Iterable[str], traders: Mapping[str, TraderMaker]) -> str:
+    """Return what to do where units have no trader, or a trader has no units."""
+    missing = [name for name in named if name not in traders]
+    if not missing:
+        return "Give each trader units."
+    return (
+        f"Name one for each seat: traders={{{missing[0]!r}: ZIC, …}}. It does not play where an "
+        f"agent takes its place, MarketEnv(design, {missing[0]!r}), or a person, "
+        "design.bots(people=1)."
+    )
 
 
 def made_traders(makers: Mapping[str, TraderMaker], seed: int | str) -> dict[str, Trader]:

@@ -37,7 +37,7 @@ def answer(page: Any, player: Player, market: Market, asked: Command, sent: Any)
         "mine": mine, "own": own_trades(outcome.trades, player.name),
     }  # fmt: skip
     # How many events a sealed book has had is nobody's business.
-    return reply if market.rules.call else {**reply, "seq": outcome.seq}
+    return reply if market.rules.call else {**reply, "seq": market.public_changes}
 
 
 def _outcome(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> Outcome:

@@ -13,6 +13,7 @@ from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.pages.market_pushes import push_own
 from uproot_nb.market.pages.page import MarketPage, markets_of
 from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.realtime.author_functions import notify
@@ -150,8 +151,10 @@ class CallMarketPage(MarketPage):
         return data
 
     def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-        """Push an outcome to the others, unless the book is sealed."""
-        if not page.sealed:
+        """Push an outcome to all; of a sealed book, to each trader what concerns its own orders."""
+        if page.sealed:
+            push_own(page, player, market, outcome)
+        else:
             page_function(MarketPage, "push_outcome")(page, player, market, outcome)
 
     def push_closed(page: Any, player: Player, market: Market) -> None:

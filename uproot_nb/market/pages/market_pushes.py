@@ -16,7 +16,8 @@ from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
 __all__ = [
-    "market_data", "push", "push_endowments", "push_outcome", "push_shout", "push_to_traders",
+    "market_data", "push", "push_endowments", "push_outcome", "push_own", "push_shout",
+    "push_to_traders",
 ]  # fmt: skip
 
 SHOWN_TRADES = 500
@@ -36,21 +37,32 @@ def push_to_traders(page: Any, player: Player, market: Market, outcome: Outcome 
 
 
 def push_outcome(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
-    """Push the changes to everybody, and private data to the traders concerned."""
-    traders = list(page_function(page, "traders")(page, player))
-    now = world_of(player).clock()
-    trades = [_plain_trade(now, trade) for trade in outcome.trades]
+    """Push the changes to everybody, if there are any, and private data to the traders concerned.
+
+    Pushes are numbered among themselves: what only its owner sees leaves no gap that others see.
+    """
+    push_own(page, player, market, outcome)  # first: who hears of a trade knows what is left
+    if outcome.changes:
+        traders = list(page_function(page, "traders")(page, player))
+        number, now = market.public_changes, world_of(player).clock()
+        trades = [_plain_trade(now, trade) for trade in outcome.trades]
+        numbers = {"before": number - 1, "seq": number}
+        news = {**plain_changes(outcome), **numbers, "trades": trades, "quote": _quote(outcome)}
+        push(page, market, traders, news, "UprootMarket")
+
+
+def push_own(page: Any, player: Player, market: Market, outcome: Outcome) -> None:
+    """Push their own data to the traders whose orders an outcome is about, in all of their tabs."""
+    traders = page_function(page, "traders")(page, player)
     private_data = page_function(page, "private_data")
     names = {trade.maker for trade in outcome.trades} | {e.player for e in outcome.events}
     concerned = [one for one in traders if one.name in names]
-    for other in concerned:  # first, so that who hears of a trade knows what is left
+    for other in concerned:
         own = own_trades(outcome.trades, other.name)
         # The caller has a reply, but only in one of the tabs.
         mine = {"mine": private_data(page, other, market), "own": own}
         push(page, market, [other], mine, "UprootMarketMine")
     _push_purses(page, market, concerned)
-    news = {**plain_changes(outcome), "trades": trades, "quote": _quote(outcome)}
-    push(page, market, traders, news, "UprootMarket")
 
 
 def push_endowments(page: Any, player: Player, market: Market, names: Collection[str]) -> None:
@@ -111,7 +123,7 @@ def market_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         "periods": page_function(page, "periods")(page, player), "practice": page.practice,
         **_rules_of(page, market),
         "sides": list(page_function(page, "sides")(page, player, market)),
-        "depth": market.depth().plain(),
+        "depth": {**market.depth().plain(), "seq": market.public_changes},
         "mine": page_function(page, "private_data")(page, player, market),
         "own": own[-SHOWN_TRADES:],
         "trades": [_plain_trade(*trade) for trade in trades[-SHOWN_TRADES:]],

@@ -1,6 +1,6 @@
 """Robot traders of the literature, for simulated markets and for real ones.
 
-from uproot_nb.market.traders import AA, GD, GDX, ZIC, ZIP, ZIU, Sniper, market_bot
+from uproot_nb.market.traders import AA, GD, GDX, ZIC, ZIP, ZIU, RothErev, Sniper, market_bot
 from uproot_nb.market.traders import simulate_market
 from uproot_nb.market.traders import NearZeroIntelligence, simulate_asset_market
 """
@@ -15,6 +15,7 @@ from uproot_nb.market.traders.forward_looking import GDX
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.near_zero import NearZeroIntelligence
 from uproot_nb.market.traders.plus import ZIP
+from uproot_nb.market.traders.reinforcement import RothErev
 from uproot_nb.market.traders.simulation import simulate_market
 from uproot_nb.market.traders.sniper import Sniper
 from uproot_nb.market.traders.trader import (
@@ -29,6 +30,6 @@ from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 
 __all__ = [
     "AA", "GD", "GDX", "ZIC", "ZIP", "ZIU", "AssetTrader", "CallResult", "CallTrader", "Heedless",
-    "NearZeroIntelligence", "SentOrder", "Shout", "Sniper", "Trader", "View", "market_bot",
-    "only_its_unit", "simulate_asset_market", "simulate_market",
+    "NearZeroIntelligence", "RothErev", "SentOrder", "Shout", "Sniper", "Trader", "View",
+    "market_bot", "only_its_unit", "simulate_asset_market", "simulate_market",
 ]  # fmt: skip

@@ -35,8 +35,9 @@ class GDX(GD):
     The paper's beliefs are a function of time. Here the next quote has the belief of GD, with the
     quotes that stand now; later ones have that which the history alone gives, since these quotes
     will be gone by then. Its n is the share of the period that is left, times the number of quotes
-    that it has made in a whole period so far. On a page without a clock the whole period is always
-    left, so n is `chances` all the time.
+    that it has made in a whole period so far. The paper's auctions have an end. Where the clock
+    stands still, as on a page without one, it expects to make that many quotes in the period, which
+    is `chances` at first: n falls by one with each quote, and it is GD when it has made them all.
 
     Args:
         memory: as for GD.
@@ -48,16 +49,24 @@ class GDX(GD):
     def __init__(self, memory: int = 5, discount: float = 0.9, chances: float = 25) -> None:
         super().__init__(memory)
         self._discount, self._chances = discount, chances
-        self._quotes = 0
-        self._period, self._before, self._elapsed = 0, 0.0, 0.0
-        """The number of this period, what of the others it was there, and of this one."""
+        self._quotes = self._stood = 0
+        """How often it has quoted, and how often again while the clock of a period stood still."""
+        self._period: int | None = None
+        self._before, self._elapsed = 0.0, 0.0
+        """What of the periods before this one it was there, and of this one."""
 
     def quote(self, view: View, chance: Random) -> Price | None:
         """Return the price of the greatest expected gain over waiting; None if none has one."""
-        if view.period != self._period:
+        is_new, elapsed = view.period != self._period, 1 - view.time_left
+        if is_new:
             self._period, self._before = view.period, self._before + self._elapsed
-        self._elapsed = 1 - view.time_left
-        self._quotes += 1
+            self._stood = 0
+        if elapsed or is_new:
+            self._quotes += 1 + self._stood
+            self._stood = 0
+        else:
+            self._stood += 1
+        self._elapsed = elapsed
         return super().quote(view, chance)
 
     def chances_left(self, view: View) -> int:
@@ -65,7 +74,7 @@ class GDX(GD):
         elapsed, expected = self._before + self._elapsed, self._chances
         if elapsed:
             expected = (0.2 * expected + self._quotes) / (0.2 + elapsed)
-        return int(expected * view.time_left)
+        return max(0, int(expected * view.time_left) - self._stood)
 
     def _best(self, view: View) -> tuple[float | None, float]:
         beliefs = self._beliefs(view.side, view.highest)

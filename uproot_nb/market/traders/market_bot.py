@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -27,8 +28,8 @@ def market_bot(
         run.bots([market_bot(ZIC()) for _ in range(8)])
         run.bots({dropout: market_bot(ZIP(Random(1)))})
 
-    The bot plays with this very trader, not with a copy as a `Design` does, and the trader keeps
-    what it learns: give each bot, and each run, one of its own.
+    The bot plays with a copy of the trader, as it is when the bot begins: so several bots may be
+    given the same one, and what a bot learns stays with it. A `Design` copies its traders, too.
 
     Args:
         pace: seconds between two acts, on average; the gaps are exponential.
@@ -52,6 +53,7 @@ def market_bot(
         # lazy: `import uproot_nb` needs no Tornado
         from uproot_nb.bots.refusals import CallRefused, PageLeft
 
+        own = copy.deepcopy(trader)
         while not client.at_end:
             here = _Here(client)
             if getattr(client, "kind", "market") != "market":
@@ -62,7 +64,7 @@ def market_bot(
             except PageLeft:
                 continue
             try:
-                bot = _Play(here, trader, seed["markets"][0], pace, seconds, on_trade)
+                bot = _Play(here, own, seed["markets"][0], pace, seconds, on_trade)
                 if bot.seat.is_call:
                     await bot.send_all(CallRefused)
                     await bot.be_ready()

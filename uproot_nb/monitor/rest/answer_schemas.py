@@ -45,6 +45,11 @@ _DESCRIBED = {
     "payoff": {**_TEXT, "description": "as text, so that it stays exact; empty without one"},
     "hand": {**_NUMBER, "description": "Unix seconds since when a hand is up; 0 without one"},
     "waits_for": {**_TEXT, "description": "for whom, in words; empty for who does not wait"},
+    "trader": {
+        **_TEXT,
+        "description": 'what tables of markets call the player who has no label: "Buyer 1"; '
+        "empty without a market",
+    },
     "link": {**_TEXT, "description": "the player's own link; only for stewards"},
 }  # fmt: skip
 
@@ -72,7 +77,7 @@ SCHEMAS: dict[str, Any] = {
         by={**_TEXT, "description": '"polling" if the connection is no WebSocket'},
         entered=_DESCRIBED["entered"], stuck=_TRUTH, group=_TEXT, treatment=_TEXT,
         payoff=_DESCRIBED["payoff"], ended_as=_TEXT, paid=_TRUTH, hand=_DESCRIBED["hand"],
-        waits_for=_DESCRIBED["waits_for"], link=_DESCRIBED["link"],
+        waits_for=_DESCRIBED["waits_for"], trader=_DESCRIBED["trader"], link=_DESCRIBED["link"],
     ),
     "Players": _array(_named("Player")),
     "Overview": _array(

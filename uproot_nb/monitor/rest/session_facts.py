@@ -8,6 +8,7 @@ from typing import Any
 
 from uproot_nb.bridge.messages import Role
 from uproot_nb.engine.runtime import Runtime
+from uproot_nb.monitor.live_trader_labels import LiveTraderLabels
 from uproot_nb.monitor.player_rows import PlayerRows
 from uproot_nb.session.entities import Player
 from uproot_nb.steering.host import Host
@@ -31,12 +32,14 @@ class _Look:
 
     def __init__(self, runtime: Runtime, withheld: Withheld | None) -> None:
         self.withheld, self.overview = withheld, Overview(runtime, withheld)
-        self.rows = PlayerRows(runtime.flow.journeys, (), self.overview, withheld)
+        self._traders = LiveTraderLabels(runtime.world, runtime.changes)
+        self.rows = PlayerRows(runtime.flow.journeys, (), self.overview, withheld, self._traders)
 
     def refresh(self) -> None:
         if self.withheld is not None:
             self.withheld.refresh()
         self.overview.refresh()
+        self._traders.refresh()
 
 
 class SessionFacts:

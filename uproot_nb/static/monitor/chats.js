@@ -1,7 +1,7 @@
 /* chats.js: chats with participants: one line each, which opens to the messages and an input. */
 
 import { build, button, clock, isEnter, setText, withFocus, written } from "./dom.js";
-import { called } from "./people.js";
+import { called, labelOf } from "./people.js";
 
 export function chatsPanel({ does, act, people, steers }) {
     const none = build("p", { class: "unb-quiet" }, "No messages. run.answer(player, \"…\") begins a chat; the page Chat of the documentation shows more.");
@@ -47,7 +47,7 @@ export function chatsPanel({ does, act, people, steers }) {
         chat.last = messages[messages.length - 1] || chat.last;
         chat.isOpen = chat.last[1] === "player";
         chat.messages.replaceChildren(...messages.map(([when, who, text]) =>
-            build("li", { "data-sender": who }, build("span", { class: "unb-quiet" }, `${clock(when)} `, written(who === "player" ? people.get(name)?.label || name : who), " "), written(text))));
+            build("li", { "data-sender": who }, build("span", { class: "unb-quiet" }, `${clock(when)} `, written(who === "player" ? labelOf(people.get(name)) || name : who), " "), written(text))));
         title(name, chat);
         if (messages.length) list.prepend(chat.whole);
         else list.append(chat.whole);

@@ -1,7 +1,7 @@
 /* errors.js: failures; equal ones are one line, whoever had them. */
 
 import { build, button, clock, setText, withFocus } from "./dom.js";
-import { listed } from "./people.js";
+import { glossed, listed } from "./people.js";
 
 export function errorsPanel({ people, pick, steers }) {
     const none = build("p", { class: "unb-quiet" }, "No errors.");
@@ -27,7 +27,8 @@ export function errorsPanel({ people, pick, steers }) {
         kind.players = Math.max(kind.players, players, kind.subjects.size);
         const who = kind.players > 1 ? `${kind.players} players` : subject;
         const times = kind.count > 1 ? ` · ${kind.count.toLocaleString()} times` : "";
-        kind.line.textContent = [clock(time), who, page, `${type}: ${words}${times}`].filter(Boolean).join(" · ");
+        const parts = [[clock(time)], glossed(who, people), [page], [`${type}: ${words}${times}`]].filter(([part]) => part);
+        kind.line.replaceChildren(...parts.flatMap((part, at) => (at ? [" · ", ...part] : part)));
         kind.who.textContent = kind.players > 1 ? `Among them: ${listed(kind.names, people)}` : "";
         kind.who.hidden = !kind.who.textContent;
         if (list.firstChild !== kind.whole) list.prepend(kind.whole);

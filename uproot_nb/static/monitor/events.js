@@ -1,11 +1,12 @@
 /* events.js: the events. The browser has only the rows in view. */
 
 import { build, clock } from "./dom.js";
+import { glossed } from "./people.js";
 
 const ROW = 24;
 const TALLEST = 4e6;   // pixels that every browser can scroll
 
-export function eventsPanel(tell) {
+export function eventsPanel(tell, people) {
     const me = Math.random().toString(36).slice(2);
     let top = 0, total = 0, asked = false, again = false, placed = 0;
     const filters = ["Player", "Kind", "Field"].map((name) =>
@@ -40,7 +41,7 @@ export function eventsPanel(tell) {
     /* In little space, omit "player/". */
     function named(subject) {
         const [, kind, name] = subject.match(/^(player\/)?(.*)$/s);
-        return [build("td", {}, kind ? build("span", { class: "unb-wide" }, kind) : "", name)];
+        return [build("td", {}, kind ? build("span", { class: "unb-wide" }, kind) : "", ...glossed(name, people))];
     }
 
     function move(rows) {
@@ -82,7 +83,7 @@ export function eventsPanel(tell) {
             if (message.found) top = message.a;
             count.textContent = `${total.toLocaleString()} events`;
             body.replaceChildren(...message.rows.map(([seq, time, kind, subject, field, value, actor, page, cause]) =>
-                build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, ...named(subject), field, value].map((words) => words instanceof Element ? words : build("td", {}, String(words))))));
+                build("tr", { title: `${cause} ${page} ${actor}\n${value}` }, ...[seq, clock(time), kind, ...named(subject), field, build("td", {}, ...glossed(value, people))].map((words) => words instanceof Element ? words : build("td", {}, String(words))))));
             place();
             if (again || (grown && follow.checked && message.a !== last())) { again = false; look(); }
         },

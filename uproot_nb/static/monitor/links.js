@@ -1,6 +1,7 @@
 /* links.js: the join link and the players' own, for stewards. */
 
 import { build, button, copier, link, naturally, region, written } from "./dom.js";
+import { labelOf } from "./people.js";
 
 export function linksPanel({ people, beam }) {
     const join = build("div", { class: "unb-bar" });
@@ -10,8 +11,8 @@ export function linksPanel({ people, beam }) {
         panel,
         look() {
             const all = [...people.values()].sort((a, b) => naturally(a.label, b.label) || a.id - b.id);
-            body.replaceChildren(...all.map(({ name, label, link: url }) =>
-                build("tr", {}, build("td", {}, name), build("td", { title: label }, written(label)), build("td", {}, copier(url, "Copy", `Copy the link of ${name}`), " ", link(url, "open")))));
+            body.replaceChildren(...all.map(({ name, link: url, ...person }) =>
+                build("tr", {}, build("td", {}, name), build("td", { title: labelOf(person) }, written(labelOf(person))), build("td", {}, copier(url, "Copy", `Copy the link of ${name}`), " ", link(url, "open")))));
         },
         news({ join: url, qr }) {
             if (!url) return;

@@ -31,7 +31,7 @@ function desk({ role = "steward", actions, exits = [] }, tell, asked, now) {
     const { people } = players;
     const question = questions(people);
     const screen = beamer();
-    const events = eventsPanel(tell);
+    const events = eventsPanel(tell, people);
     const chart = chartPanel(tell, players.chosen);
     const chats = chatsPanel({ does: asked.does, act, people, steers });
     const pick = (names) => { show("Players"); players.pick(names); };

@@ -2,7 +2,7 @@
 
 import { build, button, clock, naturally, oneStop, setText, span, withFocus, written } from "./dom.js";
 import { overviewPart } from "./overview.js";
-import { asPerson } from "./people.js";
+import { asPerson, labelOf } from "./people.js";
 import { ACTIONS } from "./questions.js";
 
 const MANY = 60;   // players from which on the table has a window of its own in a notebook
@@ -13,6 +13,7 @@ const STATUSES = { error: "error page", idle: "waiting, idle" };
 const COLUMNS = {
     name: { title: "Player" },
     label: { title: "Label", wide: true, maybe: true },
+    trader: { title: "Trader", wide: true, maybe: true },
     page: { title: "Page" },
     round: { title: "Round", wide: true, maybe: true },
     status: { title: "Status", by: (person) => RANKS.indexOf(person.status) },
@@ -116,9 +117,9 @@ export function playersPanel({ tell, act, openChat, steers, knows, now }) {
     }
 
     /* In little space, show a player's label, if there is one. */
-    const named = ({ name, label, hand }) => [
-        ...(label ? [build("span", { class: "unb-wide" }, name), written(label, { class: "unb-narrow" })] : [name]),
-        ...(hand ? [" ", button("hand up", () => openChat(name), { class: "unb-hand", "aria-label": `hand up: open the chat with ${label || name}`, title: `raised at ${clock(hand)}` })] : []),
+    const named = ({ name, hand, ...person }) => [
+        ...(labelOf(person) ? [build("span", { class: "unb-wide" }, name), written(labelOf(person), { class: "unb-narrow" })] : [name]),
+        ...(hand ? [" ", button("hand up", () => openChat(name), { class: "unb-hand", "aria-label": `hand up: open the chat with ${labelOf(person) || name}`, title: `raised at ${clock(hand)}` })] : []),
     ];
 
     /* With a mark for those who are connected by something else than a WebSocket. */
@@ -158,11 +159,11 @@ export function playersPanel({ tell, act, openChat, steers, knows, now }) {
     }
 
     function show(person) {
-        const { name, label, stuck, status: is } = person;
+        const { name, stuck, status: is } = person;
         const line = lines.get(name) ?? lineOf(person);
         line.dataset.is = is === "error" ? "error" : stuck ? "stuck" : "";
         const box = line.querySelector("input");
-        box?.setAttribute("aria-label", `Select ${name}${label ? ` (${label})` : ""}`);
+        box?.setAttribute("aria-label", `Select ${name}${labelOf(person) ? ` (${labelOf(person)})` : ""}`);
         const cells = columns.map((column) => cell(column, person));
         withFocus(line, () => {
             [...line.children].slice(box ? 1 : 0).forEach((old) => old.remove());    // the checkbox stays: it may be pressed just now

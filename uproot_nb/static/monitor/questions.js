@@ -1,7 +1,7 @@
 /* questions.js: asks whether to do something to a session or its players, and for what that needs. */
 
 import { build, button, isEnter } from "./dom.js";
-import { listed } from "./people.js";
+import { labelOf, listed } from "./people.js";
 
 /* JSON, or else plain text. Throws a sentence for the researcher if it is incomplete JSON. */
 export function asValue(text) {
@@ -97,7 +97,7 @@ export function questions(people) {
     }
 
     function ask(question, names, hidden, parts, done) {
-        const many = names.length === 1 ? people.get(names[0])?.label || names[0] : `${names.length} players`;
+        const many = names.length === 1 ? labelOf(people.get(names[0])) || names[0] : `${names.length} players`;
         words.textContent = question.replace("{n}", hidden ? `${many} (${hidden} not shown by the search)` : many);
         who.textContent = names.length > 1 ? listed(names, people) : "";
         inputs.replaceChildren(...parts);

@@ -1,6 +1,7 @@
 /* stays.js: who was online when. */
 
 import { build, clock, naturally, region, span, written } from "./dom.js";
+import { labelOf } from "./people.js";
 
 export function presencePanel(people) {
     const stays = new Map();
@@ -20,7 +21,7 @@ export function presencePanel(people) {
         const percent = (seconds) => 100 * seconds / Math.max(1, now - from);
         const parts = list.map(([a, b]) => build("span", { style: `left:${percent(a - from)}%;width:${percent((b ?? now) - a)}%`, title: `${clock(a)} – ${b ? clock(b) : "now"}` }));
         const sum = list.reduce((all, [a, b]) => all + (b ?? now) - a, 0);
-        return build("tr", {}, build("td", { title: name }, written(people.get(name)?.label || name)), build("td", {}, span(sum)), build("td", {}, build("div", { class: "unb-track" }, ...parts)));
+        return build("tr", {}, build("td", { title: name }, written(labelOf(people.get(name)) || name)), build("td", {}, span(sum)), build("td", {}, build("div", { class: "unb-track" }, ...parts)));
     }
 
     return {
