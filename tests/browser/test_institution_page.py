@@ -18,6 +18,7 @@ from uproot_nb.institutions import (
     Endowment,
     EnglishClock,
     InstitutionPage,
+    MultiUnitAuction,
     PostedOffer,
     PredictionMarket,
     PrivateValues,
@@ -104,6 +105,45 @@ def test_two_bid_by_keyboard_and_see_the_outcome(phone_of: Open) -> None:
         expect(bob.locator("body")).to_contain_text("It is over.")
 
 
+def test_who_only_hears_the_page_knows_the_time_to_decide_and_the_outcome(phone_of: Open) -> None:
+    class Auction(InstitutionPage):
+        """Bid."""
+
+        institution = SealedBidAuction("first", PrivateValues(0, 100))
+        seconds = 90
+        review = 30
+
+        def endow(page, players, period):
+            return {p.name: Endowment(values=(80,)) for p in players}
+
+    with serving(Auction, Over, players=1) as run:
+        ann = phone_of(run.links["url"].iloc[0])
+        ann.clock.install()
+        ann.reload()
+        expect(ann.get_by_role("heading", name="Auction")).to_be_visible()
+        said = ann.locator("#uproot-announcer")
+        left = ann.locator(".uproot-game-left")
+        expect(left).to_contain_text("Time remaining: 1:")
+        ann.clock.run_for(20_000)
+        expect(said).to_have_text("")
+        ann.clock.run_for(12_000)  # the page's own time is over only half a minute later
+        expect(said).to_have_text("One minute left.")
+        ann.clock.run_for(45_000)
+        expect(said).to_have_text("15 seconds left.")
+        run.pause()
+        expect(ann.locator("#uproot-banner")).not_to_be_empty()
+        stands = left.inner_text()
+        ann.clock.run_for(30_000)
+        assert left.inner_text() == stands
+        run.resume()
+        ann.get_by_label("Your bid").fill("44")
+        ann.keyboard.press("Enter")
+        following = ann.get_by_role("button", name="Next")
+        expect(following).to_be_focused()
+        spoken = ann.locator("#uproot-game-spoken")
+        expect(spoken).to_have_text("Price: 44; You pay: 44; Profit: 36")
+
+
 def test_a_buyer_takes_an_offer(phone_of: Open) -> None:
     class Offers(InstitutionPage):
         """Offer."""
@@ -121,9 +161,31 @@ def test_a_buyer_takes_an_offer(phone_of: Open) -> None:
         keep_picture(buyer, "offers")
         row.get_by_role("button", name="Buy").press("Enter")
         expect(fact(buyer, "You have bought")).to_have_text("1")
+        spoken = buyer.locator("#uproot-game-spoken")
+        expect(spoken).to_have_text("Your units are worth: 70; You have bought: 1")
         expect(buyer.get_by_role("button", name="Buy")).to_be_focused()
         buyer.get_by_role("button", name="Trade nothing more").press("Enter")
         expect(fact(seller, "Profit")).to_have_text("40")
+        rows = seller.locator("li", has_text="60")
+        expect(rows).to_have_text(["Sell: 60Yours", "Buy Seller 1: 60"])
+
+
+def test_who_forgets_a_bid_is_led_to_it(phone_of: Open) -> None:
+    class Units(InstitutionPage):
+        """Bid."""
+
+        institution = MultiUnitAuction("uniform", PrivateValues(0, 100, units=2), supply=2)
+
+    with serving(Units, Over) as run:
+        ann = phone_of(run.links["url"].iloc[0])
+        ann.get_by_label("Your bid 1").fill("44")
+        ann.keyboard.press("Enter")
+        expect(ann.get_by_role("alert")).to_have_text("Please enter a plain number.")
+        expect(ann.get_by_label("Your bid 2")).to_be_focused()
+        assert violations(ann) == []
+        ann.keyboard.type("30")
+        ann.keyboard.press("Enter")
+        expect(ann.get_by_role("status").filter(has_text="Please wait")).to_be_visible()
 
 
 def test_a_clock_rises_until_somebody_leaves(phone_of: Open) -> None:
@@ -171,10 +233,16 @@ def test_shares_are_traded(phone_of: Open) -> None:
         expect(fact(ann, "rain")).to_have_text("10")
         expect(ann.get_by_role("list", name="Sell")).to_contain_text("rain")
         expect(bob.get_by_role("list", name="Buy")).to_contain_text("rain: 55")
+        spoken = bob.locator("#uproot-game-spoken")  # at most every five seconds
+        expect(spoken).to_have_text("rain: 55; sun: 45", timeout=15_000)
         ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("4")
         expect(ann.get_by_role("list", name="Sell")).to_contain_text("You receive: 215")
         ann.get_by_role("group", name="Sell").get_by_label("Quantity").fill("11")
         expect(ann.get_by_role("list", name="Sell")).not_to_contain_text("You receive")
+        expect(ann.get_by_label("Sell: Quantity")).to_be_visible()
         assert violations(ann) == []
         assert fits(ann)
         keep_picture(ann, "shares")
+        for page in (ann, bob):
+            page.get_by_role("button", name="Trade nothing more").click()
+        expect(bob.locator("li")).to_have_text(["Buy rain: 10 (525)"])

@@ -225,7 +225,7 @@ def test_no_button_offers_what_would_be_refused_anyway(run: Run, windows: Any) -
         ("91", "1", "Your bid is above your value of 90."),
         ("71", "2", "Your bid is above your value of 70."),
         ("-3", "1", "A price must be above zero."),
-        ("10", "4", "You have no more units to trade."),
+        ("10", "4", "You do not have enough units left for this order."),
         ("", "1", "Please enter a price."),
     ):
         ann.page.get_by_label("Price", exact=True).fill(price)

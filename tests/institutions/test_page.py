@@ -576,7 +576,7 @@ async def test_two_firms_compete() -> None:
         await decide(browsers[0], "quantity", "30")
         data = await decide(browsers[1], "quantity", "20")
         assert (facts(data)["Price"], facts(data)["Profit"]) == (50, 800)
-        assert facts(data)["Demand"] == "P = 100 − 1 Q"
+        assert facts(data)["Demand"] == "P = 100 − Q"
         for browser in browsers:
             await browser.submit()
         browsers = await opened(run)

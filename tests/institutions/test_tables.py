@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import pytest
 from uproot_nb import Page
 from uproot_nb.errors import OrderRefused, UprootError
 from uproot_nb.institutions import (
+    CommonValue,
     Endowment,
     EquilibriumStrategy,
     InstitutionPage,
     LiveGame,
+    PostedOffer,
+    PredictionMarket,
     SealedBidAuction,
     ZeroIntelligence,
     simulate_institution,
@@ -62,6 +66,33 @@ def test_a_table_has_the_columns_that_are_documented(name: str) -> None:
         types = frame.dtypes.astype(str).to_dict()
         assert types == {column: about.dtype for column, about in COLUMNS[name].items()}
     assert len(getattr(tables, name)) == 1
+
+
+def test_what_everybody_was_given_is_there_for_winners_and_losers(session: Served) -> None:
+    """In sessions from the log, while the period lasts, too; in simulations likewise."""
+    game = LiveGame.in_session(session.run.session, Auction.institution, name="given")
+    ann, bob = (player.name for player in session.run.players)
+    game.start([ann, bob], {ann: Endowment(values=(Decimal("40.5"),)), bob: Endowment(values=(9,))})
+    given = session.run.institution("given").endowments
+    columns = ["period", "player", "role", "item", "unit", "amount"]
+    rows = given[columns].astype(object).values.tolist()
+    assert rows == [[1, ann, "bidder", "value", 1, 40.5], [1, bob, "bidder", "value", 1, 9.0]]
+
+    def dealt(rules: Any, players: int) -> list[list[Any]]:
+        robots = {f"p{n}": ZeroIntelligence(rules) for n in range(players)}
+        found = simulate_institution(rules, robots, seed=1).endowments
+        shown = found[["player", "item", "unit", "amount", "target"]].astype(object)
+        return shown.where(shown.notna(), "").values.tolist()
+
+    assert dealt(PostedOffer(values=((90, 70),), costs=((20,),)), 2) == [
+        ["p0", "cost", 1, 20.0, ""], ["p1", "value", 1, 90.0, ""], ["p1", "value", 2, 70.0, ""],
+    ]  # fmt: skip
+    common = dealt(SealedBidAuction("first", CommonValue(25, 225, error=15)), 2)
+    assert [row[1] for row in common] == ["value", "estimate"] * 2
+    assert common[0][3] == common[2][3]
+    hint, cash = dealt(PredictionMarket(("rain", "sun"), cash=500), 1)
+    assert (hint[1], hint[3], hint[4] in ("rain", "sun")) == ("hint", "", True)
+    assert cash[1:] == ["cash", 1, 500.0, ""]
 
 
 def test_a_log_gives_the_same_tables_with_timestamps(session: Served) -> None:

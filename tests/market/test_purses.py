@@ -97,6 +97,22 @@ def test_standing_bids_reserve_cash_in_both_and_sales_are_spent_in_both(worlds: 
         blue.replace("ann", 2, 131)
 
 
+def test_what_is_endowed_in_one_of_three_markets_is_spent_once(worlds: Worlds) -> None:
+    world = worlds.open()
+    red, blue = pair(world)
+    green = Market.in_session(world.session, name="green")
+    red.endow("ann", cash=100)
+    buy(blue, 50)
+    green.limit("ann", "buy", 20)
+    for market in (red, blue, green):
+        with pytest.raises(OrderRefused, match="money"):
+            market.limit("ann", "buy", 31)
+    red.limit("ann", "buy", 30)
+    for market in (red, blue, green):
+        with pytest.raises(OrderRefused, match="money"):
+            market.limit("ann", "buy", 1)
+
+
 def test_who_has_a_budget_in_one_market_has_no_credit_in_the_other(worlds: Worlds) -> None:
     red, blue = pair(worlds.open())
     red.endow("ann", cash=10)
@@ -174,8 +190,12 @@ def test_no_sequence_of_orders_spends_more_than_there_is(seed: int) -> None:
     try:
         markets = pair(worlds.open())
         cash, units, bids = [chance.randint(0, 80) for _ in range(2)], [3, 3], [0, 0]
-        for market, amount in zip(markets, cash, strict=True):
-            market.endow("ann", cash=amount, units=3)
+        if chance.random() < 0.5:  # the endowment in one market is for both
+            cash[1] = units[1] = 0
+            markets[0].endow("ann", cash=cash[0], units=3)
+        else:
+            for market, amount in zip(markets, cash, strict=True):
+                market.endow("ann", cash=amount, units=3)
         for _ in range(25):
             place, price = chance.randrange(2), chance.randint(1, 60)
             market, act = markets[place], chance.choice(["bid", "buy", "sell", "cancel"])

@@ -164,8 +164,8 @@ ultralong/  one row per change, with field, value, actor, page, cause and code
 models/     one table per model or tag: a row per entry
 markets/    a folder per market: order_events and induced_values are what happened and what units
             are worth; trades, book, periods, traders (and mispricing, of an asset) follow from them
-institutions/  a folder per auction, oligopoly and the like: decisions is what was decided;
-            allocations and periods are what came of it
+institutions/  a folder per auction, oligopoly and the like: decisions is what was decided,
+            endowments what each was given; allocations and periods are what came of it
 page_times  one row per visit of a player to a page
 calls       one row per call of a live method
 consents    one row per answer on a consent page, if there is one

@@ -191,7 +191,7 @@ class Tables:
             return market_tables(self._now(), self._codec, name)
 
     def institution(self, name: str | None = None) -> InstitutionTables:
-        """Return the tables of an auction, oligopoly or the like: decisions, allocations, periods.
+        """Return the tables of an auction, oligopoly or the like: decisions, endowments …
 
             run.institution().periods[["period", "price", "efficiency"]]
 

@@ -54,6 +54,19 @@ COLUMNS: dict[str, dict[str, InstitutionColumn]] = {
         ),
         "reason": InstitutionColumn("category", "why it was refused, as a code; else missing"),
     },
+    "endowments": {
+        "period": _PERIOD,
+        "player": _PLAYER,
+        "role": _ROLE,
+        "item": InstitutionColumn(
+            "category",
+            "value (of a unit; that of an item of common value nobody is told), cost (of a unit; "
+            "a firm's holds for each of its units), estimate, hint or cash",
+        ),
+        "unit": InstitutionColumn("int64", "which of the player's units, from 1; else 1"),
+        "amount": _money("the amount; missing for a hint"),
+        "target": InstitutionColumn("category", "of a hint, which contract"),
+    },
     "allocations": {
         "period": _PERIOD,
         "player": _PLAYER,

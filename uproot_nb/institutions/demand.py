@@ -51,7 +51,8 @@ class LinearDemand:
 
     def plain(self) -> str:
         """Return the demand as participants read it."""
-        return f"P = {plain(self.intercept)} − {plain(self.slope)} Q"
+        slope = "" if self.slope == 1 else f"{plain(self.slope)} "
+        return f"P = {plain(self.intercept)} − {slope}Q"
 
 
 USUAL_DEMAND = LinearDemand(100, 1)

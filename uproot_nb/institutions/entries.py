@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
@@ -12,7 +12,7 @@ from uproot_nb.market.orderbook.amounts import exact, from_plain, plain
 
 __all__ = [
     "allocation_rows", "closing_entry", "decision_entry", "decision_in", "decision_rows",
-    "period_row", "refusal_entry",
+    "endowment_rows", "period_row", "refusal_entry",
 ]  # fmt: skip
 
 _LONGEST, _HUGE = 40, 10**15
@@ -81,6 +81,27 @@ def decision_rows(entry: Mapping[str, Any], time: float, period: int) -> Iterato
             "action": action, "target": target or None, "unit": unit, "amount": _number(amount),
             "reason": entry.get("reason"),
         }  # fmt: skip
+
+
+def endowment_rows(entry: Mapping[str, Any], period: int) -> Iterator[dict[str, Any]]:
+    """Yield an entry's rows of the table `endowments`: one for each amount that was given."""
+    for name, own in entry.get("endowments", {}).items():
+        signal = own["signal"]
+        estimate = signal["money"] if isinstance(signal, Mapping) else None
+        given: list[tuple[str, Sequence[Any]]] = [
+            ("value", own["values"]), ("cost", own["costs"]),
+            ("estimate", [] if estimate is None else [estimate]),
+            ("hint", [signal] if isinstance(signal, str) else []),
+            ("cash", [] if own["cash"] is None else [own["cash"]]),
+        ]  # fmt: skip
+        for item, amounts in given:
+            for unit, amount in enumerate(amounts, 1):
+                is_hint = item == "hint"
+                yield {
+                    "period": period, "player": name, "role": own["role"], "item": item,
+                    "unit": unit, "amount": None if is_hint else _number(amount),
+                    "target": amount if is_hint else None,
+                }  # fmt: skip
 
 
 def allocation_rows(entry: Mapping[str, Any], period: int) -> Iterator[dict[str, Any]]:

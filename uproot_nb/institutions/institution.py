@@ -59,6 +59,8 @@ class Institution:
 
     kind: ClassVar[str] = ""
     """The institution's name in tables."""
+    title: ClassVar[str] = words.MARKET
+    """The heading of its pages."""
     is_sealed: ClassVar[bool] = True
     """Whether nobody sees decisions of others before the period is over."""
     count_word: ClassVar[str] = words.BIDDERS

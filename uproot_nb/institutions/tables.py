@@ -7,14 +7,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.institutions.columns import frame_of
-from uproot_nb.institutions.entries import allocation_rows, decision_rows, period_row
+from uproot_nb.institutions.entries import (
+    allocation_rows,
+    decision_rows,
+    endowment_rows,
+    period_row,
+)
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = ["INSTITUTION_TABLES", "InstitutionTables"]
 
-INSTITUTION_TABLES = ("decisions", "allocations", "periods")
+INSTITUTION_TABLES = ("decisions", "endowments", "allocations", "periods")
 """The names of the tables, in reading order."""
 
 TimedEntry = tuple[float, int, Mapping[str, Any]]
@@ -49,6 +54,17 @@ class InstitutionTables:
             for row in decision_rows(entry, time, period)
         )
         return frame_of("decisions", ({"seq": seq, **row} for seq, row in enumerate(rows, 1)))
+
+    @cached_property
+    def endowments(self) -> pandas.DataFrame:
+        """A row per period, player and amount that the player was given: values, costs, estimate.
+
+        tables.decisions.merge(tables.endowments, on=["period", "player", "unit"])
+        """
+        return frame_of(
+            "endowments",
+            (row for _, period, entry in self._entries for row in endowment_rows(entry, period)),
+        )
 
     @cached_property
     def allocations(self) -> pandas.DataFrame:

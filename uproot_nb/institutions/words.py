@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ACCEPT = "Accept this price"
 ALL_DECISIONS = "All decisions"
+AUCTION = "Auction"
 BID = "Bid"
 BIDDERS = "Bidders"
 BUY = "Buy"
@@ -22,6 +23,7 @@ ITEM_VALUE = "Value of the item"
 LEAVE = "Leave the auction"
 LEFT = "You have left the auction."
 LOST = "You have not won."
+MARKET = "Market"
 NEXT = "Next"
 NOTHING_HERE = "You have nothing to trade here."
 ON_ITS_WAY = "Your last order is still on its way. Please wait a moment."
@@ -64,6 +66,6 @@ WORD_TEXTS = (
     SELLERS, STILL_IN, TOTAL_QUANTITY, TRADERS, UNITS_BOUGHT, UNITS_COST, UNITS_FOR_SALE,
     UNITS_SOLD, UNITS_WORTH, WAIT, WAIT_FOR_START, WON, YOUR_BID, YOUR_PRICE, YOUR_QUANTITY,
     YOUR_VALUE, YOURS, PERIOD_OF, PRACTICE, PRACTICE_UNPAID,
-    CLOCK_RUNS, DECIDE_NOW,
+    CLOCK_RUNS, DECIDE_NOW, AUCTION, MARKET,
 )  # fmt: skip
 """All of them, each once."""

@@ -727,14 +727,42 @@ class Market:
                 self._note_outcome(outcome, record["time"])
             self._applied, self._last = self._applied + 1, record["id"]
 
+    def free_cash(self, trader: Trader) -> Price | None:
+        """Return what a trader can spend, in all markets of the purse; None without a limit.
+
+        Bids reserve cash, and what units owed were sold for is held back, in each of them.
+        """
+        name, budget = _name(trader), self.rules.budget
+        elsewhere = self._cash_elsewhere(name)
+        is_limited = self.book.account(name).endowed or elsewhere is not None
+        if not (is_limited if budget is None else budget):
+            return None
+        return total((self._left(name), 0 if elsewhere is None else elsewhere))
+
     def _cash_elsewhere(self, player: str) -> Price | None:
         """Return what a trader can spend of the same purse in other markets.
 
-        None if none of them limits the trader.
+        None if no market of the purse limits the trader. If one does, it is less than nothing where
+        the others are paid with this market's cash.
         """
-        found = (other.book.spendable(player) for other in self.purse_markets())
-        known = [cash for cash in found if cash is not None]
-        return total(known) if known else None
+        others = self.purse_markets()
+        limits = [book.spendable(player) for book in (self._book, *(one.book for one in others))]
+        if not others or all(cash is None for cash in limits):
+            return None
+        return total(other._left(player) for other in others)
+
+    def _left(self, player: str) -> Price:
+        """Return the cash that a trader has left here: negative if other markets pay for this one.
+
+        Where the rules give credit to all (`budget=False`), they do not.
+        """
+        book = self._book
+        known = book.spendable(player)
+        if known is not None or book.rules.budget is False:
+            return known or 0
+        account, margin = book.account(player), book.grid.affordable(book.rules.margin)
+        produces = self._value_of(player, "sell", 1) is not None
+        return book.grid.price(account.free_ticks if produces else account.spendable(margin))
 
     def _value_of(self, player: str, side: Side, unit: int) -> Price | None:
         values = self.values

@@ -13,12 +13,24 @@
 
     const WAIT = 250;       // milliseconds without typing after which costs are asked for
 
-    const SPEAK_EVERY = 5000;   // milliseconds between two prices of a clock for a screen reader
+    const SPEAK_EVERY = 5000;   // milliseconds between two prices for a screen reader
 
     /* A value as a text: an amount in the page's language, or a word that is translated. */
     function shown(value) {
         if (Array.isArray(value)) return value.map(shown).join(sign === "," ? "; " : ", ") || "–";
-        return value === null ? "–" : words[value] || uproot.inner.amount(value);
+        if (value === null) return "–";
+        const text = String(value);
+        if (text.startsWith("P = ")) return text.replaceAll(".", sign);     // a demand
+        return words[text] || uproot.inner.amount(value);
+    }
+
+    function listed(facts) {
+        return facts.map(([word, value]) => `${words[word] || word}: ${shown(value)}`).join("; ");
+    }
+
+    /* Sentences, which have no word before them, are said by the status. */
+    function isNew([word, value], known) {
+        return word && !known.some((fact) => JSON.stringify(fact) === JSON.stringify([word, value]));
     }
 
     class Game {
@@ -40,6 +52,7 @@
             this.busy = false;
             this.drawn = "";
             this.waits = {};
+            this.looked = performance.now();
             setInterval(() => this.run(), TICK);
         }
 
@@ -47,10 +60,12 @@
 
         take(data) {
             if (this.data && (data.decisions < this.data.decisions || (data.open && !this.data.open))) return;
+            const before = this.data;
             this.data = data;
             this.received = performance.now();
             this.asked = false;
             this.show();
+            if (before && !(data.open && data.clock)) this.say(listed(data.facts.filter((fact) => isNew(fact, before.facts))));
         }
 
         async decide(action, amounts, target) {
@@ -75,10 +90,14 @@
         /* ---- the clocks ---- */
 
         run() {
+            const now = performance.now();
+            if (uproot.inner.condition.state !== "running") this.received += now - Math.max(this.looked, this.received);     // the clocks stand still
+            this.looked = now;
             if (!this.data) return;
-            const since = (performance.now() - this.received) / 1000;
+            const since = (now - this.received) / 1000;
             this.runLeft(since);
             if (this.data.clock) this.runClock(this.data.clock, since);
+            else this.speak(this.quotes());
         }
 
         /* The time to decide. The page's own time includes that for the outcome, so it is shown only then. */
@@ -89,6 +108,8 @@
             if (box) box.hidden = isLimited;
             if (!isLimited) return;
             const rest = Math.ceil(Math.max(0, left - since));
+            uproot.inner.announceTime(1000 * (this.rest ?? rest), 1000 * rest);
+            this.rest = rest;
             const text = `${words["Time remaining"]}: ${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
             if (this.left.textContent !== text) this.left.textContent = text;
             if (rest === 0) this.ask();
@@ -109,16 +130,27 @@
             if (this.price.textContent !== price) this.price.textContent = price;
             const isOver = elapsed >= clock.length, hasBegun = elapsed >= 0 && seen < 0;
             if (isOver || hasBegun) this.ask();
-            if (elapsed >= 0 && !isOver) this.speak(price);
+            const there = this.data.facts.filter(([word]) => word === "Still in the auction");
+            if (elapsed >= 0 && !isOver) this.speak(listed([["Price", price], ...there]));
         }
 
-        /* The price, and who is still there. */
-        speak(price) {
-            if (performance.now() - this.spokenAt < SPEAK_EVERY) return;
+        /* Prices that others may change at any time; "" where there are none. */
+        quotes() {
+            const quoted = this.data.actions.find((action) => action.quoted);
+            return quoted ? listed(quoted.targets.map(([, name, price]) => [name, price])) : "";
+        }
+
+        /* Say prices that have changed, but not each of them. */
+        speak(prices) {
+            if (prices === this.quoted || performance.now() - this.spokenAt < SPEAK_EVERY) return;
+            this.quoted = prices;
+            this.say(prices);
+        }
+
+        say(text) {
+            if (!text) return;
             this.spokenAt = performance.now();
-            const there = this.data.facts.filter(([word]) => word === "Still in the auction");
-            this.spoken.textContent = [["Price", price], ...there]
-                .map(([word, value]) => `${words[word]}: ${shown(value)}`).join("; ");
+            this.spoken.textContent = text;
         }
 
         /* ---- the display ---- */
@@ -193,7 +225,11 @@
 
         parts(action) {
             const inputs = action.inputs.map((label, at) => this.input(action, label, at));
-            const send = (target) => this.decide(action.name, inputs.map(({ input }) => input.value.trim()), target);
+            const send = (target) => {
+                const empty = inputs.find(({ input }) => !input.value.trim());
+                if (empty) empty.input.focus();     // the refusal that comes is about this one
+                return this.decide(action.name, inputs.map(({ input }) => input.value.trim()), target);
+            };
             const choice = (target, name, described) => build("button", {
                 type: "button", form: "", class: `btn ${action.inputs.length || action.targets.length ? "btn-primary" : "btn-outline-primary"}`,
                 "data-key": `${action.name}/${target}`, "aria-describedby": described, onclick: () => send(target),
@@ -224,8 +260,18 @@
         input(action, label, at) {
             const id = `uproot-game-${action.name}-input-${at}`;
             const input = build("input", { class: "form-control", inputmode: "decimal", autocomplete: "off", form: "", id, "data-key": id, "aria-describedby": "uproot-game-problem" });
-            const name = action.inputs.filter((other) => other === label).length > 1 ? `${words[label] || label} ${at + 1}` : words[label] || label;
+            const word = action.targets.length ? `${words[action.word] || action.word}: ${words[label] || label}` : words[label] || label;
+            const name = action.inputs.filter((other) => other === label).length > 1 ? `${word} ${at + 1}` : word;
             return { input, part: build("div", {}, build("label", { for: id }, name), input) };
+        }
+
+        /* A decision in a line: "60", "Sell: 60", "Buy Seller 1: 60", or "Buy rain: 20 (1100)" with what all of them cost. */
+        line([action, target, [amount, cost, ...more]]) {
+            const verb = { offer: words.Sell, buy: words.Buy, sell: words.Sell }[action];
+            if (!verb) return shown([amount, cost, ...more].filter((each) => each !== undefined));
+            const whose = "seller" in this.data.players ? words.Seller : "";
+            const name = target ? [verb, whose, shown(target)].filter(Boolean).join(" ") : verb;
+            return `${name}: ${shown(amount)}${cost === undefined ? "" : ` (${shown(String(cost).replace("-", ""))})`}`;
         }
 
         showReport() {
@@ -235,8 +281,8 @@
                 this.report.replaceChildren();
                 return;
             }
-            const rows = made.map(([[, target, amounts], own]) => build("li", { class: own ? "uproot-game-own" : null },
-                build("span", {}, [target && shown(target), shown(amounts)].filter(Boolean).join(": ")),
+            const rows = made.map(([move, own]) => build("li", { class: own ? "uproot-game-own" : null },
+                build("span", {}, this.line(move)),
                 own ? build("span", {}, words.Yours) : ""));
             this.report.replaceChildren(build("h3", {}, words["All decisions"]), build("ul", { class: "uproot-game-rows" }, ...rows));
         }

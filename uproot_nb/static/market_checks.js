@@ -42,8 +42,9 @@
     function checkUnits(market, order) {
         const { mine } = market, { side, quantity } = order;
         if (mine.profit === null) return null;
-        const left = side === "buy" ? mine.values : mine.costs;
-        return units(own(market, order)) + quantity > left.length ? ["no_units", "You have no more units to trade."] : null;
+        const left = (side === "buy" ? mine.values : mine.costs).length - units(own(market, order));
+        if (quantity <= left) return null;
+        return ["no_units", left > 0 ? "You do not have enough units left for this order." : "You have no more units to trade."];
     }
 
     function checkPrice({ data }, { price }) {

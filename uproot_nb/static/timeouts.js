@@ -51,7 +51,8 @@
         const timeout = { active: left > 0, level: levelOf(left), text: words, compact: words };
         updateStore({ timeout });
         show(timeout);
-        announce(left);
+        const box = document.getElementById("uproot-timeout");
+        if (!box || !box.hidden) announce(before, left);    // who shows another time instead announces that
         before = left;
         tell("UprootInternalPageTimeout", { ...timeout, remainingMs: left });
         clearTimeout(ticking);
@@ -81,9 +82,9 @@
         document.querySelectorAll("[data-uproot-timeout]").forEach((place) => { place.textContent = words; });
     }
 
-    /* A screen reader gets only some moments, not every second. */
-    function announce(left) {
-        const passed = SPOKEN_AT.filter((moment) => before > moment && left <= moment);
+    /* A screen reader gets only some moments, not every second: those from *earlier* left to *left*, in milliseconds. */
+    function announce(earlier, left) {
+        const passed = SPOKEN_AT.filter((moment) => earlier > moment && left <= moment);
         if (passed.length === 0 || left === 0) return;
         const seconds = Math.min(...passed) / 1000;
         const words = seconds === 60 ? text("One minute left.") : text("{seconds} seconds left.", { seconds });
@@ -146,7 +147,7 @@
     }
 
     happenings.addEventListener("timeout", send);
-    uproot.inner.sendLate = sendLate;
+    Object.assign(uproot.inner, { sendLate, announceTime: announce });
     happenings.addEventListener("clock", ({ detail }) => limited && set(detail));
     uproot.pageTimeoutRemainingMs = remaining;
 

@@ -29,7 +29,7 @@ RULES = st.builds(
     improvement=st.booleans(),
     budget=st.sampled_from([None, True, False]),
     max_orders=st.sampled_from([None, 3]),
-    purse=st.sampled_from(["purse", None, "none", "12", " a", '"q"']),
+    purse=st.sampled_from(["purse", None, "none", "12", " a", '"q"', "[x", "{"]),
     self_trade=st.sampled_from(["refuse", "cancel_oldest"]),
 )
 PERIODS = st.integers(-1, 4)
@@ -77,9 +77,12 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, arms:
     assert Design.read_csv(path).to_csv() == text
 
 
-def test_rules_about_time_and_hidden_size_are_written_and_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("good_for", [2.5, 1e-5, 1e16])
+def test_rules_about_time_and_hidden_size_are_written_and_read(
+    good_for: float, tmp_path: Path
+) -> None:
     rules = Rules(
-        good_for=2.5, breaker=CircuitBreaker(Decimal("0.1"), 30, 50), terms=("gft", "iceberg")
+        good_for=good_for, breaker=CircuitBreaker(Decimal("0.1"), 30, 50), terms=("gft", "iceberg")
     )
     values = InducedValues({"b1": [90]}, {"s1": [20]})
     text = Design(values, ZIC, rules=rules).to_csv()
@@ -101,6 +104,19 @@ def test_a_spreadsheet_may_write_the_file(tmp_path: Path) -> None:
     assert design.values_in(2).values == {"b1": [95]}
     assert [design.rules_in(period).improvement for period in design.numbers] == [True, True]
     assert (design.periods, design.name, design.traders) == (2, "market", ZIC)
+
+
+def test_a_spreadsheet_may_write_it_where_numbers_have_a_comma(tmp_path: Path) -> None:
+    text = (
+        "arm;period;item;trader;unit;amount\r\n"
+        "a;1;value;b1;1;90,50\r\n"
+        "a;1;cost;s, 1;1;20\r\n"
+        'a;1;rules.terms;;;"[""ioc"", ""fok""]"\r\n'
+        "a;1;rules.k;;;,5\r\n"
+    )
+    design = read(text, tmp_path)
+    assert design.values_in(1) == InducedValues({"b1": [Decimal("90.50")]}, {"s, 1": [20]})
+    assert design.rules_in(1) == Rules(terms=("ioc", "fok"))
 
 
 def test_rules_hold_from_their_own_period_until_they_are_set_again(tmp_path: Path) -> None:
@@ -157,6 +173,10 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
         (["a,1,value,b1,1,90", "a,1,rules.improved,,,True"], "no such rule"),
         (["a,,periods,,,3"], "no values and costs"),
         (["a,1,value,b1,1,90", "a,,periods,,,0"], "periods=0"),
+        (["a,1,rules.improvement,,,no"], "Line 2 .*True or False"),
+        (["a,1,rules.no_loss,,,0"], "Line 2 .*True or False"),
+        (["a,1,rules.short_sales,,,none"], "Line 2 .*True or False"),
+        (["a,,clear_after_trade,,,nein"], "Line 2 .*True or False"),
         (['a,1,value,b1,1,"""x'], "Line 2"),
     ],
 )

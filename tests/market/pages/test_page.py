@@ -524,11 +524,11 @@ async def test_an_order_is_not_changed_to_more_than_the_induced_units() -> None:
     with serving(Induced, Over, players=2) as run:
         ann, bob = await opened(run)
         number = (await ann.call("send_order", "market", "buy", 50))["order"]
-        with pytest.raises(Rejected, match="no more units"):
+        with pytest.raises(Rejected, match="not have enough units"):
             await ann.call("replace_order", "market", number, 50, 3)
         number = (await ann.call("replace_order", "market", number, 50, 2))["order"]
         await bob.call("send_order", "market", "sell", 50, 1)
-        with pytest.raises(Rejected, match="no more units"):
+        with pytest.raises(Rejected, match="not have enough units"):
             await ann.call("replace_order", "market", number, 55, 2)
         assert (await seed(ann))["mine"]["bought"] == 1
 

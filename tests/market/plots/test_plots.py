@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,18 @@ def test_a_period_without_trades_has_its_place_in_the_path(market: MarketTables)
     assert ax.get_xlim() == (0, sum(counts))
 
 
+def test_the_periods_of_a_long_session_are_not_all_numbered(market: MarketTables) -> None:
+    numbers = range(1, 31)
+    one = market.periods.iloc[[0]]
+    periods = pandas.concat([one.assign(period=number) for number in numbers])
+    trades = pandas.concat([market.trades.assign(period=number) for number in numbers])
+    ax = plots.price_path({"trades": trades, "periods": periods})
+    ax.get_figure().canvas.draw()  # type: ignore[union-attr]
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert len(boxes) > 5
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
 def test_the_history_of_quotes_is_the_table_book(market: MarketTables) -> None:
     ax = plots.bid_ask_history(market, period=2)
     book = market.book[market.book["period"] == 2]
@@ -185,6 +198,14 @@ def test_designs_have_a_line_each_where_there_are_no_arms(market: MarketTables) 
         plots.by_period(grid, by="arm")
     with pytest.raises(BadMarket, match=r"no column 'arm'.*\n.*or none"):
         plots.by_period(market, by="arm")
+
+
+def test_many_arms_have_other_colours_or_other_markers(market: MarketTables) -> None:
+    names = [f"arm {number}" for number in range(14)]
+    both = pandas.concat([market.periods.assign(arm=name) for name in names])
+    ax = plots.by_period(both, "efficiency")
+    lines = [(one[0].get_color(), one[0].get_marker()) for one in ax.containers]  # type: ignore[index]
+    assert len(set(lines)) == len(names)
 
 
 def test_a_market_without_arms_has_one_line(market: MarketTables) -> None:

@@ -65,6 +65,9 @@ def institution_tables(state: State, codec: Codec, name: str | None = None) -> R
 
 
 def _entries(state: State, codec: Codec, model: str, period: int) -> Iterator[TimedEntry]:
+    if "endowments" in state.names(f"model/{model}"):
+        given = codec.decode(state.text(f"model/{model}", "endowments"))
+        yield 0.0, period, {"endowments": given}
     for record in json.loads(state.text(f"model/{model}", "entries")):
         yield record["time"], period, codec.decode(record["fields"])
 

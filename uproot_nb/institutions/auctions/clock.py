@@ -49,6 +49,7 @@ class ClockAuction(Institution):
     highest: Price = 100
     seconds_per_tick: float = 1.0
 
+    title: ClassVar[str] = words.AUCTION
     is_sealed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

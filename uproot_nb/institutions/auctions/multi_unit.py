@@ -105,6 +105,7 @@ class MultiUnitAuction(Institution):
     max_bid: Price | None = None
 
     kind: ClassVar[str] = "multi_unit"
+    title: ClassVar[str] = words.AUCTION
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -97,6 +97,7 @@ class SealedBidAuction(Institution):
     max_bid: Price | None = None
 
     kind: ClassVar[str] = "sealed_bid"
+    title: ClassVar[str] = words.AUCTION
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -63,6 +63,7 @@ class _SimulatedPeriod:
 
     def play(self) -> list[TimedEntry]:
         """Play the period, and return its log entries with their times."""
+        self._add({"endowments": {n: own.plain() for n, own in self._game.endowments.items()}})
         act = self._all_at_once if self._institution.is_sealed else self._one_by_one
         act()
         result = self._institution.result(self._game)

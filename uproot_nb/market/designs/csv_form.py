@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +34,13 @@ _ROBOTS: dict[str, Any] = {
 }
 _SIDES = {"value": "values", "cost": "costs"}
 _RULE = "rules."
+_JSON = ('"', "[", "{")
+"""How a cell begins that is read as JSON."""
+_TRUTHS = frozenset(
+    ["clear_after_trade", "budget"]
+    + [one.name for one in fields(Rules) if isinstance(one.default, bool)]
+)
+"""The settings and rules that are true or false."""
 
 
 class DesignRow(NamedTuple):
@@ -109,10 +117,14 @@ def _rule_rows(arm: str, period: str, before: Rules, rules: Rules) -> Iterator[D
 def arms_in(text: str) -> dict[str, dict[str, Any]]:
     """Return the arguments of `Design` for each arm of a file.
 
+    Where numbers have a decimal comma, spreadsheets separate cells by semicolons.
+
     Raises:
         BadMarket: a line cannot be read.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    head = text.partition("\n")[0]
+    has_commas = ";" in head and "," not in head
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if has_commas else ",")
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise BadMarket(
@@ -121,6 +133,8 @@ def arms_in(text: str) -> dict[str, dict[str, Any]]:
     arms: dict[str, _Arm] = {}
     for line in reader:
         row = DesignRow(*((line[name] or "").strip() for name in _COLUMNS))
+        if has_commas and re.fullmatch(r"[+-]?\d*,\d+", row.amount):
+            row = row._replace(amount=row.amount.replace(",", "."))
         try:
             arms.setdefault(row.arm or "market", _Arm()).take(row)
         except (ValueError, KeyError) as error:
@@ -145,12 +159,12 @@ class _Arm:
     def take(self, row: DesignRow) -> None:
         """Take a row; a ValueError or KeyError says what is wrong."""
         if row.item in _SETTINGS:
-            self._settings[row.item] = _read(row.amount)
+            self._settings[row.item] = _checked(row.item, _read(row.amount))
         elif row.item == "robot":
             self._robots[row.trader] = _ROBOTS[row.amount]
         elif row.item.startswith(_RULE):
             name = row.item.removeprefix(_RULE)
-            self._rules.setdefault(int(row.period), {})[name] = _read(row.amount)
+            self._rules.setdefault(int(row.period), {})[name] = _checked(name, _read(row.amount))
         elif row.item in _SIDES and row.trader:
             self._take_unit(row, _SIDES[row.item])
         else:
@@ -208,6 +222,14 @@ def _rules(given: Mapping[str, Any]) -> Rules:
         ) from None
 
 
+def _checked(name: str, value: Any) -> Any:
+    """Return what is written of a rule or setting; a word is neither true nor false."""
+    unsaid = value is None and name == "budget"
+    if name in _TRUTHS and not (isinstance(value, bool) or unsaid):
+        raise ValueError("write True or False")
+    return value
+
+
 def _one(by_period: Mapping[int, Any]) -> Any:
     """Return what holds in all periods; else the entries written otherwise than the one before."""
     kept: dict[int, Any] = {}
@@ -221,11 +243,12 @@ def _one(by_period: Mapping[int, Any]) -> Any:
 
 def _written(value: Any) -> str:
     """Return a value as text that `_read` reads: a Decimal always with a point."""
-    if isinstance(value, Decimal):
-        text = format(value, "f")
+    if isinstance(value, (Decimal, float)):
+        text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
         return text if "." in text else f"{text}.0"
     if isinstance(value, str):
-        return value if _read(value) == value and value.strip() == value else json.dumps(value)
+        is_plain = value[:1] not in _JSON and _read(value) == value and value.strip() == value
+        return value if is_plain else json.dumps(value)
     return str(value) if value is None or isinstance(value, (bool, int)) else json.dumps(value)
 
 
@@ -239,6 +262,6 @@ def _read(text: str) -> Any:
         return int(text)
     if re.fullmatch(r"[+-]?\d*\.\d+", text):
         return Decimal(text)
-    if text[:1] in ('"', "[", "{"):
+    if text[:1] in _JSON:
         return json.loads(text)
     return text

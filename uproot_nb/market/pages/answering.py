@@ -77,8 +77,10 @@ def _check_units(page: Any, player: Player, market: Market, asked: Command, sent
     done = account.sold
     if side == "buy":
         done, schedules = account.bought, values.values
-    if done + standing_units + quantity > len(schedules.get(player.name, ())):
-        raise refuse(page, market, asked, "no_units", refusals.NO_MORE_UNITS, sent)
+    left = len(schedules.get(player.name, ())) - done - standing_units
+    if quantity > left:
+        words = refusals.NO_UNITS if left > 0 else refusals.NO_MORE_UNITS
+        raise refuse(page, market, asked, "no_units", words, sent)
 
 
 def _as_new(player: Player, market: Market, asked: Command) -> tuple[Side, Any, int] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook import refusals
-from uproot_nb.market.orderbook.amounts import Price, plain, total
+from uproot_nb.market.orderbook.amounts import Price, plain
 from uproot_nb.market.orderbook.order_checks import check_owed, check_units
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Trade
@@ -33,7 +33,7 @@ def trader_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
     null).
     """
     name, left = player.name, {side: _units_left(market, player.name, side) for side in _SIDES}
-    account, cash = market.book.account(name), _free_cash(market, name)
+    account, cash = market.book.account(name), market.free_cash(name)
     return market.holdings(player) | {
         "values": [plain(value) for value in left["buy"]],
         "costs": [plain(cost) for cost in left["sell"]],
@@ -75,20 +75,6 @@ def _limits(market: Market, left: dict[Side, list[Price]]) -> dict[str, list[Any
     }
 
 
-def _free_cash(market: Market, name: str) -> Price | None:
-    """Return what a trader can still spend, in all markets of the purse; None without a budget."""
-    book, budget = market.book, market.rules.budget
-    account = book.account(name)
-    found = (other.book.spendable(name) for other in market.purse_markets())
-    elsewhere = [cash for cash in found if cash is not None]
-    if not (account.endowed or elsewhere if budget is None else budget):
-        return None
-    own = book.spendable(name)
-    if own is None:  # the cash is in the other markets
-        own = book.grid.sum(account.initial_cash, account.earned - account.bid_ticks)
-    return total((own, *elsewhere))
-
-
 def _why_not(page: Any, market: Market, name: str, side: Side, left: int) -> str | None:
     """Return why every new order of a side would be refused; None if that is not certain."""
     try:
@@ -115,7 +101,7 @@ def _check_left(market: Market, name: str, side: Side, left: int) -> None:
 
 def _check_money(market: Market, name: str) -> None:
     """Refuse who cannot pay the lowest price for a unit, and owes none."""
-    book, cash = market.book, _free_cash(market, name)
+    book, cash = market.book, market.free_cash(name)
     account = book.account(name)
     if cash is None or account.owed or account.bid_units > _standing(market, name, "buy"):
         return

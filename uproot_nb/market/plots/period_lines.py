@@ -12,9 +12,9 @@ from uproot_nb.market.plots.style import (
     BLACK,
     COLOURS,
     GREY,
-    MARKERS,
     axes_or_new,
     finished,
+    point_style,
 )
 
 if TYPE_CHECKING:
@@ -50,11 +50,10 @@ def by_period(
     lines, ax = _lines(periods, by), axes_or_new(ax)
     for number, (name, line) in enumerate(lines.items()):
         found = _over_sessions(line, column)
-        apart = (number - (len(lines) - 1) / 2) * 0.08
+        apart = (number - (len(lines) - 1) / 2) * min(0.08, 0.6 / len(lines))
         ax.errorbar(
             found.index + apart, found["mean"], found["sem"].fillna(0.0), label=name,
-            color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-            markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2,
+            **point_style(number), markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2,
         )  # fmt: skip
     _mark_periods(ax, periods["period"])
     return finished(ax, "period", _label(column))
@@ -91,8 +90,8 @@ def bubble(tables: Source, *, by: str | None = None, ax: Axes | None = None) -> 
         prices = _over_sessions(line, "mean_price")["mean"]
         label = "mean price" if len(sessions) == 1 else f"mean of {len(sessions)} sessions"
         ax.plot(
-            prices.index, prices, color=colour, marker=MARKERS[number % len(MARKERS)],
-            markersize=3.5, label=label if len(lines) == 1 else f"{name}: {label}",
+            prices.index, prices, **point_style(number), markersize=3.5,
+            label=label if len(lines) == 1 else f"{name}: {label}",
         )  # fmt: skip
     _mark_periods(ax, periods["period"])
     ax.set_ylim(bottom=0)

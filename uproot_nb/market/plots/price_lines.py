@@ -47,7 +47,9 @@ def price_path(tables: Source, *, ax: Axes | None = None) -> Axes:
             ax.axvline(left, color=GREY, linewidth=0.6, linestyle="dotted")
         middles.append((left + right) / 2)
         left = right
-    ax.set_xticks(middles, [str(period) for period in sorted(periods["period"])])
+    names = [str(period) for period in sorted(periods["period"])]
+    every = 1 + len(names) // 12  # else they run into each other in a narrow column
+    ax.set_xticks(middles[::every], names[::every])
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(0, max(left, 1))
     return finished(ax, "period (its trades in order)", "price")

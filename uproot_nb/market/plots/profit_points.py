@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from uproot_nb.market.plots.sources import LABELS, Source, table_of
-from uproot_nb.market.plots.style import COLOURS, GREY, MARKERS, axes_or_new, finished
+from uproot_nb.market.plots.style import GREY, axes_or_new, finished, point_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def profits(tables: Source, *, by: str | None = None, ax: Axes | None = None) ->
     for number, (name, mine) in enumerate(points.groupby(by, sort=False, observed=True)):
         ax.plot(
             mine["equilibrium_surplus"], mine["surplus"], linestyle="none",
-            marker=MARKERS[number % len(MARKERS)], markersize=4, alpha=0.7, markeredgewidth=0,
-            color=COLOURS[number % len(COLOURS)], label=words.get(str(name), str(name)),
+            **point_style(number), markersize=4, alpha=0.7, markeredgewidth=0,
+            label=words.get(str(name), str(name)),
         )  # fmt: skip
     return finished(ax, "profit in equilibrium", "profit")

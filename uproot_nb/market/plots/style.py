@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLACK", "COLOURS", "GREY", "MARKERS", "axes_or_new", "draw_equilibrium", "finished",
+    "point_style",
 ]  # fmt: skip
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -25,6 +26,13 @@ _INCHES = (3.3, 2.5)
 """A column of a journal with two columns."""
 _LABEL, _TICK = 8.0, 7.0
 """Sizes of text, in points."""
+
+
+def point_style(number: int) -> dict[str, Any]:
+    """Return colour and marker of a line or kind of points; no two of 36 have both alike."""
+    turn, place = divmod(number, len(COLOURS))
+    marker = MARKERS[(place + turn) % len(MARKERS)]
+    return {"color": COLOURS[place], "marker": marker}
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
