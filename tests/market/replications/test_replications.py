@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pandas
 import pytest
-from replications import PAGE, page, read_measured
+from replications import PAGE, page, read_measured, tables
 
 from tests.market.simulations.market_designs import Here
 from uproot_nb.errors import BadMarket
@@ -36,6 +37,21 @@ def test_the_documentation_has_the_measured_figures(measured: pandas.DataFrame) 
     """After a change: python tools/replications.py."""
     text = PAGE.read_text("utf-8")
     assert page(text, measured) == text
+
+
+@pytest.mark.parametrize("name", ["gode_sunder", "smith"])
+def test_a_table_says_where_it_is_not_known_whether_figures_agree(
+    name: str, measured: pandas.DataFrame, tmp_path: Path
+) -> None:
+    rows = rows_of(measured, name).astype({"agrees": object})
+    rows.loc[0, ["distance", "agrees"]] = [math.nan, None]
+    rows.to_csv(tmp_path / "stored.csv", index=False)
+    agree = int(rows["agrees"].eq(True).sum())
+    for frame in (rows, pandas.read_csv(tmp_path / "stored.csv", dtype={"periods": str})):
+        text = "\n".join(tables(frame))
+        assert f"{agree} of {len(rows)} figures agree. Of 1 it is not known." in text
+        assert "nan" not in text
+        assert ("| – | not known |" if name == "gode_sunder" else "(–)") in text
 
 
 @pytest.mark.parametrize("name", REPLICATIONS)
