@@ -1,7 +1,7 @@
 """Replications: simulate all published studies anew, and write the documentation's tables.
 
     python tools/replications.py            # writes tables from the figures measured before
-    python tools/replications.py --measure  # simulates first: half an hour of a processor
+    python tools/replications.py --measure  # simulates first: five minutes of a processor
 
 The measured figures are in `tests/market/replications/measured.csv`, the tables in
 `docs/replications.md`, below the line that begins them. A study whose published data are not there

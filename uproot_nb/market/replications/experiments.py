@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.presets import CLIFF
 from uproot_nb.market.replications.insider_trading import mispricing_figures
+from uproot_nb.market.replications.smith_tests import smith_tests
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.trader import Shout, View
@@ -79,22 +79,6 @@ def _cliff_zip() -> dict[str, Design]:
     }
 
 
-def _in_cents(chance: Random) -> ZIP:
-    return ZIP(chance, absolute=5)
-
-
-_TESTS = {"1": 5, "2": 3, "3": 4, "4A": 4, "5A": 4, "6A": 4, "7": 6}
-"""Trading periods of Smith's tests."""
-
-
-def _smith() -> dict[str, Design]:
-    rules = replace(CLIFF, tick=1, max_price=2_000)
-    return {
-        f"test {test}": Design.smith(_in_cents, test=test, periods=periods, rules=rules, steps=550)
-        for test, periods in _TESTS.items()
-    }
-
-
 _UNITS: tuple[tuple[str, Side, int], ...] = (
     ("buyer 1", "buy", 225), ("buyer 2", "buy", 280), ("buyer 3", "buy", 260),
     ("buyer 4", "buy", 305), ("seller 1", "sell", 190), ("seller 2", "sell", 140),
@@ -126,7 +110,7 @@ REPLICATIONS: Mapping[str, Replication] = {
     "gjerstad_dickhaut": Replication("Beliefs in the symmetric market", _gjerstad_dickhaut, 60),
     "cliff_zic": Replication("Zero intelligence in Cliff's four markets", _cliff_zic, 40),
     "cliff_zip": Replication("ZIP in Cliff's four markets, day by day", _cliff_zip, 20),
-    "smith": Replication("ZIP in Smith's markets, and people", _smith, 10),
+    "smith": Replication("ZIP in Smith's markets, and people", smith_tests, 10),
     "schmidt_stoeckl_palan": Replication(
         "Mispricing of an asset, from recorded trades", dict, 1, mispricing_figures
     ),
