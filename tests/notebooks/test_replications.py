@@ -17,7 +17,7 @@ import json
 print(json.dumps({
     "example": example[["published", "ours"]].round(0).to_dict("list"),
     "rows": {"zero": len(zero), "beliefs": len(beliefs), "zip": len(zip_days), "smith": len(smith)},
-    "axes": [len(schedules.axes), len(daily.axes)],
+    "axes": [len(one.axes) for one in (schedules, daily, alphas, apart)],
     "far": everything["distance"].abs().gt(3).sum().item(),
     "differ": len(differ),
 }))
@@ -42,8 +42,8 @@ def test_the_example_comes_out_to_the_cent(shown: dict[str, Any]) -> None:
 
 
 def test_each_study_is_shown_with_all_its_figures(shown: dict[str, Any]) -> None:
-    assert shown["rows"] == {"zero": 25, "beliefs": 12, "zip": 200, "smith": 30}
-    assert shown["axes"] == [5, 6]
+    assert shown["rows"] == {"zero": 25, "beliefs": 12, "zip": 200, "smith": 98}
+    assert shown["axes"] == [5, 6, 10, 1]
 
 
 def test_what_differs_is_listed(shown: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ print(json.dumps({
 """
 
 
-WHOLE = 100
+WHOLE = 40
 """The notebook's number of seeds."""
 
 

@@ -216,6 +216,13 @@ def test_players_and_seats_are_those_of_all_arms_or_are_asked_of_one() -> None:
         (Design.smith(test="5A"), (10, 10), (310, 315), None, 17 + 17),
         (Design.smith(test="6A"), (12, 12), (1_050, 1_100), None, 17 + 12),
         (Design.smith(test="7"), (8, 9), (340, 340), None, 12 + 11),
+        (Design.smith(test="4B"), (7, 8), (310, 310), None, 13 + 13),
+        (Design.smith(test="5B"), (12, 12), (340, 350), None, 16 + 15),
+        (Design.smith(test="6B"), (12, 12), (850, 900), None, 16 + 12),
+        (Design.smith(test="8"), (6, 7), (225, 225), None, 12 + 11),
+        (Design.smith(test="9A"), (16, 18), (340, 340), None, 12 + 14),
+        (Design.smith(test="9B"), (18, 20), (380, 380), None, 12 + 14),
+        (Design.smith(test="10"), (16, 18), (340, 340), None, 12 + 14),
         # Holt 2007, chapter 2: four units, from 4 to 8 dollars
         (Design.holt(), (4, 4), (4, 8), 32, 16),
         # one buyer's unit is missing: sellers compete, and the price is the cost

@@ -31,38 +31,59 @@ def seat_names(buyers: int, sellers: int) -> tuple[list[str], list[str]]:
 
 
 def smith_values(test: str = "1") -> InducedValues:
-    """One of seven tests of Smith (1962, JPE 70), in cents, read off his charts 1 to 7.
+    """One of ten tests of Smith (1962, JPE 70), or a part of one, in cents, read off his charts.
 
     In test 1, eleven values from 325 to 75 and eleven costs from 75 to 325, in steps of 25, have an
-    equilibrium price of 200, at which 5 or 6 units are traded. In all, everybody has one unit.
+    equilibrium price of 200, at which 5 or 6 units are traded. Everybody has one unit, in tests 9
+    and 10 two of the same value or cost. Parts B follow on A with other values: "4B", "5B", "6B",
+    "9B". In "5B" two sellers are gone and the others keep their costs, so the names have gaps.
+    Test "8" has the same values in both parts. Test "10" has the values of "9A" (p. 125).
     """
     if test not in _SMITH:
         known = ", ".join(repr(name) for name in _SMITH)
         raise BadMarket(f"There is no test {test!r}.", f"Write one of {known}.")
     values, costs = _SMITH[test]
-    return _single_units(sorted(values, reverse=True), sorted(costs))
+    made = _alike(sorted(values, reverse=True), sorted(costs), 2 if test in _TWO_UNITS else 1)
+    absent = _ABSENT.get(test, ())
+    kept = {name: units for name, units in made.costs.items() if name not in absent}
+    return InducedValues(made.values, kept)
 
+
+_COSTS_5A = (210, 220, 230, 240, *range(260, 371, 10), 375)
+_COSTS_6A = tuple(cost for cost in range(150, 401, 50) for _ in range(2))
+_VALUES_9A = (*[370] * 3, *[360] * 3, 350, 350, 340, 330, 320, 310)
+_COSTS_9A = (*range(20, 421, 40), 430, 440, 450)
 
 _SMITH: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "1": (range(75, 326, 25), range(75, 326, 25)),
     "2": ([*range(410, 441, 5), *range(380, 401, 5), *range(325, 356, 5)], range(200, 371, 10)),
     "3": (range(160, 961, 40), [*range(40, 341, 20), 350, 360, 380, 400, 420, 460]),
     "4A": (range(250, 491, 20), [310] * 13),
-    "5A": (
-        [375, 370, 365, 360, 345, 340, 335, 325, *range(280, 321, 5)],
-        [210, 220, 230, 240, *range(260, 371, 10), 375],
-    ),
-    "6A": (range(850, 1_651, 50), [cost for cost in range(150, 401, 50) for _ in range(2)]),
-    "7": ([*[370] * 3, *[360] * 3, 350, 350, 340, 330, 320, 310], range(20, 421, 40)),
+    "4B": (range(210, 451, 20), [310] * 13),
+    "5A": ([375, 370, 365, 360, 345, 340, 335, 325, *range(280, 321, 5)], _COSTS_5A),
+    "5B": ([*range(410, 471, 10), *range(320, 391, 10), 300], _COSTS_5A),
+    "6A": (range(850, 1_651, 50), _COSTS_6A),
+    "6B": (range(700, 1_451, 50), _COSTS_6A),
+    "7": (_VALUES_9A, range(20, 421, 40)),
+    "8": (range(100, 376, 25), range(75, 326, 25)),
+    "9A": (_VALUES_9A, _COSTS_9A),
+    "9B": ([value + 50 for value in _VALUES_9A], _COSTS_9A),
+    "10": (_VALUES_9A, _COSTS_9A),
 }
 """Values and costs by test."""
 
+_TWO_UNITS = ("9A", "9B", "10")
 
-def _single_units(values: Sequence[Price], costs: Sequence[Price]) -> InducedValues:
+_ABSENT = {"5B": ("seller 1", "seller 17")}
+"""Chart 5 has fifteen sellers in test 5B: without the cost of 210, as the text says, and of 375."""
+
+
+def _alike(values: Sequence[Price], costs: Sequence[Price], units: int = 1) -> InducedValues:
+    """Give each trader so many units of one value or cost."""
     buyers, sellers = seat_names(len(values), len(costs))
     return InducedValues(
-        {name: [unit] for name, unit in zip(buyers, values, strict=True)},
-        {name: [unit] for name, unit in zip(sellers, costs, strict=True)},
+        {name: [unit] * units for name, unit in zip(buyers, values, strict=True)},
+        {name: [unit] * units for name, unit in zip(sellers, costs, strict=True)},
     )
 
 
@@ -147,7 +168,7 @@ def cliff_values(market: str) -> InducedValues:
     if market not in markets:
         known = ", ".join(repr(name) for name in markets)
         raise BadMarket(f"There is no market {market!r} in the report.", f"Write one of {known}.")
-    return _single_units(*markets[market])
+    return _alike(*markets[market])
 
 
 def gjerstad_dickhaut_values() -> InducedValues:

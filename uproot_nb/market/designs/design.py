@@ -384,8 +384,12 @@ class Design:
     ) -> Self:
         """Return a test of Smith (1962), in cents: eleven buyers and eleven sellers in the first.
 
+            parts = {1: Design.smith(test="4A").values, 5: Design.smith(test="4B").values}
+            Design(parts, ZIP, periods=7)
+
         Args:
-            test: "1", "2", "3", "4A", "5A", "6A" or "7", as in his table 1.
+            test: "1", "2", "3", "4A", "4B", "5A", "5B", "6A", "6B", "7", "8", "9A", "9B" or "10",
+                as in his table 1.
         """
         return cls(classics.smith_values(test), traders, periods=periods, **options)
 

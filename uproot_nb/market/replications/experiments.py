@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.orderbook.orders import Side
-from uproot_nb.market.orderbook.presets import CLIFF
+from uproot_nb.market.replications.insider_trading import mispricing_figures
+from uproot_nb.market.replications.smith_tests import smith_tests
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.trader import Shout, View
@@ -28,11 +29,13 @@ class Replication:
         designs: makes the designs, by the names that the published figures have; of a study that
             is computed, not simulated, none.
         runs: how many sessions the table in the documentation has.
+        computed: returns the figures that are computed, by statistic and design.
     """
 
     title: str
     designs: Callable[[], Mapping[str, Design]]
     runs: int
+    computed: Callable[[], Mapping[tuple[str, str], float]] | None = None
 
 
 def _gode_sunder() -> dict[str, Design]:
@@ -76,32 +79,6 @@ def _cliff_zip() -> dict[str, Design]:
     }
 
 
-def _in_cents(chance: Random) -> ZIP:
-    return ZIP(chance, absolute=5)
-
-
-_TESTS = {"1": 5, "2": 3, "3": 4, "4A": 4, "5A": 4, "6A": 4, "7": 6}
-"""Trading periods of Smith's tests."""
-
-
-def _smith() -> dict[str, Design]:
-    rules = replace(CLIFF, tick=1, max_price=2_000)
-    return {
-        f"test {test}": Design.smith(_in_cents, test=test, periods=periods, rules=rules, steps=550)
-        for test, periods in _TESTS.items()
-    }
-
-
-REPLICATIONS: Mapping[str, Replication] = {
-    "gode_sunder": Replication("Zero intelligence in five markets", _gode_sunder, 50),
-    "gjerstad_dickhaut_example": Replication("Beliefs after one trade", dict, 1),
-    "gjerstad_dickhaut": Replication("Beliefs in the symmetric market", _gjerstad_dickhaut, 60),
-    "cliff_zic": Replication("Zero intelligence in Cliff's four markets", _cliff_zic, 40),
-    "cliff_zip": Replication("ZIP in Cliff's four markets, day by day", _cliff_zip, 20),
-    "smith": Replication("ZIP in Smith's markets, and people", _smith, 10),
-}
-"""By name, in the order of the documentation's page."""
-
 _UNITS: tuple[tuple[str, Side, int], ...] = (
     ("buyer 1", "buy", 225), ("buyer 2", "buy", 280), ("buyer 3", "buy", 260),
     ("buyer 4", "buy", 305), ("seller 1", "sell", 190), ("seller 2", "sell", 140),
@@ -109,7 +86,7 @@ _UNITS: tuple[tuple[str, Side, int], ...] = (
 )  # fmt: skip
 
 
-def expected_surpluses() -> dict[str, float]:
+def expected_surpluses() -> dict[tuple[str, str], float]:
     """Return the expected surplus of each trader in Example 3 of Gjerstad and Dickhaut (1998).
 
     Seller 3 has asked 3.00, and buyer 1 has taken it; nobody knows more. In cents.
@@ -118,6 +95,24 @@ def expected_surpluses() -> dict[str, float]:
     trader.observe(Shout("sell", 300, False), None, chance)
     trader.observe(Shout("buy", 300, True), None, chance)
     return {
-        name: trader.expected_surplus(View(side, limit, None, None, None, 1, 1_000))
+        ("expected_surplus", name): trader.expected_surplus(
+            View(side, limit, None, None, None, 1, 1_000)
+        )
         for name, side, limit in _UNITS
     }
+
+
+REPLICATIONS: Mapping[str, Replication] = {
+    "gode_sunder": Replication("Zero intelligence in five markets", _gode_sunder, 50),
+    "gjerstad_dickhaut_example": Replication(
+        "Beliefs after one trade", dict, 1, expected_surpluses
+    ),
+    "gjerstad_dickhaut": Replication("Beliefs in the symmetric market", _gjerstad_dickhaut, 60),
+    "cliff_zic": Replication("Zero intelligence in Cliff's four markets", _cliff_zic, 40),
+    "cliff_zip": Replication("ZIP in Cliff's four markets, day by day", _cliff_zip, 20),
+    "smith": Replication("ZIP in Smith's markets, and people", smith_tests, 10),
+    "schmidt_stoeckl_palan": Replication(
+        "Mispricing of an asset, from recorded trades", dict, 1, mispricing_figures
+    ),
+}
+"""By name, in the order of the documentation's page."""

@@ -23,7 +23,7 @@ class PublishedFigure:
         where: paper, table and page, or the program that gave it.
         statistic: a column of `periods`, or "mean_absolute_deviation" (of prices from the
             equilibrium price), "rmsd_slope" (of root mean squared deviations on the number of the
-            trade), "expected_surplus".
+            trade), "expected_surplus", "rd" and "rad" (of recorded markets).
         design: the name of the design in the replication.
         periods: the first and the last one.
         value: the figure; efficiencies as shares, money in the design's unit.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.replications.comparison import compared
-from uproot_nb.market.replications.experiments import REPLICATIONS, expected_surpluses
+from uproot_nb.market.replications.experiments import REPLICATIONS
 from uproot_nb.market.replications.published import published_figures
 from uproot_nb.market.replications.session_statistics import session_statistics
 from uproot_nb.market.simulations.simulate import simulate_markets
@@ -42,7 +42,8 @@ def replicate(
         designs: only these designs; a string is the name of one.
 
     Raises:
-        BadMarket: there is no such replication, or no such design in it.
+        BadMarket: there is no such replication, or no such design in it; or the published data
+            that "schmidt_stoeckl_palan" is computed from are not there.
     """
     import pandas  # lazy: an experiment that makes no table does not need it
 
@@ -52,13 +53,12 @@ def replicate(
     every = published_figures(name)
     wanted = _wanted(name, designs, list(dict.fromkeys(one.design for one in every)))
     figures = [one for one in every if one.design in wanted]
-    simulated = REPLICATIONS[name].designs()
-    if not simulated:
-        found = expected_surpluses()
-        return pandas.DataFrame(
-            [compared(one, [found[one.design]], computed=True) for one in figures]
-        )
-    made = {key: one for key, one in simulated.items() if key in wanted}
+    compute = REPLICATIONS[name].computed
+    if compute is not None:
+        found = compute()
+        rows = [compared(one, [found[one.statistic, one.design]], computed=True) for one in figures]
+        return pandas.DataFrame(rows)
+    made = {key: one for key, one in REPLICATIONS[name].designs().items() if key in wanted}
     seeds = range(REPLICATIONS[name].runs if runs is None else runs)
     tables = simulate_markets(
         made, seeds, executor=executor, progress=progress, tables=["periods", "trades"]
