@@ -78,7 +78,7 @@ def test_a_text_without_a_translation_is_said_as_it_stands(write: Write) -> None
     said = write(de="Hello world.: Hallo Welt.")
     assert said.translate("  Good\n bye. ", "de") == "  Good\n bye. "
     assert said.translate("Hello world.", "ja") == "Hello world."
-    assert said.translate("Hello world.", "no language") == "Hello world."
+    assert said.translate("Hello world.", "not a language") == "Hello world."
 
 
 def test_a_region_falls_back_to_its_language_and_no_other_way(write: Write) -> None:

@@ -29,7 +29,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"name": "lab", "labels": []}, "without a label nobody"),
     ({"name": "lab", "labels": ["a", 1]}, "1 cannot be a label"),
     ({"name": "lab", "labels": ["{{%ID%}}"]}, "It is a placeholder that was not filled in"),
-    ({"name": "lab", "labels": ["M\ufffdller"]}, "letters that were lost"),
+    ({"name": "lab", "labels": ["M\ufffdller"]}, "characters that could not be read"),
     ({"name": "lab", "labels": ["a\tb"]}, "cannot be a label"),
     ({"name": "lab", "labels": [""]}, "'' cannot be a label"),
     ({"name": "lab", "labels": ["x" * 129]}, "cannot be a label"),

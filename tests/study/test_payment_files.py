@@ -312,7 +312,7 @@ def test_approvals_and_files_of_other_sessions_mark_nobody(tmp_path: Path) -> No
         label(session, ANN)
         finished(session, 12)
         approvals = session.run.payment_file("prolific approvals", tmp_path / "ids.txt")
-        with pytest.raises(UprootError, match=r"approves submissions, and pays no bonuses"):
+        with pytest.raises(UprootError, match=r"approves submissions and pays no bonuses"):
             session.run.mark_paid(approvals)
         made = session.run.payment_file("csv", tmp_path / "a.csv")
         assert not session.run.payments["paid"].any()
@@ -349,7 +349,7 @@ def test_if_only_bots_have_played_the_error_says_that_they_are_left_out(tmp_path
         session.run._runtime.interventions.note_bot(session[0].player, "robot", True)
         with (
             pytest.warns(UserWarning, match="Left out"),
-            pytest.raises(UprootError, match=r"everybody is left out.*\n.*players="),
+            pytest.raises(UprootError, match=r"which are left out.*\n.*players="),
         ):
             session.run.payment_file("csv", tmp_path / "a.csv")
 
@@ -376,7 +376,7 @@ def test_who_has_closed_the_last_page_is_named_and_not_forgotten(tmp_path: Path)
     with paying() as session:
         finished(session, 12)
         session[1].player.payoff = 3
-        warning = rf"Still in, with a payoff, and not to be paid: {session[1].player.name}\."
+        warning = rf"Still in, with a payoff, and not paid: {session[1].player.name}\."
         with pytest.warns(UserWarning, match=warning):
             assert session.run.payments["note"][1] == "is still in, with a payoff"
         with pytest.warns(UserWarning, match=warning):

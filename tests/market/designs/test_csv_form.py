@@ -136,7 +136,7 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
         return InducedValues.drawn(["b1"], ["s1"], seed=str(chance.random()), units=2)
 
     design = Design(drawn, ZIC)
-    with pytest.raises(BadMarket, match="Say for which market"):
+    with pytest.raises(BadMarket, match="Name the market"):
         design.to_csv()
     assert read(design.to_csv(seed=4), tmp_path).values == design.values_in(1, seed=4)
 

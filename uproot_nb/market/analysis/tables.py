@@ -1,4 +1,4 @@
-"""The tables of a market, made of `order_events` and `induced_values` alone.
+"""The tables of a market, made only from `order_events` and `induced_values`.
 
 `order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`, with
 the rows of `Dividends.frame` where an asset is traded. Where several markets run beside each other,
@@ -89,7 +89,7 @@ def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
 
 
 def period_rows(order_events: Events, induced_values: InducedUnits) -> list[dict[str, Any]]:
-    """Return the rows of `period_table` as dicts; what is missing is NaN or None."""
+    """Return the rows of `period_table` as dicts; missing values are NaN or None."""
     units, events = units_by_period(induced_values), events_by_period(order_events)
     return [
         _period(events.get(period) or PeriodEvents(period), units[period])
