@@ -347,7 +347,7 @@ async def test_groups_of_a_size_are_made_in_the_order_given() -> None:
         assert [p.member_id for p in (c, a, d, b)] == [0, 1, 0, 1]
         run.regroup([a, b])
         assert a.group == b.group != c.group
-        with pytest.raises(UprootError, match="cannot be put into groups of 3"):
+        with pytest.raises(UprootError, match="cannot be divided into groups of 3"):
             run.regroup(run.players, size=3)
         assert [p.name for p in a.group.players] == [a.name, b.name]
 

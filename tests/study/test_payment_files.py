@@ -156,7 +156,7 @@ def test_mechanical_turk_takes_workers_assignments_amounts_and_a_reason() -> Non
 def test_mechanical_turk_pays_dollars_and_needs_assignments() -> None:
     with pytest.raises(UprootError, match="pays in USD, and the amounts are in EUR"):
         mturk_bonuses([line(label="A2XYZABCD")], "")
-    with pytest.raises(UprootError, match=r"No assignment .* is known of ann\."):
+    with pytest.raises(UprootError, match=r"no assignment .* for ann\."):
         mturk_bonuses([line(label="A2XYZABCD", currency="USD", query={"assignmentId": "=1"})], "")
     with pytest.raises(UprootError, match="is not a worker's ID"):
         mturk_approvals([line(label="A2XYZ ABCD")])
