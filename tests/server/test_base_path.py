@@ -155,7 +155,7 @@ async def test_calls_and_forms_pass_below_the_path() -> None:
     ("options", "message"),
     [
         (["--base-path", "a b"], "such as /study"),
-        (["--base-path", "/study", "--public-url", "https://h.org/exp/"], "another path"),
+        (["--base-path", "/study", "--public-url", "https://h.org/exp/"], "differ"),
         (["--set", "base_path=a b"], "such as /study"),
     ],
 )

@@ -279,7 +279,7 @@ def test_fees_that_the_site_does_not_pay_stay_in_the_file(tmp_path: Path) -> Non
             "prolific", tmp_path / "b.csv", fee={"done"}, players=session[0].player
         )
         assert other.path.read_text() == f"{ANN},6.20\n"
-        with pytest.raises(UprootError, match=r"ended as lobyb\.\n.* fees of done, lobby"):
+        with pytest.raises(UprootError, match=r"ended as lobyb has a fee\.\n.* fees for done, lobby"):
             session.run.payment_file("prolific", tmp_path / "c.csv", fee={"lobyb"})
 
 
@@ -316,7 +316,7 @@ def test_approvals_and_files_of_other_sessions_mark_nobody(tmp_path: Path) -> No
             session.run.mark_paid(approvals)
         made = session.run.payment_file("csv", tmp_path / "a.csv")
         assert not session.run.payments["paid"].any()
-    other = pytest.raises(UprootError, match="of the session 'monday', not of 'tuesday'")
+    other = pytest.raises(UprootError, match="for the session 'monday', not 'tuesday'")
     with paying(name="tuesday") as session, other:
         session.run.mark_paid(made)
 
