@@ -279,7 +279,9 @@ def test_fees_that_the_site_does_not_pay_stay_in_the_file(tmp_path: Path) -> Non
             "prolific", tmp_path / "b.csv", fee={"done"}, players=session[0].player
         )
         assert other.path.read_text() == f"{ANN},6.20\n"
-        with pytest.raises(UprootError, match=r"ended as lobyb has a fee\.\n.* fees for done, lobby"):
+        with pytest.raises(
+            UprootError, match=r"ended as lobyb has a fee\.\n.* fees for done, lobby"
+        ):
             session.run.payment_file("prolific", tmp_path / "c.csv", fee={"lobyb"})
 
 
